@@ -1,0 +1,48 @@
+"""What the statistics raise, drawn as a tree, so that a caller can catch one situation or all.
+
+StatisticsError
+├── BadSummary        the numbers cannot come from data (NaN, negative variance, counts above n)
+├── TooFewUnits       a group has fewer units than the method needs
+├── BadQuestion       an argument is outside what the method answers (confidence 95, power 2)
+├── MissingColumn     a metric needs a column that the summary does not hold
+├── UnknownVariant    a variant or the control is not among the summaries
+└── NoEstimate        the data hold no finite answer (a control mean near zero, no events)
+"""
+
+__all__ = [
+    "BadQuestion",
+    "BadSummary",
+    "MissingColumn",
+    "NoEstimate",
+    "StatisticsError",
+    "TooFewUnits",
+    "UnknownVariant",
+]
+
+
+class StatisticsError(ValueError):
+    """Anything the statistics refuse to answer."""
+
+
+class BadSummary(StatisticsError):
+    """The numbers cannot come from data: NaN, a negative variance, more successes than units."""
+
+
+class TooFewUnits(StatisticsError):
+    """A group has fewer units than the method needs."""
+
+
+class BadQuestion(StatisticsError):
+    """An argument is outside what the method can answer."""
+
+
+class MissingColumn(StatisticsError):
+    """A metric needs a column, or a product of columns, that the summary does not hold."""
+
+
+class UnknownVariant(StatisticsError):
+    """A variant that the analysis names is not among the summaries."""
+
+
+class NoEstimate(StatisticsError):
+    """The data hold no finite answer to this question."""

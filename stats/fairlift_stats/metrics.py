@@ -1,0 +1,132 @@
+"""What is measured: each metric names the columns it needs and says which direction is better."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from fairlift_stats.errors import BadQuestion
+
+__all__ = ["Cap", "Direction", "Funnel", "Mean", "Metric", "Rate", "Ratio", "Unit"]
+
+Direction: TypeAlias = Literal["higher", "lower"]
+Unit: TypeAlias = Literal["share", "money", "count"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Share of units that did it: a 0/1 column over all units, or over those with `of` = 1.
+
+    `covariates` are pre-period columns for CUPED; with them a rate is judged as a mean of 0/1.
+
+    >>> Rate("conversion_rate", "converted").columns
+    ('converted',)
+    """
+
+    name: str
+    column: str
+    of: str | None = None
+    direction: Direction = "higher"
+    covariates: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a covariate where the denominator is itself an outcome."""
+        if self.of is not None and self.covariates:
+            raise BadQuestion(f"{self.name}: a rate among some units takes no covariates")
+
+    @property
+    def unit(self) -> Unit:
+        """A rate is always a share."""
+        return "share"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the summary must hold."""
+        base = () if self.of is None else (self.of,)
+        return (self.column, *base, *self.covariates)
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """A number per unit, zeros included, e.g. revenue per visitor.
+
+    `buyers` names the 0/1 column of the units that can be non-zero. With it, low counts are flagged
+    and the posterior is the hurdle model: who buys, times how much.
+    """
+
+    name: str
+    column: str
+    buyers: str | None = None
+    unit: Unit = "money"
+    direction: Direction = "higher"
+    covariates: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the summary must hold."""
+        return _distinct(self.column, self.buyers, *self.covariates)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Sum of one column over sum of another, both per unit, e.g. revenue ÷ orders.
+
+    `buyers` names the 0/1 column of units with a denominator: the degrees of freedom come from them.
+    `covariates` are pairs (numerator, denominator) of the pre-period.
+    """
+
+    name: str
+    numerator: str
+    denominator: str
+    buyers: str | None = None
+    unit: Unit = "money"
+    direction: Direction = "higher"
+    covariates: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the summary must hold."""
+        pre = (name for pair in self.covariates for name in pair)
+        return _distinct(self.numerator, self.denominator, self.buyers, *pre)
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """Steps in declared order, each a 0/1 column; read as rates, per step and from step to step."""
+
+    name: str
+    steps: tuple[str, ...]
+    direction: Direction = "higher"
+
+    def __post_init__(self) -> None:
+        """A funnel of one step is a rate."""
+        if len(self.steps) < 2 or len(set(self.steps)) != len(self.steps):
+            raise BadQuestion(f"{self.name}: a funnel needs two or more different steps")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the summary must hold."""
+        return self.steps
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """One rate per step over all units, then one from each step to the next."""
+        whole = (Rate(f"{self.name}.{s}", s, direction=self.direction) for s in self.steps)
+        onward = (
+            Rate(f"{self.name}.{a}>{b}", b, of=a, direction=self.direction)
+            for a, b in zip(self.steps, self.steps[1:], strict=False)
+        )
+        return (*whole, *onward)
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """Winsorising: one cap for all arms, in the column's own unit, fixed before the comparison."""
+
+    column: str
+    value: float
+
+
+Metric: TypeAlias = Rate | Mean | Ratio
+
+
+def _distinct(*names: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in names if name is not None))
