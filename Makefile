@@ -1,0 +1,81 @@
+# `make` alone prints the targets. Everything lives in .venv; nothing else on the machine is touched.
+PYTHON ?= python3
+PY := .venv/bin/python
+BUF := .venv/bin/buf
+READY := .venv/.ready
+SOURCES := clients server stats tests benchmarks examples
+PROTOS := $(sort $(wildcard proto/fairlift/v1/*.proto))
+
+# Numerical libraries start a thread per core each; tests and servers are processes already.
+export OPENBLAS_NUM_THREADS ?= 1
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo hillstrom serve test check fmt proto proto-check calibrate bench constraints clean
+
+help: ## print the targets
+	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+setup: $(READY) ## set up .venv with the versions that CI proves
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Fairlift needs Python 3.11 or later; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(PY) || $(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt install python3-venv"; rm -rf .venv; exit 1; }
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	@$(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY) ## a real server, a simulated shop of 30,000 visitors, and what a marketer reads
+	@$(PY) -m examples.demo
+
+hillstrom: $(READY) ## replay a real experiment: make hillstrom DATA=hillstrom.csv.gz
+	@test -n "$(DATA)" || { echo "Say where the file is: make hillstrom DATA=path/to/hillstrom.csv.gz"; exit 2; }
+	@$(PY) -m examples.hillstrom "$(DATA)"
+
+serve: $(READY) ## start a server with its store in ./fairlift.db
+	@$(PY) -m fairlift_server serve
+
+test: $(READY) ## run all tests
+	@$(PY) -m pytest -n auto -q
+
+check: $(READY) proto-check ## lint, types, import contracts, contract compatibility, generated code
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy clients server stats tests benchmarks examples
+	@$(PY) -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())'
+
+proto-check: $(READY)
+	@$(BUF) lint
+	@$(BUF) format --diff --exit-code
+	@$(BUF) breaking --against proto/released.binpb
+	@$(PY) tools/generate.py --check
+
+fmt: $(READY) ## format everything
+	@$(PY) -m ruff check --fix-only --quiet .
+	@$(PY) -m ruff format .
+	@$(BUF) format --write
+
+proto: $(READY) ## generate clients/fairlift/v1 from proto/
+	@$(PY) tools/generate.py
+
+calibrate: $(READY) ## long simulations; writes docs/calibration.md
+	@$(PY) -m tests.simulation.calibrate
+
+BENCHES := $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/__init__.py benchmarks/form.py,$(wildcard benchmarks/*.py)))
+
+bench: $(READY) $(addprefix bench-,$(BENCHES)) ## all benchmarks, or one: make bench-serve
+
+bench-%: $(READY) .venv/.bench
+	@$(PY) -m benchmarks.$*
+
+.venv/.bench: $(READY)
+	@$(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt -e '.[dev,bench]'
+	@touch $@
+
+constraints: $(READY) ## pin the newest versions that fit pyproject.toml
+	@$(PY) -m uv pip compile pyproject.toml --quiet --extra dev --extra bench --universal --python-version 3.11 \
+	  --no-header --no-annotate --no-emit-index-url --upgrade -o constraints.txt
+
+clean: ## remove .venv and everything that was made
+	rm -rf .venv benchmarks/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

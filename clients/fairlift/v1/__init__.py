@@ -1,0 +1,1 @@
+"""The contract fairlift.v1, generated from proto/ by `make proto`; never edited."""
