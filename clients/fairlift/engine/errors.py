@@ -1,0 +1,128 @@
+"""Everything Fairlift raises, so that one `except FairliftError` catches it all.
+
+FairliftError
+├── Invalid                 something given breaks a rule; carries every violation
+│   ├── InvalidCampaign     a campaign, its audience or its plan
+│   ├── InvalidEvent        an exposure, action, order, amendment, …
+│   └── InvalidRequest      a call: a page token, a name, an unknown field
+├── NotFound                no campaign, token or epoch of that name
+├── AlreadyExists           the id is taken
+├── Conflict                the thing is not as the caller thinks
+│   ├── StaleEtag           somebody changed it since it was read
+│   ├── WrongState          such as starting a stopped campaign
+│   ├── ChangeRefused       would change the rules after the game began
+│   └── NeedsNewEpoch       would mix different experiments
+├── NotAllowed              the caller
+│   ├── Unauthenticated     has no valid token
+│   └── PermissionDenied    has a token without this right
+├── Overloaded              the server sheds load; try again
+├── Unavailable             the server cannot be reached, or did not answer in time
+└── Unsupported             the server does not offer this
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken rule: where (a path such as `variants[1].weight`, empty for the whole) and what."""
+
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+    def below(self, prefix: str) -> "Violation":
+        """The same violation, seen from the message that holds the field `prefix`."""
+        if not self.field or self.field.startswith("["):
+            return Violation(prefix + self.field, self.message)
+        return Violation(f"{prefix}.{self.field}" if prefix else self.field, self.message)
+
+
+class FairliftError(Exception):
+    """The root; its text is one sentence: the value found, the rule, a way out."""
+
+
+class Invalid(FairliftError):
+    """Something given breaks rules; `violations` holds every one that was found."""
+
+    def __init__(self, violations: Iterable[Violation]) -> None:
+        self.violations = tuple(violations)
+        super().__init__("; ".join(map(str, self.violations)))
+
+    def below(self, prefix: str) -> "Invalid":
+        """The same error, seen from the message that holds the field `prefix`."""
+        return type(self)(violation.below(prefix) for violation in self.violations)
+
+    def __reduce__(self) -> tuple[type["Invalid"], tuple[tuple[Violation, ...]]]:
+        return type(self), (self.violations,)
+
+
+class InvalidCampaign(Invalid):
+    """A campaign, its audience or its plan breaks rules."""
+
+
+class InvalidEvent(Invalid):
+    """An event breaks rules."""
+
+
+class InvalidRequest(Invalid):
+    """A call breaks rules that are not those of a campaign or an event."""
+
+
+class NotFound(FairliftError):
+    """There is no campaign, token or epoch of that name."""
+
+
+class AlreadyExists(FairliftError):
+    """The id is taken."""
+
+
+class Conflict(FairliftError):
+    """The thing is not as the caller thinks."""
+
+
+class StaleEtag(Conflict):
+    """Somebody changed it since the caller read it."""
+
+
+class WrongState(Conflict):
+    """The campaign's state does not allow this."""
+
+
+class ChangeRefused(Conflict):
+    """The change would alter the rules after the game began."""
+
+
+class NeedsNewEpoch(Conflict):
+    """The change would mix different experiments; it needs consent to a new epoch."""
+
+
+class NotAllowed(FairliftError):
+    """The caller may not do this."""
+
+
+class Unauthenticated(NotAllowed):
+    """The caller has no valid token."""
+
+
+class PermissionDenied(NotAllowed):
+    """The caller's token lacks this right."""
+
+
+class Overloaded(FairliftError):
+    """The server sheds load; the same call may pass a little later."""
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class Unavailable(FairliftError):
+    """The server cannot be reached, or did not answer in time."""
+
+
+class Unsupported(FairliftError):
+    """The server does not offer this."""
