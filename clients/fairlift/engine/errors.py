@@ -3,6 +3,7 @@
 FairliftError
 ├── Invalid                 something given breaks a rule; carries every violation
 │   ├── InvalidCampaign     a campaign, its audience or its plan
+│   │   └── InvalidAudience the short form of an audience; points at the character
 │   ├── InvalidEvent        an exposure, action, order, amendment, …
 │   └── InvalidRequest      a call: a page token, a name, an unknown field
 ├── NotFound                no campaign, token or epoch of that name
@@ -20,13 +21,13 @@ FairliftError
 └── Unsupported             the server does not offer this
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken rule: where (a path such as `variants[1].weight`, empty for the whole) and what."""
+    """One broken rule: where (a path such as `variants[1].weight`; empty: the whole) and what."""
 
     field: str
     message: str
@@ -56,12 +57,42 @@ class Invalid(FairliftError):
         """The same error, seen from the message that holds the field `prefix`."""
         return type(self)(violation.below(prefix) for violation in self.violations)
 
-    def __reduce__(self) -> tuple[type["Invalid"], tuple[tuple[Violation, ...]]]:
+    def __reduce__(self) -> tuple[Callable[..., "Invalid"], tuple[object, ...]]:
         return type(self), (self.violations,)
 
 
 class InvalidCampaign(Invalid):
     """A campaign, its audience or its plan breaks rules."""
+
+
+class InvalidAudience(InvalidCampaign):
+    """The short form of an audience cannot be read; `position` is where, counted from 0."""
+
+    def __init__(self, message: str, *, text: str, position: int) -> None:
+        self.text = text
+        self.position = position
+        super().__init__([Violation("", f"character {position + 1}: {message}")])
+
+    @property
+    def pointer(self) -> str:
+        """Two lines: the text around the place, and a caret below the character."""
+        start = max(0, self.position - 40)
+        excerpt = "".join(
+            sign if sign.isprintable() else " " for sign in self.text[start : self.position + 30]
+        )
+        return f"{excerpt}\n{' ' * (self.position - start)}^"
+
+    def below(self, prefix: str) -> InvalidCampaign:
+        """The same violation, seen from the message that holds the field `prefix`."""
+        return InvalidCampaign(violation.below(prefix) for violation in self.violations)
+
+    def __reduce__(self) -> tuple[Callable[..., Invalid], tuple[object, ...]]:
+        message = self.violations[0].message.partition(": ")[2]
+        return _invalid_audience, (message, self.text, self.position)
+
+
+def _invalid_audience(message: str, text: str, position: int) -> InvalidAudience:
+    return InvalidAudience(message, text=text, position=position)
 
 
 class InvalidEvent(Invalid):

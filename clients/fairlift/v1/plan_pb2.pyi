@@ -77,6 +77,8 @@ class _OrderMeasureEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     """Orders that used the coupon of the unit's variant."""
     ORDER_MEASURE_COUPON_COST: _OrderMeasure.ValueType  # 14
     """Discount on those orders."""
+    ORDER_MEASURE_ABANDONED_CARTS: _OrderMeasure.ValueType  # 15
+    """1 for a unit that did add_to_cart and placed no order."""
 
 class OrderMeasure(_OrderMeasure, metaclass=_OrderMeasureEnumTypeWrapper): ...
 
@@ -104,6 +106,8 @@ ORDER_MEASURE_COUPON_ORDERS: OrderMeasure.ValueType  # 13
 """Orders that used the coupon of the unit's variant."""
 ORDER_MEASURE_COUPON_COST: OrderMeasure.ValueType  # 14
 """Discount on those orders."""
+ORDER_MEASURE_ABANDONED_CARTS: OrderMeasure.ValueType  # 15
+"""1 for a unit that did add_to_cart and placed no order."""
 Global___OrderMeasure: typing_extensions.TypeAlias = OrderMeasure
 
 @typing.final

@@ -1,0 +1,282 @@
+"""What a campaign is, and the rules it obeys."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from itertools import combinations
+from types import MappingProxyType
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+from fairlift.engine.audience import EVERYBODY, Condition
+from fairlift.engine.errors import InvalidCampaign, Violation
+from fairlift.engine.plan import Plan
+
+BPS = 10_000
+MAX_VARIANTS = 20
+MAX_WEIGHT = 1_000_000
+MAX_PAYLOAD = 16_384
+MAX_OVERRIDES = 1_000
+MAX_UNIT = 256
+
+_ID = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_ID_RULE = "must be 1 to 63 lower-case letters, digits and hyphens, a letter first"
+
+JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+
+
+class UnitKind(StrEnum):
+    """What is randomised and analysed."""
+
+    VISITOR = "visitor"
+    CUSTOMER = "customer"
+
+
+class AttributeType(StrEnum):
+    """What storefronts send under an attribute's name."""
+
+    STRING = "string"
+    NUMBER = "number"
+    BOOL = "bool"
+    TIME = "time"
+    LIST = "list"
+    VERSION = "version"
+
+
+class State(StrEnum):
+    """Where a campaign stands in its life."""
+
+    DRAFT = "draft"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    ARCHIVED = "archived"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One version of what the shop shows."""
+
+    id: str
+    weight: int = 1
+    payload: Mapping[str, JSON] = field(default_factory=dict)
+    display_name: str = ""
+    control: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSlice:
+    """The part of a layer's units that may enter the campaign, in basis points."""
+
+    layer: str
+    start_bps: int
+    size_bps: int
+
+    @property
+    def end_bps(self) -> int:
+        """The first bucket after the slice."""
+        return self.start_bps + self.size_bps
+
+
+@dataclass(frozen=True, slots=True)
+class Prerequisite:
+    """The unit must have one of the variants of another campaign."""
+
+    campaign: str
+    variants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """What the server knows of a campaign: never given by a caller."""
+
+    state: State = State.DRAFT
+    epoch: int = 1
+    hash_version: int = 1
+    etag: str = ""
+    plan_hash: str = ""
+    create_time: datetime | None = None
+    update_time: datetime | None = None
+    start_time: datetime | None = None
+    stop_time: datetime | None = None
+    epoch_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """Something the shop shows to visitors, tested as an experiment. Made valid or not at all.
+
+    Raises:
+        InvalidCampaign: with every broken rule, by field path.
+    """
+
+    id: str
+    variants: tuple[Variant, ...]
+    unit: UnitKind = UnitKind.VISITOR
+    audience: Condition = EVERYBODY
+    traffic_bps: int = BPS
+    plan: Plan | None = None
+    layer: LayerSlice | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    prerequisites: tuple[Prerequisite, ...] = ()
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    time_zone: str = "UTC"
+    currency_code: str = ""
+    attributes: Mapping[str, AttributeType] = field(default_factory=dict)
+    display_name: str = ""
+    description: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    lifecycle: Lifecycle = Lifecycle()
+
+    def __post_init__(self) -> None:
+        violations = [*_names(self), *_variants(self), *_eligibility(self), *_when(self)]
+        if violations:
+            raise InvalidCampaign(violations)
+        for name in ("overrides", "attributes", "labels"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def name(self) -> str:
+        """Its name on the wire, campaigns/{id}."""
+        return f"campaigns/{self.id}"
+
+    @property
+    def control(self) -> Variant:
+        """The variant marked as control, or else the first."""
+        return next((variant for variant in self.variants if variant.control), self.variants[0])
+
+    @property
+    def treatments(self) -> tuple[Variant, ...]:
+        """All variants but the control, in declared order."""
+        control = self.control
+        return tuple(variant for variant in self.variants if variant is not control)
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.display_name or self.id
+
+
+def check_layers(campaigns: Iterable[Campaign]) -> dict[str, tuple[Violation, ...]]:
+    """Violations by campaign id: slices of one layer that share visitors.
+
+    Stopped and archived campaigns hold no visitors.
+    """
+    found: dict[str, list[Violation]] = {}
+    over = (State.STOPPED, State.ARCHIVED)
+    sliced = [c for c in campaigns if c.layer and c.lifecycle.state not in over]
+    for one, other in combinations(sliced, 2):
+        a, b = one.layer, other.layer
+        if a is None or b is None or a.layer != b.layer:
+            continue
+        if a.start_bps < b.end_bps and b.start_bps < a.end_bps:
+            for this, mine, that, theirs in ((one, a, other, b), (other, b, one, a)):
+                message = (
+                    f"{mine.start_bps} to {mine.end_bps} overlaps {theirs.start_bps} to "
+                    f"{theirs.end_bps} of campaign {that.id} in layer {mine.layer}; "
+                    "one visitor may enter only one of them"
+                )
+                found.setdefault(this.id, []).append(Violation("layer", message))
+    return {campaign: tuple(violations) for campaign, violations in found.items()}
+
+
+def _names(campaign: Campaign) -> Iterator[Violation]:
+    if not _ID.fullmatch(campaign.id):
+        yield Violation("name", f"{campaign.id!r} {_ID_RULE}")
+    for name, limit in (("display_name", 120), ("description", 4_000)):
+        if len(text := getattr(campaign, name)) > limit:
+            yield Violation(name, f"has {len(text)} characters, must have at most {limit}")
+    if campaign.currency_code and not _CURRENCY.fullmatch(campaign.currency_code):
+        yield Violation(
+            "currency_code", f"is {campaign.currency_code!r}, must be ISO 4217, such as EUR"
+        )
+    for attribute in campaign.attributes:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]{0,63}", attribute):
+            yield Violation("attributes", f"{attribute!r} must be letters, digits, _ and dots")
+    for key, value in campaign.labels.items():
+        if not 1 <= len(key) <= 63 or len(value) > 255:
+            yield Violation("labels", f"{key!r}: keys have 1 to 63 characters, values at most 255")
+
+
+def _variants(campaign: Campaign) -> Iterator[Violation]:
+    variants = campaign.variants
+    if not 2 <= len(variants) <= MAX_VARIANTS:
+        yield Violation(
+            "variants",
+            f"has {len(variants)}, must have 2 to {MAX_VARIANTS}: "
+            "without a control there is nothing to compare with",
+        )
+    controls = [index for index, variant in enumerate(variants) if variant.control]
+    for index in controls[1:]:
+        yield Violation(
+            f"variants[{index}].control", f"variants[{controls[0]}] is the control already"
+        )
+    counts = Counter(variant.id for variant in variants)
+    for index, variant in enumerate(variants):
+        where = f"variants[{index}]"
+        if not _ID.fullmatch(variant.id):
+            yield Violation(f"{where}.id", f"{variant.id!r} {_ID_RULE}")
+        elif counts[variant.id] > 1 and variants[index].id in {v.id for v in variants[:index]}:
+            yield Violation(f"{where}.id", f"{variant.id} is the id of another variant")
+        if not 1 <= variant.weight <= MAX_WEIGHT:
+            yield Violation(f"{where}.weight", f"is {variant.weight}, must be 1 to {MAX_WEIGHT}")
+        size = len(json.dumps(variant.payload).encode())
+        if size > MAX_PAYLOAD:
+            yield Violation(
+                f"{where}.payload",
+                f"has {size} bytes, must have at most {MAX_PAYLOAD}; send an id and look it up",
+            )
+
+
+def _eligibility(campaign: Campaign) -> Iterator[Violation]:
+    if not 0 <= campaign.traffic_bps <= BPS:
+        yield Violation("traffic_bps", f"is {campaign.traffic_bps}, must be 0 to {BPS}")
+    if layer := campaign.layer:
+        if not _ID.fullmatch(layer.layer):
+            yield Violation("layer.layer", f"{layer.layer!r} {_ID_RULE}")
+        if layer.size_bps < 1 or layer.start_bps < 0 or layer.end_bps > BPS:
+            yield Violation(
+                "layer",
+                f"start_bps {layer.start_bps} with size_bps {layer.size_bps} must lie within 0 to "
+                f"{BPS} and hold at least one bucket",
+            )
+    known = {variant.id for variant in campaign.variants}
+    if len(campaign.overrides) > MAX_OVERRIDES:
+        yield Violation(
+            "overrides", f"has {len(campaign.overrides)}, must have at most {MAX_OVERRIDES}"
+        )
+    for unit, variant in campaign.overrides.items():
+        if not 1 <= len(unit) <= MAX_UNIT:
+            yield Violation("overrides", f"{unit[:20]!r}… must have 1 to {MAX_UNIT} characters")
+        if variant not in known:
+            yield Violation("overrides", f"{unit!r} has {variant!r}, which is no variant here")
+    for index, prerequisite in enumerate(campaign.prerequisites):
+        where = f"prerequisites[{index}]"
+        if prerequisite.campaign == campaign.id:
+            yield Violation(f"{where}.campaign", "is the campaign itself")
+        elif not _ID.fullmatch(prerequisite.campaign):
+            yield Violation(f"{where}.campaign", f"{prerequisite.campaign!r} {_ID_RULE}")
+        if not prerequisite.variants:
+            yield Violation(f"{where}.variants", "is empty; name the variants that qualify")
+
+
+def _when(campaign: Campaign) -> Iterator[Violation]:
+    for name in ("start_time", "end_time"):
+        moment = getattr(campaign, name)
+        if moment is not None and moment.tzinfo is None:
+            yield Violation(f"schedule.{name}", f"{moment} has no time zone; write {moment}Z")
+            return
+    if campaign.start_time and campaign.end_time and campaign.end_time <= campaign.start_time:
+        yield Violation("schedule.end_time", "must be after start_time")
+    try:
+        ZoneInfo(campaign.time_zone)
+    except (KeyError, ValueError, OSError):
+        yield Violation(
+            "time_zone", f"is {campaign.time_zone!r}, must be an IANA name, such as Europe/Madrid"
+        )

@@ -1,0 +1,127 @@
+"""What a change to a campaign would do to its experiment."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from fairlift.engine.campaign import Campaign, State
+
+
+class ChangeClass(IntEnum):
+    """How grave a change is; the gravest of several counts."""
+
+    NONE = 1
+    CREATE = 2
+    SAFE = 3
+    NEW_EPOCH = 4
+    REFUSED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field that differs, how grave that is, and why."""
+
+    field: str
+    before: str
+    after: str
+    change_class: ChangeClass
+    reason: str
+
+
+_MIXES = "visitors before and after would be different experiments"
+_SEALED = "the plan was sealed when the campaign started"
+_SHOWN = "changes nothing that is measured"
+
+# Field, how to read it, the class of its change in a started campaign, and why.
+_FIELDS: tuple[tuple[str, Callable[[Campaign], object], ChangeClass, str], ...] = (
+    ("display_name", lambda c: c.display_name, ChangeClass.SAFE, _SHOWN),
+    ("description", lambda c: c.description, ChangeClass.SAFE, _SHOWN),
+    ("labels", lambda c: dict(c.labels), ChangeClass.SAFE, _SHOWN),
+    ("attributes", lambda c: dict(c.attributes), ChangeClass.SAFE, _SHOWN),
+    ("overrides", lambda c: dict(c.overrides), ChangeClass.SAFE, "such units are never analysed"),
+    ("schedule.end_time", lambda c: c.end_time, ChangeClass.SAFE, "the plan still says when"),
+    ("schedule.start_time", lambda c: c.start_time, ChangeClass.REFUSED, "it has started"),
+    ("audience", lambda c: c.audience, ChangeClass.NEW_EPOCH, _MIXES),
+    ("layer", lambda c: c.layer, ChangeClass.NEW_EPOCH, _MIXES),
+    ("prerequisites", lambda c: c.prerequisites, ChangeClass.NEW_EPOCH, _MIXES),
+    ("unit", lambda c: c.unit, ChangeClass.REFUSED, "what is randomised cannot change"),
+    ("time_zone", lambda c: c.time_zone, ChangeClass.REFUSED, "it would move days between weeks"),
+    ("currency_code", lambda c: c.currency_code, ChangeClass.REFUSED, "sums would mix currencies"),
+    ("plan", lambda c: c.plan, ChangeClass.REFUSED, _SEALED),
+)
+
+
+def changes(before: Campaign, after: Campaign) -> tuple[FieldChange, ...]:
+    """The fields in which two versions of one campaign differ, each with its class.
+
+    Before the start everything is safe; after the end only words may change.
+    """
+    found = (*_field_changes(before, after), *_traffic(before, after), *_variants(before, after))
+    match before.lifecycle.state:
+        case State.DRAFT:
+            return tuple(_as(change, ChangeClass.SAFE, "it has not started") for change in found)
+        case State.STOPPED | State.ARCHIVED:
+            return tuple(
+                change
+                if change.field in {"display_name", "description", "labels"}
+                else _as(change, ChangeClass.REFUSED, "it has ended")
+                for change in found
+            )
+        case _:
+            return found
+
+
+def gravest(found: tuple[FieldChange, ...]) -> ChangeClass:
+    """The class of the whole change."""
+    return max((change.change_class for change in found), default=ChangeClass.NONE)
+
+
+def _field_changes(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
+    for path, read, change_class, reason in _FIELDS:
+        old, new = read(before), read(after)
+        if old != new:
+            yield FieldChange(path, _shown(old), _shown(new), change_class, reason)
+
+
+def _traffic(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
+    old, new = before.traffic_bps, after.traffic_bps
+    if new > old:
+        yield FieldChange(
+            "traffic_bps", str(old), str(new), ChangeClass.SAFE, "more traffic moves nobody"
+        )
+    elif new < old:
+        reason = "visitors who were in would fall out, and half-treated ones would stay counted"
+        yield FieldChange("traffic_bps", str(old), str(new), ChangeClass.NEW_EPOCH, reason)
+
+
+def _variants(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
+    olds, news = ([variant.id for variant in c.variants] for c in (before, after))
+    if olds != news:
+        yield FieldChange(
+            "variants", ", ".join(olds), ", ".join(news), ChangeClass.NEW_EPOCH, _MIXES
+        )
+        return
+    if before.control.id != after.control.id:
+        reason = "the sealed plan compares with the control"
+        yield FieldChange(
+            "variants", before.control.id, after.control.id, ChangeClass.REFUSED, reason
+        )
+    for index, (old, new) in enumerate(zip(before.variants, after.variants, strict=True)):
+        for name, change_class, reason in (
+            ("weight", ChangeClass.NEW_EPOCH, "visitors would move between variants"),
+            ("payload", ChangeClass.NEW_EPOCH, _MIXES),
+            ("display_name", ChangeClass.SAFE, _SHOWN),
+        ):
+            was, is_ = getattr(old, name), getattr(new, name)
+            if was != is_:
+                path = f"variants[{index}].{name}"
+                yield FieldChange(path, _shown(was), _shown(is_), change_class, reason)
+
+
+def _as(change: FieldChange, change_class: ChangeClass, reason: str) -> FieldChange:
+    return FieldChange(change.field, change.before, change.after, change_class, reason)
+
+
+def _shown(value: object) -> str:
+    text = "" if value is None else str(value)
+    return text if len(text) <= 200 else f"{text[:199]}…"

@@ -1,0 +1,278 @@
+"""What can be measured: a number per unit made from its events, and the metrics built on it."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import TypeAlias
+
+DAYS_MAX = 730
+
+
+class Direction(StrEnum):
+    """Which way of a metric the shop likes."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+
+
+class Quantity(StrEnum):
+    """What a metric's numbers are."""
+
+    SHARE = "share"
+    MONEY = "money"
+    COUNT = "count"
+
+
+class OrderMeasure(StrEnum):
+    """A number per unit, from its orders in the window."""
+
+    ORDERS = "orders"
+    BUYERS = "buyers"
+    REPEAT_BUYERS = "repeat_buyers"
+    FIRST_PURCHASES = "first_purchases"
+    REVENUE = "revenue"
+    NET_REVENUE = "net_revenue"
+    PROFIT = "profit"
+    ITEMS = "items"
+    DISCOUNT = "discount"
+    REFUNDED_ORDERS = "refunded_orders"
+    UPSELL_ORDERS = "upsell_orders"
+    CROSS_SELL_ORDERS = "cross_sell_orders"
+    COUPON_ORDERS = "coupon_orders"
+    COUPON_COST = "coupon_cost"
+    ABANDONED_CARTS = "abandoned_carts"
+
+
+MONEY_MEASURES = frozenset(
+    {
+        OrderMeasure.REVENUE,
+        OrderMeasure.NET_REVENUE,
+        OrderMeasure.PROFIT,
+        OrderMeasure.DISCOUNT,
+        OrderMeasure.COUPON_COST,
+    }
+)
+
+
+class ActionOf(StrEnum):
+    """Which number an action gives."""
+
+    ANY = "any"
+    COUNT = "count"
+    VALUE = "value"
+    NPS = "nps"
+
+
+@dataclass(frozen=True, slots=True)
+class ActionMeasure:
+    """A number per unit, from its actions of one name."""
+
+    name: str
+    of: ActionOf = ActionOf.ANY
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnMeasure:
+    """1 for a unit with any event (or an order) between two days after its first exposure."""
+
+    from_day: int
+    to_day: int
+    bought: bool = False
+
+
+Measure: TypeAlias = OrderMeasure | ActionMeasure | ReturnMeasure
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Share of units with a positive amount."""
+
+    of: Measure
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """Amount per unit, zeros included."""
+
+    of: Measure
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Sum of one amount over the sum of another, both per unit."""
+
+    numerator: Measure
+    denominator: Measure
+
+
+@dataclass(frozen=True, slots=True)
+class Quantile:
+    """The amount that a share `at` of the units does not exceed."""
+
+    of: Measure
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """Steps in declared order."""
+
+    steps: tuple[Measure, ...]
+
+
+Kind: TypeAlias = Rate | Mean | Ratio | Quantile | Funnel
+
+
+@dataclass(frozen=True, slots=True)
+class CapAtQuantile:
+    """Winsorise at this quantile of the positive per-unit values of all arms together."""
+
+    quantile: float
+
+
+@dataclass(frozen=True, slots=True)
+class CapAtAmount:
+    """Winsorise at this amount, in the metric's own unit."""
+
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A named quantity computed per variant."""
+
+    name: str
+    kind: Kind
+    direction: Direction = Direction.HIGHER
+    quantity: Quantity | None = None
+    cap: CapAtQuantile | CapAtAmount | None = None
+    window_days: int | None = None
+    display_name: str = ""
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The numbers per unit that it needs."""
+        match self.kind:
+            case Rate(of) | Mean(of) | Quantile(of):
+                return (of,)
+            case Ratio(numerator, denominator):
+                return (numerator, denominator)
+            case Funnel(steps):
+                return steps
+
+    @property
+    def reads_as(self) -> Quantity:
+        """What its numbers are, as declared or else as its kind and measures imply."""
+        if self.quantity is not None:
+            return self.quantity
+        match self.kind:
+            case Rate() | Funnel():
+                return Quantity.SHARE
+            case Mean(of) | Quantile(of):
+                return Quantity.MONEY if of in MONEY_MEASURES else Quantity.COUNT
+            case Ratio(numerator, denominator):
+                if denominator in MONEY_MEASURES:
+                    return Quantity.COUNT
+                return Quantity.MONEY if numerator in MONEY_MEASURES else Quantity.COUNT
+
+
+def _share(name: str, numerator: OrderMeasure, denominator: OrderMeasure, **words: str) -> Metric:
+    return Metric(
+        name,
+        Ratio(numerator, denominator),
+        Direction(words.get("direction", "higher")),
+        Quantity.SHARE,
+    )
+
+
+_O = OrderMeasure
+_CART = ActionMeasure("add_to_cart")
+_SCORE = ActionMeasure("nps", ActionOf.NPS)
+
+CATALOGUE: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("conversion_rate", Rate(_O.ORDERS)),
+        Metric("average_ticket", Ratio(_O.REVENUE, _O.ORDERS)),
+        Metric("revenue_per_visitor", Mean(_O.REVENUE)),
+        Metric("net_revenue_per_visitor", Mean(_O.NET_REVENUE)),
+        Metric("profit_per_visitor", Mean(_O.PROFIT)),
+        Metric("orders_per_visitor", Mean(_O.ORDERS)),
+        Metric("orders_per_buyer", Ratio(_O.ORDERS, _O.BUYERS)),
+        Metric("customer_spend", Ratio(_O.REVENUE, _O.BUYERS)),
+        Metric("items_per_order", Ratio(_O.ITEMS, _O.ORDERS)),
+        Metric("price_per_item", Ratio(_O.REVENUE, _O.ITEMS), quantity=Quantity.MONEY),
+        Metric("discount_per_order", Ratio(_O.DISCOUNT, _O.ORDERS), Direction.LOWER),
+        Metric("first_purchase_rate", Rate(_O.FIRST_PURCHASES)),
+        _share("repeat_purchase_rate", _O.REPEAT_BUYERS, _O.BUYERS),
+        _share("upsell_rate", _O.UPSELL_ORDERS, _O.ORDERS),
+        _share("cross_sell_rate", _O.CROSS_SELL_ORDERS, _O.ORDERS),
+        _share("refund_rate", _O.REFUNDED_ORDERS, _O.ORDERS, direction="lower"),
+        Metric("cart_rate", Rate(_CART)),
+        Metric(
+            "cart_abandonment_rate",
+            Ratio(_O.ABANDONED_CARTS, _CART),
+            Direction.LOWER,
+            Quantity.SHARE,
+        ),
+        Metric(
+            "nps", Ratio(ActionMeasure(_NPS, ActionOf.NPS), ActionMeasure(_NPS, ActionOf.COUNT))
+        ),
+        Metric("coupon_redemption_rate", Rate(_O.COUPON_ORDERS)),
+        Metric("coupon_cost_per_visitor", Mean(_O.COUPON_COST), Direction.LOWER),
+    )
+}
+
+_ACTION = r"[a-z][a-z0-9_]{0,62}"
+
+
+def _retention(name: str, first: str, last: str) -> Metric | None:
+    if not 0 <= int(first) < int(last) <= DAYS_MAX:
+        return None
+    return Metric(name, Rate(ReturnMeasure(int(first), int(last))))
+
+
+def _lifetime_value(name: str, days: str) -> Metric | None:
+    if not 1 <= int(days) <= DAYS_MAX:
+        return None
+    return Metric(name, Mean(OrderMeasure.NET_REVENUE), window_days=int(days))
+
+
+def _action_rate(name: str, action: str) -> Metric:
+    return Metric(name, Rate(ActionMeasure(action)))
+
+
+def _micro_value(name: str, action: str) -> Metric:
+    return Metric(name, Mean(ActionMeasure(action, ActionOf.VALUE)), quantity=Quantity.MONEY)
+
+
+_FAMILIES: tuple[tuple[re.Pattern[str], Callable[..., Metric | None]], ...] = (
+    (re.compile(r"retention_d(\d{1,3})_(\d{1,3})"), _retention),
+    (re.compile(r"clv_(\d{1,3})"), _lifetime_value),
+    (re.compile(rf"action_rate\(({_ACTION})\)"), _action_rate),
+    (re.compile(rf"micro_value\(({_ACTION})\)"), _micro_value),
+)
+FAMILY_NAMES = ("retention_d{a}_{b}", "clv_{days}", "action_rate(name)", "micro_value(name)")
+
+
+def catalogue_metric(name: str) -> Metric | None:
+    """The built-in metric of this name, or None.
+
+    >>> catalogue_metric("retention_d30_60").kind
+    Rate(of=ReturnMeasure(from_day=30, to_day=60, bought=False))
+    """
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    for pattern, build in _FAMILIES:
+        if match := pattern.fullmatch(name):
+            return build(name, *match.groups())
+    return None
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence on an unknown name: the nearest known one, or all."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
