@@ -1,8 +1,8 @@
 """The conditions on a visitor's attributes that make them eligible: a closed, typed tree.
 
-A missing attribute (absent or None) satisfies no condition, and neither does one of another type:
-"30" is not 30, and true is not 1. `!=` and `not in` are the exact opposites of `==` and `in`, so
-they do hold for a missing attribute; write `exists(country) and country != "ES"` to ask for both.
+A condition on an attribute that the visitor does not have (absent or None) is false, `!=` and
+`not in` too: who is to be kept out must be known. `not country == "ES"` asks for the rest as well.
+No value is read as another type: "30" is not 30, and true is not 1.
 """
 
 import math
@@ -20,7 +20,8 @@ MAX_NODES = 256
 MAX_DEPTH = 16
 MAX_LIST = 10_000
 MAX_TEXT = 1_024
-_INT64 = 2**63
+_EXACT = 2**53  # beyond it a double, which is what travels, skips integers
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}", re.ASCII)
 
 Scalar: TypeAlias = str | int | float | bool | datetime
@@ -93,7 +94,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class In:
-    """The attribute is one of the values (or, negated, none of them)."""
+    """The attribute is one of the values (or, negated, is there and none of them)."""
 
     attribute: str
     values: tuple[Scalar, ...]
@@ -140,11 +141,9 @@ class Text:
 
     def __post_init__(self) -> None:
         _check_attribute(self.attribute)
-        if not isinstance(self.value, str):
-            raise _invalid("value", f"is {self.value!r}, must be a text")
+        _check_text(self.value)
         if not self.value:
             raise _invalid("value", "is empty, and every text would match; use exists instead")
-        _check_scalar("value", self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +159,8 @@ class Version:
 
     def __post_init__(self) -> None:
         _check_attribute(self.attribute)
-        if not isinstance(self.value, str) or version_key(self.value) is None:
+        _check_text(self.value)
+        if version_key(self.value) is None:
             raise _invalid("value", f'is {self.value!r}, must be a version such as "2.10.0"')
 
 
@@ -176,9 +176,6 @@ class Exists:
 
 Leaf: TypeAlias = Compare | In | Between | Text | Version | Exists
 Condition: TypeAlias = AllOf | AnyOf | Not | Leaf
-
-EVERYBODY = AllOf(())
-NOBODY = AnyOf(())
 
 
 def children(condition: Condition) -> tuple[Condition, ...]:
@@ -228,7 +225,7 @@ def _check_budget(condition: Condition) -> None:
 
 
 def _check_attribute(name: str) -> None:
-    if not isinstance(name, str) or not _ATTRIBUTE.fullmatch(name):
+    if not _ATTRIBUTE.fullmatch(name):
         raise _invalid(
             "attribute",
             f"is {name!r}, must be a letter or _ followed by letters, digits, _ and dots, "
@@ -242,12 +239,12 @@ def _check_scalar(field: str, value: Scalar) -> None:
             pass
         case str():
             if len(value) > MAX_TEXT:
-                raise _invalid(
-                    field, f"has {len(value)} characters, must have at most {MAX_TEXT}"
-                )
+                raise _invalid(field, f"has {len(value)} characters, must have at most {MAX_TEXT}")
+            if not value.isprintable() and _SURROGATE.search(value):
+                raise _invalid(field, f"is {value!r}, must be valid Unicode")
         case int():
-            if not -_INT64 <= value < _INT64:
-                raise _invalid(field, f"is {value}, must fit in 64 bits")
+            if not -_EXACT <= value <= _EXACT:
+                raise _invalid(field, f"is {value}, must lie within ±2^53; use a text for an id")
         case float():
             if not math.isfinite(value):
                 raise _invalid(field, f"is {value}, must be finite")
@@ -255,9 +252,14 @@ def _check_scalar(field: str, value: Scalar) -> None:
             if value.tzinfo is None:
                 raise _invalid(field, f"is {value}, must have a time zone; write {value}Z for UTC")
         case _:
-            raise _invalid(  # type: ignore[unreachable]  # callers may be untyped
-                field, f"is {value!r}, must be a text, a number, true, false or a time"
-            )
+            kinds = "a text, a number, true, false or a time"  # type: ignore[unreachable]
+            raise _invalid(field, f"is {value!r}, must be {kinds}")
+
+
+def _check_text(value: str) -> None:
+    if not isinstance(value, str):
+        raise _invalid("value", f"is {value!r}, must be a text")
+    _check_scalar("value", value)
 
 
 def _check_ordered(field: str, value: Scalar) -> None:
@@ -270,3 +272,7 @@ def _check_ordered(field: str, value: Scalar) -> None:
 
 def _invalid(field: str, message: str) -> InvalidCampaign:
     return InvalidCampaign((Violation(field, message),))
+
+
+EVERYBODY = AllOf(())
+NOBODY = AnyOf(())

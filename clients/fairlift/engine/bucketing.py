@@ -1,0 +1,48 @@
+"""From a unit to a bucket: the only place where chance enters.
+
+A bucket is a pure function of a salt and a unit's id: murmur3 (x86, 32 bits, seed 0, unsigned) of
+the UTF-8 text `{salt}:{unit}`, scaled down to 10,000. A campaign has one salt for its traffic and
+one for its variants, a layer and a holdout have their own: were they one, the visitors that a
+ramp-up adds would all be of one variant. `docs/golden-vectors.md` proves another language against it.
+"""
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from mmh3 import hash as murmur3
+
+HASH_VERSION = 1
+BUCKETS = 10_000
+HASHES = 2**32
+
+
+def hash_of(salt: str, unit: str) -> int:
+    """The 32 bits, unsigned, that all of a unit's luck under this salt comes from."""
+    return murmur3(f"{salt}:{unit}", 0, False)
+
+
+def bucket(salt: str, unit: str) -> int:
+    """The unit's bucket under this salt, from 0 to 9,999, each as likely as another.
+
+    >>> bucket("a-salt", "visitor-1") == bucket("a-salt", "visitor-1")
+    True
+    """
+    return hash_of(salt, unit) * BUCKETS >> 32
+
+
+def hashes_below(bucket_limit: int) -> int:
+    """The hash from which on buckets are `bucket_limit` or more.
+
+    `hash < hashes_below(b)` says exactly `bucket < b`, and saves the decision a multiplication.
+    """
+    return -(-bucket_limit * HASHES // BUCKETS)
+
+
+def variant_limits(weights: Sequence[int]) -> tuple[int, ...]:
+    """For each variant in order, the bucket where it ends; the last ends at 10,000.
+
+    Variant i has the buckets from limit i-1 (or 0) up to, and without, limit i. A weight's share is
+    rounded so that no limit moves by a whole bucket: `ceil(10_000 * weights so far / all weights)`.
+    """
+    total = sum(weights)
+    return tuple(-(-BUCKETS * so_far // total) for so_far in accumulate(weights))

@@ -1,0 +1,132 @@
+"""Values of one attribute of which one fits a set of conditions, if any value does at all.
+
+Between two neighbouring constants of a condition every number behaves alike, so the constants, a
+number between each two, and one beyond each end stand for all. A text that holds the wanted parts,
+joined by a character that no condition names, meets no unwanted one unless every such text does.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from fairlift.engine.audience import (
+    Between,
+    Compare,
+    CompareOp,
+    In,
+    Leaf,
+    Scalar,
+    Text,
+    TextOp,
+    Version,
+)
+from fairlift.engine.matching import AttributeValue
+
+_DAY = timedelta(days=1)
+_JOINERS = "~-_ ·•"
+
+
+class CannotSay(Exception):  # noqa: N818  # an answer, not a mistake
+    """Neither a yes nor a no could be proved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Values to try, and whether one of them fits whenever any value does."""
+
+    each: tuple[AttributeValue, ...]
+    are_exhaustive: bool
+
+
+def candidates(wanted: Sequence[tuple[Leaf, bool]]) -> Candidates:
+    """The values to try for one attribute, the most natural first, the missing one last."""
+    constants = [value for leaf, _ in wanted for value in _constants(leaf)]
+    texts = sorted({value for value in constants if isinstance(value, str)})
+    numbers = sorted(
+        {v for v in constants if isinstance(v, int | float) and not isinstance(v, bool)}
+    )
+    times = sorted({value for value in constants if isinstance(value, datetime)})
+    parts = _matched(wanted, TextOp.CONTAINS)
+    versions = [leaf.value for leaf, _ in wanted if isinstance(leaf, Version)]
+    each: tuple[AttributeValue, ...] = (
+        *_numbers(numbers),
+        *_times(times),
+        *texts,
+        *_versions(versions),
+        _woven(wanted, texts),
+        True,
+        False,
+        0,
+        tuple(parts),
+        None,
+    )
+    # With an exact text wanted, the constants are all there is to try.
+    is_exact = any(holds and _is_exact(leaf) for leaf, holds in wanted)
+    is_mixed = bool(versions) and any(not isinstance(leaf, Version) for leaf, _ in wanted)
+    return Candidates(each, are_exhaustive=is_exact or not is_mixed)
+
+
+def _constants(leaf: Leaf) -> tuple[Scalar, ...]:
+    match leaf:
+        case Compare(_, _, value) | Text(_, _, value):
+            return (value,)
+        case In(_, values):
+            return values
+        case Between(_, low, high):
+            return (low, high)
+    return ()
+
+
+def _is_exact(leaf: Leaf) -> bool:
+    return (isinstance(leaf, Compare) and leaf.op is CompareOp.EQ) or (
+        isinstance(leaf, In) and not leaf.negated
+    )
+
+
+def _matched(wanted: Sequence[tuple[Leaf, bool]], op: TextOp) -> list[str]:
+    return [
+        leaf.value for leaf, holds in wanted if holds and isinstance(leaf, Text) and leaf.op is op
+    ]
+
+
+def _numbers(constants: list[int | float]) -> Iterator[int | float]:
+    yield from constants
+    yield from (low + (high - low) / 2 for low, high in pairwise(constants))
+    if constants:
+        yield from (constants[-1] + 1, constants[0] - 1)
+
+
+def _times(constants: list[datetime]) -> Iterator[datetime]:
+    yield from constants
+    yield from (low + (high - low) / 2 for low, high in pairwise(constants))
+    for end, step in zip(constants[-1:] + constants[:1], (_DAY, -_DAY), strict=False):
+        with suppress(OverflowError):  # the end of the calendar
+            yield end + step
+
+
+def _versions(constants: Iterable[str]) -> Iterator[str]:
+    """Each version, the ones just above and below it, and the ends."""
+    for constant in constants:
+        yield constant
+        core, _, pre_release = constant.partition("+")[0].partition("-")
+        yield f"{core}-{pre_release}.0" if pre_release else f"{core}-0"
+        numbers = [int(part) for part in core.removeprefix("v").split(".")]
+        major, minor, patch = (*numbers, 0, 0)[:3]
+        yield f"{major}.{minor}.{patch + 1}-0"
+        yield f"{major}.{minor}.{patch + 1}"
+    if constants:
+        yield "0.0.0-0"
+        yield "999999999.0.0"
+
+
+def _woven(wanted: Sequence[tuple[Leaf, bool]], texts: list[str]) -> str:
+    """A text with every wanted start, part and end, and with no other likeness to a constant."""
+    named = "".join(texts)
+    joiner = next(
+        (sign for sign in (*_JOINERS, *map(chr, range(0xE000, 0xF8FF))) if sign not in named), "~"
+    )
+    start = max(_matched(wanted, TextOp.PREFIX), key=len, default="")
+    end = max(_matched(wanted, TextOp.SUFFIX), key=len, default="")
+    return joiner.join([start, *_matched(wanted, TextOp.CONTAINS), end])
