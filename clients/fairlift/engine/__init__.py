@@ -1,1 +1,1 @@
-"""The rules of Fairlift: campaigns, audiences, buckets, decisions; standard library and mmh3 only."""
+"""The rules of Fairlift: campaigns, audiences, buckets, decisions; only mmh3 beside Python."""

@@ -27,7 +27,7 @@ _ID = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _ID_RULE = "must be 1 to 63 lower-case letters, digits and hyphens, a letter first"
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
 
 class UnitKind(StrEnum):

@@ -217,9 +217,7 @@ CATALOGUE: dict[str, Metric] = {
             Direction.LOWER,
             Quantity.SHARE,
         ),
-        Metric(
-            "nps", Ratio(ActionMeasure(_NPS, ActionOf.NPS), ActionMeasure(_NPS, ActionOf.COUNT))
-        ),
+        Metric("nps", Ratio(_SCORE, ActionMeasure("nps", ActionOf.COUNT))),
         Metric("coupon_redemption_rate", Rate(_O.COUPON_ORDERS)),
         Metric("coupon_cost_per_visitor", Mean(_O.COUPON_COST), Direction.LOWER),
     )
