@@ -1,0 +1,128 @@
+"""The answer to "which variant?", and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, TypeVar
+
+from fairlift.engine.campaign import JSON
+from fairlift.engine.matching import Attributes
+
+T = TypeVar("T", bool, int, float, str)
+
+
+class Reason(StrEnum):
+    """Why a unit got its variant."""
+
+    ASSIGNED = "assigned"
+    NOT_IN_AUDIENCE = "not_in_audience"
+    NOT_IN_TRAFFIC = "not_in_traffic"
+    OTHER_LAYER = "other_layer"
+    HOLDOUT = "holdout"
+    OVERRIDE = "override"
+    PAUSED = "paused"
+    NOT_STARTED = "not_started"
+    ENDED = "ended"
+    UNKNOWN_CAMPAIGN = "unknown_campaign"
+    NOT_READY = "not_ready"
+    STALE = "stale"
+    PREREQUISITE = "prerequisite"
+    BOT = "bot"
+    NO_UNIT = "no_unit"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an assignment says but for whom and when; one object serves all units that share it."""
+
+    campaign: str
+    variant: str
+    payload: Mapping[str, JSON]
+    reason: Reason
+    is_control: bool = True
+    epoch: int = 0
+    # Epoch seconds; 0 when no snapshot was there to decide by.
+    snapshot_time: float = 0.0
+
+    @property
+    def is_in_campaign(self) -> bool:
+        """Whether the unit takes part, so that its exposure counts in the analysis."""
+        return self.reason is Reason.ASSIGNED or self.reason is Reason.STALE
+
+
+class Assignment(NamedTuple):
+    """The answer to "which variant?" for one unit; a tuple, for freezing anything else is slow."""
+
+    outcome: Outcome
+    unit: str
+    attributes: Attributes
+    # Epoch seconds.
+    time: float
+
+    @property
+    def campaign(self) -> str:
+        """The campaign's id."""
+        return self.outcome.campaign
+
+    @property
+    def variant(self) -> str:
+        """The variant's id."""
+        return self.outcome.variant
+
+    @property
+    def reason(self) -> Reason:
+        """Why it is this variant."""
+        return self.outcome.reason
+
+    @property
+    def epoch(self) -> int:
+        """The campaign's epoch; 0 when it is not known."""
+        return self.outcome.epoch
+
+    @property
+    def is_control(self) -> bool:
+        """Whether the variant is the control."""
+        return self.outcome.is_control
+
+    @property
+    def is_in_campaign(self) -> bool:
+        """Whether the unit takes part, so that its exposure counts in the analysis."""
+        return self.outcome.is_in_campaign
+
+    @property
+    def snapshot_age_s(self) -> float | None:
+        """How old the snapshot was, in seconds; None when there was none."""
+        made = self.outcome.snapshot_time
+        return max(0.0, self.time - made) if made else None
+
+    @property
+    def payload(self) -> dict[str, JSON]:
+        """What the storefront renders: the caller's own copy, free to change."""
+        return {key: _copied(value) for key, value in self.outcome.payload.items()}
+
+    def value(self, key: str, default: T) -> T:
+        """One entry of the payload, of the default's type; the default when it is not there.
+
+        A whole number serves where a float is asked for, and 50.0 where an int is: on its way
+        through the contract every number is a double.
+        """
+        found = self.outcome.payload.get(key)
+        wanted = type(default)
+        if isinstance(found, bool) or wanted in (bool, str):
+            return found if isinstance(found, wanted) else default
+        if isinstance(found, int | float) and wanted(found) == found:
+            return wanted(found)
+        return default
+
+    def __repr__(self) -> str:
+        # Without the attributes: they are the visitor's own, and this ends in logs.
+        return f"Assignment({self.campaign}: {self.variant}, {self.reason}, epoch {self.epoch})"
+
+
+def _copied(value: JSON) -> JSON:
+    if isinstance(value, Mapping):
+        return {key: _copied(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copied(each) for each in value]
+    return value

@@ -1,0 +1,70 @@
+"""Who is no shopper: crawlers get the control, and never enter the analysis."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from fairlift.engine.matching import Attributes
+
+_REMEMBERED = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class BotRules:
+    """Tells a bot by its `is_bot` attribute, or else by what its `user_agent` contains.
+
+    Fragments are lower-case; `innocent` ones are cut out of the agent first, for names such as the
+    phone maker Cubot. Replace the list with `BotRules(fragments=…)`, or switch it off with `()`.
+    """
+
+    fragments: tuple[str, ...] = (
+        "bot",
+        "crawl",
+        "spider",
+        "slurp",
+        "facebookexternalhit",
+        "headlesschrome",
+        "phantomjs",
+        "lighthouse",
+        "pingdom",
+        "uptime",
+        "site24x7",
+        "bingpreview",
+        "mediapartners",
+        "feedfetcher",
+        "curl/",
+        "wget/",
+        "python-requests",
+        "python-urllib",
+        "aiohttp",
+        "go-http-client",
+        "scrapy",
+        "java/",
+        "libwww",
+    )
+    innocent: tuple[str, ...] = ("cubot",)
+
+    def names(self, user_agent: str) -> bool:
+        """Whether the user agent is a bot's.
+
+        >>> BotRules().names("Mozilla/5.0 (compatible; Googlebot/2.1)")
+        True
+        >>> BotRules().names("Mozilla/5.0 (Linux; Android 11; CUBOT X50)")
+        False
+        """
+        agent = user_agent.lower()
+        for name in self.innocent:
+            agent = agent.replace(name, "")
+        return any(fragment in agent for fragment in self.fragments)
+
+    def matcher(self) -> Callable[[Attributes], bool]:
+        """A function that says whether a visitor is a bot, quick for agents seen before."""
+        names = lru_cache(_REMEMBERED)(self.names)
+
+        def is_bot(attributes: Attributes) -> bool:
+            if attributes.get("is_bot") is True:
+                return True
+            agent = attributes.get("user_agent")
+            return agent is not None and isinstance(agent, str) and names(agent)
+
+        return is_bot
