@@ -1,0 +1,38 @@
+"""Messages of fairlift.v1 to the engine's meanings and back, and nothing else."""
+
+from fairlift.wire.audience import condition_from, condition_to
+from fairlift.wire.campaign import campaign_from, campaign_id, campaign_to
+from fairlift.wire.change import change_to
+from fairlift.wire.plan import metric_from, metric_to, plan_from, plan_to
+from fairlift.wire.snapshot import snapshot_from, snapshot_to
+from fairlift.wire.values import (
+    LazyAttributes,
+    struct_from,
+    struct_to,
+    time_from,
+    time_to,
+    value_from,
+    value_to,
+)
+
+__all__ = [
+    "LazyAttributes",
+    "campaign_from",
+    "campaign_id",
+    "campaign_to",
+    "change_to",
+    "condition_from",
+    "condition_to",
+    "metric_from",
+    "metric_to",
+    "plan_from",
+    "plan_to",
+    "snapshot_from",
+    "snapshot_to",
+    "struct_from",
+    "struct_to",
+    "time_from",
+    "time_to",
+    "value_from",
+    "value_to",
+]

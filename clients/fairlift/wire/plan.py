@@ -1,0 +1,313 @@
+"""Plans and metrics."""
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from fairlift.engine.errors import InvalidCampaign, Violation
+from fairlift.engine.metric import (
+    ActionMeasure,
+    ActionOf,
+    CapAtAmount,
+    CapAtQuantile,
+    Direction,
+    Funnel,
+    Kind,
+    Mean,
+    Measure,
+    Metric,
+    OrderMeasure,
+    Quantile,
+    Quantity,
+    Rate,
+    Ratio,
+    ReturnMeasure,
+)
+from fairlift.engine.plan import (
+    AlwaysValid,
+    ExactConversion,
+    ExpectedLoss,
+    FixedHorizon,
+    GroupSequential,
+    HwangShihDecani,
+    IdentityPolicy,
+    ObrienFleming,
+    Plan,
+    PlannedMetric,
+    Pocock,
+    PowerSpending,
+    Spending,
+    Stopping,
+    Yeast,
+)
+from fairlift.v1 import plan_pb2 as pb
+from fairlift.v1 import value_pb2
+from fairlift.wire.enums import EnumTable
+from fairlift.wire.findings import Findings
+
+_ORDER = EnumTable(OrderMeasure, pb.OrderMeasure, "ORDER_MEASURE")
+_ACTION = EnumTable(ActionOf, pb.ActionMeasure.Of, "OF")
+_DIRECTION = EnumTable(Direction, value_pb2.Direction, "DIRECTION")
+_QUANTITY = EnumTable(Quantity, value_pb2.Quantity, "QUANTITY")
+_IDENTITY = EnumTable(IdentityPolicy, pb.IdentityPolicy, "IDENTITY_POLICY")
+
+# Keeps the place of a metric that broke rules, so that the others keep theirs.
+_BROKEN = Metric("broken", Rate(OrderMeasure.ORDERS))
+
+
+def plan_from(message: pb.Plan) -> Plan:
+    """The plan; what the message leaves out takes the plan's defaults.
+
+    Raises:
+        InvalidCampaign: with every broken rule.
+    """
+    findings = Findings()
+    metrics = tuple(
+        findings.take(f"metrics[{i}]", lambda m=m: metric_from(m), _BROKEN)  # type: ignore[misc]
+        for i, m in enumerate(message.metrics)
+    )
+    stopping = findings.take("stopping", lambda: _stopping_from(message.stopping), None)
+    given = {
+        name: getattr(message, name)
+        for name in ("alpha", "power", "minimum_days", "maximum_days")
+        if message.HasField(name)
+    }
+    plan = findings.take(
+        "",
+        lambda: Plan(
+            primary=_planned_from(message.primary),
+            secondary=_planned_from(message.secondary),
+            guardrails=_planned_from(message.guardrails),
+            metrics=tuple(metric for metric in metrics if metric is not _BROKEN),
+            planned_units=message.planned_units,
+            window_days=message.window_days,
+            stopping=stopping or GroupSequential(),
+            segments=tuple(message.segments),
+            covariate_days=message.covariate_days,
+            identity_policy=_IDENTITY.get(message.identity_policy, IdentityPolicy.FIRST_SEEN),
+            **given,
+        ),
+        None,
+    )
+    findings.raise_any()
+    assert plan is not None  # for the type checker: no finding, so there is a plan
+    return plan
+
+
+def plan_to(plan: Plan) -> pb.Plan:
+    """The plan as a message, with its hash left to the caller."""
+    return pb.Plan(
+        primary=map(_planned_to, plan.primary),
+        secondary=map(_planned_to, plan.secondary),
+        guardrails=map(_planned_to, plan.guardrails),
+        metrics=map(metric_to, plan.metrics),
+        alpha=plan.alpha,
+        power=plan.power,
+        planned_units=plan.planned_units,
+        minimum_days=plan.minimum_days,
+        maximum_days=plan.maximum_days,
+        window_days=plan.window_days,
+        stopping=_stopping_to(plan.stopping),
+        segments=plan.segments,
+        covariate_days=plan.covariate_days,
+        identity_policy=_IDENTITY.to(plan.identity_policy),
+    )
+
+
+def metric_from(message: pb.Metric) -> Metric:
+    """The metric.
+
+    Raises:
+        InvalidCampaign: a part that it needs is absent.
+    """
+    return Metric(
+        name=message.name,
+        kind=_kind_from(message),
+        direction=_DIRECTION.get(message.direction, Direction.HIGHER),
+        quantity=_QUANTITY.need(message.quantity, "quantity") if message.quantity else None,
+        cap=_cap_from(message.cap),
+        window_days=message.window_days if message.HasField("window_days") else None,
+        display_name=message.display_name,
+    )
+
+
+def metric_to(metric: Metric) -> pb.Metric:
+    """The metric as a message."""
+    message = pb.Metric(
+        name=metric.name,
+        display_name=metric.display_name,
+        direction=_DIRECTION.to(metric.direction),
+        window_days=metric.window_days,
+    )
+    if metric.quantity is not None:
+        message.quantity = _QUANTITY.to(metric.quantity)
+    match metric.cap:
+        case CapAtQuantile(quantile):
+            message.cap.quantile = quantile
+        case CapAtAmount(amount):
+            message.cap.amount = amount
+    match metric.kind:
+        case Rate(of):
+            message.rate.of.CopyFrom(_measure_to(of))
+        case Mean(of):
+            message.mean.of.CopyFrom(_measure_to(of))
+        case Quantile(of, at):
+            message.quantile.of.CopyFrom(_measure_to(of))
+            message.quantile.at = at
+        case Ratio(numerator, denominator):
+            message.ratio.numerator.CopyFrom(_measure_to(numerator))
+            message.ratio.denominator.CopyFrom(_measure_to(denominator))
+        case Funnel(steps):
+            message.funnel.steps.extend(map(_measure_to, steps))
+    return message
+
+
+def _kind_from(message: pb.Metric) -> Kind:
+    match message.WhichOneof("kind"):
+        case "rate":
+            return Rate(_measure_from(message.rate.of, "rate.of"))
+        case "mean":
+            return Mean(_measure_from(message.mean.of, "mean.of"))
+        case "ratio":
+            return Ratio(
+                _measure_from(message.ratio.numerator, "ratio.numerator"),
+                _measure_from(message.ratio.denominator, "ratio.denominator"),
+            )
+        case "quantile":
+            return Quantile(_measure_from(message.quantile.of, "quantile.of"), message.quantile.at)
+        case "funnel":
+            steps = enumerate(message.funnel.steps)
+            return Funnel(tuple(_measure_from(step, f"funnel.steps[{i}]") for i, step in steps))
+        case _:
+            raise InvalidCampaign(
+                [Violation("", "has no kind; give one of rate, mean, ratio, quantile, funnel")]
+            )
+
+
+def _measure_from(message: pb.Measure, field: str) -> Measure:
+    match message.WhichOneof("kind"):
+        case "order":
+            return _ORDER.need(message.order, f"{field}.order")
+        case "action":
+            return ActionMeasure(message.action.name, _ACTION.get(message.action.of, ActionOf.ANY))
+        case "returned":
+            back = message.returned
+            return ReturnMeasure(back.from_day, back.to_day, back.bought)
+        case _:
+            raise InvalidCampaign(
+                [Violation(field, "is absent; give one of order, action, returned")]
+            )
+
+
+def _measure_to(measure: Measure) -> pb.Measure:
+    match measure:
+        case OrderMeasure():
+            return pb.Measure(order=_ORDER.to(measure))
+        case ActionMeasure(name, of):
+            return pb.Measure(action=pb.ActionMeasure(name=name, of=_ACTION.to(of)))
+        case ReturnMeasure(first, last, bought):
+            back = pb.ReturnMeasure(from_day=first, to_day=last, bought=bought)
+            return pb.Measure(returned=back)
+        case _:
+            assert_never(measure)
+
+
+def _cap_from(message: pb.Cap) -> CapAtQuantile | CapAtAmount | None:
+    match message.WhichOneof("kind"):
+        case "quantile":
+            return CapAtQuantile(message.quantile)
+        case "amount":
+            return CapAtAmount(message.amount)
+        case _:
+            return None
+
+
+def _planned_from(messages: Iterable[pb.PlannedMetric]) -> tuple[PlannedMetric, ...]:
+    return tuple(
+        PlannedMetric(
+            message.metric,
+            message.minimum_effect if message.HasField("minimum_effect") else None,
+            message.margin if message.HasField("margin") else None,
+        )
+        for message in messages
+    )
+
+
+def _planned_to(planned: PlannedMetric) -> pb.PlannedMetric:
+    return pb.PlannedMetric(
+        metric=planned.metric, minimum_effect=planned.minimum_effect, margin=planned.margin
+    )
+
+
+def _stopping_from(message: pb.Stopping) -> Stopping:
+    match message.WhichOneof("kind"):
+        case "fixed_horizon":
+            return FixedHorizon()
+        case "always_valid":
+            return AlwaysValid()
+        case "yeast":
+            return Yeast()
+        case "exact_conversion":
+            return ExactConversion()
+        case "expected_loss":
+            return ExpectedLoss(message.expected_loss.threshold, message.expected_loss.prior_sd)
+        case "group_sequential":
+            rule = message.group_sequential
+            return GroupSequential(
+                success=_spending_from(rule.success) or HwangShihDecani(),
+                harm=_spending_from(rule.harm),
+                futility=_spending_from(rule.futility),
+            )
+        case _:
+            return GroupSequential()
+
+
+def _stopping_to(stopping: Stopping) -> pb.Stopping:
+    match stopping:
+        case FixedHorizon():
+            return pb.Stopping(fixed_horizon=pb.FixedHorizon())
+        case AlwaysValid():
+            return pb.Stopping(always_valid=pb.AlwaysValid())
+        case Yeast():
+            return pb.Stopping(yeast=pb.Yeast())
+        case ExactConversion():
+            return pb.Stopping(exact_conversion=pb.ExactConversion())
+        case ExpectedLoss(threshold, prior_sd):
+            loss = pb.ExpectedLoss(threshold=threshold, prior_sd=prior_sd)
+            return pb.Stopping(expected_loss=loss)
+        case GroupSequential(success, harm, futility):
+            rule = pb.GroupSequential(
+                success=_spending_to(success),
+                harm=_spending_to(harm) if harm else None,
+                futility=_spending_to(futility) if futility else None,
+            )
+            return pb.Stopping(group_sequential=rule)
+        case _:
+            assert_never(stopping)
+
+
+def _spending_from(message: pb.Spending) -> Spending | None:
+    match message.WhichOneof("kind"):
+        case "obrien_fleming":
+            return ObrienFleming()
+        case "pocock":
+            return Pocock()
+        case "hwang_shih_decani":
+            return HwangShihDecani(message.hwang_shih_decani.gamma)
+        case "power":
+            return PowerSpending(message.power.rho)
+        case _:
+            return None
+
+
+def _spending_to(spending: Spending) -> pb.Spending:
+    match spending:
+        case ObrienFleming():
+            return pb.Spending(obrien_fleming=pb.LanDeMetsOBrienFleming())
+        case Pocock():
+            return pb.Spending(pocock=pb.LanDeMetsPocock())
+        case HwangShihDecani(gamma):
+            return pb.Spending(hwang_shih_decani=pb.HwangShihDeCani(gamma=gamma))
+        case PowerSpending(rho):
+            return pb.Spending(power=pb.PowerSpending(rho=rho))
+        case _:
+            assert_never(spending)

@@ -1,0 +1,220 @@
+"""Messages and meanings agree, both ways, and every broken rule is named at once."""
+
+from datetime import UTC, datetime
+
+import pytest
+from fairlift.engine.audience import (
+    AllOf,
+    Between,
+    Compare,
+    CompareOp,
+    Exists,
+    In,
+    Not,
+    Text,
+    TextOp,
+    Version,
+)
+from fairlift.engine.campaign import (
+    AttributeType,
+    Campaign,
+    LayerSlice,
+    Lifecycle,
+    Prerequisite,
+    State,
+    UnitKind,
+    Variant,
+)
+from fairlift.engine.errors import InvalidCampaign
+from fairlift.engine.metric import (
+    ActionMeasure,
+    CapAtQuantile,
+    Funnel,
+    Mean,
+    Metric,
+    OrderMeasure,
+    Quantile,
+    Rate,
+    Ratio,
+    ReturnMeasure,
+)
+from fairlift.engine.plan import (
+    AlwaysValid,
+    ExactConversion,
+    ExpectedLoss,
+    FixedHorizon,
+    GroupSequential,
+    HwangShihDecani,
+    IdentityPolicy,
+    ObrienFleming,
+    Plan,
+    PlannedMetric,
+    Pocock,
+    PowerSpending,
+    Stopping,
+    Yeast,
+)
+from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
+from fairlift.v1 import campaign_pb2
+from fairlift.wire import campaign_from, campaign_to, snapshot_from, snapshot_to
+from google.protobuf import text_format
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PRIMARY = (PlannedMetric("revenue_per_visitor", minimum_effect=0.05),)
+
+
+def everything() -> Campaign:
+    """A campaign that uses every part of the contract."""
+    plan = Plan(
+        primary=PRIMARY,
+        planned_units=30_000,
+        secondary=(PlannedMetric("wishes"),),
+        guardrails=(PlannedMetric("conversion_rate", margin=0.02),),
+        metrics=(
+            Metric("wishes", Rate(ActionMeasure("wish"))),
+            Metric("capped", Mean(OrderMeasure.REVENUE), cap=CapAtQuantile(0.99), window_days=7),
+            Metric("per_item", Ratio(OrderMeasure.PROFIT, OrderMeasure.ITEMS)),
+            Metric("median", Quantile(OrderMeasure.REVENUE, 0.5)),
+            Metric("path", Funnel((ActionMeasure("view"), OrderMeasure.ORDERS))),
+            Metric("back", Rate(ReturnMeasure(1, 7, bought=True))),
+        ),
+        segments=("country",),
+        covariate_days=28,
+        identity_policy=IdentityPolicy.EXCLUDE,
+    )
+    return Campaign(
+        id="free-shipping",
+        unit=UnitKind.CUSTOMER,
+        variants=(
+            Variant("control", weight=1),
+            Variant("over-50", weight=2, payload={"threshold": 50, "texts": ["a", None, 1.5]}),
+        ),
+        audience=AllOf(
+            (
+                Compare("cart_value", CompareOp.GE, 30),
+                In("country", ("ES", "RO"), negated=True),
+                Between("age", 18, 99.5),
+                Not(Exists("returning")),
+                Text("page", TextOp.PREFIX, "/p/"),
+                Version("app", CompareOp.LT, "2.10.0"),
+                Compare("since", CompareOp.LT, NOW),
+                Compare("vip", CompareOp.EQ, False),
+            )
+        ),
+        traffic_bps=0,
+        plan=plan,
+        layer=LayerSlice("checkout", 0, 5_000),
+        overrides={"qa-1": "over-50"},
+        prerequisites=(Prerequisite("welcome", ("b",)),),
+        start_time=NOW,
+        time_zone="Europe/Madrid",
+        currency_code="EUR",
+        attributes={"country": AttributeType.STRING},
+        labels={"team": "growth"},
+        lifecycle=Lifecycle(State.RUNNING, 3, etag="e", plan_hash=plan.hash, start_time=NOW),
+    )
+
+
+def test_campaign_survives_the_wire() -> None:
+    campaign = everything()
+    parsed = campaign_pb2.Campaign.FromString(campaign_to(campaign).SerializeToString())
+    assert campaign_from(parsed) == campaign
+
+
+@pytest.mark.parametrize(
+    "stopping",
+    [
+        FixedHorizon(),
+        AlwaysValid(),
+        Yeast(),
+        ExactConversion(),
+        ExpectedLoss(0.001, 0.03),
+        GroupSequential(ObrienFleming(), Pocock(), None),
+        GroupSequential(PowerSpending(3.0), HwangShihDecani(1.0), PowerSpending(2.0)),
+    ],
+    ids=lambda rule: type(rule).__name__,
+)
+def test_stopping_rule_survives_the_wire(stopping: Stopping) -> None:
+    plan = Plan(primary=PRIMARY, planned_units=1_000, stopping=stopping)
+    campaign = Campaign("a", (Variant("x"), Variant("y")), plan=plan)
+    assert campaign_from(campaign_to(campaign)).plan == plan
+
+
+def test_snapshot_survives_the_wire_without_plan_and_texts() -> None:
+    kept = SnapshotCampaign(everything(), "salt-1", "salt-2")
+    snapshot = Snapshot("etag", NOW, (kept,), {"checkout": "salt-3"}, 500, "salt-4")
+
+    back = snapshot_from(snapshot_to(snapshot))
+
+    assert back.campaigns[0].campaign.plan is None
+    assert back.campaigns[0].campaign.audience == kept.campaign.audience
+    assert back.campaigns[0].traffic_salt == "salt-1"
+    assert (back.etag, back.create_time, back.layer_salts) == ("etag", NOW, {"checkout": "salt-3"})
+    assert (back.holdout_bps, back.holdout_salt) == (500, "salt-4")
+
+
+def test_absent_fields_take_the_defaults() -> None:
+    message = text_format.Parse(
+        """
+        name: "campaigns/a" variants { id: "x" weight: 1 } variants { id: "y" weight: 1 }
+        plan { primary { metric: "conversion_rate" minimum_effect: 0.1 } planned_units: 100 }
+        """,
+        campaign_pb2.Campaign(),
+    )
+    campaign = campaign_from(message)
+    assert campaign.traffic_bps == 10_000
+    assert campaign.plan == Plan((PlannedMetric("conversion_rate", 0.1),), 100)
+
+
+def test_every_broken_rule_is_named_in_one_answer() -> None:
+    message = text_format.Parse(
+        """
+        name: "campaigns/A" traffic_bps: 20000 time_zone: "Mars"
+        variants { id: "x" } variants { id: "x" weight: 1 }
+        audience { all_of { conditions { compare { attribute: "a" value { number_value: 1 } } } } }
+        plan {
+          primary { metric: "conversion" }
+          metrics { name: "mine" }
+          stopping { expected_loss { threshold: 0.01 } }
+        }
+        """,
+        campaign_pb2.Campaign(),
+    )
+    with pytest.raises(InvalidCampaign) as caught:
+        campaign_from(message)
+    assert {violation.field for violation in caught.value.violations} == {
+        "name",
+        "traffic_bps",
+        "time_zone",
+        "variants[0].weight",
+        "variants[1].id",
+        "audience.all_of.conditions[0].compare.op",
+        "plan.metrics[0]",
+        "plan.primary[0].metric",
+        "plan.primary[0].minimum_effect",
+        "plan.planned_units",
+        "plan.stopping.expected_loss.prior_sd",
+    }
+
+
+def test_bottomless_audience_is_refused_without_a_crash() -> None:
+    message = campaign_pb2.Campaign(name="campaigns/a")
+    node = message.audience
+    for _ in range(60):
+        node = getattr(node, "not")
+    node.exists.attribute = "x"
+    with pytest.raises(InvalidCampaign, match="at most 256 conditions in 16 levels"):
+        campaign_from(message)
+
+
+def test_hash_of_a_plan_changes_with_any_part_and_with_nothing_else() -> None:
+    plan = Plan(primary=PRIMARY, planned_units=1_000)
+    same = Plan(primary=PRIMARY, planned_units=1_000)
+    others = [
+        Plan(primary=PRIMARY, planned_units=1_001),
+        Plan(primary=PRIMARY, planned_units=1_000, stopping=Yeast()),
+        Plan(primary=PRIMARY, planned_units=1_000, stopping=AlwaysValid()),
+        Plan(primary=PRIMARY, planned_units=1_000, segments=("country",)),
+    ]
+    assert plan.hash == same.hash
+    assert len({plan.hash, *(other.hash for other in others)}) == 5
