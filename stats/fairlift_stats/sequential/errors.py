@@ -1,0 +1,117 @@
+"""What sequential analysis refuses, drawn as a tree: where, the value, the rule, a way out.
+
+StatisticsError
+└── SequentialError
+    ├── BadPlan            a plan, spending function or prior that cannot be obeyed
+    │   ├── BadLevel       an error rate or power outside (0, 1)
+    │   └── FlatPrior      Bayesian stopping without a prior that shrinks
+    ├── BadLook            a look that cannot follow the ones before it
+    │   ├── LooksOutOfOrder
+    │   ├── InformationFell
+    │   ├── BeyondPlan     more units than the plan paid for
+    │   ├── PlanChanged    the log was begun under another plan, or its lines were altered
+    │   └── UnknownArm
+    ├── NotANumber         NaN, an infinity, a count below zero
+    ├── ZeroVariance       nothing varies, so nothing can be weighed
+    └── NoAnswer           the question has no finite answer
+"""
+
+from fairlift_stats.errors import StatisticsError
+
+
+class SequentialError(StatisticsError):
+    """Anything that sequential analysis refuses."""
+
+
+class BadPlan(SequentialError):
+    """A plan that cannot be obeyed."""
+
+
+class BadLevel(BadPlan):
+    """An error rate or power that is no probability."""
+
+    def __init__(self, name: str, value: float) -> None:
+        super().__init__(f"{name}: is {value}, must be above 0 and below 1; 0.05 is usual")
+
+
+class FlatPrior(BadPlan):
+    """Bayesian stopping without a prior that shrinks."""
+
+    def __init__(self, value: float | None) -> None:
+        super().__init__(
+            f"prior_sd: is {value}, must be finite and above 0. With a flat prior and daily peeking"
+            " only 75 of 100 shipped variants are truly better and lifts are reported ten times"
+            " too large; use the spread of your past lifts, or 0.03"
+        )
+
+
+class BadLook(SequentialError):
+    """A look that cannot follow the ones before it."""
+
+
+class LooksOutOfOrder(BadLook):
+    """A look is older than the one before it."""
+
+    def __init__(self, before: str, now: str) -> None:
+        super().__init__(
+            f"look at {now}: comes after the look at {before} in the log, must be later;"
+            " looks are added in the order of time, never inserted"
+        )
+
+
+class InformationFell(BadLook):
+    """Information did not rise from one look to the next."""
+
+    def __init__(self, before: float, now: float) -> None:
+        super().__init__(
+            f"information: is {now} after {before}, must be positive and rise;"
+            " measure it by units, not by an estimated variance"
+        )
+
+
+class BeyondPlan(BadLook):
+    """More units than the plan paid for."""
+
+    def __init__(self, units: float, n_max: float) -> None:
+        super().__init__(
+            f"units: are {units:g}, the plan ends at {n_max:g}. A look beyond it raises false winners"
+            " to 8 in 100: cut the data where the plan ends, start a new campaign, or plan a reserve"
+        )
+
+
+class PlanChanged(BadLook):
+    """The log was begun under another plan, or its lines were altered."""
+
+    def __init__(self, found: str, expected: str) -> None:
+        super().__init__(
+            f"look log: made under {found}, the plan at hand gives {expected};"
+            " a plan is sealed at the first look: start a new epoch to change it"
+        )
+
+
+class UnknownArm(BadLook):
+    """A look names an arm or metric that the plan does not, or lacks one that it does."""
+
+    def __init__(self, what: str, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"look: {what} {name!r} does not match the plan, which has {list(known)}")
+
+
+class NotANumber(SequentialError):
+    """A figure that is no figure."""
+
+    def __init__(self, name: str, rule: str, value: object) -> None:
+        super().__init__(f"{name}: is {value}, must be {rule}")
+
+
+class ZeroVariance(SequentialError):
+    """Nothing varies."""
+
+    def __init__(self, name: str, value: float) -> None:
+        super().__init__(
+            f"{name}: is {value}, must be above 0; while nobody, or everybody, differs there is"
+            " nothing to weigh: wait for more units"
+        )
+
+
+class NoAnswer(SequentialError):
+    """The question has no finite answer."""

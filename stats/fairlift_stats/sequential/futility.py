@@ -1,0 +1,114 @@
+"""Why: most tests end without a win; leaving them early saves half of their traffic."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from fairlift_stats.sequential.boundaries import (
+    Boundaries,
+    exit_probabilities,
+    spending_boundaries,
+)
+from fairlift_stats.sequential.characteristics import fixed_drift
+from fairlift_stats.sequential.errors import BadLevel, NoAnswer
+from fairlift_stats.sequential.recursion import Stage, begin, bound_for
+from fairlift_stats.sequential.roots import root
+from fairlift_stats.sequential.spending import Side
+
+
+@dataclass(frozen=True, slots=True)
+class FutilityDesign:
+    """An upper line for success, a lower line to give up, and what they cost.
+
+    Attributes:
+        boundaries: both lines; they meet at the last look.
+        drift: E[Z] at t = 1 for which the design has its power.
+        inflation: maximum size over the fixed test's.
+        alpha: error of the upper side.
+    """
+
+    boundaries: Boundaries
+    drift: float
+    inflation: float
+    alpha: float
+
+    def mean_size(self, share_of_effect: float) -> float:
+        """Mean size over the fixed test's, at this multiple of the design's effect."""
+        exits = exit_probabilities(self.boundaries, [share_of_effect * self.drift])
+        return self.inflation * float(exits.expected_time[0])
+
+
+@lru_cache(maxsize=128)
+def futility_design(
+    times: tuple[float, ...],
+    *,
+    success: Side,
+    give_up: Side,
+    harm: Side | None = None,
+    binding: bool = False,
+) -> FutilityDesign:
+    """Design whose lower line spends the beta of `give_up` under the effect it has power for.
+
+    Non-binding (the default): the upper line is found as if nobody ever gave up, so its error holds
+    when a team plays on. `harm` is a lower line of its own, in force below the one to give up.
+
+    Source: Pampallona, Tsiatis & Kim (2001); checked against gsDesign (test.type 3 and 4) and rpact.
+    """
+    if give_up.level >= 1 - success.level:
+        raise BadLevel("beta", give_up.level)
+    fixed = fixed_drift(alpha=success.level, sides=1, power=1 - give_up.level)
+
+    def design(drift: float) -> Boundaries:
+        return futility_lines(
+            times, drift=drift, success=success, give_up=give_up, harm=harm, binding=binding
+        )
+
+    def spare(drift: float) -> float:
+        """Power at this drift beyond what is asked."""
+        return float(exit_probabilities(design(drift), [drift]).power[0]) - (1 - give_up.level)
+
+    drift = root(spare, *_bracket(spare, fixed), tol=1e-9)
+    return FutilityDesign(design(drift), drift, (drift / fixed) ** 2, success.level)
+
+
+def _bracket(spare: Callable[[float], float], fixed: float) -> tuple[float, float]:
+    """Two drifts of which the second is enough; giving up never makes the test cheaper."""
+    for factor in (1.2, 1.5, 2.0, 4.0):
+        if spare(factor * fixed) > 0:
+            return 0.9 * fixed, factor * fixed
+    raise NoAnswer("futility: these lines reach no such power; spend beta later or alpha earlier")
+
+
+@lru_cache(maxsize=256)
+def futility_lines(
+    times: tuple[float, ...],
+    *,
+    drift: float,
+    success: Side,
+    give_up: Side,
+    harm: Side | None = None,
+    binding: bool = False,
+    closes: bool = True,
+) -> Boundaries:
+    """Both lines at these looks for an effect of known drift; they meet at the last when it `closes`.
+
+    A running campaign asks for them look by look, with the drift that its plan has written down.
+    """
+    free = None if binding else spending_boundaries(times, upper=success, lower=harm)
+    lower: list[float] = []
+    upper: list[float] = []
+    stage: Stage | None = None
+    before = 0.0
+    for look, at in enumerate(times):
+        stage = begin(at) if stage is None else stage.then(lower[-1], upper[-1], at)
+        upper.append(
+            bound_for(stage, success.spent(at) - success.spent(before))
+            if free is None
+            else free.upper[look]
+        )
+        spend = give_up.spent(at) - give_up.spent(before)
+        floor = -bound_for(stage.mirrored(), spend, drift=-drift)
+        meets = closes and look == len(times) - 1
+        lower.append(upper[-1] if meets else min(floor, upper[-1]))
+        before = at
+    return Boundaries(tuple(times), tuple(lower), tuple(upper))

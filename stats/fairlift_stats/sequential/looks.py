@@ -1,0 +1,238 @@
+"""Why: everything a verdict is made of, kept: replaying the log gives the same verdict to the bit."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from fairlift_stats.sequential.errors import (
+    BadLook,
+    BeyondPlan,
+    InformationFell,
+    LooksOutOfOrder,
+    NotANumber,
+    PlanChanged,
+    UnknownArm,
+    ZeroVariance,
+)
+from fairlift_stats.sequential.lines import Line, line_at, sealed
+from fairlift_stats.sequential.plan import OVERRUN, SequentialPlan
+
+
+@dataclass(frozen=True, slots=True)
+class ArmCount:
+    """Cumulative counts of one arm. Converters and orders are None where no metric needs them."""
+
+    arm: str
+    units: int
+    converters: int | None = None
+    orders: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse counts below zero, and more converters than units."""
+        for name in ("units", "converters", "orders"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise NotANumber(f"{self.arm}.{name}", "0 or more", value)
+        if self.converters is not None and self.converters > self.units:
+            raise NotANumber(f"{self.arm}.converters", f"at most {self.units}", self.converters)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a look says of one metric in one treatment arm: always treatment minus control.
+
+    Attributes:
+        metric: its name in the plan.
+        arm: the treatment.
+        z: the test statistic; positive means the treatment's figure is higher, good or bad.
+        estimate: difference per unit, in the metric's own unit (currency units for money).
+        se: its standard error.
+        control: the control's figure, to form the lift.
+        skew: skewness of the difference from third moments, if known.
+        capped: True when tickets were winsorised at a cap fixed before the start.
+    """
+
+    metric: str
+    arm: str
+    z: float
+    estimate: float
+    se: float
+    control: float
+    skew: float | None = None
+    capped: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse figures that are none."""
+        where = f"{self.metric} of {self.arm}"
+        for name in ("z", "estimate", "control"):
+            if not math.isfinite(getattr(self, name)):
+                raise NotANumber(f"{where}: {name}", "finite", getattr(self, name))
+        if not (math.isfinite(self.se) and self.se > 0):
+            raise ZeroVariance(f"{where}: standard error", self.se)
+        if self.skew is not None and not math.isfinite(self.skew):
+            raise NotANumber(f"{where}: skew", "finite", self.skew)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One analysis of a running campaign.
+
+    Attributes:
+        at: ISO 8601 date or time; in the shop's time zone, for its days are the plan's days.
+        day: full days since the start.
+        counts: one per arm of the plan.
+        evidence: per metric and treatment; a metric that cannot say yet is left out.
+        information: share of the planned information; the log fills it in.
+        line: the lines in force at this look; the log fills them in.
+    """
+
+    at: str
+    day: int
+    counts: tuple[ArmCount, ...]
+    evidence: tuple[Evidence, ...] = ()
+    information: float | None = None
+    line: Line | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a time that is none."""
+        try:
+            datetime.fromisoformat(self.at)
+        except ValueError as error:
+            raise BadLook(f"look at {self.at!r}: must be an ISO 8601 date or time") from error
+        if self.day < 0:
+            raise BadLook(f"look at {self.at}: day is {self.day}, must be 0 or more")
+
+    @property
+    def units(self) -> int:
+        """Units of all arms together."""
+        return sum(count.units for count in self.counts)
+
+    def count(self, arm: str) -> ArmCount:
+        """The counts of one arm."""
+        return next(count for count in self.counts if count.arm == arm)
+
+    def of(self, metric: str, arm: str) -> Evidence | None:
+        """What this look says of one metric in one treatment, if anything."""
+        return next((e for e in self.evidence if e.metric == metric and e.arm == arm), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LookLog:
+    """All looks of one campaign under one plan, in order: the whole input of a verdict.
+
+    >>> from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+    >>> plan = SequentialPlan(("a", "b"), (PlannedMetric("rpv"),), n_max=1000)
+    >>> log = LookLog.begin(plan)
+    >>> log == LookLog.from_json(log.to_json())
+    True
+    """
+
+    plan: str
+    looks: tuple[Look, ...] = field(default=())
+
+    @classmethod
+    def begin(cls, plan: SequentialPlan) -> "LookLog":
+        """An empty log, bound to this plan."""
+        return cls(plan.fingerprint())
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """Information fractions of the looks."""
+        return tuple(look.information or 0.0 for look in self.looks)
+
+    def is_due(self, plan: SequentialPlan, units: int) -> bool:
+        """True when enough information has come since the last look for another one to count."""
+        if not self.looks:
+            return plan.information(units) >= plan.minimum_step
+        last = self.times[-1]
+        if plan.ends and last >= 1:
+            return False
+        now = plan.information(units)
+        return now - last >= plan.minimum_step or now >= 1 > last
+
+    def add(self, plan: SequentialPlan, look: Look) -> "LookLog":
+        """The log with one more look, its information and lines written down.
+
+        Raises:
+            PlanChanged: the log was begun under another plan.
+            LooksOutOfOrder: the look is not later than the last.
+            InformationFell: it has no more units than the last.
+            BeyondPlan: the plan has ended.
+            UnknownArm: its arms or metrics are not the plan's.
+        """
+        self.check(plan)
+        _check_arms(plan, look)
+        information = plan.information(look.units)
+        before = self.times[-1] if self.looks else 0.0
+        if self.looks:
+            _check_order(self.looks[-1], look)
+        if not information > before:
+            raise InformationFell(before, information)
+        limit = 2.0 if plan.reserve_alpha else OVERRUN
+        over = information > limit or (plan.ends and before >= 1)
+        if over and (plan.ends or plan.reserve_alpha):
+            raise BeyondPlan(look.units, plan.n_max)
+        line = line_at(sealed(plan), (*self.times, information))
+        return replace(self, looks=(*self.looks, replace(look, information=information, line=line)))
+
+    def check(self, plan: SequentialPlan) -> None:
+        """Let pass only the plan that this log was begun under."""
+        if self.plan != plan.fingerprint():
+            raise PlanChanged(f"plan {self.plan[:12]}", f"plan {plan.fingerprint()[:12]}")
+
+    def to_json(self) -> str:
+        """The log in canonical JSON; floats keep every bit."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "LookLog":
+        """The log that `to_json` wrote.
+
+        Raises:
+            BadLook: the text is no log.
+        """
+        try:
+            read = json.loads(text)
+            return cls(read["plan"], tuple(_look_from(look) for look in read["looks"]))
+        except (TypeError, KeyError, json.JSONDecodeError) as error:
+            raise BadLook(f"look log: cannot be read: {error}") from error
+
+
+# JSON values of many shapes pass here.
+def _look_from(read: dict[str, Any]) -> Look:
+    return Look(
+        **{
+            **read,
+            "counts": tuple(ArmCount(**count) for count in read["counts"]),
+            "evidence": tuple(Evidence(**evidence) for evidence in read["evidence"]),
+            "line": None if read["line"] is None else Line(**read["line"]),
+        }
+    )
+
+
+def _check_order(before: Look, now: Look) -> None:
+    if _moment(now.at) <= _moment(before.at) or now.day < before.day:
+        raise LooksOutOfOrder(before.at, now.at)
+
+
+def _moment(at: str) -> datetime:
+    """A time without a zone is read as UTC: only the order matters."""
+    moment = datetime.fromisoformat(at)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _check_arms(plan: SequentialPlan, look: Look) -> None:
+    found = [count.arm for count in look.counts]
+    if sorted(found) != sorted(plan.arms):
+        raise UnknownArm("arms", ", ".join(found), plan.arms)
+    names = tuple(metric.name for metric in plan.metrics)
+    for evidence in look.evidence:
+        if evidence.metric not in names:
+            raise UnknownArm("metric", evidence.metric, names)
+        if evidence.arm not in plan.treatments:
+            raise UnknownArm("arm", evidence.arm, plan.treatments)
+    pairs = [(evidence.metric, evidence.arm) for evidence in look.evidence]
+    if twice := [pair for pair in pairs if pairs.count(pair) > 1]:
+        raise UnknownArm("evidence given twice for", " of ".join(twice[0]), names)
