@@ -44,7 +44,7 @@ class _ReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTyp
     REASON_NOT_READY: _Reason.ValueType  # 11
     """No snapshot yet."""
     REASON_STALE: _Reason.ValueType  # 12
-    """The snapshot is older than the caller allows."""
+    """Assigned, by a snapshot older than the caller wishes."""
     REASON_PREREQUISITE: _Reason.ValueType  # 13
     REASON_BOT: _Reason.ValueType  # 14
     REASON_NO_UNIT: _Reason.ValueType  # 15
@@ -53,7 +53,7 @@ class _ReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTyp
     """Something broke; the control is safe."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
-    """Why a unit got its variant. Only ASSIGNED units are analysed."""
+    """Why a unit got its variant. Only ASSIGNED and STALE units are analysed."""
 
 REASON_UNSPECIFIED: Reason.ValueType  # 0
 REASON_ASSIGNED: Reason.ValueType  # 1
@@ -70,7 +70,7 @@ REASON_UNKNOWN_CAMPAIGN: Reason.ValueType  # 10
 REASON_NOT_READY: Reason.ValueType  # 11
 """No snapshot yet."""
 REASON_STALE: Reason.ValueType  # 12
-"""The snapshot is older than the caller allows."""
+"""Assigned, by a snapshot older than the caller wishes."""
 REASON_PREREQUISITE: Reason.ValueType  # 13
 REASON_BOT: Reason.ValueType  # 14
 REASON_NO_UNIT: Reason.ValueType  # 15

@@ -1,5 +1,6 @@
 """Messages of fairlift.v1 to the engine's meanings and back, and nothing else."""
 
+from fairlift.wire.assignment import assignment_from, assignment_to, outcome_to
 from fairlift.wire.audience import condition_from, condition_to
 from fairlift.wire.campaign import campaign_from, campaign_id, campaign_to
 from fairlift.wire.change import change_to
@@ -17,6 +18,8 @@ from fairlift.wire.values import (
 
 __all__ = [
     "LazyAttributes",
+    "assignment_from",
+    "assignment_to",
     "campaign_from",
     "campaign_id",
     "campaign_to",
@@ -25,6 +28,7 @@ __all__ = [
     "condition_to",
     "metric_from",
     "metric_to",
+    "outcome_to",
     "plan_from",
     "plan_to",
     "snapshot_from",

@@ -30,12 +30,12 @@ from fairlift.wire.values import struct_from, struct_to, time_from, time_to
 UNITS = EnumTable(UnitKind, value_pb2.UnitKind, "UNIT_KIND")
 STATES = EnumTable(State, pb.CampaignState, "CAMPAIGN_STATE")
 _TYPES = EnumTable(AttributeType, pb.AttributeType, "ATTRIBUTE_TYPE")
-_COLLECTION = "campaigns/"
+COLLECTION = "campaigns/"
 
 
 def campaign_id(name: str) -> str:
     """The id in campaigns/{id}; a bare id is taken as it is."""
-    return name.removeprefix(_COLLECTION)
+    return name.removeprefix(COLLECTION)
 
 
 def campaign_from(message: pb.Campaign) -> Campaign:
@@ -98,7 +98,7 @@ def campaign_to(campaign: Campaign) -> pb.Campaign:
         attributes={name: _TYPES.to(kind) for name, kind in campaign.attributes.items()},
         labels=campaign.labels,
         prerequisites=(
-            pb.Prerequisite(campaign=f"{_COLLECTION}{needed.campaign}", variants=needed.variants)
+            pb.Prerequisite(campaign=f"{COLLECTION}{needed.campaign}", variants=needed.variants)
             for needed in campaign.prerequisites
         ),
     )
