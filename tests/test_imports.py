@@ -1,0 +1,38 @@
+"""Lightness and direction are tests, not manners: each package in a fresh interpreter."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = (
+    "pandas",
+    "pyarrow",
+    "ibis",
+    "duckdb",
+    "sqlalchemy",
+    "alembic",
+    "matplotlib",
+    "statsmodels",
+)
+FORBIDDEN = {
+    "fairlift.engine.decision": ("grpc", "google", "numpy", "scipy", "yaml", "click", *HEAVY),
+    "fairlift": ("numpy", "scipy", "yaml", "click", "rich", "pydantic", *HEAVY),
+    "fairlift.wire": ("grpc", "numpy", "scipy", "yaml", "click", *HEAVY),
+    "fairlift_stats": ("grpc", "google", "scipy.stats", "click", "yaml", "rich", *HEAVY),
+    "fairlift_cli.__main__": ("grpc", "numpy", "scipy", "fairlift_server", *HEAVY),
+}
+
+
+@pytest.mark.parametrize("module", FORBIDDEN)
+def test_import_is_light(module: str) -> None:
+    program = f"import sys, {module}; print(*sys.modules, sep='\\n')"
+    # Coverage and pytest plug-ins would bring modules of their own.
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("COV_", "PYTEST"))}
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=clean
+    )
+    loaded = set(run.stdout.split())
+    assert module in loaded
+    assert loaded.isdisjoint(FORBIDDEN[module])
