@@ -2,7 +2,13 @@
 
 from fairlift.wire.assignment import assignment_from, assignment_to, outcome_to
 from fairlift.wire.audience import condition_from, condition_to
-from fairlift.wire.campaign import campaign_from, campaign_id, campaign_to
+from fairlift.wire.campaign import (
+    campaign_from,
+    campaign_from_bytes,
+    campaign_id,
+    campaign_to,
+    campaign_to_bytes,
+)
 from fairlift.wire.change import change_to
 from fairlift.wire.plan import metric_from, metric_to, plan_from, plan_to
 from fairlift.wire.snapshot import snapshot_from, snapshot_to
@@ -21,8 +27,10 @@ __all__ = [
     "assignment_from",
     "assignment_to",
     "campaign_from",
+    "campaign_from_bytes",
     "campaign_id",
     "campaign_to",
+    "campaign_to_bytes",
     "change_to",
     "condition_from",
     "condition_to",

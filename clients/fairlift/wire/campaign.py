@@ -114,6 +114,20 @@ def campaign_to(campaign: Campaign) -> pb.Campaign:
     return message
 
 
+def campaign_from_bytes(content: bytes) -> Campaign:
+    """The campaign that `campaign_to_bytes` encoded.
+
+    Raises:
+        InvalidCampaign: it breaks a rule.
+    """
+    return campaign_from(pb.Campaign.FromString(content))
+
+
+def campaign_to_bytes(campaign: Campaign) -> bytes:
+    """The campaign as a database keeps it: the encoded message."""
+    return campaign_to(campaign).SerializeToString(deterministic=True)
+
+
 def _audience(findings: Findings, message: pb.Campaign) -> Condition:
     if not message.HasField("audience"):
         return EVERYBODY
