@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from fairlift.engine.audience import (
-    EVERYBODY,
     NOBODY,
     AllOf,
     AnyOf,
@@ -63,7 +62,7 @@ def example(condition: Condition) -> dict[str, AttributeValue] | None:
 
     >>> from fairlift.engine.audience_text import parse
     >>> example(parse("cart_value >= 30 and not returning"))
-    {'cart_value': 30}
+    {'cart_value': 30, 'returning': False}
     """
     return _Search().visitor([(condition, True)])
 

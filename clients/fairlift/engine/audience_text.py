@@ -203,7 +203,7 @@ class _Parser:
         name = self._attribute()
         if start.text in ("exists", "version") and self._accept("sign", "("):
             inner = self._attribute()
-            self._expect("sign", ")", f'must be ")" after {start.text}({inner}')
+            self._expect("sign", ")", f'{start.text}({inner} must be closed by ")"')
             if start.text == "exists":
                 return self._made(start.position, lambda: Exists(inner))
             op = self._comparison("version(…) is followed by ==, !=, <, <=, > or >=")
@@ -233,18 +233,18 @@ class _Parser:
 
     def _between(self, start: int, name: str) -> Condition:
         low = self._scalar()
-        self._expect("name", "and", 'must be "and": between is written "between 30 and 50"')
+        self._expect("name", "and", 'between is written "between 30 and 50"')
         high = self._scalar()
         # Between itself refuses what cannot be ordered.
         return self._made(start, lambda: Between(name, low, high))  # type: ignore[arg-type]
 
     def _list(self) -> tuple[Scalar, ...]:
-        self._expect("sign", "[", 'must be "[": a list is written ["ES", "RO"]')
+        self._expect("sign", "[", 'a list is written ["ES", "RO"]')
         values: list[Scalar] = []
         while not self._accept("sign", "]"):
             values.append(self._scalar())
             if not self._accept("sign", ","):
-                self._expect("sign", "]", 'must be "," or "]" in a list')
+                self._expect("sign", "]", 'values in a list stand between commas, and "]" ends it')
                 break
         return tuple(values)
 
@@ -281,7 +281,7 @@ class _Parser:
         if token.kind == "time":
             return self._time(token)
         hint = f'; a text needs quotes: "{token.text}"' if token.kind == "name" else ""
-        self._fail(f"{_shown(token)} is not a value{hint}", token.position)
+        return self._fail(f"{_shown(token)} is not a value{hint}", token.position)
 
     def _time(self, token: _Token) -> datetime:
         try:
@@ -298,7 +298,7 @@ class _Parser:
 
     def _expect(self, kind: str, text: str, message: str) -> None:
         if not self._accept(kind, text):
-            self._fail(f"{self._found()}: {message}")
+            self._fail(f"{self._found()} is not expected; {message}")
 
     def _advance(self, position: int | None = None) -> None:
         start = self._token.position + len(self._token.text) if position is None else position
@@ -326,7 +326,9 @@ class _Parser:
 
 
 def _shown(token: _Token) -> str:
-    return "the end" if token.kind == "end" else f'"{token.text}"'
+    if token.kind == "end":
+        return "the end"
+    return token.text if token.kind == "text" else f'"{token.text}"'
 
 
 def _unquoted(token: str) -> str:

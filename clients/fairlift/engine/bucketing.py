@@ -3,7 +3,8 @@
 A bucket is a pure function of a salt and a unit's id: murmur3 (x86, 32 bits, seed 0, unsigned) of
 the UTF-8 text `{salt}:{unit}`, scaled down to 10,000. A campaign has one salt for its traffic and
 one for its variants, a layer and a holdout have their own: were they one, the visitors that a
-ramp-up adds would all be of one variant. `docs/golden-vectors.md` proves another language against it.
+ramp-up adds would all be of one variant. `docs/golden-vectors.md` lets another language prove
+that it agrees.
 """
 
 from collections.abc import Sequence

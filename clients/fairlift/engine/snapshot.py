@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from fairlift.engine.campaign import Campaign
+from fairlift.engine.plan import IdentityPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,8 +13,9 @@ class SnapshotCampaign:
     """A campaign without its plan, and the salts of its epoch: one for each use of chance."""
 
     campaign: Campaign
-    traffic_salt: str
-    variants_salt: str
+    traffic_salt: str = field(repr=False)
+    variants_salt: str = field(repr=False)
+    identity_policy: IdentityPolicy = IdentityPolicy.FIRST_SEEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Snapshot:
     etag: str = ""
     create_time: datetime | None = None
     campaigns: tuple[SnapshotCampaign, ...] = ()
-    layer_salts: Mapping[str, str] = field(default_factory=dict)
+    layer_salts: Mapping[str, str] = field(default_factory=dict, repr=False)
     holdout_bps: int = 0
-    holdout_salt: str = ""
+    holdout_salt: str = field(default="", repr=False)
+    # By id, with the reason: what could not be read, such as a condition of a newer server.
+    unreadable: Mapping[str, str] = field(default_factory=dict)

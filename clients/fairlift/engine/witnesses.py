@@ -28,7 +28,7 @@ _DAY = timedelta(days=1)
 _JOINERS = "~-_ ·•"
 
 
-class CannotSay(Exception):  # noqa: N818  # an answer, not a mistake
+class CannotSay(Exception):  # an answer, not a mistake
     """Neither a yes nor a no could be proved."""
 
 
@@ -55,6 +55,7 @@ def candidates(wanted: Sequence[tuple[Leaf, bool]]) -> Candidates:
         *_times(times),
         *texts,
         *_versions(versions),
+        *([True, False] if any(isinstance(value, bool) for value in constants) else []),
         _woven(wanted, texts),
         True,
         False,

@@ -6,6 +6,7 @@ Which variant? Decided here for thin clients, or by SDKs from the snapshot."""
 import builtins
 import collections.abc
 import fairlift.v1.campaign_pb2
+import fairlift.v1.plan_pb2
 import fairlift.v1.value_pb2
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
@@ -271,9 +272,12 @@ class SnapshotCampaign(google.protobuf.message.Message):
     CAMPAIGN_FIELD_NUMBER: builtins.int
     TRAFFIC_SALT_FIELD_NUMBER: builtins.int
     VARIANTS_SALT_FIELD_NUMBER: builtins.int
+    IDENTITY_POLICY_FIELD_NUMBER: builtins.int
     traffic_salt: builtins.str
     """Random, secret, immutable in one epoch. One for each use of chance."""
     variants_salt: builtins.str
+    identity_policy: fairlift.v1.plan_pb2.IdentityPolicy.ValueType
+    """Of the plan, which does not travel: whether a person keeps the variant of the first visit."""
     @property
     def campaign(self) -> fairlift.v1.campaign_pb2.Campaign: ...
     def __init__(
@@ -282,9 +286,10 @@ class SnapshotCampaign(google.protobuf.message.Message):
         campaign: fairlift.v1.campaign_pb2.Campaign | None = ...,
         traffic_salt: builtins.str = ...,
         variants_salt: builtins.str = ...,
+        identity_policy: fairlift.v1.plan_pb2.IdentityPolicy.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["campaign", b"campaign"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "traffic_salt", b"traffic_salt", "variants_salt", b"variants_salt"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "identity_policy", b"identity_policy", "traffic_salt", b"traffic_salt", "variants_salt", b"variants_salt"]) -> None: ...
 
 Global___SnapshotCampaign: typing_extensions.TypeAlias = SnapshotCampaign
 

@@ -48,7 +48,7 @@ _ORDER = EnumTable(OrderMeasure, pb.OrderMeasure, "ORDER_MEASURE")
 _ACTION = EnumTable(ActionOf, pb.ActionMeasure.Of, "OF")
 _DIRECTION = EnumTable(Direction, value_pb2.Direction, "DIRECTION")
 _QUANTITY = EnumTable(Quantity, value_pb2.Quantity, "QUANTITY")
-_IDENTITY = EnumTable(IdentityPolicy, pb.IdentityPolicy, "IDENTITY_POLICY")
+IDENTITY_POLICIES = EnumTable(IdentityPolicy, pb.IdentityPolicy, "IDENTITY_POLICY")
 
 # Keeps the place of a metric that broke rules, so that the others keep theirs.
 _BROKEN = Metric("broken", Rate(OrderMeasure.ORDERS))
@@ -83,7 +83,9 @@ def plan_from(message: pb.Plan) -> Plan:
             stopping=stopping or GroupSequential(),
             segments=tuple(message.segments),
             covariate_days=message.covariate_days,
-            identity_policy=_IDENTITY.get(message.identity_policy, IdentityPolicy.FIRST_SEEN),
+            identity_policy=IDENTITY_POLICIES.get(
+                message.identity_policy, IdentityPolicy.FIRST_SEEN
+            ),
             **given,
         ),
         None,
@@ -109,7 +111,7 @@ def plan_to(plan: Plan) -> pb.Plan:
         stopping=_stopping_to(plan.stopping),
         segments=plan.segments,
         covariate_days=plan.covariate_days,
-        identity_policy=_IDENTITY.to(plan.identity_policy),
+        identity_policy=IDENTITY_POLICIES.to(plan.identity_policy),
     )
 
 

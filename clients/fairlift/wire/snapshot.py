@@ -2,28 +2,41 @@
 
 from dataclasses import replace
 
+from fairlift.engine.errors import InvalidCampaign
+from fairlift.engine.plan import IdentityPolicy
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 from fairlift.v1 import assignment_service_pb2 as pb
-from fairlift.wire.campaign import campaign_from, campaign_to
+from fairlift.wire.campaign import campaign_from, campaign_id, campaign_to
+from fairlift.wire.plan import IDENTITY_POLICIES
 from fairlift.wire.values import time_from, time_to
 
 
 def snapshot_from(message: pb.Snapshot) -> Snapshot:
-    """The snapshot.
-
-    Raises:
-        InvalidCampaign: a campaign in it breaks rules.
-    """
+    """The snapshot; a campaign in it that breaks rules is set apart and harms no other."""
+    campaigns: list[SnapshotCampaign] = []
+    unreadable: dict[str, str] = {}
+    for kept in message.campaigns:
+        try:
+            campaigns.append(_campaign_from(kept))
+        except InvalidCampaign as error:
+            unreadable[campaign_id(kept.campaign.name)] = str(error)
     return Snapshot(
         etag=message.etag,
         create_time=time_from(message.create_time) if message.HasField("create_time") else None,
-        campaigns=tuple(
-            SnapshotCampaign(campaign_from(kept.campaign), kept.traffic_salt, kept.variants_salt)
-            for kept in message.campaigns
-        ),
+        campaigns=tuple(campaigns),
         layer_salts={layer.layer: layer.salt for layer in message.layers},
         holdout_bps=message.holdout.share_bps,
         holdout_salt=message.holdout.salt,
+        unreadable=unreadable,
+    )
+
+
+def _campaign_from(message: pb.SnapshotCampaign) -> SnapshotCampaign:
+    return SnapshotCampaign(
+        campaign_from(message.campaign),
+        message.traffic_salt,
+        message.variants_salt,
+        IDENTITY_POLICIES.get(message.identity_policy, IdentityPolicy.FIRST_SEEN),
     )
 
 
@@ -39,6 +52,7 @@ def snapshot_to(snapshot: Snapshot) -> pb.Snapshot:
                 ),
                 traffic_salt=kept.traffic_salt,
                 variants_salt=kept.variants_salt,
+                identity_policy=IDENTITY_POLICIES.to(kept.identity_policy),
             )
             for kept in snapshot.campaigns
         ),

@@ -1,0 +1,52 @@
+"""Campaigns that build on others: none on itself in a circle, none on what is not there."""
+
+from collections.abc import Iterable, Mapping
+
+from fairlift.engine.campaign import Campaign, State
+from fairlift.engine.errors import Violation
+
+MAX_CHAIN = 8
+
+
+def check_prerequisites(campaigns: Iterable[Campaign]) -> dict[str, tuple[Violation, ...]]:
+    """Violations by campaign id: prerequisites that can never be met, or lead in a circle.
+
+    Archived campaigns are not there to build on.
+    """
+    known = {c.id: c for c in campaigns if c.lifecycle.state is not State.ARCHIVED}
+    checked = {campaign.id: tuple(_violations(campaign, known)) for campaign in known.values()}
+    return {campaign: violations for campaign, violations in checked.items() if violations}
+
+
+def _violations(campaign: Campaign, known: Mapping[str, Campaign]) -> Iterable[Violation]:
+    for index, prerequisite in enumerate(campaign.prerequisites):
+        where = f"prerequisites[{index}]"
+        other = known.get(prerequisite.campaign)
+        if other is None:
+            yield Violation(f"{where}.campaign", f"{prerequisite.campaign!r} does not exist")
+            continue
+        variants = [variant.id for variant in other.variants]
+        for place, variant in enumerate(prerequisite.variants):
+            if variant not in variants:
+                message = f"{variant!r} is no variant of {other.id}; it has {', '.join(variants)}"
+                yield Violation(f"{where}.variants[{place}]", message)
+    chain = _longest_chain(campaign, known)
+    if len(chain) > MAX_CHAIN:
+        shown = " → ".join(chain[:MAX_CHAIN])
+        message = f"{shown} → … is a circle or has more than {MAX_CHAIN} campaigns"
+        yield Violation("prerequisites", message)
+
+
+def _longest_chain(campaign: Campaign, known: Mapping[str, Campaign]) -> list[str]:
+    """The longest way down, cut off one step after it has grown too long."""
+    level = {campaign.id: [campaign.id]}
+    chain = [campaign.id]
+    while level and len(chain) <= MAX_CHAIN:
+        chain = next(iter(level.values()))
+        level = {
+            each.campaign: [*way, each.campaign]
+            for name, way in level.items()
+            for each in known[name].prerequisites
+            if each.campaign in known
+        }
+    return chain
