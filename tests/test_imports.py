@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-HEAVY = (
+HEAVY = ("pandas", "pyarrow", "ibis", "duckdb", "sqlalchemy", "alembic", "statsmodels")
     "pandas",
     "pyarrow",
     "ibis",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 DAYS_MAX = 730
 
@@ -161,6 +161,8 @@ class Metric:
                 return (numerator, denominator)
             case Funnel(steps):
                 return steps
+            case _:
+                assert_never(self.kind)
 
     @property
     def reads_as(self) -> Quantity:
@@ -176,6 +178,8 @@ class Metric:
                 if denominator in MONEY_MEASURES:
                     return Quantity.COUNT
                 return Quantity.MONEY if numerator in MONEY_MEASURES else Quantity.COUNT
+            case _:
+                assert_never(self.kind)
 
 
 def _share(name: str, numerator: OrderMeasure, denominator: OrderMeasure, **words: str) -> Metric:

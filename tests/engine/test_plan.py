@@ -1,0 +1,199 @@
+"""What a plan may be."""
+
+import re
+from typing import Any
+
+import pytest
+from fairlift.engine.errors import InvalidCampaign
+from fairlift.engine.metric import (
+    CATALOGUE,
+    ActionMeasure,
+    ActionOf,
+    CapAtAmount,
+    CapAtQuantile,
+    Direction,
+    Funnel,
+    Mean,
+    Metric,
+    OrderMeasure,
+    Quantile,
+    Quantity,
+    Rate,
+    Ratio,
+    ReturnMeasure,
+    catalogue_metric,
+)
+from fairlift.engine.plan import (
+    ExpectedLoss,
+    FixedHorizon,
+    GroupSequential,
+    HwangShihDecani,
+    Plan,
+    PlannedMetric,
+    PowerSpending,
+)
+
+PRIMARY = (PlannedMetric("conversion_rate", minimum_effect=0.05),)
+WISH = Metric("wish_rate", Rate(ActionMeasure("wish")))
+
+
+def plan(**given: Any) -> Plan:
+    return Plan(**{"primary": PRIMARY, "planned_units": 10_000, **given})
+
+
+def own(metric: Metric) -> dict[str, Any]:
+    return {"metrics": (metric,)}
+
+
+def secondary(name: str) -> dict[str, Any]:
+    return {"secondary": (PlannedMetric(name),)}
+
+
+@pytest.mark.parametrize(
+    ("field", "message", "given"),
+    [
+        ("alpha", "is 0, must be above 0", {"alpha": 0}),
+        ("alpha", "is 1", {"alpha": 1}),
+        ("power", "is 1", {"power": 1}),
+        ("planned_units", "is 0, must be 1 or more", {"planned_units": 0}),
+        ("minimum_days", "is 0, must be 1 to 730", {"minimum_days": 0}),
+        ("minimum_days", "must not be above maximum_days", {"minimum_days": 30}),
+        ("maximum_days", "whole weeks", {"maximum_days": 10}),
+        ("maximum_days", "whole weeks", {"maximum_days": 0}),
+        ("window_days", "is -1", {"window_days": -1}),
+        ("covariate_days", "is 731", {"covariate_days": 731}),
+        ("segments", "has 11", {"segments": tuple(f"a{i}" for i in range(11))}),
+        ("segments[0]", "must be an attribute", {"segments": ("a b",)}),
+        ("segments[1]", "named twice", {"segments": ("a", "a")}),
+        ("primary", "is empty", {"primary": ()}),
+        ("primary", "at most 5", {"primary": PRIMARY * 6}),
+        ("primary[1].metric", "already in primary", {"primary": PRIMARY * 2}),
+        ("primary[0].minimum_effect", "is absent", {"primary": (PlannedMetric("nps"),)}),
+        ("primary[0].minimum_effect", "is 0", {"primary": (PlannedMetric("nps", 0),)}),
+        ("secondary[0].metric", "did you mean average_ticket?", secondary("avarage_ticket")),
+        ("secondary[0].metric", "known are", secondary("zzz")),
+        ("secondary[0].metric", "already in primary", secondary("conversion_rate")),
+        ("guardrails[0].margin", "is absent", {"guardrails": (PlannedMetric("refund_rate"),)}),
+        (
+            "guardrails[0].margin",
+            "is 1.5",
+            {"guardrails": (PlannedMetric("refund_rate", margin=1.5),)},
+        ),
+        ("metrics[0].name", "must be lower-case", own(Metric("My Rate", WISH.kind))),
+        ("metrics[0].name", "is built in", own(Metric("clv_90", WISH.kind))),
+        ("metrics[1].name", "is the name of 2", {"metrics": (WISH, WISH)}),
+        ("metrics[0].window_days", "is 800", own(Metric("w", WISH.kind, window_days=800))),
+        ("metrics[0]", "action 'No!' must be", own(Metric("w", Rate(ActionMeasure("No!"))))),
+        ("metrics[0]", "from_day 7 must be below", own(Metric("w", Rate(ReturnMeasure(7, 7))))),
+        (
+            "metrics[0].quantile.at",
+            "is 1.0",
+            own(Metric("w", Quantile(OrderMeasure.REVENUE, 1.0))),
+        ),
+        (
+            "metrics[0].funnel.steps",
+            "two or more different",
+            own(Metric("w", Funnel((OrderMeasure.ORDERS,)))),
+        ),
+        (
+            "metrics[0].cap.quantile",
+            "is 0.2",
+            own(Metric("w", Mean(OrderMeasure.REVENUE), cap=CapAtQuantile(0.2))),
+        ),
+        (
+            "metrics[0].cap.amount",
+            "is nan",
+            own(Metric("w", Mean(OrderMeasure.REVENUE), cap=CapAtAmount(float("nan")))),
+        ),
+        ("stopping.expected_loss.threshold", "is 0", {"stopping": ExpectedLoss(0, 0.03)}),
+        (
+            "stopping.expected_loss.prior_sd",
+            "with a flat prior",
+            {"stopping": ExpectedLoss(0.001, 0)},
+        ),
+        (
+            "stopping.group_sequential.success.power.rho",
+            "is 0",
+            {"stopping": GroupSequential(PowerSpending(0))},
+        ),
+        (
+            "stopping.group_sequential.futility.hwang_shih_decani.gamma",
+            "is inf",
+            {"stopping": GroupSequential(futility=HwangShihDecani(float("inf")))},
+        ),
+    ],
+)
+def test_broken_rule_is_named_with_its_field(
+    field: str, message: str, given: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidCampaign, match=re.escape(message)) as caught:
+        plan(**given)
+    assert field in [violation.field for violation in caught.value.violations]
+
+
+def test_every_kind_of_metric_can_be_planned() -> None:
+    metrics = (
+        WISH,
+        Metric("capped", Mean(OrderMeasure.REVENUE), cap=CapAtQuantile(0.99), window_days=7),
+        Metric("limited", Mean(OrderMeasure.REVENUE), cap=CapAtAmount(500)),
+        Metric("median", Quantile(OrderMeasure.REVENUE, 0.5)),
+        Metric("path", Funnel((ActionMeasure("view"), OrderMeasure.ORDERS))),
+        Metric("back", Rate(ReturnMeasure(0, 7))),
+    )
+    made = plan(
+        metrics=metrics,
+        secondary=tuple(PlannedMetric(metric.name) for metric in metrics),
+        guardrails=(PlannedMetric("refund_rate", margin=0.1),),
+        segments=("country", "device"),
+        stopping=FixedHorizon(),
+    )
+    assert made.metric("median") is metrics[3]
+    assert made.metric("refund_rate").direction is Direction.LOWER
+    with pytest.raises(KeyError):
+        made.metric("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("retention_d30_60", Rate(ReturnMeasure(30, 60))),
+        ("clv_90", Mean(OrderMeasure.NET_REVENUE)),
+        ("micro_value(view)", Mean(ActionMeasure("view", ActionOf.VALUE))),
+        ("action_rate(newsletter)", Rate(ActionMeasure("newsletter"))),
+        ("average_ticket", Ratio(OrderMeasure.REVENUE, OrderMeasure.ORDERS)),
+    ],
+)
+def test_families_of_the_catalogue_are_usable_by_name(name: str, kind: object) -> None:
+    metric = catalogue_metric(name)
+    assert metric is not None
+    assert metric.kind == kind
+    assert plan(secondary=(PlannedMetric(name),)).metric(name) == metric
+
+
+@pytest.mark.parametrize(
+    "name", ["retention_d60_30", "retention_d1_999", "clv_0", "clv_", "action_rate(A)", ""]
+)
+def test_malformed_family_names_are_unknown(name: str) -> None:
+    assert catalogue_metric(name) is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "quantity", "measures"),
+    [
+        (CATALOGUE["conversion_rate"], Quantity.SHARE, 1),
+        (CATALOGUE["revenue_per_visitor"], Quantity.MONEY, 1),
+        (CATALOGUE["orders_per_visitor"], Quantity.COUNT, 1),
+        (CATALOGUE["average_ticket"], Quantity.MONEY, 2),
+        (CATALOGUE["items_per_order"], Quantity.COUNT, 2),
+        (CATALOGUE["upsell_rate"], Quantity.SHARE, 2),
+        (Metric("w", Ratio(OrderMeasure.REVENUE, OrderMeasure.DISCOUNT)), Quantity.COUNT, 2),
+        (Metric("w", Quantile(OrderMeasure.ITEMS, 0.5)), Quantity.COUNT, 1),
+        (Metric("w", Funnel((OrderMeasure.ITEMS, OrderMeasure.ORDERS))), Quantity.SHARE, 2),
+    ],
+    ids=lambda value: value.name if isinstance(value, Metric) else str(value),
+)
+def test_metric_says_how_its_numbers_read(
+    metric: Metric, quantity: Quantity, measures: int
+) -> None:
+    assert metric.reads_as is quantity
+    assert len(metric.measures) == measures
