@@ -34,7 +34,9 @@ class Boundaries:
         """Refuse lines that belong to no sequence of looks."""
         check_times(self.times)
         if not len(self.times) == len(self.lower) == len(self.upper):
-            raise NotANumber("boundaries", "as many lower and upper lines as looks", len(self.upper))
+            raise NotANumber(
+                "boundaries", "as many lower and upper lines as looks", len(self.upper)
+            )
         if any(math.isnan(line) for line in (*self.lower, *self.upper)):
             raise NotANumber("boundaries", "numbers or infinities", math.nan)
 
@@ -144,7 +146,8 @@ def spending_boundaries(
         used.append(at)
         solved = _solved(tuple(used), upper, lower)
         lines.append((solved.lower, solved.upper))
-    return Boundaries(tuple(times), *(tuple(side) for side in zip(*lines, strict=True)))
+    lows, highs = zip(*lines, strict=True) if lines else ((), ())
+    return Boundaries(tuple(times), tuple(lows), tuple(highs))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -43,9 +43,7 @@ class Forecast:
         return first_reaching(self.times, self.decided, chance)
 
 
-def first_reaching(
-    times: Sequence[float], chances: Sequence[float], chance: float
-) -> float | None:
+def first_reaching(times: Sequence[float], chances: Sequence[float], chance: float) -> float | None:
     """The first of these times whose cumulative chance is at least this, if one is."""
     return next((t for t, p in zip(times, chances, strict=True) if p >= chance), None)
 
@@ -102,9 +100,7 @@ def forecast(
     The current estimate is shrunk by the prior on the drift; E[Z] of the planned effect is the
     natural scale for its deviation.
     """
-    mean, sd = shrunk_drift(
-        z, boundaries.times[look - 1], prior_mean=prior_mean, prior_sd=prior_sd
-    )
+    mean, sd = shrunk_drift(z, boundaries.times[look - 1], prior_mean=prior_mean, prior_sd=prior_sd)
     planned = conditional_exits(boundaries, [planned_drift], look=look, z=z)
     up, down = predictive_exits(boundaries, look=look, z=z, mean=mean, sd=sd)
     return Forecast(

@@ -17,7 +17,7 @@ SKEW_LIMIT: Final = 0.06
 
 
 def hall_transform(z: float, skew: float) -> float:
-    """z with the skewness of its difference taken out.
+    """Z with the skewness of its difference taken out.
 
     Source: Hall (1992): g(z) = z + g z^2/3 + g^2 z^3/27 + g/6.
 
@@ -52,7 +52,9 @@ class GuardedZ:
     trusted: bool
 
 
-def guarded_z(plan: SequentialPlan, look: Look, metric: PlannedMetric, evidence: Evidence) -> GuardedZ:
+def guarded_z(
+    plan: SequentialPlan, look: Look, metric: PlannedMetric, evidence: Evidence
+) -> GuardedZ:
     """The z to hold against the lines: transformed where the split is uneven and tickets are capped.
 
     An uneven split with skewed and uncapped tickets is not to be trusted: a true null is then called
@@ -83,15 +85,20 @@ def too_few(plan: SequentialPlan, look: Look) -> TooFew | None:
     Raises:
         NotANumber: a needed count is not given.
     """
-    if plan.engine == "exact_conversion":
+    lacks = (lack_of(plan, look, metric) for metric in plan.primaries)
+    return min(filter(None, lacks), key=_part, default=None)
+
+
+def lack_of(plan: SequentialPlan, look: Look, metric: PlannedMetric) -> TooFew | None:
+    """The arm that lacks most of what this metric needs, if one lacks any."""
+    if plan.engine == "exact_conversion" and metric.role == "primary":
         return None
-    short = [
-        lack
-        for metric in plan.primaries
-        for count in look.counts
-        if (lack := _lack(plan, metric, count)) is not None
-    ]
-    return min(short, key=lambda lack: lack.found / lack.needed, default=None)
+    lacks = (_lack(plan, metric, count) for count in look.counts)
+    return min(filter(None, lacks), key=_part, default=None)
+
+
+def _part(lack: TooFew) -> float:
+    return lack.found / lack.needed
 
 
 def _lack(plan: SequentialPlan, metric: PlannedMetric, count: ArmCount) -> TooFew | None:
@@ -103,7 +110,9 @@ def _lack(plan: SequentialPlan, metric: PlannedMetric, count: ArmCount) -> TooFe
         case "orders":
             found, needed = count.orders, plan.minimum_orders
     if found is None:
-        raise NotANumber(f"{count.arm}.{metric.needs}", f"given, for {metric.name} needs them", found)
+        raise NotANumber(
+            f"{count.arm}.{metric.needs}", f"given, for {metric.name} needs them", found
+        )
     return TooFew(metric.needs, count.arm, found, needed) if found < needed else None
 
 

@@ -126,7 +126,8 @@ def repeated_p_values(
     if any(not math.isfinite(value) for value in z):
         raise NotANumber("z", "finite", [value for value in z if not math.isfinite(value)][0])
     return tuple(
-        sides * _repeated_level(spending, tuple(times[:look]), abs(value) if sides == 2 else value, sides)
+        sides
+        * _repeated_level(spending, tuple(times[:look]), abs(value) if sides == 2 else value, sides)
         for look, value in enumerate(z, start=1)
     )
 

@@ -53,10 +53,13 @@ def stopping_lines(plan: SequentialPlan, times: tuple[float, ...]) -> Boundaries
             last = Side(Spending("at_the_end"), plan.level)
             return _group_sequential(plan, times, last, last if plan.sides == 2 else None)
         case "always_valid" | "exact_conversion":
-            heights = [mixture_line(t, alpha=plan.sides * plan.level, sides=plan.sides) for t in times]
+            heights = [
+                mixture_line(t, alpha=plan.sides * plan.level, sides=plan.sides) for t in times
+            ]
         case "yeast":
             heights = [
-                yeast_line(min(t, 1.0), alpha=plan.sides * plan.level, sides=plan.sides) for t in times
+                yeast_line(min(t, 1.0), alpha=plan.sides * plan.level, sides=plan.sides)
+                for t in times
             ]
         case "bayes_expected_loss":
             return Boundaries(times, (-math.inf,) * len(times), (math.inf,) * len(times))
@@ -80,7 +83,9 @@ def _group_sequential(
     up = tuple(map(min, (*lines.upper, *none), reserve))
     if lower is None:
         return Boundaries(times, (-math.inf,) * len(times), up)
-    low = tuple(-min(-z, r) for z, r in zip((*lines.lower, *(-n for n in none)), reserve, strict=True))
+    low = tuple(
+        -min(-z, r) for z, r in zip((*lines.lower, *(-n for n in none)), reserve, strict=True)
+    )
     return Boundaries(times, low, up)
 
 
@@ -100,7 +105,9 @@ def _reserve_line(plan: SequentialPlan, t: float) -> float:
 
 def give_up_lines(plan: SequentialPlan, times: tuple[float, ...]) -> tuple[float, ...]:
     """The z below which a plan gives up at each look; -inf where it never does. Non-binding."""
-    if plan.engine != "group_sequential" or plan.futility is None or plan.drift is None:
+    if not times or plan.engine != "group_sequential":
+        return (-math.inf,) * len(times)
+    if plan.futility is None or plan.drift is None:
         return (-math.inf,) * len(times)
     planned = _until_end(times)
     lines = futility_lines(
@@ -114,12 +121,13 @@ def give_up_lines(plan: SequentialPlan, times: tuple[float, ...]) -> tuple[float
     return (*lines.lower, *((-math.inf,) * (len(times) - len(planned))))
 
 
-@lru_cache(maxsize=4096)
-def line_at(plan: SequentialPlan, times: tuple[float, ...]) -> Line:
-    """The lines in force at the last of these looks."""
+@lru_cache(maxsize=1024)
+def lines_at(plan: SequentialPlan, times: tuple[float, ...]) -> tuple[Line, ...]:
+    """The lines in force at each of these looks; a later look never changes an earlier line."""
     stop = stopping_lines(plan, times)
-    give_up = give_up_lines(plan, times)[-1]
-    return Line(_finite(stop.upper[-1]), _finite(stop.lower[-1]), _finite(give_up))
+    give_up = give_up_lines(plan, times)
+    rows = zip(stop.upper, stop.lower, give_up, strict=True)
+    return tuple(Line(_finite(up), _finite(low), _finite(quit_)) for up, low, quit_ in rows)
 
 
 def _finite(line: float) -> float | None:

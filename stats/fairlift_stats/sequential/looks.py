@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from fairlift_stats.sequential.errors import (
     UnknownArm,
     ZeroVariance,
 )
-from fairlift_stats.sequential.lines import Line, line_at, sealed
+from fairlift_stats.sequential.lines import Line, lines_at, sealed
 from fairlift_stats.sequential.plan import OVERRUN, SequentialPlan
 
 
@@ -174,13 +174,16 @@ class LookLog:
         over = information > limit or (plan.ends and before >= 1)
         if over and (plan.ends or plan.reserve_alpha):
             raise BeyondPlan(look.units, plan.n_max)
-        line = line_at(sealed(plan), (*self.times, information))
+        line = lines_at(sealed(plan), (*self.times, information))[-1]
         return replace(self, looks=(*self.looks, replace(look, information=information, line=line)))
 
     def check(self, plan: SequentialPlan) -> None:
         """Let pass only the plan that this log was begun under."""
         if self.plan != plan.fingerprint():
             raise PlanChanged(f"plan {self.plan[:12]}", f"plan {plan.fingerprint()[:12]}")
+        for look, line in zip(self.looks, lines_at(sealed(plan), self.times), strict=True):
+            if look.line is None or not _agree(look.line, line):
+                raise PlanChanged(f"the lines {look.line} at {look.at}", str(line))
 
     def to_json(self) -> str:
         """The log in canonical JSON; floats keep every bit."""
@@ -210,6 +213,12 @@ def _look_from(read: dict[str, Any]) -> Look:
             "line": None if read["line"] is None else Line(**read["line"]),
         }
     )
+
+
+def _agree(kept: Line, drawn: Line) -> bool:
+    """Same lines, up to the last digits, which differ between machines."""
+    pairs = zip(astuple(kept), astuple(drawn), strict=True)
+    return all(a == b or (a is not None and b is not None and abs(a - b) < 1e-6) for a, b in pairs)
 
 
 def _check_order(before: Look, now: Look) -> None:

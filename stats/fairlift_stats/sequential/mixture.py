@@ -52,6 +52,7 @@ def log_e_value(z: float, r: float, *, sides: int = 2) -> float:
     return math.log(2) + both + float(log_ndtr(z * math.sqrt(weight)))
 
 
+@lru_cache(maxsize=4096)
 def mixture_line(
     t: float, *, alpha: float = 0.05, sides: int = 2, constant: float | None = None
 ) -> float:

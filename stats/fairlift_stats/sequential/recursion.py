@@ -68,7 +68,9 @@ class Stage:
         """(drifts, n) probability held by each score under each drift."""
         start, score = self.origin
         away = np.multiply.outer(drift, self.scores - score)
-        return np.asarray(self.mass * np.exp(away - (drift**2 * (self.before - start) / 2)[:, None]))
+        return np.asarray(
+            self.mass * np.exp(away - (drift**2 * (self.before - start) / 2)[:, None])
+        )
 
     def above(self, z: float, drift: Floats) -> Floats:
         """(drifts,) probability that the walk gets here and shows z or more."""

@@ -1,0 +1,108 @@
+"""Why: a message in the reader's language, with that language's numbers, money and dates.
+
+Catalogues are `<language>/LC_MESSAGES/fairlift.po`; `python -m fairlift_stats.locale.build` compiles
+them to the `.mo` files beside them, which are checked in.
+"""
+
+from datetime import date
+from functools import lru_cache
+from gettext import GNUTranslations
+from importlib.resources import files
+from typing import Final, assert_never
+
+from babel import Locale
+from babel.dates import format_skeleton
+from babel.numbers import format_currency, format_decimal
+
+from fairlift_stats.errors import BadQuestion
+from fairlift_stats.messages import (
+    Amount,
+    Day,
+    Figure,
+    Message,
+    MetricName,
+    Number,
+    Percent,
+    Text,
+)
+
+__all__ = ["LANGUAGES", "figure_text", "text"]
+
+LANGUAGES: Final = ("en", "es", "ro")
+
+
+def text(message: Message, locale: str = "en") -> str:
+    """The message as a sentence.
+
+    `locale` is a language with or without a country: `es`, `es_MX`, `ro-RO`.
+
+    Raises:
+        BadQuestion: there is no catalogue for the language, or no such message.
+
+    >>> text(Message.of("action.ship", variant=Text("B")), "es")
+    'Mostrar B a todos los visitantes.'
+    """
+    catalogue = _catalogue(_parsed(locale).language)
+    if message.count is None:
+        sentence = catalogue.gettext(message.key)
+    else:
+        how_many = message.figure(message.count)
+        amount = round(how_many.value) if isinstance(how_many, Number) else 0
+        sentence = catalogue.ngettext(message.key, message.key, amount)
+    if sentence == message.key:
+        raise BadQuestion(f"message {message.key!r}: is in no catalogue")
+    return sentence.format(**{name: figure_text(f, locale) for name, f in message.figures})
+
+
+def figure_text(figure: Figure, locale: str = "en") -> str:
+    """One figure as the locale writes it.
+
+    >>> figure_text(Percent(0.041, signed=True), "es") == "+4,1\N{NO-BREAK SPACE}%"
+    True
+    """
+    where = _parsed(locale)
+    match figure:
+        case Percent(value, digits, signed):
+            # The locale's own pattern tells where the sign stands and whether a space is before it.
+            pattern = where.percent_formats[None].pattern.replace("#,##0", _digits(digits))
+            return format_decimal(value, _signed(pattern, signed), where)
+        case Number(value, digits, signed):
+            return format_decimal(value, _signed(_digits(digits), signed), where)
+        case Amount(value, currency, signed):
+            money = format_currency(value, currency, locale=where)
+            return f"+{money}" if signed and value > 0 else money
+        case Day(iso):
+            return format_skeleton("MMMMd", date.fromisoformat(iso), locale=where)
+        case Text(value):
+            return value
+        case MetricName(name):
+            key = f"metric.{name}"
+            known = _catalogue(where.language).gettext(key)
+            return name.replace("_", " ") if known == key else known
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _digits(digits: int) -> str:
+    return "#,##0." + "0" * digits if digits else "#,##0"
+
+
+def _signed(pattern: str, signed: bool) -> str:
+    return f"+{pattern};-{pattern}" if signed else pattern
+
+
+def _parsed(locale: str) -> Locale:
+    try:
+        parsed = Locale.parse(locale, sep="-" if "-" in locale else "_")
+    except ValueError as error:  # UnknownLocaleError is none, so it is caught below
+        raise BadQuestion(f"locale: {locale!r} is not known; use one of {LANGUAGES}") from error
+    if parsed.language not in LANGUAGES:
+        raise BadQuestion(f"locale: {locale!r} has no catalogue; use one of {LANGUAGES}")
+    return parsed
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _catalogue(language: str) -> GNUTranslations:
+    path = files(__name__).joinpath(language, "LC_MESSAGES", "fairlift.mo")
+    with path.open("rb") as opened:
+        return GNUTranslations(opened)

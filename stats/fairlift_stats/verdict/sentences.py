@@ -1,0 +1,229 @@
+"""Why: a ruling in words: one sentence, one number, one action, and the reasons in their order."""
+
+from dataclasses import dataclass
+
+from fairlift_stats.messages import Amount, Day, Figure, Message, MetricName, Number, Percent, Text
+from fairlift_stats.sequential.guards import days_to_wait, too_few
+from fairlift_stats.sequential.looks import Look
+from fairlift_stats.sequential.plan import SequentialPlan
+from fairlift_stats.verdict.facts import Comparison, Estimate, Facts, Guardrail
+from fairlift_stats.verdict.ruling import Ruling
+
+_LEAST_CHANCE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A ruling in message keys and figures."""
+
+    headline: Message
+    number: Figure
+    action: Message
+    reasons: tuple[Message, ...]
+
+
+def say(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> Spoken:
+    """The ruling's sentence, number, action and reasons."""
+    headline, number, action = _words(plan, look, facts, ruling)
+    return Spoken(headline, number, action, tuple(_reasons(plan, facts, ruling)))
+
+
+def _words(
+    plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling
+) -> tuple[Message, Figure, Message]:
+    names: dict[str, Figure] = {
+        "variant": Text(ruling.comparison.arm),
+        "control": Text(plan.control),
+    }
+    keep = Message.of("action.keep_control", **names)
+    match ruling.cause:
+        case "split" | "few" | "no_answer" | "skew" | "days":
+            return _blocked(plan, look, facts, ruling, names)
+        case "harm" | "guardrail_harm":
+            effect = _effect(plan, ruling)
+            return Message.of(f"verdict.{ruling.cause}", **names, **effect), effect["lift"], keep
+        case "won":
+            effect = _effect(plan, ruling)
+            key = "verdict.won" if "low" in effect else "verdict.won_bare"
+            return (
+                Message.of(key, **names, **effect),
+                effect["lift"],
+                Message.of("action.ship", **names),
+            )
+        case "hold":
+            wait = Number(days_to_wait(plan, facts.day))
+            headline = Message.of("verdict.hold", count="days", days=wait, **names)
+            return headline, wait, Message.of("action.wait")
+        case "unsafe" | "unsafe_at_end":
+            effect = _effect(plan, ruling)
+            action = Message.of("action.wait") if ruling.cause == "unsafe" else keep
+            return Message.of(f"verdict.{ruling.cause}", **names, **effect), effect["lift"], action
+        case "ended":
+            effect = _effect(plan, ruling)
+            return Message.of("verdict.ended", **names, **effect), effect["lift"], keep
+        case "hopeless":
+            chance = Percent(facts.outlook.conditional_power if facts.outlook else 0.0, 0)
+            headline = Message.of("verdict.hopeless", chance=chance, **names)
+            return headline, chance, Message.of("action.free", **names)
+        case "no_gain":
+            loss = Percent(ruling.comparison.loss[1] if ruling.comparison.loss else 0.0, 2)
+            metric = MetricName(ruling.comparison.metric)
+            headline = Message.of("verdict.no_gain", loss=loss, metric=metric, **names)
+            return headline, loss, Message.of("action.free", **names)
+        case "running":
+            return _running(facts, ruling, names)
+
+
+def _blocked(
+    plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling, names: dict[str, Figure]
+) -> tuple[Message, Figure, Message]:
+    """Why nothing may be decided now."""
+    if ruling.cause == "split":
+        observed = Percent(facts.split.observed, 1)
+        headline = Message.of(
+            "verdict.split",
+            arm=Text(facts.split.worst_arm),
+            observed=observed,
+            planned=Percent(facts.split.planned, 1),
+        )
+        return headline, observed, Message.of("action.fix_split")
+    if ruling.cause == "few" and (lack := too_few(plan, look)) is not None:
+        found = Number(lack.found)
+        headline = Message.of(
+            f"verdict.few_{lack.what}", arm=Text(lack.arm), found=found, needed=Number(lack.needed)
+        )
+        return headline, found, Message.of("action.wait")
+    if ruling.cause == "skew":
+        part = Percent(
+            min(look.count(plan.control).units, look.count(ruling.comparison.arm).units)
+            / (look.count(plan.control).units + look.count(ruling.comparison.arm).units),
+            0,
+        )
+        return Message.of("verdict.skew", share=part, **names), part, Message.of("action.cap")
+    if ruling.cause == "days":
+        day = Number(facts.day)
+        headline = Message.of(
+            "verdict.days", count="day", day=day, needed=Number(plan.minimum_days)
+        )
+        return headline, day, Message.of("action.wait")
+    metric = MetricName(ruling.comparison.metric)
+    return (
+        Message.of("verdict.no_answer", metric=metric, **names),
+        Number(look.units),
+        Message.of("action.wait"),
+    )
+
+
+def _running(
+    facts: Facts, ruling: Ruling, names: dict[str, Figure]
+) -> tuple[Message, Figure, Message]:
+    view = facts.outlook
+    if view is None:
+        meter = Percent(min(ruling.comparison.meter, 0.99), 0)
+        return Message.of("verdict.running", meter=meter, **names), meter, Message.of("action.wait")
+    if view.days_left is None:
+        chance = Percent(view.predictive_power, 0)
+        headline = Message.of("verdict.running_long", chance=chance, end=Day(view.end), **names)
+        return headline, chance, Message.of("action.wait")
+    days = Number(view.days_left)
+    return (
+        Message.of("verdict.running_days", count="days", days=days),
+        days,
+        Message.of("action.wait"),
+    )
+
+
+def _effect(plan: SequentialPlan, ruling: Ruling) -> dict[str, Figure]:
+    """Metric, lift and interval; where there is no lift, the difference in the metric's own unit."""
+    rail, found = ruling.guardrail, ruling.comparison
+    name = found.metric if rail is None else rail.metric
+    best = (found.corrected or found.raw) if rail is None else rail.raw
+    return {"metric": MetricName(name), **_sizes(plan, name, best)}
+
+
+def _sizes(plan: SequentialPlan, metric: str, estimate: Estimate | None) -> dict[str, Figure]:
+    if estimate is None:
+        return {"lift": Text("–")}
+    if estimate.lift is None or estimate.lift_interval is None:
+        values = (estimate.value, estimate.interval.low, estimate.interval.high)
+        figures = [_in_unit(plan, metric, value) for value in values]
+    else:
+        lifts = (estimate.lift, estimate.lift_interval.low, estimate.lift_interval.high)
+        figures = [Percent(value, 1, signed=True) for value in lifts]
+    return dict(zip(("lift", "low", "high"), figures, strict=True))
+
+
+def _in_unit(plan: SequentialPlan, metric: str, value: float) -> Figure:
+    unit = next(m.unit for m in plan.metrics if m.name == metric)
+    match unit:
+        case "money":
+            return Amount(value, plan.currency, signed=True)
+        case "share":
+            return Percent(value, 2, signed=True)
+        case "count":
+            return Number(value, 2, signed=True)
+
+
+def _reasons(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> list[Message]:
+    """The reasons in the order in which they matter to the verdict."""
+    reasons: list[Message] = []
+    if ruling.cause in ("won", "hold", "harm"):
+        reasons.append(_false_alarm(plan))
+    if ruling.cause == "won":
+        reasons += _correction(ruling.comparison)
+    if ruling.cause in ("running", "hold", "unsafe"):
+        reasons += _when(facts)
+    if ruling.cause == "running":
+        meter = Percent(min(ruling.comparison.meter, 0.99), 0)
+        reasons.append(Message.of("reason.meter", meter=meter))
+    reasons += [_rail(rail) for rail in facts.guardrails if rail.arm == ruling.comparison.arm]
+    reasons += _others(facts, ruling)
+    reasons += _split(facts)
+    return reasons
+
+
+def _false_alarm(plan: SequentialPlan) -> Message:
+    if plan.engine == "bayes_expected_loss":
+        loss = Percent(plan.loss_threshold, 2)
+        return Message.of("reason.loss", loss=loss)
+    return Message.of("reason.false_alarm", wrong=Number(100 * plan.alpha, 0))
+
+
+def _correction(comparison: Comparison) -> list[Message]:
+    raw, corrected = comparison.raw, comparison.corrected
+    if raw is None or corrected is None or raw.lift is None:
+        return []
+    return [Message.of("reason.corrected", raw=Percent(raw.lift, 1, signed=True))]
+
+
+def _when(facts: Facts) -> list[Message]:
+    view = facts.outlook
+    if view is None:
+        return []
+    early, middle, late = view.days
+    if early is not None and middle is not None and late is not None:
+        days = {"early": Day(early), "middle": Day(middle), "late": Day(late), "end": Day(view.end)}
+        return [Message.of("reason.chances", **days)]
+    return [Message.of("reason.end", end=Day(view.end))]
+
+
+def _rail(rail: Guardrail) -> Message:
+    key = "harmed" if rail.harmed else "passes" if rail.passes else "open"
+    return Message.of(f"reason.guardrail_{key}", metric=MetricName(rail.metric))
+
+
+def _others(facts: Facts, ruling: Ruling) -> list[Message]:
+    """Arms beside the one spoken of that should leave."""
+    lost = {c.arm for c in facts.comparisons if c.crossing == "harm"}
+    lost |= {rail.arm for rail in facts.guardrails if rail.harmed}
+    return [
+        Message.of("reason.drop", variant=Text(arm))
+        for arm in sorted(lost - {ruling.comparison.arm})
+    ]
+
+
+def _split(facts: Facts) -> list[Message]:
+    evidence = Number(min(facts.split.check.largest, 1e9), 0)
+    if facts.split.check.blocks:
+        return [Message.of("reason.split_broken", evidence=evidence)]
+    return [Message.of("reason.split_odd", evidence=evidence)] if facts.split.check.warns else []
