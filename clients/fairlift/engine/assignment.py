@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from fairlift.engine.campaign import JSON
 from fairlift.engine.matching import Attributes
@@ -51,8 +51,12 @@ class Outcome:
         return self.reason is Reason.ASSIGNED or self.reason is Reason.STALE
 
 
-class Assignment(NamedTuple):
-    """The answer to "which variant?" for one unit; a tuple, for freezing anything else is slow."""
+@dataclass(slots=True, init=False, repr=False)
+class Assignment:
+    """The answer to "which variant?" for one unit. Meant to be read only.
+
+    Neither frozen nor with an `__init__`: either would cost more than the decision itself.
+    """
 
     outcome: Outcome
     unit: str
@@ -118,6 +122,16 @@ class Assignment(NamedTuple):
     def __repr__(self) -> str:
         # Without the attributes: they are the visitor's own, and this ends in logs.
         return f"Assignment({self.campaign}: {self.variant}, {self.reason}, epoch {self.epoch})"
+
+
+def assignment(outcome: Outcome, unit: str, attributes: Attributes, time: float) -> Assignment:
+    """The outcome for this unit at this time, in epoch seconds."""
+    made = Assignment()
+    made.outcome = outcome
+    made.unit = unit
+    made.attributes = attributes
+    made.time = time
+    return made
 
 
 def _copied(value: JSON) -> JSON:

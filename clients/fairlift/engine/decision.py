@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from mmh3 import hash as murmur3
 
-from fairlift.engine.assignment import Assignment, Outcome, Reason
+from fairlift.engine.assignment import Assignment, Outcome, Reason, assignment
 from fairlift.engine.bots import BotRules
 from fairlift.engine.bucketing import HASH_VERSION, hashes_below, variant_limits
 from fairlift.engine.campaign import BPS, MAX_UNIT, Campaign, State, UnitKind, Variant
@@ -28,7 +28,6 @@ Gate: TypeAlias = Callable[[str, str, str, Attributes, float], Outcome | None]
 
 CONTROL = "control"
 _NO_PAYLOAD: Mapping[str, object] = MappingProxyType({})
-_made = tuple.__new__  # half the price of calling a NamedTuple
 
 
 class CompiledSnapshot:
@@ -98,7 +97,7 @@ def without_campaign(
     campaign: str, reason: Reason, unit: str = "", *, variant: str = CONTROL
 ) -> Assignment:
     """The answer when the campaign itself is not there to ask."""
-    return Assignment(Outcome(campaign, variant, {}, reason), unit, {}, 0.0)
+    return assignment(Outcome(campaign, variant, {}, reason), unit, {}, 0.0)
 
 
 class _Compiler:
@@ -146,22 +145,32 @@ class _Compiler:
             unit = customer if unit_is_customer else visitor
             if is_sticky and customer:
                 unit = first_seen.get(customer, unit)
+            outcome = None
             if not 0 < len(unit) <= MAX_UNIT:
-                return _made(Assignment, (no_unit, unit, attributes, now))
+                outcome = no_unit
             for gate in before:
-                outcome = gate(unit, visitor, customer, attributes, now)
-                if outcome is not None:
-                    return _made(Assignment, (outcome, unit, attributes, now))
-            if is_bot(attributes):
-                return _made(Assignment, (bot, unit, attributes, now))
-            if not matches(attributes):
-                return _made(Assignment, (not_in_audience, unit, attributes, now))
-            for gate in after:
-                outcome = gate(unit, visitor, customer, attributes, now)
-                if outcome is not None:
-                    return _made(Assignment, (outcome, unit, attributes, now))
-            variant = variants[bisect_right(limits, murmur3(prefix + unit, 0, False))]
-            return _made(Assignment, (variant, unit, attributes, now))
+                outcome = outcome or gate(unit, visitor, customer, attributes, now)
+            if outcome is not None:
+                pass
+            elif ("is_bot" in attributes or "user_agent" in attributes) and is_bot(attributes):
+                outcome = bot
+            elif not matches(attributes):
+                outcome = not_in_audience
+            else:
+                for gate in after:
+                    outcome = gate(unit, visitor, customer, attributes, now)
+                    if outcome is not None:
+                        break
+                else:
+                    hashed = murmur3(prefix + unit, 0, False)
+                    outcome = variants[bisect_right(limits, hashed)]
+            # As assignment() does, without the call.
+            made = Assignment()
+            made.outcome = outcome
+            made.unit = unit
+            made.attributes = attributes
+            made.time = now
+            return made
 
         return decide
 
@@ -244,7 +253,7 @@ _STATES = {
 
 
 def _always(outcome: Outcome) -> Decide:
-    return lambda visitor, customer, attributes, now: Assignment(
+    return lambda visitor, customer, attributes, now: assignment(
         outcome, visitor or customer, attributes, now
     )
 
