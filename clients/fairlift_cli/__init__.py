@@ -1,0 +1,1 @@
+"""The command line of Fairlift, for people and for CI."""

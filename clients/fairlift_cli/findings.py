@@ -1,0 +1,81 @@
+"""What is wrong with a file, and the three ways of saying so."""
+
+import difflib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from fairlift_cli.text import clean
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One mistake: where it stands, the field (empty: the whole file) and what is wrong.
+
+    `line` and `column` count from 1; a column is given where it helps, such as in an audience.
+    """
+
+    path: str
+    line: int
+    column: int | None
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        column = "" if self.column is None else f":{self.column}"
+        return clean(f"{self.path}:{self.line}{column}: {self.sentence}")
+
+    @property
+    def sentence(self) -> str:
+        """Field and message, without the place."""
+        return f"{self.field} {self.message}".strip()
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """By file, then line, each once."""
+    return sorted(set(findings), key=lambda each: (each.path, each.line, each.column or 0, each))
+
+
+def as_text(findings: Sequence[Finding]) -> str:
+    """One line for each finding, as editors and people read them."""
+    return "\n".join(map(str, findings))
+
+
+def as_json(findings: Sequence[Finding], *, campaigns: int) -> str:
+    """One JSON object, for programs."""
+    return json.dumps(
+        {"campaigns": campaigns, "findings": [asdict(each) for each in findings]}, indent=2
+    )
+
+
+def as_github(findings: Sequence[Finding]) -> str:
+    """Workflow commands: GitHub shows them beside the lines of the change.
+
+    Source: docs.github.com, "Workflow commands for GitHub Actions", setting an error message.
+    """
+    return "\n".join(
+        f"::error file={_property(each.path)},line={each.line}"
+        + ("" if each.column is None else f",col={each.column}")
+        + f"::{_data(each.sentence)}"
+        for each in findings
+    )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message: the known word that was probably meant, or nothing."""
+    close = nearest(word, known)
+    return f"; did you mean {close}?" if close else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that looks most like this one, if any does."""
+    matches = difflib.get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def _data(text: str) -> str:
+    return clean(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
