@@ -1,0 +1,88 @@
+"""fairlift-server: serve, migrate."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import uvloop
+from fairlift.engine.errors import FairliftError
+
+from fairlift_server.api.gate import JsonFormatter
+from fairlift_server.build import serving
+from fairlift_server.settings import Settings, described
+from fairlift_server.store.database import Store
+
+
+def main() -> None:
+    """Runs a command; exit codes: 0 done, 1 could not, 2 called wrongly."""
+    arguments = _parser().parse_args()
+    try:
+        settings = Settings.from_environment(os.environ)
+        _log_to_stderr(settings.log_level)
+        match arguments.command:
+            case "serve":
+                uvloop.run(_serve(settings, arguments.port_file))
+            case "migrate":
+                _migrate(settings)
+    except FairliftError as error:
+        sys.exit(f"fairlift-server: {error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fairlift-server",
+        description="Assigns campaigns, keeps an order ledger, and says what the data say.",
+        epilog=f"settings, all from the environment:\n{described()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=version("fairlift"))
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="serve until SIGTERM or Ctrl-C; migrates first")
+    serve.add_argument(
+        "--port-file",
+        type=Path,
+        help="write HOST:PORT to this file once the server listens",
+    )
+    commands.add_parser("migrate", help="bring the database to this version, and end")
+    return parser
+
+
+async def _serve(settings: Settings, port_file: Path | None) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with serving(settings) as server:
+        address = f"{settings.listen.rpartition(':')[0]}:{server.port}"
+        print(f"listening on {address}", flush=True)
+        if port_file is not None:
+            # In one step: whoever waits for the file never reads half an address.
+            written = port_file.with_name(port_file.name + ".new")
+            written.write_text(f"{address}\n")
+            written.replace(port_file)
+        await stopped.wait()
+
+
+def _migrate(settings: Settings) -> None:
+    store = Store(Path(settings.database))
+    try:
+        store.migrate()
+    finally:
+        store.close()
+    print(f"{store.path} is at this version")
+
+
+def _log_to_stderr(level: str) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    main()

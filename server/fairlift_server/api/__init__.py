@@ -1,0 +1,1 @@
+"""Transport: one file per service; read, call, write. The only package that speaks gRPC."""

@@ -1,0 +1,117 @@
+"""The one map from our errors to what gRPC callers see."""
+
+import re
+from typing import NoReturn
+
+import grpc
+from fairlift.engine.errors import (
+    AlreadyExists,
+    ChangeRefused,
+    Conflict,
+    FairliftError,
+    Invalid,
+    InvalidCampaign,
+    InvalidEvent,
+    InvalidRequest,
+    NeedsNewEpoch,
+    NotAllowed,
+    NotFound,
+    Overloaded,
+    PermissionDenied,
+    StaleEtag,
+    Unauthenticated,
+    Unavailable,
+    Unsupported,
+    WrongState,
+)
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+DOMAIN = "fairlift"
+# Trailing metadata must stay below 8 KiB, or clients see a broken call instead of the error.
+_MESSAGE_CHARACTERS = 1_000
+_VIOLATION_BYTES = 4_000
+
+STATUS: dict[type[FairliftError], grpc.StatusCode] = {
+    FairliftError: grpc.StatusCode.INTERNAL,
+    Invalid: grpc.StatusCode.INVALID_ARGUMENT,
+    InvalidCampaign: grpc.StatusCode.INVALID_ARGUMENT,
+    InvalidEvent: grpc.StatusCode.INVALID_ARGUMENT,
+    InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    NotFound: grpc.StatusCode.NOT_FOUND,
+    AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
+    Conflict: grpc.StatusCode.FAILED_PRECONDITION,
+    StaleEtag: grpc.StatusCode.ABORTED,
+    WrongState: grpc.StatusCode.FAILED_PRECONDITION,
+    ChangeRefused: grpc.StatusCode.FAILED_PRECONDITION,
+    NeedsNewEpoch: grpc.StatusCode.FAILED_PRECONDITION,
+    NotAllowed: grpc.StatusCode.PERMISSION_DENIED,
+    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
+    Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Unavailable: grpc.StatusCode.UNAVAILABLE,
+    Unsupported: grpc.StatusCode.UNIMPLEMENTED,
+}
+
+
+def reason(error: FairliftError) -> str:
+    """The error's stable name for programs, such as STALE_ETAG."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).upper()
+
+
+def status_of(error: FairliftError, *, request_id: str = "") -> Status:
+    """The error with its details, as google.rpc has them."""
+    code = STATUS[type(error)]
+    info = ErrorInfo(reason=reason(error), domain=DOMAIN)
+    if request_id:
+        info.metadata["request_id"] = request_id
+    details: list[Message] = [info]
+    if isinstance(error, Invalid):
+        details.append(_bad_request(error))
+    if isinstance(error, Overloaded):
+        wait = Duration()
+        wait.FromNanoseconds(int(error.retry_after_s * 1e9))
+        details.append(RetryInfo(retry_delay=wait))
+    status = Status(code=code.value[0], message=_shortened(str(error)))
+    for detail in details:
+        packed = AnyMessage()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status
+
+
+async def abort(
+    context: "grpc.aio.ServicerContext[Message, Message]",
+    error: FairliftError,
+    *,
+    request_id: str = "",
+) -> NoReturn:
+    """Ends the call with the error."""
+    status = status_of(error, request_id=request_id)
+    trailing = [("grpc-status-details-bin", status.SerializeToString())]
+    if isinstance(error, Overloaded):
+        # Generic clients would repeat at once, which is what overload needs least.
+        trailing.append(("grpc-retry-pushback-ms", b"-1"))
+    await context.abort(STATUS[type(error)], status.message, tuple(trailing))
+
+
+def _bad_request(error: Invalid) -> BadRequest:
+    message = BadRequest()
+    for index, violation in enumerate(error.violations):
+        if message.ByteSize() > _VIOLATION_BYTES:
+            rest = len(error.violations) - index
+            message.field_violations.add(description=f"and {rest} more")
+            break
+        message.field_violations.add(
+            field=violation.field, description=_shortened(violation.message)
+        )
+    return message
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _MESSAGE_CHARACTERS:
+        return text
+    return f"{text[: _MESSAGE_CHARACTERS - 1]}…"

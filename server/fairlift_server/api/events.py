@@ -1,0 +1,91 @@
+"""EventService: events in, outcomes out, durable before they are acknowledged."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import grpc
+from fairlift.engine.errors import InvalidRequest, Violation
+from fairlift.v1 import event_service_pb2 as pb
+from fairlift.v1.event_service_pb2_grpc import EventServiceServicer
+
+from fairlift_server.api.event_reading import EventReader
+from fairlift_server.ingest import Ingest
+from fairlift_server.ledger import Outcome, Refusal, Refused
+from fairlift_server.running import Running
+
+MAX_EVENTS = 1_000
+_REASONS = {
+    refusal: pb.RefusalReason.Value(f"REFUSAL_REASON_{refusal.name}") for refusal in Refusal
+}
+
+RecordContext = grpc.aio.ServicerContext[pb.RecordEventsRequest, pb.RecordEventsResponse]
+StreamContext = grpc.aio.ServicerContext[pb.StreamEventsRequest, pb.StreamEventsResponse]
+
+
+class EventApi(EventServiceServicer):
+    """Reads events, has them kept, says what became of each."""
+
+    def __init__(
+        self, ingest: Ingest, running: Running, *, currency: str, history_days: int
+    ) -> None:
+        self._ingest = ingest
+        self._running = running
+        self._currency = currency
+        self._history_days = history_days
+
+    async def RecordEvents(
+        self,
+        request: pb.RecordEventsRequest,
+        context: RecordContext,
+    ) -> pb.RecordEventsResponse:
+        """One outcome per event, in order, once all that were accepted are durable."""
+        return pb.RecordEventsResponse(outcomes=await self._recorded(request.events))
+
+    async def StreamEvents(
+        self,
+        requests: AsyncIterator[pb.StreamEventsRequest],
+        context: StreamContext,
+    ) -> AsyncIterator[pb.StreamEventsResponse]:
+        """One acknowledgement per batch, in order; the next is read when one is durable."""
+        expected = 1
+        async for request in requests:
+            if request.sequence != expected:
+                text = f"is {request.sequence}, must be {expected}: batches count from 1 by 1"
+                raise InvalidRequest([Violation("sequence", text)])
+            outcomes = await self._recorded(request.events)
+            yield pb.StreamEventsResponse(sequence=expected, outcomes=outcomes)
+            expected += 1
+
+    async def _recorded(self, events: Sequence[pb.Event]) -> list[pb.EventOutcome]:
+        if len(events) > MAX_EVENTS:
+            text = f"holds {len(events)}, must hold at most {MAX_EVENTS}; send several batches"
+            raise InvalidRequest([Violation("events", text)])
+        reader = EventReader(
+            self._running,
+            now_us=time.time_ns() // 1_000,
+            history_days=self._history_days,
+            currency=self._currency,
+        )
+        read = [reader.read(event) for event in events]
+        good = [event for event in read if not isinstance(event, Refused)]
+        kept = iter(await self._ingest.record(good))
+        return [
+            _outcome(event.event_id, found if isinstance(found, Refused) else next(kept))
+            for event, found in zip(events, read, strict=True)
+        ]
+
+
+def _outcome(event_id: str, outcome: Outcome) -> pb.EventOutcome:
+    if isinstance(outcome, Refused):
+        return pb.EventOutcome(
+            event_id=event_id[:64],  # a refused id may be anything
+            status=pb.EVENT_STATUS_REFUSED,
+            reason=_REASONS[outcome.reason],
+            message=f"{outcome.field}: {outcome.message}" if outcome.field else outcome.message,
+            field=outcome.field,
+        )
+    accepted = outcome == "accepted"
+    return pb.EventOutcome(
+        event_id=event_id,
+        status=pb.EVENT_STATUS_ACCEPTED if accepted else pb.EVENT_STATUS_DUPLICATE,
+    )

@@ -1,0 +1,204 @@
+"""What every call passes: token, time limit, errors, log; and how streams end at shutdown."""
+
+import asyncio
+import hmac
+import json
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, NoReturn
+
+import grpc
+from fairlift.engine.errors import FairliftError, Unauthenticated, Unavailable
+from google.protobuf.message import Message
+
+from fairlift_server.api.errors import STATUS, abort, reason
+
+log = logging.getLogger("fairlift.calls")
+
+# Balancers ask without a token.
+_OPEN = "/grpc.health.v1.Health/"
+_LIMIT_S = 10.0
+_LIMITS_S: Mapping[str, float | None] = {
+    # Never waits for anything, so that a timer would only cost.
+    "/fairlift.v1.AssignmentService/AssignVariants": None,
+    "/fairlift.v1.ResultsService/GetResults": 60.0,
+    "/fairlift.v1.ResultsService/GetHealth": 60.0,
+}
+
+Context = grpc.aio.ServicerContext[Any, Any]  # Any: the gate serves every kind of message
+Unary = Callable[[Any, Context], Awaitable[Message]]
+Stream = Callable[[Any, Context], AsyncIterator[Message]]
+
+
+class Gate(grpc.aio.ServerInterceptor):
+    """The one interceptor; handlers are wrapped once per method."""
+
+    def __init__(self, token: str) -> None:
+        self._bearer = f"Bearer {token}" if token else ""
+        # Any: grpcio's handlers are untyped tuples.
+        self._wrapped: dict[str, Any] = {}
+        self._streams: set[asyncio.Task[Any]] = set()
+        self._draining = False
+
+    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        """The method's handler behind the gate."""
+        method = handler_call_details.method
+        wrapped = self._wrapped.get(method)
+        if wrapped is None:
+            handler = await continuation(handler_call_details)
+            if handler is None:  # no such method
+                return None
+            wrapped = self._wrapped[method] = self._behind(method, handler)
+        return wrapped
+
+    def end_streams(self) -> None:
+        """Ends every stream with UNAVAILABLE: after OK some clients never come back."""
+        self._draining = True
+        for stream in self._streams:
+            stream.cancel()
+
+    def _behind(self, method: str, handler: Any) -> Any:
+        codecs = (handler.request_deserializer, handler.response_serializer)
+        if handler.unary_unary:
+            unary = self._unary(method, handler.unary_unary)
+            return grpc.unary_unary_rpc_method_handler(unary, *codecs)
+        if handler.unary_stream:
+            stream = self._stream(method, handler.unary_stream)
+            return grpc.unary_stream_rpc_method_handler(stream, *codecs)
+        stream = self._stream(method, handler.stream_stream)
+        return grpc.stream_stream_rpc_method_handler(stream, *codecs)
+
+    def _unary(self, method: str, answer: Unary) -> Unary:
+        limit_s = _LIMITS_S.get(method, _LIMIT_S)
+        checks_token = bool(self._bearer) and not method.startswith(_OPEN)
+
+        async def quick(request: Any, context: Context) -> Message:
+            try:
+                if checks_token:
+                    self._check_token(context)
+                return await answer(request, context)
+            except FairliftError as error:
+                await _end(method, context, error)
+            except grpc.aio.AbortError:
+                raise
+            except Exception:
+                await _end_broken(method, context)
+
+        async def limited(request: Any, context: Context) -> Message:
+            started = time.monotonic()
+            try:
+                if checks_token:
+                    self._check_token(context)
+                async with asyncio.timeout(limit_s):
+                    response = await answer(request, context)
+            except FairliftError as error:
+                await _end(method, context, error)
+            except TimeoutError:
+                text = f"the call took more than {limit_s:g} s; try again later"
+                await _end(method, context, Unavailable(text))
+            except grpc.aio.AbortError:
+                raise
+            except Exception:
+                await _end_broken(method, context)
+            _log(logging.DEBUG, method, "OK", started=started)
+            return response
+
+        return quick if limit_s is None else limited
+
+    def _stream(self, method: str, answer: Stream) -> Stream:
+        checks_token = bool(self._bearer) and not method.startswith(_OPEN)
+
+        async def stream(request: Any, context: Context) -> AsyncIterator[Message]:
+            task = asyncio.current_task()
+            assert task is not None, "gRPC runs every handler in a task"
+            self._streams.add(task)
+            try:
+                if checks_token:
+                    self._check_token(context)
+                if self._draining:
+                    raise Unavailable("the server is shutting down; connect again")
+                async for response in answer(request, context):
+                    yield response
+            except FairliftError as error:
+                await _end(method, context, error)
+            except asyncio.CancelledError:
+                if not self._draining:
+                    raise
+                task.uncancel()
+                await _end(
+                    method, context, Unavailable("the server is shutting down; connect again")
+                )
+            except grpc.aio.AbortError:
+                raise
+            except Exception:
+                await _end_broken(method, context)
+            finally:
+                self._streams.discard(task)
+
+        return stream
+
+    def _check_token(self, context: Context) -> None:
+        for key, value in context.invocation_metadata() or ():
+            if key == "authorization" and hmac.compare_digest(
+                str(value).encode(), self._bearer.encode()
+            ):
+                return
+        raise Unauthenticated("send the metadata `authorization: Bearer TOKEN` with a valid token")
+
+
+async def _end(method: str, context: Context, error: FairliftError) -> NoReturn:
+    request_id = _request_id(context)
+    code = STATUS[type(error)].name
+    _log(logging.INFO, method, code, reason=reason(error), request_id=request_id)
+    await abort(context, error, request_id=request_id)
+
+
+async def _end_broken(method: str, context: Context) -> NoReturn:
+    request_id = _request_id(context)
+    _log(logging.ERROR, method, "INTERNAL", request_id=request_id, exc_info=True)
+    error = FairliftError(f"an error in the server, logged under request id {request_id}")
+    await abort(context, error, request_id=request_id)
+
+
+def _request_id(context: Context) -> str:
+    for key, value in context.invocation_metadata() or ():
+        if key == "x-request-id":
+            return str(value)[:64]
+    return uuid.uuid4().hex
+
+
+def _log(
+    level: int,
+    method: str,
+    code: str,
+    *,
+    started: float | None = None,
+    exc_info: bool = False,
+    **fields: str,
+) -> None:
+    """One call. Never its contents: ids of visitors do not belong in logs."""
+    if log.isEnabledFor(level):
+        if started is not None:
+            fields["ms"] = f"{(time.monotonic() - started) * 1_000:.1f}"
+        extra = {"fields": {"method": method, "code": code, **fields}}
+        log.log(level, "call", exc_info=exc_info, extra=extra)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: whatever a message holds, it cannot forge another line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON."""
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line = {
+            "time": f"{moment}.{int(record.msecs):03}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)

@@ -1,0 +1,267 @@
+"""What the ledger holds, and the rules of its money (docs/decisions/0003-money-and-the-ledger.md).
+
+Entries are tuples whose fields are columns, in order: they go to the database as they are.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Literal, NamedTuple, TypeAlias
+
+MICROS = 1_000_000
+# A hundred billion units: sums of them stay far from the end of 64 bits.
+MAX_AMOUNT_MICROS = 10**17
+
+
+class ExposureEntry(NamedTuple):
+    """A unit met a variant."""
+
+    event_id: bytes
+    time_us: int
+    received_us: int
+    unit: str
+    campaign: str
+    epoch: int
+    variant: str
+    segments: str | None
+
+
+class ActionEntry(NamedTuple):
+    """A unit did something that has a name."""
+
+    event_id: bytes
+    time_us: int
+    received_us: int
+    unit: str
+    name: str
+    value: float | None
+
+
+class LineEntry(NamedTuple):
+    """One line of an order."""
+
+    order_id: str
+    product_id: str
+    quantity: int
+    unit_price_micros: int
+    unit_cost_micros: int
+    kind: str
+    category: str
+
+
+class OrderEntry(NamedTuple):
+    """An order as it was placed; amounts in its own currency."""
+
+    event_id: bytes
+    order_id: str
+    digest: bytes
+    time_us: int
+    received_us: int
+    unit: str
+    currency_code: str
+    items: int
+    goods_micros: int
+    discount_micros: int
+    cost_micros: int
+    shipping_cost_micros: int
+    upsell: bool
+    cross_sell: bool
+    coupon: str
+    channel: str
+    first_purchase: bool | None
+    lines: tuple[LineEntry, ...]
+
+
+class AmendmentEntry(NamedTuple):
+    """A refund, or a cancellation with no amounts."""
+
+    event_id: bytes
+    time_us: int
+    received_us: int
+    order_id: str
+    cancels: bool
+    currency_code: str
+    amount_micros: int
+    recovered_cost_micros: int
+    items: int
+
+
+class IdentityEntry(NamedTuple):
+    """A visitor turned out to be a customer."""
+
+    event_id: bytes
+    time_us: int
+    received_us: int
+    visitor: str
+    customer: str
+
+
+class CostEntry(NamedTuple):
+    """What a campaign or a channel cost."""
+
+    event_id: bytes
+    time_us: int
+    received_us: int
+    campaign: str
+    channel: str
+    currency_code: str
+    amount_micros: int
+
+
+class RateEntry(NamedTuple):
+    """What a foreign currency is worth from a time on."""
+
+    event_id: bytes
+    time_us: int
+    received_us: int
+    currency_code: str
+    shop_micros_per_unit: int
+
+
+Entry: TypeAlias = (
+    ExposureEntry
+    | ActionEntry
+    | OrderEntry
+    | AmendmentEntry
+    | IdentityEntry
+    | CostEntry
+    | RateEntry
+)
+
+
+class Event(NamedTuple):
+    """One event that passed every check that needs no database."""
+
+    event_id: bytes
+    # Of the whole content: the same id with another content is a conflict.
+    digest: bytes
+    entry: Entry
+
+
+class Refusal(Enum):
+    """Why an event was not taken."""
+
+    INVALID = "invalid"
+    UNKNOWN_CAMPAIGN = "unknown_campaign"
+    UNKNOWN_VARIANT = "unknown_variant"
+    UNKNOWN_EPOCH = "unknown_epoch"
+    NOT_RUNNING = "not_running"
+    IN_THE_FUTURE = "in_the_future"
+    TOO_OLD = "too_old"
+    CURRENCY = "currency"
+    CONFLICT = "conflict"
+
+
+class Refused(NamedTuple):
+    """An event that was not taken: why, in one sentence, and where in the event."""
+
+    reason: Refusal
+    message: str
+    field: str = ""
+
+
+Outcome: TypeAlias = Literal["accepted", "duplicate"] | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """An order's money, in its own currency, as amendments have restated it so far."""
+
+    currency_code: str
+    rate_micros: int
+    items: int
+    goods_micros: int
+    discount_micros: int
+    cost_micros: int
+    shipping_cost_micros: int
+    refunded_micros: int = 0
+    recovered_cost_micros: int = 0
+    returned_items: int = 0
+    cancelled: bool = False
+
+    @classmethod
+    def placed(cls, order: OrderEntry, rate_micros: int) -> "OrderState":
+        """The order before any amendment."""
+        return cls(
+            order.currency_code,
+            rate_micros,
+            order.items,
+            order.goods_micros,
+            order.discount_micros,
+            order.cost_micros,
+            order.shipping_cost_micros,
+        )
+
+    @property
+    def ticket_micros(self) -> int:
+        """What the customer was asked to pay for the goods."""
+        return self.goods_micros - self.discount_micros
+
+    @property
+    def shop_revenue_micros(self) -> int:
+        """The ticket in the shop's currency."""
+        return exchanged(self.ticket_micros, self.rate_micros)
+
+    @property
+    def shop_net_revenue_micros(self) -> int:
+        """The ticket less refunds, in the shop's currency."""
+        if self.cancelled:
+            return 0
+        return exchanged(self.ticket_micros - self.refunded_micros, self.rate_micros)
+
+    @property
+    def shop_profit_micros(self) -> int:
+        """Net revenue less the goods that stayed away and the shop's delivery."""
+        if self.cancelled:
+            return 0
+        spent = self.cost_micros - self.recovered_cost_micros + self.shipping_cost_micros
+        return exchanged(self.ticket_micros - self.refunded_micros - spent, self.rate_micros)
+
+    @property
+    def shop_discount_micros(self) -> int:
+        """The discount in the shop's currency."""
+        return exchanged(self.discount_micros, self.rate_micros)
+
+    def amended(self, amendment: AmendmentEntry) -> "OrderState | Refused":
+        """The order restated, or why the amendment contradicts it."""
+        if amendment.cancels:
+            return replace(self, cancelled=True)
+        refunded = self.refunded_micros + amendment.amount_micros
+        recovered = self.recovered_cost_micros + amendment.recovered_cost_micros
+        returned = self.returned_items + amendment.items
+        where = "amendment.refund."
+        if amendment.currency_code != self.currency_code:
+            return Refused(
+                Refusal.CURRENCY,
+                f"is {amendment.currency_code}, but order {amendment.order_id} is in "
+                f"{self.currency_code}; refund in the order's currency",
+                f"{where}currency_code",
+            )
+        for name, total, most, what in (
+            ("amount_micros", refunded, self.ticket_micros, "ticket"),
+            ("recovered_cost_micros", recovered, self.cost_micros, "cost of goods"),
+            ("items", returned, self.items, "items"),
+        ):
+            if total > most:
+                return Refused(
+                    Refusal.INVALID,
+                    f"would bring the refunds of order {amendment.order_id} to {total}, must stay "
+                    f"within its {what}, {most}",
+                    where + name,
+                )
+        return replace(
+            self,
+            refunded_micros=refunded,
+            recovered_cost_micros=recovered,
+            returned_items=returned,
+        )
+
+
+def exchanged(amount_micros: int, rate_micros: int) -> int:
+    """The amount in the shop's currency, rounded half up to a micro.
+
+    >>> exchanged(10_000_000, 920_000)
+    9200000
+    """
+    if rate_micros == MICROS:
+        return amount_micros
+    return (amount_micros * rate_micros + MICROS // 2) // MICROS

@@ -1,0 +1,203 @@
+"""What the environment says, read once: the only place where the server looks at it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from ipaddress import ip_address
+from typing import ClassVar
+
+from fairlift.engine.errors import Invalid, InvalidRequest, Violation
+
+PREFIX = "FAIRLIFT_"
+_YES = frozenset({"1", "true", "yes", "on"})
+_NO = frozenset({"0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The server's settings, each from the environment variable FAIRLIFT_ and its name.
+
+    Raises:
+        InvalidRequest: with every setting that breaks a rule.
+    """
+
+    listen: str = field(
+        default="127.0.0.1:50051",
+        metadata={"says": "host:port to listen on; port 0 takes a free one and prints it"},
+    )
+    database: str = field(
+        default="fairlift.db",
+        metadata={"says": "path of the SQLite file; its folder must exist"},
+    )
+    currency: str = field(
+        default="EUR",
+        metadata={"says": "the shop's own currency (ISO 4217); fixed once the ledger holds orders"},
+    )
+    token: str = field(
+        default="",
+        metadata={"says": "callers must send `authorization: Bearer TOKEN`; empty: open to all"},
+    )
+    allow_open: bool = field(
+        default=False,
+        metadata={"says": "consent to listen beyond this machine without a token"},
+    )
+    reflection: bool | None = field(
+        default=None,
+        metadata={"says": "describe the services to grpcurl and buf; default: on loopback only"},
+    )
+    history_days: int = field(
+        default=400,
+        metadata={"says": "events older than this are refused"},
+    )
+    queue_events: int = field(
+        default=50_000,
+        metadata={"says": "events that may wait for the disk; beyond it callers are sent away"},
+    )
+    analyses: int = field(
+        default=1,
+        metadata={"says": "processes that compute results"},
+    )
+    keep_alive_s: float = field(
+        default=20.0,
+        metadata={"says": "seconds between keep-alives on quiet streams"},
+    )
+    drain_delay_s: float = field(
+        default=0.0,
+        metadata={
+            "says": "after SIGTERM, seconds to serve on while balancers see that health is down"
+        },
+    )
+    drain_s: float = field(
+        default=10.0,
+        metadata={"says": "after SIGTERM, seconds that calls under way may take"},
+    )
+    log_level: str = field(
+        default="info",
+        metadata={"says": "debug, info, warning or error; one JSON object a line on stderr"},
+    )
+
+    CURRENCY: ClassVar[re.Pattern[str]] = re.compile(r"[A-Z]{3}")
+
+    def __post_init__(self) -> None:
+        violations = [*_checked(self)]
+        if violations:
+            raise InvalidRequest(violations)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Settings from variables such as FAIRLIFT_LISTEN.
+
+        Raises:
+            InvalidRequest: a value breaks a rule, or a FAIRLIFT_ variable is not known.
+        """
+        known = {variable(each): each for each in fields(cls)}
+        given: dict[str, object] = {}
+        violations: list[Violation] = []
+        for name, text in environment.items():
+            if name in known:
+                try:
+                    given[known[name].name] = _parsed(known[name], text)
+                except ValueError as error:
+                    violations.append(Violation(name, str(error)))
+        try:
+            settings = cls(**given)  # type: ignore[arg-type]  # parsed by each field's type above
+        except Invalid as error:
+            violations += error.violations
+        if violations:
+            raise InvalidRequest(violations)
+        return settings
+
+    @property
+    def host(self) -> str:
+        """The host part of `listen`, without brackets."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def has_reflection(self) -> bool:
+        """Whether the services describe themselves."""
+        return self.is_loopback if self.reflection is None else self.reflection
+
+
+def variable(setting: "Field[object]") -> str:
+    """The environment variable of a setting."""
+    return PREFIX + setting.name.upper()
+
+
+def described() -> str:
+    """Every setting with its default and meaning, as `--help` prints them."""
+    lines = []
+    for each in fields(Settings):
+        assert each.default is not MISSING
+        default = each.default if each.default not in ("", None) else "unset"
+        lines.append(f"  {variable(each)} = {default}\n      {each.metadata['says']}")
+    return "\n".join(lines)
+
+
+def _parsed(setting: "Field[object]", text: str) -> object:
+    kind = setting.type
+    if kind is int or kind is float:
+        try:
+            return kind(text)
+        except ValueError:
+            raise ValueError(f"is {text!r}, must be a number such as {setting.default}") from None
+    if kind is str:
+        return text
+    word = text.lower()
+    if word not in _YES | _NO:
+        raise ValueError(f"is {text!r}, must be yes or no")
+    return word in _YES
+
+
+def _checked(settings: Settings) -> list[Violation]:
+    found = []
+
+    def check(holds: bool, name: str, message: str) -> None:
+        if not holds:
+            value = getattr(settings, name)
+            found.append(Violation(PREFIX + name.upper(), f"is {value!r}, {message}"))
+
+    host, colon, port = settings.listen.rpartition(":")
+    check(
+        bool(host and colon and port.isdigit() and int(port) < 65_536),
+        "listen",
+        "must be host:port, such as 127.0.0.1:50051",
+    )
+    check(bool(settings.database), "database", "must be a path, such as fairlift.db")
+    check(
+        "://" not in settings.database,
+        "database",
+        "must be the path of a SQLite file; other databases are not served yet",
+    )
+    check(
+        Settings.CURRENCY.fullmatch(settings.currency) is not None,
+        "currency",
+        "must be an ISO 4217 code such as EUR",
+    )
+    check(settings.history_days >= 1, "history_days", "must be 1 or more")
+    check(settings.queue_events >= 1_000, "queue_events", "must be 1,000 or more: one full batch")
+    check(1 <= settings.analyses <= 64, "analyses", "must be 1 to 64")
+    check(settings.keep_alive_s > 0, "keep_alive_s", "must be above 0")
+    check(settings.drain_delay_s >= 0, "drain_delay_s", "must not be negative")
+    check(settings.drain_s >= 0, "drain_s", "must not be negative")
+    check(
+        settings.log_level in ("debug", "info", "warning", "error"),
+        "log_level",
+        "must be debug, info, warning or error",
+    )
+    if not found and not settings.is_loopback and not settings.token and not settings.allow_open:
+        found.append(
+            Violation(
+                "FAIRLIFT_TOKEN",
+                f"is unset while {settings.listen} can be reached from other machines, and whoever "
+                "reaches the server may change campaigns; set a token, or FAIRLIFT_ALLOW_OPEN=yes",
+            )
+        )
+    return found

@@ -1,0 +1,226 @@
+"""The tables. Times are microseconds since 1970 UTC, money is micros, event ids are 16 bytes."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+# SQLite numbers rows by a plain INTEGER key only.
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+shop = Table(
+    "shop",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("currency_code", String(3), nullable=False),
+    Column("holdout_bps", Integer, nullable=False),
+    Column("holdout_salt", Text, nullable=False),
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("id", String(63), primary_key=True),
+    Column("state", String(10), nullable=False),
+    # A Campaign message: the contract owns the shape.
+    Column("message", LargeBinary, nullable=False),
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("campaign", ForeignKey(campaigns.c.id), primary_key=True),
+    Column("epoch", Integer, primary_key=True),
+    # The campaign as it was when the epoch began: later changes are safe ones.
+    Column("message", LargeBinary, nullable=False),
+    Column("traffic_salt", Text, nullable=False),
+    Column("variants_salt", Text, nullable=False),
+)
+
+layers = Table(
+    "layers",
+    metadata,
+    Column("layer", String(63), primary_key=True),
+    Column("salt", Text, nullable=False),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("campaign", ForeignKey(campaigns.c.id), nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("fields", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("changes_by_campaign", "campaign", "id"),
+)
+
+looks = Table(
+    "looks",
+    metadata,
+    Column("campaign", ForeignKey(campaigns.c.id), primary_key=True),
+    Column("epoch", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("time_us", BigInteger, nullable=False),
+    # What the mathematics saw, and what it answered: enough to compute the verdict again.
+    Column("content", Text, nullable=False),
+)
+
+# Every event id that was accepted, with what it said: the same id again changes nothing.
+# Time-ordered ids (UUIDv7) keep this index append-only.
+seen_events = Table(
+    "seen_events",
+    metadata,
+    Column("event_id", LargeBinary(16), primary_key=True),
+    Column("digest", LargeBinary(8), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+exposures = Table(
+    "exposures",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("event_id", LargeBinary(16), nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("campaign", String(63), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("variant", String(63), nullable=False),
+    # A JSON object: segment attribute to label; NULL when the plan names none.
+    Column("segments", Text),
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("event_id", LargeBinary(16), nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("value", Float),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("event_id", LargeBinary(16), nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("digest", LargeBinary(8), nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("currency_code", String(3), nullable=False),
+    # Micros of the shop's currency per unit of the order's, as of the order's time.
+    Column("rate_micros", BigInteger, nullable=False),
+    # As ordered, in the order's currency.
+    Column("items", BigInteger, nullable=False),
+    Column("goods_micros", BigInteger, nullable=False),
+    Column("discount_micros", BigInteger, nullable=False),
+    Column("cost_micros", BigInteger, nullable=False),
+    Column("shipping_cost_micros", BigInteger, nullable=False),
+    Column("upsell", Boolean, nullable=False),
+    Column("cross_sell", Boolean, nullable=False),
+    Column("coupon", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("first_purchase", Boolean),
+    # What amendments restated, in the order's currency.
+    Column("refunded_micros", BigInteger, nullable=False),
+    Column("recovered_cost_micros", BigInteger, nullable=False),
+    Column("returned_items", BigInteger, nullable=False),
+    Column("cancelled", Boolean, nullable=False),
+    # What the analysis adds up, in the shop's currency, as restated.
+    Column("shop_revenue_micros", BigInteger, nullable=False),
+    Column("shop_net_revenue_micros", BigInteger, nullable=False),
+    Column("shop_profit_micros", BigInteger, nullable=False),
+    Column("shop_discount_micros", BigInteger, nullable=False),
+    UniqueConstraint("order_id", name="orders_order_id"),
+)
+
+order_lines = Table(
+    "order_lines",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("order_id", Text, nullable=False),
+    Column("product_id", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("unit_price_micros", BigInteger, nullable=False),
+    Column("unit_cost_micros", BigInteger, nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("category", Text, nullable=False),
+)
+
+# Each amendment as it came; what they add up to stands in the order's own row.
+amendments = Table(
+    "amendments",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("event_id", LargeBinary(16), nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("cancels", Boolean, nullable=False),
+    Column("currency_code", String(3), nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("recovered_cost_micros", BigInteger, nullable=False),
+    Column("items", BigInteger, nullable=False),
+    # waiting (for its order), applied, or contradicts (its order came later and disagrees).
+    Column("status", String(11), nullable=False),
+    Index("amendments_by_order", "order_id"),
+)
+
+identity_links = Table(
+    "identity_links",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("event_id", LargeBinary(16), nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("visitor", Text, nullable=False),
+    Column("customer", Text, nullable=False),
+)
+
+costs = Table(
+    "costs",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("event_id", LargeBinary(16), nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("campaign", String(63), nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("currency_code", String(3), nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("shop_amount_micros", BigInteger, nullable=False),
+)
+
+exchange_rates = Table(
+    "exchange_rates",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("event_id", LargeBinary(16), nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("currency_code", String(3), nullable=False),
+    Column("shop_micros_per_unit", BigInteger, nullable=False),
+    Index("exchange_rates_by_time", "currency_code", "time_us"),
+)
