@@ -1,0 +1,108 @@
+"""Statistics of experiments in online shops: numbers in, numbers out; no clock, no file, no campaign.
+
+Names load on first use, so that importing the package costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fairlift_stats.analysis import Analysis, Guardrail, Report, compare
+    from fairlift_stats.bayes.shrinkage import SCEPTICAL, LiftPrior
+    from fairlift_stats.errors import (
+        BadQuestion,
+        BadSummary,
+        MissingColumn,
+        NoEstimate,
+        StatisticsError,
+        TooFewUnits,
+        UnknownVariant,
+    )
+    from fairlift_stats.metrics import Funnel, Mean, Rate, Ratio
+    from fairlift_stats.results import (
+        Arm,
+        CannotSay,
+        Effect,
+        Flag,
+        FlagCode,
+        Interval,
+        NonInferiority,
+        Posterior,
+        Reason,
+        Result,
+    )
+    from fairlift_stats.summary import Summary
+
+_HOME = {
+    "analysis": ("Analysis", "Guardrail", "Report", "compare"),
+    "bayes.shrinkage": ("SCEPTICAL", "LiftPrior"),
+    "errors": (
+        "BadQuestion",
+        "BadSummary",
+        "MissingColumn",
+        "NoEstimate",
+        "StatisticsError",
+        "TooFewUnits",
+        "UnknownVariant",
+    ),
+    "metrics": ("Funnel", "Mean", "Rate", "Ratio"),
+    "results": (
+        "Arm",
+        "CannotSay",
+        "Effect",
+        "Flag",
+        "FlagCode",
+        "Interval",
+        "NonInferiority",
+        "Posterior",
+        "Reason",
+        "Result",
+    ),
+    "summary": ("Summary",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "SCEPTICAL",
+    "Analysis",
+    "Arm",
+    "BadQuestion",
+    "BadSummary",
+    "CannotSay",
+    "Effect",
+    "Flag",
+    "FlagCode",
+    "Funnel",
+    "Guardrail",
+    "Interval",
+    "LiftPrior",
+    "Mean",
+    "MissingColumn",
+    "NoEstimate",
+    "NonInferiority",
+    "Posterior",
+    "Rate",
+    "Ratio",
+    "Reason",
+    "Report",
+    "Result",
+    "StatisticsError",
+    "Summary",
+    "TooFewUnits",
+    "UnknownVariant",
+    "compare",
+]
+
+
+def __getattr__(name: str) -> object:
+    try:
+        module = _MODULE_OF[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

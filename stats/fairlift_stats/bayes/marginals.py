@@ -1,0 +1,247 @@
+"""One arm's posterior: a distribution with its own quadrature rule, so that no draw is needed."""
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import betainc, betaincinv, betaln, gammaln, ndtr, stdtr, stdtrit
+
+from fairlift_stats.errors import BadQuestion, TooFewUnits
+
+__all__ = ["Beta", "Hurdle", "Marginal", "Student"]
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+NODES = 128
+FAR = 1e-13  # what is left out at each end
+
+
+class Marginal(Protocol):
+    """A posterior of one number."""
+
+    @property
+    def rule(self) -> tuple[Array, Array]:
+        """Points and weights: Σ w·g(x) is E[g(X)] for smooth g."""
+        ...
+
+    @property
+    def mean(self) -> float:
+        """Posterior mean."""
+        ...
+
+    def cdf(self, x: Array) -> Array:
+        """P(X ≤ x)."""
+        ...
+
+    def pdf(self, x: Array) -> Array:
+        """Density at x."""
+        ...
+
+
+@dataclass(frozen=True)
+class Beta:
+    """Posterior of a rate; Beta(x+½, n−x+½) under Jeffreys' prior.
+
+    Raises:
+        BadQuestion: a parameter is not positive and finite.
+    """
+
+    a: float
+    b: float
+
+    def __post_init__(self) -> None:
+        """Refuse what is no distribution."""
+        if not (0 < self.a < math.inf and 0 < self.b < math.inf):
+            raise BadQuestion(f"Beta({self.a}, {self.b}): both must be positive and finite")
+
+    @classmethod
+    def of(cls, x: float, n: float, prior: tuple[float, float] = (0.5, 0.5)) -> "Beta":
+        """Posterior after x of n."""
+        return cls(x + prior[0], n - x + prior[1])
+
+    @cached_property
+    def mean(self) -> float:
+        """Posterior mean."""
+        return self.a / (self.a + self.b)
+
+    @cached_property
+    def rule(self) -> tuple[Array, Array]:
+        """Points and weights."""
+        return self.nodes(NODES)
+
+    def nodes(self, count: int) -> tuple[Array, Array]:
+        """Gauss–Legendre in θ with x = sin²θ, where a Beta(½, ·) has no pole."""
+        low, high = np.arcsin(np.sqrt(betaincinv(self.a, self.b, [FAR, 1 - FAR])))
+        theta, weight = gauss(low, high, count)
+        x = np.sin(theta) ** 2
+        log = 2 * self.a * np.log(np.sin(theta)) + 2 * self.b * np.log(np.cos(theta))
+        density = np.exp(log - betaln(self.a, self.b)) / (np.sin(theta) * np.cos(theta))
+        return x, _normalised(weight * density)
+
+    def cdf(self, x: Array) -> Array:
+        """P(X ≤ x)."""
+        return np.asarray(betainc(self.a, self.b, np.clip(x, 0, 1)))
+
+    def pdf(self, x: Array) -> Array:
+        """Density at x."""
+        inside = (x > 0) & (x < 1)
+        safe = np.where(inside, x, 0.5)
+        log = (self.a - 1) * np.log(safe) + (self.b - 1) * np.log1p(-safe)
+        return np.where(inside, np.exp(log - betaln(self.a, self.b)), 0.0)
+
+
+@dataclass(frozen=True)
+class Student:
+    """Posterior of a mean under the reference prior: centre + scale·t; normal for infinite df.
+
+    Raises:
+        TooFewUnits: df is below 3, where a mean or a loss would rest on the tails alone.
+        BadQuestion: the scale is not positive and finite.
+
+    Source: Jeffreys' prior on (μ, σ²); checked against scipy.stats.bayes_mvs.
+    """
+
+    centre: float
+    scale: float
+    df: float = math.inf
+
+    def __post_init__(self) -> None:
+        """Refuse what has no usable mean."""
+        if not self.df >= 3:
+            raise TooFewUnits(f"df: is {self.df}, a posterior of a mean needs 3 or more")
+        if not 0 < self.scale < math.inf:
+            raise BadQuestion(f"scale: is {self.scale}, must be positive and finite")
+
+    @property
+    def mean(self) -> float:
+        """Posterior mean."""
+        return self.centre
+
+    @cached_property
+    def rule(self) -> tuple[Array, Array]:
+        """Gauss–Legendre in v with x = centre + scale·sinh v, which reaches heavy tails."""
+        reach = math.asinh(8.0 if math.isinf(self.df) else float(-stdtrit(self.df, FAR)))
+        v, weight = gauss(-reach, reach)
+        x = self.centre + self.scale * np.sinh(v)
+        return x, _normalised(weight * np.cosh(v) * self.pdf(x))
+
+    def cdf(self, x: Array) -> Array:
+        """P(X ≤ x)."""
+        t = (x - self.centre) / self.scale
+        return np.asarray(ndtr(t) if math.isinf(self.df) else stdtr(self.df, t))
+
+    def pdf(self, x: Array) -> Array:
+        """Density at x."""
+        t2 = ((x - self.centre) / self.scale) ** 2
+        if math.isinf(self.df):
+            return np.asarray(np.exp(-t2 / 2) / (self.scale * math.sqrt(2 * math.pi)))
+        half = (self.df + 1) / 2
+        log = float(gammaln(half) - gammaln(self.df / 2)) - math.log(self.df * math.pi) / 2
+        return np.asarray(np.exp(log - half * np.log1p(t2 / self.df)) / self.scale)
+
+
+@dataclass(frozen=True)
+class Hurdle:
+    """Posterior of revenue per visitor: who buys (Beta) times how much buyers spend (Student)."""
+
+    buying: Beta
+    spending: Student
+    _grid: int = field(default=512, repr=False)
+
+    @classmethod
+    def of(cls, n: float, buyers: float, revenue: float, squares: float) -> "Hurdle":
+        """Posterior from visitors, buyers, Σ revenue and Σ revenue² per buyer.
+
+        Raises:
+            TooFewUnits: fewer than four buyers.
+            BadQuestion: the buyers all spent the same.
+        """
+        if buyers < 4:
+            raise TooFewUnits(f"buyers: is {buyers}, what they spend needs 4 or more")
+        mean = revenue / buyers
+        variance = max(squares - revenue * mean, 0.0) / (buyers - 1)
+        return cls(Beta.of(buyers, n), Student(mean, math.sqrt(variance / buyers), buyers - 1))
+
+    @property
+    def mean(self) -> float:
+        """Posterior mean."""
+        return self.buying.mean * self.spending.mean
+
+    @cached_property
+    def rule(self) -> tuple[Array, Array]:
+        """Gauss–Legendre on the product's own range."""
+        centre, scale, reach = self._scale
+        v, weight = gauss(-reach, reach)
+        x = centre + scale * np.sinh(v)
+        return x, _normalised(weight * scale * np.cosh(v) * self._mixed(x)[1])
+
+    def cdf(self, x: Array) -> Array:
+        """P(X ≤ x), by cubic Hermite interpolation of an exact table."""
+        v, f, slope = self._table
+        centre, scale, reach = self._scale
+        at = np.clip(np.arcsinh((x - centre) / scale), -reach, reach)
+        step = v[1] - v[0]
+        i = np.minimum(((at + reach) / step).astype(int), len(v) - 2)
+        t = (at - v[i]) / step
+        s, u = t * t, t * t * t
+        value = (2 * u - 3 * s + 1) * f[i] + (3 * s - 2 * u) * f[i + 1]
+        value = value + step * ((u - 2 * s + t) * slope[i] + (u - s) * slope[i + 1])
+        return np.clip(value, 0, 1)
+
+    def pdf(self, x: Array) -> Array:
+        """Density at x."""
+        return self._mixed(x)[1]
+
+    @cached_property
+    def _scale(self) -> tuple[float, float, float]:
+        """Centre, scale and reach of the product, for x = centre + scale·sinh v."""
+        p, money = self.buying, self.spending
+        spread = p.a * p.b / ((p.a + p.b) ** 2 * (p.a + p.b + 1))
+        scale = math.hypot(money.scale * p.mean, abs(money.centre) * math.sqrt(spread))
+        tails = float(-stdtrit(money.df, FAR))
+        return self.mean, scale, math.asinh(1.5 * tails)
+
+    @cached_property
+    def _table(self) -> tuple[Array, Array, Array]:
+        centre, scale, reach = self._scale
+        v = np.linspace(-reach, reach, self._grid)
+        f, density = self._mixed(centre + scale * np.sinh(v))
+        return v, f, density * scale * np.cosh(v)
+
+    def _mixed(self, x: Array) -> tuple[Array, Array]:
+        """Distribution and density of the product at x, the rate integrated out."""
+        p, weight = self._rates
+        flat = np.ravel(x)
+        per_buyer = flat[:, None] / p
+        f = self.spending.cdf(per_buyer) @ weight
+        density = (self.spending.pdf(per_buyer) / p) @ weight
+        return f.reshape(np.shape(x)), density.reshape(np.shape(x))
+
+    @cached_property
+    def _rates(self) -> tuple[Array, Array]:
+        """A shorter rule for the rate: it is near normal, so a few nodes are plenty."""
+        return self.buying.nodes(32)
+
+
+def gauss(low: float, high: float, nodes: int = NODES) -> tuple[Array, Array]:
+    """Gauss–Legendre points and weights on [low, high]."""
+    x, w = _legendre(nodes)
+    return (low + high) / 2 + (high - low) / 2 * x, (high - low) / 2 * w
+
+
+def gauss_rows(low: Array, high: Array, nodes: int) -> tuple[Array, Array]:
+    """The same on many ranges at once: low and high are (rows, 1), the answers (rows, nodes)."""
+    x, w = _legendre(nodes)
+    return (low + high) / 2 + (high - low) / 2 * x, (high - low) / 2 * w
+
+
+@lru_cache(maxsize=8)
+def _legendre(nodes: int) -> tuple[Array, Array]:
+    return np.polynomial.legendre.leggauss(nodes)
+
+
+def _normalised(weights: Array) -> Array:
+    return np.asarray(weights / weights.sum())
