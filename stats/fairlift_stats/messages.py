@@ -1,4 +1,4 @@
-"""Why: what we say is a key and its figures, so that any language can say it."""
+"""What we say is a key and its figures, so that any language can say it."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -69,9 +69,14 @@ class Message:
     count: str | None = None
 
     @classmethod
-    def of(cls, key: str, *, count: str | None = None, **figures: Figure) -> "Message":
+    def of(cls, key: str, /, **figures: Figure) -> "Message":
         """A message with these figures, in the order of their names."""
-        return cls(key, tuple(sorted(figures.items())), count)
+        return cls(key, tuple(sorted(figures.items())))
+
+    @classmethod
+    def counted(cls, key: str, by: str, /, **figures: Figure) -> "Message":
+        """A message whose figure `by` decides singular or plural."""
+        return cls(key, tuple(sorted(figures.items())), by)
 
     def figure(self, name: str) -> Figure:
         """The figure of one place."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.golden.forms import Forms
 from tests.golden.methods import METHODS
 
 # The cases are JSON of many shapes: this module is the seam, so `Any` stands for one JSON value.
@@ -15,6 +16,8 @@ Json = Any
 
 def matches(expected: Json, got: Json, tol: float) -> bool:
     """Every expected number is there, within `tol` of it or, above 1, within `tol` of its size."""
+    if isinstance(got, Forms):
+        return any(matches(expected, form, tol) for form in got)
     match expected:
         case dict():
             return isinstance(got, Mapping) and all(
@@ -64,6 +67,8 @@ def _plain(value: Json) -> Json:
     """Numpy numbers and arrays as Python's, so that they print and compare alike."""
     if isinstance(value, Mapping):
         return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, Forms):
+        return Forms(map(_plain, value))
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     return value.tolist() if hasattr(value, "tolist") else value

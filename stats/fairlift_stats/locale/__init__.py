@@ -1,7 +1,7 @@
-"""Why: a message in the reader's language, with that language's numbers, money and dates.
+"""A message in the reader's language, with that language's numbers, money and dates.
 
-Catalogues are `<language>/LC_MESSAGES/fairlift.po`; `python -m fairlift_stats.locale.build` compiles
-them to the `.mo` files beside them, which are checked in.
+Catalogues are `<language>/LC_MESSAGES/fairlift.po`; `python -m fairlift_stats.locale.build`
+compiles them to the `.mo` files beside them, which are checked in.
 """
 
 from datetime import date

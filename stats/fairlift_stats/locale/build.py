@@ -1,4 +1,4 @@
-"""Why: the catalogues that people write become the ones that programs read."""
+"""The catalogues that people write become the ones that programs read."""
 
 from io import BytesIO
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Why: looking every day and stopping early, without false winners."""
+"""Looking every day and stopping early, without false winners."""

@@ -1,4 +1,4 @@
-"""Why: the lines that a running z must cross, and how often it does."""
+"""The lines that a running z must cross, and how often it does."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Why: what a stopping rule costs and finds, exactly, before it is used."""
+"""What a stopping rule costs and finds, exactly, before it is used."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

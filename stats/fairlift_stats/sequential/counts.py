@@ -1,4 +1,4 @@
-"""Why: counts of arms tell exactly, at any time, whether they still follow their shares.
+"""Counts of arms tell exactly, at any time, whether they still follow their shares.
 
 One formula watches the split of visitors (sample ratio mismatch) and the split of conversions (does
 one variant convert more?).
@@ -26,7 +26,7 @@ BLOCK_AT: Final = 100.0
 def prior_strength(planned_total: float, *, alpha: float = 0.05) -> float:
     """The k that makes these tests sharpest when this many counts are in.
 
-    A Beta(k rho) prior on a share has the precision of k counts, as r = n / k in the normal mixture.
+    A Beta(k rho) prior on a share has the precision of k counts: r = n / k in the normal mixture.
     """
     if not (math.isfinite(planned_total) and planned_total > 0):
         raise NotANumber("planned total", "finite and above 0", planned_total)
@@ -185,7 +185,7 @@ def share_interval(
     if not 0 < alpha < 1:
         raise BadLevel("alpha", alpha)
     threshold = -math.log(alpha)
-    # Evidence is least at the observed share, where it is below 1 by Jensen: a bracket for both roots.
+    # Evidence is least at the observed share, and below 1 there: one end of both brackets.
     middle = min(max(yes / (yes + no), 1e-12), 1 - 1e-12) if yes + no else 0.5
 
     def spare(logit: float) -> float:

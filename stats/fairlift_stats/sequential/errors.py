@@ -74,8 +74,9 @@ class BeyondPlan(BadLook):
 
     def __init__(self, units: float, n_max: float) -> None:
         super().__init__(
-            f"units: are {units:g}, the plan ends at {n_max:g}. A look beyond it raises false winners"
-            " to 8 in 100: cut the data where the plan ends, start a new campaign, or plan a reserve"
+            f"units: are {units:g}, the plan ends at {n_max:g}. A look beyond it raises false"
+            " winners to 8 in 100: cut the data where the plan ends, start a new campaign, or plan"
+            " a reserve"
         )
 
 

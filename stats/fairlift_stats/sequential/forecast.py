@@ -1,4 +1,4 @@
-"""Why: "when will we know?" deserves days with their chances, not one number."""
+"""The question "when will we know?" deserves days with their chances, not one number."""
 
 import math
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ def conditional_exits(
 def shrunk_drift(
     z: float, time: float, *, prior_mean: float = 0.0, prior_sd: float = math.inf
 ) -> tuple[float, float]:
-    """Mean and deviation of the drift given `z` at `time`, under a normal prior (flat by default)."""
+    """Mean and deviation of the drift given `z` at `time` and a normal prior (flat by default)."""
     prior_precision = 0.0 if math.isinf(prior_sd) else prior_sd**-2
     precision = time + prior_precision
     return (z * math.sqrt(time) + prior_mean * prior_precision) / precision, precision**-0.5

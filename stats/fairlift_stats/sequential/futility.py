@@ -1,4 +1,4 @@
-"""Why: most tests end without a win; leaving them early saves half of their traffic."""
+"""Most tests end without a win; leaving them early saves half of their traffic."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ def futility_design(
     Non-binding (the default): the upper line is found as if nobody ever gave up, so its error holds
     when a team plays on. `harm` is a lower line of its own, in force below the one to give up.
 
-    Source: Pampallona, Tsiatis & Kim (2001); checked against gsDesign (test.type 3 and 4) and rpact.
+    Source: Pampallona, Tsiatis & Kim (2001); checked against gsDesign (test.type 3, 4) and rpact.
     """
     if give_up.level >= 1 - success.level:
         raise BadLevel("beta", give_up.level)
@@ -90,7 +90,7 @@ def futility_lines(
     binding: bool = False,
     closes: bool = True,
 ) -> Boundaries:
-    """Both lines at these looks for an effect of known drift; they meet at the last when it `closes`.
+    """Both lines at these looks for an effect of known drift; they meet last when it `closes`.
 
     A running campaign asks for them look by look, with the drift that its plan has written down.
     """

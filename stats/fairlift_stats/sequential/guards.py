@@ -1,4 +1,4 @@
-"""Why: what must be so before a z may be believed: counts, days, an even split or a tamed tail."""
+"""What must be so before a z may be believed: counts, days, an even split or a tamed tail."""
 
 import math
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ def skew_of_difference(
     """Skewness of treatment minus control mean, from (n, variance, third central moment) each."""
     (n_c, var_c, third_c), (n_t, var_t, third_t) = control, treatment
     variance = var_c / n_c + var_t / n_t
-    return (third_t / n_t**2 - third_c / n_c**2) / variance**1.5
+    return (third_t / n_t**2 - third_c / n_c**2) / math.pow(variance, 1.5)
 
 
 def is_even(plan: SequentialPlan, look: Look, arm: str) -> bool:
@@ -55,10 +55,10 @@ class GuardedZ:
 def guarded_z(
     plan: SequentialPlan, look: Look, metric: PlannedMetric, evidence: Evidence
 ) -> GuardedZ:
-    """The z to hold against the lines: transformed where the split is uneven and tickets are capped.
+    """The z to hold against the lines: transformed where the split is uneven and tickets capped.
 
-    An uneven split with skewed and uncapped tickets is not to be trusted: a true null is then called
-    a loser 13 times in 100 at 90/10.
+    An uneven split with skewed and uncapped tickets is not to be trusted: a true null is then
+    called a loser 13 times in 100 at 90/10.
     """
     sign = 1.0 if metric.direction == "higher" else -1.0
     skew = evidence.skew

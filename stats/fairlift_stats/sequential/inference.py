@@ -1,4 +1,4 @@
-"""Why: a result seen at an early stop is too large and its plain p-value too small; these are not."""
+"""At an early stop the plain effect is too large and its p-value too small; these are not."""
 
 import math
 from collections.abc import Sequence
@@ -124,7 +124,7 @@ def repeated_p_values(
     if sides not in (1, 2):
         raise BadPlan(f"sides: is {sides}, must be 1 or 2")
     if any(not math.isfinite(value) for value in z):
-        raise NotANumber("z", "finite", [value for value in z if not math.isfinite(value)][0])
+        raise NotANumber("z", "finite", next(value for value in z if not math.isfinite(value)))
     return tuple(
         sides
         * _repeated_level(spending, tuple(times[:look]), abs(value) if sides == 2 else value, sides)

@@ -1,4 +1,4 @@
-"""Why: which lines a plan draws at a look, whatever its engine."""
+"""Which lines a plan draws at a look, whatever its engine."""
 
 import math
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from fairlift_stats.sequential.spending import Side, Spending
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The z at which one comparison succeeds, harms, or is given up; None where there is no line."""
+    """The z at which one comparison succeeds, harms or is given up; None where no line is."""
 
     success: float | None
     harm: float | None

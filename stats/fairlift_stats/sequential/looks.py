@@ -1,4 +1,4 @@
-"""Why: everything a verdict is made of, kept: replaying the log gives the same verdict to the bit."""
+"""Everything a verdict is made of: replaying the log gives the same verdict to the bit."""
 
 import json
 import math

@@ -1,7 +1,7 @@
-"""Why: lines that hold at every moment for ever, with no plan of looks: the normal mixture.
+"""Lines that hold at every moment for ever, with no plan of looks: the normal mixture.
 
 One boundary under four names: mixture martingale, asymptotic confidence sequence, GAVI and mSPRT.
-Everything is a function of z and of r = c t, where t is the information over the one it is tuned to.
+Everything is a function of z and r = c t, with t the information over the one it is tuned to.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Why: what was promised before the start: how the campaign is judged, sealed by a hash."""
+"""What was promised before the start: how the campaign is judged, sealed by a hash."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ class PlannedMetric:
 
     Attributes:
         name: as in the campaign.
-        role: a primary owns the error rates; a guardrail must not suffer; a secondary decides nothing.
+        role: a primary owns the error rates; a guardrail must not suffer; a secondary only tells.
         direction: which way is better.
         unit: share, money or count; tells how numbers are written.
         needs: what must be there in each arm before it is judged: converters or orders.
@@ -242,13 +242,15 @@ def _plan_fields(read: dict[str, Any]) -> dict[str, Any]:
     known = {f.name for f in fields(SequentialPlan)}
     if unknown := set(read) - known:
         raise BadPlan(f"plan: {sorted(unknown)} are not known")
-    spendings = {
+    spendings: dict[str, Any] = {
         name: None if read[name] is None else Spending(**read[name])
         for name in ("spending", "harm_spending", "futility")
         if name in read
     }
     metrics = tuple(PlannedMetric(**metric) for metric in read["metrics"])
-    tuples = {name: tuple(read[name]) for name in ("arms", "shares", "looks") if name in read}
+    tuples: dict[str, Any] = {
+        name: tuple(read[name]) for name in ("arms", "shares", "looks") if name in read
+    }
     return {**read, **spendings, **tuples, "metrics": metrics}
 
 

@@ -1,8 +1,8 @@
-"""Why: where the score of a running test can be at each look, the one calculation under all others.
+"""Where the score of a running test can be at each look, the one calculation under all others.
 
-B(t) = z sqrt(t) is a Brownian motion with drift theta = E[Z] at t = 1. Only the walk without drift is
-integrated; under a drift each path weighs exp(theta x - theta^2 t / 2) as much, so that one walk
-answers for every drift.
+B(t) = z sqrt(t) is a Brownian motion with drift theta = E[Z] at t = 1. Only the walk without drift
+is integrated; under a drift each path weighs exp(theta x - theta^2 t / 2) as much, so that one
+walk answers for every drift.
 
 Source: Armitage, McPherson & Rowe (1969); Jennison & Turnbull (2000), ch. 19.
 """
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 # Beyond nine standard deviations lies 1e-19; a boundary farther out widens the reach to itself.
 _REACH: Final = 9.0
 _NODES: Final = 40
-# Forty Gauss-Legendre nodes hold a normal density over this many of its standard deviations to 1e-13.
+# Forty Gauss-Legendre nodes hold a normal density over this many of its deviations to 1e-13.
 _PANEL: Final = 8.0
 _ROOT_TWO_PI: Final = math.sqrt(2 * math.pi)
 
@@ -33,7 +33,7 @@ def _legendre() -> tuple[Floats, Floats]:
 
 
 def _grid(low: float, high: float, sd: float) -> tuple[Floats, Floats]:
-    """Nodes and weights on [low, high] for integrands that vary over `sd`, in at least two panels."""
+    """Nodes and weights on [low, high] for integrands that vary over `sd`, in two panels up."""
     panels = max(2, math.ceil((high - low) / (_PANEL * sd)))
     nodes, weights = _legendre()
     width = (high - low) / panels
@@ -92,7 +92,7 @@ class Stage:
         return Stage((start, -score), self.before, self.at, -self.scores, self.mass)
 
     def then(self, lower: float, upper: float, at: float) -> "Stage":
-        """The walks that pass between `lower` and `upper` (z) here, just before the look at `at`."""
+        """The walks that pass between `lower` and `upper` (z) here, just before the look `at`."""
         root = math.sqrt(self.at)
         low = root * max(lower, -max(_REACH, upper if math.isfinite(upper) else 0.0))
         high = root * min(upper, max(_REACH, -lower if math.isfinite(lower) else 0.0))
@@ -111,7 +111,7 @@ def begin(at: float, *, time: float = 0.0, z: float = 0.0) -> Stage:
 
 
 def bound_for(stage: Stage, tail: float, *, drift: float = 0.0) -> float:
-    """The z that a walk reaches or passes at this stage with probability `tail`; inf when that is 0.
+    """The z that a walk reaches or passes here with probability `tail`; inf when that is 0.
 
     Newton's method on the logarithm of the tail, which is concave: from the right it goes down to
     the root without stepping past it, down to tails of 1e-300.

@@ -1,4 +1,4 @@
-"""Why: one bracketed root, so that nothing here waits for scipy.optimize to load."""
+"""One bracketed root, so that nothing here waits for scipy.optimize to load."""
 
 from collections.abc import Callable
 

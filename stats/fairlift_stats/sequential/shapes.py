@@ -1,4 +1,4 @@
-"""Why: the classical lines with one constant, as textbooks and older tools print them."""
+"""The classical lines with one constant, as textbooks and older tools print them."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -47,12 +47,12 @@ def wang_tsiatis(times: tuple[float, ...], *, alpha: float, sides: int, delta: f
     if not 0 < alpha < 1:
         raise BadLevel("alpha", alpha)
     shape = np.asarray(times) ** (delta - 0.5)
-    return _scaled(times, lambda c: c * shape, alpha=alpha, sides=sides)
+    return _scaled(times, lambda c: tuple((c * shape).tolist()), alpha=alpha, sides=sides)
 
 
 def _scaled(
     times: tuple[float, ...],
-    heights: Callable[[float], Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]],
+    heights: Callable[[float], Sequence[float]],
     *,
     alpha: float,
     sides: int,

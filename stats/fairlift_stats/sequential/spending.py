@@ -1,4 +1,4 @@
-"""Why: how much of the error may be used up by the time a part of the information is in."""
+"""How much of the error may be used up by the time a part of the information is in."""
 
 import math
 from dataclasses import dataclass

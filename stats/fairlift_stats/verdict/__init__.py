@@ -1,4 +1,4 @@
-"""Why: what the plan says to do now, and what stands behind it."""
+"""What the plan says to do now, and what stands behind it."""
 
 import json
 from dataclasses import asdict, dataclass, replace

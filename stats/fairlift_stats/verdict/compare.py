@@ -1,4 +1,4 @@
-"""Why: where each treatment stands on its primary metrics: crossed, given up, or still running."""
+"""Where each treatment stands on its primary metrics: crossed, given up, or still running."""
 
 import math
 from dataclasses import dataclass
@@ -144,7 +144,7 @@ def comparison(plan: SequentialPlan, log: LookLog, metric: PlannedMetric, arm: s
         crossed_at=None if first is None else log.looks[first].at,
         gives_up=now.gives_up,
         loss=now.loss,
-        raw=None if evidence is None else raw_estimate(plan, evidence, height),
+        raw=None if evidence is None else raw_estimate(evidence, height),
         corrected=_corrected(plan, log, metric, arm, history, first),
     )
 

@@ -1,4 +1,4 @@
-"""Why: what stands behind a verdict, computed once from the plan and the look log."""
+"""What stands behind a verdict, computed once from the plan and the look log."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Crossing: TypeAlias = Literal["success", "harm"]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """An effect with its interval, per unit and as a lift; no lift where the control's figure is 0."""
+    """An effect with its interval, per unit and as a lift; no lift over a control's figure of 0."""
 
     value: float
     interval: Interval
@@ -39,7 +39,7 @@ class Outlook:
     Attributes:
         conditional_power: chance to win by the end if the planned effect is true.
         predictive_power: the same given what was seen, shrunk.
-        days: calendar days by which a decision has a chance of 20, 50 and 80 %; None beyond the end.
+        days: by which a decision has a chance of 20, 50 and 80 %; None beyond the end.
         days_left: days to the median, None if a decision before the end is unlikely.
         end: the day on which the plan ends at the present pace.
     """
@@ -154,7 +154,7 @@ def confidence_of(plan: SequentialPlan) -> float:
     return 1 - 2 * plan.level
 
 
-def raw_estimate(plan: SequentialPlan, evidence: Evidence, height: float | None) -> Estimate:
+def raw_estimate(evidence: Evidence, height: float | None) -> Estimate:
     """The plain estimate; its interval is `height` standard errors wide on each side."""
     half = math.inf if height is None else height * evidence.se
     interval = Interval(evidence.estimate - half, evidence.estimate + half)

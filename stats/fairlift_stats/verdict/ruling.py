@@ -1,4 +1,4 @@
-"""Why: which of the five verdicts the facts give, and for which cause: rules only, no words."""
+"""Which of the five verdicts the facts give, and for which cause: rules only, no words."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias

@@ -1,4 +1,4 @@
-"""Why: a ruling in words: one sentence, one number, one action, and the reasons in their order."""
+"""A ruling in words: one sentence, one number, one action, and the reasons in their order."""
 
 from dataclasses import dataclass
 
@@ -52,7 +52,7 @@ def _words(
             )
         case "hold":
             wait = Number(days_to_wait(plan, facts.day))
-            headline = Message.of("verdict.hold", count="days", days=wait, **names)
+            headline = Message.counted("verdict.hold", "days", days=wait, **names)
             return headline, wait, Message.of("action.wait")
         case "unsafe" | "unsafe_at_end":
             effect = _effect(plan, ruling)
@@ -102,9 +102,7 @@ def _blocked(
         return Message.of("verdict.skew", share=part, **names), part, Message.of("action.cap")
     if ruling.cause == "days":
         day = Number(facts.day)
-        headline = Message.of(
-            "verdict.days", count="day", day=day, needed=Number(plan.minimum_days)
-        )
+        headline = Message.counted("verdict.days", "day", day=day, needed=Number(plan.minimum_days))
         return headline, day, Message.of("action.wait")
     metric = MetricName(ruling.comparison.metric)
     return (
@@ -127,14 +125,14 @@ def _running(
         return headline, chance, Message.of("action.wait")
     days = Number(view.days_left)
     return (
-        Message.of("verdict.running_days", count="days", days=days),
+        Message.counted("verdict.running_days", "days", days=days),
         days,
         Message.of("action.wait"),
     )
 
 
 def _effect(plan: SequentialPlan, ruling: Ruling) -> dict[str, Figure]:
-    """Metric, lift and interval; where there is no lift, the difference in the metric's own unit."""
+    """Metric, lift and interval; where there is no lift, the difference in the metric's unit."""
     rail, found = ruling.guardrail, ruling.comparison
     name = found.metric if rail is None else rail.metric
     best = (found.corrected or found.raw) if rail is None else rail.raw

@@ -1,4 +1,4 @@
-"""Why: what a treatment may not harm, and when an answer is to be expected."""
+"""What a treatment may not harm, and when an answer is to be expected."""
 
 import math
 from datetime import date, datetime, timedelta
@@ -52,7 +52,7 @@ def guardrail(plan: SequentialPlan, log: LookLog, metric: PlannedMetric, arm: st
         harmed=harmed,
         margin=metric.margin,
         passes=last is not None and not harmed and _is_safe(metric, last[1]),
-        raw=None if last is None else raw_estimate(plan, last[1], abs(lines[-1])),
+        raw=None if last is None else raw_estimate(last[1], abs(lines[-1])),
     )
 
 
