@@ -1,0 +1,36 @@
+"""What the documents show is true: every campaign in them passes the checks that they describe."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from fairlift.engine.metric import CATALOGUE
+from fairlift_cli.__main__ import main
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCKS = [
+    pytest.param(block, id=f"{page.name}-{index}")
+    for page in PAGES
+    for index, block in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL))
+]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_campaign_in_a_document_is_valid(block: str, tmp_path: Path) -> None:
+    path = tmp_path / "campaign.yaml"
+    path.write_text(block)
+    result = CliRunner().invoke(main, ["check", str(path)])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_catalogue_is_documented(name: str) -> None:
+    assert f"`{name}`" in (ROOT / "docs" / "campaigns.md").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_documents_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), target
