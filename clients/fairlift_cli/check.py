@@ -9,13 +9,14 @@ from fairlift.engine.campaign import Campaign, check_layers
 from fairlift.engine.errors import InvalidCampaign
 from fairlift.wire import campaign_from, campaign_id
 
+from fairlift_cli.failures import Misused
 from fairlift_cli.findings import Finding, in_order
 from fairlift_cli.reader import Document, read
 
 _SUFFIXES = (".yaml", ".yml")
 
 
-class NothingToRead(Exception):
+class NothingToRead(Misused):
     """A path does not exist, cannot be read, or holds no campaign file."""
 
 

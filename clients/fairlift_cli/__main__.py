@@ -1,0 +1,258 @@
+"""The command tree; each command imports what it needs only when it runs."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from fairlift_cli.failures import FINE, REFUSED, Failure
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from fairlift_cli.remote import Target
+    from fairlift_cli.screen import Screen
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_PATHS = click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True)
+)
+_LANGUAGES = click.Choice(["en", "es", "ro"])
+
+
+class Tree(click.Group):
+    """The root command: failures end in one line on standard error and their exit code."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Runs the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except Failure as failure:
+            click.echo(_safe_lines(str(failure)), err=True)
+            ctx.exit(failure.exit_code)
+
+
+@click.group(cls=Tree, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    r"""Campaigns as experiments: check them, run them, read what they did.
+
+    \b
+    Exit codes: 0 all is well; 1 mistakes were found, or the server refused;
+    2 wrong usage, or no server answers.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal cannot show must not end the command.
+        getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
+
+
+def _remote(command: _Command) -> _Command:
+    """Options of every command that calls a server."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs."),
+        click.option("--token", envvar="FAIRLIFT_TOKEN", default="", show_envvar=True),
+        click.option(
+            "--server", "address", metavar="HOST:PORT", envvar="FAIRLIFT_SERVER",
+            default="127.0.0.1:50051", show_default=True, show_envvar=True,
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@main.command()
+@_PATHS
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "github"]), default="text",
+    show_default=True, help="How findings are printed.",
+)  # fmt: skip
+def check(paths: Sequence[Path], form: str) -> None:
+    """Find every mistake in campaign files (folders are searched for YAML)."""
+    from fairlift_cli import findings
+    from fairlift_cli.check import check as run
+
+    checked = run(paths)
+    count = len(checked.documents)
+    match form:
+        case "json":
+            click.echo(findings.as_json(checked.findings, campaigns=count))
+        case "github" if checked.findings:
+            click.echo(findings.as_github(checked.findings))
+        case "text" if checked.findings:
+            click.echo(findings.as_text(checked.findings))
+    if form == "text":
+        found = len(checked.findings)
+        summary = _counted(found, "mistake") if found else "no mistakes"
+        click.echo(f"{_counted(count, 'campaign')} checked: {summary}", err=bool(found))
+    sys.exit(REFUSED if checked.findings else FINE)
+
+
+@main.command()
+@_PATHS
+@click.option("--new-epoch", is_flag=True, help="Agree to changes that start a new epoch.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@_remote
+def apply(
+    paths: Sequence[Path], new_epoch: bool, dry_run: bool, address: str, token: str, as_json: bool
+) -> None:
+    """Create or change campaigns as the files say; shows the change first."""
+    from fairlift_cli import apply as applying
+    from fairlift_cli.failures import Refused
+    from fairlift_cli.remote import connected
+
+    campaigns = applying.campaigns_of(paths)
+    with connected(_target(address, token)) as server:
+        steps = applying.steps(server, campaigns)
+        if as_json:
+            _print_json([step.change for step in steps])
+        else:
+            applying.show(_screen(), steps)
+        if problem := applying.why_not(steps, new_epoch=new_epoch):
+            raise Refused(problem)
+        for step in [] if dry_run else steps:
+            applying.do(server, step, new_epoch=new_epoch)
+    if dry_run and not as_json:
+        _screen().line("Nothing was applied: this was a dry run.")
+
+
+def _life(verb: str, doc: str) -> None:
+    @main.command(verb, help=doc)
+    @click.argument("names", nargs=-1, required=True, metavar="NAME...")
+    @_remote
+    def moved(names: Sequence[str], address: str, token: str, as_json: bool) -> None:
+        _move(verb, names, _target(address, token), as_json=as_json)
+
+
+_life("start", "Seal the plan and let visitors in.")
+_life("pause", "Show everybody the control; count nobody new.")
+_life("resume", "Go on after a pause.")
+_life("archive", "Hide a campaign from lists; its results are kept.")
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--reason", default="", help='Kept in the history, such as "shipped B".')
+@_remote
+def stop(names: Sequence[str], reason: str, address: str, token: str, as_json: bool) -> None:
+    """End a campaign for good; its result stands."""
+    _move("stop", names, _target(address, token), as_json=as_json, reason=reason)
+
+
+@main.command("campaigns")
+@click.option("--all", "archived", is_flag=True, help="Archived ones too.")
+@_remote
+def list_campaigns(archived: bool, address: str, token: str, as_json: bool) -> None:
+    """List the campaigns on the server."""
+    from fairlift_cli import campaigns
+    from fairlift_cli.remote import connected
+
+    with connected(_target(address, token)) as server:
+        found = list(campaigns.every(server, archived=archived))
+    if as_json:
+        _print_json(found)
+    else:
+        campaigns.show_list(_screen(), found)
+
+
+@main.command()
+@click.argument("name")
+@click.option("--epoch", type=click.IntRange(min=1), help="An earlier epoch.")
+@click.option("--details", is_flag=True, help="p-values and methods too.")
+@click.option("--language", type=_LANGUAGES, default="en", show_default=True)
+@_remote
+def results(
+    name: str, epoch: int | None, details: bool, language: str,
+    address: str, token: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Tell what a campaign did, and what to do now."""
+    from fairlift.v1.results_service_pb2 import GetResultsRequest
+
+    from fairlift_cli.remote import connected, full_name
+    from fairlift_cli.report import show_report
+
+    request = GetResultsRequest(name=full_name(name), epoch=epoch or 0, language=language)
+    with connected(_target(address, token)) as server:
+        report = server.call(server.results.GetResults, request)
+    if as_json:
+        _print_json(report)
+    else:
+        show_report(_screen(), report, language=language, details=details)
+
+
+@main.command()
+@click.argument("name")
+@click.option("--epoch", type=click.IntRange(min=1), help="An earlier epoch.")
+@_remote
+def looks(name: str, epoch: int | None, address: str, token: str, as_json: bool) -> None:
+    """List every analysis of a campaign that was ever shown."""
+    from fairlift_cli import looks as log
+    from fairlift_cli.remote import connected
+
+    with connected(_target(address, token)) as server:
+        found = list(log.every(server, name, epoch=epoch or 0))
+    if as_json:
+        _print_json(found)
+    else:
+        log.show(_screen(), found)
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    click.echo(f"fairlift {installed('fairlift')}")
+
+
+def _move(
+    verb: str, names: Sequence[str], target: "Target", *, as_json: bool, reason: str = ""
+) -> None:
+    from fairlift_cli import campaigns
+    from fairlift_cli.remote import connected
+
+    with connected(target) as server:
+        for name in names:
+            campaign = campaigns.move(server, verb, name, reason=reason)
+            if as_json:
+                _print_json(campaign)
+            else:
+                campaigns.show_moved(_screen(), campaign)
+
+
+def _target(address: str, token: str) -> "Target":
+    from fairlift_cli.remote import Target
+
+    return Target(address, token)
+
+
+def _screen() -> "Screen":
+    from fairlift_cli.screen import Screen
+
+    return Screen()
+
+
+def _print_json(found: "Message | Sequence[Message]") -> None:
+    import json
+
+    from google.protobuf.json_format import MessageToDict
+
+    def plain(message: "Message") -> dict[str, Any]:
+        return MessageToDict(message, preserving_proto_field_name=True)
+
+    whole = [plain(each) for each in found] if isinstance(found, Sequence) else plain(found)
+    click.echo(json.dumps(whole, indent=2))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _safe_lines(text: str) -> str:
+    from fairlift_cli.text import clean
+
+    return "\n".join(clean(line) for line in text.splitlines())
+
+
+if __name__ == "__main__":
+    main()

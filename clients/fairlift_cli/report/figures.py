@@ -1,0 +1,91 @@
+"""Numbers of a report as the reader's language writes them."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC
+
+from fairlift.v1 import results_service_pb2 as pb
+from fairlift.v1 import value_pb2
+from fairlift_stats.locale import figure_text
+from fairlift_stats.messages import Amount, MetricName, Number, Percent
+from google.protobuf.timestamp_pb2 import Timestamp
+
+MICROS = 1_000_000
+ABSENT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Writes figures for one language and one currency."""
+
+    language: str
+    currency: str
+
+    def share(self, value: float, digits: int = 1) -> str:
+        """0.041 as 4.1 %."""
+        return figure_text(Percent(value, digits), self.language)
+
+    def lift(self, value: float, digits: int = 1) -> str:
+        """0.041 as +4.1 %; no change has no sign."""
+        if math.isinf(value):
+            return "+∞" if value > 0 else "-∞"
+        # A tiny fall would read as "-0.0 %".
+        is_zero = abs(value) < 0.5 * 10 ** -(digits + 2)
+        rounded = Percent(0.0 if is_zero else value, digits, signed=not is_zero)
+        return figure_text(rounded, self.language)
+
+    def chance(self, value: float) -> str:
+        """A probability; what is not quite certain is never written as 0 or 100 %."""
+        if value < 0.001 or value > 0.999:
+            bound = figure_text(Percent(0.999 if value > 0.5 else 0.001, 1), self.language)
+            return f">{bound}" if value > 0.5 else f"<{bound}"
+        digits = 1 if value < 0.01 or value > 0.99 else 0
+        return figure_text(Percent(value, digits), self.language)
+
+    def count(self, value: float) -> str:
+        """A whole number."""
+        return figure_text(Number(value), self.language)
+
+    def number(self, value: float, digits: int) -> str:
+        """A number with so many decimals."""
+        return figure_text(Number(value, digits), self.language)
+
+    def money(self, value: float) -> str:
+        """Money in the currency's unit."""
+        return figure_text(Amount(value, self.currency), self.language)
+
+    def signed_money(self, value: float) -> str:
+        """A difference of money in the currency's unit."""
+        return figure_text(Amount(value, self.currency, signed=True), self.language)
+
+    def micros(self, value: int) -> str:
+        """Money given in micros."""
+        return self.money(value / MICROS)
+
+    def value(self, value: float, quantity: value_pb2.Quantity.ValueType) -> str:
+        """A metric's value as its kind is written."""
+        match quantity:
+            case value_pb2.QUANTITY_SHARE:
+                return self.share(value, 2)
+            case value_pb2.QUANTITY_MONEY if self.currency:
+                return self.money(value)
+        return self.number(value, 2)
+
+    def interval(self, interval: value_pb2.Interval) -> str:
+        """An interval of lifts; an absent end is unbounded."""
+        lower = self.lift(interval.lower if interval.HasField("lower") else -math.inf)
+        upper = self.lift(interval.upper if interval.HasField("upper") else math.inf)
+        return f"{lower} … {upper}"
+
+    def metric_name(self, metric: str) -> str:
+        """What the language calls a metric."""
+        return figure_text(MetricName(metric), self.language)
+
+    def metric(self, result: pb.MetricResult) -> str:
+        """A metric's name, beginning with a capital."""
+        name = result.display_name or self.metric_name(result.metric)
+        return name[:1].upper() + name[1:]
+
+    def moment(self, time: Timestamp) -> str:
+        """A moment in UTC, to the minute."""
+        return time.ToDatetime(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,146 @@
+"""The tables of a report: metrics by variant, counts, and details for analysts."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+from fairlift.v1 import results_service_pb2 as pb
+from rich.table import Table
+from rich.text import Text
+
+from fairlift_cli.report.figures import ABSENT
+from fairlift_cli.report.scene import Scene, shown_interval
+from fairlift_cli.screen import plain_table
+
+
+def metrics_table(scene: Scene) -> Table:
+    """Value, lift, interval and chance to be best: each metric in each variant."""
+    words, safe = scene.words, scene.screen.safe
+    heading = words.interval.format(level=_level(scene))
+    columns = ("", words.value, words.lift, heading, words.best)
+    table = plain_table(*((safe(name), "right" if name else "left") for name in columns))
+    for metric in scene.metrics():
+        title = Text(safe(scene.figures.metric(metric)), style="bold")
+        if role := words.roles.get(metric.role):
+            title.append(f" ({safe(role)})", style="not bold dim")
+        table.add_row(title)
+        against = {each.variant: each for each in metric.comparisons}
+        for arm in metric.arms:
+            cells = _cells(scene, metric, arm, against.get(arm.variant))
+            table.add_row(f"  {scene.name(arm.variant)}", *map(safe, cells))
+    return table
+
+
+def remarks(scene: Scene) -> Iterator[str]:
+    """What must be said beside the table: why a number is absent, whether a margin holds."""
+    for metric in scene.metrics():
+        for each in metric.comparisons:
+            where = f"{scene.figures.metric(metric)}, {scene.name(each.variant)}"
+            if each.cannot_say:
+                yield f"{where}: {each.cannot_say}"
+            if each.HasField("within_margin"):
+                words = scene.words
+                verdict = words.margin_holds if each.within_margin else words.margin_open
+                yield f"{where}: {verdict.format(margin=scene.figures.share(each.margin))}"
+
+
+def counts_table(scene: Scene) -> Table:
+    """What has come in for each variant up to now."""
+    words, figures, safe = scene.words, scene.figures, scene.screen.safe
+    columns = (*(words.visitors, words.buyers, words.orders, words.revenue, words.net_revenue),)
+    table = plain_table(("", "left"), *((safe(name), "right") for name in columns))
+    for totals in scene.report.totals:
+        name = scene.name(totals.variant)
+        is_marked = totals.control and words.control.lower() != name.lower()
+        table.add_row(
+            f"  {name} ({safe(words.control)})" if is_marked else f"  {name}",
+            *map(figures.count, (totals.units, totals.buyers, totals.orders)),
+            *(safe(figures.micros(m)) for m in (totals.revenue_micros, totals.net_revenue_micros)),
+        )
+    return table
+
+
+def details_table(scene: Scene) -> Table:
+    """p-values, plain, corrected and sequential, and what the posterior says."""
+    table = plain_table(
+        ("", "left"), ("p", "right"), ("p adj.", "right"), ("p seq.", "right"),
+        ("P(better)", "right"), ("expected loss", "right"),
+    )  # fmt: skip
+    figures, safe = scene.figures, scene.screen.safe
+    for metric in scene.metrics():
+        if metric.comparisons:
+            table.add_row(Text(safe(figures.metric(metric)), style="bold"))
+        losses = {
+            arm.variant: arm.expected_loss_relative
+            for arm in metric.arms
+            if arm.HasField("expected_loss_relative")
+        }
+        for each in metric.comparisons:
+            loss = losses.get(each.variant)
+            table.add_row(
+                f"  {scene.name(each.variant)}",
+                *(_p_value(each, name) for name in _P_VALUES),
+                safe(_better(scene, each)),
+                ABSENT if loss is None else safe(figures.share(loss, 2)),
+            )
+    return table
+
+
+def methods(scene: Scene) -> Iterator[str]:
+    """By which method each metric was compared, and what the data made of it."""
+    for metric in scene.metrics():
+        used = dict.fromkeys(each.method for each in metric.comparisons if each.method)
+        flags = (
+            f"{scene.name(each.variant)} {flag.replace('_', ' ')}"
+            for each in metric.comparisons
+            for flag in each.flags
+        )
+        said = "; ".join(chain(used, flags))
+        if said:
+            yield f"{scene.figures.metric(metric)}: {said}"
+
+
+_P_VALUES = ("p_value", "adjusted_p_value", "sequential_p_value")
+
+
+def _cells(
+    scene: Scene,
+    metric: pb.MetricResult,
+    arm: pb.MetricResult.ArmEstimate,
+    comparison: pb.MetricResult.Comparison | None,
+) -> tuple[str, str, str, str]:
+    figures = scene.figures
+    value = figures.value(arm.estimate, metric.quantity) if arm.HasField("estimate") else ABSENT
+    best = figures.chance(arm.probability_best) if arm.HasField("probability_best") else ""
+    if comparison is None:
+        return value, "", "", best
+    interval = shown_interval(comparison)
+    return (
+        value,
+        figures.lift(comparison.lift) if comparison.HasField("lift") else ABSENT,
+        figures.interval(interval) if interval else ABSENT,
+        best,
+    )
+
+
+def _level(scene: Scene) -> str:
+    """The confidence of the intervals shown; they are all of one report."""
+    for metric in scene.report.metrics:
+        for comparison in metric.comparisons:
+            interval = shown_interval(comparison)
+            if interval is not None:
+                return scene.figures.share(interval.confidence, 0)
+    return scene.figures.share(0.95, 0)
+
+
+def _p_value(comparison: pb.MetricResult.Comparison, name: str) -> str:
+    if not comparison.HasField(name):  # type: ignore[arg-type]  # one of _P_VALUES
+        return ABSENT
+    value = float(getattr(comparison, name))
+    return f"{value:.4f}" if value >= 0.0001 else f"{value:.0e}"
+
+
+def _better(scene: Scene, comparison: pb.MetricResult.Comparison) -> str:
+    posterior = comparison.posterior
+    if not posterior.HasField("probability_better"):
+        return ABSENT
+    return scene.figures.chance(posterior.probability_better)

@@ -1,0 +1,176 @@
+"""The few words that the report itself adds to the server's sentences, in each language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fairlift.v1 import results_service_pb2 as pb
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Headings and labels of one language."""
+
+    verdicts: Mapping[int, str]
+    action: str
+    evidence: str
+    decision: str
+    no_verdict: str
+    lift_over: str
+    interval: str
+    anytime: str
+    corrected: str
+    value: str
+    lift: str
+    best: str
+    control: str
+    visitors: str
+    buyers: str
+    orders: str
+    revenue: str
+    net_revenue: str
+    why_revenue: str
+    segments: str
+    same_lift: str
+    health: str
+    roles: Mapping[int, str]
+    margin_holds: str
+    margin_open: str
+    counts: str
+    contaminated: str
+    look: str
+    next_look: str
+    details: str
+    statuses: Mapping[int, str]
+
+
+def _verdicts(ship: str, harm: str, futile: str, going: str, trust: str) -> dict[int, str]:
+    return {
+        pb.VERDICT_KIND_SHIP: ship,
+        pb.VERDICT_KIND_STOP_HARM: harm,
+        pb.VERDICT_KIND_STOP_FUTILE: futile,
+        pb.VERDICT_KIND_KEEP_GOING: going,
+        pb.VERDICT_KIND_DO_NOT_TRUST: trust,
+    }
+
+
+def _roles(primary: str, secondary: str, guardrail: str) -> dict[int, str]:
+    return {
+        pb.METRIC_ROLE_PRIMARY: primary,
+        pb.METRIC_ROLE_SECONDARY: secondary,
+        pb.METRIC_ROLE_GUARDRAIL: guardrail,
+    }
+
+
+def _statuses(ok: str, warning: str, broken: str) -> dict[int, str]:
+    return {
+        pb.HEALTH_STATUS_OK: ok,
+        pb.HEALTH_STATUS_WARNING: warning,
+        pb.HEALTH_STATUS_BROKEN: broken,
+    }
+
+
+_ENGLISH = Words(
+    verdicts=_verdicts("SHIP IT", "STOP: HARM", "STOP: NO GAIN", "KEEP GOING", "DO NOT TRUST"),
+    action="What to do:",
+    evidence="Evidence needed so far:",
+    decision="A decision is likely in about {half} days (1 in 5 by {early}, 4 in 5 by {late}).",
+    no_verdict="There is no verdict yet: nobody has met the campaign.",
+    lift_over="{metric}: lift over {control}",
+    interval="{level} interval",
+    anytime="The intervals hold however often somebody looks.",
+    corrected="Corrected for when it stopped: {lift} ({interval}); as measured {raw}.",
+    value="Value",
+    lift="Lift",
+    best="Best",
+    control="control",
+    visitors="Visitors",
+    buyers="Buyers",
+    orders="Orders",
+    revenue="Revenue",
+    net_revenue="After refunds",
+    why_revenue="Where the difference in revenue per visitor comes from",
+    segments="By {attribute} ({metric}), small segments drawn towards the whole",
+    same_lift="chance of such differences if the lift is the same everywhere: {p}",
+    health="Can the data be trusted?",
+    roles=_roles("decides", "also planned", "guardrail"),
+    margin_holds="within the margin of {margin}",
+    margin_open="not yet proved within the margin of {margin}",
+    counts="Counts up to now",
+    contaminated="{units} units met more than one variant and are left out.",
+    look="Look {number} at {time}, with {share} of the planned units.",
+    next_look="The next look is due at {units} units, or on {time}.",
+    details="Details",
+    statuses=_statuses("ok", "warning", "broken"),
+)
+
+_SPANISH = Words(
+    verdicts=_verdicts("ADOPTAR", "PARAR: PERJUDICA", "PARAR: SIN MEJORA", "SEGUIR", "NO FIARSE"),
+    action="Qué hacer:",
+    evidence="Evidencia necesaria reunida:",
+    decision="Es probable decidir en unos {half} días (1 de 5 antes de {early}, 4 de 5 de {late}).",
+    no_verdict="Aún no hay veredicto: nadie ha visto la campaña.",
+    lift_over="{metric}: mejora sobre {control}",
+    interval="intervalo del {level}",
+    anytime="Los intervalos valen por muchas veces que se mire.",
+    corrected="Corregida por el momento de parar: {lift} ({interval}); medida {raw}.",
+    value="Valor",
+    lift="Mejora",
+    best="Mejor",
+    control="control",
+    visitors="Visitantes",
+    buyers="Compradores",
+    orders="Pedidos",
+    revenue="Ingresos",
+    net_revenue="Tras devoluciones",
+    why_revenue="De dónde viene la diferencia de ingresos por visitante",
+    segments="Por {attribute} ({metric}), los segmentos pequeños acercados al conjunto",
+    same_lift="probabilidad de tales diferencias si la mejora es igual en todos: {p}",
+    health="¿Son de fiar los datos?",
+    roles=_roles("decide", "también previsto", "límite"),
+    margin_holds="dentro del margen del {margin}",
+    margin_open="aún sin probar que esté dentro del margen del {margin}",
+    counts="Recuento hasta ahora",
+    contaminated="{units} unidades vieron más de una variante y quedan fuera.",
+    look="Análisis {number} del {time}, con el {share} de las unidades previstas.",
+    next_look="El próximo análisis toca con {units} unidades, o el {time}.",
+    details="Detalles",
+    statuses=_statuses("bien", "aviso", "roto"),
+)
+
+_ROMANIAN = Words(
+    verdicts=_verdicts(
+        "ADOPTĂ", "OPREȘTE: DĂUNEAZĂ", "OPREȘTE: FĂRĂ CÂȘTIG", "CONTINUĂ", "NU CREDE"
+    ),
+    action="Ce e de făcut:",
+    evidence="Dovezi strânse din cele necesare:",
+    decision="Decizia vine probabil în vreo {half} zile (1 din 5 până la {early}, 4 din 5 {late}).",
+    no_verdict="Încă nu există verdict: nimeni nu a întâlnit campania.",
+    lift_over="{metric}: creștere față de {control}",
+    interval="interval de {level}",
+    anytime="Intervalele sunt valabile oricât de des se privește.",
+    corrected="Corectată pentru momentul opririi: {lift} ({interval}); măsurată {raw}.",
+    value="Valoare",
+    lift="Creștere",
+    best="Cea mai bună",
+    control="control",
+    visitors="Vizitatori",
+    buyers="Cumpărători",
+    orders="Comenzi",
+    revenue="Venit",
+    net_revenue="După retururi",
+    why_revenue="De unde vine diferența de venit pe vizitator",
+    segments="După {attribute} ({metric}), segmentele mici trase spre întreg",
+    same_lift="șansa unor asemenea diferențe dacă toate cresc la fel: {p}",
+    health="Sunt datele de încredere?",
+    roles=_roles("decide", "planificat și el", "limită"),
+    margin_holds="în marja de {margin}",
+    margin_open="încă nedovedit în marja de {margin}",
+    counts="Numărători până acum",
+    contaminated="{units} unități au întâlnit mai multe variante și sunt lăsate afară.",
+    look="Analiza {number} din {time}, cu {share} din unitățile planificate.",
+    next_look="Următoarea analiză vine la {units} unități sau pe {time}.",
+    details="Detalii",
+    statuses=_statuses("bine", "atenție", "stricat"),
+)
+
+LANGUAGES: Mapping[str, Words] = {"en": _ENGLISH, "es": _SPANISH, "ro": _ROMANIAN}

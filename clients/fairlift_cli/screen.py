@@ -1,0 +1,137 @@
+"""Where the CLI prints: colours only for a terminal, plain ASCII where it can show no more."""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fairlift_cli.text import clean
+
+_WIDEST = 100
+_ASCII = str.maketrans(
+    {
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "…": "...",
+        "→": "->",
+        "·": "-",
+        "•": "*",
+        "€": "EUR",
+        "£": "GBP",
+        "“": '"',
+        "”": '"',
+        "„": '"',
+        "’": "'",
+        "‘": "'",
+        "±": "+-",
+        "×": "x",
+        "≥": ">=",
+        "≤": "<=",
+        "ß": "ss",
+        "ł": "l",
+        "«": '"',
+        "»": '"',
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The signs that pictures are drawn with; each is one column wide."""
+
+    left: str
+    right: str
+    point: str
+    line: str
+    zero: str
+    crossed_zero: str
+    beyond_left: str
+    beyond_right: str
+    full: str
+    empty: str
+    ok: str
+    warning: str
+    broken: str
+    bullet: str
+    arrow: str
+
+
+UNICODE = Glyphs("├", "┤", "●", "─", "│", "┼", "◄", "►", "█", "░", "✓", "!", "✗", "·", "→")
+ASCII = Glyphs("[", "]", "o", "-", "|", "+", "<", ">", "#", ".", "+", "!", "x", "-", ">")
+
+
+class Screen:
+    """Standard output, or standard error, as far as it can show text."""
+
+    def __init__(self, *, stderr: bool = False, console: Console | None = None) -> None:
+        self._console = console or Console(
+            stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False
+        )
+        self.is_ascii = self._console.options.ascii_only
+        self.glyphs = ASCII if self.is_ascii else UNICODE
+        self.width = min(self._console.width, _WIDEST)
+
+    def safe(self, text: str) -> str:
+        """Text from outside on one line, without controls, in signs that can be shown."""
+        text = clean(text)
+        if not self.is_ascii:
+            return text
+        folded = unicodedata.normalize("NFKD", text.translate(_ASCII))
+        kept = (sign for sign in folded if not unicodedata.combining(sign))
+        return "".join(kept).encode("ascii", "replace").decode("ascii")
+
+    def line(self, text: str = "", *, style: str = "", indent: int = 0, mark: str = "") -> None:
+        """Prints one paragraph, wrapped at the width; a mark stands before its first row."""
+        self.marked(Text(mark), text, style=style, indent=indent)
+
+    def marked(self, mark: Text, text: str, *, style: str = "", indent: int = 0) -> None:
+        """Prints one paragraph whose mark has a style of its own."""
+        hang = len(mark) + 1 if mark else 0
+        for index, row in enumerate(self._wrapped(text, width=self.width - indent - hang)):
+            start = Text(" " * indent)
+            if hang:
+                start = (
+                    start.append_text(mark).append(" ") if index == 0 else start.append(" " * hang)
+                )
+            self.lines([start.append(row, style)])
+
+    def raw(self, text: str) -> None:
+        """Prints lines exactly as they are: for programs, and for lines that editors read."""
+        self._console.out(text, highlight=False)
+
+    def badge(self, text: str, style: str) -> None:
+        """Prints a word or two that catch the eye, with colours or without."""
+        has_colours = self._console.color_system is not None and not self._console.no_color
+        word = self.safe(text)
+        self.lines([Text(f" {word} " if has_colours else f"[{word}]", style=style)])
+
+    def lines(self, rows: Iterable[Text]) -> None:
+        """Prints rows that were laid out already."""
+        for row in rows:
+            self._console.print(row, no_wrap=True, overflow="ignore", crop=False)
+
+    def table(self, table: Table) -> None:
+        """Prints a table within the width."""
+        options = self._console.options.update_width(self.width)
+        for segments in self._console.render_lines(table, options, pad=False):
+            row = Text.assemble(*((part.text, part.style or "") for part in segments))
+            row.rstrip()
+            self.lines([row])
+
+    def _wrapped(self, text: str, *, width: int) -> list[str]:
+        rows = Text(self.safe(text)).wrap(self._console, max(width, 20))
+        return [row.plain.rstrip() for row in rows] or [""]
+
+
+def plain_table(*columns: tuple[str, str]) -> Table:
+    """A table without borders; each column has a heading and is justified left or right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading, justify in columns:
+        table.add_column(
+            heading, justify="right" if justify == "right" else "left", overflow="fold"
+        )
+    return table
