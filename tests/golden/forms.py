@@ -1,4 +1,4 @@
-"""One answer in the several forms in which sources print it; any of them may be the expected one."""
+"""One answer in the several forms in which sources print it; any of them may be expected."""
 
 from typing import Any
 

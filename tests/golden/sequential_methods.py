@@ -11,8 +11,6 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
-
 from fairlift_stats.bayes.best import best_of, p_greater
 from fairlift_stats.bayes.marginals import Beta
 from fairlift_stats.sequential.always_valid import (
@@ -91,6 +89,8 @@ from fairlift_stats.sequential.shapes import (
     wang_tsiatis,
 )
 from fairlift_stats.sequential.spending import Side, Spending
+from scipy.special import ndtri
+
 from tests.golden.forms import Forms
 from tests.golden.formulas import formula_columns, stream
 
@@ -172,7 +172,13 @@ def naive_peeking_type1(*, z: float, K: list[int], sides: int = 2) -> Json:  # n
 
 @method
 def spending_bounds(
-    *, spending: str, alpha: float, sides: int, t: list[Json], note: str = "", **parameters: float
+    *,
+    spending: str,
+    alpha: float,
+    sides: int,
+    t: list[Json],
+    note: str = "",  # noqa: ARG001 - remarks of the file
+    **parameters: float,
 ) -> Json:
     return spending_lines(spending_of(spending, **parameters), alpha, sides, numbers(t)).upper
 
@@ -350,7 +356,6 @@ def stagewise_inference(
     estimate: float | None = None,
     se: float | None = None,
     spending: str | None = None,
-    alpha: float = 0.05,
 ) -> Json:
     times = numbers(t)[:stop_look]
     heights = [*bounds, *[math.inf] * stop_look][:stop_look]
@@ -640,7 +645,7 @@ def predictable_empirical_bernstein_cs(*, stream: str, alpha: float) -> Json:
 
 
 @method
-def batch_betting_e(*, days: list[list[int]], p0: float, rule: str = "") -> Json:
+def batch_betting_e(*, days: list[list[int]], p0: float, rule: str = "") -> Json:  # noqa: ARG001 - the rule in words
     found = batch_betting([(n, s) for n, s in days], p0)
     return {"lambda_": found.bets, "e": found.wealth}
 

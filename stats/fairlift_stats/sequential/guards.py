@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, overload
 
 from fairlift_stats.sequential.errors import NotANumber
 from fairlift_stats.sequential.looks import ArmCount, Evidence, Look
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.sequential.recursion import Floats
 
 Shortage: TypeAlias = Literal["converters", "orders"]
 
@@ -16,16 +17,18 @@ EVEN_SPLIT: Final = 0.4
 SKEW_LIMIT: Final = 0.06
 
 
-def hall_transform(z: float, skew: float) -> float:
-    """Z with the skewness of its difference taken out.
+@overload
+def hall_transform(z: float, skew: float) -> float: ...
+@overload
+def hall_transform(z: Floats, skew: Floats) -> Floats: ...
+def hall_transform(z: float | Floats, skew: float | Floats) -> float | Floats:
+    """The z with the skewness of its difference taken out.
 
     Source: Hall (1992): g(z) = z + g z^2/3 + g^2 z^3/27 + g/6.
 
     >>> round(hall_transform(2.1, 0.24), 6)
     2.512557
     """
-    if not (math.isfinite(z) and math.isfinite(skew)):
-        raise NotANumber("z and skew", "finite", (z, skew))
     return z + skew * z**2 / 3 + skew**2 * z**3 / 27 + skew / 6
 
 
