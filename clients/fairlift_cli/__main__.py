@@ -34,14 +34,14 @@ class Tree(click.Group):
             ctx.exit(failure.exit_code)
 
 
-@click.group(cls=Tree, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Tree,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 all is well; 1 mistakes were found, or the server refused; "
+    "2 wrong usage, or no server answers.",
+)
 def main() -> None:
-    r"""Campaigns as experiments: check them, run them, read what they did.
-
-    \b
-    Exit codes: 0 all is well; 1 mistakes were found, or the server refused;
-    2 wrong usage, or no server answers.
-    """
+    """Campaigns as experiments: check them, run them, read what they did."""
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal cannot show must not end the command.
         getattr(stream, "reconfigure", lambda **_: None)(errors="replace")

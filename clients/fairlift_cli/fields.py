@@ -90,17 +90,17 @@ class MessageReader:
         field, tree = key.field, entry.value
         path = _join(at, field.name)
         self.places[path] = (entry.place, _join(at, entry.key))
-        if field.message_type and field.message_type.GetOptions().map_entry:
-            self._map(tree, field, getattr(message, field.name), path)
+        found = getattr(message, field.name)
+        if field.is_repeated and isinstance(found, MutableMapping):
+            self._map(tree, field, found, path)
         elif field.is_repeated:
-            self._list(tree, field, getattr(message, field.name), path)
+            self._list(tree, field, found, path)
         elif field.message_type:
             if isinstance(tree, Scalar) and tree.is_null:
                 self._wrong(path, tree, "has no value; give one, or remove the line")
                 return
-            part = getattr(message, field.name)
-            part.SetInParent()
-            self.read(tree, part, path)
+            found.SetInParent()
+            self.read(tree, found, path)
         else:
             self._scalar(tree, field, key.form, lambda v: setattr(message, field.name, v), path)
 
