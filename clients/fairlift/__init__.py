@@ -1,0 +1,62 @@
+"""What a storefront installs: which variant a visitor meets, and what happened.
+
+    from fairlift import Client
+
+    client = Client("fairlift.example:443", token="…")
+    shown = client.assign("free-shipping", visitor_id, {"country": "ES"}, expose=True)
+
+Names are imported when they are first asked for, so that `fairlift.engine` stays free of gRPC.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fairlift.client import Client, Stats
+    from fairlift.engine.assignment import Assignment, Reason
+    from fairlift.engine.bots import BotRules
+    from fairlift.engine.errors import FairliftError
+    from fairlift.events import Cancellation, LineKind, OrderLine, Refund, micros
+    from fairlift.transport import Tls
+
+_HOMES = {
+    "Assignment": "fairlift.engine.assignment",
+    "BotRules": "fairlift.engine.bots",
+    "Cancellation": "fairlift.events",
+    "Client": "fairlift.client",
+    "FairliftError": "fairlift.engine.errors",
+    "LineKind": "fairlift.events",
+    "OrderLine": "fairlift.events",
+    "Reason": "fairlift.engine.assignment",
+    "Refund": "fairlift.events",
+    "Stats": "fairlift.client",
+    "Tls": "fairlift.transport",
+    "micros": "fairlift.events",
+}
+
+__all__ = [
+    "Assignment",
+    "BotRules",
+    "Cancellation",
+    "Client",
+    "FairliftError",
+    "LineKind",
+    "OrderLine",
+    "Reason",
+    "Refund",
+    "Stats",
+    "Tls",
+    "micros",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fairlift' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

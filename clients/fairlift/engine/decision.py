@@ -43,6 +43,7 @@ class CompiledSnapshot:
             growing, and must answer at once.
         is_stale: Whether the snapshot is older than the caller allows: variants stay what they
             were, and the reason says so.
+        between: Called after each campaign, for those who must let others run.
     """
 
     __slots__ = ("broken", "campaigns", "etag", "snapshot_time", "units")
@@ -54,6 +55,7 @@ class CompiledSnapshot:
         bots: BotRules = BotRules(),  # noqa: B008  # frozen
         first_seen: Mapping[str, str] = MappingProxyType({}),
         is_stale: bool = False,
+        between: Callable[[], None] = lambda: None,
     ) -> None:
         self.etag = snapshot.etag
         self.snapshot_time = _epoch_s(snapshot.create_time)
@@ -70,6 +72,7 @@ class CompiledSnapshot:
             except (ValueError, LookupError, TypeError, ArithmeticError) as error:
                 self.broken[name] = f"{type(error).__name__}: {error}"
                 self.campaigns[name] = _always(compiler.control(salted.campaign, Reason.ERROR))
+            between()
 
     def decide(
         self,

@@ -14,6 +14,7 @@ from fairlift.wire.plan import metric_from, metric_to, plan_from, plan_to
 from fairlift.wire.snapshot import snapshot_from, snapshot_to
 from fairlift.wire.values import (
     LazyAttributes,
+    attributes_to,
     struct_from,
     struct_to,
     time_from,
@@ -26,6 +27,7 @@ __all__ = [
     "LazyAttributes",
     "assignment_from",
     "assignment_to",
+    "attributes_to",
     "campaign_from",
     "campaign_from_bytes",
     "campaign_id",

@@ -1,6 +1,6 @@
 """Assignments, for callers who ask the server."""
 
-from fairlift.engine.assignment import Assignment, Outcome, Reason
+from fairlift.engine.assignment import Assignment, Outcome, Reason, assignment
 from fairlift.engine.matching import Attributes
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.wire.campaign import COLLECTION, campaign_id
@@ -22,10 +22,10 @@ def outcome_to(outcome: Outcome) -> pb.Assignment:
     )
 
 
-def assignment_to(assignment: Assignment) -> pb.Assignment:
+def assignment_to(decided: Assignment) -> pb.Assignment:
     """The assignment as a message."""
-    message = outcome_to(assignment.outcome)
-    message.unit_id = assignment.unit
+    message = outcome_to(decided.outcome)
+    message.unit_id = decided.unit
     return message
 
 
@@ -42,4 +42,4 @@ def assignment_from(
         epoch=message.epoch,
         snapshot_time=snapshot_time,
     )
-    return Assignment(outcome, message.unit_id, attributes, time)
+    return assignment(outcome, message.unit_id, attributes, time)

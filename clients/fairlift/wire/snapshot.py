@@ -1,5 +1,6 @@
 """Snapshots."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from fairlift.engine.errors import InvalidCampaign
@@ -11,8 +12,11 @@ from fairlift.wire.plan import IDENTITY_POLICIES
 from fairlift.wire.values import time_from, time_to
 
 
-def snapshot_from(message: pb.Snapshot) -> Snapshot:
-    """The snapshot; a campaign in it that breaks rules is set apart and harms no other."""
+def snapshot_from(message: pb.Snapshot, *, between: Callable[[], None] = lambda: None) -> Snapshot:
+    """The snapshot; a campaign in it that breaks rules is set apart and harms no other.
+
+    `between` is called after each campaign, for those who must let others run.
+    """
     campaigns: list[SnapshotCampaign] = []
     unreadable: dict[str, str] = {}
     for kept in message.campaigns:
@@ -20,6 +24,7 @@ def snapshot_from(message: pb.Snapshot) -> Snapshot:
             campaigns.append(_campaign_from(kept))
         except InvalidCampaign as error:
             unreadable[campaign_id(kept.campaign.name)] = str(error)
+        between()
     return Snapshot(
         etag=message.etag,
         create_time=time_from(message.create_time) if message.HasField("create_time") else None,

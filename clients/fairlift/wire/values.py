@@ -1,7 +1,9 @@
 """Attributes, payloads and times."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from google.protobuf.struct_pb2 import ListValue, Struct
 from google.protobuf.struct_pb2 import Value as StructValue
@@ -10,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fairlift.engine.audience import Scalar
 from fairlift.engine.campaign import JSON
 from fairlift.engine.errors import InvalidCampaign, Violation
+from fairlift.engine.matching import Attributes
 from fairlift.v1.value_pb2 import StringList, Value
 
 Attribute = Scalar | tuple[str, ...]
@@ -53,6 +56,19 @@ def value_to(value: Attribute | Iterable[str]) -> Value:
             raise TypeError(f"an attribute cannot be {value!r}; give a text, number, bool or time")
 
 
+def attributes_to(attributes: Attributes) -> dict[str, Value]:
+    """The attributes as messages; what cannot travel is left out, a naive time is taken as UTC."""
+    sent: dict[str, Value] = {}
+    for name, value in attributes.items():
+        if isinstance(value, Decimal):
+            value = float(value)
+        elif isinstance(value, datetime) and value.tzinfo is None:
+            value = value.replace(tzinfo=UTC)
+        with suppress(TypeError, ValueError, OverflowError):
+            sent[name] = value_to(value)  # type: ignore[arg-type]  # others raise TypeError
+    return sent
+
+
 class LazyAttributes(Mapping[str, Attribute | None]):
     """A visitor's attributes as they came, each converted when a rule asks for it."""
 
@@ -66,6 +82,9 @@ class LazyAttributes(Mapping[str, Attribute | None]):
         if name not in self._values:
             raise KeyError(name)
         return value_from(self._values[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

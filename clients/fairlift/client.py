@@ -1,0 +1,424 @@
+"""What a storefront holds: which variant, and what happened. It never waits and never breaks."""
+
+import asyncio
+import logging
+import os
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Literal, Self
+
+from fairlift import events, remote
+from fairlift.backlog import Kind
+from fairlift.engine.assignment import Assignment, Reason
+from fairlift.engine.bots import BotRules
+from fairlift.engine.decision import CONTROL, without_campaign
+from fairlift.engine.matching import Attributes
+from fairlift.events import Cancellation, OrderLine, Refund
+from fairlift.exposures import SeenExposures
+from fairlift.local import LocalDecisions
+from fairlift.session import Session
+from fairlift.transport import Endpoint, Tls, Token
+from fairlift.v1.event_service_pb2 import Event
+
+_log = logging.getLogger("fairlift")
+# Mistakes told loudly; the rest would only fill the log.
+_LOUD = 20
+_NOTHING: Attributes = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a client has done so far in this process."""
+
+    # Of the snapshot in use; empty before the first.
+    etag: str
+    # Seconds since the snapshot was published, and since the server was last heard of.
+    snapshot_age_s: float | None
+    silence_s: float | None
+    waiting: int
+    waiting_bytes: int
+    accepted: int
+    duplicates: int
+    retries: int
+    # By the server's reason.
+    refused: Mapping[str, int]
+    # For want of room, by kind of event.
+    dropped: Mapping[str, int]
+    # Exposures that are none, by the assignment's reason: bots, overrides, …
+    not_counted: Mapping[str, int]
+    errors: int
+    # Why no snapshots come; empty while they do.
+    problem: str
+
+
+class Client:
+    """Assigns variants and records what happened. One serves a whole process, from any thread.
+
+    Nothing here raises for what a visitor, a network or a server does: assignments fall back to the
+    control with a reason, events wait. `with Client(…) as client:` or `close()` sends what waits;
+    a program that just ends has up to two seconds to do the same.
+
+    Args:
+        target: The server, host:port.
+        token: Sent with every call; a function is asked each time.
+        tls: Certificates, True or False; by default plain text on this machine only.
+        decide: "local" decides from a snapshot in memory, in microseconds; "server" asks for every
+            assignment, and waits for `timeout_s` at most.
+        snapshot_path: A file for the last good snapshot, so that a restart begins with it.
+        stale_after_s: Without a word from the server for so long, reasons say `stale`; variants
+            stay what they were.
+        bots: Who is a bot.
+        first_seen: The visitor id under which each customer was first seen; `identify` adds to it.
+            Hand in a mapping of your own to keep it between processes; it must answer at once.
+        max_events: Events that may wait to be sent, and their bytes in `max_bytes`.
+        channel_options: Further gRPC channel arguments.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        token: Token = None,
+        tls: bool | Tls | None = None,
+        decide: Literal["local", "server"] = "local",
+        timeout_s: float = 0.05,
+        snapshot_path: str | os.PathLike[str] | None = None,
+        stale_after_s: float | None = 3_600.0,
+        bots: BotRules = BotRules(),  # noqa: B008  # frozen
+        first_seen: MutableMapping[str, str] | None = None,
+        max_events: int = 100_000,
+        max_bytes: int = 32 * 1024 * 1024,
+        channel_options: Sequence[tuple[str, int | str]] = (),
+    ) -> None:
+        self._endpoint = Endpoint(target, token, tls, tuple(channel_options))
+        self._timeout_s = timeout_s
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._is_local = decide == "local"
+        self._first_seen: MutableMapping[str, str] = {} if first_seen is None else first_seen
+        self._local = LocalDecisions(
+            path=Path(snapshot_path) if snapshot_path is not None else None,
+            bots=bots,
+            first_seen=self._first_seen,
+            stale_after_s=stale_after_s,
+        )
+        self._seen = SeenExposures(max_events)
+        self._not_counted: Counter[str] = Counter()
+        self._errors = 0
+        self._is_closed = False
+        self._session = self._begin()
+        _begin_again_after_fork(self)
+
+    def assign(
+        self,
+        campaign: str,
+        visitor: str = "",
+        attributes: Attributes = _NOTHING,
+        *,
+        customer: str = "",
+        default: str = CONTROL,
+        expose: bool = False,
+    ) -> Assignment:
+        """The variant that the visitor meets in a campaign, and why. Never raises, never waits.
+
+        Args:
+            campaign: Its id.
+            visitor: The cookie or device.
+            attributes: What the audience and the segments ask for.
+            customer: The person, once logged in; campaigns on customers need it.
+            default: The variant to answer when the campaign is not known here.
+            expose: Whether the visitor meets the variant right now; otherwise call `expose` when
+                they do.
+        """
+        try:
+            decide = self._local.campaigns.get(campaign)
+            if decide is not None:
+                decided = decide(visitor, customer, attributes, time.time())
+            else:
+                decided = self._elsewhere(campaign, visitor, customer, attributes, default)
+        except Exception as error:  # a storefront is never broken by us
+            decided = self._failed(campaign, visitor or customer, default, error)
+        if expose:
+            self.expose(decided)
+        return decided
+
+    def assign_all(
+        self,
+        visitor: str = "",
+        attributes: Attributes = _NOTHING,
+        *,
+        customer: str = "",
+        expose: bool = False,
+    ) -> dict[str, Assignment]:
+        """The variants of all campaigns, by campaign id. Never raises; empty when none is known."""
+        now = time.time()
+        if self._is_local:
+            decided = {}
+            for campaign, decide in self._local.campaigns.items():
+                try:
+                    decided[campaign] = decide(visitor, customer, attributes, now)
+                except Exception as error:  # a storefront is never broken by us
+                    decided[campaign] = self._failed(campaign, visitor or customer, CONTROL, error)
+        else:
+            decided = self._asked((), visitor, customer, attributes, now) or {}
+        if expose:
+            for each in decided.values():
+                self.expose(each)
+        return decided
+
+    async def assign_async(
+        self,
+        campaign: str,
+        visitor: str = "",
+        attributes: Attributes = _NOTHING,
+        *,
+        customer: str = "",
+        default: str = CONTROL,
+        expose: bool = False,
+    ) -> Assignment:
+        """As `assign`, without holding up the event loop when the server decides."""
+        if self._is_local:
+            return self.assign(
+                campaign, visitor, attributes, customer=customer, default=default, expose=expose
+            )
+        return await asyncio.to_thread(
+            self.assign,
+            campaign,
+            visitor,
+            attributes,
+            customer=customer,
+            default=default,
+            expose=expose,
+        )
+
+    def expose(self, decided: Assignment) -> bool:
+        """Records that the unit really met the variant; True when that was news.
+
+        Once per unit, campaign and epoch is enough; who is not in the campaign is not recorded.
+        """
+        outcome = decided.outcome
+        if not outcome.is_in_campaign:
+            self._not_counted[outcome.reason] += 1
+            return False
+        if not self._seen.is_news(decided):
+            return False
+        if self._session.outbox.expose(decided, time.time()):
+            return True
+        self._seen.forget(decided)
+        return False
+
+    def action(
+        self,
+        unit: str,
+        name: str,
+        value: float | None = None,
+        *,
+        time: datetime | None = None,
+    ) -> None:
+        """Records a named micro-conversion, with a score or weight when it has one."""
+        self._record(Kind.ACTION, lambda: events.action(unit, name, value, time or _now()))
+
+    def order(
+        self,
+        unit: str,
+        order_id: str,
+        lines: Sequence[OrderLine],
+        *,
+        currency: str,
+        discount_micros: int = 0,
+        coupon: str = "",
+        shipping_cost_micros: int = 0,
+        first_purchase: bool | None = None,
+        channel: str = "",
+        time: datetime | None = None,
+    ) -> None:
+        """Records an order. Money is in micros of the currency (see `fairlift.micros`)."""
+        self._record(
+            Kind.ORDER,
+            lambda: events.order(
+                unit,
+                order_id,
+                lines,
+                time or _now(),
+                currency=currency,
+                discount_micros=discount_micros,
+                coupon=coupon,
+                shipping_cost_micros=shipping_cost_micros,
+                first_purchase=first_purchase,
+                channel=channel,
+            ),
+        )
+
+    def amend(
+        self, order_id: str, change: Refund | Cancellation, *, time: datetime | None = None
+    ) -> None:
+        """Records what became of an order; it may come before the order itself."""
+        self._record(Kind.AMENDMENT, lambda: events.amendment(order_id, change, time or _now()))
+
+    def identify(self, visitor: str, customer: str, *, time: datetime | None = None) -> None:
+        """Records that a visitor turned out to be a customer, at login.
+
+        From then on campaigns whose identity policy is `first_seen` decide for this customer by the
+        visitor id under which they were first seen.
+        """
+        with suppress(Exception):  # a mapping of the caller's own
+            self._first_seen.setdefault(customer, visitor)
+        self._record(Kind.IDENTITY, lambda: events.identity(visitor, customer, time or _now()))
+
+    def wait_ready(self, timeout_s: float = 5.0) -> bool:
+        """Waits for the first snapshot; False when none came in time. For scripts and tests."""
+        return not self._is_local or self._local.ready.wait(timeout_s)
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """Sends everything that waits; False when that did not succeed in time."""
+        return self._session.outbox.flush(timeout_s)
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Sends what waits and ends; assignments go on from the last snapshot."""
+        self._is_closed = True
+        self._session.close(timeout_s)
+
+    async def close_async(self, timeout_s: float = 5.0) -> None:
+        """As `close`, without holding up the event loop."""
+        await asyncio.to_thread(self.close, timeout_s)
+
+    def stats(self) -> Stats:
+        """What was done, what waits, what went wrong."""
+        outbox, watch, local = self._session.outbox, self._session.watch, self._local
+        contact = watch.last_contact if watch is not None else None
+        return Stats(
+            etag=local.etag,
+            snapshot_age_s=time.time() - local.snapshot_time if local.snapshot_time else None,
+            silence_s=time.monotonic() - contact if contact is not None else None,
+            waiting=outbox.waiting,
+            waiting_bytes=outbox.waiting_bytes,
+            accepted=outbox.accepted,
+            duplicates=outbox.duplicates,
+            retries=outbox.retries,
+            refused=dict(outbox.refused),
+            dropped=outbox.dropped,
+            not_counted=dict(self._not_counted),
+            errors=self._errors,
+            problem=watch.problem if watch is not None else "",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close_async()
+
+    def _begin(self) -> Session:
+        session = Session(
+            self._endpoint,
+            self._local if self._is_local else None,
+            max_events=self._max_events,
+            max_bytes=self._max_bytes,
+            on_lost_exposure=self._seen.forget,
+        )
+        session.start()
+        # A client that is dropped without close() still sends what waits.
+        weakref.finalize(self, session.retire).atexit = False
+        return session
+
+    def _begin_again(self) -> None:
+        """In a forked child: the parent keeps its session, the child gets one of its own."""
+        if not self._is_closed:
+            # Kept, never closed: letting go of the parent's channel would reach into its calls.
+            self._inherited = self._session
+            self._local.after_fork()
+            self._session = self._begin()
+
+    def _elsewhere(
+        self, campaign: str, visitor: str, customer: str, attributes: Attributes, default: str
+    ) -> Assignment:
+        """The answer for a campaign that is not in the snapshot."""
+        if self._is_local:
+            reason = Reason.UNKNOWN_CAMPAIGN if self._local.etag else Reason.NOT_READY
+            return without_campaign(campaign, reason, visitor or customer, variant=default)
+        answers = self._asked((campaign,), visitor, customer, attributes, time.time())
+        if answers is None:
+            return without_campaign(
+                campaign, Reason.NOT_READY, visitor or customer, variant=default
+            )
+        decided = answers[campaign]
+        if decided.reason is Reason.UNKNOWN_CAMPAIGN:
+            return without_campaign(campaign, decided.reason, decided.unit, variant=default)
+        return decided
+
+    def _asked(
+        self,
+        campaigns: Sequence[str],
+        visitor: str,
+        customer: str,
+        attributes: Attributes,
+        now: float,
+    ) -> dict[str, Assignment] | None:
+        """The server's answers, or None when none came in time."""
+        try:
+            return remote.ask(
+                self._session.connection(),
+                campaigns,
+                visitor,
+                customer,
+                attributes,
+                now=now,
+                timeout_s=self._timeout_s,
+            )
+        except Exception as error:  # a storefront is never broken by us
+            self._note(error, "the server did not decide")
+            return None
+
+    def _failed(self, campaign: str, unit: str, default: str, error: Exception) -> Assignment:
+        self._note(error, f"campaign {campaign} could not be decided, the control is given")
+        return without_campaign(campaign, Reason.ERROR, unit, variant=default)
+
+    def _record(self, kind: Kind, make: Callable[[], Event]) -> None:
+        try:
+            self._session.outbox.put(kind, make())
+        except Exception as error:  # a checkout is never broken by us
+            self._note(error, f"an event of kind {kind.name.lower()} cannot be sent and is lost")
+
+    def _note(self, error: Exception, what: str) -> None:
+        self._errors += 1
+        level = logging.WARNING if self._errors <= _LOUD else logging.DEBUG
+        _log.log(level, "%s: %s: %s", what, type(error).__name__, error)
+
+
+def _begin_again_after_fork(client: Client) -> None:
+    reference = weakref.ref(client)
+
+    def in_child() -> None:
+        alive = reference()
+        if alive is not None:
+            alive._begin_again()  # this module's own
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=in_child)
+
+
+def _now() -> float:
+    return time.time()

@@ -1,0 +1,53 @@
+"""A thread that works in the background, and finishes its work when the program ends."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+_log = logging.getLogger("fairlift")
+
+INTERVAL_S = 0.1
+
+
+class Heartbeat:
+    """Calls jobs at every beat until it is stopped; calls `at_end` when the program ends first.
+
+    The thread is no daemon, so the interpreter waits for it: on a plain exit, and in children of
+    multiprocessing, which skip `atexit`. That the main thread is gone is how it knows.
+    """
+
+    def __init__(self, jobs: Sequence[Callable[[], object]], *, at_end: Callable[[], None]) -> None:
+        self._jobs = jobs
+        self._at_end = at_end
+        self._stopped = threading.Event()
+        self._is_finishing = False
+        self._thread = threading.Thread(target=self._run, name="fairlift-heartbeat", daemon=False)
+
+    def start(self) -> None:
+        """Begins to beat."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread at its next beat."""
+        self._stopped.set()
+
+    def finish(self) -> None:
+        """Calls `at_end` at the next beat, as if the program ended."""
+        self._is_finishing = True
+
+    def join(self, timeout_s: float) -> None:
+        """Waits for the thread to end, unless it is the one that asks."""
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        main = threading.main_thread()
+        while not self._stopped.wait(INTERVAL_S):
+            if self._is_finishing or not main.is_alive():
+                self._at_end()
+                return
+            for job in self._jobs:
+                try:
+                    job()
+                except Exception:  # the next beat must come
+                    _log.exception("a background job failed; it will be tried again")

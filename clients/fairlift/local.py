@@ -1,0 +1,122 @@
+"""Deciding in the storefront's own process, from the last good snapshot."""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from google.protobuf.message import DecodeError
+
+from fairlift import snapshot_file
+from fairlift.engine.bots import BotRules
+from fairlift.engine.decision import CompiledSnapshot, Decide
+from fairlift.engine.snapshot import Snapshot
+from fairlift.v1 import assignment_service_pb2 as pb
+from fairlift.wire import snapshot_from
+
+_log = logging.getLogger("fairlift")
+
+# How long compiling may hold the interpreter before it lets other threads run.
+_BREATH_S = 0.0003
+
+
+class LocalDecisions:
+    """The compiled campaigns; a new snapshot takes the place of the old one in one assignment.
+
+    Args:
+        path: Where the last good snapshot is kept between runs.
+        bots: Who is a bot.
+        first_seen: The visitor id under which each customer was first seen.
+        stale_after_s: Without a word from the server for so long, reasons say `stale`.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: Path | None,
+        bots: BotRules,
+        first_seen: Mapping[str, str],
+        stale_after_s: float | None,
+    ) -> None:
+        self._path = path
+        self._bots = bots
+        self._first_seen = first_seen
+        self._stale_after_s = stale_after_s
+        self._snapshot: Snapshot | None = None
+        self._fresh_since = time.monotonic()
+        self._is_stale = False
+        self._compiling = threading.Lock()
+        self.ready = threading.Event()
+        # What the hot path reads.
+        self.campaigns: Mapping[str, Decide] = MappingProxyType({})
+        self.etag = ""
+        self.snapshot_time = 0.0
+        self._load()
+
+    def after_fork(self) -> None:
+        """Makes new locks: another thread of the parent may have held the old ones."""
+        self._compiling = threading.Lock()
+        ready = threading.Event()
+        if self._snapshot is not None:
+            ready.set()
+        self.ready = ready
+
+    def take(self, message: pb.Snapshot) -> None:
+        """Decides by this snapshot from now on, and keeps it on disk."""
+        self._use(snapshot_from(message, between=_Breath()))
+        if self._path is not None:
+            try:
+                snapshot_file.save(self._path, message.SerializeToString())
+            except OSError as error:
+                _log.warning("the snapshot cannot be kept in %s: %s", self._path, error)
+
+    def check_freshness(self, last_contact: float | None) -> None:
+        """Marks the reasons stale, or fresh again, by when the server was last heard of."""
+        if self._stale_after_s is None or self._snapshot is None:
+            return
+        since = self._fresh_since if last_contact is None else last_contact
+        is_stale = time.monotonic() - since > self._stale_after_s
+        if is_stale != self._is_stale:
+            self._is_stale = is_stale
+            _log.warning("the snapshot is %s", "stale" if is_stale else "fresh again")
+            self._use(self._snapshot)
+
+    def _use(self, snapshot: Snapshot) -> None:
+        with self._compiling:
+            compiled = CompiledSnapshot(
+                snapshot,
+                bots=self._bots,
+                first_seen=self._first_seen,
+                is_stale=self._is_stale,
+                between=_Breath(),
+            )
+            self._snapshot = snapshot
+            self.campaigns = compiled.campaigns
+            self.etag = compiled.etag
+            self.snapshot_time = compiled.snapshot_time
+        self.ready.set()
+        for campaign, reason in compiled.broken.items():
+            _log.error("campaign %s gives everybody the control: %s", campaign, reason)
+
+    def _load(self) -> None:
+        content = None if self._path is None else snapshot_file.load(self._path)
+        if content is None:
+            return
+        try:
+            self._use(snapshot_from(pb.Snapshot.FromString(content)))
+        except (DecodeError, ValueError) as error:
+            _log.warning("the snapshot in %s cannot be read: %s", self._path, error)
+
+
+class _Breath:
+    """Lets other threads run now and then, so that a large snapshot never holds them up."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    def __call__(self) -> None:
+        if time.perf_counter() - self._since > _BREATH_S:
+            time.sleep(0)
+            self._since = time.perf_counter()

@@ -1,0 +1,90 @@
+"""What a client has in one process: a connection, a watch, an outbox, and the thread for them.
+
+A forked child gets a session of its own: threads do not survive a fork, a connection must not be
+shared, and what waited in the parent's outbox is the parent's to send.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from fairlift.engine.assignment import Assignment
+from fairlift.heartbeat import INTERVAL_S, Heartbeat
+from fairlift.local import LocalDecisions
+from fairlift.outbox import Outbox
+from fairlift.transport import Connection, Endpoint
+from fairlift.watch import SnapshotWatch
+
+_log = logging.getLogger("fairlift")
+
+EXIT_S = 2.0
+
+
+class Session:
+    """Starts at once, and waits for nothing."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        local: LocalDecisions | None,
+        *,
+        max_events: int,
+        max_bytes: int,
+        on_lost_exposure: Callable[[Assignment], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._connecting = threading.Lock()
+        self._connection: Connection | None = None
+        self._closed = False
+        self.outbox = Outbox(
+            self.connection,
+            max_events=max_events,
+            max_bytes=max_bytes,
+            on_lost_exposure=on_lost_exposure,
+        )
+        self._local = local
+        self.watch: SnapshotWatch | None = None
+        if local is not None:
+            self.watch = SnapshotWatch(self.connection, local.take, etag=local.etag)
+        self._heartbeat = Heartbeat(
+            [self.outbox.tick, self._check_freshness], at_end=lambda: self.close(EXIT_S)
+        )
+
+    def start(self) -> None:
+        """Begins to watch and to send."""
+        if self.watch is not None:
+            self.watch.start()
+        self._heartbeat.start()
+
+    def connection(self) -> Connection:
+        """The connection, made when first needed."""
+        with self._connecting:
+            if self._connection is None:
+                self._connection = self._endpoint.connect()
+            return self._connection
+
+    def close(self, timeout_s: float) -> None:
+        """Sends what waits, for at most so long, and ends; a second time does nothing."""
+        with self._connecting:
+            if self._closed:
+                return
+            self._closed = True
+        self._heartbeat.stop()
+        if self.watch is not None:
+            self.watch.stop()
+        if not self.outbox.flush(timeout_s):
+            _log.error(
+                "%d events are lost: they could not be sent in %s s",
+                self.outbox.waiting,
+                timeout_s,
+            )
+        self.connection().close()
+        self._heartbeat.join(10 * INTERVAL_S)
+
+    def retire(self) -> None:
+        """Ends the session in the background, for a client that nobody holds any more."""
+        self._heartbeat.finish()
+
+    def _check_freshness(self) -> None:
+        if self._local is not None and self.watch is not None:
+            self._local.check_freshness(self.watch.last_contact)

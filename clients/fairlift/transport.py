@@ -1,0 +1,191 @@
+"""The one place of the SDK that speaks gRPC: connecting, calling, and errors back to ours."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Protocol, TypeAlias, cast
+
+import grpc
+
+from fairlift.engine.errors import (
+    FairliftError,
+    InvalidRequest,
+    NotFound,
+    Overloaded,
+    PermissionDenied,
+    Unauthenticated,
+    Unavailable,
+    Unsupported,
+    Violation,
+)
+from fairlift.v1 import assignment_service_pb2 as assignments_pb
+from fairlift.v1 import event_service_pb2 as events_pb
+from fairlift.v1.assignment_service_pb2_grpc import AssignmentServiceStub
+from fairlift.v1.event_service_pb2_grpc import EventServiceStub
+
+# A function is asked before every call, so that tokens can rotate.
+Token: TypeAlias = str | Callable[[], str] | None
+
+_MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024
+_OPTIONS: tuple[tuple[str, int | str], ...] = (
+    ("grpc.primary_user_agent", "fairlift-python"),
+    ("grpc.max_receive_message_length", _MAX_SNAPSHOT_BYTES),
+    # A frozen server is found out within 40 s, also on a stream that has nothing to say.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 10_000),
+    # A forked child must not meet the connections of its parent in a pool.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Certificates in PEM; without a root the system's own are trusted."""
+
+    root: bytes | None = None
+    key: bytes | None = None
+    certificate: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the server is, and how it is spoken to.
+
+    Args:
+        target: host:port, unix:path, or any gRPC name. A proxy is taken from the environment
+            (`https_proxy`, `no_proxy`), as gRPC does.
+        token: Sent as a bearer token with every call.
+        tls: True, or certificates, or False for plain text; None means TLS for every target but
+            this machine.
+        options: Further gRPC channel arguments; they win over ours.
+    """
+
+    target: str
+    token: Token = None
+    tls: bool | Tls | None = None
+    options: Sequence[tuple[str, int | str]] = ()
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the connection is made by TLS."""
+        return not _is_local(self.target) if self.tls is None else bool(self.tls)
+
+    def connect(self) -> "Connection":
+        """A connection, which is made when it is first needed."""
+        options = [*_OPTIONS, *self.options]
+        if not self.is_encrypted:
+            return Connection(grpc.insecure_channel(self.target, options), self.token)
+        tls = self.tls if isinstance(self.tls, Tls) else Tls()
+        credentials = grpc.ssl_channel_credentials(tls.root, tls.key, tls.certificate)
+        return Connection(grpc.secure_channel(self.target, credentials, options), self.token)
+
+
+class _StreamCall(Protocol):
+    """What grpcio hands back for a server stream, as far as it is used here."""
+
+    def __iter__(self) -> Iterator[assignments_pb.WatchSnapshotResponse]: ...
+
+    def cancel(self) -> bool:
+        """Ends the stream."""
+        ...
+
+
+class SnapshotStream:
+    """The answers to one WatchSnapshot; iterating raises a FairliftError when it breaks."""
+
+    def __init__(self, call: _StreamCall) -> None:
+        self._call = call
+
+    def __iter__(self) -> Iterator[assignments_pb.WatchSnapshotResponse]:
+        try:
+            yield from self._call
+        except grpc.RpcError as error:
+            raise error_from(error) from error
+
+    def cancel(self) -> None:
+        """Ends the stream; whoever iterates gets an error."""
+        self._call.cancel()
+
+
+class Connection:
+    """The calls that the SDK makes; each raises a FairliftError, and none waits for ever."""
+
+    def __init__(self, channel: grpc.Channel, token: Token) -> None:
+        self._channel = channel
+        self._token = token
+        self._assignments: AssignmentServiceStub = AssignmentServiceStub(channel)
+        self._events: EventServiceStub = EventServiceStub(channel)
+
+    def record(
+        self, events: Iterable[events_pb.Event], *, timeout_s: float
+    ) -> Sequence[events_pb.EventOutcome]:
+        """Sends one batch; the outcomes come when it is durable."""
+        request = events_pb.RecordEventsRequest(events=events)
+        try:
+            metadata = self._metadata()
+            answer = self._events.RecordEvents(request, timeout=timeout_s, metadata=metadata)
+        except grpc.RpcError as error:
+            raise error_from(error) from error
+        return answer.outcomes
+
+    def assign(
+        self, request: assignments_pb.AssignVariantsRequest, *, timeout_s: float
+    ) -> assignments_pb.AssignVariantsResponse:
+        """Asks the server to decide."""
+        try:
+            metadata = self._metadata()
+            return self._assignments.AssignVariants(request, timeout=timeout_s, metadata=metadata)
+        except grpc.RpcError as error:
+            raise error_from(error) from error
+
+    def watch(self, etag: str, *, timeout_s: float) -> SnapshotStream:
+        """Opens a stream of snapshots, of at most so many seconds."""
+        request = assignments_pb.WatchSnapshotRequest(etag=etag)
+        stream = self._assignments.WatchSnapshot(
+            request, timeout=timeout_s, metadata=self._metadata()
+        )
+        return SnapshotStream(cast("_StreamCall", stream))
+
+    def close(self) -> None:
+        """Ends all calls under way."""
+        self._channel.close()
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        token = self._token() if callable(self._token) else self._token
+        return (("authorization", f"Bearer {token}"),) if token else ()
+
+
+def error_from(error: grpc.RpcError) -> FairliftError:
+    """The failure of a call as one of our errors, with the server's own sentence."""
+    # What a stub raises is a Call too; only the Call knows the code.
+    call = cast("grpc.Call", error)
+    code, details = call.code(), call.details() or "the server gave no reason"
+    match code:
+        case grpc.StatusCode.UNAUTHENTICATED:
+            return Unauthenticated(details)
+        case grpc.StatusCode.PERMISSION_DENIED:
+            return PermissionDenied(details)
+        case grpc.StatusCode.INVALID_ARGUMENT | grpc.StatusCode.OUT_OF_RANGE:
+            return InvalidRequest([Violation("", details)])
+        case grpc.StatusCode.NOT_FOUND:
+            return NotFound(details)
+        case grpc.StatusCode.UNIMPLEMENTED:
+            return Unsupported(details)
+        case grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return Overloaded(details)
+        case _:
+            return Unavailable(f"{code.name}: {details}")
+
+
+def _is_local(target: str) -> bool:
+    if target.startswith(("unix:", "unix-abstract:")):
+        return True
+    host = target.rsplit("/", 1)[-1].rsplit(":", 1)[0].strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
