@@ -1,0 +1,1 @@
+"""Our speed beside that of peers, as ratios formed in one run."""

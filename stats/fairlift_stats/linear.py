@@ -7,12 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fairlift_stats.metrics import Mean, Rate, Ratio
-from fairlift_stats.moments import Moments
+from fairlift_stats.moments import Moments, stack
+from fairlift_stats.summary import Summary
 
-__all__ = ["Adjust", "Estimates", "adjust", "adjusted", "estimates", "linearised"]
+__all__ = ["Adjust", "Estimates", "adjust", "estimates", "linearised"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Adjust: TypeAlias = Literal["by_arm", "pooled"]
+Moved: TypeAlias = tuple[Array, Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +70,31 @@ def estimates(moments: Moments, metric: Rate | Mean | Ratio, how: Adjust = "by_a
     """
     match metric:
         case Ratio():
-            top, base, pre = metric.numerator, metric.denominator, metric.covariates
+            pairs: list[tuple[str, str | None]] = [
+                (metric.numerator, metric.denominator),
+                *metric.covariates,
+            ]
         case _:
-            top, base, pre = metric.column, None, tuple((x, None) for x in metric.covariates)
-    pairs: list[tuple[str, str | None]] = [(top, base), *pre]
-    value, joint = linearised(
-        moments, [moments.at(a) for a, _ in pairs], [moments.at(b) for _, b in pairs]
-    )
+            pairs = [(metric.column, None), *((x, None) for x in metric.covariates)]
+    numerators = [moments.at(a) for a, _ in pairs]
+    denominators = [moments.at(b) for _, b in pairs]
+    value, joint = linearised(moments, numerators, denominators)
     units = moments.n
     if isinstance(metric, Ratio) and metric.buyers is not None:
         # Units without a denominator carry no information about a ratio.
         units = moments.totals[:, moments.at(metric.buyers)]
-    if pre:
-        return adjust(moments.n, value, joint, units=units, how=how)
+    if metric.covariates:
+        whole = stack([Summary.total(moments.summaries)], moments.columns)
+        union = linearised(whole, numerators, denominators)
+        return adjust(moments.n, (value, joint), (union[0][0], union[1][0]), units=units, how=how)
     variance = joint[:, 0, 0] / np.maximum(moments.n, 1)
     nothing = np.zeros((len(units), 0))
     return Estimates(value[:, 0], variance, np.zeros_like(variance), units, nothing, variance * 0)
 
 
-def adjust(n: Array, means: Array, joint: Array, *, units: Array, how: Adjust) -> Estimates:
+def adjust(
+    n: Array, arms: Moved, whole: Moved, *, units: Array, how: Adjust = "by_arm"
+) -> Estimates:
     """Means of the first column, moved to where all groups have the same covariates (CUPED).
 
     `by_arm` fits slopes in each arm, and lets the mean of the covariates be uncertain; `pooled` fits
@@ -95,20 +103,16 @@ def adjust(n: Array, means: Array, joint: Array, *, units: Array, how: Adjust) -
 
     Args:
         n: (groups,) units.
-        means: (groups, 1 + covariates).
-        joint: (groups, 1 + covariates, 1 + covariates) covariances.
+        arms: means (groups, 1 + covariates) and covariances, the outcome first.
+        whole: the same of all groups together, (1 + covariates,) and its square.
         units: (groups,) units behind the degrees of freedom.
         how: whose slopes.
 
     Source: Deng et al. (2013); Lin (2013); Negi and Wooldridge (2021). Checked against R's lm with
     interactions, and, pooled, against tea-tasting and gbstats.
     """
-    all_n = n.sum()
+    (means, joint), (centre, union) = arms, whole
     x, y = means[:, 1:], means[:, 0]
-    centre = n @ x / all_n
-    apart = means - n @ means / all_n
-    between = np.einsum("g,gi,gj->ij", n, apart, apart)
-    union = (np.einsum("g,gij->ij", np.maximum(n - 1, 0), joint) + between) / (all_n - 1)
     lost: Array | float
     if how == "pooled":
         slopes = np.broadcast_to(_slopes(union)[0], x.shape)
@@ -116,7 +120,7 @@ def adjust(n: Array, means: Array, joint: Array, *, units: Array, how: Adjust) -
     else:
         fits = [_slopes(group) for group in joint]
         slopes = np.array([slope for slope, _ in fits])
-        lost, shared = np.array([float(rank) for _, rank in fits]), union[1:, 1:] / all_n
+        lost, shared = np.array([float(rank) for _, rank in fits]), union[1:, 1:] / n.sum()
     spread = (
         joint[:, 0, 0]
         - 2 * np.einsum("gi,gi->g", slopes, joint[:, 1:, 0])
@@ -125,16 +129,11 @@ def adjust(n: Array, means: Array, joint: Array, *, units: Array, how: Adjust) -
     spread = np.maximum(spread, 0)
     freedom = np.maximum(n - 1 - lost, 1)
     own = spread * np.maximum(n - 1, 1) / freedom / n
-    value = y - np.einsum("gi,gi->g", slopes, x - centre)
+    value = y - np.einsum("gi,gi->g", slopes, x - centre[1:])
     common = slopes @ shared @ slopes.T
     with np.errstate(divide="ignore", invalid="ignore"):
         reduction = np.where(joint[:, 0, 0] > 0, 1 - spread / joint[:, 0, 0], 0.0)
     return Estimates(value, own + np.diagonal(common), common[0], units - lost, slopes, reduction)
-
-
-def adjusted(metric: Rate | Mean | Ratio) -> bool:
-    """Does this metric have covariates?"""
-    return bool(metric.covariates)
 
 
 def _slopes(joint: Array) -> tuple[Array, int]:

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from fairlift_stats.errors import BadQuestion
 
-__all__ = ["Cap", "Direction", "Funnel", "Mean", "Metric", "Rate", "Ratio", "Unit"]
+__all__ = ["Direction", "Funnel", "Mean", "Metric", "Rate", "Ratio", "Unit"]
 
 Direction: TypeAlias = Literal["higher", "lower"]
 Unit: TypeAlias = Literal["share", "money", "count"]
@@ -115,14 +115,6 @@ class Funnel:
             for a, b in zip(self.steps, self.steps[1:], strict=False)
         )
         return (*whole, *onward)
-
-
-@dataclass(frozen=True, slots=True)
-class Cap:
-    """Winsorising: one cap for all arms, in the column's own unit, fixed before the comparison."""
-
-    column: str
-    value: float
 
 
 Metric: TypeAlias = Rate | Mean | Ratio

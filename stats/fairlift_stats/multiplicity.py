@@ -49,7 +49,7 @@ def adjusted_p(p: npt.ArrayLike, how: Adjustment) -> Array:
             adjusted = np.maximum.accumulate((m - rank + 1) * ordered)
         case "holm-sidak":
             adjusted = np.maximum.accumulate(-np.expm1((m - rank + 1) * log_miss))
-        case "hochberg":
+        case "hochberg" | "simes-hochberg":
             adjusted = _step_up((m - rank + 1) * ordered)
         case "bh" | "fdr_bh" | "fdr":
             adjusted = _step_up(m / rank * ordered)

@@ -138,7 +138,7 @@ def horizons(
     >>> from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
     >>> plan = SequentialPlan(("a", "b"), (PlannedMetric("conversion_rate"),), n_max=1000)
     >>> [round(h.mde, 3) for h in horizons(plan, Baseline.of_rate(0.03), [20_000] * 4)]
-    [0.241, 0.17, 0.139, 0.121]
+    [0.238, 0.17, 0.14, 0.121]
     """
     return tuple(
         plan_for(plan, baseline, weekly_units[:weeks], looks_per_week=looks_per_week).horizon

@@ -48,7 +48,7 @@ def clopper_pearson(x: float, n: float, *, confidence: float = 0.95) -> Interval
     Source: Clopper and Pearson (1934); checked against scipy.
     """
     check_counts(x, n)
-    tail = (1 - _confidence(confidence)) / 2
+    tail = (1 - checked_confidence(confidence)) / 2
     low = betaincinv(x, n - x + 1, tail) if x > 0 else 0.0
     high = betaincinv(x + 1, n - x, 1 - tail) if x < n else 1.0
     return Interval(float(low), float(high))
@@ -63,7 +63,7 @@ def jeffreys(x: float, n: float, *, confidence: float = 0.95) -> Interval:
     Source: Brown, Cai, DasGupta (2001); checked against statsmodels.
     """
     check_counts(x, n)
-    tail = (1 - _confidence(confidence)) / 2
+    tail = (1 - checked_confidence(confidence)) / 2
     low, high = betaincinv(x + 0.5, n - x + 0.5, [tail, 1 - tail])
     return Interval(0.0 if x == 0 else float(low), 1.0 if x == n else float(high))
 
@@ -87,10 +87,10 @@ def critical_z(confidence: float) -> float:
     Raises:
         BadQuestion: it is not between 0 and 1.
     """
-    return float(-ndtri((1 - _confidence(confidence)) / 2))
+    return float(-ndtri((1 - checked_confidence(confidence)) / 2))
 
 
-def _confidence(confidence: float) -> float:
+def checked_confidence(confidence: float) -> float:
     if not 0 < confidence < 1:
         raise BadQuestion(f"confidence: is {confidence}, must lie between 0 and 1, e.g. 0.95")
     return confidence

@@ -99,7 +99,7 @@ def clopper_pearson(times: int, runs: int, *, confidence: float = 0.99) -> Inter
 
     >>> bounds = clopper_pearson(50, 1000)
     >>> round(bounds.low, 4), round(bounds.high, 4)
-    (0.0337, 0.0709)
+    (0.0339, 0.0705)
     """
     tail = (1 - confidence) / 2
     low = 0.0 if times == 0 else float(betaincinv(times, runs - times + 1, tail))

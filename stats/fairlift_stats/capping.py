@@ -1,0 +1,47 @@
+"""Heavy tails: one cap for all arms, so that a single huge basket cannot decide a test."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from fairlift_stats.errors import BadQuestion, TooFewUnits
+from fairlift_stats.summary import Summary
+
+__all__ = ["capped", "pooled_cap"]
+
+
+def pooled_cap(arms: Mapping[str, npt.ArrayLike], *, level: float = 0.99) -> float:
+    """The quantile of all arms' non-zero values together: above it, values count as the cap.
+
+    Cap, never drop: dropping the rows above it biases the lift. Use the capped metric beside the
+    raw one, and say before the start which of them decides.
+
+    Args:
+        arms: values per unit, by variant.
+        level: which quantile.
+
+    Raises:
+        BadQuestion: the level is outside (0, 1).
+        TooFewUnits: all values are zero.
+    """
+    if not 0 < level < 1:
+        raise BadQuestion(f"level: is {level}, must lie between 0 and 1, e.g. 0.99")
+    values = np.concatenate([np.ravel(np.asarray(arm, dtype=float)) for arm in arms.values()])
+    spent = values[values != 0]
+    if len(spent) == 0:
+        raise TooFewUnits("values: all are zero, so there is nothing to cap")
+    return float(np.quantile(spent, level))
+
+
+def capped(
+    rows: Mapping[str, npt.ArrayLike], column: str, cap: float, *, name: str | None = None
+) -> Summary:
+    """Summary of rows with one more column: the capped one, `{column}_capped` unless named.
+
+    >>> s = capped({"revenue": [0.0, 20.0, 5_000.0]}, "revenue", 300.0)
+    >>> s.sum("revenue"), s.sum("revenue_capped")
+    (5020.0, 320.0)
+    """
+    limited = np.minimum(np.asarray(rows[column], dtype=float), cap)
+    return Summary.from_rows({**rows, name or f"{column}_capped": limited})
