@@ -198,7 +198,7 @@ class Client:
             expose=expose,
         )
 
-    def expose(self, decided: Assignment) -> bool:
+    def expose(self, decided: Assignment, *, time: datetime | None = None) -> bool:
         """Records that the unit really met the variant; True when that was news.
 
         Once per unit, campaign and epoch is enough; who is not in the campaign is not recorded.
@@ -209,7 +209,7 @@ class Client:
             return False
         if not self._seen.is_news(decided):
             return False
-        if self._session.outbox.expose(decided, time.time()):
+        if self._session.outbox.expose(decided, time.timestamp() if time else _now()):
             return True
         self._seen.forget(decided)
         return False

@@ -170,7 +170,8 @@ class _Composer:
 
     def _alias(self, event: Any, place: Place) -> Tree:
         if event.anchor not in self._anchors:
-            raise YamlError(f"*{event.anchor} stands for nothing: no &{event.anchor} above", place)
+            rule = f"there is no &{event.anchor} before it in this document"
+            raise YamlError(f"*{event.anchor} stands for nothing: {rule}", place)
         return self._anchors[event.anchor]
 
     def _scalar(self, event: Any, place: Place) -> Scalar:
