@@ -14,7 +14,7 @@ from fairlift_stats.sequential.spending import Side
 
 # A look with less new information than this cannot be told from the one before: it spends nothing.
 _LEAST_STEP: Final = 1e-4
-_LEAST_LAST_STEP: Final = 1e-6
+_LEAST_LAST_STEP: Final = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +93,27 @@ def check_times(times: Sequence[float]) -> None:
 
 @lru_cache(maxsize=512)
 def walk(boundaries: Boundaries, *, time: float = 0.0, z: float = 0.0) -> tuple[Stage, ...]:
-    """The stages of a walk from `z` at `time` between the lines, one per look."""
+    """The stages of a walk from `z` at `time` between the lines, one per look.
+
+    A look without lines stops nobody: the walk passes over it, unless it is the last.
+
+    Raises:
+        InformationFell: two looks with lines are too close to be told apart.
+    """
     stages: list[Stage] = []
-    for look, at in enumerate(boundaries.times):
-        stages.append(
-            stages[-1].then(boundaries.lower[look - 1], boundaries.upper[look - 1], at)
-            if stages
-            else begin(at, time=time, z=z)
-        )
+    passed: tuple[Stage, float, float] | None = None
+    rows = list(zip(boundaries.times, boundaries.lower, boundaries.upper, strict=True))
+    for look, (at, lower, upper) in enumerate(rows, start=1):
+        has_line = math.isfinite(lower) or math.isfinite(upper)
+        is_close = at - (passed[0].at if passed else time) < _LEAST_LAST_STEP / 2
+        if has_line and is_close:
+            raise InformationFell(passed[0].at if passed else time, at)
+        if stages and not has_line and (is_close or look < len(rows)):
+            stages.append(stages[-1])
+            continue
+        stages.append(passed[0].then(*passed[1:], at) if passed else begin(at, time=time, z=z))
+        if has_line:
+            passed = stages[-1], lower, upper
     return tuple(stages)
 
 

@@ -10,7 +10,7 @@ from fairlift_stats.sequential.boundaries import (
     spending_boundaries,
 )
 from fairlift_stats.sequential.characteristics import fixed_drift
-from fairlift_stats.sequential.errors import BadLevel, NoAnswer
+from fairlift_stats.sequential.errors import BadLevel
 from fairlift_stats.sequential.recursion import Stage, begin, bound_for
 from fairlift_stats.sequential.roots import root
 from fairlift_stats.sequential.spending import Side
@@ -73,10 +73,10 @@ def futility_design(
 
 def _bracket(spare: Callable[[float], float], fixed: float) -> tuple[float, float]:
     """Two drifts of which the second is enough; giving up never makes the test cheaper."""
-    for factor in (1.2, 1.5, 2.0, 4.0):
-        if spare(factor * fixed) > 0:
-            return 0.9 * fixed, factor * fixed
-    raise NoAnswer("futility: these lines reach no such power; spend beta later or alpha earlier")
+    high = 1.2 * fixed
+    while spare(high) <= 0:
+        high *= 1.5
+    return 0.9 * fixed, high
 
 
 @lru_cache(maxsize=256)

@@ -23,6 +23,8 @@ _REACH: Final = 9.0
 _NODES: Final = 40
 # Forty Gauss-Legendre nodes hold a normal density over this many of its deviations to 1e-13.
 _PANEL: Final = 8.0
+# Steps are weighed in blocks, so that many looks close together need little memory.
+_BLOCK: Final = 4_000_000
 _ROOT_TWO_PI: Final = math.sqrt(2 * math.pi)
 
 
@@ -99,9 +101,14 @@ class Stage:
         step = math.sqrt(at - self.at)
         # The integrand ahead is this look's density times the next step's.
         nodes, weights = _grid(low, high, 1 / math.hypot(1 / self.sd, 1 / step))
-        steps = (nodes[:, None] - self.scores) / self.sd
-        density = np.exp(-(steps**2) / 2) @ self.mass / (self.sd * _ROOT_TWO_PI)
+        parts = np.array_split(nodes, math.ceil(nodes.size * self.scores.size / _BLOCK))
+        density = np.concatenate([self._density(part) for part in parts])
         return Stage(self.origin, self.at, at, nodes, density * weights)
+
+    def _density(self, scores: Floats) -> Floats:
+        """Density of the score at this look."""
+        steps = (scores[:, None] - self.scores) / self.sd
+        return np.asarray(np.exp(-(steps**2) / 2) @ self.mass / (self.sd * _ROOT_TWO_PI))
 
 
 def begin(at: float, *, time: float = 0.0, z: float = 0.0) -> Stage:
