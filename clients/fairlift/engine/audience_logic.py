@@ -142,7 +142,8 @@ class _Search:
     """A search for a visitor, with a bound on how many values it tries."""
 
     trials: int = 0
-    matchers: dict[Leaf, Matcher] = field(default_factory=dict)
+    # By identity: for Python, `x == true` and `x == 1` are equal.
+    matchers: dict[int, Matcher] = field(default_factory=dict)
 
     def visitor(self, wanted: list[_Wanted]) -> dict[str, AttributeValue] | None:
         """Attributes with which all that is wanted is so, or None when there are none."""
@@ -215,6 +216,6 @@ class _Search:
         return None
 
     def _matcher(self, leaf: Leaf) -> Matcher:
-        if leaf not in self.matchers:
-            self.matchers[leaf] = matcher(leaf)
-        return self.matchers[leaf]
+        if id(leaf) not in self.matchers:
+            self.matchers[id(leaf)] = matcher(leaf)
+        return self.matchers[id(leaf)]

@@ -95,6 +95,8 @@ def short_form(condition: Condition) -> str:
             return "everybody"
         case AnyOf(()):
             return "nobody"
+        case AllOf((only,)) | AnyOf((only,)):
+            return short_form(only)
         case AllOf(conditions):
             return " and ".join(_grouped(each, AllOf, AnyOf) for each in conditions)
         case AnyOf(conditions):
@@ -136,9 +138,10 @@ def _name(name: str) -> str:
 
 
 def _grouped(condition: Condition, *kinds: type[AllOf] | type[AnyOf]) -> str:
-    needs_parentheses = isinstance(condition, kinds) and condition.conditions
-    text = short_form(condition)
-    return f"({text})" if needs_parentheses else text
+    while isinstance(condition, AllOf | AnyOf) and len(condition.conditions) == 1:
+        condition = condition.conditions[0]
+    is_joined = isinstance(condition, kinds) and condition.conditions
+    return f"({short_form(condition)})" if is_joined else short_form(condition)
 
 
 class _Parser:
@@ -304,7 +307,8 @@ class _Parser:
         start = self._token.position + len(self._token.text) if position is None else position
         found = _TOKEN.match(self._text, start)
         if found is None:
-            start = len(self._text) - len(self._text[start:].lstrip())
+            while self._text[start] in " \t\r\n\f\v":  # as \s in the pattern
+                start += 1
             sign = self._text[start]
             self._fail(f"{sign!r} is not known here: {_HINTS.get(sign, 'remove it')}", start)
         kind = found.lastgroup or "end"
