@@ -96,7 +96,9 @@ def _audience(document: Document, campaign: Campaign) -> Iterator[Finding]:
         yield from _found(document, "audience", f"can match nobody: {contradiction}")
     if campaign.attributes:
         for unknown in undeclared(campaign.audience, campaign.attributes):
-            yield from _found(document, "audience", f"asks for {unknown} (see attributes)")
+            hint = f"; did you mean {unknown.suggestion}?" if unknown.suggestion else ""
+            message = f"asks for {unknown.attribute}, which is not among the attributes{hint}"
+            yield from _found(document, "audience", message)
 
 
 def _found(document: Document, field: str, message: str) -> Iterator[Finding]:

@@ -60,12 +60,12 @@ class MessageReader:
         if entry.key in known:
             return known[entry.key]
         path = _join(at, entry.key)
-        if entry.key in message.fields_by_name and is_output_only(
-            message.fields_by_name[entry.key]
-        ):
+        home = next(iter(homes(message, entry.key)), None)
+        own = message.fields_by_name.get(entry.key)
+        if own and not home and is_output_only(own):
             self._say(path, entry.place, "is the server's to say; remove the line")
             return None
-        meant = next(iter(homes(message, entry.key)), None) or nearest(entry.key, known)
+        meant = home or nearest(entry.key, known)
         if meant in known:
             # What follows from its absence is not news.
             self.flagged.add(_join(at, known[meant].field.name))
@@ -87,9 +87,12 @@ class MessageReader:
         return True
 
     def _field(self, entry: Entry, key: Key, message: Message, at: str) -> None:
-        field, tree = key.field, entry.value
-        path = _join(at, field.name)
+        path = _join(at, key.field.name)
         self.places[path] = (entry.place, _join(at, entry.key))
+        self._fill(entry.value, key, message, path)
+
+    def _fill(self, tree: Tree, key: Key, message: Message, path: str) -> None:
+        field = key.field
         found = getattr(message, field.name)
         if field.is_repeated and isinstance(found, MutableMapping):
             self._map(tree, field, found, path)
@@ -162,8 +165,11 @@ class MessageReader:
             return False
         if field := bare_field(descriptor):
             if field.is_repeated == isinstance(tree, Sequence):
-                self._field(Entry(field.name, tree.place, tree), Key(field), message, at)
-                self.places[_join(at, field.name)] = (tree.place, self._written(at))
+                path = _join(at, field.name)
+                self.places[path] = (tree.place, self._written(at))
+                self._fill(tree, Key(field), message, path)
+                if path in self.flagged:
+                    self.flagged.add(at)
                 return True
             return False
         choices = named_choices(descriptor)
@@ -187,7 +193,7 @@ class MessageReader:
         if not isinstance(tree, Scalar) or tree.is_null:
             return False
         try:
-            message.CopyFrom(condition_to(parse(tree.text)))
+            message.CopyFrom(condition_to(parse(tree.text.rstrip())))
         except InvalidAudience as error:
             sentence = error.violations[0].message.partition(": ")[2]
             self._say(at, tree.place_of(error.position), sentence, with_column=True)
@@ -207,7 +213,8 @@ class MessageReader:
 
     def _struct(self, tree: Tree, message: Struct, at: str) -> bool:
         if not isinstance(tree, Fields):
-            return False
+            self._wrong(at, tree, f"is {_kind(tree)}, must be a mapping such as {{key: value}}")
+            return True
         self._repeated(tree, at)
         for entry in tree.entries:
             path = _join(at, entry.key)

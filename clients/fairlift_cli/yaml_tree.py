@@ -72,7 +72,7 @@ class Scalar:
         for wanted in self.text[:position]:
             found = self.source.find(wanted, at) if not wanted.isspace() else at
             at = max(found, at) + 1
-        while at < len(self.source) - 1 and self.source[at].isspace():
+        while position < len(self.text.rstrip()) and self.source[at].isspace():
             at += 1
         before = self.source[:at]
         line = self.place.line + before.count("\n")

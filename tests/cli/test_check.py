@@ -1,0 +1,148 @@
+"""Campaign files: every mistake is found in one run, with its line and in its words."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fairlift.wire import campaign_from, campaign_to
+from fairlift_cli.check import check, files
+from fairlift_cli.failures import Misused
+from fairlift_cli.findings import Finding, as_github, as_json
+from fairlift_cli.reader import read, read_text
+from fairlift_cli.yaml_tree import MAX_BYTES
+
+FILES = Path(__file__).parent.parent / "campaigns"
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+GOOD = sorted([*(FILES / "good").glob("*.yaml"), *EXAMPLES.rglob("*.yaml")])
+BAD = sorted((FILES / "bad").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_a_good_file_has_no_findings(path: Path) -> None:
+    assert check([path]).findings == ()
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_a_bad_file_has_exactly_the_findings_beside_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path.parent)
+
+    findings = check([Path(path.name)]).findings
+
+    expected = path.with_suffix(".expected").read_text(encoding="utf-8").splitlines()
+    assert [str(finding) for finding in findings] == expected
+
+
+def test_every_bad_file_has_its_findings_written_down() -> None:
+    assert [path.stem for path in BAD] == sorted(p.stem for p in (FILES / "bad").glob("*.expected"))
+
+
+def test_what_was_read_survives_the_engine_and_the_way_back() -> None:
+    (document,) = read(FILES / "good" / "everything.yaml").documents
+
+    campaign = campaign_from(document.message)
+
+    assert campaign_from(campaign_to(campaign)) == campaign
+    assert campaign.plan is not None
+    assert campaign.plan.planned_units == 50_000
+    assert campaign.plan.guardrails[0].margin == 0.02
+    assert campaign.traffic_bps == 2_500
+    assert campaign.layer is not None
+    assert (campaign.layer.start_bps, campaign.layer.size_bps) == (1_000, 4_000)
+    assert campaign.variants[1].payload["steps"] == [1, "two", True, None, {"deep": []}]
+    assert dict(campaign.overrides) == {"ana": "voucher", "123": "control"}
+
+
+def test_short_and_long_audiences_read_the_same() -> None:
+    short = _only('audience: cart_value >= 30 and country in ["ES", "RO"]')
+    long = _only(
+        "audience: {all_of: [{compare: {attribute: cart_value, op: ge, value: 30}},"
+        " {in: {attribute: country, values: [ES, RO]}}]}"
+    )
+
+    assert short.audience == long.audience
+
+
+def test_norway_is_a_country() -> None:
+    campaign = _only("audience: {in: {attribute: country, values: [NO, no, on, y]}}")
+
+    assert getattr(campaign.audience, "values", None) == ("NO", "no", "on", "y")
+
+
+def test_two_files_cannot_hold_one_campaign(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        text = "campaign: same\nvariants: [{id: a}, {id: b}]\n"
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+    (finding,) = check([tmp_path]).findings
+
+    assert finding.path.endswith("two.yaml")
+    assert f"campaign same is also the campaign of {tmp_path / 'one.yaml'}:1" in str(finding)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "large.yaml"
+    path.write_text("# " + "x" * MAX_BYTES, encoding="utf-8")
+
+    (finding,) = check([path]).findings
+
+    assert "must have at most 1048576" in finding.message
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("text", ["[" * 500_000, "- " * 500_000, "{a: " * 250_000, "? " * 500_000])
+def test_deep_nesting_neither_crashes_nor_takes_long(text: str) -> None:
+    (finding,) = read_text(text, "deep.yaml").findings
+
+    assert "is nested more than 64 levels deep" in finding.message
+
+
+def test_folders_are_searched_and_files_found_once(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    for name in ("b.yaml", "inner/a.yml", "notes.md"):
+        (tmp_path / name).touch()
+
+    found = files([tmp_path, tmp_path / "b.yaml"])
+
+    assert [path.name for path in found] == ["b.yaml", "a.yml"]
+
+
+def test_a_path_to_nothing_is_a_misuse(tmp_path: Path) -> None:
+    with pytest.raises(Misused, match=r"holds no \.yaml file"):
+        files([tmp_path])
+    with pytest.raises(Misused, match="does not exist"):
+        files([tmp_path / "absent.yaml"])
+
+
+def test_findings_for_programs_are_json() -> None:
+    finding = Finding("a.yaml", 4, None, "variants[0].wieght", "is not known")
+
+    found = json.loads(as_json([finding], campaigns=1))
+
+    assert found == {
+        "campaigns": 1,
+        "findings": [
+            {
+                "path": "a.yaml",
+                "line": 4,
+                "column": None,
+                "field": "variants[0].wieght",
+                "message": "is not known",
+            }
+        ],
+    }
+
+
+def test_findings_for_github_cannot_break_out_of_their_line() -> None:
+    finding = Finding("a,b:c.yaml", 4, 7, "x", "is 50%\n::warning::forged")
+
+    assert as_github([finding]) == (
+        "::error file=a%2Cb%3Ac.yaml,line=4,col=7::x is 50%25 ::warning::forged"
+    )
+
+
+def _only(line: str):  # type: ignore[no-untyped-def]  # the engine's campaign
+    reading = read_text(f"campaign: x\nvariants: [{{id: a}}, {{id: b}}]\n{line}\n", "x.yaml")
+    assert reading.findings == []
+    return campaign_from(reading.documents[0].message)
