@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
-
 from fairlift_stats import means, multiplicity, power, rates, rates_compared
 from fairlift_stats.balance import split_check
 from fairlift_stats.bayes import best, shrinkage
 from fairlift_stats.bayes.marginals import Beta, Hurdle
 from fairlift_stats.decomposition import log_factors
 from fairlift_stats.dunnett import critical_value, loadings, p_values
+from fairlift_stats.errors import NoEstimate
 from fairlift_stats.fieller import log_lift_limits, satterthwaite
 from fairlift_stats.linear import Estimates, estimates
 from fairlift_stats.metrics import Mean, Ratio
@@ -25,6 +24,7 @@ from fairlift_stats.results import Interval
 from fairlift_stats.segments import SegmentPrior, fit_segments
 from fairlift_stats.stratification import mantel_haenszel, post_stratify
 from fairlift_stats.summary import Summary
+from scipy.special import stdtr, stdtrit
 
 Found = dict[str, Any]  # one JSON object of numbers
 Sums = Mapping[str, float]
@@ -138,7 +138,7 @@ def _compared(found: Estimates, confidence: float) -> Found:
     }  # fmt: skip
     try:
         interval = means.lift(t, c, confidence=confidence)
-    except means.NoEstimate:
+    except NoEstimate:
         return answer
     return answer | {"fieller_ci": [interval.low, interval.high]}
 
