@@ -72,7 +72,7 @@ def side_by_side(
 
 
 def publish(name: str, measures: Iterable[Measure]) -> Path:
-    """Print the table, and write `results/{name}.json`: what, value, unit, peer, peer_value, ratio."""
+    """Print the table, and write it with its ratios to `results/{name}.json`."""
     rows = list(measures)
     print(f"\n{name}")
     print(f"{'what':<34} {'value':>12} {'unit':<14} {'peer':<26} {'peer value':>12} {'ratio':>8}")

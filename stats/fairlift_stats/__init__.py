@@ -1,4 +1,4 @@
-"""Statistics of experiments in online shops: numbers in, numbers out; no clock, no file, no campaign.
+"""Statistics of experiments in online shops: numbers in, numbers out; no clock, no file.
 
 Names load on first use, so that importing the package costs next to nothing.
 """

@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from math import comb
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import chdtrc, gammaln, xlogy
 
 from fairlift_stats.errors import BadQuestion, BadSummary
-from fairlift_stats.results import Interval
 from fairlift_stats.rates import wilson
+from fairlift_stats.results import Interval
+
+Array: TypeAlias = npt.NDArray[np.float64]
 
 __all__ = ["ALARM", "Contamination", "SplitCheck", "contamination", "split_check"]
 
@@ -112,7 +116,7 @@ def _check(observed: Mapping[str, int], weights: Mapping[str, float]) -> None:
         raise BadQuestion(f"weights {dict(weights)}: need two or more above 0")
 
 
-def _multinomial_p(counts: np.ndarray, share: np.ndarray) -> float:  # type: ignore[type-arg]
+def _multinomial_p(counts: Array, share: Array) -> float:
     """P(a table as likely as this one, or less), over all tables of this size."""
     total, arms = int(counts.sum()), len(share)
     bars = np.array(list(combinations_with_replacement(range(total + 1), arms - 1)))
@@ -126,6 +130,6 @@ def _multinomial_p(counts: np.ndarray, share: np.ndarray) -> float:  # type: ign
     return float(min(1.0, np.exp(log_p[as_likely]).sum()))
 
 
-def _log_multinomial(tables: np.ndarray, share: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _log_multinomial(tables: Array, share: Array) -> Array:
     arranged = gammaln(tables.sum(axis=1) + 1) - gammaln(tables + 1).sum(axis=1)
     return np.asarray(arranged + xlogy(tables, share).sum(axis=1))

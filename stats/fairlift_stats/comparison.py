@@ -11,10 +11,17 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 from fairlift_stats import dunnett, fieller, score
 from fairlift_stats.linear import Estimates, estimates
 from fairlift_stats.metrics import Mean, Rate, Ratio
-from fairlift_stats.moments import Moments, counts
+from fairlift_stats.moments import Moments
 from fairlift_stats.rates import wilson_limits
 
-__all__ = ["Comparison", "compare_linear", "compare_rates", "linear_estimates"]
+__all__ = [
+    "Comparison",
+    "compare_linear",
+    "compare_rates",
+    "joint_p",
+    "linear_estimates",
+    "simultaneous",
+]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -29,7 +36,7 @@ class Comparison:
         units: (metrics, groups) what the variance stands on: units, or buyers.
         with_control: (metrics, treatments) covariances with the control's estimate.
         df: (metrics, treatments); infinite for a score test.
-        p, dunnett: (metrics, treatments) raw, and for all arms of the metric together.
+        p: (metrics, treatments) two-sided.
         difference, lift: (metrics, treatments, 5) value, low, high, simultaneous low and high.
     """
 
@@ -41,46 +48,52 @@ class Comparison:
     with_control: Array
     df: Array
     p: Array
-    dunnett: Array
     difference: Array
     lift: Array
 
 
-def compare_rates(moments: Moments, metrics: Sequence[Rate], alpha: float) -> Comparison:
-    """Rates by Miettinen–Nurminen: score p-value, score intervals of difference and ratio."""
-    x, n = (np.array(part) for part in zip(*(counts(moments, m) for m in metrics), strict=True))
+def compare_rates(x: Array, n: Array, alpha: float, together: Array) -> Comparison:
+    """Rates by Miettinen–Nurminen: score p-value, score intervals of difference and ratio.
+
+    Args:
+        x, n: (metrics, groups) successes and trials.
+        alpha: two-sided.
+        together: (metrics,) critical values that hold for all arms of a metric at once.
+    """
     safe = np.maximum(n, 1)  # empty arms are reported as such; they must not divide by zero
-    xt, nt, xc, nc = np.broadcast_arrays(x[:, 1:], safe[:, 1:], x[:, :1], safe[:, :1])
+    xt, nt = x[:, 1:], safe[:, 1:]
+    xc, nc = (a[:, :1].repeat(xt.shape[1], axis=1) for a in (x, safe))
     z = score.pooled_z(xt, nt, xc, nc)
     rate = x / safe
     raw = float(-ndtri(alpha / 2))
-    together, loads = _simultaneous(alpha, 1 / safe)
-    limits = [np.full(xt.shape, raw)]
-    limits += [] if together is None else [np.broadcast_to(together[:, None], xt.shape)]
-    k = np.stack(limits)
-    gap = score.difference_limits(*np.broadcast_arrays(xt, nt, xc, nc, k))
-    ratio = score.ratio_limits(*np.broadcast_arrays(xt, nt, xc, nc, k))
+    k = _levels(np.full(len(x), raw), together, xt.shape[1])
+    gap = score.difference_limits(xt, nt, xc, nc, k)
+    ratio = score.ratio_limits(xt, nt, xc, nc, k)
     with np.errstate(divide="ignore", invalid="ignore"):
         lift = rate[:, 1:] / rate[:, :1] - 1
     low, high = wilson_limits(x, safe, raw)
-    p = 2 * ndtr(-np.abs(z))
     return Comparison(
-        rate,
-        low,
-        high,
-        rate * (1 - rate) / safe,
-        n,
-        np.zeros_like(z),
-        np.full(z.shape, np.inf),
-        p,
-        p if together is None else dunnett.p_values(z, loads),
-        _five(rate[:, 1:] - rate[:, :1], *gap),
-        _five(lift, ratio[0] - 1, ratio[1] - 1),
+        value=rate,
+        low=low,
+        high=high,
+        variance=rate * (1 - rate) / safe,
+        units=n,
+        with_control=np.zeros(z.shape),
+        df=np.full(z.shape, np.inf),
+        p=2 * ndtr(-np.abs(z)),
+        difference=_five(rate[:, 1:] - rate[:, :1], *gap),
+        lift=_five(lift, ratio[0] - 1, ratio[1] - 1),
     )
 
 
-def compare_linear(found: Estimates, alpha: float) -> Comparison:
-    """Means and ratios by Welch's t for the difference and Fieller's limits for the lift."""
+def compare_linear(found: Estimates, alpha: float, together: Array) -> Comparison:
+    """Means and ratios by Welch's t for the difference and Fieller's limits for the lift.
+
+    Args:
+        found: (metrics, groups) estimates.
+        alpha: two-sided.
+        together: (metrics,) critical values that hold for all arms of a metric at once.
+    """
     v, q, n = found.value, found.variance, found.units
     mt, mc, vt, vc, cov = v[:, 1:], v[:, :1], q[:, 1:], q[:, :1], found.with_control[:, 1:]
     df = fieller.satterthwaite(vt, vc, n[:, 1:], n[:, :1])
@@ -88,29 +101,40 @@ def compare_linear(found: Estimates, alpha: float) -> Comparison:
     error = np.sqrt(np.maximum(vt + vc - 2 * cov, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(error > 0, (mt - mc) / error, 0.0)
-        p = 2 * stdtr(df, -np.abs(t))
         lift = mt / mc - 1
-    together, loads = _simultaneous(alpha, np.where(q > 0, q, 1e-300))
-    limits = [stdtrit(df, 1 - alpha / 2)]
-    if together is not None:
-        limits.append(stdtrit(df, ndtr(np.broadcast_to(together[:, None], df.shape))))
-    k = np.stack(limits)
+    levels = _levels(np.full(len(v), float(-ndtri(alpha / 2))), together, mt.shape[1])
+    k = np.asarray(stdtrit(df, ndtr(levels)), dtype=float)
     half = k * error
     own = stdtrit(np.maximum(n - 1, 1), 1 - alpha / 2) * np.sqrt(q)
     return Comparison(
-        v,
-        v - own,
-        v + own,
-        q,
-        n,
-        cov,
-        df,
-        p,
-        # Each arm has its own df: its p-value, read as normal, enters the joint distribution.
-        p if together is None else dunnett.p_values(ndtri(np.maximum(p, 1e-300) / 2), loads),
-        _five(mt - mc, mt - mc - half, mt - mc + half),
-        _five(lift, *fieller.lift_limits(mt, mc, vt, vc, k, cov)),
+        value=v,
+        low=v - own,
+        high=v + own,
+        variance=q,
+        units=n,
+        with_control=cov,
+        df=df,
+        p=2 * stdtr(df, -np.abs(t)),
+        difference=_five(mt - mc, mt - mc - half, mt - mc + half),
+        lift=_five(lift, *fieller.lift_limits(mt, mc, vt, vc, k, cov)),
     )
+
+
+def simultaneous(variance: Array, alpha: float) -> tuple[Array, Array]:
+    """(metrics,) critical values for all arms at once, and (metrics, treatments) loadings."""
+    loads = dunnett.loadings(variance[:, 0], variance[:, 1:])
+    return dunnett.critical_value(alpha, loads), loads
+
+
+def joint_p(p: Array, loads: Array) -> Array:
+    """(metrics, treatments) p-values for all arms of a metric together.
+
+    Each arm has its own degrees of freedom: its p-value, read as normal, enters the joint
+    distribution.
+    """
+    if p.shape[-1] == 1:
+        return p
+    return dunnett.p_values(ndtri(np.maximum(p, 1e-300) / 2), loads)
 
 
 def linear_estimates(moments: Moments, metrics: Sequence[Rate | Mean | Ratio]) -> Estimates:
@@ -145,12 +169,9 @@ def _plain(moments: Moments, metrics: Sequence[Rate | Mean | Ratio]) -> tuple[Ar
     return ratio.T, variance.T, moments.totals[:, u].T
 
 
-def _simultaneous(alpha: float, variance: Array) -> tuple[Array | None, Array]:
-    """Critical values that hold for all arms at once; None when there is only one."""
-    loads = dunnett.loadings(variance[:, 0], variance[:, 1:])
-    if loads.shape[-1] == 1:
-        return None, loads
-    return dunnett.critical_value(alpha, loads, tolerance=1e-9), loads
+def _levels(raw: Array, together: Array, treatments: int) -> Array:
+    """(levels, metrics, 1) critical values: the plain one and, with several arms, the joint one."""
+    return np.array([raw, together] if treatments > 1 else [raw])[..., None]
 
 
 def _five(value: Array, low: Array, high: Array) -> Array:

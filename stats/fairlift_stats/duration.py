@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from fairlift_stats.errors import BadQuestion
-from fairlift_stats.power import Design, Spread, mde
+from fairlift_stats.power import STANDARD, Design, Spread, mde
 
 __all__ = ["Duration", "Traffic", "duration", "mde_by_week"]
 
@@ -34,7 +35,7 @@ class Traffic:
         curve = self.cumulative
         if not curve or not curve[0] > 0:
             raise BadQuestion(f"cumulative: {curve} needs the visitors of one week or more")
-        if any(later < earlier for earlier, later in zip(curve, curve[1:], strict=False)):
+        if any(later < earlier for earlier, later in pairwise(curve)):
             raise BadQuestion(f"cumulative: {curve} falls; unique visitors only add up")
         if not 0 < self.allocated <= 1:
             raise BadQuestion(f"allocated: is {self.allocated}, must be above 0, and at most 1")
@@ -95,7 +96,7 @@ def mde_by_week(
     spread: Spread,
     traffic: Traffic,
     weeks: Sequence[int],
-    design: Design = Design(),  # noqa: B008 - frozen
+    design: Design = STANDARD,
 ) -> dict[int, float]:
     """Smallest effect, relative to the mean, that each number of weeks can show.
 
@@ -103,7 +104,7 @@ def mde_by_week(
         BadQuestion: the mean is 0, or a week is below 1.
     """
     if spread.mean == 0 or any(week < 1 for week in weeks):
-        raise BadQuestion(f"mean {spread.mean}, weeks {list(weeks)}: a mean of 0 has no share of it, "
+        raise BadQuestion(f"mean {spread.mean}, weeks {list(weeks)}: a mean of 0 has no share, "
                           "and weeks start at 1")  # fmt: skip
     arms = 1 + design.treatments * design.ratio
     return {

@@ -1,15 +1,12 @@
 """What to know before trusting a number: few events, few buyers, skewed tickets."""
 
-from fairlift_stats.metrics import Mean, Metric, Rate, Ratio
-from fairlift_stats.moments import Moments, counts
+from collections.abc import Sequence
+
+from fairlift_stats.metrics import Metric, Ratio
 from fairlift_stats.results import Flag, FlagCode
-from fairlift_stats.skewness import (
-    DISTRUST,
-    WARN,
-    difference_skewness,
-    third_of_mean,
-    third_of_ratio,
-)
+from fairlift_stats.rows import Row
+from fairlift_stats.skewness import DISTRUST, WARN, difference_skewness, third_of_ratio
+from fairlift_stats.summary import Summary
 
 __all__ = ["ENOUGH_BUYERS", "flags_of"]
 
@@ -21,26 +18,24 @@ LEAST_EVENTS = 5
 UNEQUAL = 1.25
 
 
-def flags_of(
-    metric: Metric, moments: Moments, i: int, variance: list[float], reduction: list[float]
-) -> tuple[Flag, ...]:
+def flags_of(row: Row, summaries: Sequence[Summary], i: int) -> tuple[Flag, ...]:
     """Warnings for treatment i (1 is the first) against the control."""
-    match metric:
-        case Rate():
-            found = [_few_events(metric, moments, i)]
-        case Mean() | Ratio():
-            found = [_few_buyers(metric, moments, i), _skewed(metric, moments, i, variance)]
-            if isinstance(metric, Ratio):
-                found.append(_conditional(metric))
-    if metric.covariates:
-        least = min(reduction[0], reduction[i])
+    found: list[Flag | None]
+    if row.is_rate:
+        found = [_few_events(row, i)]
+    else:
+        found = [_few_buyers(row, i), _skewed(row, summaries, i)]
+        if isinstance(row.metric, Ratio):
+            found.append(_conditional(row.metric))
+    if row.metric.covariates:
+        least = min(row.reduction[0], row.reduction[i])
         found.append(Flag(FlagCode.ADJUSTED, f"covariates took away {least:.0%} of the variance"))
     return tuple(flag for flag in found if flag is not None)
 
 
-def _few_events(metric: Rate, moments: Moments, i: int) -> Flag | None:
-    x, n = counts(moments, metric)
-    least = min(min(x[a], n[a] - x[a]) for a in (0, i))
+def _few_events(row: Row, i: int) -> Flag | None:
+    x, n = row.events, row.units
+    least = min(x[0], n[0] - x[0], x[i], n[i] - x[i])
     if least >= LEAST_EVENTS:
         return None
     return Flag(
@@ -49,16 +44,14 @@ def _few_events(metric: Rate, moments: Moments, i: int) -> Flag | None:
     )
 
 
-def _few_buyers(metric: Mean | Ratio, moments: Moments, i: int) -> Flag | None:
-    if metric.buyers is None:
+def _few_buyers(row: Row, i: int) -> Flag | None:
+    if not row.events:
         return None
-    buyers = moments.totals[:, moments.at(metric.buyers)]
-    least = min(buyers[0], buyers[i])
-    sizes = sorted((moments.n[0], moments.n[i]))
-    unequal = sizes[1] > UNEQUAL * sizes[0]
-    if least >= (ENOUGH_BUYERS if unequal else LEAST_BUYERS):
-        return None
+    least = min(row.events[0], row.events[i])
+    unequal = max(row.n[0], row.n[i]) > UNEQUAL * min(row.n[0], row.n[i])
     need = ENOUGH_BUYERS if unequal else LEAST_BUYERS
+    if least >= need:
+        return None
     why = " of an unequal split" if unequal else ""
     return Flag(
         FlagCode.FEW_BUYERS,
@@ -66,20 +59,14 @@ def _few_buyers(metric: Mean | Ratio, moments: Moments, i: int) -> Flag | None:
     )
 
 
-def _skewed(metric: Mean | Ratio, moments: Moments, i: int, variance: list[float]) -> Flag | None:
-    thirds = []
-    for a in (0, i):
-        summary = moments.summaries[a]
-        if isinstance(metric, Ratio):
-            third = third_of_ratio(summary, metric.numerator, metric.denominator)
-        else:
-            third = third_of_mean(summary, metric.column)
-        if third is None:
-            return None
-        thirds.append(third)
-    n = moments.n
-    gamma = float(
-        difference_skewness(thirds[1], thirds[0], n[i], n[0], variance[i], variance[0])  # type: ignore[arg-type]
+def _skewed(row: Row, summaries: Sequence[Summary], i: int) -> Flag | None:
+    if not (summaries[0].thirds and summaries[i].thirds):
+        return None
+    control, treatment = (_third(row.metric, summaries[a]) for a in (0, i))
+    if control is None or treatment is None:
+        return None
+    gamma = difference_skewness(
+        treatment, control, row.n[i], row.n[0], row.variance[i] + row.variance[0]
     )
     if abs(gamma) <= WARN:
         return None
@@ -92,6 +79,14 @@ def _skewed(metric: Mean | Ratio, moments: Moments, i: int, variance: list[float
     return Flag(
         FlagCode.SKEWED, f"the difference has skewness {gamma:.2f}: its interval is rough; {advice}"
     )
+
+
+def _third(metric: Metric, summary: Summary) -> float | None:
+    match metric:
+        case Ratio():
+            return third_of_ratio(summary, metric.numerator, metric.denominator)
+        case _:
+            return summary.third(metric.column)
 
 
 def _conditional(metric: Ratio) -> Flag:

@@ -97,9 +97,9 @@ def adjust(
 ) -> Estimates:
     """Means of the first column, moved to where all groups have the same covariates (CUPED).
 
-    `by_arm` fits slopes in each arm, and lets the mean of the covariates be uncertain; `pooled` fits
-    one slope on all units, as most tools do. Covariates that do not vary, or repeat others, are let
-    go. Covariates must be measured before exposure.
+    `by_arm` fits slopes in each arm, and lets the mean of the covariates be uncertain; `pooled`
+    fits one slope on all units, as most tools do. Covariates that do not vary, or repeat others,
+    are let go. Covariates must be measured before exposure.
 
     Args:
         n: (groups,) units.

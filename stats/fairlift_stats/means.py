@@ -79,7 +79,7 @@ def lift(treatment: Group, control: Group, *, confidence: float = 0.95) -> Inter
     Source: Fieller (1954); checked by inverting the t statistic numerically.
     """
     _, _, df = _difference(treatment, control)
-    k = np.array(stdtrit(df, (1 + checked_confidence(confidence)) / 2))
+    k = np.array(float(stdtrit(df, (1 + checked_confidence(confidence)) / 2)))
     low, high = (
         float(limit)
         for limit in fieller.lift_limits(

@@ -69,7 +69,7 @@ class Mean:
 class Ratio:
     """Sum of one column over sum of another, both per unit, e.g. revenue ÷ orders.
 
-    `buyers` names the 0/1 column of units with a denominator: the degrees of freedom come from them.
+    `buyers` names the 0/1 column of units with a denominator: degrees of freedom come from them.
     `covariates` are pairs (numerator, denominator) of the pre-period.
     """
 

@@ -1,4 +1,4 @@
-"""Summaries as arrays: groups stacked along the first axis, so that one expression serves them all."""
+"""Summaries as arrays, groups stacked, so that one expression serves them all."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -48,16 +48,21 @@ def stack(summaries: Sequence[Summary], columns: tuple[str, ...]) -> Moments:
     Raises:
         MissingColumn: a group lacks one of the columns.
     """
-    chosen = tuple(s.select(columns) for s in summaries)
     k = len(columns)
-    n = np.array([float(s.n) for s in chosen])
-    totals = np.array([(*s.sums, s.n) for s in chosen], dtype=float)
-    covariances = np.zeros((len(chosen), k + 1, k + 1))
-    for group, summary in zip(covariances, chosen, strict=True):
-        group[:k, :k] = summary.comoments
+    n = np.array([float(s.n) for s in summaries])
+    totals = np.empty((len(summaries), k + 1))
+    covariances = np.zeros((len(summaries), k + 1, k + 1))
+    for total, group, summary in zip(totals, covariances, summaries, strict=True):
+        if summary.columns != columns:
+            at = summary.positions(columns)
+            total[:k] = [summary.sums[i] for i in at]
+            group[:k, :k] = summary.comoments[np.ix_(at, at)]
+        else:
+            total[:k], group[:k, :k] = summary.sums, summary.comoments
+        total[k] = summary.n
     covariances /= np.maximum(n - 1, 1)[:, None, None]
     means = totals / np.maximum(n, 1)[:, None]
-    return Moments(columns, n, totals, means, covariances, chosen)
+    return Moments(columns, n, totals, means, covariances, tuple(summaries))
 
 
 def products_of(metrics: Iterable[Metric]) -> tuple[Pair, ...]:

@@ -1,6 +1,7 @@
 """The belief about every arm of one metric, worked out when somebody asks for it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -54,7 +55,7 @@ class ArmFacts:
 class Belief:
     """Posteriors of all treatments of one metric, the control first among the arms."""
 
-    arms: tuple[ArmFacts, ...]
+    facts: Callable[[], tuple[ArmFacts, ...]] = field(repr=False)
     direction: Direction
     prior: LiftPrior | None
     rope: float
@@ -64,22 +65,22 @@ class Belief:
     def __getitem__(self, treatment: int) -> Posterior | CannotSay:
         """The posterior of one treatment, 0 being the first after the control."""
         if self._found is None:
-            self._found = self._all()
+            self._found = self._all(self.facts())
         return self._found[treatment]
 
-    def _all(self) -> tuple[Posterior | CannotSay, ...]:
+    def _all(self, arms: tuple[ArmFacts, ...]) -> tuple[Posterior | CannotSay, ...]:
         try:
-            return self._flat() if self.prior is None else self._shrunk(self.prior)
+            return self._flat(arms) if self.prior is None else self._shrunk(arms, self.prior)
         except TooFewUnits as error:
             answer = CannotSay(Reason.TOO_FEW_UNITS, f"No posterior: {error}.")
         except NoEstimate as error:
             answer = CannotSay(Reason.CONTROL_NEAR_ZERO, f"No posterior: {error}.")
         except StatisticsError as error:
             answer = CannotSay(Reason.NO_VARIATION, f"No posterior: {error}.")
-        return (answer,) * (len(self.arms) - 1)
+        return (answer,) * (len(arms) - 1)
 
-    def _flat(self) -> tuple[Posterior, ...]:
-        control, *treatments = (arm.marginal for arm in self.arms)
+    def _flat(self, arms: tuple[ArmFacts, ...]) -> tuple[Posterior, ...]:
+        control, *treatments = (arm.marginal for arm in arms)
         best = best_of([control, *treatments], direction=self.direction)
         tail = (1 - self.confidence) / 2
         found = []
@@ -103,9 +104,9 @@ class Belief:
             )
         return tuple(found)
 
-    def _shrunk(self, prior: LiftPrior) -> tuple[Posterior, ...]:
-        value = np.array([arm.value for arm in self.arms])
-        variance = np.array([arm.variance for arm in self.arms])
+    def _shrunk(self, arms: tuple[ArmFacts, ...], prior: LiftPrior) -> tuple[Posterior, ...]:
+        value = np.array([arm.value for arm in arms])
+        variance = np.array([arm.variance for arm in arms])
         if not (value > 0).all():
             raise NoEstimate("an arm's estimate is not positive, so its lift has no logarithm")
         if not ((variance > 0) & np.isfinite(variance)).all():

@@ -11,6 +11,7 @@ from fairlift_stats.errors import BadQuestion, NoEstimate
 from fairlift_stats.summary import Summary
 
 __all__ = [
+    "STANDARD",
     "Design",
     "Spread",
     "cohen_h_units",
@@ -75,6 +76,9 @@ class Design:
         return float(ndtri(self.power))
 
 
+STANDARD = Design()
+
+
 @dataclass(frozen=True, slots=True)
 class Spread:
     """Mean and variance per unit of a metric in the control, from history.
@@ -132,8 +136,8 @@ class Spread:
 
 
 def units(
-    spread: Spread, effect: float, design: Design = Design(), *, margin: float = 0.0
-) -> float:  # noqa: B008 - frozen
+    spread: Spread, effect: float, design: Design = STANDARD, *, margin: float = 0.0
+) -> float:
     """Units in the control that an absolute effect needs; treatments get `ratio` times as many.
 
     With a margin (absolute, positive) the question is non-inferiority: effect + margin is what
@@ -147,7 +151,7 @@ def units(
     return noise * ((design.z_alpha + design.z_power) / distance) ** 2
 
 
-def mde(spread: Spread, n_control: float, design: Design = Design()) -> float:  # noqa: B008 - frozen
+def mde(spread: Spread, n_control: float, design: Design = STANDARD) -> float:
     """Smallest absolute effect that this many units in the control can show.
 
     Raises:
@@ -162,9 +166,9 @@ def mde(spread: Spread, n_control: float, design: Design = Design()) -> float:  
 def rate_units(
     control: float,
     treatment: float,
-    design: Design = Design(),
+    design: Design = STANDARD,
     *,
-    margin: float = 0.0,  # noqa: B008 - frozen
+    margin: float = 0.0,
 ) -> float:
     """Units in the control that tell two rates apart.
 
@@ -183,8 +187,8 @@ def rate_units(
 
 
 def rate_power(
-    control: float, treatment: float, n_control: float, design: Design = Design()
-) -> float:  # noqa: B008 - frozen
+    control: float, treatment: float, n_control: float, design: Design = STANDARD
+) -> float:
     """Chance that this many units tell two rates apart.
 
     Raises:
@@ -195,7 +199,7 @@ def rate_power(
     return float(ndtr((distance - design.z_alpha * pooled) / own))
 
 
-def cohen_h_units(control: float, treatment: float, design: Design = Design()) -> float:  # noqa: B008 - frozen
+def cohen_h_units(control: float, treatment: float, design: Design = STANDARD) -> float:
     """Units in the control by the arcsine difference, both tails counted, to compare with others.
 
     Source: Cohen (1988); equals R's pwr.2p.test.
@@ -206,7 +210,7 @@ def cohen_h_units(control: float, treatment: float, design: Design = Design()) -
     return (1 + 1 / design.ratio) * (shift / h) ** 2
 
 
-def power_of_t(n_control: float, effect: float, sd: float, design: Design = Design()) -> float:  # noqa: B008 - frozen
+def power_of_t(n_control: float, effect: float, sd: float, design: Design = STANDARD) -> float:
     """Power of a t-test with equal variances, exact for normal data.
 
     Source: noncentral t; equals R's power.t.test(strict = TRUE).
@@ -224,7 +228,7 @@ def power_of_t(n_control: float, effect: float, sd: float, design: Design = Desi
     return upper if design.one_sided else upper + float(nctdtr(df, shift, -k))
 
 
-def t_units(effect: float, sd: float, design: Design = Design()) -> float:  # noqa: B008 - frozen
+def t_units(effect: float, sd: float, design: Design = STANDARD) -> float:
     """Units in the control for a t-test, exact for normal data: what `units` becomes below ~500.
 
     Raises:
@@ -244,7 +248,7 @@ def t_units(effect: float, sd: float, design: Design = Design()) -> float:  # no
     return low if short(low) > 0 else float(brentq(short, low, high, xtol=1e-9, rtol=1e-13))
 
 
-def t_mde(n_control: float, sd: float, design: Design = Design()) -> float:  # noqa: B008 - frozen
+def t_mde(n_control: float, sd: float, design: Design = STANDARD) -> float:
     """Smallest absolute effect that a t-test on this many units in the control can show.
 
     Raises:

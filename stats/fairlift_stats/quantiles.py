@@ -1,4 +1,4 @@
-"""Quantiles of what units do, from three percentiles per arm: the value and its order-statistic limits."""
+"""Quantiles of what units do, from three percentiles per arm."""
 
 import math
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class QuantileArm:
 
     @property
     def unit_variance(self) -> float:
-        """n times the variance of the estimate.
+        """Variance of the estimate, times n.
 
         Source: Woodruff (1952); for clusters Deng, Knoblich, Lu (2018), section 4. Checked against
         gbstats.

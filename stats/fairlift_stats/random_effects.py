@@ -1,4 +1,4 @@
-"""How much true effects differ between groups, and each group's estimate drawn towards the whole."""
+"""How much true effects differ between groups, and each estimate drawn towards the whole."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

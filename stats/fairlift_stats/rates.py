@@ -35,7 +35,7 @@ def wilson(x: float, n: float, *, confidence: float = 0.95) -> Interval:
     (0.0807, 0.416)
     """
     check_counts(x, n)
-    low, high = wilson_limits(np.float64(x), np.float64(n), critical_z(confidence))
+    low, high = wilson_limits(np.array(float(x)), np.array(float(n)), critical_z(confidence))
     return Interval(float(low), float(high))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtr
 
 from fairlift_stats import score
@@ -25,6 +26,7 @@ __all__ = [
     "wald",
 ]
 
+Array: TypeAlias = npt.NDArray[np.float64]
 ExactTest: TypeAlias = Literal["fisher", "barnard", "boschloo"]
 Alternative: TypeAlias = Literal["two-sided", "less", "greater"]
 # Barnard and Boschloo search a nuisance parameter: beyond this many units they take seconds.
@@ -50,9 +52,10 @@ class TwoRates:
         check_counts(self.xc, self.nc)
 
     @property
-    def counts(self) -> tuple[np.ndarray, ...]:  # type: ignore[type-arg]
+    def counts(self) -> tuple[Array, Array, Array, Array]:
         """The four numbers as arrays of one."""
-        return tuple(np.array([float(x)]) for x in (self.xt, self.nt, self.xc, self.nc))
+        xt, nt, xc, nc = np.array([[self.xt], [self.nt], [self.xc], [self.nc]], dtype=float)
+        return xt, nt, xc, nc
 
     @property
     def difference(self) -> float:
@@ -135,7 +138,7 @@ def exact_p(rates: TwoRates, test: ExactTest, *, alternative: Alternative = "two
     """
     from scipy import stats  # loads slowly, and few need it
 
-    table = [[rates.xt, rates.xc], [rates.nt - rates.xt, rates.nc - rates.xc]]
+    table = np.array([[rates.xt, rates.xc], [rates.nt - rates.xt, rates.nc - rates.xc]]).astype(int)
     if test != "fisher" and rates.nt + rates.nc > EXACT_UP_TO:
         raise BadQuestion(
             f"{test}: has {rates.nt + rates.nc:.0f} units, takes at most {EXACT_UP_TO}; "
@@ -143,15 +146,15 @@ def exact_p(rates: TwoRates, test: ExactTest, *, alternative: Alternative = "two
         )
     match test:
         case "fisher":
-            return float(stats.fisher_exact(table, alternative=alternative).pvalue)
+            p = stats.fisher_exact(table, alternative=alternative).pvalue
         case "barnard":
-            found = stats.barnard_exact(np.array(table, int), alternative=alternative, n=128)
+            p = stats.barnard_exact(table, alternative=alternative, n=128).pvalue
         case "boschloo":
-            found = stats.boschloo_exact(np.array(table, int), alternative=alternative, n=128)
+            p = stats.boschloo_exact(table, alternative=alternative, n=128).pvalue
         case _:
             raise BadQuestion(f"test: is {test!r}, must be fisher, barnard or boschloo")
     # A table with an empty margin says nothing, and scipy says NaN.
-    return 1.0 if math.isnan(found.pvalue) else float(found.pvalue)
+    return 1.0 if math.isnan(p) else float(p)
 
 
 def newcombe(rates: TwoRates, *, confidence: float = 0.95) -> Interval:

@@ -1,7 +1,8 @@
-"""From summaries to answers: arrays for the arithmetic, one `Result` for each metric and arm."""
+"""From summaries to answers: one `Result` for each metric and treatment arm."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -9,10 +10,9 @@ import numpy.typing as npt
 from scipy.special import ndtr, stdtr
 
 from fairlift_stats import score
-from fairlift_stats.comparison import Comparison, compare_linear, compare_rates, linear_estimates
 from fairlift_stats.flags import flags_of
-from fairlift_stats.metrics import Mean, Metric, Rate, Ratio
-from fairlift_stats.moments import Moments, counts, require, stack
+from fairlift_stats.metrics import Mean, Ratio
+from fairlift_stats.moments import Moments, require, stack
 from fairlift_stats.multiplicity import adjusted_p, holm_families
 from fairlift_stats.posteriors import ArmFacts, Belief
 from fairlift_stats.results import (
@@ -24,63 +24,15 @@ from fairlift_stats.results import (
     Reason,
     Result,
 )
+from fairlift_stats.rows import Row, rows_of
 from fairlift_stats.summary import Summary
 
 if TYPE_CHECKING:
-    from fairlift_stats.analysis import Analysis, Planned
+    from fairlift_stats.analysis import Analysis
 
 __all__ = ["answer"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One metric's part of a comparison: Python numbers, the control first among the arms."""
-
-    planned: "Planned"
-    is_rate: bool
-    value: list[float]
-    low: list[float]
-    high: list[float]
-    variance: list[float]
-    units: list[float]
-    df: list[float]
-    with_control: list[float]
-    p: list[float]
-    dunnett: list[float]
-    difference: list[list[float]]
-    lift: list[list[float]]
-    reduction: list[float]
-
-    @property
-    def metric(self) -> Metric:
-        """The metric."""
-        return self.planned.metric
-
-    def cannot_compare(self, i: int, n: Array) -> CannotSay | None:
-        """Why treatment i (1 is the first) cannot be compared with the control; None if it can."""
-        arms = (0, i)
-        name = self.metric.name
-        if any(n[a] == 0 for a in arms):
-            return CannotSay(Reason.NO_UNITS, f"{name}: an arm has no units yet.")
-        if self.is_rate:
-            if any(self.units[a] == 0 for a in arms):
-                return CannotSay(Reason.NO_DENOMINATOR, f"{name}: an arm has an empty base yet.")
-            return None
-        if not all(abs(self.value[a]) < float("inf") for a in arms):
-            return CannotSay(
-                Reason.NO_DENOMINATOR, f"{name}: an arm's denominator is zero; there is no ratio."
-            )
-        if any(self.units[a] < 2 for a in arms):
-            return CannotSay(
-                Reason.TOO_FEW_UNITS, f"{name}: an arm has fewer than two units to learn from."
-            )
-        if not self.variance[0] + self.variance[i] > 0:
-            return CannotSay(
-                Reason.NO_VARIATION, f"{name}: all units are the same, so chance cannot be judged."
-            )
-        return None
 
 
 def answer(
@@ -89,91 +41,71 @@ def answer(
     """Answers for all metrics and treatments; the first variant is the control."""
     moments = stack(summaries, analysis.columns)
     require(moments, analysis.products)
-    rows = _rows(analysis, moments)
-    adjusted = _adjusted(rows, moments.n)
-    results = []
-    for row, adjusted_row in zip(rows, adjusted, strict=True):
+    rows = rows_of(analysis.metrics, moments, analysis.alpha)
+    treatments = range(1, len(variants))
+    whys = [[row.cannot_compare(i) for i in treatments] for row in rows]
+    adjusted = _adjusted(rows, np.array([[why is None for why in row] for row in whys]))
+    results: list[Result] = []
+    for row, why, adjusted_row in zip(rows, whys, adjusted, strict=True):
         belief = Belief(
-            tuple(_facts(row, moments, a) for a in range(len(variants))),
-            row.metric.direction, analysis.prior, analysis.rope, analysis.confidence,
+            partial(facts_of, row, moments), row.metric.direction,
+            analysis.prior, analysis.rope, analysis.confidence,
         )  # fmt: skip
-        arms = [_arm(row, moments, a, variant) for a, variant in enumerate(variants)]
-        for i in range(1, len(variants)):
-            results.append(
-                _result(row, moments, i, arms, adjusted_row[i - 1], belief, analysis.alpha)
-            )
+        arms = [_arm(row, a, variant) for a, variant in enumerate(variants)]
+        results += [
+            _result(row, moments, i, arms, why[i - 1], adjusted_row[i - 1], belief, analysis.alpha)
+            for i in treatments
+        ]
     return tuple(results)
 
 
-def _rows(analysis: "Analysis", moments: Moments) -> list[Row]:
-    plain = [isinstance(p.metric, Rate) and not p.metric.covariates for p in analysis.metrics]
-    rates = [p for p, is_rate in zip(analysis.metrics, plain, strict=True) if is_rate]
-    others = [p for p, is_rate in zip(analysis.metrics, plain, strict=True) if not is_rate]
-    rows: dict[str, Row] = {}
-    if rates:
-        chosen = [p.metric for p in rates if isinstance(p.metric, Rate)]
-        found = compare_rates(moments, chosen, analysis.alpha)
-        rows |= _split(rates, found, np.zeros_like(found.value), is_rate=True)
-    if others:
-        linear = linear_estimates(moments, [p.metric for p in others])
-        compared = compare_linear(linear, analysis.alpha)
-        rows |= _split(others, compared, linear.reduction, is_rate=False)
-    return [rows[p.metric.name] for p in analysis.metrics]
-
-
-def _split(
-    planned: Sequence["Planned"], found: Comparison, reduction: Array, *, is_rate: bool
-) -> dict[str, Row]:
-    columns = [
-        part.tolist()
-        for part in (
-            found.value, found.low, found.high, found.variance, found.units, found.df,
-            found.with_control, found.p, found.dunnett, found.difference, found.lift, reduction,
+def facts_of(row: Row, moments: Moments) -> tuple[ArmFacts, ...]:
+    """What each arm's posterior is made of."""
+    arms = range(len(row.n))
+    if row.is_rate:
+        return tuple(
+            ArmFacts(row.value[a], row.variance[a], row.units[a], (row.events[a], row.units[a]))
+            for a in arms
         )
-    ]  # fmt: skip
-    return {
-        p.metric.name: Row(p, is_rate, *parts) for p, *parts in zip(planned, *columns, strict=True)
-    }
+    plain = [(row.value[a], row.variance[a], row.units[a], None) for a in arms]
+    if not (isinstance(row.metric, Mean) and row.metric.buyers and not row.metric.covariates):
+        return tuple(ArmFacts(*each) for each in plain)
+    c = moments.at(row.metric.column)
+    total = moments.totals[:, c]
+    squares = moments.covariances[:, c, c] * np.maximum(moments.n - 1, 0)
+    squares = squares + total * total / np.maximum(moments.n, 1)
+    spending = zip(row.n, row.events, total.tolist(), squares.tolist(), strict=True)
+    return tuple(ArmFacts(*each, spent) for each, spent in zip(plain, spending, strict=True))
 
 
-def _adjusted(rows: list[Row], n: Array) -> list[list[float | None]]:
+def _adjusted(rows: list[Row], known: npt.NDArray[np.bool_]) -> list[list[float | None]]:
     """Holm over primary metrics, BH over secondary ones; guardrails are judged one by one."""
-    p = np.array([row.dunnett for row in rows])
-    known = np.array([[row.cannot_compare(i, n) is None for i in range(1, len(n))] for row in rows])
-    p = np.where(known, p, np.nan)
-    for role in ("primary", "secondary"):
-        at = [i for i, row in enumerate(rows) if row.planned.role == role and known[i].any()]
-        if role == "primary" and at:
-            p[at] = np.where(known[at], holm_families(np.where(known[at], p[at], 1.0)), np.nan)
-        elif at:
-            family = p[at]
-            family[known[at]] = adjusted_p(family[known[at]], "BH")
-            p[at] = family
-    return [[value if ok else None for value, ok in zip(r, k, strict=True)]
-            for r, k in zip(p.tolist(), known.tolist(), strict=True)]  # fmt: skip
+    p = np.array([row.joint_p for row in rows])
+    roles = [row.planned.role for row in rows]
+    some = known.any(axis=1).tolist()
+    primary, secondary = (
+        [i for i, role in enumerate(roles) if role == wanted and some[i]]
+        for wanted in ("primary", "secondary")
+    )
+    if primary:
+        p[primary] = holm_families(np.where(known[primary], p[primary], 1.0))
+    if secondary:
+        asked = np.zeros_like(known)
+        asked[secondary] = known[secondary]
+        p[asked] = adjusted_p(p[asked], "BH")
+    return [
+        [value if ok else None for value, ok in zip(row, said, strict=True)]
+        for row, said in zip(p.tolist(), known.tolist(), strict=True)
+    ]
 
 
-def _facts(row: Row, moments: Moments, a: int) -> ArmFacts:
-    events = spending = None
-    if row.is_rate and isinstance(row.metric, Rate):
-        x, n = counts(moments, row.metric)
-        events = (float(x[a]), float(n[a]))
-    elif isinstance(row.metric, Mean) and row.metric.buyers and not row.metric.covariates:
-        c = moments.at(row.metric.column)
-        n, total = float(moments.n[a]), float(moments.totals[a, c])
-        squares = float(moments.covariances[a, c, c]) * max(n - 1, 0) + total * total / max(n, 1)
-        spending = (n, float(moments.totals[a, moments.at(row.metric.buyers)]), total, squares)
-    return ArmFacts(row.value[a], row.variance[a], row.units[a], events, spending)
-
-
-def _arm(row: Row, moments: Moments, a: int, variant: str) -> Arm:
-    n = int(moments.n[a])
-    base = row.units[a]
-    if base == 0 or not abs(row.value[a]) < float("inf"):
+def _arm(row: Row, a: int, variant: str) -> Arm:
+    n, value, units = int(row.n[a]), row.value[a], row.units[a]
+    if units == 0 or not math.isfinite(value):
         return Arm(variant, n, None, None)
-    if not row.is_rate and base < 2:
-        return Arm(variant, n, row.value[a], None)
-    return Arm(variant, n, row.value[a], Interval(row.low[a], row.high[a]))
+    if not row.is_rate and units < 2:
+        return Arm(variant, n, value, None)
+    return Arm(variant, n, value, Interval(row.low[a], row.high[a]))
 
 
 def _result(
@@ -181,11 +113,11 @@ def _result(
     moments: Moments,
     i: int,
     arms: list[Arm],
+    why_not: CannotSay | None,
     adjusted: float | None,
     belief: Belief,
     alpha: float,
 ) -> Result:
-    why_not = row.cannot_compare(i, moments.n)
     margin = row.planned.margin
     return Result(
         metric=row.metric.name,
@@ -197,9 +129,9 @@ def _result(
         lift=why_not or _lift(row, i),
         p_value=None if why_not else row.p[i - 1],
         adjusted_p=adjusted,
-        non_inferiority=None if margin is None else _guard(row, i, margin, alpha, why_not, moments),
+        non_inferiority=None if margin is None else _guard(row, i, margin, alpha, why_not),
         method=_method(row),
-        flags=() if why_not else flags_of(row.metric, moments, i, row.variance, row.reduction),
+        flags=() if why_not else flags_of(row, moments.summaries, i),
         beliefs=belief,
         position=i - 1,
     )
@@ -237,16 +169,17 @@ def _lift(row: Row, i: int) -> Effect | CannotSay:
 
 
 def _guard(
-    row: Row, i: int, margin: float, alpha: float, why_not: CannotSay | None, moments: Moments
+    row: Row, i: int, margin: float, alpha: float, why_not: CannotSay | None
 ) -> NonInferiority:
     """One-sided test that the treatment keeps more than 1 − margin of the control (or less)."""
     if why_not:
         return NonInferiority(margin, None, holds=False)
     higher = row.metric.direction == "higher"
     ratio = 1 - margin if higher else 1 + margin
-    if row.is_rate and isinstance(row.metric, Rate):
-        x, n = counts(moments, row.metric)
-        z = float(score.ratio_z(x[i], n[i], x[0], n[0], np.float64(ratio)))
+    if row.is_rate:
+        x, n = np.array(row.events), np.array(row.units)
+        arms = (x[i : i + 1], n[i : i + 1], x[:1], n[:1])
+        z = float(score.ratio_z(*arms, np.array([ratio]))[0])
         p = float(ndtr(-z if higher else z))
     else:
         v, q, cov = row.value, row.variance, row.with_control[i - 1]

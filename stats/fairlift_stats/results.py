@@ -73,7 +73,7 @@ class CannotSay:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """An estimate with its interval, and the wider one that holds for all treatment arms at once."""
+    """An estimate with its interval, and the wider one that holds for all treatments at once."""
 
     value: float
     interval: Interval

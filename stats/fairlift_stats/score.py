@@ -1,4 +1,4 @@
-"""Score intervals for two proportions, on arrays of counts: exact roots, no grid, no failure at 0."""
+"""Score intervals for two proportions, on arrays of counts: exact roots, no failure at 0."""
 
 from typing import TypeAlias
 
@@ -78,6 +78,8 @@ def ratio_limits(
     p̃_c = (x_c−u)/(n_c−u), so that χ² = z² is a cubic in u with one root either side of 0. That is
     the interval itself, not an approximation of it.
 
+    The deviates z may have leading axes of their own: limits at several levels come in one pass.
+
     Source: Koopman (1984); Miettinen and Nurminen (1985), where N/(N−1) only rescales z; that χ²
     has such roots is Nam (1995). Checked against ratesci and by inverting z(R) numerically.
     """
@@ -85,11 +87,10 @@ def ratio_limits(
     if corrected:
         z2 = z2 * (nt + nc) / np.maximum(nt + nc - 1, 1)
     # The upper limit of t/c is one over the lower limit of c/t: both in one pass.
-    low = _lower_ratio(
-        np.stack([xt, xc]), np.stack([nt, nc]), np.stack([xc, xt]), np.stack([nc, nt]), z2
-    )
+    x, n = np.stack([xt, xc], axis=-1), np.stack([nt, nc], axis=-1)
+    low = _lower_ratio(x, n, x[..., ::-1], n[..., ::-1], z2[..., None])
     with np.errstate(divide="ignore"):
-        return low[0], 1 / low[1]
+        return low[..., 0], 1 / low[..., 1]
 
 
 def _lower_ratio(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Array:
@@ -116,14 +117,14 @@ def _lower_ratio(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Array:
 
 
 def _none_against(x: Array, a: Array, z2: Array) -> Array:
-    """s = x + u, with u the lesser root of (1−a)u² + (x+z²)u + z²x = 0."""
+    """The s = x + u whose u is the lesser root of (1−a)u² + (x+z²)u + z²x = 0."""
     u = -2 * z2 * x / (x + z2 + np.sqrt(np.maximum((x + z2) ** 2 - 4 * (1 - a) * z2 * x, 0)))
     return np.where(a == 0, np.maximum(x - z2, 0), x + u)
 
 
 def _falling_root(c3: Array, c2: Array, c1: Array, c0: Array, high: Array, start: Array) -> Array:
     """Root in (0, high) of a cubic that is positive on its left and negative on its right."""
-    low, s = np.zeros_like(start), start
+    low, s = np.zeros(start.shape), start
     for step in range(STEPS):
         value = ((c3 * s + c2) * s + c1) * s + c0
         slope = (3 * c3 * s + 2 * c2) * s + c1
@@ -162,10 +163,9 @@ def difference_limits(
     if corrected:
         z2 = z2 * (nt + nc) / np.maximum(nt + nc - 1, 1)
     # The upper limit of t − c is minus the lower limit of c − t: both in one pass.
-    low = _lower_difference(
-        np.stack([xt, xc]), np.stack([nt, nc]), np.stack([xc, xt]), np.stack([nc, nt]), z2
-    )
-    return low[0], -low[1]
+    x, n = np.stack([xt, xc], axis=-1), np.stack([nt, nc], axis=-1)
+    low = _lower_difference(x, n, x[..., ::-1], n[..., ::-1], z2[..., None])
+    return low[..., 0], -low[..., 1]
 
 
 def _lower_difference(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Array:
@@ -173,7 +173,7 @@ def _lower_difference(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Arra
     spread = rate * (1 - rate) / n + other * (1 - other) / m
     start = np.sqrt(z2 / np.where(spread > 0, spread, 1)) + np.where(spread > 0, 0, n + m + z2)
     target = np.log(z2)
-    low, high, lam = np.zeros_like(start), np.full_like(start, np.inf), start
+    low, high, lam = np.zeros(start.shape), np.full(start.shape, np.inf), start
     with np.errstate(divide="ignore", invalid="ignore"):
         for step in range(STEPS):
             p, dp = _rate_given_score(x, n, lam)

@@ -20,6 +20,8 @@ Array: TypeAlias = npt.NDArray[np.float64]
 
 # A centred square may come out this much below zero, relative to the raw one, by rounding alone.
 ROUNDING = 1e-9
+# One this small beside the raw one, when that was added up in floating point, is nothing but noise.
+NOISE = 1e-13
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +35,7 @@ class Summary:
         comoments: (columns, columns) Σ(x−x̄)(y−ȳ); NaN where the product was not given.
         thirds: Σ(x−x̄)(y−ȳ)(z−z̄) by sorted triple of names; may be empty.
 
-    Source: Chan, Golub, LeVeque (1983) for the merge; Knuth's trap (1e9 + {4, 7, 13, 16}) is a test.
+    Source: Chan, Golub, LeVeque (1983) for the merge.
 
     >>> a = Summary.from_rows({"revenue": [0, 10, 50]})
     >>> b = Summary.from_rows({"revenue": [20, 0]})
@@ -49,8 +51,7 @@ class Summary:
 
     def __post_init__(self) -> None:
         """Refuse what no data can produce."""
-        if not isinstance(self.n, int | np.integer) or self.n < 0:
-            raise BadSummary(f"n: is {self.n!r}, must be a whole number, 0 or more")
+        _check_count(self.n)
         if len(set(self.columns)) != len(self.columns) or len(self.sums) != len(self.columns):
             raise BadSummary(f"columns {self.columns}: need distinct names and one sum each")
         for column, total in zip(self.columns, self.sums, strict=True):
@@ -89,8 +90,7 @@ class Summary:
         >>> s.variance("x")
         30.0
         """
-        if not isinstance(n, int | np.integer) or n < 0:
-            raise BadSummary(f"n: is {n!r}, must be a whole number, 0 or more")
+        _check_count(n)
         columns = tuple(sums)
         about = {c: (centre or {}).get(c, 0) for c in columns}
         # Distances from the centre: exact when sums and centre are integers.
@@ -100,7 +100,8 @@ class Summary:
             i, j = (_position(columns, name) for name in pair)
             value = _centred_product(n, product, shifted[pair[0]], shifted[pair[1]])
             if i == j:
-                value = _square(value, float(product), pair[0])
+                slip = 4e-16 * (abs(float(sums[pair[0]])) + n * abs(float(about[pair[0]])))
+                value = _square(pair[0], value, product, shifted[pair[0]], slip**2 / max(n, 1))
             comoments[i, j] = comoments[j, i] = value
         partial = cls(n, columns, tuple(_plain(s) for s in sums.values()), comoments)
         if not thirds:
@@ -237,10 +238,18 @@ class Summary:
         names = tuple(columns)
         if names == self.columns:
             return self
-        at = [_position(self.columns, name) for name in names]
+        at = self.positions(names)
         kept = {t: v for t, v in self.thirds.items() if set(t) <= set(names)}
         sums = tuple(self.sums[i] for i in at)
         return Summary(self.n, names, sums, self.comoments[np.ix_(at, at)].copy(), kept)
+
+    def positions(self, columns: Iterable[str]) -> list[int]:
+        """Where these columns stand.
+
+        Raises:
+            MissingColumn: one of them is not here.
+        """
+        return [_position(self.columns, name) for name in columns]
 
     def scaled(self, factors: Mapping[str, float]) -> "Summary":
         """The same group in other units, e.g. micros to euros by `{"revenue": 1e-6}`."""
@@ -260,6 +269,11 @@ class Summary:
         c = self.comoments
         cross = x * c[j, k] + y * c[i, k] + z * c[i, j]
         return float(self.thirds[triple] + cross + self.n * x * y * z)
+
+
+def _check_count(n: object) -> None:
+    if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 0:
+        raise BadSummary(f"n: is {n!r}, must be a whole number, 0 or more")
 
 
 def _position(columns: tuple[str, ...], name: str) -> int:
@@ -287,10 +301,18 @@ def _centred_product(n: int, product: Number, x: Number, y: Number) -> float:
     return float(product) - float(x) * (float(y) / n)
 
 
-def _square(value: float, product: float, column: str) -> float:
-    if math.isnan(value) or value < -ROUNDING * max(abs(product), 1e-300):
+def _square(column: str, value: float, product: Number, total: Number, slip: float) -> float:
+    """A sum of squares, once it is sure to be one: `slip` is what centring may have lost."""
+    raw = float(product)
+    if math.isnan(value) or value < -(ROUNDING * abs(raw) + slip):
         raise BadSummary(
             f"{column}: Σx² = {product} is too small for its sum; no data have a negative variance"
+        )
+    exact = isinstance(product, int) and isinstance(total, int)
+    if not exact and value != 0 and slip < abs(value) < NOISE * raw:
+        raise BadSummary(
+            f"{column}: Σx² = {product} and its sum agree to 13 digits, so the variance is lost in "
+            "rounding; add up around a centre, or in integers"
         )
     return max(value, 0.0)
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 
 from fairlift_stats.bayes.marginals import Marginal
 from fairlift_stats.errors import BadQuestion, NoEstimate
@@ -88,17 +89,17 @@ def lift_quantiles(
         raise NoEstimate(f"the control's mean is {control.mean}; a lift needs a positive one")
     p = np.asarray(probabilities, dtype=float)
     low, high = _bracket(treatment, control, p)
-    ratio = (low + high) / 2
+    ratio = np.clip(_log_normal(treatment, control, p), low, high)
     for step in range(200):
         value, slope = _ratio_cdf(treatment, control, ratio)
         low, high = np.where(value < p, ratio, low), np.where(value < p, high, ratio)
         with np.errstate(divide="ignore", invalid="ignore"):
             guess = ratio - (value - p) / slope
-        usable = (guess > low) & (guess < high) & (step % 8 != 7)
+        usable = (guess >= low) & (guess <= high) & (step % 8 != 7)
         new = np.where(usable, guess, (low + high) / 2)
-        moved = np.abs(new - ratio) > 1e-11 * np.maximum(np.abs(new), 1e-3)
+        settled = np.abs(new - ratio) <= 1e-8 * np.maximum(np.abs(new), 1e-3)
         ratio = new
-        if not moved.any():
+        if (settled & usable).all() or (high - low <= 1e-13 * np.abs(high)).all():
             break
     return tuple((ratio - 1).tolist())
 
@@ -110,6 +111,15 @@ def _ratio_cdf(treatment: Marginal, control: Marginal, ratio: Array) -> tuple[Ar
     below = treatment.cdf(at)
     below = np.where(x > 0, below, 1 - below) if x[0] <= 0 else below
     return below @ weight, treatment.pdf(at) @ (weight * np.abs(x))
+
+
+def _log_normal(treatment: Marginal, control: Marginal, p: Array) -> Array:
+    """Where the quantiles would be if the ratio were log-normal: a start, no answer."""
+    spread = 0.0
+    for arm in (treatment, control):
+        x, weight = arm.rule
+        spread += float(weight @ (x - arm.mean) ** 2) / arm.mean**2 if arm.mean else 1.0
+    return np.asarray(treatment.mean / control.mean * np.exp(ndtri(p) * min(spread, 1.0) ** 0.5))
 
 
 def _bracket(treatment: Marginal, control: Marginal, p: Array) -> tuple[Array, Array]:

@@ -15,7 +15,7 @@ __all__ = ["Beta", "Hurdle", "Marginal", "Student"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
-NODES = 128
+NODES = 96
 FAR = 1e-13  # what is left out at each end
 
 
@@ -149,7 +149,7 @@ class Hurdle:
 
     buying: Beta
     spending: Student
-    _grid: int = field(default=512, repr=False)
+    _grid: int = field(default=256, repr=False)
 
     @classmethod
     def of(cls, n: float, buyers: float, revenue: float, squares: float) -> "Hurdle":
@@ -176,24 +176,32 @@ class Hurdle:
         centre, scale, reach = self._scale
         v, weight = gauss(-reach, reach)
         x = centre + scale * np.sinh(v)
-        return x, _normalised(weight * scale * np.cosh(v) * self._mixed(x)[1])
+        return x, _normalised(weight * np.cosh(v) * self.pdf(x))
 
     def cdf(self, x: Array) -> Array:
         """P(X ≤ x), by cubic Hermite interpolation of an exact table."""
-        v, f, slope = self._table
-        centre, scale, reach = self._scale
-        at = np.clip(np.arcsinh((x - centre) / scale), -reach, reach)
-        step = v[1] - v[0]
-        i = np.minimum(((at + reach) / step).astype(int), len(v) - 2)
-        t = (at - v[i]) / step
+        f, slope = self._table
+        i, t, step, _ = self._place(x)
         s, u = t * t, t * t * t
         value = (2 * u - 3 * s + 1) * f[i] + (3 * s - 2 * u) * f[i + 1]
         value = value + step * ((u - 2 * s + t) * slope[i] + (u - s) * slope[i + 1])
-        return np.clip(value, 0, 1)
+        return np.asarray(np.clip(value, 0, 1))
 
     def pdf(self, x: Array) -> Array:
-        """Density at x."""
-        return self._mixed(x)[1]
+        """Density at x, from the same table."""
+        f, slope = self._table
+        i, t, step, stretch = self._place(x)
+        rise = 6 * (t - t * t) * (f[i + 1] - f[i]) / step
+        bend = (1 - 4 * t + 3 * t * t) * slope[i] + (3 * t * t - 2 * t) * slope[i + 1]
+        return np.maximum(rise + bend, 0) / stretch
+
+    def _place(self, x: Array) -> tuple[npt.NDArray[np.int_], Array, float, Array]:
+        """Cell of the table, place within it, its width, and dx/dv."""
+        centre, scale, reach = self._scale
+        at = np.clip(np.arcsinh((x - centre) / scale), -reach, reach)
+        step = 2 * reach / (self._grid - 1)
+        i = np.minimum(((at + reach) / step).astype(int), self._grid - 2)
+        return i, (at + reach) / step - i, step, scale * np.cosh(at)
 
     @cached_property
     def _scale(self) -> tuple[float, float, float]:
@@ -205,25 +213,15 @@ class Hurdle:
         return self.mean, scale, math.asinh(1.5 * tails)
 
     @cached_property
-    def _table(self) -> tuple[Array, Array, Array]:
+    def _table(self) -> tuple[Array, Array]:
+        """Distribution and its slope in v, the rate integrated out, on an even grid of v."""
         centre, scale, reach = self._scale
         v = np.linspace(-reach, reach, self._grid)
-        f, density = self._mixed(centre + scale * np.sinh(v))
-        return v, f, density * scale * np.cosh(v)
-
-    def _mixed(self, x: Array) -> tuple[Array, Array]:
-        """Distribution and density of the product at x, the rate integrated out."""
-        p, weight = self._rates
-        flat = np.ravel(x)
-        per_buyer = flat[:, None] / p
+        p, weight = self.buying.nodes(24)  # near normal, so a few nodes are plenty
+        per_buyer = (centre + scale * np.sinh(v))[:, None] / p
         f = self.spending.cdf(per_buyer) @ weight
         density = (self.spending.pdf(per_buyer) / p) @ weight
-        return f.reshape(np.shape(x)), density.reshape(np.shape(x))
-
-    @cached_property
-    def _rates(self) -> tuple[Array, Array]:
-        """A shorter rule for the rate: it is near normal, so a few nodes are plenty."""
-        return self.buying.nodes(32)
+        return f, density * scale * np.cosh(v)
 
 
 def gauss(low: float, high: float, nodes: int = NODES) -> tuple[Array, Array]:

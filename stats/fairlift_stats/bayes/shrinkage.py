@@ -177,7 +177,7 @@ def _best_against_zero(centres: Array, sds: Array, weight: Array) -> Best:
     p_best, expected = [zero], 0.0
     for i, sd in enumerate(sds):
         centre = centres[:, i, None]
-        # From 0 up: below it the control is better, and a kink there would cost the rule its digits.
+        # From 0 up: below it the control is better, and a kink would cost the rule its digits.
         low, high = np.maximum(centre - 8.5 * sd, 0), np.maximum(centre + 8.5 * sd, 0)
         x, w = gauss_rows(low, high, 64)
         density = w * np.exp(-(((x - centre) / sd) ** 2) / 2) / (sd * math.sqrt(2 * math.pi))

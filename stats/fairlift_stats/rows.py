@@ -1,0 +1,126 @@
+"""One row per metric: the arithmetic of all metrics at once, handed on as Python numbers."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from fairlift_stats.comparison import (
+    Comparison,
+    compare_linear,
+    compare_rates,
+    joint_p,
+    linear_estimates,
+    simultaneous,
+)
+from fairlift_stats.metrics import Metric, Rate
+from fairlift_stats.moments import Moments, counts
+from fairlift_stats.results import CannotSay, Reason
+
+if TYPE_CHECKING:
+    from fairlift_stats.analysis import Planned
+
+__all__ = ["Row", "rows_of"]
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric's part of a comparison; lists over arms, the control first, or over treatments.
+
+    Attributes:
+        planned: the metric and its role.
+        is_rate: it is judged by counts.
+        n: units per arm.
+        events: successes of a rate, buyers of a mean or ratio that names them; else empty.
+        reduction: share of the variance that covariates took away, per arm.
+        joint_p: p-values for all arms of the metric together.
+        others: see `Comparison`.
+    """
+
+    planned: "Planned"
+    is_rate: bool
+    n: list[float]
+    events: list[float]
+    reduction: list[float]
+    joint_p: list[float]
+    value: list[float]
+    low: list[float]
+    high: list[float]
+    variance: list[float]
+    units: list[float]
+    df: list[float]
+    with_control: list[float]
+    p: list[float]
+    difference: list[list[float]]
+    lift: list[list[float]]
+
+    @property
+    def metric(self) -> Metric:
+        """The metric."""
+        return self.planned.metric
+
+    def cannot_compare(self, i: int) -> CannotSay | None:
+        """Why treatment i (1 is the first) cannot be compared with the control; None if it can."""
+        units = min(self.units[0], self.units[i])
+        if self.n[0] == 0 or self.n[i] == 0:
+            reason, why = Reason.NO_UNITS, "an arm has no units yet"
+        elif self.is_rate:
+            if units > 0:
+                return None
+            reason, why = Reason.NO_DENOMINATOR, "an arm has an empty base yet"
+        elif not (math.isfinite(self.value[0]) and math.isfinite(self.value[i])):
+            reason, why = Reason.NO_DENOMINATOR, "an arm's denominator is zero: there is no ratio"
+        elif units < 2:
+            reason, why = Reason.TOO_FEW_UNITS, "an arm has fewer than two units to learn from"
+        elif self.variance[0] + self.variance[i] > 0:
+            return None
+        else:
+            reason, why = Reason.NO_VARIATION, "all units are the same: chance cannot be judged"
+        return CannotSay(reason, f"{self.metric.name}: {why}.")
+
+
+def rows_of(planned: Sequence["Planned"], moments: Moments, alpha: float) -> list[Row]:
+    """The rows of all metrics, in their order."""
+    rates = [p for p in planned if isinstance(p.metric, Rate) and not p.metric.covariates]
+    others = [p for p in planned if not (isinstance(p.metric, Rate) and not p.metric.covariates)]
+    groups = len(moments.n)
+    x, n = np.empty((2, len(rates), groups))
+    for i, p in enumerate(rates):
+        x[i], n[i] = counts(moments, p.metric)  # type: ignore[arg-type] # they are rates
+    linear = linear_estimates(moments, [p.metric for p in others])
+    # Under no difference the variances of two rates differ by their units alone.
+    null = np.concatenate(
+        [1 / np.maximum(n, 1), np.where(linear.variance > 0, linear.variance, 1e-300)]
+    )
+    together, loads = simultaneous(null, alpha)
+    found, split = [], len(rates)
+    if rates:
+        found.append(compare_rates(x, n, alpha, together[:split]))
+    if others:
+        found.append(compare_linear(linear, alpha, together[split:]))
+    joint = joint_p(np.concatenate([f.p for f in found]), loads).tolist()
+    events = [*x.tolist(), *(_buyers(p.metric, moments) for p in others)]
+    reduction = [*np.zeros_like(x).tolist(), *linear.reduction.tolist()]
+    parts = zip([*rates, *others], events, reduction, joint, *_columns(found), strict=True)
+    each = moments.n.tolist()
+    rows = {p.metric.name: Row(p, i < split, each, *rest) for i, (p, *rest) in enumerate(parts)}
+    return [rows[p.metric.name] for p in planned]
+
+
+def _columns(found: list[Comparison]) -> list[list[object]]:
+    """The fields of one or two comparisons as lists, one entry a metric."""
+    names = (
+        "value", "low", "high", "variance", "units", "df", "with_control", "p", "difference",
+        "lift",
+    )  # fmt: skip
+    return [[row for f in found for row in getattr(f, name).tolist()] for name in names]
+
+
+def _buyers(metric: Metric, moments: Moments) -> list[float]:
+    buyers = None if isinstance(metric, Rate) else metric.buyers
+    return [] if buyers is None else moments.totals[:, moments.at(buyers)].tolist()
