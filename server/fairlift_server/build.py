@@ -14,9 +14,11 @@ from fairlift_server.api.events import EventApi
 from fairlift_server.api.paging import Pages
 from fairlift_server.api.results import ResultsApi
 from fairlift_server.api.server import Server, Services
+from fairlift_server.calculators import Calculators
 from fairlift_server.campaigns import Campaigns
 from fairlift_server.ingest import Ingest
 from fairlift_server.publication import publication
+from fairlift_server.results import Results
 from fairlift_server.running import Running
 from fairlift_server.settings import Settings
 from fairlift_server.store import campaigns as kept
@@ -53,8 +55,9 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
             ),
             limit_events=settings.queue_events,
         )
+        calculators = Calculators(settings.analyses)
         server = Server(
-            _services(settings, store, running, ingest),
+            _services(settings, store, running, ingest, calculators),
             listen=settings.listen,
             token=settings.token,
             has_reflection=settings.has_reflection,
@@ -65,18 +68,30 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
         finally:
             await server.drain(delay_s=settings.drain_delay_s, grace_s=settings.drain_s)
             await ingest.close()
+            calculators.close()
     finally:
         store.close()
 
 
-def _services(settings: Settings, store: Store, running: Running, ingest: Ingest) -> Services:
+def _services(
+    settings: Settings,
+    store: Store,
+    running: Running,
+    ingest: Ingest,
+    calculators: Calculators,
+) -> Services:
     pages = Pages()
     campaigns = Campaigns(store, running, currency=settings.currency, now=now, token=token)
     return Services(
         Assignments(running, keep_alive_s=settings.keep_alive_s),
         CampaignApi(campaigns, pages),
         EventApi(ingest, running, currency=settings.currency, history_days=settings.history_days),
-        ResultsApi(),
+        ResultsApi(
+            Results(store, calculators, currency=settings.currency, now=now),
+            pages,
+            currency=settings.currency,
+            watch_every_s=settings.keep_alive_s,
+        ),
     )
 
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import ibis
-
 from fairlift.engine.metric import CapAtQuantile
+from fairlift_stats.summary import Summary
+
 from fairlift_server.analysis.columns import MICROS, UnitColumn
 from fairlift_server.analysis.question import Cell, Question
 from fairlift_server.analysis.units import Table
-from fairlift_stats.summary import Summary
 
 
 def cells(rows: Table, question: Question) -> Table:

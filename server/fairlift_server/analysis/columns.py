@@ -15,10 +15,19 @@ from fairlift.engine.metric import (
     OrderMeasure,
     ReturnMeasure,
 )
-from fairlift_stats.metrics import Funnel, Mean, Rate, Ratio
+from fairlift_stats.metrics import Direction, Funnel, Mean, Rate, Ratio, Unit
 
 MICROS = 1_000_000
 
+_DIRECTIONS: dict[planned.Direction, Direction] = {
+    planned.Direction.HIGHER: "higher",
+    planned.Direction.LOWER: "lower",
+}
+_UNITS: dict[planned.Quantity, Unit] = {
+    planned.Quantity.SHARE: "share",
+    planned.Quantity.MONEY: "money",
+    planned.Quantity.COUNT: "count",
+}
 # Already 0 or 1 for each unit.
 _ZERO_OR_ONE = frozenset(
     {
@@ -69,7 +78,7 @@ class Columns:
     def measured(self, metric: Metric) -> Rate | Mean | Ratio | Funnel | None:
         """The metric over the columns it needs; None for a kind that has no sums: a quantile."""
         window = self.window_days if metric.window_days is None else metric.window_days
-        direction, unit = metric.direction.value, metric.reads_as.value
+        direction, unit = _DIRECTIONS[metric.direction], _UNITS[metric.reads_as]
         match metric.kind:
             case planned.Rate(of):
                 column = self._indicator(of, window)
@@ -122,9 +131,7 @@ class Columns:
             return ()
         indicator = self.found[column].is_indicator
         name = f"{column}<{days}"
-        return (
-            self._keep(UnitColumn(name, measure, before_days=days, is_indicator=indicator)),
-        )
+        return (self._keep(UnitColumn(name, measure, before_days=days, is_indicator=indicator)),)
 
     def _pairs(self, top: Measure, base: Measure) -> tuple[tuple[str, str], ...]:
         if not self.covariate_days or ReturnMeasure in (type(top), type(base)):

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fairlift.engine.plan import IdentityPolicy
-from fairlift_server.analysis.columns import UnitColumn
 from fairlift_stats.summary import Pair, Summary, Triple
+
+from fairlift_server.analysis.columns import UnitColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,7 @@ class Answer:
 
     def summaries(self) -> dict[str, Summary]:
         """By variant, the units that met no other one."""
-        return {
-            cell.variant: cell.summary for cell in self.cells if not cell.is_contaminated
-        }
+        return {cell.variant: cell.summary for cell in self.cells if not cell.is_contaminated}
 
     @property
     def contaminated(self) -> dict[str, int]:

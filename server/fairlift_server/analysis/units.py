@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import ibis
-from ibis import _
-
 from fairlift.engine.metric import (
     ActionMeasure,
     ActionOf,
@@ -20,6 +18,8 @@ from fairlift.engine.metric import (
     ReturnMeasure,
 )
 from fairlift.engine.plan import IdentityPolicy
+from ibis import _
+
 from fairlift_server.analysis.columns import MICROS, UnitColumn
 from fairlift_server.analysis.question import Question
 
@@ -204,9 +204,7 @@ def _counts(events: Table, column: UnitColumn) -> Value:
     return since >= 0
 
 
-def _measure(
-    events: Table, measure: Measure, counts: Value, coupons: Mapping[str, str]
-) -> Value:
+def _measure(events: Table, measure: Measure, counts: Value, coupons: Mapping[str, str]) -> Value:
     match measure:
         case ActionMeasure(name, of):
             return _action(events, counts & (events.kind == "action") & (events.name == name), of)
@@ -242,9 +240,7 @@ def _order(
         case OrderMeasure.REPEAT_BUYERS:
             return (_count(bought) >= 2).cast("int64")
         case OrderMeasure.FIRST_PURCHASES:
-            is_first = ibis.coalesce(
-                events.first_purchase, events.time_us == events.first_order_us
-            )
+            is_first = ibis.coalesce(events.first_purchase, events.time_us == events.first_order_us)
             return _any(bought & is_first)
         case OrderMeasure.ABANDONED_CARTS:
             carts = _count(counts & (events.kind == "action") & (events.name == CART))
@@ -263,9 +259,7 @@ def _order(
             return _sum(bought, events[measure.value])
 
 
-def _by_coupon(
-    events: Table, coupons: Mapping[str, str], total: Callable[[Value], Value]
-) -> Value:
+def _by_coupon(events: Table, coupons: Mapping[str, str], total: Callable[[Value], Value]) -> Value:
     """The total over orders with the coupon of the unit's own variant."""
     if not coupons:
         return _count(events.kind == "")

@@ -7,7 +7,7 @@ from scipy.special import ndtri
 from fairlift_stats.metrics import Mean, Metric, Rate, Ratio
 from fairlift_stats.results import CannotSay, Result
 from fairlift_stats.sequential.looks import Evidence
-from fairlift_stats.skewness import difference_skewness, third_of_mean, third_of_ratio
+from fairlift_stats.skewness import difference_skewness, third_of_ratio
 from fairlift_stats.summary import Summary
 
 __all__ = ["evidence_of"]
@@ -30,7 +30,8 @@ def evidence_of(
     Args:
         result: the comparison of these two groups.
         metric: what was compared.
-        control, treatment: the groups, for the skewness of the difference.
+        control: the group, for the skewness of the difference.
+        treatment: the same.
         confidence: of the result's intervals.
         capped: whether tickets were cut at a cap that was fixed before the start.
     """
@@ -49,36 +50,24 @@ def evidence_of(
         estimate=value,
         se=se,
         control=result.control.estimate,
-        skew=_skew(metric, control, treatment),
+        skew=_skew(metric, control, treatment, se**2),
         capped=capped,
     )
 
 
-def _skew(metric: Metric, control: Summary, treatment: Summary) -> float | None:
-    thirds = [_third(metric, group) for group in (treatment, control)]
-    if thirds[0] is None or thirds[1] is None:
+def _skew(metric: Metric, control: Summary, treatment: Summary, variance: float) -> float | None:
+    treated, kept = _third(metric, treatment), _third(metric, control)
+    if treated is None or kept is None:
         return None
-    (kt, vt), (kc, vc) = thirds
-    skew = float(difference_skewness(kt, kc, treatment.n, control.n, vt, vc))  # type: ignore[arg-type]  # whole numbers serve as arrays here
-    return skew if math.isfinite(skew) else None
+    return difference_skewness(treated, kept, treatment.n, control.n, variance)
 
 
-def _third(metric: Metric, group: Summary) -> tuple[float, float] | None:
-    """Third central moment per unit, and the variance of the estimate."""
+def _third(metric: Metric, group: Summary) -> float | None:
+    """Third central moment per unit; None for a rate, whose test is exact about its skewness."""
     match metric:
         case Rate():
             return None
         case Mean(column=column):
-            third = third_of_mean(group, column)
-            return None if third is None else (third, group.variance(column) / group.n)
+            return group.third(column)
         case Ratio(numerator=top, denominator=base):
-            third = third_of_ratio(group, top, base)
-            if third is None:
-                return None
-            ratio, scale = group.mean(top) / group.mean(base), group.mean(base)
-            spread = (
-                group.variance(top)
-                - 2 * ratio * group.covariance(top, base)
-                + ratio**2 * group.variance(base)
-            )
-            return third, spread / scale**2 / group.n
+            return third_of_ratio(group, top, base)

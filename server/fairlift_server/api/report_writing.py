@@ -1,0 +1,320 @@
+"""Findings as the contract's Report."""
+
+import math
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from fairlift.engine.campaign import Campaign
+from fairlift.engine.errors import InvalidRequest, Violation
+from fairlift.engine.metric import OrderMeasure
+from fairlift.v1 import results_service_pb2 as pb
+from fairlift.wire import time_to
+from fairlift_stats.decomposition import Decomposition
+from fairlift_stats.locale import LANGUAGES
+from fairlift_stats.messages import Day, Message
+from fairlift_stats.verdict import Verdict
+from fairlift_stats.verdict.facts import Comparison
+
+from fairlift_server import health
+from fairlift_server.api.metric_writing import (
+    MetricWriter,
+    interval_to,
+    sequential_intervals,
+)
+from fairlift_server.examination import Vital
+from fairlift_server.look_content import LookContent
+from fairlift_server.results import Finding
+from fairlift_server.segments import SegmentCut, SegmentRow
+from fairlift_server.study import TOTALS, Study
+
+_MICROS = 1_000_000
+# The verdict before anybody came; every other sentence is the statistics' own.
+_NOBODY: Final = {
+    "en": ("Nobody has met this campaign yet.", "Check that the storefront sends exposures."),
+    "es": (
+        "Nadie ha visto todavía esta campaña.",
+        "Comprobar que la tienda envía las exposiciones.",
+    ),
+    "ro": (
+        "Nimeni nu a întâlnit încă această campanie.",
+        "Verificați că magazinul trimite expunerile.",
+    ),
+}
+_FACTORS = {
+    "conversion": "conversion_rate",
+    "orders per buyer": "orders_per_buyer",
+    "average ticket": "average_ticket",
+}
+_STATUSES = {
+    health.Status.OK: pb.HEALTH_STATUS_OK,
+    health.Status.WARNING: pb.HEALTH_STATUS_WARNING,
+    health.Status.BROKEN: pb.HEALTH_STATUS_BROKEN,
+}
+
+
+def language_of(asked: str) -> str:
+    """The language of the sentences.
+
+    Raises:
+        InvalidRequest: there is no catalogue for it.
+    """
+    language = asked.replace("_", "-").partition("-")[0].lower() or "en"
+    if language not in LANGUAGES:
+        text = f"is {asked[:20]!r}, must be one of {', '.join(LANGUAGES)}"
+        raise InvalidRequest([Violation("language", text)])
+    return language
+
+
+def report_to(finding: Finding, *, currency: str, language: str) -> pb.Report:
+    """The whole report."""
+    found, study, campaign = finding.found, finding.study, finding.campaign
+    report = pb.Report(
+        campaign=campaign.name,
+        display_name=campaign.title,
+        epoch=study.epoch,
+        create_time=time_to(finding.time),
+        plan_hash=campaign.lifecycle.plan_hash,
+        currency_code=currency,
+        verdict=_nobody(language),
+        totals=_totals(finding),
+        health=health_to(study, found.vital),
+        notes=_notes(finding),
+    )
+    if found.verdict is None:
+        return report
+    last = found.looks[-1]
+    report.verdict.CopyFrom(_verdict(found.verdict, last))
+    _put_words(report.verdict, found.verdict, language)
+    report.metrics.extend(_metrics(finding, found.verdict, language))
+    report.decompositions.extend(
+        _decomposition(variant, each, study.analysis.confidence)
+        for variant, each in (found.decompositions or {}).items()
+    )
+    report.segments.extend(_segment(cut, study.analysis.confidence) for cut in found.segments)
+    report.look.CopyFrom(
+        look_to(
+            len(found.looks),
+            finding.look_times[-1],
+            last,
+            epoch=study.epoch,
+            plan_hash=campaign.lifecycle.plan_hash,
+        )
+    )
+    _put_next_look(report, finding, last)
+    return report
+
+
+def health_to(study: Study, vital: Vital) -> pb.Health:
+    """The checks."""
+    return pb.Health(
+        checks=(
+            pb.HealthCheck(
+                name=check.name,
+                status=_STATUSES[check.status],
+                sentence=check.sentence,
+                value=check.value,
+            )
+            for check in health.checks(study, vital)
+        )
+    )
+
+
+def look_to(
+    number: int, time: datetime, content: LookContent, *, epoch: int, plan_hash: str
+) -> pb.Look:
+    """One look."""
+    look = content.look
+    line = look.line
+    primaries = {metric.name for metric in content.plan.primaries}
+    return pb.Look(
+        number=number,
+        look_time=time_to(time),
+        epoch=epoch,
+        information=look.information or 0.0,
+        units=look.units,
+        comparisons=(
+            pb.Look.LookComparison(
+                metric=evidence.metric,
+                variant=evidence.arm,
+                z=evidence.z,
+                boundary=line.success if line and evidence.metric in primaries else None,
+                lift=evidence.estimate / evidence.control if evidence.control else None,
+            )
+            for evidence in look.evidence
+        ),
+        verdict=_kind(content.verdict),
+        plan_hash=plan_hash,
+    )
+
+
+def _kind(kind: str) -> pb.VerdictKind.ValueType:
+    return pb.VerdictKind.Value(f"VERDICT_KIND_{kind.upper()}")
+
+
+def _nobody(language: str) -> pb.Verdict:
+    sentence, action = _NOBODY[language]
+    return pb.Verdict(
+        kind=pb.VERDICT_KIND_KEEP_GOING,
+        sentence=sentence,
+        action=action,
+        reason_codes=["no_units"],
+    )
+
+
+def _verdict(verdict: Verdict, last: LookContent) -> pb.Verdict:
+    facts = verdict.facts
+    spoken = [c for c in facts.comparisons if verdict.variant in (None, c.arm)]
+    leader = max(spoken, key=lambda comparison: comparison.meter)
+    message = pb.Verdict(
+        kind=_kind(verdict.kind),
+        variant=verdict.variant or "",
+        evidence=leader.meter,
+        reason_codes=[verdict.cause, *(_code(reason) for reason in verdict.reasons)],
+        decision_days=_decision_days(verdict, last),
+    )
+    if verdict.variant is not None:
+        _put_lift(message, leader, facts.confidence)
+    return message
+
+
+def _put_words(message: pb.Verdict, verdict: Verdict, language: str) -> None:
+    message.sentence = verdict.sentence(language)
+    message.action = verdict.advice(language)
+    message.reasons.extend(verdict.explanations(language))
+
+
+def _put_lift(message: pb.Verdict, leader: Comparison, confidence: float) -> None:
+    best = leader.corrected or leader.raw
+    if best is not None and best.lift is not None:
+        message.lift = best.lift
+        if best.lift_interval is not None:
+            message.lift_interval.CopyFrom(interval_to(best.lift_interval, confidence))
+    if leader.raw is not None and leader.raw.lift is not None:
+        message.raw_lift = leader.raw.lift
+
+
+def _code(message: Message) -> str:
+    return message.key.rpartition(".")[2]
+
+
+def _decision_days(verdict: Verdict, last: LookContent) -> list[float]:
+    outlook = verdict.facts.outlook
+    if outlook is None:
+        return []
+    looked = datetime.fromisoformat(last.look.at).date()
+    days = []
+    for day in outlook.days:
+        if day is None:  # beyond the end of the plan, and so are the later ones
+            break
+        days.append(float((date.fromisoformat(Day(day).iso) - looked).days))
+    return days
+
+
+def _totals(finding: Finding) -> list[pb.VariantTotals]:
+    study, found = finding.study, finding.found
+    titles = {variant.id: variant.display_name for variant in finding.campaign.variants}
+    totals = []
+    for arm, summary in found.live.items():
+        total = {measure: summary.sum(study.column(measure)) for measure in TOTALS}
+        totals.append(
+            pb.VariantTotals(
+                variant=arm,
+                display_name=titles[arm] or arm,
+                control=arm == study.control,
+                units=summary.n,
+                buyers=int(total[OrderMeasure.BUYERS]),
+                orders=int(total[OrderMeasure.ORDERS]),
+                revenue_micros=round(total[OrderMeasure.REVENUE] * _MICROS),
+                net_revenue_micros=round(total[OrderMeasure.NET_REVENUE] * _MICROS),
+                refunded_orders=int(total[OrderMeasure.REFUNDED_ORDERS]),
+                contaminated_units=found.vital.contaminated.get(arm, 0),
+            )
+        )
+    return totals
+
+
+def _metrics(finding: Finding, verdict: Verdict, language: str) -> list[pb.MetricResult]:
+    study, found = finding.study, finding.found
+    assert found.report is not None, "there is a verdict, so there is a report"
+    writer = MetricWriter(study.plan, language)
+    metrics = writer.written(study.analysis, found.report, sequential_intervals(verdict))
+    if study.described is not None and found.described is not None:
+        metrics += writer.written(study.described, found.described, {}, described=True)
+    return [*metrics, *map(writer.unanswered, study.unanswered)]
+
+
+def _decomposition(
+    variant: str, decomposition: Decomposition, confidence: float
+) -> pb.Decomposition:
+    return pb.Decomposition(
+        variant=variant,
+        difference=decomposition.change,
+        sentence=decomposition.sentence,
+        factors=(
+            pb.Decomposition.Factor(
+                metric=_FACTORS[factor.name],
+                lift=factor.lift,
+                lift_interval=interval_to(factor.interval, confidence),
+                contribution=factor.money,
+            )
+            for factor in decomposition.factors
+        ),
+    )
+
+
+def _segment(cut: SegmentCut, confidence: float) -> pb.SegmentResult:
+    return pb.SegmentResult(
+        attribute=cut.attribute,
+        metric=cut.metric,
+        heterogeneity_p_value=cut.heterogeneity_p,
+        segments=(_segment_row(row, confidence) for row in cut.rows),
+    )
+
+
+def _segment_row(row: SegmentRow, confidence: float) -> pb.SegmentResult.Segment:
+    message = pb.SegmentResult.Segment(
+        value=row.label,
+        variant=row.variant,
+        units=row.units,
+        raw_lift=row.raw,
+        lift=row.shrunk,
+        sentence=row.sentence or f"{row.label or '(unknown)'}: too few units to say anything.",
+    )
+    if row.raw_interval is not None:
+        message.raw_lift_interval.CopyFrom(interval_to(row.raw_interval, confidence))
+    if row.interval is not None:
+        message.lift_interval.CopyFrom(interval_to(row.interval, confidence))
+    return message
+
+
+def _notes(finding: Finding) -> list[str]:
+    found, study = finding.found, finding.study
+    notes = [f"{name}: quantiles are not compared by this server yet." for name in study.unanswered]
+    if found.looks:
+        last = found.looks[-1]
+        ahead = sum(found.vital.units.values()) - last.look.units
+        if ahead > 0 and last.plan.ends and (last.look.information or 0) >= 1:
+            notes.append(
+                f"The plan ended at {last.look.units} units; {ahead} later ones are counted above "
+                "and not analysed."
+            )
+    return notes
+
+
+def _put_next_look(report: pb.Report, finding: Finding, last: LookContent) -> None:
+    plan, information = last.plan, last.look.information or 0.0
+    if plan.ends and information >= 1:
+        return
+    due = math.ceil((information + plan.minimum_step) * plan.n_max)
+    due = min(due, plan.n_max) if plan.ends else due
+    report.next_look_units = due
+    vital = finding.found.vital
+    units = sum(vital.units.values())
+    if vital.day and units and _is_running(finding.campaign):
+        days = max(0.0, (due - units) * vital.day / units)
+        if days < 3_650:
+            report.next_look_time.CopyFrom(time_to(finding.time + timedelta(days=days)))
+
+
+def _is_running(campaign: Campaign) -> bool:
+    return campaign.lifecycle.stop_time is None

@@ -1,0 +1,77 @@
+"""Processes that compute results: the event loop answers assignments meanwhile.
+
+Also a matter of safety: DuckDB brings its own SQLite, and two copies of SQLite in one process drop
+each other's locks on the file.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from typing import TypeVar, TypeVarTuple
+
+from fairlift.engine.errors import Overloaded, Unavailable
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_MOST_WAITING = 64
+
+
+class Calculators:
+    """A few processes, started when first needed, replaced when one dies."""
+
+    def __init__(self, processes: int) -> None:
+        self._processes = processes
+        self._pool: ProcessPoolExecutor | None = None
+        self._waiting = 0
+
+    async def run(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
+        """What the function returns, computed in another process.
+
+        Raises:
+            Overloaded: too many wait already.
+            Unavailable: the process died.
+        """
+        if self._waiting >= _MOST_WAITING:
+            raise Overloaded(f"{self._waiting} results are being computed; ask again later")
+        self._waiting += 1
+        pool = self._pool = self._pool or _pool(self._processes)
+        try:
+            return await asyncio.wrap_future(pool.submit(function, *args))
+        except BrokenProcessPool:
+            if self._pool is pool:
+                self._pool = None
+            raise Unavailable("the process that computes results ended; ask again") from None
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        """Ends the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _pool(processes: int) -> ProcessPoolExecutor:
+    # Spawned, never forked: gRPC's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(processes, mp_context=context, initializer=_begin)
+
+
+def _begin() -> None:
+    # Ctrl-C reaches the whole group; the server lets its calls finish and then ends us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A server that was killed leaves nothing behind."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this runs in a child"
+    wait([parent.sentinel])
+    os._exit(1)
