@@ -9,7 +9,10 @@ from fairlift_stats.bayes.shrinkage import LiftPrior
 from fairlift_stats.errors import BadQuestion, UnknownVariant
 from fairlift_stats.metrics import Funnel, Metric
 from fairlift_stats.moments import products_of, thirds_of
+from fairlift_stats.report import answer
 from fairlift_stats.results import Result, Role
+from fairlift_stats.segment_report import SegmentFamily, segment_families
+from fairlift_stats.segments import SegmentPrior
 from fairlift_stats.summary import Pair, Summary, Triple
 
 __all__ = ["Analysis", "Guardrail", "Planned", "Report", "compare"]
@@ -149,8 +152,6 @@ class Analysis:
             MissingColumn: a summary lacks a column or product that a metric needs.
             BadSummary: a rate counts more successes than units.
         """
-        from fairlift_stats.report import answer
-
         if self.control not in summaries or len(summaries) < 2:
             raise UnknownVariant(
                 f"variants {[*summaries]}: need {self.control!r} as the control and another one"
@@ -159,6 +160,21 @@ class Analysis:
         variants = (self.control, *treatments)
         results = answer(self, variants, [summaries[name] for name in variants])
         return Report(self.control, variants, self.confidence, results)
+
+    def segments(
+        self, cells: Mapping[str, Mapping[str, Summary]], *, prior: SegmentPrior | None = None
+    ) -> tuple[SegmentFamily, ...]:
+        """Lifts by segment, each drawn towards the whole; one family per metric and treatment.
+
+        Args:
+            cells: by segment, the summary of each variant.
+            prior: how much segments may differ, on the scale of ln(1 + lift).
+
+        Raises:
+            UnknownVariant: a segment lacks a variant that others have.
+            MissingColumn, BadSummary: as in `report`.
+        """
+        return segment_families(self, cells, prior or SegmentPrior())
 
     @property
     def _groups(self) -> tuple[tuple[Role, Metrics], ...]:

@@ -56,7 +56,8 @@ def compare_rates(x: Array, n: Array, alpha: float, together: Array) -> Comparis
     """Rates by Miettinen–Nurminen: score p-value, score intervals of difference and ratio.
 
     Args:
-        x, n: (metrics, groups) successes and trials.
+        x: (metrics, groups) successes.
+        n: (metrics, groups) trials.
         alpha: two-sided.
         together: (metrics,) critical values that hold for all arms of a metric at once.
     """

@@ -82,7 +82,7 @@ def _adjusted(rows: list[Row], known: npt.NDArray[np.bool_]) -> list[list[float 
     """Holm over primary metrics, BH over secondary ones; guardrails are judged one by one."""
     p = np.array([row.joint_p for row in rows])
     roles = [row.planned.role for row in rows]
-    some = known.any(axis=1).tolist()
+    some = [any(said) for said in known.tolist()]
     primary, secondary = (
         [i for i, role in enumerate(roles) if role == wanted and some[i]]
         for wanted in ("primary", "secondary")

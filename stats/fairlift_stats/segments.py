@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
+from fairlift_stats.bayes.marginals import gauss
 from fairlift_stats.errors import BadQuestion
 from fairlift_stats.random_effects import Heterogeneity, checked, heterogeneity
 from fairlift_stats.rates import checked_confidence
@@ -47,7 +48,6 @@ class Segment:
         raw, raw_interval: from its own data only.
         shrunk, interval: posterior mean and central interval, given all segments.
         p_positive: posterior probability of a positive effect.
-        sentence: what may be claimed.
     """
 
     name: str
@@ -56,7 +56,6 @@ class Segment:
     shrunk: float
     interval: Interval
     p_positive: float
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def fit_segments(
 
     >>> fit = fit_segments({"new": (0.10, 0.01), "returning": (0.02, 0.01), "tiny": (1.2, 0.9)})
     >>> round(fit.segments[2].raw, 2), round(fit.segments[2].shrunk, 2)
-    (1.2, 0.1)
+    (1.2, 0.09)
     """
     y, v = checked([e for e, _ in effects.values()], [v for _, v in effects.values()])
     chosen = prior or SegmentPrior()
@@ -123,22 +122,14 @@ def fit_segments(
     tail = (1 - checked_confidence(confidence)) / 2
     low, high = (_mixture_quantile(p, weight, centres, spreads) for p in (tail, 1 - tail))
     average, positive = weight @ centres, weight @ ndtr(centres / spreads)
-    z = -float(ndtri(tail))
-    segments = []
-    for i, name in enumerate(effects, start=1):
-        raw, error = float(y[i - 1]), float(np.sqrt(v[i - 1]))
-        interval = Interval(float(low[i]), float(high[i]))
-        segments.append(
-            Segment(
-                name,
-                raw,
-                Interval(raw - z * error, raw + z * error),
-                float(average[i]),
-                interval,
-                float(positive[i]),
-                _sentence(name, interval),
-            )
+    half = -float(ndtri(tail)) * np.sqrt(v)
+    segments = [
+        Segment(name, raw, Interval(raw - h, raw + h), mean, Interval(least, most), p)
+        for name, raw, h, mean, least, most, p in zip(
+            effects, y.tolist(), half.tolist(), average[1:].tolist(), low[1:].tolist(),
+            high[1:].tolist(), positive[1:].tolist(), strict=True,
         )
+    ]  # fmt: skip
     return Hierarchy(
         float(average[0]),
         Interval(float(low[0]), float(high[0])),
@@ -150,8 +141,7 @@ def fit_segments(
 
 def _grid(y: Array, v: Array, prior: SegmentPrior) -> tuple[Array, Array, Array, Array]:
     """τ, its posterior weights, and mean and sd of μ at each τ."""
-    x, w = np.polynomial.legendre.leggauss(GRID)
-    tau = prior.tau_scale * REACH * (x + 1) / 2
+    tau, w = gauss(0.0, prior.tau_scale * REACH, GRID)
     spread = v + tau[:, None] ** 2
     precision = (1 / spread).sum(axis=1) + prior.mean_sd**-2
     mean = (y / spread).sum(axis=1) / precision
@@ -185,10 +175,3 @@ def _mixture_quantile(p: float, weight: Array, centres: Array, spreads: Array) -
         if not moved.any():
             break
     return np.asarray(x)
-
-
-def _sentence(name: str, interval: Interval) -> str:
-    if 0 in interval:
-        return f"{name}: cannot conclude; an effect either way is still possible."
-    word = "better" if interval.low >= 0 else "worse"
-    return f"{name}: {word} than the control, all segments considered."
