@@ -1,0 +1,1 @@
+"""Programs that show Fairlift at work, each with a real server and real gRPC."""

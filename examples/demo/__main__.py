@@ -1,0 +1,112 @@
+"""Runs the demo: `python -m examples.demo`, or `make demo`."""
+
+import argparse
+import random
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from fairlift import Client
+from fairlift.v1.results_service_pb2 import GetResultsRequest, Report, VerdictKind
+from fairlift_cli.__main__ import main as fairlift
+from fairlift_cli.remote import Server, Target, connected, full_name
+from fairlift_cli.screen import Screen
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from examples.demo.comparison import compare, show
+from examples.demo.shop import CURRENCY, Shop
+from examples.demo.truth import TRUTH
+from examples.server import running_server
+
+_CAMPAIGNS = Path(__file__).parent.parent / "campaigns"
+_LOOK_DAYS = (7, 14, 21)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """A server, a shop of simulated visitors, and what a marketer reads."""
+    asked = _parsed(arguments)
+    began = time.monotonic()
+    console = Console(highlight=False)
+    with running_server(currency=CURRENCY) as address:
+        console.print(f"A Fairlift server listens on {address}, its store in a temporary folder.")
+        _fairlift(console, address, "apply", str(_CAMPAIGNS))
+        _fairlift(console, address, "start", *TRUTH)
+        with connected(Target(address)) as server:
+            _simulate(console, server, address, visitors=asked.visitors, days=asked.days)
+            for campaign in TRUTH:
+                console.rule()
+                _fairlift(console, address, "results", campaign)
+            console.rule()
+            reports = {campaign: _report(server, campaign) for campaign in TRUTH}
+        show(Screen(), compare(reports))
+    console.print(f"All of this took {time.monotonic() - began:.0f} s; the server is gone again.")
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m examples.demo", description=main.__doc__)
+    parser.add_argument("--visitors", type=int, default=30_000)
+    parser.add_argument("--days", type=int, default=21)
+    return parser.parse_args(arguments)
+
+
+def _simulate(console: Console, server: Server, address: str, *, visitors: int, days: int) -> None:
+    """Lives the days one after another; on some of them somebody reads the results."""
+    start = datetime.now(UTC) - timedelta(days=days, minutes=1)
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("visitors"),
+        TimeElapsedColumn(), console=console,
+    )  # fmt: skip
+    # One seed, chosen once: what comes out is what comes out.
+    rng = random.Random(20_260)
+    with Client(address) as client, bar:
+        if not client.wait_ready(10):
+            raise SystemExit("The client got no snapshot from the server.")
+        shop = Shop(client, rng, start, days, visitors)
+        task = bar.add_task(f"A shop lives {days} days", total=visitors)
+        for day in range(days):
+            bar.advance(task, shop.live(day))
+            _flush(client)
+            if day + 1 in _LOOK_DAYS and day + 1 < days:
+                bar.console.print(f"Day {day + 1}: {_looked(server)}")
+        _check(client)
+
+
+def _looked(server: Server) -> str:
+    """What a look at each campaign says, in a few words."""
+    kinds = {
+        campaign: VerdictKind.Name(_report(server, campaign).verdict.kind) for campaign in TRUTH
+    }
+    return ", ".join(
+        f"{campaign}: {kind.removeprefix('VERDICT_KIND_').replace('_', ' ').lower()}"
+        for campaign, kind in kinds.items()
+    )
+
+
+def _flush(client: Client) -> None:
+    if not client.flush(30):
+        raise SystemExit(f"The server did not take the events: {client.stats()}")
+
+
+def _check(client: Client) -> None:
+    """Every event was accepted: a demo that loses some would tell nothing."""
+    stats = client.stats()
+    if stats.refused or stats.dropped or stats.errors or stats.waiting:
+        raise SystemExit(f"Events were lost: {stats}")
+
+
+def _report(server: Server, campaign: str) -> Report:
+    return server.call(server.results.GetResults, GetResultsRequest(name=full_name(campaign)))
+
+
+def _fairlift(console: Console, address: str, *words: str) -> None:
+    """Runs a command of the CLI, as typed."""
+    console.print(f"$ fairlift {' '.join(words)}", style="bold")
+    code = fairlift([*words, "--server", address], standalone_mode=False)
+    if code:
+        raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

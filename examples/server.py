@@ -1,0 +1,100 @@
+"""A Fairlift server of one's own for the time of a program: free port, temporary store."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+_READY = "listening on "
+_START_S = 60.0
+_DRAIN_S = 15.0
+
+
+@contextlib.contextmanager
+def running_server(*, currency: str) -> Iterator[str]:
+    """The address of a new server; it and its store are gone afterwards, however the program ends.
+
+    Raises:
+        RuntimeError: the server did not start; the text holds its log.
+    """
+    with (
+        _ending_on_signals(),
+        tempfile.TemporaryDirectory(prefix="fairlift-", ignore_cleanup_errors=True) as folder,
+        (Path(folder) / "server.log").open("w+", encoding="utf-8") as log,
+    ):
+        server = _start(Path(folder), currency, log)
+        try:
+            yield _address(server, log)
+        finally:
+            _stop(server)
+
+
+@contextlib.contextmanager
+def _ending_on_signals() -> Iterator[None]:
+    """SIGINT and SIGTERM end the program in order; a second one while it ends is not heard."""
+    heard = False
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        nonlocal heard
+        if not heard:
+            heard = True
+            raise SystemExit(128 + number)
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, end) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _start(folder: Path, currency: str, log: IO[str]) -> "subprocess.Popen[str]":
+    settings = {
+        "FAIRLIFT_LISTEN": "127.0.0.1:0",
+        "FAIRLIFT_DATABASE": str(folder / "fairlift.db"),
+        "FAIRLIFT_CURRENCY": currency,
+    }
+    others = {name: text for name, text in os.environ.items() if not name.startswith("FAIRLIFT_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "fairlift_server", "serve"],
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        env=others | settings,
+        # Ctrl-C reaches us alone: we send what waits before the server goes.
+        start_new_session=True,
+    )
+
+
+def _address(server: "subprocess.Popen[str]", log: IO[str]) -> str:
+    too_late = threading.Timer(_START_S, server.kill)
+    too_late.start()
+    assert server.stdout is not None  # for the type checker: it is a pipe
+    try:
+        for line in server.stdout:
+            if line.startswith(_READY):
+                return line.removeprefix(_READY).strip()
+    finally:
+        too_late.cancel()
+    log.seek(0)
+    raise RuntimeError(f"the server did not start; its log says:\n{log.read()[-2_000:]}")
+
+
+def _stop(server: "subprocess.Popen[str]") -> None:
+    server.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        server.wait(_DRAIN_S)
+    # Whatever it started is in its session, and goes with it.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+    if server.stdout is not None:
+        server.stdout.close()
