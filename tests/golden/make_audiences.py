@@ -279,7 +279,12 @@ def main() -> None:
             expected = [({"reason": "assigned"}, x, "in") for x in inside]
             expected += [(control("not_in_audience"), x, "out") for x in outside]
             cases += [
-                case(f"{says}: {where}", expect, campaign=name, attributes={"x": x} if x else {})
+                case(
+                    f"{says}: {where}",
+                    expect,
+                    campaign=name,
+                    attributes={} if x is None else {"x": x},
+                )
                 for expect, x, where in expected
             ]
         write(f"audience-{family}", f"Conditions: {family}.", snapshot(*campaigns), cases)

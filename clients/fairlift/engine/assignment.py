@@ -114,7 +114,7 @@ class Assignment:
         found = self.outcome.payload.get(key)
         wanted = type(default)
         if isinstance(found, bool) or wanted in (bool, str):
-            return found if isinstance(found, wanted) else default
+            return found if type(found) is wanted else default
         if isinstance(found, int | float) and wanted(found) == found:
             return wanted(found)
         return default

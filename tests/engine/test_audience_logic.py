@@ -1,0 +1,177 @@
+"""What follows from audiences, case by case."""
+
+import pytest
+from fairlift.engine.audience import EVERYBODY, NOBODY
+from fairlift.engine.audience_logic import (
+    always_holds,
+    contradictions,
+    example,
+    implies,
+    never_holds,
+    overlap,
+    undeclared,
+)
+from fairlift.engine.audience_simplify import simplify
+from fairlift.engine.audience_text import parse, short_form
+from fairlift.engine.witnesses import CannotSay
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cart_value >= 50 and cart_value < 30",
+        "x == 1 and x == 2",
+        "x == true and x == 1",
+        "x and not x",
+        'x == "ES" and x != "ES"',
+        'x in ["a", "b"] and x not in ["b", "a", "c"]',
+        "x > 1 and x < 1",
+        "x between 1 and 2 and x > 2",
+        'x starts_with "ab" and not x contains "b"',
+        'x starts_with "ab" and x starts_with "b"',
+        'x ends_with "ab" and x ends_with "c"',
+        'x == "abc" and x contains "z"',
+        "x >= 2026-11-27 and x < 2026-11-26",
+        'version(x) >= "2.0.0" and version(x) < "2.0.0-rc.1"',
+        "exists(x) and not exists(x)",
+        'x >= 1 and x contains "a"',
+        "(x == 1 or x == 2) and (x == 3 or x == 4)",
+        "nobody or (y and not y)",
+    ],
+)
+def test_contradiction_is_found(text: str) -> None:
+    assert never_holds(parse(text))
+    assert example(parse(text)) is None
+    assert contradictions(parse(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x > 1 and x < 1.0000001",
+        "x != 1 and x != 2 and x > 0.5 and x < 2.5",
+        "not x == 1 and not exists(x)",
+        "x > 2026-11-26T23:59:59Z and x < 2026-11-27",
+        'x contains "a" and x contains "b" and not x contains "ab" and not x contains "ba"',
+        'tags contains "a" and tags contains "b"',
+        'x contains "abc" and not x contains "b"',  # of a list
+        'version(x) > "1.2.3" and version(x) < "1.2.4"',
+        'version(x) > "1.2.3-rc.1" and version(x) < "1.2.3-rc.2"',
+        "x < 9999-12-31T23:59:59Z and x > 0001-01-01",
+    ],
+)
+def test_narrow_audience_is_no_contradiction(text: str) -> None:
+    assert example(parse(text)) is not None
+    assert not contradictions(parse(text))
+
+
+def test_contradiction_names_only_what_proves_it() -> None:
+    text = 'country == "ES" and cart_value >= 50 and vip and cart_value < 30'
+
+    (found,) = contradictions(parse(text))
+
+    assert str(found) == "cart_value >= 50 and cart_value < 30 never holds"
+
+
+def test_dead_branch_is_found_in_a_living_audience() -> None:
+    found = contradictions(parse("vip or (cart_value >= 50 and cart_value < 30)"))
+
+    assert [str(each) for each in found] == ["cart_value >= 50 and cart_value < 30 never holds"]
+
+
+def test_single_condition_can_contradict_itself() -> None:
+    (found,) = contradictions(parse("not (a or not a)"))
+
+    assert str(found) == "not (a or not a) never holds"
+
+
+def test_nobody_is_meant_and_no_contradiction() -> None:
+    assert contradictions(NOBODY) == ()
+
+
+def test_overlap_shows_a_shared_visitor_or_none() -> None:
+    spring = parse('country == "ES" and cart_value < 50')
+
+    assert overlap(spring, parse("cart_value >= 30")) == {"country": "ES", "cart_value": 30}
+    assert overlap(spring, parse('country == "RO"')) is None
+
+
+def test_narrower_audience_implies_the_wider() -> None:
+    assert implies(parse("cart_value >= 50"), parse("cart_value >= 30"))
+    assert not implies(parse("cart_value >= 30"), parse("cart_value >= 50"))
+    assert always_holds(parse("vip or not vip"))
+    assert not always_holds(parse("cart_value < 1 or cart_value >= 1"))  # it may be missing
+
+
+def test_versions_mixed_with_texts_are_left_undecided() -> None:
+    mixed = parse('version(x) > "1.0" and x starts_with "2." and x ends_with ".5"')
+    either = parse('(version(x) > "1.0" and x contains "zz") or y and not y')
+
+    with pytest.raises(CannotSay):
+        example(mixed)
+    with pytest.raises(CannotSay):
+        example(either)
+    assert not never_holds(mixed)
+    assert contradictions(mixed) == ()
+
+
+def test_undecided_attribute_does_not_hide_a_contradiction_of_another() -> None:
+    text = 'version(x) > "1.0" and x contains "zz" and y == 1 and y == 2'
+
+    assert never_holds(parse(text))
+
+
+def test_undecided_branch_does_not_hide_a_visitor() -> None:
+    assert example(parse('(version(x) > "1.0" and x contains "zz") or vip')) == {"vip": True}
+
+
+def test_search_that_grows_too_long_gives_up() -> None:
+    choices = " and ".join(f"(a{i} == 1 or a{i} == 2)" for i in range(40))
+    hopeless = f"{choices} and x in [{','.join(map(str, range(3000)))}] and (x < 0 or x > 5000)"
+
+    with pytest.raises(CannotSay, match="gave up"):
+        example(parse(hopeless))
+    assert not never_holds(parse(hopeless))
+
+
+def test_undeclared_attributes_are_named_with_a_suggestion() -> None:
+    found = undeclared(parse("cart_valeu >= 30 and country and zzz"), ["cart_value", "country"])
+
+    assert [str(each) for each in found] == [
+        "cart_valeu is not declared; did you mean cart_value?",
+        "zzz is not declared",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "simple"),
+    [
+        ("not not vip", "vip"),
+        ("a and (b and c) and a", "a and b and c"),
+        ("cart >= 30 and cart >= 50", "cart >= 50"),
+        ("cart >= 30 or cart >= 50", "cart >= 30"),
+        ("x == 1 or x == 2 or x in [2, 3]", "x in [1, 2, 3]"),
+        ("x != 1 and x != 2", "x not in [1, 2]"),
+        ("x >= 1 and x <= 2 and y", "x between 1 and 2 and y"),
+        ("x >= 1 and x <= 2026-01-01", "nobody"),
+        ("x in [1, 1]", "x == 1"),
+        ("x not in [1]", "x != 1"),
+        ("vip or not vip", "everybody"),
+        ("vip and everybody", "vip"),
+        ("vip or nobody", "vip"),
+        ("x == 1 or x == true", "x in [1, true]"),
+    ],
+)
+def test_audience_is_simplified(text: str, simple: str) -> None:
+    assert short_form(simplify(parse(text))) == simple
+
+
+def test_long_audience_keeps_what_cannot_be_compared_in_time() -> None:
+    text = " or ".join(f"a{i} >= {i}" for i in range(40))
+
+    assert short_form(simplify(parse(text))) == text
+
+
+def test_everybody_and_nobody_stay_themselves() -> None:
+    assert simplify(EVERYBODY) == EVERYBODY
+    assert simplify(NOBODY) == NOBODY
