@@ -12,9 +12,10 @@ import numpy as np
 from scipy.special import ndtr
 
 from fairlift_stats.sequential.errors import BadPlan, NotANumber, ZeroVariance
-from fairlift_stats.sequential.recursion import Floats
+from fairlift_stats.sequential.recursion import Floats, legendre
 
-_NODES: Final = 512
+_EDGES: Final = np.array([-9.0, -4.0, 0.0, 4.0, 9.0])
+_ROOT_TWO_PI: Final = math.sqrt(2 * math.pi)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +62,20 @@ def p_best_normal(means: Sequence[float], sds: Sequence[float]) -> tuple[float, 
         raise NotANumber("means", "finite, two or more, one deviation each", m.tolist())
     if not (np.isfinite(s).all() and (s > 0).all()):
         raise ZeroVariance("deviations", float(s.min()))
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    # Each arm is integrated over its own nine deviations, in its own unit.
-    z = 9 * nodes
-    x = m[:, None] + s[:, None] * z
-    below = ndtr((x[:, None, :] - m[None, :, None]) / s[None, :, None])
-    own = np.arange(m.size)
-    below[own, own, :] = 1.0
-    density = 9 * weights * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
-    p = below.prod(axis=1) @ density
+    x, weights = _grid(m, s)
+    below = ndtr((x - m[:, None]) / s[:, None])
+    density = np.exp(-(((x - m[:, None]) / s[:, None]) ** 2) / 2) / (s[:, None] * _ROOT_TWO_PI)
+    others = [np.delete(below, arm, axis=0).prod(axis=0) for arm in range(m.size)]
+    p = (density * others) @ weights
     return tuple((p / p.sum()).tolist())
+
+
+def _grid(m: Floats, s: Floats) -> tuple[Floats, Floats]:
+    """Nodes and weights in panels in which every arm's distribution is smooth, or flat."""
+    edges = np.unique(np.outer(_EDGES, s) + m)
+    nodes, weights = legendre()
+    width = np.diff(edges)
+    return (edges[:-1, None] + width[:, None] * nodes).ravel(), np.outer(width, weights).ravel()
 
 
 def top_two_shares(p_best: Sequence[float], *, beta: float = 0.5) -> tuple[float, ...]:

@@ -1,6 +1,5 @@
 """What must be so before a z may be believed: counts, days, an even split or a tamed tail."""
 
-import math
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, overload
 
@@ -30,15 +29,6 @@ def hall_transform(z: float | Floats, skew: float | Floats) -> float | Floats:
     2.512557
     """
     return z + skew * z**2 / 3 + skew**2 * z**3 / 27 + skew / 6
-
-
-def skew_of_difference(
-    control: tuple[int, float, float], treatment: tuple[int, float, float]
-) -> float:
-    """Skewness of treatment minus control mean, from (n, variance, third central moment) each."""
-    (n_c, var_c, third_c), (n_t, var_t, third_t) = control, treatment
-    variance = var_c / n_c + var_t / n_t
-    return (third_t / n_t**2 - third_c / n_c**2) / math.pow(variance, 1.5)
 
 
 def is_even(plan: SequentialPlan, look: Look, arm: str) -> bool:

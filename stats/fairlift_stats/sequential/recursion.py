@@ -29,7 +29,8 @@ _ROOT_TWO_PI: Final = math.sqrt(2 * math.pi)
 
 
 @lru_cache(maxsize=1)
-def _legendre() -> tuple[Floats, Floats]:
+def legendre() -> tuple[Floats, Floats]:
+    """Forty Gauss-Legendre nodes and weights on [0, 1]."""
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     return (nodes + 1) / 2, weights / 2
 
@@ -37,7 +38,7 @@ def _legendre() -> tuple[Floats, Floats]:
 def _grid(low: float, high: float, sd: float) -> tuple[Floats, Floats]:
     """Nodes and weights on [low, high] for integrands that vary over `sd`, in two panels up."""
     panels = max(2, math.ceil((high - low) / (_PANEL * sd)))
-    nodes, weights = _legendre()
+    nodes, weights = legendre()
     width = (high - low) / panels
     starts = low + width * np.arange(panels)
     return (starts[:, None] + width * nodes).ravel(), np.tile(width * weights, panels)

@@ -1,8 +1,7 @@
 """Hypothesis strategies for sequential analysis."""
 
-from hypothesis import strategies as st
-
 from fairlift_stats.sequential.spending import Spending
+from hypothesis import strategies as st
 
 levels = st.floats(0.001, 0.2)
 spendings = st.one_of(

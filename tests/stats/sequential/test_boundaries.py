@@ -2,12 +2,6 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.integrate import quad
-from scipy.optimize import brentq
-from scipy.stats import norm
-
 from fairlift_stats.sequential.boundaries import (
     Boundaries,
     exit_probabilities,
@@ -37,6 +31,12 @@ from fairlift_stats.sequential.shapes import (
     wang_tsiatis,
 )
 from fairlift_stats.sequential.spending import Side, Spending
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.optimize import brentq
+from scipy.stats import norm
+
 from tests.stats.sequential.strategies import levels, spendings, times
 
 INF = math.inf

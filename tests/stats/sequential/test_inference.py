@@ -2,9 +2,6 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from fairlift_stats.sequential.boundaries import Boundaries, spending_boundaries
 from fairlift_stats.sequential.errors import BadLevel, BadLook, BadPlan, NotANumber
 from fairlift_stats.sequential.forecast import (
@@ -22,6 +19,8 @@ from fairlift_stats.sequential.inference import (
 )
 from fairlift_stats.sequential.shapes import equal_times, lines
 from fairlift_stats.sequential.spending import Side, Spending
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 SIDE = Side(Spending("lan_demets_obf"), 0.025)
 LINES = spending_boundaries(equal_times(5), upper=SIDE, lower=SIDE)
