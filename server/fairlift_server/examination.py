@@ -148,21 +148,17 @@ def _new_look(
     except BadLook:
         # Units that turned out to be mixed up left the sample: it is not ahead of the last look.
         return None
-    cuts = ask([study.cut(name, first_units=first_units) for name in study.plan.segments])
-    segments = dict(zip(study.plan.segments, map(cut_by_segment, cuts), strict=True))
+    questions = [study.cut(name, first_units=first_units) for name in study.plan.segments]
+    segments = {
+        question.segment: cut_by_segment(study, question, answer)
+        for question, answer in zip(questions, ask(questions), strict=True)
+    }
     return LookContent(plan, log.looks[-1], summaries, segments, seen.contaminated)
 
 
 def _whole(study: Study, answer: Answer) -> dict[str, Summary]:
     """Every arm in order, those without units too."""
-    found = answer.summaries()
-    question = study.question()
-    empty = Summary.from_sums(
-        0,
-        {column.name: 0 for column in question.columns},
-        dict.fromkeys(question.products, 0),
-        dict.fromkeys(question.thirds, 0),
-    )
+    found, empty = answer.summaries(), study.question().empty()
     return {arm: found.get(arm, empty) for arm in study.arms}
 
 

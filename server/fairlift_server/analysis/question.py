@@ -31,6 +31,15 @@ class Question:
     segment: str = ""
     first_units: int | None = None
 
+    def empty(self) -> Summary:
+        """What a variant without units answers."""
+        return Summary.from_sums(
+            0,
+            {column.name: 0 for column in self.columns},
+            dict.fromkeys(self.products, 0),
+            dict.fromkeys(self.thirds, 0),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:

@@ -1,6 +1,7 @@
 """Findings as the contract's Report."""
 
 import math
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -11,7 +12,8 @@ from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire import time_to
 from fairlift_stats.decomposition import Decomposition
 from fairlift_stats.locale import LANGUAGES
-from fairlift_stats.messages import Day, Message
+from fairlift_stats.messages import Message
+from fairlift_stats.segment_report import SegmentLift
 from fairlift_stats.verdict import Verdict
 from fairlift_stats.verdict.facts import Comparison
 
@@ -24,7 +26,7 @@ from fairlift_server.api.metric_writing import (
 from fairlift_server.examination import Vital
 from fairlift_server.look_content import LookContent
 from fairlift_server.results import Finding
-from fairlift_server.segments import SegmentCut, SegmentRow
+from fairlift_server.segments import SegmentCut
 from fairlift_server.study import TOTALS, Study
 
 _MICROS = 1_000_000
@@ -90,7 +92,8 @@ def report_to(finding: Finding, *, currency: str, language: str) -> pb.Report:
         _decomposition(variant, each, study.analysis.confidence)
         for variant, each in (found.decompositions or {}).items()
     )
-    report.segments.extend(_segment(cut, study.analysis.confidence) for cut in found.segments)
+    for cut in found.segments:
+        report.segments.extend(_segments(cut, study.analysis.confidence))
     report.look.CopyFrom(
         look_to(
             len(found.looks),
@@ -206,7 +209,7 @@ def _decision_days(verdict: Verdict, last: LookContent) -> list[float]:
     for day in outlook.days:
         if day is None:  # beyond the end of the plan, and so are the later ones
             break
-        days.append(float((date.fromisoformat(Day(day).iso) - looked).days))
+        days.append(float((date.fromisoformat(day) - looked).days))
     return days
 
 
@@ -262,29 +265,40 @@ def _decomposition(
     )
 
 
-def _segment(cut: SegmentCut, confidence: float) -> pb.SegmentResult:
-    return pb.SegmentResult(
-        attribute=cut.attribute,
-        metric=cut.metric,
-        heterogeneity_p_value=cut.heterogeneity_p,
-        segments=(_segment_row(row, confidence) for row in cut.rows),
-    )
+def _segments(cut: SegmentCut, confidence: float) -> Iterator[pb.SegmentResult]:
+    """One result for each treatment."""
+    for family in cut.families:
+        heterogeneity = family.heterogeneity
+        yield pb.SegmentResult(
+            attribute=cut.attribute,
+            metric=family.metric,
+            heterogeneity_p_value=None if heterogeneity is None else heterogeneity.p_value,
+            segments=(
+                *(_segment(family.variant, lift, confidence) for lift in family.segments),
+                *(
+                    pb.SegmentResult.Segment(
+                        value=label,
+                        variant=family.variant,
+                        units=cut.units[label, family.variant],
+                        sentence=f"{label}: {why.sentence}",
+                    )
+                    for label, why in family.left_out.items()
+                ),
+            ),
+        )
 
 
-def _segment_row(row: SegmentRow, confidence: float) -> pb.SegmentResult.Segment:
-    message = pb.SegmentResult.Segment(
-        value=row.label,
-        variant=row.variant,
-        units=row.units,
-        raw_lift=row.raw,
-        lift=row.shrunk,
-        sentence=row.sentence or f"{row.label or '(unknown)'}: too few units to say anything.",
+def _segment(variant: str, lift: SegmentLift, confidence: float) -> pb.SegmentResult.Segment:
+    return pb.SegmentResult.Segment(
+        value=lift.segment,
+        variant=variant,
+        units=lift.n,
+        raw_lift=lift.raw,
+        raw_lift_interval=interval_to(lift.raw_interval, confidence),
+        lift=lift.lift,
+        lift_interval=interval_to(lift.interval, confidence),
+        sentence=lift.sentence,
     )
-    if row.raw_interval is not None:
-        message.raw_lift_interval.CopyFrom(interval_to(row.raw_interval, confidence))
-    if row.interval is not None:
-        message.lift_interval.CopyFrom(interval_to(row.interval, confidence))
-    return message
 
 
 def _notes(finding: Finding) -> list[str]:

@@ -101,14 +101,12 @@ class _Recording:
         self._costs(by_kind[CostEntry])
         self._orders(by_kind[OrderEntry])
         self._amendments(by_kind[AmendmentEntry])
-        # A refused event may come again, corrected or after what it waits for.
-        forget = [(events[i].event_id,) for i, o in self._refused.items() if isinstance(o, Refused)]
-        self._many("DELETE FROM seen_events WHERE event_id = ?", forget)
         outcomes: list[Outcome] = ["duplicate"] * len(events)
         for index in fresh:
             outcomes[index] = "accepted"
         for index, outcome in self._refused.items():
             outcomes[index] = outcome
+        self._forget(events, fresh, outcomes)
         return outcomes
 
     def _fresh(self, events: Sequence[Event]) -> Sequence[int]:
@@ -135,6 +133,22 @@ class _Recording:
                 )
         self._many(_SEEN, [marks[index] for index in fresh])
         return fresh
+
+    def _forget(
+        self, events: Sequence[Event], fresh: Sequence[int], outcomes: list[Outcome]
+    ) -> None:
+        """Lets refused events come again: corrected, or after what they wait for."""
+        refused = {
+            events[index].event_id: outcomes[index]
+            for index in fresh
+            if isinstance(outcomes[index], Refused)
+        }
+        if not refused:
+            return
+        self._many("DELETE FROM seen_events WHERE event_id = ?", [(each,) for each in refused])
+        for index, event in enumerate(events):
+            if outcomes[index] == "duplicate":  # of an event that was refused just now
+                outcomes[index] = refused.get(event.event_id, "duplicate")
 
     def _costs(self, costs: list[tuple[int, CostEntry]]) -> None:
         rows = []

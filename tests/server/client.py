@@ -1,0 +1,74 @@
+"""A caller of a real server, with one stub for each service."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+from fairlift.v1 import campaign_service_pb2, event_service_pb2
+from fairlift.v1.admin_service_pb2_grpc import AdminServiceStub
+from fairlift.v1.assignment_service_pb2_grpc import AssignmentServiceStub
+from fairlift.v1.campaign_pb2 import Campaign
+from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceStub
+from fairlift.v1.event_service_pb2 import Event, EventOutcome
+from fairlift.v1.event_service_pb2_grpc import EventServiceStub
+from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
+from fairlift_server.build import serving
+from fairlift_server.settings import Settings
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+
+class Caller:
+    """All services of one server."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.channel = channel
+        self.campaigns = CampaignServiceStub(channel)
+        self.assignments = AssignmentServiceStub(channel)
+        self.events = EventServiceStub(channel)
+        self.results = ResultsServiceStub(channel)
+        self.admin = AdminServiceStub(channel)
+
+    async def start(self, campaign: Campaign) -> Campaign:
+        await self.campaigns.CreateCampaign(
+            campaign_service_pb2.CreateCampaignRequest(campaign=campaign)
+        )
+        return await self.campaigns.StartCampaign(
+            campaign_service_pb2.StartCampaignRequest(name=campaign.name)
+        )
+
+    async def record(self, *events: Event) -> Sequence[EventOutcome]:
+        request = event_service_pb2.RecordEventsRequest(events=events)
+        return (await self.events.RecordEvents(request)).outcomes
+
+    async def accepted(self, events: Iterable[Event]) -> None:
+        outcomes = await self.record(*events)
+        refused = [
+            o.message for o in outcomes if o.status != event_service_pb2.EVENT_STATUS_ACCEPTED
+        ]
+        assert refused == []
+
+
+@asynccontextmanager
+async def running(folder: Path, **settings: object) -> AsyncIterator[Caller]:
+    """A server in this process, its store in the folder, and a caller of it."""
+    chosen = {"listen": "127.0.0.1:0", "database": str(folder / "shop.db"), **settings}
+    async with (
+        serving(Settings(**chosen)) as server,  # type: ignore[arg-type]  # settings by name
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        yield Caller(channel)
+
+
+def details(error: grpc.aio.AioRpcError) -> tuple[ErrorInfo, BadRequest, RetryInfo]:
+    """The google.rpc details of a failed call; empty ones where there are none."""
+    found = (ErrorInfo(), BadRequest(), RetryInfo())
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            status = Status.FromString(value)
+            assert status.message == error.details()
+            for packed in status.details:
+                for message in found:
+                    packed.Unpack(message)
+    return found
