@@ -22,7 +22,7 @@ def running_server(*, currency: str) -> Iterator[str]:
     """The address of a new server; it and its store are gone afterwards, however the program ends.
 
     Raises:
-        RuntimeError: the server did not start; the text holds its log.
+        RuntimeError: the server did not start; its log is printed.
     """
     with (
         _ending_on_signals(),
@@ -31,7 +31,10 @@ def running_server(*, currency: str) -> Iterator[str]:
     ):
         server = _start(Path(folder), currency, log)
         try:
-            yield _address(server, log)
+            yield _address(server)
+        except Exception:
+            print(f"The server's log ends with:\n{_end_of(log)}", file=sys.stderr)
+            raise
         finally:
             _stop(server)
 
@@ -74,7 +77,7 @@ def _start(folder: Path, currency: str, log: IO[str]) -> "subprocess.Popen[str]"
     )
 
 
-def _address(server: "subprocess.Popen[str]", log: IO[str]) -> str:
+def _address(server: "subprocess.Popen[str]") -> str:
     too_late = threading.Timer(_START_S, server.kill)
     too_late.start()
     assert server.stdout is not None  # for the type checker: it is a pipe
@@ -84,8 +87,12 @@ def _address(server: "subprocess.Popen[str]", log: IO[str]) -> str:
                 return line.removeprefix(_READY).strip()
     finally:
         too_late.cancel()
+    raise RuntimeError("the server did not start")
+
+
+def _end_of(log: IO[str]) -> str:
     log.seek(0)
-    raise RuntimeError(f"the server did not start; its log says:\n{log.read()[-2_000:]}")
+    return log.read()[-4_000:]
 
 
 def _stop(server: "subprocess.Popen[str]") -> None:

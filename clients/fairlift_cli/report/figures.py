@@ -78,8 +78,10 @@ class Figures:
         return f"{lower} … {upper}"
 
     def metric_name(self, metric: str) -> str:
-        """What the language calls a metric."""
-        return figure_text(MetricName(metric), self.language)
+        """What the language calls a metric; `action_rate(visit)` is the action rate: visit."""
+        family, _, rest = metric.partition("(")
+        name = figure_text(MetricName(family), self.language)
+        return f"{name}: {rest.removesuffix(')').replace('_', ' ')}" if rest else name
 
     def metric(self, result: pb.MetricResult) -> str:
         """A metric's name, beginning with a capital."""

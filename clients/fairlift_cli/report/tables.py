@@ -59,6 +59,24 @@ def counts_table(scene: Scene) -> Table:
     return table
 
 
+def segments_table(scene: Scene, found: pb.SegmentResult, *, with_variant: bool) -> Table:
+    """The lift in each segment, shrunk towards the whole."""
+    words, figures, safe = scene.words, scene.figures, scene.screen.safe
+    heading = words.interval.format(level=figures.share(_segment_level(found), 0))
+    columns = (words.visitors, words.lift, heading)
+    table = plain_table(("", "left"), *((safe(name), "right") for name in columns))
+    for segment in found.segments:
+        name = safe(segment.value)
+        has_interval = segment.HasField("lift_interval")
+        table.add_row(
+            f"  {name}, {scene.name(segment.variant)}" if with_variant else f"  {name}",
+            figures.count(segment.units),
+            safe(figures.lift(segment.lift)) if segment.HasField("lift") else ABSENT,
+            safe(figures.interval(segment.lift_interval)) if has_interval else ABSENT,
+        )
+    return table
+
+
 def details_table(scene: Scene) -> Table:
     """p-values, plain, corrected and sequential, and what the posterior says."""
     table = plain_table(
@@ -130,6 +148,11 @@ def _level(scene: Scene) -> str:
             if interval is not None:
                 return scene.figures.share(interval.confidence, 0)
     return scene.figures.share(0.95, 0)
+
+
+def _segment_level(found: pb.SegmentResult) -> float:
+    levels = (s.lift_interval.confidence for s in found.segments if s.HasField("lift_interval"))
+    return next(levels, 0.95)
 
 
 def _p_value(comparison: pb.MetricResult.Comparison, name: str) -> str:

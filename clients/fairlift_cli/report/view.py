@@ -7,9 +7,16 @@ from fairlift.wire import campaign_id
 from rich.text import Text
 
 from fairlift_cli.report.chart import Bar, draw
-from fairlift_cli.report.figures import ABSENT, Figures
+from fairlift_cli.report.figures import Figures
 from fairlift_cli.report.scene import Scene, scene, shown_interval
-from fairlift_cli.report.tables import counts_table, details_table, methods, metrics_table, remarks
+from fairlift_cli.report.tables import (
+    counts_table,
+    details_table,
+    methods,
+    metrics_table,
+    remarks,
+    segments_table,
+)
 from fairlift_cli.report.words import LANGUAGES
 from fairlift_cli.screen import Screen
 
@@ -137,17 +144,18 @@ def _decompositions(told: Scene) -> None:
 def _segments(told: Scene) -> None:
     for found in told.report.segments:
         words, figures, screen = told.words, told.figures, told.screen
-        metric = figures.metric_name(found.metric)
+        variants = dict.fromkeys(told.name(segment.variant) for segment in found.segments)
         screen.line()
-        heading = words.segments.format(attribute=found.attribute, metric=metric)
+        heading = words.segments.format(
+            attribute=found.attribute,
+            metric=figures.metric_name(found.metric),
+            variants=", ".join(variants),
+        )
         screen.line(heading, style="bold")
-        for segment in found.segments:
-            lift = figures.lift(segment.lift) if segment.HasField("lift") else ABSENT
-            interval = segment.HasField("lift_interval")
-            within = f" ({figures.interval(segment.lift_interval)})" if interval else ""
-            units = figures.count(segment.units)
-            line = f"{segment.value}, {told.name(segment.variant)}: {lift}{within}, n = {units}"
-            screen.line(f"{line}. {segment.sentence}" if segment.sentence else line, indent=2)
+        screen.table(segments_table(told, found, with_variant=len(variants) > 1))
+        for sentence in dict.fromkeys(segment.sentence for segment in found.segments):
+            if sentence:
+                screen.line(sentence, indent=2, mark=screen.glyphs.bullet)
         if found.HasField("heterogeneity_p_value"):
             chance = figures.chance(found.heterogeneity_p_value)
             screen.line(words.same_lift.format(p=chance), indent=2, style="dim")

@@ -1,0 +1,78 @@
+"""Replays the experiment: `python -m examples.hillstrom FILE`, or `make hillstrom DATA=FILE`."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+from fairlift.transport import Endpoint
+from fairlift.v1.event_service_pb2 import EVENT_STATUS_ACCEPTED, Event
+from fairlift.v1.results_service_pb2 import GetResultsRequest, Report
+from fairlift_cli.__main__ import main as fairlift
+from fairlift_cli.remote import Target, connected, full_name
+from rich.progress import track
+
+from examples.hillstrom.data import CAMPAIGN, CURRENCY, DAYS, events
+from examples.hillstrom.figures import Figure, figures
+from examples.server import running_server
+
+_BATCH = 1_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Replays a real experiment through a server, and compares every figure that is known."""
+    parser = argparse.ArgumentParser(prog="python -m examples.hillstrom", description=main.__doc__)
+    parser.add_argument("file", type=Path, help="hillstrom.csv.gz")
+    path: Path = parser.parse_args(arguments).file
+    if not path.is_file():
+        parser.error(f"{path} does not exist")
+    with running_server(currency=CURRENCY) as address:
+        campaign = Path(__file__).with_name("campaign.yaml")
+        for words in (["apply", str(campaign)], ["start", CAMPAIGN]):
+            fairlift([*words, "--server", address], standalone_mode=False)
+        sent = datetime.now(UTC) - timedelta(days=DAYS + 1)
+        _record(address, list(events(path, sent=sent)))
+        fairlift(["results", CAMPAIGN, "--details", "--server", address], standalone_mode=False)
+        found = figures(_report(address))
+    return _told(found)
+
+
+def _record(address: str, whole: Sequence[Event]) -> None:
+    """Sends every event; one that is not accepted ends the replay."""
+    connection = Endpoint(address).connect()
+    try:
+        batches = list(_batched(whole))
+        for batch in track(batches, description=f"{len(whole)} events"):
+            for outcome in connection.record(batch, timeout_s=60):
+                if outcome.status != EVENT_STATUS_ACCEPTED:
+                    raise SystemExit(f"An event was not accepted: {outcome}")
+    finally:
+        connection.close()
+
+
+def _batched(whole: Iterable[Event]) -> Iterable[list[Event]]:
+    rest = iter(whole)
+    while batch := list(islice(rest, _BATCH)):
+        yield batch
+
+
+def _report(address: str) -> Report:
+    with connected(Target(address)) as server:
+        request = GetResultsRequest(name=full_name(CAMPAIGN))
+        return server.call(server.results.GetResults, request)
+
+
+def _told(found: Sequence[Figure]) -> int:
+    print("\nEvery figure that is known of the experiment, beside the report's:")
+    for figure in found:
+        mark = "agrees " if figure.agrees else "DIFFERS"
+        print(f"{mark}  {figure.name:54} known {figure.known:>11}  found {figure.shown:>11}")
+    agree = sum(figure.agrees for figure in found)
+    print(f"{agree} figures agree, {len(found) - agree} differ")
+    return 0 if agree == len(found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
