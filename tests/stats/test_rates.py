@@ -1,0 +1,39 @@
+"""One arm's rate: Wilson, Clopper–Pearson and Jeffreys, at every count."""
+
+import pytest
+from scipy.stats import binomtest
+from statsmodels.stats.proportion import proportion_confint
+
+from fairlift_stats import BadQuestion, BadSummary, TooFewUnits
+from fairlift_stats.rates import clopper_pearson, jeffreys, wilson
+
+
+@pytest.mark.parametrize(("x", "n"), [(0, 20), (1, 20), (4, 20), (20, 20), (120, 2400)])
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_intervals_of_a_rate_agree_with_scipy(x: int, n: int, confidence: float) -> None:
+    for ours, method in ((wilson, "wilson"), (clopper_pearson, "exact")):
+        expected = binomtest(x, n).proportion_ci(confidence, method=method)
+        found = ours(x, n, confidence=confidence)
+        assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12), method
+
+
+def test_jeffreys_agrees_with_statsmodels_away_from_the_ends() -> None:
+    found = jeffreys(4, 20)
+
+    assert (found.low, found.high) == pytest.approx(proportion_confint(4, 20, method="jeffreys"))
+
+
+def test_jeffreys_reaches_the_ends_that_were_seen() -> None:
+    assert jeffreys(0, 20).low == 0.0
+    assert jeffreys(20, 20).high == 1.0
+
+
+def test_impossible_counts_and_confidences_are_refused() -> None:
+    with pytest.raises(TooFewUnits):
+        wilson(0, 0)
+    with pytest.raises(BadSummary):
+        wilson(5, 4)
+    with pytest.raises(BadSummary):
+        clopper_pearson(-1, 4)
+    with pytest.raises(BadQuestion, match="e.g. 0.95"):
+        wilson(1, 4, confidence=95)
