@@ -9,7 +9,9 @@ import pytest
 from fairlift.engine.assignment import Outcome, Reason, assignment
 from fairlift.engine.audience_text import parse
 from fairlift.engine.bots import BotRules
+from fairlift.engine.bucketing import hash_of
 from fairlift.engine.campaign import (
+    JSON,
     Campaign,
     LayerSlice,
     Lifecycle,
@@ -28,7 +30,14 @@ from tests.engine import strategies as s
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 RUNNING = Lifecycle(state=State.RUNNING)
-PAYLOAD = {"threshold": 50, "share": 0.5, "on": True, "text": "x", "list": [1, {"a": [2]}]}
+PAYLOAD: dict[str, JSON] = {
+    "threshold": 50,
+    "share": 0.5,
+    "on": True,
+    "text": "x",
+    "endless": float("inf"),
+    "list": [1, {"a": [2]}],
+}
 
 
 def salted(name: str = "c", **changes: Any) -> SnapshotCampaign:
@@ -62,14 +71,21 @@ def test_ramp_up_never_moves_a_visitor(unit: str, one: int, other: int) -> None:
         assert (after.variant, after.reason) == (before.variant, Reason.ASSIGNED)
 
 
-@given(st.text(max_size=10), s.attributes)
+@given(st.text(st.characters(), max_size=10), s.attributes)
 def test_decision_is_taken_for_any_visitor(unit: str, attributes: dict[str, Any]) -> None:
     snapshot = compiled(salted(audience=parse("cart_value >= 30 or exists(tags)")))
-    try:
-        decided = decide(snapshot, unit, **attributes)
-    except UnicodeEncodeError:  # half a surrogate pair is no id in any encoding
-        return
+    decided = decide(snapshot, unit, **attributes)
+
     assert decided.variant in ("a", "b")
+
+
+@pytest.mark.parametrize("unit", ["\ud800", "x\udcff", "ñ\udfff" * 100])
+def test_half_a_surrogate_pair_is_no_unit(unit: str) -> None:
+    snapshot = compiled(salted(traffic_bps=5_000))
+
+    assert decide(snapshot, unit).reason is Reason.NO_UNIT
+    with pytest.raises(UnicodeEncodeError):
+        hash_of("salt", unit)
 
 
 def test_broken_campaign_costs_the_others_nothing() -> None:
@@ -136,6 +152,7 @@ def test_payload_is_the_callers_own() -> None:
         ("on", 0, 0),
         ("text", "", "x"),
         ("list", 1, 1),
+        ("endless", 1, 1),
         ("missing", 5, 5),
     ],
 )

@@ -54,6 +54,11 @@ def test_there_are_as_many_negative_cases_as_positive_ones() -> None:
 
 
 def test_attributes_survive_the_wire() -> None:
-    attributes = {"country": "ES", "cart_value": 49.5, "returning": True, "tags": ("a", "b")}
+    attributes: dict[str, Any] = {
+        "country": "ES",
+        "cart_value": 49.5,
+        "returning": True,
+        "tags": ("a", "b"),
+    }
 
     assert dict(LazyAttributes(attributes_to(attributes))) == attributes

@@ -1,5 +1,6 @@
 """The answer to "which variant?", and why."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -112,12 +113,14 @@ class Assignment:
         through the contract every number is a double.
         """
         found = self.outcome.payload.get(key)
-        wanted = type(default)
-        if isinstance(found, bool) or wanted in (bool, str):
-            return found if type(found) is wanted else default
-        if isinstance(found, int | float) and wanted(found) == found:
-            return wanted(found)
-        return default
+        if found.__class__ is default.__class__:
+            return found
+        if isinstance(default, bool | str) or isinstance(found, bool):
+            return default
+        if not isinstance(found, int | float) or not math.isfinite(found):
+            return default
+        number = type(default)(found)
+        return number if number == found else default
 
     def __repr__(self) -> str:
         # Without the attributes: they are the visitor's own, and this ends in logs.

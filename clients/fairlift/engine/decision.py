@@ -10,11 +10,15 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TypeAlias
 
-from mmh3 import hash as murmur3
-
 from fairlift.engine.assignment import Assignment, Outcome, Reason, assignment
 from fairlift.engine.bots import BotRules
-from fairlift.engine.bucketing import HASH_VERSION, hashes_below, variant_limits
+from fairlift.engine.bucketing import (
+    HASH_VERSION,
+    hashes_below,
+    is_hashable,
+    murmur3,
+    variant_limits,
+)
 from fairlift.engine.campaign import BPS, MAX_UNIT, Campaign, State, UnitKind, Variant
 from fairlift.engine.matching import Attributes, matcher
 from fairlift.engine.plan import IdentityPolicy
@@ -149,7 +153,7 @@ class _Compiler:
             if is_sticky and customer:
                 unit = first_seen.get(customer, unit)
             outcome = None
-            if not 0 < len(unit) <= MAX_UNIT:
+            if not (0 < len(unit) <= MAX_UNIT and (unit.isascii() or is_hashable(unit))):
                 outcome = no_unit
             for gate in before:
                 outcome = outcome or gate(unit, visitor, customer, attributes, now)
