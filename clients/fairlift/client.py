@@ -28,6 +28,8 @@ from fairlift.transport import Endpoint, Tls, Token
 from fairlift.v1.event_service_pb2 import Event
 
 _log = logging.getLogger("fairlift")
+# Exposures remembered so that none is sent twice: some 15 MB at most.
+_REMEMBERED = 65_536
 # Mistakes told loudly; the rest would only fill the log.
 _LOUD = 20
 _NOTHING: Attributes = MappingProxyType({})
@@ -109,7 +111,7 @@ class Client:
             first_seen=self._first_seen,
             stale_after_s=stale_after_s,
         )
-        self._seen = SeenExposures(max_events)
+        self._seen = SeenExposures(_REMEMBERED)
         self._not_counted: Counter[str] = Counter()
         self._errors = 0
         self._is_closed = False

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from fairlift import Cancellation, Client, LineKind, OrderLine, Reason, Refund, micros
+from fairlift.engine.assignment import Outcome, assignment
+from fairlift.exposures import SeenExposures
 from fairlift.v1 import event_service_pb2 as e
 
 from tests.client.shop import Shop, eventually, running, spring
@@ -317,18 +319,20 @@ def test_client_that_is_dropped_still_delivers(shop: Shop) -> None:
     assert eventually(lambda: len(shop.of_kind("exposure")) == 1)
 
 
-def test_memory_of_exposures_is_bounded(shop: Shop) -> None:
-    with connected(shop, max_events=1_000) as client:
-        tracemalloc.start()
-        for i in range(20_000):
-            client.assign("spring", f"v{i}", SPAIN, expose=True)
-            if i % 500 == 0:
-                client.flush()
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
+def test_memory_of_exposures_is_bounded() -> None:
+    seen = SeenExposures(1_000)
+    outcome = Outcome("c", "a", {}, Reason.ASSIGNED)
+    units = [assignment(outcome, f"v{i}", {}, 0.0) for i in range(20_000)]
+    tracemalloc.start()
+    news = sum(seen.is_news(each) for each in units)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
 
-    assert peak < 8 * 1024 * 1024
-    assert len(shop.of_kind("exposure")) + client.stats().dropped.get("exposure", 0) == 20_000
+    assert news == 20_000
+    assert kept < 500 * 1_000
+    assert not any(seen.is_news(each) for each in units[-500:])
+    seen.forget(units[-1])
+    assert seen.is_news(units[-1])
 
 
 def test_silence_of_the_server_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
