@@ -9,10 +9,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-import uvloop
 from fairlift.engine.errors import FairliftError
 
-from fairlift_server.api.gate import JsonFormatter
 from fairlift_server.build import serving
 from fairlift_server.settings import Settings, described
 from fairlift_server.store.database import Store
@@ -26,6 +24,8 @@ def main() -> None:
         _log_to_stderr(settings.log_level)
         match arguments.command:
             case "serve":
+                import uvloop
+
                 uvloop.run(_serve(settings, arguments.port_file))
             case "migrate":
                 _migrate(settings)
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _serve(settings: Settings, port_file: Path | None) -> None:
+
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,6 +70,7 @@ async def _serve(settings: Settings, port_file: Path | None) -> None:
 
 
 def _migrate(settings: Settings) -> None:
+
     store = Store(Path(settings.database))
     try:
         store.migrate()
@@ -78,6 +80,8 @@ def _migrate(settings: Settings) -> None:
 
 
 def _log_to_stderr(level: str) -> None:
+    from fairlift_server.logs import JsonFormatter
+
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler])

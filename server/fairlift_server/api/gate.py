@@ -2,11 +2,12 @@
 
 import asyncio
 import hmac
-import json
+import inspect
 import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
 import grpc
@@ -26,6 +27,8 @@ _LIMITS_S: Mapping[str, float | None] = {
     "/fairlift.v1.ResultsService/GetResults": 60.0,
     "/fairlift.v1.ResultsService/GetHealth": 60.0,
 }
+
+_ENDING = "the server is shutting down; connect again"
 
 Context = grpc.aio.ServicerContext[Any, Any]  # Any: the gate serves every kind of message
 Unary = Callable[[Any, Context], Awaitable[Message]]
@@ -108,36 +111,46 @@ class Gate(grpc.aio.ServerInterceptor):
         return quick if limit_s is None else limited
 
     def _stream(self, method: str, answer: Stream) -> Stream:
-        checks_token = bool(self._bearer) and not method.startswith(_OPEN)
+        if inspect.iscoroutinefunction(answer):  # one that writes by itself, such as health
 
-        async def stream(request: Any, context: Context) -> AsyncIterator[Message]:
-            task = asyncio.current_task()
-            assert task is not None, "gRPC runs every handler in a task"
-            self._streams.add(task)
-            try:
-                if checks_token:
-                    self._check_token(context)
-                if self._draining:
-                    raise Unavailable("the server is shutting down; connect again")
+            async def writing(request: Any, context: Context) -> None:
+                async with self._guarded(method, context):
+                    await answer(request, context)
+
+            return writing  # type: ignore[return-value]  # gRPC takes both forms
+
+        async def yielding(request: Any, context: Context) -> AsyncIterator[Message]:
+            async with self._guarded(method, context):
                 async for response in answer(request, context):
                     yield response
-            except FairliftError as error:
-                await _end(method, context, error)
-            except asyncio.CancelledError:
-                if not self._draining:
-                    raise
-                task.uncancel()
-                await _end(
-                    method, context, Unavailable("the server is shutting down; connect again")
-                )
-            except grpc.aio.AbortError:
-                raise
-            except Exception:
-                await _end_broken(method, context)
-            finally:
-                self._streams.discard(task)
 
-        return stream
+        return yielding
+
+    @asynccontextmanager
+    async def _guarded(self, method: str, context: Context) -> AsyncIterator[None]:
+        """A stream from its token to its end."""
+        task = asyncio.current_task()
+        assert task is not None, "gRPC runs every handler in a task"
+        self._streams.add(task)
+        try:
+            if self._draining:
+                raise Unavailable(_ENDING)
+            if self._bearer and not method.startswith(_OPEN):
+                self._check_token(context)
+            yield
+        except FairliftError as error:
+            await _end(method, context, error)
+        except asyncio.CancelledError:
+            if not self._draining:
+                raise
+            task.uncancel()
+            await _end(method, context, Unavailable(_ENDING))
+        except grpc.aio.AbortError:
+            raise
+        except Exception:
+            await _end_broken(method, context)
+        finally:
+            self._streams.discard(task)
 
     def _check_token(self, context: Context) -> None:
         for key, value in context.invocation_metadata() or ():
@@ -184,21 +197,3 @@ def _log(
             fields["ms"] = f"{(time.monotonic() - started) * 1_000:.1f}"
         extra = {"fields": {"method": method, "code": code, **fields}}
         log.log(level, "call", exc_info=exc_info, extra=extra)
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: whatever a message holds, it cannot forge another line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON."""
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        line = {
-            "time": f"{moment}.{int(record.msecs):03}Z",
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)

@@ -1,0 +1,243 @@
+"""The server as a process: killed, stopped, asked for help."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from fairlift.v1 import assignment_service_pb2, campaign_service_pb2, event_service_pb2
+from fairlift.v1.assignment_service_pb2_grpc import AssignmentServiceStub
+from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceStub
+from fairlift.v1.event_service_pb2_grpc import EventServiceStub
+from fairlift_server.settings import Settings
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from tests.server import shop
+
+SERVER = (sys.executable, "-m", "fairlift_server")
+PATIENCE_S = 30.0
+
+
+@contextmanager
+def process(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server process and its address, once it listens."""
+    server = subprocess.Popen(
+        [*SERVER, "serve"],
+        env={
+            **os.environ,
+            "FAIRLIFT_LISTEN": "127.0.0.1:0",
+            "FAIRLIFT_DATABASE": str(folder / "shop.db"),
+            **environment,
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        assert line.startswith("listening on "), line
+        yield server, line.removeprefix("listening on ").strip()
+    finally:
+        server.kill()
+        server.wait()
+        if server.stdout is not None:
+            server.stdout.close()
+
+
+def start_campaign(channel: grpc.Channel) -> None:
+    campaigns = CampaignServiceStub(channel)
+    campaign = shop.campaign()
+    campaigns.CreateCampaign(campaign_service_pb2.CreateCampaignRequest(campaign=campaign))
+    campaigns.StartCampaign(campaign_service_pb2.StartCampaignRequest(name=campaign.name))
+
+
+def statuses(
+    channel: grpc.Channel, batch: list[event_service_pb2.Event]
+) -> list[event_service_pb2.EventStatus.ValueType]:
+    request = event_service_pb2.RecordEventsRequest(events=batch)
+    answer = EventServiceStub(channel).RecordEvents(request, timeout=PATIENCE_S)
+    return [outcome.status for outcome in answer.outcomes]
+
+
+def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
+    # Given three servers, each killed while four callers send
+    acknowledged: list[event_service_pb2.Event] = []
+    sent = 0
+    for round_ in range(3):
+        with process(tmp_path) as (server, address), grpc.insecure_channel(address) as channel:
+            if round_ == 0:
+                start_campaign(channel)
+            counts = [0] * 4
+
+            def send(
+                caller: int, channel: grpc.Channel = channel, counts: list[int] = counts
+            ) -> None:
+                while True:
+                    batch = [shop.exposure(f"v-{caller}-{n}") for n in range(50)]
+                    counts[caller] += len(batch)
+                    try:
+                        found = statuses(channel, batch)
+                    except grpc.RpcError:
+                        return
+                    assert set(found) == {event_service_pb2.EVENT_STATUS_ACCEPTED}
+                    acknowledged.extend(batch)
+
+            callers = [threading.Thread(target=send, args=(number,)) for number in range(4)]
+            for caller in callers:
+                caller.start()
+            before = len(acknowledged)
+            while len(acknowledged) < before + 500 + 137 * round_:
+                time.sleep(0.001)
+            server.send_signal(signal.SIGKILL)
+            for caller in callers:
+                caller.join()
+            sent += sum(counts)
+
+    # When the same events are sent again to a server over the same file
+    found = []
+    with process(tmp_path) as (_, address), grpc.insecure_channel(address) as channel:
+        for start in range(0, len(acknowledged), 1_000):
+            found += statuses(channel, acknowledged[start : start + 1_000])
+
+    # Then each of them is there already, once
+    lost = sum(status != event_service_pb2.EVENT_STATUS_DUPLICATE for status in found)
+    assert (len(found), lost) == (len(acknowledged), 0)
+    assert len(acknowledged) >= 3 * 500
+    assert len(acknowledged) <= sent
+
+
+def test_sigterm_drains(tmp_path: Path) -> None:
+    with process(tmp_path) as (server, address), grpc.insecure_channel(address) as channel:
+        # Given a stream, and callers that send all the time
+        start_campaign(channel)
+        stream = AssignmentServiceStub(channel).WatchSnapshot(
+            assignment_service_pb2.WatchSnapshotRequest()
+        )
+        first = next(stream)
+        outcomes: list[grpc.StatusCode | None] = []
+
+        def send() -> None:
+            while True:
+                try:
+                    statuses(channel, [shop.exposure("v")])
+                except grpc.RpcError as error:
+                    outcomes.append(error.code())
+                    return
+
+        callers = [threading.Thread(target=send) for _ in range(4)]
+        for caller in callers:
+            caller.start()
+        time.sleep(0.3)
+
+        # When the server is told to end
+        server.send_signal(signal.SIGTERM)
+
+        # Then the stream ends with UNAVAILABLE, the callers with codes that are safe to repeat
+        with pytest.raises(grpc.RpcError) as ended:
+            next(stream)
+        for caller in callers:
+            caller.join()
+        assert first.snapshot.etag
+        assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert set(outcomes) <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+        assert server.wait(PATIENCE_S) == 0
+
+
+def test_health_goes_down_before_the_server_does(tmp_path: Path) -> None:
+    with (
+        process(tmp_path, FAIRLIFT_DRAIN_DELAY_S="1") as (server, address),
+        grpc.insecure_channel(address) as channel,
+    ):
+        health = health_pb2_grpc.HealthStub(channel)
+        watch = health.Watch(health_pb2.HealthCheckRequest())  # type: ignore[attr-defined]  # missing from its stubs
+        serving = next(watch)
+
+        server.send_signal(signal.SIGTERM)
+        draining = next(watch)
+        assignments = AssignmentServiceStub(channel)
+        still = assignments.AssignVariants(
+            assignment_service_pb2.AssignVariantsRequest(visitor_id="v")
+        )
+
+        assert serving.status == health_pb2.HealthCheckResponse.SERVING
+        assert draining.status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert still.snapshot_etag
+        assert server.wait(PATIENCE_S) == 0
+
+
+def test_a_second_server_on_the_same_file_is_refused(tmp_path: Path) -> None:
+    with process(tmp_path):
+        second = subprocess.run(
+            [*SERVER, "serve"],
+            env={
+                **os.environ,
+                "FAIRLIFT_LISTEN": "127.0.0.1:0",
+                "FAIRLIFT_DATABASE": str(tmp_path / "shop.db"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    assert second.returncode == 1
+    assert "another server holds" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_help_lists_every_setting_with_its_default() -> None:
+    shown = subprocess.run(
+        [*SERVER, "--help"], capture_output=True, text=True, timeout=PATIENCE_S, check=True
+    ).stdout
+
+    for name in Settings.__slots__:
+        assert f"FAIRLIFT_{name.upper()} = " in shown
+    assert "FAIRLIFT_LISTEN = 127.0.0.1:50051" in shown
+
+
+def test_the_address_is_written_to_a_file(tmp_path: Path) -> None:
+    port_file = tmp_path / "port"
+    server = subprocess.Popen(
+        [*SERVER, "serve", "--port-file", str(port_file)],
+        env={
+            **os.environ,
+            "FAIRLIFT_LISTEN": "127.0.0.1:0",
+            "FAIRLIFT_DATABASE": str(tmp_path / "shop.db"),
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        line = server.stdout.readline().strip()
+        while not port_file.exists():
+            time.sleep(0.01)
+        assert line == f"listening on {port_file.read_text().strip()}"
+    finally:
+        server.terminate()
+        assert server.wait(PATIENCE_S) == 0
+        assert server.stdout is not None
+        server.stdout.close()
+
+
+def test_a_setting_out_of_its_rules_is_named(tmp_path: Path) -> None:
+    shown = subprocess.run(
+        [*SERVER, "serve"],
+        env={**os.environ, "FAIRLIFT_LISTEN": "0.0.0.0:50051", "FAIRLIFT_QUEUE_EVENTS": "many"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+    assert shown.returncode == 1
+    assert "FAIRLIFT_QUEUE_EVENTS: is 'many', must be a number" in shown.stderr
+    assert "FAIRLIFT_TOKEN" in shown.stderr
