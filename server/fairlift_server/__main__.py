@@ -80,8 +80,6 @@ def _migrate(settings: Settings) -> None:
 
 
 def _log_to_stderr(level: str) -> None:
-    from fairlift_server.logs import JsonFormatter
-
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler])
