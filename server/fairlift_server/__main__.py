@@ -11,9 +11,11 @@ from pathlib import Path
 
 from fairlift.engine.errors import FairliftError
 
-from fairlift_server.build import serving
+from fairlift_server.logs import JsonFormatter
 from fairlift_server.settings import Settings, described
-from fairlift_server.store.database import Store
+
+# The server itself is imported where it begins: help, and what is wrong with a setting, come at
+# once.
 
 
 def main() -> None:
