@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _serve(settings: Settings, port_file: Path | None) -> None:
+    from fairlift_server.build import serving
 
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -72,6 +73,7 @@ async def _serve(settings: Settings, port_file: Path | None) -> None:
 
 
 def _migrate(settings: Settings) -> None:
+    from fairlift_server.store.database import Store
 
     store = Store(Path(settings.database))
     try:
