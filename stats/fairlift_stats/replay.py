@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,6 +184,8 @@ def _least(plan: SequentialPlan) -> int:
             return plan.minimum_converters
         case "nothing":
             return 0
+        case unreachable:
+            assert_never(unreachable)
 
 
 def _report(z: Floats, lines: Boundaries, plan: SequentialPlan) -> Replay:

@@ -1,7 +1,7 @@
 """A message in the reader's language, with that language's numbers, money and dates.
 
-Catalogues are `<language>/LC_MESSAGES/fairlift.po`; `python -m fairlift_stats.locale.build`
-compiles them to the `.mo` files beside them, which are checked in.
+Catalogues are `<language>/LC_MESSAGES/fairlift.po`; `build.build()` compiles them
+to the `.mo` files beside them, which are checked in.
 """
 
 from datetime import date
@@ -10,7 +10,7 @@ from gettext import GNUTranslations
 from importlib.resources import files
 from typing import Final, assert_never
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_skeleton
 from babel.numbers import format_currency, format_decimal
 
@@ -94,7 +94,7 @@ def _signed(pattern: str, signed: bool) -> str:
 def _parsed(locale: str) -> Locale:
     try:
         parsed = Locale.parse(locale, sep="-" if "-" in locale else "_")
-    except ValueError as error:  # UnknownLocaleError is none, so it is caught below
+    except (ValueError, UnknownLocaleError) as error:
         raise BadQuestion(f"locale: {locale!r} is not known; use one of {LANGUAGES}") from error
     if parsed.language not in LANGUAGES:
         raise BadQuestion(f"locale: {locale!r} has no catalogue; use one of {LANGUAGES}")

@@ -24,7 +24,3 @@ def build() -> None:
     """Write every language's `.mo` beside its `.po`."""
     for language in LANGUAGES:
         (HERE / language / "LC_MESSAGES" / "fairlift.mo").write_bytes(compiled(language))
-
-
-if __name__ == "__main__":
-    build()

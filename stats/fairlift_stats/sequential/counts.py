@@ -116,11 +116,6 @@ def split_by_cell(
     return sum(each.values()) / len(each), each
 
 
-def default_split_strength(planned_units: float) -> float:
-    """The k of the split check: by the plan."""
-    return prior_strength(planned_units)
-
-
 @dataclass(frozen=True, slots=True)
 class ConversionTest:
     """Exact evidence on two arms' conversions, valid at any time and under any daily rhythm.

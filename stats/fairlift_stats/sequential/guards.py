@@ -1,7 +1,7 @@
 """What must be so before a z may be believed: counts, days, an even split or a tamed tail."""
 
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, overload
+from typing import Final, Literal, TypeAlias, assert_never, overload
 
 from fairlift_stats.sequential.errors import NotANumber
 from fairlift_stats.sequential.looks import ArmCount, Evidence, Look
@@ -102,6 +102,8 @@ def _lack(plan: SequentialPlan, metric: PlannedMetric, count: ArmCount) -> TooFe
             found, needed = count.converters, plan.minimum_converters
         case "orders":
             found, needed = count.orders, plan.minimum_orders
+        case unreachable:
+            assert_never(unreachable)
     if found is None:
         raise NotANumber(
             f"{count.arm}.{metric.needs}", f"given, for {metric.name} needs them", found

@@ -1,6 +1,7 @@
 """A ruling in words: one sentence, one number, one action, and the reasons in their order."""
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from fairlift_stats.messages import Amount, Day, Figure, Message, MetricName, Number, Percent, Text
 from fairlift_stats.sequential.guards import days_to_wait, too_few
@@ -72,6 +73,8 @@ def _words(
             return headline, loss, Message.of("action.free", **names)
         case "running":
             return _running(facts, ruling, names)
+        case unreachable:
+            assert_never(unreachable)
 
 
 def _blocked(
@@ -160,6 +163,8 @@ def _in_unit(plan: SequentialPlan, metric: str, value: float) -> Figure:
             return Percent(value, 2, signed=True)
         case "count":
             return Number(value, 2, signed=True)
+        case unreachable:
+            assert_never(unreachable)
 
 
 def _reasons(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> list[Message]:

@@ -17,7 +17,7 @@ def _rising(steps: list[float]) -> tuple[float, ...]:
     for step in steps:
         total += step
         times.append(total)
-    return tuple(t / total for t in times[:-1]) + (1.0,)
+    return (*(t / total for t in times[:-1]), 1.0)
 
 
 times = st.lists(st.floats(0.05, 1.0), min_size=1, max_size=8).map(_rising)

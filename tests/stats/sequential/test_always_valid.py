@@ -172,7 +172,7 @@ def test_a_fair_bet_does_not_grow_on_average() -> None:
     # All 2^10 outcomes of a fair coin: the mean wealth is exactly 1.
     outcomes = np.array(np.meshgrid(*[[0.0, 1.0]] * 10)).reshape(10, -1).T
 
-    wealth = [math.exp(betting_log_wealth(row, 0.5)[-1]) for row in outcomes]
+    wealth = [math.exp(betting_log_wealth(row.tolist(), 0.5)[-1]) for row in outcomes]
 
     assert np.mean(wealth) == pytest.approx(1.0)
 
@@ -194,7 +194,7 @@ def test_batches_of_bets_do_not_grow_on_average_either() -> None:
 
 def test_betting_intervals_hold_the_mean_and_are_narrower_than_bernsteins() -> None:
     rng = np.random.default_rng(5)
-    x = (rng.random(800) < 0.1).astype(float)
+    x = (rng.random(800) < 0.1).astype(float).tolist()
 
     bets, bernstein = betting_interval(x), bernstein_interval(x)
 

@@ -42,7 +42,7 @@ def _play(
 
 @pytest.mark.parametrize("drift", [0.0, 2.8])
 def test_the_stagewise_p_of_the_truth_is_uniform(drift: float) -> None:
-    looks, z = _play(LINES, drift, 4000, seed=7)
+    looks, z = _play(LINES, drift, 2000, seed=7)
 
     p = np.array(
         [
@@ -57,7 +57,7 @@ def test_the_stagewise_p_of_the_truth_is_uniform(drift: float) -> None:
 
 
 def test_the_estimate_is_median_unbiased_and_its_interval_covers() -> None:
-    drift, runs = 2.8, 800
+    drift, runs = 2.8, 500
     looks, z = _play(LINES, drift, runs, seed=11)
 
     found = [estimate_at_stop(LINES.until(k), z=float(x)) for k, x in zip(looks, z, strict=True)]

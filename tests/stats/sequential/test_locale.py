@@ -1,0 +1,168 @@
+import re
+import string
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+
+import fairlift_stats.locale
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import read_mo
+from babel.messages.pofile import read_po
+from fairlift_stats.errors import BadQuestion
+from fairlift_stats.locale import LANGUAGES, build, figure_text, text
+from fairlift_stats.messages import Amount, Day, Message, MetricName, Number, Percent, Text
+from fairlift_stats.verdict import decide
+
+from tests.stats.sequential.shop import daily, plan
+
+NBSP = "\N{NO-BREAK SPACE}"
+HERE = Path(str(files(fairlift_stats.locale)))
+
+
+def catalogue(language: str) -> dict[str, tuple[str, ...]]:
+    """Translations of every key."""
+    with (HERE / language / "LC_MESSAGES" / "fairlift.po").open("rb") as opened:
+        return said(read_po(opened, locale=language))
+
+
+def said(messages: Catalog) -> dict[str, tuple[str, ...]]:
+    """What a catalogue says; its header names the minute and Babel's version, so it is left out."""
+    return {_forms(m.id)[0]: _forms(m.string) for m in messages if m.id}
+
+
+def _forms(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else (str(value),)
+
+
+def compiled(content: bytes) -> dict[str, tuple[str, ...]]:
+    return said(read_mo(BytesIO(content)))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_compiled_catalogue_is_that_of_the_written_one(language: str) -> None:
+    kept = (HERE / language / "LC_MESSAGES" / "fairlift.mo").read_bytes()
+
+    assert compiled(kept) == compiled(build.compiled(language)) == catalogue(language)
+
+
+@pytest.mark.parametrize("language", ["es", "ro"])
+def test_every_language_says_everything_with_the_same_figures(language: str) -> None:
+    english, other = catalogue("en"), catalogue(language)
+
+    def places(forms: tuple[str, ...]) -> set[str]:
+        return {name for f in forms for _, name, _, _ in string.Formatter().parse(f) if name}
+
+    assert english.keys() == other.keys()
+    for key, forms in other.items():
+        assert all(forms), key
+        assert places(forms) == places(english[key]), key
+        if not key.startswith("metric."):
+            assert forms != english[key]
+
+
+def test_every_message_that_the_code_can_say_is_written() -> None:
+    root = HERE.parent
+    sources = [*root.glob("verdict/*.py"), root / "planning.py"]
+    named = {
+        key
+        for source in sources
+        for key in re.findall(
+            r'"((?:verdict|action|reason|price)\.[a-z_]+)"', source.read_text(encoding="utf-8")
+        )
+    }
+
+    assert len(named) > 25
+    assert named <= catalogue("en").keys()
+
+
+def test_nothing_said_talks_of_p_values() -> None:
+    for language in LANGUAGES:
+        for key, forms in catalogue(language).items():
+            assert not re.search(r"p-val|valor p|signific", " ".join(forms), re.IGNORECASE), key
+
+
+def test_numbers_are_written_as_the_locale_writes_them() -> None:
+    assert figure_text(Percent(0.0412, signed=True)) == "+4.1%"
+    assert figure_text(Percent(-0.0412, signed=True), "ro") == f"-4,1{NBSP}%"
+    assert figure_text(Number(12345.678, 2), "en") == "12,345.68"
+    assert figure_text(Number(12345.678, 2), "es") == "12.345,68"
+    assert figure_text(Number(3, signed=True)) == "+3"
+    assert figure_text(Amount(12345.5, "EUR"), "es") == f"12.345,50{NBSP}€"
+    assert figure_text(Amount(1234.5, "RON", signed=True), "ro") == f"+1.234,50{NBSP}RON"
+    assert figure_text(Amount(-2.0, "USD", signed=True)) == "-$2.00"
+    assert figure_text(Day("2026-11-28"), "es") == "28 de noviembre"
+    assert figure_text(Day("2026-11-28"), "ro-RO") == "28 noiembrie"
+    assert figure_text(Text("Ünder 50"), "es_MX") == "Ünder 50"
+
+
+def test_metrics_of_the_catalogue_have_names_and_others_keep_theirs() -> None:
+    assert figure_text(MetricName("revenue_per_visitor"), "es") == "ingresos por visitante"
+    assert figure_text(MetricName("wheel_spins"), "ro") == "wheel spins"
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [(1, "încă aproximativ 1 zi."), (4, "aproximativ 4 zile."), (21, "aproximativ 21 de zile.")],
+)
+def test_romanian_has_three_ways_to_count(days: int, expected: str) -> None:
+    message = Message.counted("verdict.running_days", "days", days=Number(days))
+
+    assert text(message, "ro").endswith(expected)
+
+
+def test_a_count_that_is_no_number_takes_the_plural() -> None:
+    message = Message("verdict.running_days", (("days", Text("two")),), "days")
+
+    assert text(message) == "Keep going: about two more days."
+
+
+def test_a_verdict_speaks_to_a_marketer_in_three_languages() -> None:
+    verdict = decide(plan(), daily(plan(), [*[0.0] * 6, 4.0]))
+
+    found = verdict.facts.comparisons[0].corrected
+    assert found is not None
+    assert found.lift is not None
+    assert found.lift_interval is not None
+    low, high = found.lift_interval.low, found.lift_interval.high
+    lift = f"{100 * found.lift:+.1f}{NBSP}%".replace(".", ",")
+
+    assert verdict.sentence() == (
+        f"coupon is better: conversion rate {found.lift:+.1%} (between {low:+.1%} and {high:+.1%})."
+    )
+    assert verdict.sentence("es").startswith(f"coupon es mejor: tasa de conversión {lift} (entre")
+    assert verdict.sentence("ro").startswith(f"coupon este mai bună: rata de conversie {lift} (")
+    assert verdict.advice("es") == "Mostrar coupon a todos los visitantes."
+    assert len(verdict.explanations("ro")) == len(verdict.reasons)
+
+
+@pytest.mark.parametrize("locale", ["de", "xx", "", "zz_ZZ", "español"])
+def test_a_language_without_catalogue_is_refused(locale: str) -> None:
+    with pytest.raises(BadQuestion, match="use one of"):
+        text(Message.of("action.wait"), locale)
+
+
+def test_a_message_that_is_not_written_is_refused() -> None:
+    with pytest.raises(BadQuestion, match="in no catalogue"):
+        text(Message.of("verdict.guess"))
+
+
+def test_a_figure_is_found_by_its_place() -> None:
+    message = Message.of("verdict.running", meter=Percent(0.5))
+
+    assert message.figure("meter") == Percent(0.5)
+
+
+def test_building_again_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for language in LANGUAGES:
+        folder = tmp_path / language / "LC_MESSAGES"
+        folder.mkdir(parents=True)
+        source = HERE / language / "LC_MESSAGES" / "fairlift.po"
+        (folder / "fairlift.po").write_bytes(source.read_bytes())
+    monkeypatch.setattr(build, "HERE", tmp_path)
+
+    build.build()
+
+    for language in LANGUAGES:
+        made = tmp_path / language / "LC_MESSAGES" / "fairlift.mo"
+        assert compiled(made.read_bytes()) == catalogue(language)
