@@ -224,8 +224,14 @@ def power_of_t(n_control: float, effect: float, sd: float, design: Design = STAN
     k = float(-stdtrit(df, tail / design.treatments))
     if shift > FAR_NONCENTRAL:
         return 1.0
-    upper = 1 - float(nctdtr(df, shift, k))
-    return upper if design.one_sided else upper + float(nctdtr(df, shift, -k))
+    upper = 1 - _noncentral(df, shift, k)
+    return upper if design.one_sided else upper + _noncentral(df, shift, -k)
+
+
+def _noncentral(df: float, shift: float, t: float) -> float:
+    """P(T ≤ t) of the noncentral t; scipy says NaN where it is too small to be told."""
+    below = float(nctdtr(df, shift, t))
+    return 0.0 if math.isnan(below) else below
 
 
 def t_units(effect: float, sd: float, design: Design = STANDARD) -> float:

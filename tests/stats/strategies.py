@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
-
 from fairlift_stats import Summary
+from hypothesis import strategies as st
 
 Rows = Mapping[str, Any]
 
@@ -28,16 +27,21 @@ def two_counts(draw: st.DrawFn, most: int = 400) -> tuple[int, int, int, int]:
 
 @st.composite
 def shop_rows(draw: st.DrawFn, least: int = 2, most: int = 60) -> Rows:
-    """Rows per visitor: orders, money in micros, and what was known before; refunds included."""
+    """Rows per visitor: orders, money in micros, and what was known before; refunds included.
+
+    The rows come from a seed: drawing them one by one is slow.
+    """
     n = draw(st.integers(least, most))
-    orders = draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))
-    money = draw(st.lists(st.integers(-20_000_000, 900_000_000), min_size=n, max_size=n))
-    before = draw(st.lists(st.integers(0, 500_000_000), min_size=n, max_size=n))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    conversion = draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))
+    lowest = draw(st.sampled_from([-400_000_000, -20_000_000, 1_000_000]))
+    orders = (rng.random(n) < conversion) * rng.integers(1, 4, n)
+    money = rng.integers(lowest, draw(st.sampled_from([2_000_000, 900_000_000])), n)
     return {
-        "converted": [int(o > 0) for o in orders],
-        "orders": orders,
-        "revenue": [m if o else 0 for o, m in zip(orders, money, strict=True)],
-        "pre_revenue": before,
+        "converted": (orders > 0).astype(int).tolist(),
+        "orders": orders.tolist(),
+        "revenue": ((orders > 0) * money).tolist(),
+        "pre_revenue": (rng.integers(0, 500_000_000, n) * (rng.random(n) < 0.5)).tolist(),
     }
 
 

@@ -1,11 +1,10 @@
 """One arm's rate: Wilson, Clopper–Pearson and Jeffreys, at every count."""
 
 import pytest
-from scipy.stats import binomtest
-from statsmodels.stats.proportion import proportion_confint
-
 from fairlift_stats import BadQuestion, BadSummary, TooFewUnits
 from fairlift_stats.rates import clopper_pearson, jeffreys, wilson
+from scipy.stats import binomtest
+from statsmodels.stats.proportion import proportion_confint
 
 
 @pytest.mark.parametrize(("x", "n"), [(0, 20), (1, 20), (4, 20), (20, 20), (120, 2400)])

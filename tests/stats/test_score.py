@@ -4,11 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from scipy.optimize import brentq
-from statsmodels.stats.proportion import confint_proportions_2indep
-
 from fairlift_stats import BadQuestion, BadSummary, TooFewUnits, score
 from fairlift_stats.rates import critical_z
 from fairlift_stats.rates_compared import (
@@ -23,6 +18,11 @@ from fairlift_stats.rates_compared import (
     score_ratio,
     wald,
 )
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+from statsmodels.stats.proportion import confint_proportions_2indep
+
 from tests.stats.strategies import two_counts
 
 Z = critical_z(0.95)

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fairlift_stats import BadSummary, MissingColumn, Summary, TooFewUnits
+from fairlift_stats.summary import all_pairs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlift_stats import BadSummary, MissingColumn, Summary, TooFewUnits
-from fairlift_stats.summary import all_pairs
 from tests.stats.strategies import THIRDS, Rows, shop, shop_rows, summary_of
 
 
@@ -134,9 +134,7 @@ def test_a_constant_around_its_own_centre_has_no_variance() -> None:
         (3, {"x": 9.0, "y": 1.0}, {("x", "y"): math.inf}, "must be finite"),
     ],
 )
-def test_numbers_that_no_data_have_are_refused(
-    n: Any, sums: Any, products: Any, rule: str
-) -> None:
+def test_numbers_that_no_data_have_are_refused(n: Any, sums: Any, products: Any, rule: str) -> None:
     with pytest.raises(BadSummary, match=rule):
         Summary.from_sums(n, sums, products)
 

@@ -1,6 +1,7 @@
 """One arm's posterior: a distribution with its own quadrature rule, so that no draw is needed."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Protocol, TypeAlias
@@ -30,6 +31,10 @@ class Marginal(Protocol):
     @property
     def mean(self) -> float:
         """Posterior mean."""
+        ...
+
+    def quadrature(self, cuts: Sequence[float]) -> tuple[Array, Array]:
+        """The same rule on a mesh cut at these values: for g that nearly jumps there."""
         ...
 
     def cdf(self, x: Array) -> Array:
@@ -70,12 +75,12 @@ class Beta:
     @cached_property
     def rule(self) -> tuple[Array, Array]:
         """Points and weights."""
-        return self.nodes(NODES)
+        return self.quadrature(())
 
-    def nodes(self, count: int) -> tuple[Array, Array]:
+    def quadrature(self, cuts: Sequence[float], nodes: int = NODES) -> tuple[Array, Array]:
         """Gauss–Legendre in θ with x = sin²θ, where a Beta(½, ·) has no pole."""
         low, high = np.arcsin(np.sqrt(betaincinv(self.a, self.b, [FAR, 1 - FAR])))
-        theta, weight = gauss(low, high, count)
+        theta, weight = pieces(low, high, np.arcsin(np.sqrt(np.clip(cuts, 0, 1))), nodes)
         x = np.sin(theta) ** 2
         log = 2 * self.a * np.log(np.sin(theta)) + 2 * self.b * np.log(np.cos(theta))
         density = np.exp(log - betaln(self.a, self.b)) / (np.sin(theta) * np.cos(theta))
@@ -122,9 +127,14 @@ class Student:
 
     @cached_property
     def rule(self) -> tuple[Array, Array]:
+        """Points and weights."""
+        return self.quadrature(())
+
+    def quadrature(self, cuts: Sequence[float]) -> tuple[Array, Array]:
         """Gauss–Legendre in v with x = centre + scale·sinh v, which reaches heavy tails."""
         reach = math.asinh(8.0 if math.isinf(self.df) else float(-stdtrit(self.df, FAR)))
-        v, weight = gauss(-reach, reach)
+        at = np.arcsinh((np.asarray(cuts, dtype=float) - self.centre) / self.scale)
+        v, weight = pieces(-reach, reach, at, NODES)
         x = self.centre + self.scale * np.sinh(v)
         return x, _normalised(weight * np.cosh(v) * self.pdf(x))
 
@@ -172,9 +182,14 @@ class Hurdle:
 
     @cached_property
     def rule(self) -> tuple[Array, Array]:
+        """Points and weights."""
+        return self.quadrature(())
+
+    def quadrature(self, cuts: Sequence[float]) -> tuple[Array, Array]:
         """Gauss–Legendre on the product's own range."""
         centre, scale, reach = self._scale
-        v, weight = gauss(-reach, reach)
+        at = np.arcsinh((np.asarray(cuts, dtype=float) - centre) / scale)
+        v, weight = pieces(-reach, reach, at, NODES)
         x = centre + scale * np.sinh(v)
         return x, _normalised(weight * np.cosh(v) * self.pdf(x))
 
@@ -217,11 +232,21 @@ class Hurdle:
         """Distribution and its slope in v, the rate integrated out, on an even grid of v."""
         centre, scale, reach = self._scale
         v = np.linspace(-reach, reach, self._grid)
-        p, weight = self.buying.nodes(24)  # near normal, so a few nodes are plenty
+        p, weight = self.buying.quadrature((), 24)  # near normal, so a few nodes are plenty
         per_buyer = (centre + scale * np.sinh(v))[:, None] / p
         f = self.spending.cdf(per_buyer) @ weight
         density = (self.spending.pdf(per_buyer) / p) @ weight
         return f, density * scale * np.cosh(v)
+
+
+def pieces(low: float, high: float, cuts: Array, nodes: int) -> tuple[Array, Array]:
+    """Gauss–Legendre on [low, high], cut at the values that lie within."""
+    inside = cuts[(cuts > low) & (cuts < high)]
+    if len(inside) == 0:
+        return gauss(low, high, nodes)
+    edges = np.concatenate([[low], np.sort(inside), [high]])[:, None]
+    x, w = gauss_rows(edges[:-1], edges[1:], nodes)
+    return x.ravel(), w.ravel()
 
 
 def gauss(low: float, high: float, nodes: int = NODES) -> tuple[Array, Array]:

@@ -1,0 +1,250 @@
+"""Posteriors: quadrature against scipy's integration, closed forms, and draws."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from fairlift_stats import SCEPTICAL, BadQuestion, LiftPrior, NoEstimate, TooFewUnits
+from fairlift_stats.bayes.best import best_of, lift_cdf, lift_mean, lift_quantiles, p_greater
+from fairlift_stats.bayes.draws import revenue_draws
+from fairlift_stats.bayes.marginals import Beta, Hurdle, Marginal, Student
+from fairlift_stats.bayes.shrinkage import best_lift, normal_posterior
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+A, B = Beta(121, 2281), Beta(157, 2225)
+BUYERS_A = Hurdle.of(2400, 120, 9000, 1_100_000)
+BUYERS_B = Hurdle.of(2380, 156, 12_480, 1_560_000)
+
+betas = st.builds(Beta, st.floats(0.5, 500), st.floats(0.5, 5000))
+students = st.builds(
+    Student, st.floats(1, 100), st.floats(0.01, 30), st.one_of(st.just(math.inf), st.floats(3, 1e6))
+)
+
+
+@given(st.one_of(betas, students))
+@settings(max_examples=60)
+def test_every_rule_has_the_moments_of_its_distribution(arm: Marginal) -> None:
+    x, weight = arm.rule
+
+    assert weight.sum() == pytest.approx(1)
+    assert weight @ x == pytest.approx(arm.mean, rel=1e-8, abs=1e-10)
+    # The distribution at its own points averages to a half, whatever it is.
+    assert weight @ arm.cdf(x) == pytest.approx(0.5, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("arm", "same"),
+    [
+        (A, stats.beta(121, 2281)),
+        (Student(5.0, 2.0, 7.0), stats.t(7, 5, 2)),
+        (Student(5.0, 2.0), stats.norm(5, 2)),
+    ],
+)
+def test_distributions_agree_with_scipy(arm: Marginal, same: Any) -> None:
+    x = np.linspace(*same.ppf([0.001, 0.999]), 21)
+
+    assert arm.cdf(x) == pytest.approx(same.cdf(x))
+    assert arm.pdf(x) == pytest.approx(same.pdf(x))
+    assert A.pdf(np.array([-1.0, 0.0, 1.0, 2.0])).tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_chance_to_win_agrees_with_integration(small: bool) -> None:
+    a, b = (stats.beta(1.5, 19.5), stats.beta(4.5, 16.5)) if small else (
+        stats.beta(121, 2281), stats.beta(157, 2225))  # fmt: skip
+    expected, _ = integrate.quad(lambda x: a.pdf(x) * b.sf(x), 0, 1, points=[a.mean()], limit=200)
+
+    found = p_greater(Beta(*b.args), Beta(*a.args))
+
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+@given(st.lists(students, min_size=2, max_size=5), st.sampled_from(["higher", "lower"]))
+@settings(max_examples=60)
+def test_chances_to_be_best_add_up_and_losses_are_not_negative(
+    arms: list[Student], direction: Any
+) -> None:
+    found = best_of(arms, direction=direction)
+
+    assert sum(found.p_best) == pytest.approx(1)
+    assert min(found.expected_loss) >= 0
+    best = max(arm.mean for arm in arms) if direction == "higher" else -min(a.mean for a in arms)
+    sign = 1 if direction == "higher" else -1
+    assert sign * found.expected_best >= best - 1e-6 * abs(best)
+
+
+def test_the_best_of_normals_agrees_with_integration() -> None:
+    centres, scales = (1.0, 1.2, 0.9), (0.3, 0.2, 0.5)
+    found = best_of([Student(c, s) for c, s in zip(centres, scales, strict=True)])
+
+    def wins(x: float, i: int) -> float:
+        others = [stats.norm.cdf(x, centres[j], scales[j]) for j in range(3) if j != i]
+        return float(stats.norm.pdf(x, centres[i], scales[i]) * np.prod(others))
+
+    expected = [integrate.quad(wins, -3, 5, args=(i,))[0] for i in range(3)]
+    top = sum(integrate.quad(lambda x, i=i: x * wins(x, i), -3, 5)[0] for i in range(3))
+    assert found.p_best == pytest.approx(expected, abs=1e-9)
+    assert found.expected_loss == pytest.approx([top - c for c in centres], abs=1e-9)
+
+
+def test_lower_is_better_is_higher_mirrored() -> None:
+    arms = [Student(1.0, 0.3, 9.0), Student(1.2, 0.2), Student(0.9, 0.5, 40.0)]
+    mirrored = [Student(-a.centre, a.scale, a.df) for a in arms]
+
+    low, high = best_of(arms, direction="lower"), best_of(mirrored)
+
+    assert low.p_best == pytest.approx(high.p_best)
+    assert low.expected_loss == pytest.approx(high.expected_loss)
+
+
+@given(betas, betas)
+@settings(max_examples=50)
+def test_quantiles_of_the_lift_are_where_its_distribution_says(t: Beta, c: Beta) -> None:
+    p = [0.025, 0.5, 0.975]
+
+    quantiles = lift_quantiles(t, c, p)
+
+    assert lift_cdf(t, c, np.array(quantiles)) == pytest.approx(p, abs=1e-6)
+
+
+def test_a_lift_over_a_control_that_may_be_negative_counts_both_sides() -> None:
+    t, c = Student(3.0, 1.0), Student(2.0, 0.8)
+    rng = np.random.default_rng(3)
+    draws = (3 + rng.normal(size=400_000)) / (2 + 0.8 * rng.normal(size=400_000)) - 1
+
+    assert lift_quantiles(t, c, [0.5])[0] == pytest.approx(np.median(draws), abs=0.01)
+    assert lift_mean(t, c) is None
+
+
+def test_the_mean_of_a_lift_exists_when_the_control_stays_off_zero() -> None:
+    # E[1/X] of a Beta(a, b) is (a + b − 1)/(a − 1).
+    expected = B.mean * (121 + 2281 - 1) / (121 - 1) - 1
+
+    assert lift_mean(B, A) == pytest.approx(expected)
+    assert lift_mean(B, Beta(0.5, 20.5)) is None
+
+
+def test_a_control_of_nothing_has_no_lift() -> None:
+    with pytest.raises(NoEstimate, match="positive"):
+        lift_quantiles(Student(3, 1), Student(-2, 1), [0.5])
+    with pytest.raises(NoEstimate, match="told from zero"):
+        lift_quantiles(Student(3, 0.01), Student(1e-9, 1e6, 3.0), [1e-290, 1 - 1e-16])
+
+
+@pytest.mark.parametrize(
+    ("build", "error"),
+    [
+        (lambda: Beta(0, 1), BadQuestion),
+        (lambda: Beta(1, math.inf), BadQuestion),
+        (lambda: Student(1, 0), BadQuestion),
+        (lambda: Student(1, 1, 2.5), TooFewUnits),
+        (lambda: Hurdle.of(100, 3, 30, 900), TooFewUnits),
+        (lambda: Hurdle.of(100, 5, 50, 500), BadQuestion),
+        (lambda: best_of([A]), BadQuestion),
+        (lambda: LiftPrior(0, 0), BadQuestion),
+        (lambda: LiftPrior(math.nan, 1), BadQuestion),
+        (lambda: normal_posterior(0.1, 0), BadQuestion),
+        (lambda: normal_posterior(math.inf, 1), BadQuestion),
+        (lambda: LiftPrior.fitted([0.1] * 9, [0.1] * 9), TooFewUnits),
+        (lambda: LiftPrior.fitted([0.1] * 10, [0.1] * 10), BadQuestion),
+        (lambda: revenue_draws({"a": BUYERS_A}, seed=1), BadQuestion),
+        (lambda: revenue_draws({"a": BUYERS_A, "b": BUYERS_B}, seed=1, draws_log2=30), BadQuestion),
+    ],
+)
+def test_what_is_no_distribution_is_refused(build: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        build()
+
+
+def test_revenue_per_visitor_agrees_with_plain_monte_carlo() -> None:
+    rng = np.random.default_rng(11)
+
+    def draws(n: int, buyers: int, revenue: float, squares: float) -> Any:
+        mean = revenue / buyers
+        error = math.sqrt((squares - revenue * mean) / (buyers - 1) / buyers)
+        p = rng.beta(buyers + 0.5, n - buyers + 0.5, 1_000_000)
+        return p * (mean + error * rng.standard_t(buyers - 1, 1_000_000))
+
+    a, b = draws(2400, 120, 9000, 1_100_000), draws(2380, 156, 12_480, 1_560_000)
+
+    assert p_greater(BUYERS_B, BUYERS_A) == pytest.approx((b > a).mean(), abs=6e-4)
+    x = np.quantile(a, [0.05, 0.5, 0.9])
+    assert BUYERS_A.cdf(x) == pytest.approx([0.05, 0.5, 0.9], abs=2e-3)
+    step = 1e-4
+    assert BUYERS_A.pdf(x) == pytest.approx(
+        (BUYERS_A.cdf(x + step) - BUYERS_A.cdf(x - step)) / (2 * step), rel=1e-4
+    )
+
+
+def test_sobol_draws_agree_with_quadrature_and_repeat_by_seed() -> None:
+    arms = {"control": BUYERS_A, "b": BUYERS_B}
+    found, again = revenue_draws(arms, seed=7), revenue_draws(arms, seed=7)
+
+    assert np.array_equal(found.revenue, again.revenue)
+    assert not np.array_equal(found.revenue, revenue_draws(arms, seed=8).revenue)
+    assert found.p_best()[1] == pytest.approx(p_greater(BUYERS_B, BUYERS_A), abs=4e-4)
+    assert found.p_best("lower")[0] == pytest.approx(found.p_best()[1], abs=1e-12)
+    expected = p_greater(BUYERS_B.buying, BUYERS_A.buying)
+    alone = found.p_joint(revenue_above=-1.0, conversion_above=0.0)
+    assert alone == pytest.approx(expected, abs=4e-4)
+    assert found.p_joint(revenue_above=0.0, conversion_above=0.0) < alone
+
+
+def test_normal_posterior_weighs_by_precision() -> None:
+    found = normal_posterior(0.3, 0.1, LiftPrior(0.0, 0.2))
+
+    assert found.mean == pytest.approx(0.3 * 0.8)
+    assert found.sd == pytest.approx(math.sqrt(1 / (1 / 0.01 + 1 / 0.04)))
+    expected, _ = integrate.quad(
+        lambda x: -x * stats.norm.pdf(x, found.mean, found.sd), -3, 0, points=[0.0]
+    )
+    assert found.loss_of_treatment == pytest.approx(expected)
+    assert found.loss_of_control - found.loss_of_treatment == pytest.approx(found.mean)
+    assert found.p_within(-math.inf, 0) == pytest.approx(1 - found.p_positive)
+
+
+def test_a_prior_is_fitted_to_how_an_organisations_lifts_spread() -> None:
+    rng = np.random.default_rng(2)
+    errors = rng.uniform(0.02, 0.05, 400)
+    lifts = rng.normal(0.01, 0.08, 400) + rng.normal(size=400) * errors
+
+    prior = LiftPrior.fitted(lifts.tolist(), errors.tolist())
+
+    assert prior.sd == pytest.approx(0.08, abs=0.01)
+    assert prior.mean == pytest.approx(0.01, abs=0.015)
+    assert "400 past experiments" in str(prior)
+
+
+@pytest.mark.parametrize("prior", [None, SCEPTICAL])
+@pytest.mark.parametrize("direction", ["higher", "lower"])
+def test_lifts_that_share_a_control_are_judged_together(
+    prior: LiftPrior | None, direction: Any
+) -> None:
+    lifts, own, shared = np.array([0.05, 0.02, -0.04]), np.array([4e-4, 9e-4, 2e-4]), 5e-4
+    found, best = best_lift(lifts, own, shared, prior, direction=direction)
+
+    noise = np.diag(own) + shared
+    precision = np.linalg.inv(noise) + (0 if prior is None else np.eye(3) / prior.sd**2)
+    covariance = np.linalg.inv(precision)
+    mean = covariance @ np.linalg.inv(noise) @ lifts
+    assert [p.mean for p in found] == pytest.approx(mean)
+    assert [p.sd for p in found] == pytest.approx(np.sqrt(np.diagonal(covariance)))
+    draws = np.random.default_rng(1).multivariate_normal(mean, covariance, 400_000)
+    arms = np.column_stack([np.zeros(len(draws)), draws]) * (1 if direction == "higher" else -1)
+    winners = np.bincount(arms.argmax(axis=1), minlength=4) / len(arms)
+    assert best.p_best == pytest.approx(winners, abs=3e-3)
+    losses = (arms.max(axis=1)[:, None] - arms).mean(axis=0)
+    assert best.expected_loss == pytest.approx(losses, abs=2e-4)
+
+
+def test_one_treatment_with_a_prior_is_the_closed_form() -> None:
+    found, best = best_lift(np.array([0.05]), np.array([4e-4]), 5e-4, SCEPTICAL)
+
+    closed = normal_posterior(0.05, math.sqrt(9e-4), SCEPTICAL)
+    assert (found[0].mean, found[0].sd) == pytest.approx((closed.mean, closed.sd))
+    assert best.p_best[1] == pytest.approx(closed.p_positive)
+    assert best.expected_loss[1] == pytest.approx(closed.loss_of_treatment)
+    assert best.expected_loss[0] == pytest.approx(closed.loss_of_control)
