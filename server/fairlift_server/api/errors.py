@@ -10,6 +10,7 @@ from fairlift.engine.errors import (
     Conflict,
     FairliftError,
     Invalid,
+    InvalidAudience,
     InvalidCampaign,
     InvalidEvent,
     InvalidRequest,
@@ -38,6 +39,7 @@ _VIOLATION_BYTES = 4_000
 STATUS: dict[type[FairliftError], grpc.StatusCode] = {
     FairliftError: grpc.StatusCode.INTERNAL,
     Invalid: grpc.StatusCode.INVALID_ARGUMENT,
+    InvalidAudience: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidCampaign: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidEvent: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,

@@ -1,0 +1,66 @@
+"""The environment, read once."""
+
+from dataclasses import fields
+
+import pytest
+from fairlift.engine.errors import InvalidRequest
+from fairlift_server.settings import Settings, described, variable
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.from_environment({"PATH": "/bin"}) == Settings()
+
+
+def test_values_are_read_by_their_kind() -> None:
+    settings = Settings.from_environment(
+        {
+            "FAIRLIFT_LISTEN": "[::1]:0",
+            "FAIRLIFT_QUEUE_EVENTS": "2000",
+            "FAIRLIFT_KEEP_ALIVE_S": "0.5",
+            "FAIRLIFT_REFLECTION": "no",
+        }
+    )
+
+    assert (settings.host, settings.queue_events, settings.keep_alive_s) == ("::1", 2_000, 0.5)
+    assert settings.is_loopback
+    assert not settings.has_reflection
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("LISTEN", "50051", "must be host:port"),
+        ("LISTEN", "127.0.0.1:70000", "must be host:port"),
+        ("DATABASE", "", "must be a path"),
+        ("DATABASE", "postgresql://shop", "not served yet"),
+        ("CURRENCY", "euro", "ISO 4217"),
+        ("HISTORY_DAYS", "0", "1 or more"),
+        ("QUEUE_EVENTS", "10", "one full batch"),
+        ("ANALYSES", "0", "1 to 64"),
+        ("KEEP_ALIVE_S", "0", "above 0"),
+        ("KEEP_ALIVE_S", "soon", "must be a number such as 20.0"),
+        ("DRAIN_S", "-1", "not be negative"),
+        ("DRAIN_DELAY_S", "-1", "not be negative"),
+        ("LOG_LEVEL", "loud", "debug, info, warning or error"),
+        ("ALLOW_OPEN", "perhaps", "yes or no"),
+    ],
+)
+def test_a_value_out_of_its_rules_is_named(name: str, value: str, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says) as caught:
+        Settings.from_environment({f"FAIRLIFT_{name}": value})
+
+    assert caught.value.violations[0].field == f"FAIRLIFT_{name}"
+
+
+def test_a_server_that_others_can_reach_needs_a_token_or_consent() -> None:
+    with pytest.raises(InvalidRequest, match="FAIRLIFT_ALLOW_OPEN"):
+        Settings(listen="0.0.0.0:50051")
+
+    assert Settings(listen="0.0.0.0:50051", token="secret").has_reflection is False
+    assert Settings(listen="0.0.0.0:50051", allow_open=True).is_loopback is False
+
+
+def test_every_setting_is_described() -> None:
+    text = described()
+
+    assert all(f"{variable(each)} = " in text for each in fields(Settings))
