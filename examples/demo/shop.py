@@ -71,7 +71,7 @@ class Shop:
         begins = self.start + timedelta(days=day)
         coming = self._arrivals(day)
         for visitor in coming:
-            self._visit(visitor, begins + timedelta(hours=self.rng.uniform(8, 23)))
+            self._visit(visitor, begins + timedelta(hours=self.rng.uniform(0, 23.5)))
         ends = begins + timedelta(days=1)
         while self._later and self._later[0][0] < ends:
             moment, _, happen = heapq.heappop(self._later)

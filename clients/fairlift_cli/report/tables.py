@@ -49,10 +49,8 @@ def counts_table(scene: Scene) -> Table:
     columns = (*(words.visitors, words.buyers, words.orders, words.revenue, words.net_revenue),)
     table = plain_table(("", "left"), *((safe(name), "right") for name in columns))
     for totals in scene.report.totals:
-        name = scene.name(totals.variant)
-        is_marked = totals.control and words.control.lower() != name.lower()
         table.add_row(
-            f"  {name} ({safe(words.control)})" if is_marked else f"  {name}",
+            f"  {_called(scene, totals)}",
             *map(figures.count, (totals.units, totals.buyers, totals.orders)),
             *(safe(figures.micros(m)) for m in (totals.revenue_micros, totals.net_revenue_micros)),
         )
@@ -132,12 +130,18 @@ def _cells(
     if comparison is None:
         return value, "", "", best
     interval = shown_interval(comparison)
-    return (
-        value,
-        figures.lift(comparison.lift) if comparison.HasField("lift") else ABSENT,
-        figures.interval(interval) if interval else ABSENT,
-        best,
-    )
+    if interval is None or not comparison.HasField("lift"):
+        return value, ABSENT, ABSENT, best
+    return value, figures.lift(comparison.lift), figures.interval(interval), best
+
+
+def _called(scene: Scene, totals: pb.VariantTotals) -> str:
+    """A variant's name, with its id, and whether it is the control, where that is news."""
+    name = scene.name(totals.variant)
+    more = [] if totals.variant == name.lower() else [totals.variant]
+    if totals.control and scene.words.control not in (totals.variant, name.lower()):
+        more.append(scene.words.control)
+    return f"{name} ({scene.screen.safe(', '.join(more))})" if more else name
 
 
 def _level(scene: Scene) -> str:

@@ -69,15 +69,12 @@ def _verdict(told: Scene) -> None:
         screen.line(f"{words.action} {verdict.action}")
     for reason in verdict.reasons:
         screen.line(reason, indent=2, mark=screen.glyphs.bullet)
-    if verdict.HasField("evidence"):
+    if verdict.kind == pb.VERDICT_KIND_KEEP_GOING and verdict.HasField("evidence"):
         done = min(max(verdict.evidence, 0.0), 1.0)
         full = round(done * _METER)
         meter = screen.glyphs.full * full + screen.glyphs.empty * (_METER - full)
         share = told.figures.share(done, 0)
         screen.lines([Text(f"{screen.safe(words.evidence)} {meter} {screen.safe(share)}")])
-    if len(verdict.decision_days) == 3:
-        early, half, late = (told.figures.count(math.ceil(d)) for d in verdict.decision_days)
-        screen.line(words.decision.format(early=early, half=half, late=late))
 
 
 def _pictures(told: Scene) -> None:

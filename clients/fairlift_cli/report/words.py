@@ -13,7 +13,6 @@ class Words:
     verdicts: Mapping[int, str]
     action: str
     evidence: str
-    decision: str
     no_verdict: str
     lift_over: str
     interval: str
@@ -73,7 +72,6 @@ _ENGLISH = Words(
     verdicts=_verdicts("SHIP IT", "STOP: HARM", "STOP: NO GAIN", "KEEP GOING", "DO NOT TRUST"),
     action="What to do:",
     evidence="Evidence needed so far:",
-    decision="A decision is likely in about {half} days (1 in 5 by {early}, 4 in 5 by {late}).",
     no_verdict="There is no verdict yet: nobody has met the campaign.",
     lift_over="{metric}: lift over {control}",
     interval="{level} interval",
@@ -107,7 +105,6 @@ _SPANISH = Words(
     verdicts=_verdicts("ADOPTAR", "PARAR: PERJUDICA", "PARAR: SIN MEJORA", "SEGUIR", "NO FIARSE"),
     action="Qué hacer:",
     evidence="Evidencia necesaria reunida:",
-    decision="Es probable decidir en unos {half} días (1 de 5 antes de {early}, 4 de 5 de {late}).",
     no_verdict="Aún no hay veredicto: nadie ha visto la campaña.",
     lift_over="{metric}: mejora sobre {control}",
     interval="intervalo del {level}",
@@ -143,7 +140,6 @@ _ROMANIAN = Words(
     ),
     action="Ce e de făcut:",
     evidence="Dovezi strânse din cele necesare:",
-    decision="Decizia vine probabil în vreo {half} zile (1 din 5 până la {early}, 4 din 5 {late}).",
     no_verdict="Încă nu există verdict: nimeni nu a întâlnit campania.",
     lift_over="{metric}: creștere față de {control}",
     interval="interval de {level}",
