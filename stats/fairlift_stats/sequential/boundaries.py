@@ -126,8 +126,8 @@ def exit_probabilities(
     """
     drift = np.asarray(drifts, dtype=np.float64)
     stages = walk(boundaries, time=time, z=z)
-    up = [s.above(line, drift) for s, line in zip(stages, boundaries.upper, strict=True)]
-    down = [s.below(line, drift) for s, line in zip(stages, boundaries.lower, strict=True)]
+    rows = zip(stages, boundaries.lower, boundaries.upper, strict=True)
+    down, up = zip(*(s.crossings(lower, upper, drift) for s, lower, upper in rows), strict=True)
     return Exits(np.asarray(boundaries.times), np.stack(up, axis=1), np.stack(down, axis=1))
 
 
@@ -148,6 +148,11 @@ def spending_boundaries(
     >>> [round(c, 4) for c in spending_boundaries([0.5, 1.0], upper=side, lower=side).upper]
     [2.157, 2.201]
     """
+    return _spent(tuple(times), upper, lower)
+
+
+@lru_cache(maxsize=1024)
+def _spent(times: tuple[float, ...], upper: Side | None, lower: Side | None) -> Boundaries:
     check_times(times)
     used: list[float] = []
     lines: list[tuple[float, float]] = []
@@ -160,7 +165,7 @@ def spending_boundaries(
         solved = _solved(tuple(used), upper, lower)
         lines.append((solved.lower, solved.upper))
     lows, highs = zip(*lines, strict=True) if lines else ((), ())
-    return Boundaries(tuple(times), tuple(lows), tuple(highs))
+    return Boundaries(times, lows, highs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

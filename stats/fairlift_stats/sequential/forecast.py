@@ -3,13 +3,22 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from fairlift_stats.sequential.boundaries import Boundaries, Exits, exit_probabilities
 from fairlift_stats.sequential.errors import BadLook, NotANumber
+from fairlift_stats.sequential.recursion import Floats
 
 _HERMITE_NODES = 48
+
+
+@lru_cache(maxsize=1)
+def _hermite() -> tuple[Floats, Floats]:
+    """Nodes and weights of a standard normal average."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_HERMITE_NODES)
+    return nodes, weights / weights.sum()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +88,8 @@ def predictive_exits(
 
     Source: Spiegelhalter, Freedman & Blackburn (1986); Gauss-Hermite over the drift.
     """
-    nodes, weights = np.polynomial.hermite_e.hermegauss(_HERMITE_NODES)
+    nodes, weights = _hermite()
     exits = conditional_exits(boundaries, tuple(mean + sd * nodes), look=look, z=z)
-    weights = weights / weights.sum()
     up, down = np.cumsum(weights @ exits.up), np.cumsum(weights @ exits.down)
     return tuple(up.tolist()), tuple(down.tolist())
 

@@ -55,7 +55,7 @@ def stagewise_p(boundaries: Boundaries, *, z: float, drift: float = 0.0) -> floa
     if not math.isfinite(z):
         raise NotANumber("z", "finite", z)
     drifts = np.array([drift])
-    here = float(walk(boundaries)[-1].above(z, drifts)[0])
+    here = float(walk(boundaries)[-1].crossings(-math.inf, z, drifts)[1][0])
     earlier = boundaries.until(len(boundaries.times) - 1)
     if not earlier.times:
         return here

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from fairlift_stats.metrics import Direction, Unit
@@ -163,8 +164,7 @@ class SequentialPlan:
 
     def fingerprint(self) -> str:
         """SHA-256 of the plan's canonical form: what a look log is bound to."""
-        # Drift follows from the rest, and its last digit from the machine.
-        return hashlib.sha256(replace(self, drift=None).to_json().encode()).hexdigest()
+        return _fingerprint(self)
 
     def to_json(self) -> str:
         """The plan in canonical JSON."""
@@ -252,6 +252,12 @@ def _plan_fields(read: dict[str, Any]) -> dict[str, Any]:
         name: tuple(read[name]) for name in ("arms", "shares", "looks") if name in read
     }
     return {**read, **spendings, **tuples, "metrics": metrics}
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(plan: SequentialPlan) -> str:
+    # Drift follows from the rest, and its last digit from the machine.
+    return hashlib.sha256(replace(plan, drift=None).to_json().encode()).hexdigest()
 
 
 def success_side(plan: SequentialPlan) -> Side:

@@ -75,19 +75,13 @@ class Stage:
             self.mass * np.exp(away - (drift**2 * (self.before - start) / 2)[:, None])
         )
 
-    def above(self, z: float, drift: Floats) -> Floats:
-        """(drifts,) probability that the walk gets here and shows z or more."""
+    def crossings(self, lower: float, upper: float, drift: Floats) -> tuple[Floats, Floats]:
+        """(drifts,) probabilities to get here and show less than `lower`, and `upper` or more (z)."""
+        mass, root = self.tilted(drift), math.sqrt(self.at)
         reach = self.scores + (drift * (self.at - self.before))[:, None]
-        return np.asarray(
-            (self.tilted(drift) * ndtr((reach - z * math.sqrt(self.at)) / self.sd)).sum(axis=1)
-        )
-
-    def below(self, z: float, drift: Floats) -> Floats:
-        """(drifts,) probability that the walk gets here and shows less than z."""
-        reach = self.scores + (drift * (self.at - self.before))[:, None]
-        return np.asarray(
-            (self.tilted(drift) * ndtr((z * math.sqrt(self.at) - reach) / self.sd)).sum(axis=1)
-        )
+        down = (mass * ndtr((lower * root - reach) / self.sd)).sum(axis=1)
+        up = (mass * ndtr((reach - upper * root) / self.sd)).sum(axis=1)
+        return np.asarray(down), np.asarray(up)
 
     def mirrored(self) -> "Stage":
         """The same walks with up and down exchanged."""

@@ -21,7 +21,7 @@ def keys(verdict: Verdict) -> list[str]:
     return [reason.key for reason in verdict.reasons]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(zs=st.lists(st.floats(-5, 5), min_size=1, max_size=14))
 def test_replaying_the_log_gives_the_same_verdict_to_the_bit(zs: list[float]) -> None:
     made, log = plan(), LookLog.begin(plan())
