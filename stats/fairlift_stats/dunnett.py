@@ -70,15 +70,13 @@ def _equal_critical(alpha: float, arms: int, squared_loading: float, df: float) 
 
 def _solve(alpha: float, c: Array, lam: Array, df: float) -> Array:
     """Newton from c, its slope from a neighbour: P(max < c) is smooth and rises."""
-    side = 1e-4
-    for _ in range(20):
+    side, step = 1e-4, np.array(np.inf)
+    while (np.abs(step) >= 1e-5).any():  # the step after would be its square
         near = np.stack([c, c + side], axis=-1)
         inside = _all_within(near, lam[..., None, :], df)
         gap = inside[..., 0] - (1 - alpha)
         step = gap * side / np.maximum(inside[..., 1] - inside[..., 0], 1e-300)
         c = c - np.clip(step, -0.5, 0.5)
-        if (np.abs(step) < 1e-5).all():  # the next would be its square
-            break
     return c
 
 

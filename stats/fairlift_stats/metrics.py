@@ -102,11 +102,6 @@ class Funnel:
             raise BadQuestion(f"{self.name}: a funnel needs two or more different steps")
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """What the summary must hold."""
-        return self.steps
-
-    @property
     def rates(self) -> tuple[Rate, ...]:
         """One rate per step over all units, then one from each step to the next."""
         whole = (Rate(f"{self.name}.{s}", s, direction=self.direction) for s in self.steps)

@@ -76,7 +76,7 @@ def products_of(metrics: Iterable[Metric]) -> tuple[Pair, ...]:
                 names = (metric.column, *metric.covariates)
             case Mean():
                 names = (metric.column, *metric.covariates)
-            case Ratio():
+            case _:
                 pre = tuple(name for pair in metric.covariates for name in pair)
                 names = (metric.numerator, metric.denominator, *pre)
         for i, first in enumerate(names):
@@ -96,7 +96,7 @@ def thirds_of(metrics: Iterable[Metric]) -> tuple[Triple, ...]:
                 for names in ((a, a, a), (a, a, b), (a, b, b), (b, b, b)):
                     first, second, third = sorted(names)
                     triples[first, second, third] = None
-            case Rate():
+            case _:
                 pass  # the score interval needs no warning of skewness: it is exact about it
     return tuple(triples)
 

@@ -248,10 +248,9 @@ def t_units(effect: float, sd: float, design: Design = STANDARD) -> float:
     def short(n: float) -> float:
         return power_of_t(n, effect, sd, design) - design.power
 
-    low, high = max(least, start / 2), 2 * start + 10
-    while low > least and short(low) > 0:
-        low = max(least, low / 2)
-    return low if short(low) > 0 else float(brentq(short, low, high, xtol=1e-9, rtol=1e-13))
+    if short(least) > 0:
+        return least
+    return float(brentq(short, least, 2 * start + 10, xtol=1e-9, rtol=1e-13))
 
 
 def t_mde(n_control: float, sd: float, design: Design = STANDARD) -> float:

@@ -125,14 +125,14 @@ def _none_against(x: Array, a: Array, z2: Array) -> Array:
 def _falling_root(c3: Array, c2: Array, c1: Array, c0: Array, high: Array, start: Array) -> Array:
     """Root in (0, high) of a cubic that is positive on its left and negative on its right."""
     low, s = np.zeros(start.shape), start
-    for step in range(STEPS):
+    step, settled = 0, False
+    while not settled and step < STEPS:
         value = ((c3 * s + c2) * s + c1) * s + c0
         slope = (3 * c3 * s + 2 * c2) * s + c1
         low, high = np.where(value > 0, s, low), np.where(value > 0, high, s)
         guess = s - value / slope
         s, settled = _next(guess, s, low, high, step)
-        if settled:
-            break
+        step += 1
     return s
 
 
@@ -174,8 +174,9 @@ def _lower_difference(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Arra
     start = np.sqrt(z2 / np.where(spread > 0, spread, 1)) + np.where(spread > 0, 0, n + m + z2)
     target = np.log(z2)
     low, high, lam = np.zeros(start.shape), np.full(start.shape, np.inf), start
+    step, settled = 0, False
     with np.errstate(divide="ignore", invalid="ignore"):
-        for step in range(STEPS):
+        while not settled and step < STEPS:
             p, dp = _rate_given_score(x, n, lam)
             q, dq = _rate_given_score(y, m, -lam)
             variance = p * (1 - p) / n + q * (1 - q) / m
@@ -185,8 +186,7 @@ def _lower_difference(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Arra
             low, high = np.where(gap < 0, lam, low), np.where(gap < 0, high, lam)
             guess = lam * np.exp(-gap / (2 + lam * slope / variance))
             lam, settled = _next(guess, lam, low, high, step)
-            if settled:
-                break
+            step += 1
         limit = _rate_given_score(x, n, lam)[0] - _rate_given_score(y, m, -lam)[0]
     # None against all is the least difference there is, and no λ is large enough to say so.
     return np.where((x == 0) & (y == m), -1.0, limit)

@@ -13,7 +13,7 @@ from scipy.special import ndtr, ndtri, stdtr
 from fairlift_stats import fieller, score
 from fairlift_stats.comparison import linear_estimates
 from fairlift_stats.errors import UnknownVariant
-from fairlift_stats.metrics import Direction, Mean, Metric, Rate, Ratio
+from fairlift_stats.metrics import Direction, Mean, Metric, Rate
 from fairlift_stats.moments import Moments, counts, products_of, require, stack
 from fairlift_stats.multiplicity import adjusted_p
 from fairlift_stats.random_effects import Heterogeneity
@@ -111,7 +111,7 @@ def _plain(metric: Metric) -> Metric:
             return dataclasses.replace(metric, covariates=())
         case Mean():
             return dataclasses.replace(metric, covariates=())
-        case Ratio():
+        case _:
             return dataclasses.replace(metric, covariates=())
 
 

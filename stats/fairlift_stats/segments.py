@@ -162,7 +162,8 @@ def _mixture_quantile(p: float, weight: Array, centres: Array, spreads: Array) -
     each = centres + z * spreads
     low, high = each.min(axis=0), each.max(axis=0)
     x = weight @ each
-    for step in range(100):
+    step, settled = 0, False
+    while not settled and step < 100:
         t = (x - centres) / spreads
         gap = weight @ ndtr(t) - p
         slope = weight @ (np.exp(-t * t / 2) / spreads) / np.sqrt(2 * np.pi)
@@ -170,8 +171,6 @@ def _mixture_quantile(p: float, weight: Array, centres: Array, spreads: Array) -
         with np.errstate(divide="ignore", invalid="ignore"):
             guess = x - gap / slope
         new = np.where((guess >= low) & (guess <= high) & (step < 50), guess, (low + high) / 2)
-        moved = np.abs(new - x) > 1e-10 * (high - low + np.abs(new))
-        x = new
-        if not moved.any():
-            break
+        settled = bool((np.abs(new - x) <= 1e-10 * (high - low + np.abs(new))).all())
+        x, step = new, step + 1
     return np.asarray(x)

@@ -1,4 +1,4 @@
-"""Before and around a test: the split, power, duration; and what is known of quantiles and tails."""
+"""Before and around a test: the split, power, duration, quantiles and tails."""
 
 import math
 from typing import Any

@@ -3,8 +3,10 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from fairlift_stats import BadQuestion, NoEstimate, TooFewUnits
+from fairlift_stats.fieller import log_lift_limits
 from fairlift_stats.means import (
     Group,
     equivalent,
@@ -24,7 +26,7 @@ A = np.array([19.5, 17.2, 16.8, 22.1, 30.4, 18.8, 15.1, 95.0])
 B = np.array([14.2, 13.9, 16.1, 12.7, 18.8, 15.5, 11.9])
 
 
-def _group(rows: np.ndarray) -> Group:  # type: ignore[type-arg]
+def _group(rows: npt.NDArray[np.float64]) -> Group:
     return Group(float(rows.mean()), float(rows.var(ddof=1)) / len(rows), len(rows))
 
 
@@ -158,3 +160,12 @@ def test_questions_without_an_answer_are_refused() -> None:
         yuen(A, B, trim=0.5)
     with pytest.raises(TooFewUnits, match="after trimming"):
         yuen([1.0, 2, 3], B, trim=0.4)
+
+
+def test_limits_on_the_log_scale_are_the_delta_methods() -> None:
+    low, high = log_lift_limits(*(np.array(x) for x in (5.5, 5.0, 0.04, 0.03, 1.96)))
+
+    error = math.sqrt(0.04 / 5.5**2 + 0.03 / 5.0**2)
+    assert [float(low), float(high)] == pytest.approx(
+        [1.1 * math.exp(s * 1.96 * error) - 1 for s in (-1, 1)]
+    )

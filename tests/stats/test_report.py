@@ -184,6 +184,10 @@ def test_one_query_serves_all_metrics() -> None:
     assert {tuple(sorted(t)) for t in THIRDS} <= set(analysis.thirds)
 
 
+def test_a_rate_is_a_share() -> None:
+    assert CONVERSION.unit == "share"
+
+
 def test_a_count_needs_no_product() -> None:
     assert Analysis(primary=(CONVERSION,)).products == ()
 
@@ -415,12 +419,12 @@ def test_questions_that_no_report_answers_are_refused() -> None:
         Analysis(primary=(CONVERSION,)).report(arms)["conversion_rate", "z"]
     with pytest.raises(MissingColumn, match="'items'"):
         Analysis(primary=(Mean("m", "items"),)).report(arms)
+    bare = Summary.from_sums(9, {"revenue": 9, "pre": 9}, {("revenue", "revenue"): 30})
     with pytest.raises(MissingColumn, match="revenue × pre"):
-        bare = Summary.from_sums(9, {"revenue": 9, "pre": 9}, {("revenue", "revenue"): 30})
         compare(Mean("m", "revenue", covariates=("pre",)), bare, bare)
     with pytest.raises(BadSummary, match="counts each unit once"):
         compare(CONVERSION, Summary.from_sums(5, {"converted": 9}, {}), GOOD)
-    with pytest.raises(BadQuestion, match="e.g. 0.95"):
+    with pytest.raises(BadQuestion, match="between 0 and 1"):
         Analysis(primary=(CONVERSION,), confidence=95)
     with pytest.raises(BadQuestion, match="rope"):
         Analysis(primary=(CONVERSION,), rope=-0.1)

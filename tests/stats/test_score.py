@@ -21,7 +21,7 @@ from fairlift_stats.rates_compared import (
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
-from statsmodels.stats.proportion import confint_proportions_2indep
+from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
 from tests.stats.strategies import two_counts
 
@@ -47,7 +47,7 @@ def _textbook_z(ratio: float, xt: int, nt: int, xc: int, nc: int) -> float:
 def test_limits_of_the_ratio_are_where_the_textbook_statistic_is_critical(
     counts: tuple[int, int, int, int],
 ) -> None:
-    xt, nt, xc, nc = counts
+    xt, _, xc, _ = counts
     interval = score_ratio(TwoRates(*counts))
 
     assert (interval.low == 0) == (xt == 0)
@@ -138,11 +138,25 @@ def test_uncorrected_limits_are_koopmans() -> None:
     assert (round(interval.low, 2), round(interval.high, 2)) == (2.94, 7.15)
 
 
+def test_uncorrected_limits_of_the_difference_are_mees() -> None:
+    # Newcombe (1998), table II, method 5: 9/10 against 3/10 has (0.1821, 0.8370).
+    interval = score_difference(TwoRates(9, 10, 3, 10), corrected=False)
+
+    assert (round(interval.low, 4), round(interval.high, 4)) == (0.1821, 0.8370)
+
+
 def test_a_nearly_certain_arm_of_millions_still_has_limits() -> None:
     interval = score_difference(TwoRates(96_476, 96_477, 88_539, 88_540))
 
     assert interval.low < 0 < interval.high
     assert interval.width < 1e-3
+
+
+def test_uncorrected_p_is_the_textbooks() -> None:
+    z, p = score_p(TwoRates(156, 2380, 120, 2400), corrected=False)
+
+    expected = proportions_ztest([156, 120], [2380, 2400])
+    assert (z, p) == pytest.approx(expected)
 
 
 def test_margin_zero_is_the_test_of_no_difference() -> None:

@@ -1,6 +1,7 @@
 """Sufficient statistics: the same however the rows are cut, and refused when no data have them."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def test_merged_cells_are_the_whole(rows: Rows, data: st.DataObject) -> None:
     edges = [0, *cuts, n]
     cells = [
         summary_of({name: np.array(column[a:b], dtype=int) for name, column in rows.items()})
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in pairwise(edges)
     ]
 
     merged = sum(cells[1:], cells[0])
@@ -186,7 +187,7 @@ def test_only_like_columns_merge() -> None:
     with pytest.raises(TypeError):
         x + 3  # type: ignore[operator]
     with pytest.raises(TypeError):
-        3 + x  # type: ignore[operator]
+        3 + x
 
 
 def test_columns_in_another_order_merge_all_the_same() -> None:

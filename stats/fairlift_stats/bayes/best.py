@@ -105,17 +105,17 @@ def lift_quantiles(
     p = np.asarray(probabilities, dtype=float)
     low, high = _bracket(treatment, control, p)
     ratio = np.clip(_log_normal(treatment, control, p), low, high)
-    for step in range(200):
+    step, done = 0, False
+    while not done and step < 200:
         value, slope = _ratio_cdf(treatment, control, ratio)
         low, high = np.where(value < p, ratio, low), np.where(value < p, high, ratio)
         with np.errstate(divide="ignore", invalid="ignore"):
             guess = ratio - (value - p) / slope
         usable = (guess >= low) & (guess <= high) & (step % 8 != 7)
         new = np.where(usable, guess, (low + high) / 2)
-        settled = np.abs(new - ratio) <= 1e-8 * np.maximum(np.abs(new), 1e-3)
-        ratio = new
-        if (settled & usable).all() or (high - low <= 1e-13 * np.abs(high)).all():
-            break
+        settled = usable & (np.abs(new - ratio) <= 1e-8 * np.maximum(np.abs(new), 1e-3))
+        done = bool((settled | (high - low <= 1e-13 * np.abs(high))).all())
+        ratio, step = new, step + 1
     return tuple((ratio - 1).tolist())
 
 
