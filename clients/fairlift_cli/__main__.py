@@ -1,9 +1,10 @@
 """The command tree; each command imports what it needs only when it runs."""
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -48,17 +49,58 @@ def main() -> None:
 
 
 def _remote(command: _Command) -> _Command:
-    """Options of every command that calls a server."""
+    """Options of every command that calls a server, handed on as its target."""
+
+    # click hands options over by name, whatever their types: hence Any.
+    @functools.wraps(command)
+    def with_target(
+        *arguments: Any, address: str, token: str, plaintext: bool, ca: Path | None, **options: Any
+    ) -> Any:
+        from fairlift_cli.remote import Target
+
+        target = Target(address, token, plaintext, ca.read_bytes() if ca else None)
+        return command(*arguments, target=target, **options)
+
+    decorated: Any = with_target
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs."),
+        click.option(
+            "--ca", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            envvar="FAIRLIFT_CA", show_envvar=True, help="Certificate to trust, in PEM.",
+        ),
+        click.option("--plaintext", is_flag=True, help="No TLS to another machine."),
         click.option("--token", envvar="FAIRLIFT_TOKEN", default="", show_envvar=True),
         click.option(
             "--server", "address", metavar="HOST:PORT", envvar="FAIRLIFT_SERVER",
             default="127.0.0.1:50051", show_default=True, show_envvar=True,
         ),
     ):  # fmt: skip
-        command = option(command)
-    return command
+        decorated = option(decorated)
+    return cast("_Command", decorated)
+
+
+def _share(_: click.Context, option: click.Parameter, text: str | None) -> float | None:
+    """A share written as 3% or as 0.03."""
+    if text is None:
+        return None
+    try:
+        number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1:
+        raise click.BadParameter(f"is {text}, must be between 0% and 100%", param=option)
+    return number
+
+
+def _weekly(_: click.Context, option: click.Parameter, text: str) -> tuple[float, ...]:
+    """New visitors, week by week."""
+    try:
+        weeks = tuple(float(part.replace("_", "")) for part in text.split(","))
+    except ValueError:
+        weeks = ()
+    if not weeks or not all(0 < each < 1e12 for each in weeks):
+        raise click.BadParameter(f"is {text}, must be numbers above 0", param=option)
+    return weeks
 
 
 @main.command()
@@ -94,7 +136,7 @@ def check(paths: Sequence[Path], form: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @_remote
 def apply(
-    paths: Sequence[Path], new_epoch: bool, dry_run: bool, address: str, token: str, as_json: bool
+    paths: Sequence[Path], new_epoch: bool, dry_run: bool, target: "Target", as_json: bool
 ) -> None:
     """Create or change campaigns as the files say; shows the change first."""
     from fairlift_cli import apply as applying
@@ -102,7 +144,7 @@ def apply(
     from fairlift_cli.remote import connected
 
     campaigns = applying.campaigns_of(paths)
-    with connected(_target(address, token)) as server:
+    with connected(target) as server:
         steps = applying.steps(server, campaigns)
         if as_json:
             _print_json([step.change for step in steps])
@@ -120,8 +162,8 @@ def _life(verb: str, doc: str) -> None:
     @main.command(verb, help=doc)
     @click.argument("names", nargs=-1, required=True, metavar="NAME...")
     @_remote
-    def moved(names: Sequence[str], address: str, token: str, as_json: bool) -> None:
-        _move(verb, names, _target(address, token), as_json=as_json)
+    def moved(names: Sequence[str], target: "Target", as_json: bool) -> None:
+        _move(verb, names, target, as_json=as_json)
 
 
 _life("start", "Seal the plan and let visitors in.")
@@ -134,20 +176,20 @@ _life("archive", "Hide a campaign from lists; its results are kept.")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--reason", default="", help='Kept in the history, such as "shipped B".')
 @_remote
-def stop(names: Sequence[str], reason: str, address: str, token: str, as_json: bool) -> None:
+def stop(names: Sequence[str], reason: str, target: "Target", as_json: bool) -> None:
     """End a campaign for good; its result stands."""
-    _move("stop", names, _target(address, token), as_json=as_json, reason=reason)
+    _move("stop", names, target, as_json=as_json, reason=reason)
 
 
 @main.command("campaigns")
 @click.option("--all", "archived", is_flag=True, help="Archived ones too.")
 @_remote
-def list_campaigns(archived: bool, address: str, token: str, as_json: bool) -> None:
+def list_campaigns(archived: bool, target: "Target", as_json: bool) -> None:
     """List the campaigns on the server."""
     from fairlift_cli import campaigns
     from fairlift_cli.remote import connected
 
-    with connected(_target(address, token)) as server:
+    with connected(target) as server:
         found = list(campaigns.every(server, archived=archived))
     if as_json:
         _print_json(found)
@@ -163,7 +205,7 @@ def list_campaigns(archived: bool, address: str, token: str, as_json: bool) -> N
 @_remote
 def results(
     name: str, epoch: int | None, details: bool, language: str,
-    address: str, token: str, as_json: bool,
+    target: "Target", as_json: bool,
 ) -> None:  # fmt: skip
     """Tell what a campaign did, and what to do now."""
     from fairlift.v1.results_service_pb2 import GetResultsRequest
@@ -172,7 +214,7 @@ def results(
     from fairlift_cli.report import show_report
 
     request = GetResultsRequest(name=full_name(name), epoch=epoch or 0, language=language)
-    with connected(_target(address, token)) as server:
+    with connected(target) as server:
         report = server.call(server.results.GetResults, request)
     if as_json:
         _print_json(report)
@@ -184,17 +226,44 @@ def results(
 @click.argument("name")
 @click.option("--epoch", type=click.IntRange(min=1), help="An earlier epoch.")
 @_remote
-def looks(name: str, epoch: int | None, address: str, token: str, as_json: bool) -> None:
+def looks(name: str, epoch: int | None, target: "Target", as_json: bool) -> None:
     """List every analysis of a campaign that was ever shown."""
     from fairlift_cli import looks as log
     from fairlift_cli.remote import connected
 
-    with connected(_target(address, token)) as server:
+    with connected(target) as server:
         found = list(log.every(server, name, epoch=epoch or 0))
     if as_json:
         _print_json(found)
     else:
         log.show(_screen(), found)
+
+
+@main.command()
+@click.option(
+    "--visitors", required=True, callback=_weekly, metavar="N[,N...]",
+    help="New visitors a week who would meet the campaign; several figures: week by week, "
+    "for visitors who return count once.",
+)  # fmt: skip
+@click.option("--conversion", required=True, callback=_share, help="Today, such as 3%.")
+@click.option("--ticket", type=float, help="Average ticket; then revenue per visitor decides.")
+@click.option("--ticket-sd", type=float, help="Its standard deviation; the ticket if unsaid.")
+@click.option("--effect", callback=_share, help="Relative lift worth finding, such as 10%.")
+@click.option("--variants", type=click.IntRange(2, 20), default=2, show_default=True)
+@click.option("--weeks", type=click.IntRange(1, 26), default=8, show_default=True)
+@click.option("--power", callback=_share, default="80%", show_default=True)
+@click.option("--alpha", callback=_share, default="5%", show_default=True)
+def plan(
+    visitors: tuple[float, ...], conversion: float, ticket: float | None, ticket_sd: float | None,
+    effect: float | None, variants: int, weeks: int, power: float, alpha: float,
+) -> None:  # fmt: skip
+    """Tell how long a campaign must run to find what is worth finding."""
+    from fairlift_cli import planning
+
+    # The last figure given holds for the weeks after it.
+    weekly = (*visitors, *[visitors[-1]] * weeks)[:weeks]
+    shop = planning.Shop(weekly, conversion, ticket, ticket_sd, variants, power, alpha)
+    planning.show(_screen(), shop, effect=effect)
 
 
 @main.command()
@@ -218,12 +287,6 @@ def _move(
                 _print_json(campaign)
             else:
                 campaigns.show_moved(_screen(), campaign)
-
-
-def _target(address: str, token: str) -> "Target":
-    from fairlift_cli.remote import Target
-
-    return Target(address, token)
 
 
 def _screen() -> "Screen":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import grpc
+from fairlift.transport import Endpoint
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceStub
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
 from google.protobuf.message import Message
@@ -27,15 +28,27 @@ Response = TypeVar("Response", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which server, and the token to show it."""
+    """Which server, the token to show it, and how it is spoken to.
+
+    As in the SDK, all but this machine is spoken to by TLS, unless `plaintext` says otherwise;
+    `root` is a certificate in PEM to trust in place of the system's.
+    """
 
     address: str
     token: str = ""
+    plaintext: bool = False
+    root: bytes | None = None
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What goes with every call."""
         return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+
+    def connect(self) -> grpc.Channel:
+        """A channel to the server, which is made when it is first needed."""
+        if self.plaintext or not Endpoint(self.address).is_encrypted:
+            return grpc.insecure_channel(self.address)
+        return grpc.secure_channel(self.address, grpc.ssl_channel_credentials(self.root))
 
 
 class Server:
@@ -64,7 +77,7 @@ class Server:
 @contextlib.contextmanager
 def connected(target: Target) -> Iterator[Server]:
     """A server to call; the first call shows whether it is there."""
-    with grpc.insecure_channel(target.address) as channel:
+    with target.connect() as channel:
         yield Server(target, channel)
 
 
