@@ -140,7 +140,7 @@ class Client:
                 they do.
         """
         try:
-            decide = self._local.campaigns.get(campaign)
+            decide = self._local.find(campaign)
             if decide is not None:
                 decided = decide(visitor, customer, attributes, time.time())
             else:
@@ -161,15 +161,20 @@ class Client:
     ) -> dict[str, Assignment]:
         """The variants of all campaigns, by campaign id. Never raises; empty when none is known."""
         now = time.time()
-        if self._is_local:
-            decided = {}
-            for campaign, decide in self._local.campaigns.items():
-                try:
-                    decided[campaign] = decide(visitor, customer, attributes, now)
-                except Exception as error:  # a storefront is never broken by us
-                    decided[campaign] = self._failed(campaign, visitor or customer, CONTROL, error)
-        else:
-            decided = self._asked((), visitor, customer, attributes, now) or {}
+        campaigns = self._local.campaigns
+        try:
+            if self._is_local:
+                decided = {
+                    campaign: decide(visitor, customer, attributes, now)
+                    for campaign, decide in campaigns.items()
+                }
+            else:
+                decided = self._asked((), visitor, customer, attributes, now) or {}
+        except Exception as error:  # a storefront is never broken by us
+            decided = {
+                campaign: self._failed(campaign, visitor or customer, CONTROL, error)
+                for campaign in campaigns
+            }
         if expose:
             for each in decided.values():
                 self.expose(each)

@@ -21,8 +21,8 @@ from fairlift.engine.audience import (
     children,
 )
 from fairlift.engine.audience_text import short_form
-from fairlift.engine.matching import AttributeValue, Matcher, matcher
-from fairlift.engine.witnesses import CannotSay, candidates
+from fairlift.engine.matching import Matcher, matcher
+from fairlift.engine.witnesses import CannotSay, Witness, candidates
 
 MAX_TRIALS = 200_000
 
@@ -54,7 +54,7 @@ class Undeclared:
         return f"{self.attribute} is not declared{hint}"
 
 
-def example(condition: Condition) -> dict[str, AttributeValue] | None:
+def example(condition: Condition) -> dict[str, Witness] | None:
     """Attributes of a visitor for whom the condition holds, or None when it can hold for nobody.
 
     Raises:
@@ -82,7 +82,7 @@ def implies(condition: Condition, other: Condition) -> bool:
     return _refuted([(condition, True), (other, False)])
 
 
-def overlap(condition: Condition, other: Condition) -> dict[str, AttributeValue] | None:
+def overlap(condition: Condition, other: Condition) -> dict[str, Witness] | None:
     """Attributes of a visitor who is in both audiences, or None when they share nobody.
 
     Raises:
@@ -145,7 +145,7 @@ class _Search:
     # By identity: for Python, `x == true` and `x == 1` are equal.
     matchers: dict[int, Matcher] = field(default_factory=dict)
 
-    def visitor(self, wanted: list[_Wanted]) -> dict[str, AttributeValue] | None:
+    def visitor(self, wanted: list[_Wanted]) -> dict[str, Witness] | None:
         """Attributes with which all that is wanted is so, or None when there are none."""
         literals: list[_Literal] = []
         choices: list[_Wanted] = []
@@ -166,7 +166,7 @@ class _Search:
 
     def _choose(
         self, literals: list[_Literal], choices: list[_Wanted]
-    ) -> dict[str, AttributeValue] | None:
+    ) -> dict[str, Witness] | None:
         (choice, holds), *others = choices
         undecided: CannotSay | None = None
         for branch in children(choice):
@@ -181,11 +181,11 @@ class _Search:
             raise undecided
         return None
 
-    def _together(self, literals: list[_Literal]) -> dict[str, AttributeValue] | None:
+    def _together(self, literals: list[_Literal]) -> dict[str, Witness] | None:
         by_attribute: dict[str, list[_Literal]] = {}
         for literal in literals:
             by_attribute.setdefault(literal[0].attribute, []).append(literal)
-        visitor: dict[str, AttributeValue] = {}
+        visitor: dict[str, Witness] = {}
         undecided: CannotSay | None = None
         for name, wanted in by_attribute.items():
             try:
@@ -201,7 +201,7 @@ class _Search:
             raise undecided
         return visitor
 
-    def _first_fitting(self, name: str, wanted: list[_Literal]) -> tuple[AttributeValue] | None:
+    def _first_fitting(self, name: str, wanted: list[_Literal]) -> tuple[Witness] | None:
         tests = [(self._matcher(leaf), holds) for leaf, holds in wanted]
         values = candidates(wanted)
         for value in values.each:

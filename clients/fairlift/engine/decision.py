@@ -155,8 +155,9 @@ class _Compiler:
             outcome = None
             if not (0 < len(unit) <= MAX_UNIT and (unit.isascii() or is_hashable(unit))):
                 outcome = no_unit
-            for gate in before:
-                outcome = outcome or gate(unit, visitor, customer, attributes, now)
+            elif before:
+                for gate in before:
+                    outcome = outcome or gate(unit, visitor, customer, attributes, now)
             if outcome is not None:
                 pass
             elif ("is_bot" in attributes or "user_agent" in attributes) and is_bot(attributes):

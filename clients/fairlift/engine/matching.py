@@ -4,9 +4,8 @@ A closure answers for one mapping of attributes and never raises for the value i
 cannot be compared does not match.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from operator import eq, ge, gt, le, lt, ne
 from typing import TypeAlias, assert_never
 
@@ -27,9 +26,9 @@ from fairlift.engine.audience import (
 )
 from fairlift.engine.versions import version_key
 
-# Decimal is what shops keep money in; it is compared exactly. A naive time is taken as UTC.
-AttributeValue: TypeAlias = str | int | float | bool | Decimal | datetime | Collection[str] | None
-Attributes: TypeAlias = Mapping[str, AttributeValue]
+# Texts, numbers (Decimal too, which shops keep money in), true and false, times (a naive one is
+# taken as UTC), collections of texts. Anything else satisfies `!=`, `not in` and exists() only.
+Attributes: TypeAlias = Mapping[str, object]
 Matcher: TypeAlias = Callable[[Attributes], bool]
 
 # What comparing with a stranger raises: another type, or a Decimal that is not a number.
@@ -214,11 +213,11 @@ def _version(name: str, op: CompareOp, value: str) -> Matcher:
     return version
 
 
-def _instant(found: AttributeValue) -> datetime | None:
+def _instant(found: object) -> datetime | None:
     if not isinstance(found, datetime):
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
-def _utc(found: AttributeValue) -> AttributeValue:
+def _utc(found: object) -> object:
     return _instant(found) or found

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import TypeAlias
 
 from fairlift.engine.audience import (
     Between,
@@ -22,7 +23,6 @@ from fairlift.engine.audience import (
     TextOp,
     Version,
 )
-from fairlift.engine.matching import AttributeValue
 
 _DAY = timedelta(days=1)
 _JOINERS = "~-_ ·•"
@@ -32,11 +32,14 @@ class CannotSay(Exception):  # an answer, not a mistake
     """Neither a yes nor a no could be proved."""
 
 
+Witness: TypeAlias = Scalar | tuple[str, ...] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """Values to try, and whether one of them fits whenever any value does."""
 
-    each: tuple[AttributeValue, ...]
+    each: tuple[Witness, ...]
     are_exhaustive: bool
 
 
@@ -50,7 +53,7 @@ def candidates(wanted: Sequence[tuple[Leaf, bool]]) -> Candidates:
     times = sorted({value for value in constants if isinstance(value, datetime)})
     parts = _matched(wanted, TextOp.CONTAINS)
     versions = [leaf.value for leaf, _ in wanted if isinstance(leaf, Version)]
-    each: tuple[AttributeValue, ...] = (
+    each: tuple[Witness, ...] = (
         *_numbers(numbers),
         *_times(times),
         *texts,
