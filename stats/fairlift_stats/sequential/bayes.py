@@ -61,7 +61,7 @@ class StoppingTable:
         ships: (effects,) share of campaigns in which the treatment is shipped.
         keeps: (effects,) share in which the control is kept before the end.
         mean_days: (effects,) mean number of looks.
-        right: of those shipped when true lifts follow the prior, the share truly better.
+        right: share truly better of those shipped, true lifts following the prior or `true_sd`.
         reported: mean lift reported of those.
         true: mean true lift of those.
     """
@@ -107,14 +107,21 @@ class LossRule:
 
 
 def stopping_table(
-    rule: LossRule, *, effects: tuple[float, ...], rng: np.random.Generator, runs: int = 20_000
+    rule: LossRule,
+    *,
+    effects: tuple[float, ...],
+    rng: np.random.Generator,
+    runs: int = 20_000,
+    true_sd: float | None = None,
 ) -> StoppingTable:
     """The rule's behaviour by simulation of the lift's random walk at the user's traffic.
+
+    `true_sd` is the deviation of true lifts for the last three figures, when it is not the prior's.
 
     Source: Deng, Lu & Chen (2016) for the check under the prior.
     """
     by_effect = [_play(rule, np.full(runs, effect), rng) for effect in effects]
-    truth = rng.normal(0.0, rule.prior_sd, runs)
+    truth = rng.normal(0.0, rule.prior_sd if true_sd is None else true_sd, runs)
     won, _, _, reported = _play(rule, truth, rng)
     some = won.any()
     return StoppingTable(

@@ -169,6 +169,18 @@ def test_the_table_of_a_loss_rule_agrees_with_the_design_simulation() -> None:
     assert table.reported == pytest.approx(table.true, abs=0.002)
 
 
+def test_a_prior_far_too_wide_ships_what_is_no_better() -> None:
+    se = math.sqrt(2 * 0.03 * 0.97 / 2000) / 0.03
+    flat = LossRule(prior_sd=1.0, threshold=0.001, looks=28, se_per_look=se, first_look=1)
+
+    table = stopping_table(flat, effects=(0.0,), rng=np.random.default_rng(6), true_sd=0.03)
+
+    # Section 4.5 of the design: .197 shipped without an effect, .792 truly better, 15 % reported.
+    assert table.ships[0] == pytest.approx(0.197, abs=0.012)
+    assert table.right == pytest.approx(0.792, abs=0.02)
+    assert table.reported > 5 * table.true
+
+
 def test_a_rule_that_never_ships_has_no_shipped_lift() -> None:
     rule = LossRule(prior_sd=0.001, threshold=1e-9, looks=7, se_per_look=5.0)
 
