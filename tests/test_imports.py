@@ -7,15 +7,6 @@ import sys
 import pytest
 
 HEAVY = ("pandas", "pyarrow", "ibis", "duckdb", "sqlalchemy", "alembic", "statsmodels")
-    "pandas",
-    "pyarrow",
-    "ibis",
-    "duckdb",
-    "sqlalchemy",
-    "alembic",
-    "matplotlib",
-    "statsmodels",
-)
 FORBIDDEN = {
     "fairlift.engine.decision": ("grpc", "google", "numpy", "scipy", "yaml", "click", *HEAVY),
     "fairlift": ("numpy", "scipy", "yaml", "click", "rich", "pydantic", *HEAVY),
