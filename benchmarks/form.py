@@ -60,7 +60,7 @@ def side_by_side(
     times: dict[str, list[float]] = {name: [] for name in works}
     for work in works.values():
         work()
-    for _ in range(max(rounds, 5)):
+    for _ in range(rounds):
         for name, work in works.items():
             repeat = (calls or {}).get(name, 1)
             gc.collect()
