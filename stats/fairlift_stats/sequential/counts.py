@@ -77,6 +77,12 @@ class SplitCheck:
     largest: float
     p_value: float
 
+    @classmethod
+    def after(cls, log_e_values: Sequence[float]) -> "SplitCheck":
+        """The check after these looks."""
+        largest = max(log_e_values)
+        return cls(_exp(log_e_values[-1]), _exp(largest), math.exp(min(0.0, -largest)))
+
     @property
     def warns(self) -> bool:
         """The split deserves a look: evidence of 20."""
@@ -92,13 +98,8 @@ def split_over_time(
     cumulative: Sequence[Sequence[float]], shares: Sequence[float], *, k: float
 ) -> tuple[SplitCheck, ...]:
     """The split at each look, from cumulative units per arm; once blocked it stays blocked."""
-    checks: list[SplitCheck] = []
-    largest = -math.inf
-    for counts in cumulative:
-        log_e = split_log_e(counts, shares, k=k)
-        largest = max(largest, log_e)
-        checks.append(SplitCheck(_exp(log_e), _exp(largest), math.exp(min(0.0, -largest))))
-    return tuple(checks)
+    logs = [split_log_e(counts, shares, k=k) for counts in cumulative]
+    return tuple(SplitCheck.after(logs[:look]) for look in range(1, len(logs) + 1))
 
 
 def split_by_cell(

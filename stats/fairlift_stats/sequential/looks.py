@@ -40,6 +40,19 @@ class ArmCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """Cumulative units of a platform or day cohort, one per arm in the plan's order."""
+
+    name: str
+    units: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse counts below zero."""
+        if not self.units or min(self.units) < 0:
+            raise NotANumber(f"cell {self.name}: units", "0 or more, one per arm", self.units)
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What a look says of one metric in one treatment arm: always treatment minus control.
 
@@ -86,6 +99,7 @@ class Look:
         evidence: per metric and treatment; a metric that cannot say yet is left out.
         information: share of the planned information; the log fills it in.
         line: the lines in force at this look; the log fills them in.
+        cells: units by platform or day cohort, so that a fault in one of them shows in the split.
     """
 
     at: str
@@ -94,6 +108,7 @@ class Look:
     evidence: tuple[Evidence, ...] = ()
     information: float | None = None
     line: Line | None = None
+    cells: tuple[Cell, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a time that is none."""
@@ -210,6 +225,7 @@ def _look_from(read: dict[str, Any]) -> Look:
             **read,
             "counts": tuple(ArmCount(**count) for count in read["counts"]),
             "evidence": tuple(Evidence(**evidence) for evidence in read["evidence"]),
+            "cells": tuple(Cell(c["name"], tuple(c["units"])) for c in read.get("cells", ())),
             "line": None if read["line"] is None else Line(**read["line"]),
         }
     )
@@ -240,6 +256,9 @@ def _check_arms(plan: SequentialPlan, look: Look) -> None:
     found = [count.arm for count in look.counts]
     if sorted(found) != sorted(plan.arms):
         raise UnknownArm("arms", ", ".join(found), plan.arms)
+    for cell in look.cells:
+        if len(cell.units) != len(plan.arms):
+            raise UnknownArm("cell", cell.name, plan.arms)
     names = tuple(metric.name for metric in plan.metrics)
     for evidence in look.evidence:
         if evidence.metric not in names:

@@ -76,7 +76,7 @@ class Stage:
         )
 
     def crossings(self, lower: float, upper: float, drift: Floats) -> tuple[Floats, Floats]:
-        """(drifts,) probabilities to get here and show less than `lower`, and `upper` or more (z)."""
+        """(drifts,) chances to get here and show less than `lower`, and `upper` or more (z)."""
         mass, root = self.tilted(drift), math.sqrt(self.at)
         reach = self.scores + (drift * (self.at - self.before))[:, None]
         down = (mass * ndtr((lower * root - reach) / self.sd)).sum(axis=1)

@@ -7,8 +7,13 @@ from typing import Literal, TypeAlias
 from scipy.special import chdtrc
 
 from fairlift_stats.results import Interval
-from fairlift_stats.sequential.counts import SplitCheck, prior_strength, split_over_time
-from fairlift_stats.sequential.looks import Evidence, LookLog
+from fairlift_stats.sequential.counts import (
+    SplitCheck,
+    prior_strength,
+    split_by_cell,
+    split_log_e,
+)
+from fairlift_stats.sequential.looks import Evidence, Look, LookLog
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
 
 Crossing: TypeAlias = Literal["success", "harm"]
@@ -162,10 +167,15 @@ def raw_estimate(evidence: Evidence, height: float | None) -> Estimate:
 
 
 def split_of(plan: SequentialPlan, log: LookLog) -> Split:
-    """The split of units over the arms at every look."""
-    counts = [[look.count(arm).units for arm in plan.arms] for look in log.looks]
+    """The split of units over the arms at every look, in all and by cell.
+
+    Where looks have cells, the evidence is the mean of that on all units and that on the cells.
+    """
     k = prior_strength(plan.n_max)
-    check = split_over_time(counts, plan.shares, k=k)[-1]
+    counts = [[look.count(arm).units for arm in plan.arms] for look in log.looks]
+    whole = [split_log_e(units, plan.shares, k=k) for units in counts]
+    logs = [_with_cells(log_e, look, plan, k) for log_e, look in zip(whole, log.looks, strict=True)]
+    check = SplitCheck.after(logs)
     total = sum(counts[-1])
     expected = [total * share for share in plan.shares]
     parts = [(n - e) ** 2 / e for n, e in zip(counts[-1], expected, strict=True)]
@@ -179,6 +189,14 @@ def split_of(plan: SequentialPlan, log: LookLog) -> Split:
         counts[-1][worst] / total,
         plan.shares[worst],
     )
+
+
+def _with_cells(log_e: float, look: Look, plan: SequentialPlan, k: float) -> float:
+    if not look.cells:
+        return log_e
+    cells = {cell.name: cell.units for cell in look.cells}
+    together, _ = split_by_cell(cells, plan.shares, k=k / len(cells))
+    return math.log((math.exp(min(log_e, 700.0)) + together) / 2)
 
 
 def oriented(metric: PlannedMetric, value: float) -> float:

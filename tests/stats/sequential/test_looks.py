@@ -24,7 +24,7 @@ from fairlift_stats.sequential.lines import (
     sealed,
     stopping_lines,
 )
-from fairlift_stats.sequential.looks import ArmCount, Evidence, Look, LookLog
+from fairlift_stats.sequential.looks import ArmCount, Cell, Evidence, Look, LookLog
 from fairlift_stats.sequential.mixture import mixture_line, yeast_line
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
 from fairlift_stats.sequential.shapes import equal_times, type_one
@@ -280,6 +280,7 @@ def test_arms_and_metrics_must_be_the_plans() -> None:
 
     for wrong in (
         replace(fits, counts=fits.counts[:1]),
+        replace(fits, cells=(Cell("web", (1, 2, 3)),)),
         replace(fits, evidence=(evidence("guess", "coupon", 1.0, 1),)),
         replace(fits, evidence=(evidence("conversion_rate", "control", 1.0, 1),)),
         replace(fits, evidence=(evidence("conversion_rate", "coupon", 1.0, 1),) * 2),
@@ -298,6 +299,7 @@ def test_arms_and_metrics_must_be_the_plans() -> None:
         (lambda: Evidence("m", "a", 1.0, 0.1, 0.1, 1.0, skew=math.nan), NotANumber),
         (lambda: ArmCount("a", -1), NotANumber),
         (lambda: ArmCount("a", 10, 11), NotANumber),
+        (lambda: Cell("web", (1, -1)), NotANumber),
         (lambda: Look("yesterday", 1, ()), BadLook),
         (lambda: Look("2026-11-02", -1, ()), BadLook),
     ],

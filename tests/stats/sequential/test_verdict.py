@@ -6,7 +6,7 @@ import pytest
 from fairlift_stats.messages import Number, Percent
 from fairlift_stats.sequential.errors import BadLook, NotANumber, PlanChanged
 from fairlift_stats.sequential.guards import days_to_wait, guarded_z, hall_transform
-from fairlift_stats.sequential.looks import ArmCount, LookLog
+from fairlift_stats.sequential.looks import ArmCount, Cell, LookLog
 from fairlift_stats.sequential.plan import PlannedMetric
 from fairlift_stats.verdict import Verdict, decide
 from hypothesis import given, settings
@@ -150,6 +150,21 @@ def test_a_broken_split_forbids_every_verdict() -> None:
     assert verdict.facts.split.worst_arm == "control"
     assert keys(verdict)[-1] == "reason.split_broken"
     assert verdict.action.key == "action.fix_split"
+
+
+def test_a_split_that_is_broken_on_one_platform_only_is_noticed() -> None:
+    made = plan()
+    log = LookLog.begin(made)
+    cells = (Cell("ios", (2200, 1800)), Cell("web", (4800, 5200)))
+    whole = look(made, 7, evidence("conversion_rate", "coupon", 4.0, 7))
+
+    even = decide(made, log.add(made, whole))
+    broken = decide(made, log.add(made, replace(whole, cells=cells)))
+    again = LookLog.from_json(log.add(made, replace(whole, cells=cells)).to_json())
+
+    assert even.kind == "ship"
+    assert (broken.kind, broken.cause) == ("do_not_trust", "split")
+    assert decide(made, again).to_json() == broken.to_json()
 
 
 def test_an_odd_split_is_only_mentioned() -> None:
