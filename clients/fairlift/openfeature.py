@@ -1,0 +1,240 @@
+"""Fairlift behind OpenFeature: the same engine and outbox, in the words of that standard.
+
+What a flag key means: `free-shipping` is a campaign. As a text it is the variant's id, as a boolean
+whether the variant is not the control, as an object the payload. `free-shipping.threshold` is one
+entry of the payload, of any type.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar, cast
+
+from openfeature.evaluation_context import EvaluationContext
+from openfeature.exception import ErrorCode
+from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType
+from openfeature.flag_evaluation import Reason as FlagReason
+from openfeature.provider import AbstractProvider, Metadata
+from openfeature.track import TrackingEventDetails
+
+from fairlift.client import Client
+from fairlift.engine.assignment import Assignment, Reason
+from fairlift.events import LineKind, OrderLine, micros
+
+_log = logging.getLogger("fairlift")
+
+T = TypeVar("T")
+_Object = Sequence[FlagValueType] | Mapping[str, FlagValueType]
+
+_REASONS = {
+    # STATIC would let some clients keep one visitor's answer for all; SPLIT lets none.
+    Reason.ASSIGNED: FlagReason.SPLIT,
+    Reason.STALE: FlagReason.STALE,
+    Reason.OVERRIDE: FlagReason.TARGETING_MATCH,
+    Reason.NOT_IN_AUDIENCE: FlagReason.DEFAULT,
+    Reason.NOT_IN_TRAFFIC: FlagReason.DEFAULT,
+    Reason.OTHER_LAYER: FlagReason.DEFAULT,
+    Reason.HOLDOUT: FlagReason.DEFAULT,
+    Reason.PREREQUISITE: FlagReason.DEFAULT,
+    Reason.BOT: FlagReason.DEFAULT,
+    Reason.PAUSED: FlagReason.DISABLED,
+    Reason.NOT_STARTED: FlagReason.DISABLED,
+    Reason.ENDED: FlagReason.DISABLED,
+}
+_ERRORS = {
+    Reason.UNKNOWN_CAMPAIGN: ErrorCode.FLAG_NOT_FOUND,
+    Reason.NOT_READY: ErrorCode.PROVIDER_NOT_READY,
+    Reason.NO_UNIT: ErrorCode.TARGETING_KEY_MISSING,
+    Reason.ERROR: ErrorCode.GENERAL,
+}
+
+
+class FairliftProvider(AbstractProvider):
+    """Answers flags from a client's campaigns; `shutdown` closes the client.
+
+    Args:
+        client: Who decides. The targeting key is the visitor, or the customer in `customer_id`.
+        expose: Whether an evaluation is an exposure. It is what most users of OpenFeature expect;
+            with False, call `client.expose` when the variant is really shown.
+        ready_s: How long `initialize` waits for the first snapshot.
+    """
+
+    def __init__(self, client: Client, *, expose: bool = True, ready_s: float = 5.0) -> None:
+        super().__init__()
+        self._client = client
+        self._expose = expose
+        self._ready_s = ready_s
+
+    def get_metadata(self) -> Metadata:
+        """The provider's name."""
+        return Metadata(name="fairlift")
+
+    def initialize(self, evaluation_context: EvaluationContext) -> None:
+        """Waits for the first snapshot; without one, flags answer their defaults meanwhile."""
+        del evaluation_context
+        self._client.wait_ready(self._ready_s)
+
+    def shutdown(self) -> None:
+        """Sends what waits, and ends."""
+        self._client.close()
+
+    def resolve_boolean_details(
+        self,
+        flag_key: str,
+        default_value: bool,
+        evaluation_context: EvaluationContext | None = None,
+    ) -> FlagResolutionDetails[bool]:
+        """Whether the variant is not the control, or a payload entry."""
+        return self._resolve(flag_key, default_value, bool, evaluation_context)
+
+    def resolve_string_details(
+        self,
+        flag_key: str,
+        default_value: str,
+        evaluation_context: EvaluationContext | None = None,
+    ) -> FlagResolutionDetails[str]:
+        """The variant's id, or a payload entry."""
+        return self._resolve(flag_key, default_value, str, evaluation_context)
+
+    def resolve_integer_details(
+        self,
+        flag_key: str,
+        default_value: int,
+        evaluation_context: EvaluationContext | None = None,
+    ) -> FlagResolutionDetails[int]:
+        """A payload entry that is a whole number."""
+        return self._resolve(flag_key, default_value, int, evaluation_context)
+
+    def resolve_float_details(
+        self,
+        flag_key: str,
+        default_value: float,
+        evaluation_context: EvaluationContext | None = None,
+    ) -> FlagResolutionDetails[float]:
+        """A payload entry that is a number."""
+        return self._resolve(flag_key, default_value, float, evaluation_context)
+
+    def resolve_object_details(
+        self,
+        flag_key: str,
+        default_value: _Object,
+        evaluation_context: EvaluationContext | None = None,
+    ) -> FlagResolutionDetails[_Object]:
+        """The payload, or an entry of it that is an object or a list."""
+        return self._resolve(flag_key, default_value, dict, evaluation_context)
+
+    def track(
+        self,
+        tracking_event_name: str,
+        evaluation_context: EvaluationContext | None = None,
+        tracking_event_details: TrackingEventDetails | None = None,
+    ) -> None:
+        """Records an action of that name with its value, or, by the name `order`, an order.
+
+        An order's attributes are `order_id`, `currency` and `lines` (each with the fields of
+        `OrderLine`), or in place of `lines` the details' value as the amount of one line; and
+        `discount_micros`, `coupon`, `channel`.
+        """
+        visitor, customer, _ = _who(evaluation_context)
+        unit = customer or visitor
+        details = tracking_event_details or TrackingEventDetails()
+        given = cast("Mapping[str, Any]", details.attributes or {})  # whatever the caller put there
+        if tracking_event_name != "order":
+            self._client.action(unit, tracking_event_name, details.value)
+            return
+        try:
+            lines = _lines(given, details.value)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            _log.warning("an order cannot be recorded and is lost: %s", error)
+            return
+        self._client.order(
+            unit,
+            str(given.get("order_id", "")),
+            lines,
+            currency=str(given.get("currency", "")),
+            discount_micros=given.get("discount_micros", 0),
+            coupon=given.get("coupon", ""),
+            channel=given.get("channel", ""),
+        )
+
+    def _resolve(
+        self, flag_key: str, default: T, kind: type, context: EvaluationContext | None
+    ) -> FlagResolutionDetails[T]:
+        campaign, _, entry = flag_key.partition(".")
+        visitor, customer, attributes = _who(context)
+        decided = self._client.assign(campaign, visitor, attributes, customer=customer)
+        code = _ERRORS.get(decided.reason)
+        if code is not None:
+            return _failed(default, code, f"campaign {campaign}: {decided.reason}")
+        if self._expose:
+            self._client.expose(decided)
+        metadata: dict[str, bool | int | float | str] = {
+            "campaign": campaign,
+            "epoch": decided.epoch,
+            "reason": decided.reason.value,
+        }
+        found = _found(decided, entry, kind)
+        reason = _REASONS[decided.reason]
+        if found is None:
+            if not entry:
+                rule = "is a text, boolean or object; for a number name an entry of its payload"
+                return _failed(default, ErrorCode.TYPE_MISMATCH, f"campaign {campaign} {rule}")
+            # A control often has no payload: then the code's own default is what it means.
+            return FlagResolutionDetails(
+                default, reason=reason, variant=decided.variant, flag_metadata=metadata
+            )
+        value = _of_kind(found, kind)
+        if value is None:
+            return _failed(
+                default, ErrorCode.TYPE_MISMATCH, f"{flag_key} is {found!r}, not a {kind.__name__}"
+            )
+        return FlagResolutionDetails(
+            cast("T", value), reason=reason, variant=decided.variant, flag_metadata=metadata
+        )
+
+
+def _found(decided: Assignment, entry: str, kind: type) -> object:
+    if entry:
+        return decided.payload.get(entry)
+    whole: dict[type, object] = {
+        str: decided.variant,
+        bool: not decided.is_control,
+        dict: decided.payload,
+    }
+    return whole.get(kind)
+
+
+def _of_kind(found: object, kind: type) -> object:
+    if kind is dict:
+        return found if isinstance(found, dict | list) else None
+    if isinstance(found, bool) or kind in (bool, str):
+        return found if isinstance(found, kind) and type(found) is kind else None
+    if isinstance(found, float) and kind is int:
+        return int(found) if found.is_integer() else None
+    return kind(found) if isinstance(found, int | float) else None
+
+
+def _failed(default: T, code: ErrorCode, message: str) -> FlagResolutionDetails[T]:
+    return FlagResolutionDetails(
+        default, reason=FlagReason.ERROR, error_code=code, error_message=message
+    )
+
+
+def _who(context: EvaluationContext | None) -> tuple[str, str, Mapping[str, object]]:
+    if context is None:
+        return "", "", {}
+    customer = context.attributes.get("customer_id")
+    return (
+        context.targeting_key or "",
+        customer if isinstance(customer, str) else "",
+        context.attributes,
+    )
+
+
+def _lines(given: Mapping[str, Any], value: float | None) -> list[OrderLine]:
+    lines = given.get("lines")
+    if lines:
+        return [
+            OrderLine(**{**line, "kind": LineKind(line.get("kind", "regular"))}) for line in lines
+        ]
+    return [OrderLine("order", 1, micros(Decimal(str(value or 0))))]

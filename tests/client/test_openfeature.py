@@ -1,0 +1,184 @@
+"""Fairlift as OpenFeature sees it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fairlift import Client
+from fairlift.engine.audience_text import parse
+from fairlift.engine.campaign import Lifecycle, State, UnitKind, Variant
+from fairlift.openfeature import FairliftProvider
+from openfeature import api
+from openfeature.client import OpenFeatureClient
+from openfeature.evaluation_context import EvaluationContext
+from openfeature.exception import ErrorCode
+from openfeature.flag_evaluation import Reason
+from openfeature.track import TrackingEventDetails
+
+from tests.client.shop import Shop, running, spring
+
+PAYLOAD: dict[str, Any] = {
+    "threshold": 50,
+    "share": 0.5,
+    "text": "hi",
+    "on": True,
+    "list": [1],
+    "map": {"a": 1},
+}
+
+
+@pytest.fixture
+def flags(shop: Shop) -> Iterator[OpenFeatureClient]:
+    """A client of OpenFeature whose visitor `tester` gets the treatment of `rich`."""
+    rich = running(
+        "rich",
+        variants=(Variant("control"), Variant("treatment", payload=PAYLOAD)),
+        overrides={"tester": "treatment", "other": "control"},
+    )
+    paused = running("paused", lifecycle=Lifecycle(state=State.PAUSED))
+    people = running("people", unit=UnitKind.CUSTOMER, audience=parse("exists(customer_id)"))
+    shop.publish(spring("e2", rich, paused, people))
+    api.set_provider_and_wait(FairliftProvider(Client(shop.target), ready_s=10))
+    yield api.get_client()
+    api.shutdown()
+
+
+TESTER = EvaluationContext("tester")
+NO_KEY = ErrorCode.TARGETING_KEY_MISSING
+
+
+def test_flag_of_every_type_is_answered(flags: OpenFeatureClient) -> None:
+    assert flags.get_string_value("rich", "", TESTER) == "treatment"
+    assert flags.get_boolean_value("rich", False, TESTER) is True
+    assert flags.get_object_value("rich", {}, TESTER) == PAYLOAD
+    assert flags.get_integer_value("rich.threshold", 0, TESTER) == 50
+    assert flags.get_float_value("rich.threshold", 0.0, TESTER) == 50.0
+    assert flags.get_float_value("rich.share", 0.0, TESTER) == 0.5
+    assert flags.get_string_value("rich.text", "", TESTER) == "hi"
+    assert flags.get_boolean_value("rich.on", False, TESTER) is True
+    assert flags.get_object_value("rich.list", [], TESTER) == [1]
+    assert flags.get_object_value("rich.map", {}, TESTER) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("ask", "key", "default"),
+    [
+        ("integer", "rich.share", 7),
+        ("integer", "rich.text", 7),
+        ("integer", "rich.on", 7),
+        ("boolean", "rich.threshold", False),
+        ("string", "rich.threshold", "x"),
+        ("object", "rich.text", {}),
+        ("integer", "rich", 7),
+        ("float", "rich", 7.0),
+    ],
+)
+def test_wrong_type_gives_the_default_and_says_so(
+    flags: OpenFeatureClient, ask: str, key: str, default: Any
+) -> None:
+    details = getattr(flags, f"get_{ask}_details")(key, default, TESTER)
+
+    assert details.value == default
+    assert details.error_code is ErrorCode.TYPE_MISMATCH
+
+
+def test_control_without_a_payload_means_the_codes_own_default(flags: OpenFeatureClient) -> None:
+    details = flags.get_integer_details("rich.threshold", 30, EvaluationContext("other"))
+
+    assert (details.value, details.variant, details.error_code) == (30, "control", None)
+    assert flags.get_boolean_value("rich", True, EvaluationContext("other")) is False
+
+
+@pytest.mark.parametrize(
+    ("key", "context", "reason", "code"),
+    [
+        ("spring", EvaluationContext("v", {"country": "ES"}), Reason.SPLIT, None),
+        ("spring", EvaluationContext("v", {"country": "RO"}), Reason.DEFAULT, None),
+        ("rich", TESTER, Reason.TARGETING_MATCH, None),
+        ("paused", TESTER, Reason.DISABLED, None),
+        ("people", EvaluationContext("v", {"customer_id": "c"}), Reason.SPLIT, None),
+        ("nowhere", TESTER, Reason.ERROR, ErrorCode.FLAG_NOT_FOUND),
+        ("spring", None, Reason.ERROR, NO_KEY),
+        (
+            "spring",
+            EvaluationContext(None, {"country": "ES"}),
+            Reason.ERROR,
+            ErrorCode.TARGETING_KEY_MISSING,
+        ),
+        (
+            "people",
+            EvaluationContext("v", {"customer_id": 5}),
+            Reason.ERROR,
+            ErrorCode.TARGETING_KEY_MISSING,
+        ),
+    ],
+)
+def test_reason_is_told_in_the_words_of_the_standard(
+    flags: OpenFeatureClient,
+    key: str,
+    context: EvaluationContext | None,
+    reason: Reason,
+    code: ErrorCode | None,
+) -> None:
+    details = flags.get_string_details(key, "default", context)
+
+    assert (details.reason, details.error_code) == (reason, code)
+    if code is None:
+        assert details.variant in ("control", "treatment")
+        assert details.flag_metadata["campaign"] == key
+
+
+def test_before_the_first_snapshot_the_provider_is_not_ready() -> None:
+    provider = FairliftProvider(Client("127.0.0.1:1"), ready_s=0.01)
+    provider.initialize(EvaluationContext())
+
+    details = provider.resolve_string_details("spring", "default", TESTER)
+    provider.shutdown()
+
+    assert (details.value, details.error_code) == ("default", ErrorCode.PROVIDER_NOT_READY)
+
+
+@pytest.mark.parametrize(("expose", "count"), [(True, 1), (False, 0)])
+def test_evaluation_is_an_exposure_unless_told_otherwise(
+    shop: Shop, expose: bool, count: int
+) -> None:
+    provider = FairliftProvider(Client(shop.target), expose=expose)
+    provider.initialize(EvaluationContext())
+    for _ in range(3):
+        provider.resolve_string_details("spring", "", EvaluationContext("v", {"country": "ES"}))
+    provider.shutdown()
+
+    assert len(shop.of_kind("exposure")) == count
+
+
+def test_tracking_records_actions_and_orders(shop: Shop, flags: OpenFeatureClient) -> None:
+    known = EvaluationContext("v", {"customer_id": "c"})
+    line = {"product_id": "p", "quantity": 2, "unit_price_micros": 5_000_000, "kind": "upsell"}
+    details: dict[str, Any] = {"order_id": "o1", "currency": "EUR", "lines": [line], "coupon": "X"}
+
+    flags.track("newsletter", EvaluationContext("v"))
+    flags.track("nps", known, TrackingEventDetails(9))
+    flags.track("order", known, TrackingEventDetails(attributes=details))
+    short: dict[str, Any] = {"order_id": "o2", "currency": "EUR"}
+    flags.track("order", known, TrackingEventDetails(49.9, attributes=short))
+    flags.track("order", known, TrackingEventDetails(attributes={"lines": [{"oops": 1}]}))
+    api.shutdown()
+
+    newsletter, nps = shop.of_kind("action")
+    assert (newsletter.name, newsletter.unit_id, newsletter.HasField("value")) == (
+        "newsletter",
+        "v",
+        False,
+    )
+    assert (nps.name, nps.unit_id, nps.value) == ("nps", "c", 9.0)
+    whole, one_line = shop.of_kind("order")
+    assert (whole.order_id, whole.unit_id, whole.coupon) == ("o1", "c", "X")
+    assert whole.lines[0].quantity == 2
+    assert one_line.lines[0].unit_price_micros == 49_900_000
+
+
+def test_provider_has_a_name() -> None:
+    client = Client("127.0.0.1:1")
+    provider = FairliftProvider(client)
+    assert provider.get_metadata().name == "fairlift"
+    provider.shutdown()
