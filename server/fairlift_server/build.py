@@ -37,8 +37,14 @@ def token() -> str:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Server]:
+async def serving(
+    settings: Settings, *, calculators: Calculators | None = None
+) -> AsyncIterator[Server]:
     """A server that has started; drained when the block ends, with nothing acknowledged lost.
+
+    Args:
+        settings: of this server.
+        calculators: the processes that compute, when several servers share them; they stay open.
 
     Raises:
         WrongState: the address is taken, another server holds the database, or its currency is
@@ -55,9 +61,9 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
             ),
             limit_events=settings.queue_events,
         )
-        calculators = Calculators(settings.analyses)
+        own = Calculators(settings.analyses)
         server = Server(
-            _services(settings, store, running, ingest, calculators),
+            _services(settings, store, running, ingest, calculators or own),
             listen=settings.listen,
             token=settings.token,
             has_reflection=settings.has_reflection,
@@ -68,7 +74,7 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
         finally:
             await server.drain(delay_s=settings.drain_delay_s, grace_s=settings.drain_s)
             await ingest.close()
-            calculators.close()
+            own.close()
     finally:
         store.close()
 

@@ -109,7 +109,8 @@ def decompose(
     weight = _logarithmic_mean(before, after)
     tail = (1 - checked_confidence(confidence)) / 2
     own, joint = -float(ndtri(tail)), -float(ndtri(tail / len(FACTORS)))
-    errors = np.sqrt(np.diagonal(cov))
+    # One order per buyer has no variance, which rounding may put below zero.
+    errors = np.sqrt(np.maximum(np.diagonal(cov), 0))
     one, two, three = (
         Factor(
             name,

@@ -1,7 +1,9 @@
 """A caller of a real server, with one stub for each service."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import atexit
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 import grpc
@@ -14,6 +16,7 @@ from fairlift.v1.event_service_pb2 import Event, EventOutcome
 from fairlift.v1.event_service_pb2_grpc import EventServiceStub
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
 from fairlift_server.build import serving
+from fairlift_server.calculators import Calculators
 from fairlift_server.settings import Settings
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
@@ -50,12 +53,24 @@ class Caller:
         assert refused == []
 
 
+def settings_of(chosen: Mapping[str, object]) -> Settings:
+    return Settings(**chosen)  # type: ignore[arg-type]  # settings by name
+
+
+@cache
+def calculators() -> Calculators:
+    """The processes that compute results, shared: each takes seconds to start."""
+    shared = Calculators(1)
+    atexit.register(shared.close)
+    return shared
+
+
 @asynccontextmanager
 async def running(folder: Path, **settings: object) -> AsyncIterator[Caller]:
     """A server in this process, its store in the folder, and a caller of it."""
     chosen = {"listen": "127.0.0.1:0", "database": str(folder / "shop.db"), **settings}
     async with (
-        serving(Settings(**chosen)) as server,  # type: ignore[arg-type]  # settings by name
+        serving(settings_of(chosen), calculators=calculators()) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         yield Caller(channel)
