@@ -1,6 +1,7 @@
 """From a comparison to what a look keeps of it."""
 
 import math
+from typing import assert_never
 
 from scipy.special import ndtri
 
@@ -71,3 +72,5 @@ def _third(metric: Metric, group: Summary) -> float | None:
             return group.third(column)
         case Ratio(numerator=top, denominator=base):
             return third_of_ratio(group, top, base)
+        case unreachable:
+            assert_never(unreachable)
