@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from benchmarks.form import Measure, publish, side_by_side
 from fairlift_stats import Analysis, Mean, Rate, Ratio, Summary
 from fairlift_stats.bayes.best import best_of
 from fairlift_stats.bayes.marginals import Beta
+
+from benchmarks.form import Measure, publish, side_by_side
 
 HOME = Path(__file__).parent
 PEERS = Path(sys.prefix) / "peers-statistics"
@@ -104,7 +104,7 @@ def tea_tasting(arms: dict[str, Summary]) -> Callable[[], object]:
             count_=s.n,
             mean_={c: float(s.mean(c)) for c in s.columns},
             var_={c: s.variance(c) for c in s.columns},
-            cov_={tuple(sorted(pair)): s.covariance(*pair) for pair in RATIOS},  # type: ignore[misc]
+            cov_={tuple(sorted(pair)): s.covariance(*pair) for pair in RATIOS},
         )
         for name, s in arms.items()
     }

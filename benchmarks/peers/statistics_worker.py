@@ -1,3 +1,5 @@
+# mypy: ignore-errors
+# It runs in the peers' environment, where nothing of ours is installed.
 """Run by the peers' own Python: answers each line "NAME CALLS" with the seconds per call.
 
 The summaries arrive as JSON in the first line, so that all measure the same numbers.
