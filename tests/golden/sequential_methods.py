@@ -166,8 +166,14 @@ METHODS["haybittle_peto"] = METHODS.pop("haybittle_peto_")
 
 
 @method
-def naive_peeking_type1(*, z: float, K: list[int], sides: int = 2) -> Json:  # noqa: N803 - the file's name
-    return [type_one(lines(equal_times(k), (z,) * k, sides=sides)) for k in K]
+def naive_peeking_type1(*, z: float, K: Json, sides: int = 2) -> Json:  # noqa: N803 - the file's name
+    found = [type_one(lines(equal_times(k), (z,) * k, sides=sides)) for k in _listed(K)]
+    return Forms((found, found[0]))
+
+
+def _listed(value: Json) -> list[Json]:
+    """A list, also where a source writes one number."""
+    return value if isinstance(value, list) else [value]
 
 
 @method
@@ -236,7 +242,7 @@ def design_row(row: str, alpha: float, sides: int) -> Boundaries:
 
 def named_design(name: str, times: tuple[float, ...], alpha: float, sides: int) -> Boundaries:
     short = name.strip().lower().replace(" ", "").replace("_", "")
-    value = re.search(r"-?\d+(\.\d+)?$", short.replace("=", ""))
+    value = re.search(r"-?(\d+\.?\d*|\.\d+)$", short.replace("=", ""))
     parameter = float(value.group()) if value else None
     kind = short[: -len(value.group())] if value else short
     kind = re.sub(r"(rho|gamma|delta)?=?$", "", kind)
@@ -262,6 +268,10 @@ def named_design(name: str, times: tuple[float, ...], alpha: float, sides: int) 
             return spending_lines(Spending("at_the_end"), alpha, sides, times)
         case "naive":
             return lines(times, (float(-ndtri(alpha / sides)),) * len(times), sides=sides)
+        case "bayes" | "bayesflat" | "flat" | "bayesp>" | "bayesflatp>":
+            # P(better) above p under a flat prior, either way: a plain z at every look.
+            height = float(ndtri(parameter if parameter and parameter < 1 else 0.95))
+            return lines(times, (height,) * len(times), sides=sides)
         case "bonferroni" | "bonf":
             level = alpha / sides / len(times)
             return lines(times, (float(-ndtri(level)),) * len(times), sides=sides)
@@ -278,10 +288,23 @@ def named_design(name: str, times: tuple[float, ...], alpha: float, sides: int) 
 
 @method
 def exit_probabilities_(
-    *, bounds: list[float], sides: int, t: list[Json], drift: list[float]
+    *,
+    bounds: list[float],
+    sides: int = 2,
+    t: list[Json],
+    drift: list[float],
+    lower: list[float] | None = None,
 ) -> Json:
-    exits = exit_probabilities(lines(numbers(t), bounds, sides=sides), drift)
-    return {"p_upper": exits.up, "p_lower": exits.down, "asn": exits.expected_time}
+    found = lines(numbers(t), bounds, sides=sides)
+    if lower is not None:
+        found = Boundaries(found.times, tuple(lower), found.upper)
+    exits = exit_probabilities(found, drift)
+    return {
+        "p_upper": exits.up,
+        "p_lower": exits.down,
+        "power": exits.power,
+        "asn": exits.expected_time,
+    }
 
 
 METHODS["exit_probabilities"] = METHODS.pop("exit_probabilities_")
@@ -298,12 +321,18 @@ def drift_for_power_(
 METHODS["drift_for_power"] = METHODS.pop("drift_for_power_")
 
 
+def designed(design: str, alpha: float, sides: int) -> Boundaries:
+    """A design in words, e.g. "lan_demets_obf K=5" or "fixed"."""
+    words = re.fullmatch(r"(.+?)(?:[\s,]+K\s*=\s*(\d+))?", design)
+    name, looks = words.groups() if words else (design, None)
+    return named_design(name, equal_times(int(looks or 1)), alpha, sides)
+
+
 def sample_sizes(
     unit: float, null_unit: float, design: str, alpha: float, sides: int, power: float
 ) -> Json:
     """Totals of two equal arms; `unit` is the size at drift 1, `null_unit` per squared critical."""
-    name, looks = re.fullmatch(r"(.+?)\s+K\s*=\s*(\d+)", design).groups()  # type: ignore[union-attr]
-    bounds = named_design(name, equal_times(int(looks)), alpha, sides)
+    bounds = designed(design, alpha, sides)
     ratio = inflation(bounds, alpha=alpha, sides=sides, power=power)
     fixed = (float(-ndtri(alpha / sides)) * null_unit + float(ndtri(power)) * unit) ** 2
     drift = drift_for_power(bounds, power)
@@ -349,7 +378,7 @@ def repeated_p_value(
 def stagewise_inference(
     *,
     t: list[Json],
-    bounds: list[float],
+    bounds: list[float] | None = None,
     sides: int,
     stop_look: int,
     z: float,
@@ -358,6 +387,11 @@ def stagewise_inference(
     spending: str | None = None,
 ) -> Json:
     times = numbers(t)[:stop_look]
+    if bounds is None:
+        alpha = re.search(r"alpha\s*=\s*([\d.]+)", spending or "")
+        words = re.sub(r"\s*alpha\s*=.*", "", spending or "")
+        level = float(alpha.group(1)) if alpha else 0.05
+        bounds = list(spending_lines(spending_of(words), level, sides, times).upper)
     heights = [*bounds, *[math.inf] * stop_look][:stop_look]
     stop = estimate_at_stop(lines(times, heights, sides=sides), z=z, se=se, sides=sides)
     root_t = math.sqrt(times[-1])
@@ -395,6 +429,10 @@ def conditional_exit(
     drift: Json = "z/sqrt(t)",
     **parameters: float,
 ) -> Json:
+    if design is not None and not design.startswith("gs-default"):
+        found = designed(design, alpha, sides)
+        drifts = drift if isinstance(drift, list) else [z / math.sqrt(found.times[look - 1])]
+        return {"p_upper_next": conditional_exits(found, drifts, look=look, z=z).up}
     if design is not None:
         # gsDesign(): k = 3, test.type = 4, alpha .025, beta .1, HSD(-4) and HSD(-2).
         default = futility_design(
@@ -448,19 +486,28 @@ METHODS["normal_mixture_bound"] = METHODS.pop("normal_mixture_bound_")
 
 
 @method
-def normal_log_mixture_(
-    *, s: list[float], v: float, v_opt: float, alpha_opt: float, sides: list[int]
-) -> Json:
+def normal_log_mixture_(*, s: Json, v: float, v_opt: float, alpha_opt: float, sides: Json) -> Json:
+    s, sides = _listed(s), _listed(sides)
     # confseq tunes by the closed form; its one-sided mixture with twice the alpha.
     rho = {1: tuned_rho(v_opt, alpha_opt, "wsr(2*alpha)"), 2: tuned_rho(v_opt, alpha_opt, "wsr")}
-    return [
+    sides = sides * len(s) if len(sides) == 1 else sides
+    found = [
         normal_log_mixture(one, v, rho=rho[side], sides=side)
         for one, side in zip(s, sides, strict=True)
     ]
+    return Forms((found, found[0]))
 
 
 METHODS["normal_log_mixture"] = METHODS.pop("normal_log_mixture_")
-METHODS["poly_stitching_bound"] = lambda v, **rest: poly_stitching_bound(v, **rest)
+
+
+@method
+def poly_stitching_bound_(*, v: Json, **rest: float) -> Json:
+    found = [poly_stitching_bound(one, **rest) for one in _listed(v)]
+    return Forms((found, found[0]))
+
+
+METHODS["poly_stitching_bound"] = METHODS.pop("poly_stitching_bound_")
 
 
 @method
@@ -594,6 +641,8 @@ def conditional_conversion_e(
     *, conversions: list[int], rho: list[Json], k: list[float], alpha: float
 ) -> Json:
     shares = numbers(rho)
+    if len(conversions) > 2:
+        return {"e": [math.exp(split_log_e(conversions, shares, k=one)) for one in k]}
     found = {
         one: conversion_test(*conversions, treatment_share=shares[1], k=one, alpha=alpha)
         for one in k

@@ -103,7 +103,7 @@ def peeking(folder: Path) -> str:
     return (
         "Two-sided 5 %, equal looks; sizes relative to the fixed test with 80 % power.\n\n"
         + table(head, rows)
-        + "\n![Lines of each rule](sequential-lines.svg)\n"
+        + "\n![Lines of each rule](calibration/sequential-lines.svg)\n"
     )
 
 
@@ -376,7 +376,7 @@ def shuffled(folder: Path) -> str:
         "coverage",
         "p even? (KS p)",
     )
-    return table(head, rows) + "\n![p-values of the replay](sequential-replay.svg)\n"
+    return table(head, rows) + "\n![p-values of the replay](calibration/sequential-replay.svg)\n"
 
 
 def _replayed(shares: tuple[float, float], cap: float | None, found: Replay) -> Sequence[object]:
@@ -404,18 +404,30 @@ def _plot_p(path: Path, found: Replay) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
+def _introduced(section: Section) -> Section:
+    """The section with its docstring as first paragraph."""
+
+    def written(folder: Path) -> str:
+        return f"{section.__doc__}\n\n{section(folder)}"
+
+    return written
+
+
 SECTIONS: Final[dict[str, Section]] = {
-    "Peeking, exactly": peeking,
-    "Watching all the time": continuous,
-    "Giving up early": giving_up,
-    "Playing on after the end": beyond_the_end,
-    "Several variants": variants,
-    "Tickets and uneven splits": tickets,
-    "Counts: conversions and the split": counted,
-    "Open-ended metrics": windows,
-    "Estimates at a stop": estimates,
-    "Bayesian stopping": bayes,
-    "Bandits": bandits,
-    "The ASOS experiments": asos,
-    "A shop's own orders, shuffled": shuffled,
+    title: _introduced(section)
+    for title, section in {
+        "Peeking, exactly": peeking,
+        "Watching all the time": continuous,
+        "Giving up early": giving_up,
+        "Playing on after the end": beyond_the_end,
+        "Several variants": variants,
+        "Tickets and uneven splits": tickets,
+        "Counts: conversions and the split": counted,
+        "Open-ended metrics": windows,
+        "Estimates at a stop": estimates,
+        "Bayesian stopping": bayes,
+        "Bandits": bandits,
+        "The ASOS experiments": asos,
+        "A shop's own orders, shuffled": shuffled,
+    }.items()
 }

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from fairlift_stats.messages import Message, Number
 from fairlift_stats.sequential.errors import BadPlan, FlatPrior, NotANumber, ZeroVariance
 from fairlift_stats.sequential.recursion import Floats
 
@@ -73,6 +74,14 @@ class StoppingTable:
     right: float
     reported: float
     true: float
+
+    @property
+    def message(self) -> Message:
+        """The table in one sentence, for the effect nearest to none."""
+        at = min(range(len(self.effects)), key=lambda i: abs(self.effects[i]))
+        return Message.of(
+            "price.bayes", nothing=Number(100 * self.ships[at]), right=Number(100 * self.right)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """What the plan says to do now, and what stands behind it."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from fairlift_stats.locale import text
 from fairlift_stats.messages import Figure, Message
@@ -54,8 +56,23 @@ class Verdict:
         return tuple(text(reason, locale) for reason in self.reasons)
 
     def to_json(self) -> str:
-        """Canonical JSON: equal for equal look logs, to the bit."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        """Canonical JSON: equal for equal look logs, to the bit. An endless limit is null."""
+        return json.dumps(
+            _finite(asdict(self)), sort_keys=True, separators=(",", ":"), allow_nan=False
+        )
+
+
+# Values of a dataclass turned into JSON's: many shapes pass here.
+def _finite(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _finite(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_finite(inner) for inner in value]
+        case float() if not math.isfinite(value):
+            return None
+        case _:
+            return value
 
 
 def decide(plan: SequentialPlan, log: LookLog, *, day: int | None = None) -> Verdict:

@@ -1,7 +1,9 @@
 import math
+import re
 
 import numpy as np
 import pytest
+from fairlift_stats.locale import text
 from fairlift_stats.sequential.bandit import (
     Allocation,
     p_best_normal,
@@ -179,6 +181,7 @@ def test_a_prior_far_too_wide_ships_what_is_no_better() -> None:
     assert table.ships[0] == pytest.approx(0.197, abs=0.012)
     assert table.right == pytest.approx(0.792, abs=0.02)
     assert table.reported > 5 * table.true
+    assert re.match(r"With no effect at all this rule ships (19|20|21) of 100", text(table.message))
 
 
 def test_a_rule_that_never_ships_has_no_shipped_lift() -> None:

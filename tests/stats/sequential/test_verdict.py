@@ -432,6 +432,8 @@ def test_a_fixed_test_decides_only_at_its_end() -> None:
     assert decide(made, daily(made, [*WEEK, 5.0])).kind == "keep_going"
     assert decide(made, daily(made, [2.5] * 14)).kind == "ship"
     assert decide(made, daily(made, [*WEEK, 5.0])).facts.comparisons[0].meter == 0
+    early = json.loads(decide(made, daily(made, [*WEEK, 5.0])).to_json())
+    assert early["facts"]["comparisons"][0]["raw"]["interval"] == {"low": None, "high": None}
 
 
 def test_bayesian_stopping_shrinks_and_risks_little() -> None:
