@@ -339,14 +339,26 @@ def asos(_: Path) -> str:
     if not FILE.exists():
         return "The ASOS file was not here; set FAIRLIFT_DATA.\n"
     rows: list[Sequence[object]] = []
+    each: dict[tuple[str, int], dict[int, str]] = {}
     for metric in TAU_SQUARED:
-        found = streams(metric)
-        counts, means = tally(replayed(points) for points in found.values())
+        found = {key: replayed(points) for key, points in streams(metric).items()}
+        counts, means = tally(found.values())
         rows += [(metric, len(found), kind, n, means[kind]) for kind, n in sorted(counts.items())]
+        for key, decided in found.items():
+            each.setdefault(key, {})[metric] = f"{decided.kind}, day {decided.day:.0f}"
     head = ("metric", "streams", "verdict", "how often", "mean share of visitors by then")
+    streams_head = ("experiment / variant", *(f"metric {metric}" for metric in TAU_SQUARED))
+    lines = [
+        (f"{name} / {variant}", *(by_metric.get(metric, "–") for metric in TAU_SQUARED))
+        for (name, variant), by_metric in sorted(each.items())
+    ]
     return (
-        "ASOS Digital Experiments (Liu et al. 2021), each stream read at least 1 % of its visitors"
-        " apart by the default plan (minimum 7 days).\n\n" + table(head, rows)
+        "ASOS Digital Experiments (Liu, Cardoso, Couturier & McCoy 2021, CC BY 4.0), each stream"
+        " read at least 1 % of its visitors apart by the default plan (minimum 7 days).\n\n"
+        + table(head, rows)
+        + "\n<details><summary>Every stream: what was decided, and when</summary>\n\n"
+        + table(streams_head, lines)
+        + "\n</details>\n"
     )
 
 
