@@ -18,8 +18,10 @@ _DRAIN_S = 15.0
 
 
 @contextlib.contextmanager
-def running_server(*, currency: str) -> Iterator[str]:
+def running_server(*, currency: str, token: str = "") -> Iterator[str]:
     """The address of a new server; it and its store are gone afterwards, however the program ends.
+
+    With a token, callers must show it.
 
     Raises:
         RuntimeError: the server did not start; its log is printed.
@@ -29,7 +31,7 @@ def running_server(*, currency: str) -> Iterator[str]:
         tempfile.TemporaryDirectory(prefix="fairlift-", ignore_cleanup_errors=True) as folder,
         (Path(folder) / "server.log").open("w+", encoding="utf-8") as log,
     ):
-        server = _start(Path(folder), currency, log)
+        server = _start(Path(folder), currency, token, log)
         try:
             yield _address(server)
         except Exception:
@@ -59,11 +61,12 @@ def _ending_on_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _start(folder: Path, currency: str, log: IO[str]) -> "subprocess.Popen[str]":
+def _start(folder: Path, currency: str, token: str, log: IO[str]) -> "subprocess.Popen[str]":
     settings = {
         "FAIRLIFT_LISTEN": "127.0.0.1:0",
         "FAIRLIFT_DATABASE": str(folder / "fairlift.db"),
         "FAIRLIFT_CURRENCY": currency,
+        "FAIRLIFT_TOKEN": token,
     }
     others = {name: text for name, text in os.environ.items() if not name.startswith("FAIRLIFT_")}
     return subprocess.Popen(

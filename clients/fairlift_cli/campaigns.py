@@ -56,8 +56,10 @@ def show_list(screen: Screen, campaigns: list[pb.Campaign]) -> None:
         return
     table = plain_table(
         ("Campaign", "left"), ("State", "left"), ("Epoch", "right"),
-        ("Variants", "left"), ("Primary metric", "left"), ("Since", "left"),
+        ("Variants", "left"), ("Decides by", "left"), ("Since", "left"),
     )  # fmt: skip
+    # A name that is broken over lines cannot be copied.
+    table.columns[0].no_wrap = table.columns[-1].no_wrap = True
     for campaign in campaigns:
         table.add_row(
             screen.safe(campaign_id(campaign.name)),

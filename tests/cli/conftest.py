@@ -1,0 +1,21 @@
+"""One real server for the tests of the CLI; each test brings campaigns of its own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from examples.server import running_server
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """Where an open server listens."""
+    with running_server(currency="EUR") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def guarded() -> Iterator[str]:
+    """Where a server listens that asks for the token `open-sesame`."""
+    with running_server(currency="EUR", token="open-sesame") as found:
+        yield found

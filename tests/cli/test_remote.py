@@ -1,0 +1,241 @@
+"""Commands against a real server: what they do, what they print, how they end."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from fairlift_cli.__main__ import main
+
+Fairlift = Callable[..., Result]
+
+_FILE = """
+campaign: {name}
+variants:
+  - {{id: control, weight: {weight}}}
+  - {{id: red, weight: 1}}
+display_name: {title}
+plan:
+  primary: {{metric: {metric}, minimum_effect: 5%}}
+  planned_units: 1000
+"""
+
+
+@pytest.fixture
+def fairlift(address: str) -> Fairlift:
+    """The CLI as it is typed, against the server."""
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(main, words, env={"FAIRLIFT_SERVER": address, "COLUMNS": "80"})
+
+    return run
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A campaign id that no other test uses."""
+    return str(request.node.originalname).replace("_", "-").removeprefix("test-")[:60].strip("-")
+
+
+@pytest.fixture
+def file(tmp_path: Path, name: str) -> Callable[..., str]:
+    """Writes the campaign's file, with what differs from the usual."""
+
+    def write(**differs: object) -> str:
+        path = tmp_path / "campaign.yaml"
+        usual = {"name": name, "weight": 1, "title": "A title", "metric": "conversion_rate"}
+        path.write_text(_FILE.format(**usual | differs), encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def test_applying_twice_changes_nothing(
+    fairlift: Fairlift, file: Callable[..., str], name: str
+) -> None:
+    first = fairlift("apply", file())
+    second = fairlift("apply", file())
+
+    assert (first.exit_code, first.output) == (0, f"{name}: new\n")
+    assert (second.exit_code, second.output) == (0, f"{name}: unchanged\n")
+
+
+def test_a_dry_run_leaves_the_server_as_it_is(
+    fairlift: Fairlift, file: Callable[..., str], name: str
+) -> None:
+    dry = fairlift("apply", "--dry-run", file())
+
+    assert dry.exit_code == 0
+    assert f"{name}: new" in dry.output
+    assert "Nothing was applied" in dry.output
+    assert fairlift("start", name).exit_code == 1
+
+
+def test_a_file_with_mistakes_is_not_applied(
+    fairlift: Fairlift, file: Callable[..., str], name: str
+) -> None:
+    run = fairlift("apply", file(metric="conversion_rat", weight=0))
+
+    assert run.exit_code == 1
+    assert "campaign.yaml:4: variants[0].weight is 0" in run.stderr
+    assert "did you mean conversion_rate?" in run.stderr
+    assert "Nothing was applied." in run.stderr
+    assert fairlift("start", name).exit_code == 1
+
+
+def test_a_new_epoch_needs_consent(fairlift: Fairlift, file: Callable[..., str], name: str) -> None:
+    fairlift("apply", file())
+    fairlift("start", name)
+
+    without = fairlift("apply", file(weight=3))
+    agreed = fairlift("apply", "--new-epoch", file(weight=3))
+
+    assert without.exit_code == 1
+    assert f"{name}: new epoch" in without.output
+    assert "variants[0].weight: 1 → 3" in without.output
+    assert "Agree by --new-epoch" in without.stderr
+    assert agreed.exit_code == 0
+    assert _campaign(fairlift, name)["epoch"] == 2
+
+
+def test_a_sealed_plan_cannot_change_even_with_consent(
+    fairlift: Fairlift, file: Callable[..., str], name: str
+) -> None:
+    fairlift("apply", file())
+    fairlift("start", name)
+
+    run = fairlift("apply", "--new-epoch", file(metric="revenue_per_visitor"))
+
+    assert run.exit_code == 1
+    assert f"{name}: refused" in run.output
+    assert "Nothing was applied" in run.stderr
+    assert "'conversion_rate'" in str(_campaign(fairlift, name)["plan"])
+
+
+def test_one_refusal_holds_back_all_files(
+    fairlift: Fairlift, file: Callable[..., str], name: str, tmp_path: Path
+) -> None:
+    fairlift("apply", file())
+    fairlift("start", name)
+    other = tmp_path / "other.yaml"
+    other.write_text(f"campaign: {name}-2\nvariants: [{{id: a}}, {{id: b}}]\n", encoding="utf-8")
+
+    run = fairlift("apply", str(other), file(metric="revenue_per_visitor"))
+
+    assert run.exit_code == 1
+    assert fairlift("archive", f"{name}-2").exit_code == 1
+
+
+def test_a_campaign_goes_through_its_life(
+    fairlift: Fairlift, file: Callable[..., str], name: str
+) -> None:
+    fairlift("apply", file())
+
+    lived = [
+        fairlift(*words)
+        for words in (
+            ("start", name),
+            ("pause", f"campaigns/{name}"),
+            ("resume", name),
+            ("stop", name, "--reason", "shipped red"),
+            ("archive", name),
+        )
+    ]
+
+    assert [run.exit_code for run in lived] == [0] * 5
+    states = ["running", "paused", "running", "stopped", "archived"]
+    assert [run.output.split(" is ")[1].split(",")[0].rstrip(".\n") for run in lived] == states
+    assert "its plan sealed as " in lived[0].output
+    assert name not in fairlift("campaigns").output
+    assert name in fairlift("campaigns", "--all").output
+
+
+def test_what_the_state_forbids_is_refused_in_words(
+    fairlift: Fairlift, file: Callable[..., str], name: str
+) -> None:
+    fairlift("apply", file())
+
+    run = fairlift("resume", name)
+
+    assert run.exit_code == 1
+    assert name in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("verb", ["start", "pause", "stop", "archive", "results", "looks"])
+def test_an_unknown_campaign_is_named(fairlift: Fairlift, verb: str) -> None:
+    run = fairlift(verb, "nowhere")
+
+    assert run.exit_code == 1
+    assert "nowhere" in run.stderr
+
+
+def test_a_server_that_is_not_there_is_another_failure_than_a_refusal() -> None:
+    run = CliRunner().invoke(main, ["campaigns", "--server", "127.0.0.1:1"])
+
+    assert run.exit_code == 2
+    assert "no Fairlift server answers at 127.0.0.1:1" in run.stderr
+    assert "--server" in run.stderr
+
+
+def test_wrong_usage_ends_as_a_server_that_is_not_there() -> None:
+    assert CliRunner().invoke(main, ["results"]).exit_code == 2
+    assert CliRunner().invoke(main, ["check", "/nowhere.yaml"]).exit_code == 2
+    assert (
+        CliRunner().invoke(main, ["plan", "--visitors", "0", "--conversion", "3%"]).exit_code == 2
+    )
+
+
+def test_a_token_opens_what_is_guarded(guarded: str) -> None:
+    words = ["campaigns", "--server", guarded]
+
+    without = CliRunner().invoke(main, words)
+    wrong = CliRunner().invoke(main, [*words, "--token", "guess"])
+    right = CliRunner().invoke(main, words, env={"FAIRLIFT_TOKEN": "open-sesame"})
+
+    assert (without.exit_code, wrong.exit_code, right.exit_code) == (1, 1, 0)
+    assert "FAIRLIFT_TOKEN" in without.stderr
+    assert "guess" not in wrong.stderr
+
+
+def test_names_from_the_server_cannot_drive_the_terminal(
+    fairlift: Fairlift, file: Callable[..., str], name: str
+) -> None:
+    title = r'"A \e[31mred\e[0m \u202e title"'
+    fairlift("apply", file(title=title))
+    fairlift("start", name)
+
+    shown = fairlift("results", name).output
+
+    assert "A red" in shown
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+
+
+def test_a_campaign_that_nobody_has_met_has_no_verdict_and_no_number(
+    fairlift: Fairlift, file: Callable[..., str], name: str
+) -> None:
+    fairlift("apply", file())
+    fairlift("start", name)
+
+    run = fairlift("results", name)
+
+    assert run.exit_code == 0
+    assert "%" not in run.output.split("Can the data be trusted?")[0]
+    assert json.loads(fairlift("looks", name, "--json").output) == []
+
+
+def test_results_speak_the_readers_language(
+    fairlift: Fairlift, file: Callable[..., str], name: str
+) -> None:
+    fairlift("apply", file())
+    fairlift("start", name)
+
+    assert "Recuento hasta ahora" in fairlift("results", name, "--language", "es").output
+    assert "Numărători până acum" in fairlift("results", name, "--language", "ro").output
+
+
+def _campaign(fairlift: Fairlift, name: str) -> dict[str, object]:
+    found = json.loads(fairlift("campaigns", "--json").output)
+    return next(each for each in found if each["name"] == f"campaigns/{name}")
