@@ -217,8 +217,8 @@ def power_of_t(n_control: float, effect: float, sd: float, design: Design = STAN
     """
     n_treatment = n_control * design.ratio
     df = n_control + n_treatment - 2
-    if not (df > 0 and sd > 0):
-        raise BadQuestion(f"n {n_control}, sd {sd}: needs two units or more and a positive spread")
+    if not (df >= 1 - 1e-9 and sd > 0):
+        raise BadQuestion(f"n {n_control}, sd {sd}: needs three units in all, and a spread")
     shift = abs(effect) / sd * math.sqrt(n_control * n_treatment / (n_control + n_treatment))
     tail = design.alpha if design.one_sided else design.alpha / 2
     k = float(-stdtrit(df, tail / design.treatments))
@@ -243,7 +243,7 @@ def t_units(effect: float, sd: float, design: Design = STANDARD) -> float:
     from scipy.optimize import brentq
 
     start = units(Spread(0.0, sd * sd), effect, design)
-    least = 2 / (1 + design.ratio) + 1e-6
+    least = 3 / (1 + design.ratio)
 
     def short(n: float) -> float:
         return power_of_t(n, effect, sd, design) - design.power

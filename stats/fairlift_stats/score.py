@@ -155,7 +155,7 @@ def difference_limits(
     """Limits of p_t − p_c by the score test: Miettinen–Nurminen, or Mee if not `corrected`.
 
     The constrained maximum has one Lagrange multiplier λ, the score of the treatment's arm: given
-    λ both rates are roots of a quadratic, and z² = λ²·(variance at the maximum) is solved for λ.
+    λ each rate is a root of x − n·p = λ·p(1−p), and z² = λ²·(variance there) is solved for λ.
 
     Source: Mee (1984), Miettinen and Nurminen (1985); checked against ratesci and Newcombe (1998).
     """
@@ -169,33 +169,31 @@ def difference_limits(
 
 
 def _lower_difference(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Array:
-    rate, other = x / n, y / m
-    spread = rate * (1 - rate) / n + other * (1 - other) / m
+    """Lower limit of x/n − y/m.
+
+    One arm's successes and the other's failures obey the same quadratic, so both go through it
+    together, stacked on a first axis.
+    """
+    spread = x * (n - x) / n**3 + y * (m - y) / m**3
     start = np.sqrt(z2 / np.where(spread > 0, spread, 1)) + np.where(spread > 0, 0, n + m + z2)
-    target = np.log(z2)
+    levels = (2,) + (1,) * (start.ndim - x.ndim) + x.shape
+    counts, sizes = (np.stack(pair).reshape(levels) for pair in ((x, m - y), (n, m)))
+    rest, target = 4 * (sizes - counts), np.log(z2)
     low, high, lam = np.zeros(start.shape), np.full(start.shape, np.inf), start
     step, settled = 0, False
     with np.errstate(divide="ignore", invalid="ignore"):
         while not settled and step < STEPS:
-            p, dp = _rate_given_score(x, n, lam)
-            q, dq = _rate_given_score(y, m, -lam)
-            variance = p * (1 - p) / n + q * (1 - q) / m
-            slope = (1 - 2 * p) * dp / n - (1 - 2 * q) * dq / m
+            root = np.sqrt((sizes - lam) ** 2 + lam * rest)
+            p = 2 * counts / (sizes + lam + root)
+            each = p * (1 - p) / sizes
+            variance, slope = each[0] + each[1], (1 - 2 * p) * each / root
             # log z² against log λ is nearly straight: Newton there needs few steps.
             gap = np.where(variance > 0, np.log(lam * lam * variance) - target, -np.inf)
             low, high = np.where(gap < 0, lam, low), np.where(gap < 0, high, lam)
-            guess = lam * np.exp(-gap / (2 + lam * slope / variance))
+            guess = lam * np.exp(gap / (lam * (slope[0] + slope[1]) / variance - 2))
             lam, settled = _next(guess, lam, low, high, step)
             step += 1
-        limit = _rate_given_score(x, n, lam)[0] - _rate_given_score(y, m, -lam)[0]
+        root = np.sqrt((sizes - lam) ** 2 + lam * rest)
+        p = 2 * counts / (sizes + lam + root)
     # None against all is the least difference there is, and no λ is large enough to say so.
-    return np.where((x == 0) & (y == m), -1.0, limit)
-
-
-def _rate_given_score(x: Array, n: Array, lam: Array) -> tuple[Array, Array]:
-    """Root p of x − n·p = λ·p(1−p), and dp/dλ."""
-    ahead = n + lam
-    root = np.sqrt(ahead * ahead - 4 * lam * x)
-    # The two forms of one root: each is exact where the other cancels.
-    p = np.where(ahead > 0, 2 * x / (ahead + root), (ahead - root) / (2 * lam))
-    return p, -p * (1 - p) / root
+    return np.where((x == 0) & (y == m), -1.0, p[0] + p[1] - 1)

@@ -61,8 +61,8 @@ def money(folder: Path) -> str:
     _plot(folder / "revenue.svg", [c["revenue: Fieller"] for c in found.values()],
           [c["revenue: linear delta"] for c in found.values()])  # fmt: skip
     return (
-        f"Coverage of 95 % intervals of the lift, {RUNS:,} runs each (2,000 for the largest shops); "
-        f"a true 0.95 shows as {low:.3f}…{high:.3f}. Hurdle posterior: {HURDLE_RUNS} runs.\n\n"
+        f"Coverage of 95 % intervals of the lift, {RUNS:,} runs each (2,000 for the largest "
+        f"shops); a true 0.95 shows as {low:.3f}…{high:.3f}. Hurdle posterior: {HURDLE_RUNS} runs.\n\n"
         f"{table(['arms', *names, 'revenue: hurdle posterior'], rows)}\n"
         "**Where this does not hold.** With a split of 90/10 and few buyers in the small arm no "
         "interval made of sums reaches 0.95: the skewness of the small arm does not cancel. "
@@ -82,8 +82,8 @@ def tickets(_: Path) -> str:
     head = ["tickets", "orders per arm", "t on the mean", "exponential (VWO)", "lognormal"]
     return (
         "Coverage of the lift of a mean ticket when there is none (4,000 runs). A parametric "
-        "ticket is narrower when it is true, and confidently wrong when it is not: Fairlift uses the "
-        f"first.\n\n{table(head, rows)}"
+        "ticket is narrower when it is true, and confidently wrong when it is not: Fairlift uses "
+        f"the first.\n\n{table(head, rows)}"
     )
 
 

@@ -125,14 +125,13 @@ def test_t_units_and_t_mde_undo_each_other(effect: float, ratio: float, power: f
 
     n = t_units(effect, 1.0, design)
 
-    if n > 2 / (1 + ratio) + 0.01:
+    if n > 3 / (1 + ratio):
         assert power_of_t(n, effect, 1.0, design) == pytest.approx(power, abs=1e-6)
-        if n * (1 + ratio) > 3.5:
-            assert t_mde(n, 1.0, design) == pytest.approx(effect, rel=1e-5)
+        assert t_mde(n, 1.0, design) == pytest.approx(effect, rel=1e-5)
 
 
 def test_an_enormous_effect_needs_no_more_than_exists() -> None:
-    assert t_units(50.0, 1.0, Design(power=0.3)) < 3
+    assert t_units(50.0, 1.0, Design(power=0.3)) == 1.5
 
 
 @given(st.floats(0.01, 5.0), st.floats(0.2, 5.0), st.floats(0.1, 0.95))
