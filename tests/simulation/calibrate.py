@@ -31,8 +31,9 @@ def write(page: Path = PAGE) -> None:
             start = time.monotonic()
             parts.append(f"\n### {title}\n\n{section(plots).rstrip()}\n")
             took = time.monotonic() - start
+            # After each section, so that hours are not lost to the last one.
+            page.write_text("".join(parts), encoding="utf-8")
             print(f"{part}: {title} ({took:.0f} s)", file=sys.stderr)  # noqa: T201 - its progress
-    page.write_text("".join(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from tests.simulation import conversion, families, revenue
 from tests.simulation.revenue import Arms
 from tests.simulation.sequential import table
 
-RUNS: Final = 8_000
+RUNS: Final = 4_000
 HURDLE_RUNS: Final = 400
 
 SHOPS: Final = {
@@ -61,8 +61,9 @@ def money(folder: Path) -> str:
     _plot(folder / "revenue.svg", [c["revenue: Fieller"] for c in found.values()],
           [c["revenue: linear delta"] for c in found.values()])  # fmt: skip
     return (
-        f"Coverage of 95 % intervals of the lift, {RUNS:,} runs each (2,000 for the largest "
-        f"shops); a true 0.95 shows as {low:.3f}…{high:.3f}. Hurdle posterior: {HURDLE_RUNS} runs.\n\n"
+        f"Coverage of 95 % intervals of the lift, {RUNS:,} runs each (1,000 for the largest "
+        f"shops); a true 0.95 shows as {low:.3f}…{high:.3f}. Hurdle posterior: {HURDLE_RUNS} "
+        "runs.\n\n"
         f"{table(['arms', *names, 'revenue: hurdle posterior'], rows)}\n"
         "**Where this does not hold.** With a split of 90/10 and few buyers in the small arm no "
         "interval made of sums reaches 0.95: the skewness of the small arm does not cancel. "
@@ -119,7 +120,7 @@ def segments(_: Path) -> str:
 
 
 def _runs(shop: Arms) -> int:
-    return RUNS if shop.n_control < 10_000 else 2000
+    return RUNS if shop.n_control < 10_000 else 1000
 
 
 def _plot(path: Path, ours: list[float], theirs: list[float]) -> None:
