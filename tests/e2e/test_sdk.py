@@ -1,4 +1,4 @@
-"""The SDK and the real server together: what one decides the other does too, and nothing is lost."""
+"""The SDK and the real server: what one decides the other does too, and nothing is lost."""
 
 import grpc
 from fairlift import Client, OrderLine, Reason, micros
