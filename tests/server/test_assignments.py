@@ -11,7 +11,7 @@ from fairlift.engine.decision import CompiledSnapshot
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.v1 import audience_pb2, campaign_pb2
 from fairlift.v1 import campaign_service_pb2 as campaigns_pb
-from fairlift.wire import snapshot_from
+from fairlift.wire import assignment_to, snapshot_from
 
 from tests.server import shop
 from tests.server.client import Caller, running
@@ -36,6 +36,7 @@ async def test_the_same_visitor_sees_the_same_variant(caller: Caller) -> None:
 async def test_the_server_decides_as_a_storefront_with_its_snapshot(caller: Caller) -> None:
     campaign = shop.campaign()
     campaign.traffic_bps = 5_000
+    campaign.variants[1].payload.update({"threshold": 50, "text": "x" * 300})
     campaign.audience.compare.attribute = "cart_value"
     campaign.audience.compare.op = audience_pb2.COMPARISON_GE
     campaign.audience.compare.value.number_value = 30
@@ -57,12 +58,25 @@ async def test_the_server_decides_as_a_storefront_with_its_snapshot(caller: Call
             attributes={"cart_value": number},
             now=time.time(),
         )
-        assert (remote.variant, pb.Reason.Name(remote.reason)) == (
-            here.variant,
-            f"REASON_{here.reason.name}",
-        )
+        assert remote == assignment_to(here)
         seen[here.reason] += 1
     assert set(seen) == {"assigned", "not_in_audience", "not_in_traffic"}
+
+
+async def test_what_is_published_anew_is_answered_anew(caller: Caller) -> None:
+    await caller.start(shop.campaign("a"))
+    before = await assign(caller, "v")
+
+    # A draft changes no assignment, and yet everything is compiled again.
+    await caller.campaigns.CreateCampaign(
+        campaigns_pb.CreateCampaignRequest(campaign=shop.campaign("b"))
+    )
+    same = await assign(caller, "v")
+    await caller.campaigns.StopCampaign(campaigns_pb.StopCampaignRequest(name="campaigns/a"))
+    after = await assign(caller, "v")
+
+    assert list(same.assignments) == list(before.assignments)
+    assert after.assignments[0].reason == pb.REASON_ENDED
 
 
 @pytest.mark.parametrize("visitor", ["", "é" * 300])

@@ -5,16 +5,18 @@ from collections.abc import AsyncIterator
 
 import grpc
 from fairlift.engine.assignment import Outcome
+from fairlift.engine.audience import attributes as attributes_of
 from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.engine.snapshot import Snapshot
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.v1.assignment_service_pb2_grpc import AssignmentServiceServicer
-from fairlift.wire import LazyAttributes, campaign_id, outcome_to, snapshot_to, time_to
-from google.protobuf.timestamp_pb2 import Timestamp
+from fairlift.wire import campaign_id, outcome_to, snapshot_to, time_to, value_from
 
 from fairlift_server.running import Running
 
 _MAX_CAMPAIGNS = 1_000
+# What tells a bot (fairlift.engine.bots).
+_BOT_ATTRIBUTES = frozenset({"is_bot", "user_agent"})
 
 AssignContext = grpc.aio.ServicerContext[pb.AssignVariantsRequest, pb.AssignVariantsResponse]
 WatchContext = grpc.aio.ServicerContext[pb.WatchSnapshotRequest, pb.WatchSnapshotResponse]
@@ -26,10 +28,10 @@ class Assignments(AssignmentServiceServicer):
     def __init__(self, running: Running, *, keep_alive_s: float) -> None:
         self._running = running
         self._keep_alive_s = keep_alive_s
-        # What units of one outcome share; outcomes live as long as their snapshot.
-        self._messages: dict[int, pb.Assignment] = {}
-        self._etag = ""
-        self._snapshot_time = Timestamp()
+        # By id of the outcome, what all its units share; outcomes live as long as what holds them.
+        self._encoded: dict[int, bytes] = {}
+        self._compiled = running.compiled
+        self._begin()
         self._snapshot: pb.WatchSnapshotResponse | None = None
 
     async def AssignVariants(
@@ -38,15 +40,16 @@ class Assignments(AssignmentServiceServicer):
         context: AssignContext,
     ) -> pb.AssignVariantsResponse:
         """The variants of one visitor in the named campaigns, or in all."""
-        snapshot = self._running.snapshot
-        if snapshot.etag != self._etag:
-            self._begin(snapshot)
+        compiled = self._running.compiled
+        if compiled is not self._compiled:
+            self._begin()
         names = request.campaigns
         if len(names) > _MAX_CAMPAIGNS:
             text = f"names {len(names)}, must name at most {_MAX_CAMPAIGNS}; none means all"
             raise InvalidRequest([Violation("campaigns", text)])
-        compiled = self._running.compiled
-        attributes = LazyAttributes(request.attributes)
+        sent = request.attributes
+        # `in` first: asking a message map for a name inserts it.
+        attributes = {name: value_from(sent[name]) for name in self._asked_for if name in sent}
         visitor, customer, now = request.visitor_id, request.customer_id, time.time()
         if names:
             decided = [
@@ -63,16 +66,18 @@ class Assignments(AssignmentServiceServicer):
             decided = compiled.decide_all(
                 visitor=visitor, customer=customer, attributes=attributes, now=now
             )
-        response = pb.AssignVariantsResponse(
-            snapshot_etag=self._etag, snapshot_time=self._snapshot_time
-        )
-        add = response.assignments.add
+        encoded = self._encoded
+        parts = []
+        unit, unit_field = "", b""
         for assignment in decided:
             outcome = assignment.outcome
-            message = add()
-            message.CopyFrom(self._messages.get(id(outcome)) or self._message(outcome))
-            message.unit_id = assignment.unit
-        return response
+            shared = encoded.get(id(outcome)) or self._shared(outcome)
+            if assignment.unit != unit:
+                unit = assignment.unit
+                unit_field = _field(pb.Assignment.UNIT_ID_FIELD_NUMBER, unit.encode())
+            parts.append(_field(_ASSIGNMENTS, shared + unit_field))
+        # Parsed at once from parts that stand ready: a tenth of building message by message.
+        return pb.AssignVariantsResponse.FromString(b"".join((*parts, self._ending)))
 
     async def WatchSnapshot(
         self,
@@ -91,14 +96,39 @@ class Assignments(AssignmentServiceServicer):
             self._snapshot = pb.WatchSnapshotResponse(snapshot=snapshot_to(snapshot))
         return self._snapshot
 
-    def _begin(self, snapshot: Snapshot) -> None:
-        self._messages = {}
-        self._etag = snapshot.etag
+    def _begin(self) -> None:
+        self._compiled = self._running.compiled
+        self._encoded = {}
+        snapshot = self._running.snapshot
+        # Converting all that a storefront sends costs more than deciding.
+        self._asked_for = sorted(
+            _BOT_ATTRIBUTES.union(
+                *(attributes_of(each.campaign.audience) for each in snapshot.campaigns)
+            )
+        )
         assert snapshot.create_time is not None, "the server always says when it published"
-        self._snapshot_time = time_to(snapshot.create_time)
+        self._ending = pb.AssignVariantsResponse(
+            snapshot_etag=snapshot.etag, snapshot_time=time_to(snapshot.create_time)
+        ).SerializeToString()
 
-    def _message(self, outcome: Outcome) -> pb.Assignment:
-        message = outcome_to(outcome)
+    def _shared(self, outcome: Outcome) -> bytes:
+        encoded = outcome_to(outcome).SerializeToString()
         if outcome.epoch:  # an outcome of no campaign is made anew for each call
-            self._messages[id(outcome)] = message
-        return message
+            self._encoded[id(outcome)] = encoded
+        return encoded
+
+
+_ASSIGNMENTS = pb.AssignVariantsResponse.ASSIGNMENTS_FIELD_NUMBER
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A field of bytes, text or a message, as Protocol Buffers write it: tag, length, content."""
+    size = len(content)
+    if size < 128:
+        return bytes((number << 3 | 2, size)) + content
+    length = bytearray()
+    while size >= 128:
+        length.append(size & 127 | 128)
+        size >>= 7
+    length.append(size)
+    return bytes((number << 3 | 2,)) + bytes(length) + content

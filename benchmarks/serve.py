@@ -1,0 +1,165 @@
+"""AssignVariants beside a bare grpc.aio+uvloop echo of the same message sizes, in the same run."""
+
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import grpc
+import uvloop
+from fairlift.v1 import (
+    assignment_service_pb2,
+    audience_pb2,
+    campaign_pb2,
+    campaign_service_pb2,
+    plan_pb2,
+)
+from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceStub
+
+from benchmarks.form import Measure, publish
+
+ROUNDS = 9
+ROUND_S = 1.5
+CALLERS = 24
+ASSIGN = "/fairlift.v1.AssignmentService/AssignVariants"
+ECHO = "/Echo/Echo"
+Call = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
+PEER = "bare grpc.aio+uvloop echo"
+
+
+@contextmanager
+def process(*command: str, **environment: str) -> Iterator[str]:
+    """The address that a server process prints."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    try:
+        assert server.stdout is not None
+        yield server.stdout.readline().removeprefix("listening on ").strip()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def campaign(number: int) -> campaign_pb2.Campaign:
+    """A campaign as shops have them: an audience, a payload, two variants."""
+    message = campaign_pb2.Campaign(
+        name=f"campaigns/campaign-{number}",
+        variants=[campaign_pb2.Variant(id=name, weight=1) for name in ("control", "popup")],
+        plan=plan_pb2.Plan(
+            primary=[plan_pb2.PlannedMetric(metric="conversion_rate", minimum_effect=0.05)],
+            planned_units=100_000,
+        ),
+    )
+    message.variants[1].payload.update({"coupon": "WELCOME10", "threshold": 50})
+    message.audience.compare.attribute = "cart_value"
+    message.audience.compare.op = audience_pb2.COMPARISON_GE
+    message.audience.compare.value.number_value = 30
+    return message
+
+
+async def start_campaigns(address: str) -> None:
+    async with grpc.aio.insecure_channel(address) as channel:
+        campaigns = CampaignServiceStub(channel)
+        for number in range(10):
+            created = campaign(number)
+            await campaigns.CreateCampaign(
+                campaign_service_pb2.CreateCampaignRequest(campaign=created)
+            )
+            await campaigns.StartCampaign(
+                campaign_service_pb2.StartCampaignRequest(name=created.name)
+            )
+
+
+def requests(campaigns: list[str]) -> list[bytes]:
+    """Encoded once, so that the caller costs the same on both sides."""
+    encoded = []
+    for number in range(500):
+        message = assignment_service_pb2.AssignVariantsRequest(
+            visitor_id=f"visitor-{number:07}", campaigns=campaigns
+        )
+        message.attributes["cart_value"].number_value = 49.9
+        message.attributes["country"].string_value = "ES"
+        encoded.append(message.SerializeToString())
+    return encoded
+
+
+async def calls_per_second(address: str, method: str, bodies: list[bytes]) -> float:
+    async with grpc.aio.insecure_channel(address) as channel:
+        call: Call = channel.unary_unary(method)
+        await call(bodies[0])
+        done = 0
+        end = time.perf_counter() + ROUND_S
+
+        async def caller() -> None:
+            nonlocal done
+            while time.perf_counter() < end:
+                await call(bodies[done % len(bodies)])
+                done += 1
+
+        started = time.perf_counter()
+        await asyncio.gather(*(caller() for _ in range(CALLERS)))
+        return done / (time.perf_counter() - started)
+
+
+async def answer_size(address: str, bodies: list[bytes]) -> int:
+    async with grpc.aio.insecure_channel(address) as channel:
+        call: Call = channel.unary_unary(ASSIGN)
+        return round(statistics.mean([len(await call(body)) for body in bodies[:100]]))
+
+
+async def measured(server: str, bodies: list[bytes]) -> tuple[float, float]:
+    """Calls per second of the server and of the echo, medians of rounds that take turns."""
+    size = await answer_size(server, bodies)
+    with process("benchmarks.peers.echo_server", str(size)) as echo:
+        ours, theirs = [], []
+        for number in range(ROUNDS + 1):
+            one = await calls_per_second(server, ASSIGN, bodies)
+            other = await calls_per_second(echo, ECHO, bodies)
+            if number:  # the first round warms up
+                ours.append(one)
+                theirs.append(other)
+    return statistics.median(ours), statistics.median(theirs)
+
+
+async def main() -> None:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        server = stack.enter_context(
+            process(
+                "fairlift_server",
+                "serve",
+                FAIRLIFT_LISTEN="127.0.0.1:0",
+                FAIRLIFT_DATABASE=str(Path(folder) / "shop.db"),
+            )
+        )
+        await start_campaigns(server)
+        one, echo_one = await measured(server, requests(["campaigns/campaign-0"]))
+        ten, echo_ten = await measured(server, requests([]))
+    publish(
+        "serve",
+        [
+            Measure("assign_rps", one, "calls/s", PEER, echo_one, less_is_better=False),
+            Measure(
+                "assign_ten_campaigns_per_s",
+                10 * ten,
+                "assignments/s",
+                f"{PEER} × 10",
+                10 * echo_ten,
+                less_is_better=False,
+            ),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
