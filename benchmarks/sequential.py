@@ -31,7 +31,7 @@ def forget() -> None:
         boundaries._solved,
         boundaries._spent,
         futility.futility_design,
-        futility.futility_lines,
+        futility._solved,
         inference.estimate_at_stop,
         lines.lines_at,
         mixture.mixture_line,

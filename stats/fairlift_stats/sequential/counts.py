@@ -9,6 +9,7 @@ Source: Lindon & Malek (2022), Dirichlet-multinomial mixture.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -41,6 +42,12 @@ def split_log_e(counts: Sequence[float], shares: Sequence[float], *, k: float) -
     >>> round(math.exp(split_log_e([10250, 9750], [0.5, 0.5], k=100)), 3)
     35.365
     """
+    return _split_log_e(tuple(counts), tuple(shares), k)
+
+
+# A log asks again for the counts of all its earlier looks.
+@lru_cache(maxsize=4096)
+def _split_log_e(counts: tuple[float, ...], shares: tuple[float, ...], k: float) -> float:
     x, rho = np.asarray(counts, dtype=np.float64), np.asarray(shares, dtype=np.float64)
     _check_counts(x, rho, k)
     total = x.sum()

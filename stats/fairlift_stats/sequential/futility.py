@@ -1,8 +1,11 @@
 """Most tests end without a win; leaving them early saves half of their traffic."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+
+import numpy as np
 
 from fairlift_stats.sequential.boundaries import (
     Boundaries,
@@ -58,17 +61,22 @@ def futility_design(
         raise BadLevel("beta", give_up.level)
     fixed = fixed_drift(alpha=success.level, sides=1, power=1 - give_up.level)
 
-    def design(drift: float) -> Boundaries:
-        return futility_lines(
-            times, drift=drift, success=success, give_up=give_up, harm=harm, binding=binding
-        )
-
     def spare(drift: float) -> float:
         """Power at this drift beyond what is asked."""
-        return float(exit_probabilities(design(drift), [drift]).power[0]) - (1 - give_up.level)
+        rule = _Rule(drift, success, give_up, harm, binding)
+        looks = [_solved(rule, times[:look]) for look in range(1, len(times) + 1)]
+        return sum(_won(look, drift) for look in looks) - (1 - give_up.level)
 
     drift = root(spare, *_bracket(spare, fixed), tol=1e-9)
-    return FutilityDesign(design(drift), drift, (drift / fixed) ** 2, success.level)
+    lines = futility_lines(
+        times, drift=drift, success=success, give_up=give_up, harm=harm, binding=binding
+    )
+    return FutilityDesign(lines, drift, (drift / fixed) ** 2, success.level)
+
+
+def _won(look: "_Look", drift: float) -> float:
+    """Probability to cross the upper line here first."""
+    return float(look.stage.crossings(-math.inf, look.upper, np.array([drift]))[1][0])
 
 
 def _bracket(spare: Callable[[float], float], fixed: float) -> tuple[float, float]:
@@ -79,7 +87,6 @@ def _bracket(spare: Callable[[float], float], fixed: float) -> tuple[float, floa
     return 0.9 * fixed, high
 
 
-@lru_cache(maxsize=256)
 def futility_lines(
     times: tuple[float, ...],
     *,
@@ -94,21 +101,42 @@ def futility_lines(
 
     A running campaign asks for them look by look, with the drift that its plan has written down.
     """
-    free = None if binding else spending_boundaries(times, upper=success, lower=harm)
-    lower: list[float] = []
-    upper: list[float] = []
-    stage: Stage | None = None
-    before = 0.0
-    for look, at in enumerate(times):
-        stage = begin(at) if stage is None else stage.then(lower[-1], upper[-1], at)
-        upper.append(
-            bound_for(stage, success.spent(at) - success.spent(before))
-            if free is None
-            else free.upper[look]
-        )
-        spend = give_up.spent(at) - give_up.spent(before)
-        floor = -bound_for(stage.mirrored(), spend, drift=-drift)
-        meets = closes and look == len(times) - 1
-        lower.append(upper[-1] if meets else min(floor, upper[-1]))
-        before = at
-    return Boundaries(tuple(times), tuple(lower), tuple(upper))
+    rule = _Rule(drift, success, give_up, harm, binding)
+    looks = [_solved(rule, times[:look]) for look in range(1, len(times) + 1)]
+    upper = tuple(look.upper for look in looks)
+    lower = tuple(look.lower for look in looks)
+    return Boundaries(times, (*lower[:-1], upper[-1]) if closes else lower, upper)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    drift: float
+    success: Side
+    give_up: Side
+    harm: Side | None
+    binding: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    stage: Stage
+    lower: float
+    upper: float
+
+
+@lru_cache(maxsize=4096)
+def _solved(rule: _Rule, times: tuple[float, ...]) -> _Look:
+    """The last of these looks; the earlier ones are found in the cache, so a new look costs one."""
+    at, before = times[-1], times[-2] if len(times) > 1 else 0.0
+    if len(times) == 1:
+        stage = begin(at)
+    else:
+        last = _solved(rule, times[:-1])
+        stage = last.stage.then(last.lower, last.upper, at)
+    if rule.binding:
+        upper = bound_for(stage, rule.success.spent(at) - rule.success.spent(before))
+    else:
+        upper = spending_boundaries(times, upper=rule.success, lower=rule.harm).upper[-1]
+    spend = rule.give_up.spent(at) - rule.give_up.spent(before)
+    floor = -bound_for(stage.mirrored(), spend, drift=-rule.drift)
+    return _Look(stage, min(floor, upper), upper)
