@@ -1,6 +1,7 @@
 """Runs the demo: `python -m examples.demo`, or `make demo`."""
 
 import argparse
+import os
 import random
 import time
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console = Console(highlight=False)
     with running_server(currency=CURRENCY) as address:
         console.print(f"A Fairlift server listens on {address}, its store in a temporary folder.")
-        _fairlift(console, address, "apply", str(_CAMPAIGNS))
+        _fairlift(console, address, "apply", os.path.relpath(_CAMPAIGNS))
         _fairlift(console, address, "start", *TRUTH)
         with connected(Target(address)) as server:
             _simulate(console, server, address, visitors=asked.visitors, days=asked.days)

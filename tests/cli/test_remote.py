@@ -1,11 +1,14 @@
 """Commands against a real server: what they do, what they print, how they end."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from fairlift import Client, OrderLine, micros
 from fairlift_cli.__main__ import main
 
 Fairlift = Callable[..., Result]
@@ -224,6 +227,42 @@ def test_a_campaign_that_nobody_has_met_has_no_verdict_and_no_number(
     assert run.exit_code == 0
     assert "%" not in run.output.split("Can the data be trusted?")[0]
     assert json.loads(fairlift("looks", name, "--json").output) == []
+
+
+def test_results_count_exactly_what_was_sent(
+    fairlift: Fairlift, file: Callable[..., str], name: str, address: str
+) -> None:
+    fairlift("apply", file(metric="revenue_per_visitor"))
+    fairlift("start", name)
+    met: Counter[str] = Counter()
+    start = datetime.now(UTC) - timedelta(days=8)
+    with Client(address) as client:
+        assert client.wait_ready(10)
+        for number in range(600):
+            unit, moment = f"{name}-{number}", start + timedelta(minutes=19 * number)
+            shown = client.assign(name, unit)
+            client.expose(shown, time=moment)
+            met[shown.variant] += 1
+            if number % 2 == 0:
+                line = OrderLine("sku", 1, micros("12.50"))
+                later = moment + timedelta(minutes=1)
+                client.order(unit, f"{name}-{number}", [line], currency="EUR", time=later)
+                met[f"{shown.variant} orders"] += 1
+        assert client.flush(10)
+
+    rows = fairlift("results", name).output.splitlines()
+    looks = json.loads(fairlift("looks", name, "--json").output)
+
+    counts = rows[rows.index("Counts up to now") + 2 :]
+    for row, variant in zip(counts, ("control", "red"), strict=False):
+        orders = met[f"{variant} orders"]
+        revenue = f"€{12.5 * orders:,.2f}"
+        assert row.split()[-5:] == [
+            str(met[variant]), str(orders), str(orders), revenue, revenue
+        ]  # fmt: skip
+    # int64 travels as text in JSON.
+    assert [look["units"] for look in looks] == ["600"]
+    assert fairlift("looks", name).output.splitlines()[1].split()[0] == "1"
 
 
 def test_results_speak_the_readers_language(

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len, set_cell_size
+
 from fairlift_cli.screen import Glyphs
 
 _TICKS = 5
@@ -29,8 +31,8 @@ class Axis:
 
     def column(self, value: float) -> int:
         """The column of a value, counted from 0; what lies outside is at the edge."""
-        share = (value - self.low) / (self.high - self.low)
-        return min(max(round(share * (self.columns - 1)), 0), self.columns - 1)
+        seen = min(max(value, self.low), self.high)
+        return round((seen - self.low) / (self.high - self.low) * (self.columns - 1))
 
     @property
     def step(self) -> float:
@@ -60,7 +62,7 @@ def draw(
 
     `label` writes a value with so many decimals.
     """
-    names = max((len(bar.label) for bar in bars), default=0)
+    names = max((cell_len(bar.label) for bar in bars), default=0)
     names = min(names, max(width // 3, 8))
     scale = axis(bars, max(width - names - 2, 10))
     cells = ("".join(_row(bar, scale, glyphs)) for bar in bars)
@@ -97,7 +99,9 @@ def _scale(scale: Axis, label: Callable[[float, int], str]) -> str:
 
 
 def _fit(text: str, width: int) -> str:
-    return text.ljust(width) if len(text) <= width else text[: width - 1] + "~"
+    if cell_len(text) > width:
+        return f"{set_cell_size(text, width - 1)}~"
+    return set_cell_size(text, width)
 
 
 def _round_step(raw: float) -> float:

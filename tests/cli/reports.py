@@ -1,0 +1,88 @@
+"""A report as a server would send it, made by hand: figures that no code of ours computed."""
+
+from fairlift.v1 import results_service_pb2 as pb
+from fairlift.v1.value_pb2 import (
+    DIRECTION_HIGHER,
+    QUANTITY_MONEY,
+    QUANTITY_SHARE,
+    Interval,
+    Quantity,
+)
+
+Arm = pb.MetricResult.ArmEstimate
+Comparison = pb.MetricResult.Comparison
+
+
+def report() -> pb.Report:
+    """A campaign with a winner, a metric without a number, and a refund."""
+    found = pb.Report(
+        campaign="campaigns/free-shipping",
+        display_name="Free shipping over 50",
+        epoch=1,
+        currency_code="EUR",
+        plan_hash="ab" * 32,
+        notes=["38 orders were refunded."],
+    )
+    found.verdict.kind = pb.VERDICT_KIND_SHIP
+    found.verdict.sentence = "Free earns more per visitor, and that is certain enough."
+    found.verdict.action = "Show it to everybody."
+    found.verdict.reasons.append("The boundary was crossed at look 5.")
+    for variant, name in (("control", "Delivery 4.90"), ("free", "Envío gratis")):
+        found.totals.add(
+            variant=variant, display_name=name, control=variant == "control", units=15_012,
+            buyers=460, orders=500,
+            revenue_micros=25_000_120_000, net_revenue_micros=24_100_000_000,
+        )  # fmt: skip
+    found.metrics.append(
+        _metric("revenue_per_visitor", pb.METRIC_ROLE_PRIMARY, QUANTITY_MONEY, (1.12, 1.19), 0.061)
+    )
+    found.metrics.append(
+        _metric(
+            "conversion_rate", pb.METRIC_ROLE_SECONDARY, QUANTITY_SHARE, (0.0302, 0.0331), 0.096
+        )
+    )
+    found.metrics.append(_without_number())
+    found.health.checks.add(
+        name="sample_ratio", status=pb.HEALTH_STATUS_OK, sentence="Units fall as planned."
+    )
+    found.health.checks.add(
+        name="late", status=pb.HEALTH_STATUS_WARNING, sentence="12 events came late."
+    )
+    return found
+
+
+def _metric(
+    name: str,
+    role: pb.MetricRole.ValueType,
+    quantity: Quantity.ValueType,
+    values: tuple[float, float],
+    lift: float,
+) -> pb.MetricResult:
+    compared = Comparison(
+        variant="free",
+        lift=lift,
+        lift_interval=Interval(lower=lift - 0.03, upper=lift + 0.03, confidence=0.95),
+        sequential_lift_interval=Interval(lower=lift - 0.05, upper=lift + 0.05, confidence=0.95),
+        p_value=0.0123,
+        method="Welch t",
+    )
+    return pb.MetricResult(
+        metric=name,
+        role=role,
+        quantity=quantity,
+        direction=DIRECTION_HIGHER,
+        arms=[
+            Arm(variant="control", estimate=values[0], probability_best=0.02),
+            Arm(variant="free", estimate=values[1], probability_best=0.98),
+        ],
+        comparisons=[compared],
+    )
+
+
+def _without_number() -> pb.MetricResult:
+    return pb.MetricResult(
+        metric="nps",
+        role=pb.METRIC_ROLE_SECONDARY,
+        arms=[Arm(variant="control", estimate=0.3), Arm(variant="free")],
+        comparisons=[Comparison(variant="free", cannot_say="nobody answered")],
+    )

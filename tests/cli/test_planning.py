@@ -1,0 +1,62 @@
+"""Before the start: what can be found, by the textbook; and a plan that can be pasted."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from fairlift_cli.__main__ import main
+from fairlift_cli.check import check
+
+
+def told(*words: str) -> str:
+    run = CliRunner().invoke(main, ["plan", *words], env={"COLUMNS": "80"})
+    assert run.exit_code == 0, run.output
+    return run.output
+
+
+def test_one_look_at_the_end_finds_what_the_textbook_says() -> None:
+    text = told("--visitors", "20000", "--conversion", "3%", "--weeks", "1")
+
+    # Two groups of 10,000: (z_0.975 + z_0.8) standard errors of a difference, over the rate.
+    expected = (1.959964 + 0.841621) * math.sqrt(2 * 0.03 * 0.97 / 10_000) / 0.03
+    (row,) = re.findall(r"^ +1 +20,000 +\S+ +(\S+)%$", text, re.MULTILINE)
+    assert float(row) == pytest.approx(100 * expected, abs=0.05)
+
+
+def test_more_weeks_find_less_and_looking_daily_costs_a_little() -> None:
+    text = told("--visitors", "5000,4000,3000", "--conversion", "0.05", "--weeks", "4")
+
+    rows = re.findall(r"^ +(\d) +([\d,]+) +(\S+)% +(\S+)%$", text, re.MULTILINE)
+    # The last figure given holds for the weeks after it.
+    assert [row[1] for row in rows] == ["5,000", "9,000", "12,000", "15,000"]
+    daily, once = ([float(row[column]) for row in rows] for column in (2, 3))
+    assert daily == sorted(daily, reverse=True)
+    assert all(at_once < each < 1.1 * at_once for each, at_once in zip(daily, once, strict=True))
+
+
+def test_the_shortest_duration_that_finds_the_effect_is_proposed() -> None:
+    text = told("--visitors", "20000", "--conversion", "3%", "--effect", "15%", "--weeks", "6")
+
+    found = [float(each) for each in re.findall(r"^ +\d +\S+ +(\S+)% +\S+%$", text, re.MULTILINE)]
+    weeks = next(number for number, each in enumerate(found, 1) if each <= 15)
+    assert f"In the campaign file, for {weeks} weeks:" in text
+
+
+def test_an_effect_that_cannot_be_found_is_called_too_small() -> None:
+    text = told("--visitors", "100", "--conversion", "3%", "--effect", "1%", "--weeks", "2")
+
+    assert "A lift of 1.0% is too small to be found within 2 weeks" in text
+
+
+@pytest.mark.parametrize("more", [[], ["--ticket", "54", "--ticket-sd", "30", "--variants", "3"]])
+def test_the_proposed_plan_can_be_pasted_into_a_file(tmp_path: Path, more: list[str]) -> None:
+    text = told("--visitors", "20000", "--conversion", "3%", "--weeks", "3", *more)
+
+    plan = text[text.index("  plan:") :].replace("\n  ", "\n").strip()
+    path = tmp_path / "campaign.yaml"
+    path.write_text(f"campaign: x\nvariants: [{{id: a}}, {{id: b}}]\n{plan}\n", encoding="utf-8")
+
+    assert check([path]).findings == ()
+    assert ("revenue_per_visitor" in plan) == bool(more)

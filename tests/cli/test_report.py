@@ -1,0 +1,152 @@
+"""What a marketer reads: the verdict first, pictures that fit, no number where there is none."""
+
+import io
+
+import pytest
+from fairlift.v1 import results_service_pb2 as pb
+from fairlift_cli.report import show_report
+from fairlift_cli.report.words import LANGUAGES
+from fairlift_cli.screen import Screen
+from rich.console import Console
+
+from tests.cli.reports import report
+
+
+def shown(
+    found: pb.Report,
+    *,
+    language: str = "en",
+    details: bool = False,
+    width: int = 80,
+    encoding: str = "utf-8",
+    terminal: bool = False,
+) -> str:
+    """The report as it is printed on a stream of this width and encoding."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    console = Console(
+        file=stream, width=width, markup=False, highlight=False, emoji=False,
+        force_terminal=terminal, color_system="standard" if terminal else None,
+    )  # fmt: skip
+    show_report(Screen(console=console), found, language=language, details=details)
+    stream.seek(0)
+    return stream.read()
+
+
+def test_the_verdict_comes_before_every_figure() -> None:
+    text = shown(report())
+
+    assert text.splitlines()[:5] == [
+        "Free shipping over 50 (free-shipping)",
+        "",
+        "[SHIP IT]",
+        "Free earns more per visitor, and that is certain enough.",
+        "What to do: Show it to everybody.",
+    ]
+
+
+def test_values_lifts_and_intervals_stand_in_the_row_of_their_variant() -> None:
+    rows = [row.split() for row in shown(report()).splitlines()]
+
+    # Values as sent; the interval is the one that holds however often somebody looks.
+    assert ["Envío", "gratis", "€1.19", "+6.1%", "+1.1%", "…", "+11.1%", "98%"] in rows
+    assert ["Envío", "gratis", "3.31%", "+9.6%", "+4.6%", "…", "+14.6%", "98%"] in rows
+    assert ["Delivery", "4.90", "€1.12", "2%"] in rows
+
+
+def test_headline_metrics_come_in_the_order_in_which_they_are_read() -> None:
+    text = shown(report())
+
+    assert text.index("Conversion rate (") < text.index("Revenue per visitor (decides)")
+    assert text.index("Revenue per visitor (decides)") < text.index("Recommendation score (NPS)")
+
+
+def test_where_there_is_no_number_none_is_shown() -> None:
+    rows = shown(report()).splitlines()
+
+    start = next(index for index, row in enumerate(rows) if row.startswith("Recommendation"))
+    assert rows[start + 2].split() == ["Envío", "gratis", "-", "-", "-"]
+    assert "Recommendation score (NPS), Envío gratis: nobody answered" in rows
+
+
+def test_p_values_are_for_those_who_ask() -> None:
+    assert "0.0123" not in shown(report())
+    assert "0.0123" in shown(report(), details=True)
+    assert "Revenue per visitor: Welch t" in shown(report(), details=True)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_nothing_is_wider_than_the_screen(language: str, width: int) -> None:
+    text = shown(report(), language=language, details=True, width=width)
+
+    assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_ascii_terminal_gets_ascii_and_the_same_figures(language: str) -> None:
+    text = shown(report(), language=language, encoding="ascii", details=True)
+
+    assert text.isascii()
+    assert "Envio gratis" in text
+    assert "EUR" in text
+    assert "?" not in text.replace("trusted?", "").replace("datos?", "").replace(
+        "incredere?", ""
+    ).replace("?Son", "Son")
+
+
+def test_colours_are_for_terminals_only() -> None:
+    assert "\x1b" not in shown(report())
+    assert "\x1b" in shown(report(), terminal=True)
+
+
+def test_text_from_the_server_cannot_drive_the_terminal() -> None:
+    found = report()
+    hostile = "a\x1b]0;title\x07b\x1b[2Jc\rd\u202ee [red]f[/red]\x9b1mg\nh"
+    found.display_name = found.verdict.sentence = found.verdict.action = hostile
+    found.totals[1].display_name = found.health.checks[0].sentence = found.notes[0] = hostile
+    found.metrics[0].display_name = hostile
+    found.metrics[2].comparisons[0].cannot_say = hostile
+
+    text = shown(found, details=True)
+
+    assert [sign for sign in text if not sign.isprintable() and sign != "\n"] == []
+    assert "[red]f[/red]" in text
+
+
+def test_health_is_marked() -> None:
+    text = shown(report())
+
+    assert "  ✓ Units fall as planned." in text
+    assert "  ! 12 events came late." in text
+
+
+def test_a_report_with_nothing_in_it_can_be_told() -> None:
+    text = shown(pb.Report(campaign="campaigns/new"), details=True)
+
+    assert "There is no verdict yet" in text
+
+
+def test_a_change_that_rounds_to_nothing_has_no_sign() -> None:
+    found = report()
+    found.metrics[0].comparisons[0].lift = -0.0001
+
+    assert "-0.0%" not in shown(found)
+    assert " 0.0%" in shown(found)
+
+
+def test_almost_certain_is_not_certain() -> None:
+    found = report()
+    found.metrics[0].arms[1].probability_best = 0.99999
+    found.metrics[0].arms[0].probability_best = 0.00001
+
+    assert ">99.9%" in shown(found)
+    assert "<0.1%" in shown(found)
+    assert "100%" not in shown(found)
+
+
+def test_unbounded_intervals_say_so() -> None:
+    found = report()
+    found.metrics[0].comparisons[0].sequential_lift_interval.ClearField("upper")
+
+    assert "+1.1% … +∞" in shown(found)
+    assert "►" in shown(found)
