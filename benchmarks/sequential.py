@@ -1,9 +1,11 @@
-"""How long designs, estimates and verdicts take, beside spotify-confidence's solver where it is."""
+"""How long designs, estimates and verdicts take, beside spotify-confidence's solver."""
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
-from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
 
 import numpy as np
 from fairlift_stats.sequential import boundaries, futility, inference, lines, mixture, recursion
@@ -18,6 +20,7 @@ from fairlift_stats.sequential.spending import Side, Spending
 from fairlift_stats.verdict import decide
 
 from benchmarks.form import Measure, publish, side_by_side
+from benchmarks.statistics import peers_python
 
 POWER = Side(Spending("power", 2.0), 0.025)
 SUCCESS = Side(Spending("lan_demets_obf"), 0.025)
@@ -95,20 +98,15 @@ def cached(plan: SequentialPlan, log: LookLog) -> Callable[[], None]:
     return work
 
 
-def peer() -> dict[str, Callable[[], object]]:
-    """Spotify's solver of the same two-sided power spending, if it is installed."""
-    if find_spec("spotify_confidence") is None:
-        return {}
-    from spotify_confidence.analysis.frequentist.sequential_bound_solver import (  # type: ignore[import-not-found]
-        bounds,
+def theirs(rounds: int = 5) -> dict[str, float]:
+    """Median milliseconds of spotify-confidence's solver, in its own environment and process."""
+    worker = Path(__file__).parent / "peers" / "sequential_worker.py"
+    lines = "".join(f"{looks}\n" for _ in range(rounds + 1) for looks in (14, 28))
+    done = subprocess.run(
+        [str(peers_python()), str(worker)], input=lines, capture_output=True, text=True, check=True
     )
-
-    def solve(looks: int) -> object:
-        return bounds(
-            np.array(equal_times(looks)), alpha=0.05, rho=2, ztrun=8, sides=2, max_nints=None
-        )
-
-    return {"peer_14": lambda: solve(14), "peer_28": lambda: solve(28)}
+    ms = [1000 * float(line) for line in done.stdout.split()][2:]
+    return {"design_14_ms": median(ms[::2]), "design_28_ms": median(ms[1::2])}
 
 
 def main() -> None:
@@ -120,23 +118,15 @@ def main() -> None:
         "stagewise_ms": stopped,
         "verdict_10_cold_ms": lambda: cold(plan, log),
         "verdict_10_cached_ms": cached(plan, log),
-        **peer(),
     }
     calls = {"design_14_ms": 5, "design_28_ms": 3, "verdict_10_cached_ms": 20}
     ms = {name: 1000 * s for name, s in side_by_side(works, calls=calls).items()}
-    beside = {"design_14_ms": "peer_14", "design_28_ms": "peer_28"}
+    peer = theirs()
     publish(
         "sequential",
         [
-            Measure(
-                name,
-                value,
-                "ms",
-                "spotify-confidence" if beside.get(name) in ms else "",
-                ms.get(beside.get(name, "")),
-            )
+            Measure(name, value, "ms", "spotify-confidence" if name in peer else "", peer.get(name))
             for name, value in ms.items()
-            if not name.startswith("peer")
         ],
     )
 

@@ -115,17 +115,22 @@ def tea_tasting(arms: dict[str, Summary]) -> Callable[[], object]:
     return lambda: experiment.analyze(data, control="control", all_variants=True)
 
 
+def peers_python() -> Path:
+    """The Python of the peers' own environment, made on first use."""
+    if not PYTHON.exists():
+        uv = [sys.executable, "-m", "uv"]
+        subprocess.run([*uv, "venv", "--quiet", "-p", sys.executable, str(PEERS)], check=True)
+        install = [*uv, "pip", "install", "--quiet", "-p", str(PYTHON), *REQUIREMENTS]
+        subprocess.run(install, check=True)
+    return PYTHON
+
+
 class Peers:
     """gbstats and confidence in their own environment, one call at a time."""
 
     def __init__(self, given: dict[str, Any]) -> None:
-        if not PYTHON.exists():
-            uv = [sys.executable, "-m", "uv"]
-            subprocess.run([*uv, "venv", "--quiet", "-p", sys.executable, str(PEERS)], check=True)
-            install = [*uv, "pip", "install", "--quiet", "-p", str(PYTHON), *REQUIREMENTS]
-            subprocess.run(install, check=True)
         self.process = subprocess.Popen(
-            [str(PYTHON), str(HOME / "peers" / "statistics_worker.py")],
+            [str(peers_python()), str(HOME / "peers" / "statistics_worker.py")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         self._send(json.dumps(given))
