@@ -18,6 +18,8 @@ Array: TypeAlias = npt.NDArray[np.float64]
 
 NODES = 96
 FAR = 1e-13  # what is left out at each end
+# Below this many degrees of freedom a product's tails and its rate are wide: the mesh must be finer.
+FEW = 30
 
 
 class Marginal(Protocol):
@@ -189,7 +191,7 @@ class Hurdle:
         """Gauss–Legendre on the product's own range."""
         centre, scale, reach = self._scale
         at = np.arcsinh((np.asarray(cuts, dtype=float) - centre) / scale)
-        v, weight = pieces(-reach, reach, at, NODES)
+        v, weight = pieces(-reach, reach, at, NODES * (2 if self.spending.df < FEW else 1))
         x = centre + scale * np.sinh(v)
         return x, _normalised(weight * np.cosh(v) * self.pdf(x))
 
@@ -232,7 +234,8 @@ class Hurdle:
         """Distribution and its slope in v, the rate integrated out, on an even grid of v."""
         centre, scale, reach = self._scale
         v = np.linspace(-reach, reach, self._grid)
-        p, weight = self.buying.quadrature((), 24)  # near normal, so a few nodes are plenty
+        # With many buyers the rate is near normal, and a few nodes are plenty.
+        p, weight = self.buying.quadrature((), NODES if self.spending.df < FEW else 24)
         per_buyer = (centre + scale * np.sinh(v))[:, None] / p
         f = self.spending.cdf(per_buyer) @ weight
         density = (self.spending.pdf(per_buyer) / p) @ weight
