@@ -98,7 +98,8 @@ def _all_within(limits: Array, lam: Array, df: float) -> Array:
 
 def _mesh(steepest: float) -> int:
     """Nodes that see a step this steep: the smaller the control, the steeper it is."""
-    return min(24 * 2 ** max(0, math.ceil(math.log2(steepest / 1.5))), 768)
+    doublings = min(max(0, math.ceil(math.log2(steepest / 1.5))), 5)
+    return 24 << doublings
 
 
 @lru_cache(maxsize=6)

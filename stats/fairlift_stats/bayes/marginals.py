@@ -18,7 +18,7 @@ Array: TypeAlias = npt.NDArray[np.float64]
 
 NODES = 96
 FAR = 1e-13  # what is left out at each end
-# Below this many degrees of freedom a product's tails and its rate are wide: the mesh must be finer.
+# Below so many degrees of freedom tails and rate of a product are wide, and need a finer mesh.
 FEW = 30
 
 
