@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -23,6 +24,19 @@ def test_campaign_in_a_document_is_valid(block: str, tmp_path: Path) -> None:
     path.write_text(block)
     result = CliRunner().invoke(main, ["check", str(path)])
     assert result.exit_code == 0, result.output
+
+
+def test_storefront_in_a_document_runs_without_a_mistake(tmp_path: Path) -> None:
+    (program,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "storefronts.md").read_text(), re.DOTALL
+    )
+    program = program.replace("/var/cache/shop", str(tmp_path))
+    names: dict[str, Any] = {"visitor_id": "visitor-1"}
+    # Nobody listens there: what is recorded waits.
+    exec(program.replace("fairlift.internal:50051", "127.0.0.1:1"), names)
+    stats = names["client"].stats()
+    names["client"].close(0)
+    assert (stats.errors, stats.waiting) == (0, 3)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
