@@ -276,7 +276,9 @@ def main() -> None:
         for index, (says, condition, inside, outside) in enumerate(rows):
             name = f"c{index}"
             campaigns.append(campaign(name, audience=condition))
-            expected = [({"reason": "assigned"}, x, "in") for x in inside]
+            expected: list[tuple[Json, Json | None, str]] = [
+                ({"reason": "assigned"}, x, "in") for x in inside
+            ]
             expected += [(control("not_in_audience"), x, "out") for x in outside]
             cases += [
                 case(

@@ -162,7 +162,7 @@ def holdout() -> None:
 
 
 def overrides() -> None:
-    mine = {"overrides": {"tester": "b", "customer-9": "b"}, "trafficBps": 0}
+    mine: Json = {"overrides": {"tester": "b", "customer-9": "b"}, "trafficBps": 0}
     state = snapshot(
         campaign(**mine),
         campaign("paused", **mine, state="CAMPAIGN_STATE_PAUSED"),
