@@ -28,15 +28,15 @@ def test_campaign_in_a_document_is_valid(block: str, tmp_path: Path) -> None:
 
 def test_storefront_in_a_document_runs_without_a_mistake(tmp_path: Path) -> None:
     (program,) = re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs" / "storefronts.md").read_text(), re.DOTALL
+        r"```python\n(.*?)```", (ROOT / "docs" / "sdk.md").read_text(), re.DOTALL
     )
-    program = program.replace("/var/cache/shop", str(tmp_path))
-    names: dict[str, Any] = {"visitor_id": "visitor-1"}
+    program = program.replace("/var/lib/shop", str(tmp_path))
+    names: dict[str, Any] = {"visitor_id": "v-1", "customer_id": "c-1", "banner": print}
     # Nobody listens there: what is recorded waits.
-    exec(program.replace("fairlift.internal:50051", "127.0.0.1:1"), names)
+    exec(program.replace("fairlift.example:443", "127.0.0.1:1"), names)
     stats = names["client"].stats()
     names["client"].close(0)
-    assert (stats.errors, stats.waiting) == (0, 3)
+    assert (stats.errors, stats.waiting) == (0, 4)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

@@ -16,6 +16,7 @@ app = Celery("shop", broker=os.environ["BROKER"])
 app.conf.broker_transport_options = {
     "data_folder_in": os.environ.get("BROKER_FOLDER", ""),
     "data_folder_out": os.environ.get("BROKER_FOLDER", ""),
+    "control_folder": os.environ.get("BROKER_FOLDER", ""),
 }
 fairlift = Client(os.environ["FAIRLIFT_SERVER"])
 
