@@ -71,13 +71,14 @@ def _equal_critical(alpha: float, arms: int, squared_loading: float, df: float) 
 
 def _solve(alpha: float, c: Array, lam: Array, df: float) -> Array:
     """Newton from c, its slope from a neighbour: P(max < c) is smooth and rises."""
-    side, step = 1e-4, np.array(np.inf)
-    while (np.abs(step) >= 1e-4).any():  # the step after would be near its square
+    side, step, turn = 1e-4, np.array(np.inf), 0
+    # The step after the last would be near its square; a jump of the integral must not spin.
+    while (np.abs(step) >= 1e-4).any() and turn < 60:
         near = np.stack([c, c + side], axis=-1)
         inside = _all_within(near, lam[..., None, :], df)
         gap = inside[..., 0] - (1 - alpha)
         step = gap * side / np.maximum(inside[..., 1] - inside[..., 0], 1e-300)
-        c = c - np.clip(step, -0.5, 0.5)
+        c, turn = c - np.clip(step, -0.5, 0.5), turn + 1
     return c
 
 
