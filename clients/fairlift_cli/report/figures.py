@@ -85,7 +85,9 @@ class Figures:
 
     def metric(self, result: pb.MetricResult) -> str:
         """A metric's name, beginning with a capital."""
-        name = result.display_name or self.metric_name(result.metric)
+        has_parts = "(" in result.metric
+        name = self.metric_name(result.metric) if has_parts else result.display_name
+        name = name or self.metric_name(result.metric)
         return name[:1].upper() + name[1:]
 
     def moment(self, time: Timestamp) -> str:

@@ -50,7 +50,7 @@ def counts_table(scene: Scene) -> Table:
     table = plain_table(("", "left"), *((safe(name), "right") for name in columns))
     for totals in scene.report.totals:
         table.add_row(
-            f"  {_called(scene, totals)}",
+            f"  {_called(scene, totals.variant)}",
             *map(figures.count, (totals.units, totals.buyers, totals.orders)),
             *(safe(figures.micros(m)) for m in (totals.revenue_micros, totals.net_revenue_micros)),
         )
@@ -135,13 +135,10 @@ def _cells(
     return value, figures.lift(comparison.lift), figures.interval(interval), best
 
 
-def _called(scene: Scene, totals: pb.VariantTotals) -> str:
-    """A variant's name, with its id, and whether it is the control, where that is news."""
-    name = scene.name(totals.variant)
-    more = [] if totals.variant == name.lower() else [totals.variant]
-    if totals.control and scene.words.control not in (totals.variant, name.lower()):
-        more.append(scene.words.control)
-    return f"{name} ({scene.screen.safe(', '.join(more))})" if more else name
+def _called(scene: Scene, variant: str) -> str:
+    """A variant's name, with its id where that is another word: sentences speak of ids."""
+    name = scene.name(variant)
+    return name if variant == name.lower() else f"{name} ({scene.screen.safe(variant)})"
 
 
 def _level(scene: Scene) -> str:

@@ -21,7 +21,6 @@ class Words:
     value: str
     lift: str
     best: str
-    control: str
     visitors: str
     buyers: str
     orders: str
@@ -39,7 +38,6 @@ class Words:
     look: str
     next_look: str
     details: str
-    statuses: Mapping[int, str]
 
 
 def _verdicts(ship: str, harm: str, futile: str, going: str, trust: str) -> dict[int, str]:
@@ -60,14 +58,6 @@ def _roles(primary: str, secondary: str, guardrail: str) -> dict[int, str]:
     }
 
 
-def _statuses(ok: str, warning: str, broken: str) -> dict[int, str]:
-    return {
-        pb.HEALTH_STATUS_OK: ok,
-        pb.HEALTH_STATUS_WARNING: warning,
-        pb.HEALTH_STATUS_BROKEN: broken,
-    }
-
-
 _ENGLISH = Words(
     verdicts=_verdicts("SHIP IT", "STOP: HARM", "STOP: NO GAIN", "KEEP GOING", "DO NOT TRUST"),
     action="What to do:",
@@ -80,7 +70,6 @@ _ENGLISH = Words(
     value="Value",
     lift="Lift",
     best="Best",
-    control="control",
     visitors="Visitors",
     buyers="Buyers",
     orders="Orders",
@@ -98,7 +87,6 @@ _ENGLISH = Words(
     look="Look {number} at {time}, with {share} of the planned units.",
     next_look="The next look is due at {units} units, or on {time}.",
     details="Details",
-    statuses=_statuses("ok", "warning", "broken"),
 )
 
 _SPANISH = Words(
@@ -113,7 +101,6 @@ _SPANISH = Words(
     value="Valor",
     lift="Mejora",
     best="Mejor",
-    control="control",
     visitors="Visitantes",
     buyers="Compradores",
     orders="Pedidos",
@@ -131,7 +118,6 @@ _SPANISH = Words(
     look="Análisis {number} del {time}, con el {share} de las unidades previstas.",
     next_look="El próximo análisis toca con {units} unidades, o el {time}.",
     details="Detalles",
-    statuses=_statuses("bien", "aviso", "roto"),
 )
 
 _ROMANIAN = Words(
@@ -148,7 +134,6 @@ _ROMANIAN = Words(
     value="Valoare",
     lift="Creștere",
     best="Cea mai bună",
-    control="control",
     visitors="Vizitatori",
     buyers="Cumpărători",
     orders="Comenzi",
@@ -166,7 +151,6 @@ _ROMANIAN = Words(
     look="Analiza {number} din {time}, cu {share} din unitățile planificate.",
     next_look="Următoarea analiză vine la {units} unități sau pe {time}.",
     details="Detalii",
-    statuses=_statuses("bine", "atenție", "stricat"),
 )
 
 LANGUAGES: Mapping[str, Words] = {"en": _ENGLISH, "es": _SPANISH, "ro": _ROMANIAN}
