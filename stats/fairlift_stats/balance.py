@@ -55,11 +55,13 @@ class Contamination:
     interval: Interval
 
 
-def split_check(observed: Mapping[str, int], weights: Mapping[str, float]) -> SplitCheck:
+def split_check(
+    observed: Mapping[str, int], weights: Mapping[str, float], *, exact_below: int = EXACT_BELOW
+) -> SplitCheck:
     """Test that units fell on variants in proportion to the weights.
 
     A variant with weight 0 must have no unit and is not counted in the degrees of freedom. With
-    fewer than 50 units the multinomial is summed exactly.
+    fewer than `exact_below` units the multinomial is summed exactly.
 
     Raises:
         BadSummary: a count is negative or not whole, or a variant of weight 0 has units.
@@ -82,7 +84,7 @@ def split_check(observed: Mapping[str, int], weights: Mapping[str, float]) -> Sp
         return SplitCheck(0.0, df, 1.0, False, plan, "no units yet")
     statistic = float(np.sum((counts - expected) ** 2 / expected))
     total = int(counts.sum())
-    if total < EXACT_BELOW and comb(total + df, df) <= MOST_TABLES:
+    if total < exact_below and comb(total + df, df) <= MOST_TABLES:
         p, method = _multinomial_p(counts, share / share.sum()), "exact multinomial"
     else:
         p, method = float(chdtrc(df, statistic)), "χ²"

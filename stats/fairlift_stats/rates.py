@@ -54,8 +54,10 @@ def clopper_pearson(x: float, n: float, *, confidence: float = 0.95) -> Interval
     return Interval(float(low), float(high))
 
 
-def jeffreys(x: float, n: float, *, confidence: float = 0.95) -> Interval:
-    """Central interval of the posterior Beta(x+½, n−x+½), cut at the ends as Brown et al. advise.
+def jeffreys(x: float, n: float, *, confidence: float = 0.95, open_ends: bool = True) -> Interval:
+    """Central interval of the posterior Beta(x+½, n−x+½).
+
+    With `open_ends` it reaches 0 at x = 0 and 1 at x = n, as Brown et al. advise.
 
     Raises:
         BadSummary, TooFewUnits, BadQuestion: as `wilson`.
@@ -65,7 +67,9 @@ def jeffreys(x: float, n: float, *, confidence: float = 0.95) -> Interval:
     check_counts(x, n)
     tail = (1 - checked_confidence(confidence)) / 2
     low, high = betaincinv(x + 0.5, n - x + 0.5, [tail, 1 - tail])
-    return Interval(0.0 if x == 0 else float(low), 1.0 if x == n else float(high))
+    return Interval(
+        0.0 if open_ends and x == 0 else float(low), 1.0 if open_ends and x == n else float(high)
+    )
 
 
 def check_counts(x: float, n: float) -> None:

@@ -26,6 +26,8 @@ from fairlift_stats.stratification import mantel_haenszel, post_stratify
 from fairlift_stats.summary import Summary
 from scipy.special import stdtr, stdtrit
 
+from tests.golden.forms import Forms
+
 Found = dict[str, Any]  # one JSON object of numbers
 Sums = Mapping[str, float]
 
@@ -46,6 +48,12 @@ def _one_rate(method: Callable[..., Interval]) -> Callable[..., Found]:
         return _ci(method(x, n, confidence=confidence))
 
     return answer
+
+
+def jeffreys(x: float, n: float, confidence: float = 0.95) -> Found:
+    """With the ends that Brown et al. advise, or without as statsmodels has it."""
+    both = (rates.jeffreys(x, n, confidence=confidence, open_ends=ends) for ends in (True, False))
+    return {"ci": Forms([found.low, found.high] for found in both)}
 
 
 def _exact(test: str) -> Callable[..., Found]:
@@ -110,37 +118,60 @@ def _metric(
     return Ratio("metric", num, den, covariates=pairs)
 
 
+def _groups(found: Estimates) -> list[means.Group]:
+    """Treatment and control, from arms that stand the other way round."""
+    arms = zip(*(x.tolist() for x in (found.value, found.variance, found.units)), strict=True)
+    return [means.Group(*arm) for arm in arms][::-1]
+
+
 def _compared(found: Estimates, confidence: float) -> Found:
     """Everything that a comparison of means or ratios can be asked for; the treatment is second."""
-    mc, mt = found.value.tolist()
-    vc, vt = found.variance.tolist()
-    nc, nt = found.units.tolist()
-    t, c = means.Group(mt, vt, nt), means.Group(mc, vc, nc)
+    t, c = _groups(found)
     test = means.welch(t, c, confidence=confidence)
-    z = rates.critical_z(confidence)
-    error = math.sqrt(vt + vc)
-    k = (test.interval.high - test.difference) / error
-    relative = math.sqrt(vt + mt * mt / (mc * mc) * vc) / abs(mc)
-    lift = mt / mc - 1
-    # Log scale as in tea-tasting, with its own degrees of freedom; linear as in gbstats.
-    on_log = satterthwaite(*(np.array(x) for x in (vt / mt**2, vc / mc**2, nt, nc)))
-    k_log = stdtrit(on_log, (1 + confidence) / 2)
-    log_ci = log_lift_limits(*(np.array(x) for x in (mt, mc, vt, vc, k_log)))
-    naive = [(test.difference - z * error) / mc, (test.difference + z * error) / mc]
+    error = test.difference / test.t if test.t else math.sqrt(t.variance + c.variance)
     answer = {
-        "mean_t": mt, "mean_c": mc, "se_t": math.sqrt(vt), "se_c": math.sqrt(vc),
+        "mean_t": t.mean, "mean_c": c.mean,
+        "se_t": math.sqrt(t.variance), "se_c": math.sqrt(c.variance),
         "diff": test.difference, "se": error, "se_diff": error, "t": test.t, "df": test.df,
         **_ci(test.interval), "p": test.p_value,
-        "lift": lift, "log_ci": list(log_ci), "lift_se": relative,
-        "lin_ci": [lift - k * relative, lift + k * relative],
-        "lin_p": float(2 * stdtr(test.df, -abs(lift) / relative)),
-        "naive_rel_ci_z": naive, "p_z": math.erfc(abs(test.difference) / error / math.sqrt(2)),
+        "p_z": math.erfc(abs(test.difference) / error / math.sqrt(2)),
     }  # fmt: skip
+    if c.mean == 0:
+        return answer
+    naive = [(test.difference + side * rates.critical_z(confidence) * error) / c.mean
+             for side in (-1, 1)]  # fmt: skip
+    answer |= {"naive_rel_ci_z": naive, **_linear_lift(t, c, confidence, base=(c.mean, t.mean))}
+    if t.mean > 0 and c.mean > 0:
+        answer["log_ci"] = _log_lift(t, c, confidence)
     try:
         interval = means.lift(t, c, confidence=confidence)
     except NoEstimate:
         return answer
     return answer | {"fieller_ci": [interval.low, interval.high]}
+
+
+def _linear_lift(
+    t: means.Group, c: means.Group, confidence: float, *, base: Sequence[float]
+) -> Found:
+    """Lift and its linear interval over the means in `base`, as in gbstats."""
+    df, (bc, bt) = means.welch(t, c).df, base
+    lift, error = (
+        (t.mean - c.mean) / bc,
+        math.sqrt(t.variance + (bt / bc) ** 2 * c.variance) / abs(bc),
+    )
+    half = float(stdtrit(df, (1 + confidence) / 2)) * error
+    return {
+        "lift": lift, "lift_se": error, "lin_ci": [lift - half, lift + half],
+        "lin_p": float(2 * stdtr(df, -abs(lift) / error)),
+    }  # fmt: skip
+
+
+def _log_lift(t: means.Group, c: means.Group, confidence: float) -> list[float]:
+    """On the log scale with its own degrees of freedom, as in tea-tasting."""
+    own = (t.variance / t.mean**2, c.variance / c.mean**2, t.units, c.units)
+    k = stdtrit(satterthwaite(*map(np.array, own)), (1 + confidence) / 2)
+    limits = log_lift_limits(*map(np.array, (t.mean, c.mean, t.variance, c.variance, k)))
+    return [float(limit) for limit in limits]
 
 
 def mean_or_ratio(
@@ -163,7 +194,12 @@ def cuped(
     metric = _metric(y, den_y, [(x, den_x)])
     arms = stack([summary_of(control), summary_of(treatment)], metric.columns)
     found = estimates(arms, metric, how="pooled")
-    return _compared(found, confidence) | {"theta": float(found.slopes[0, 0])}
+    answer = _compared(found, confidence) | {"theta": float(found.slopes[0, 0])}
+    # gbstats takes the lift over the mean before the adjustment.
+    unadjusted = estimates(arms, _metric(y, den_y, ())).value.tolist()
+    t, c = _groups(found)
+    other = _linear_lift(t, c, confidence, base=unadjusted)
+    return answer | {name: Forms((answer.get(name), value)) for name, value in other.items()}
 
 
 def lin_regression(y: str, x: str, treatment: Sums, control: Sums) -> Found:
@@ -310,9 +346,12 @@ def hier_full_bayes(
 
 
 def srm(observed: Sequence[int], weights: Sequence[float]) -> Found:
+    """Pearson's test at any size, as R and gbstats have it; below 50 units ours is exact."""
     names = [str(i) for i in range(len(observed))]
     check = split_check(
-        dict(zip(names, observed, strict=True)), dict(zip(names, weights, strict=True))
+        dict(zip(names, observed, strict=True)),
+        dict(zip(names, weights, strict=True)),
+        exact_below=0,
     )
     return {"x2": check.statistic, "df": check.df, "p": check.p_value}
 
@@ -387,9 +426,14 @@ def cmh(cells: Sequence[Mapping[str, Any]]) -> Found:
 
 
 def quantile_variance(
-    n: int, lower: float, upper: float, n_star: int | None = None, nu: float = 0.5
+    n: int,
+    lower: float,
+    upper: float,
+    n_star: int | None = None,
+    nu: float = 0.5,
+    quantile_hat: float | None = None,
 ) -> Found:
-    middle = (lower + upper) / 2
+    middle = (lower + upper) / 2 if quantile_hat is None else quantile_hat
     return {"var": QuantileArm(n, nu, middle, lower, upper, n_at_ranks=n_star).unit_variance}
 
 
@@ -441,7 +485,6 @@ _METHODS: dict[str, Callable[..., Found]] = {
     "ratio_log_adjusted": _two_rates(rates_compared.katz, adjusted=True),
     "wilson": _one_rate(rates.wilson),
     "clopper_pearson": _one_rate(rates.clopper_pearson),
-    "jeffreys": _one_rate(rates.jeffreys),
     "fisher_exact": _exact("fisher"),
     "barnard": _exact("barnard"),
     "boschloo": _exact("boschloo"),
@@ -450,8 +493,8 @@ _METHODS: dict[str, Callable[..., Found]] = {
     **{
         method.__name__: method
         for method in (
-            pooled_z, ni_farrington_manning, welch_suff, welch_moments, mean_or_ratio, cuped,
-            lin_regression, aov_cluster_hc0, decomposition, beta_p_b_gt_a, beta_best_of_k,
+            jeffreys, pooled_z, ni_farrington_manning, welch_suff, welch_moments, mean_or_ratio,
+            cuped, lin_regression, aov_cluster_hc0, decomposition, beta_p_b_gt_a, beta_best_of_k,
             beta_ratio_quantiles, rpv_hurdle_posterior, normal_posterior, t_posterior_mean,
             p_adjust, dunnett, dunnett_crit_z, dunnett_crit_t, hier_full_bayes, srm, n_two_prop,
             n_cohen_h, power_t, n_t, power_ratio_nobs, mde_ratio, poststrat, cmh,
