@@ -112,7 +112,9 @@ def adjust(
     interactions, and, pooled, against tea-tasting and gbstats.
     """
     (means, joint), (centre, union) = arms, whole
-    x, y = means[:, 1:], means[:, 0]
+    # A covariate that an arm cannot have (no orders before) explains nothing there.
+    joint, union, centre = (np.nan_to_num(part, posinf=0.0) for part in (joint, union, centre))
+    x, y = np.where(np.isfinite(means[:, 1:]), means[:, 1:], centre[1:]), means[:, 0]
     lost: Array | float
     if how == "pooled":
         slopes = np.broadcast_to(_slopes(union)[0], x.shape)
@@ -128,7 +130,7 @@ def adjust(
     )
     spread = np.maximum(spread, 0)
     freedom = np.maximum(n - 1 - lost, 1)
-    own = spread * np.maximum(n - 1, 1) / freedom / n
+    own = spread * np.maximum(n - 1, 1) / freedom / np.maximum(n, 1)
     value = y - np.einsum("gi,gi->g", slopes, x - centre[1:])
     common = slopes @ shared @ slopes.T
     with np.errstate(divide="ignore", invalid="ignore"):

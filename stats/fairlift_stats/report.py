@@ -165,6 +165,8 @@ def _lift(row: Row, i: int) -> Effect | CannotSay:
             f"{name}: the control's estimate cannot be told from zero, so no finite lift can be "
             "given; read the difference.",
         )
+    if math.isnan(five[3]):  # unbounded at the wider level only
+        five = [value, low, high, -math.inf, math.inf]
     return _effect(five)
 
 

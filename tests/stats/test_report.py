@@ -520,3 +520,27 @@ def test_results_travel_between_processes() -> None:
     assert there == result
     assert there.posterior == result.posterior
     assert copy.copy(result) == result
+
+
+def test_a_lift_that_is_bounded_alone_may_be_unbounded_together() -> None:
+    arms = {v: Summary.from_rows({"o": rows}) for v, rows in (
+        ("control", [1, 2, 2]), ("b", [0, 0]), ("c", [1, 2, 5]))}  # fmt: skip
+
+    lift = Analysis(primary=(Mean("m", "o"),)).report(arms)["m", "b"].lift
+
+    assert isinstance(lift, Effect)
+    assert math.isfinite(lift.interval.low)
+    assert lift.simultaneous == Interval(-math.inf, math.inf)
+
+
+def test_an_arm_without_a_past_is_not_adjusted_and_not_lost() -> None:
+    past, none = shop(300, conversion=0.5), shop(300, conversion=0.5, seed=1)
+    none = {**none, "pre_revenue": np.zeros(300), "pre_orders": np.zeros(300, int)}
+    metric = Ratio("t", "revenue", "orders", covariates=(("pre_revenue", "pre_orders"),))
+
+    result = compare(metric, Summary.from_rows(past), Summary.from_rows(none))
+
+    assert isinstance(result.difference, Effect)
+    assert result.treatment.estimate == pytest.approx(none["revenue"].sum() / none["orders"].sum())
+    nobody = Summary.from_rows({name: [] for name in past})
+    assert isinstance(compare(metric, Summary.from_rows(past), nobody).difference, CannotSay)
