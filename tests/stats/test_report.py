@@ -544,3 +544,4 @@ def test_an_arm_without_a_past_is_not_adjusted_and_not_lost() -> None:
     assert result.treatment.estimate == pytest.approx(none["revenue"].sum() / none["orders"].sum())
     nobody = Summary.from_rows({name: [] for name in past})
     assert isinstance(compare(metric, Summary.from_rows(past), nobody).difference, CannotSay)
+    assert isinstance(compare(metric, nobody, nobody).difference, CannotSay)
