@@ -21,7 +21,7 @@ from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 from fairlift.local import LocalDecisions
 from fairlift.v1 import assignment_service_pb2 as pb
-from fairlift.wire import snapshot_from, snapshot_to
+from fairlift.wire.snapshot import snapshot_from, snapshot_to
 from fairlift_stats.assign import buckets
 
 from benchmarks.form import Measure, publish, side_by_side

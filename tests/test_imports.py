@@ -10,7 +10,8 @@ HEAVY = ("pandas", "pyarrow", "ibis", "duckdb", "sqlalchemy", "alembic", "statsm
 FORBIDDEN = {
     "fairlift.engine.decision": ("grpc", "google", "numpy", "scipy", "yaml", "click", *HEAVY),
     "fairlift": ("numpy", "scipy", "yaml", "click", "rich", "pydantic", *HEAVY),
-    "fairlift.wire": ("grpc", "numpy", "scipy", "yaml", "click", *HEAVY),
+    "fairlift.client": ("fairlift.engine.plan", "fairlift.engine.metric", "numpy", "yaml", *HEAVY),
+    "fairlift.wire.snapshot": ("grpc", "numpy", "scipy", "yaml", "click", *HEAVY),
     "fairlift_stats": ("grpc", "google", "scipy.stats", "click", "yaml", "rich", *HEAVY),
     "fairlift_cli.__main__": ("grpc", "numpy", "scipy", "fairlift_server", *HEAVY),
 }

@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fairlift.engine.assignment import Assignment
 from fairlift.uuid7 import uuid7
 from fairlift.v1 import event_service_pb2 as pb
-from fairlift.wire import attributes_to, time_to
+from fairlift.wire.values import attributes_to, time_to
 
 
 class LineKind(StrEnum):

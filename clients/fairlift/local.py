@@ -13,7 +13,7 @@ from fairlift.engine.bots import BotRules
 from fairlift.engine.decision import CompiledSnapshot, Decide
 from fairlift.engine.snapshot import Snapshot
 from fairlift.v1 import assignment_service_pb2 as pb
-from fairlift.wire import snapshot_from
+from fairlift.wire.snapshot import snapshot_from
 
 _log = logging.getLogger("fairlift")
 

@@ -6,7 +6,8 @@ from fairlift.engine.assignment import Assignment
 from fairlift.engine.matching import Attributes
 from fairlift.transport import Connection
 from fairlift.v1 import assignment_service_pb2 as pb
-from fairlift.wire import assignment_from, attributes_to
+from fairlift.wire.assignment import assignment_from
+from fairlift.wire.values import attributes_to
 
 
 def ask(

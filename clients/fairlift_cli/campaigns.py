@@ -5,7 +5,7 @@ from datetime import UTC
 
 from fairlift.v1 import campaign_pb2 as pb
 from fairlift.v1 import campaign_service_pb2 as service
-from fairlift.wire import campaign_id
+from fairlift.wire.campaign import campaign_id
 
 from fairlift_cli.remote import Server, full_name
 from fairlift_cli.screen import Screen, plain_table

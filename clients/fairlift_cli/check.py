@@ -7,7 +7,7 @@ from pathlib import Path
 from fairlift.engine.audience_logic import contradictions, undeclared
 from fairlift.engine.campaign import Campaign, check_layers
 from fairlift.engine.errors import InvalidCampaign
-from fairlift.wire import campaign_from, campaign_id
+from fairlift.wire.campaign import campaign_from, campaign_id
 
 from fairlift_cli.failures import Misused
 from fairlift_cli.findings import Finding, in_order

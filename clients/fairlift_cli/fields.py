@@ -8,7 +8,8 @@ from fairlift.engine.errors import InvalidAudience, InvalidCampaign
 from fairlift.v1.audience_pb2 import Condition
 from fairlift.v1.campaign_pb2 import Variant
 from fairlift.v1.value_pb2 import Value
-from fairlift.wire import condition_to, time_to
+from fairlift.wire.audience import condition_to
+from fairlift.wire.values import time_to
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct

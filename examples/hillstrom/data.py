@@ -10,7 +10,7 @@ from fairlift import micros
 from fairlift.uuid7 import uuid7
 from fairlift.v1.event_service_pb2 import Action, Event, Exposure, Order, OrderLine
 from fairlift.v1.value_pb2 import Value
-from fairlift.wire import time_to
+from fairlift.wire.values import time_to
 
 CAMPAIGN = "hillstrom-email"
 CURRENCY = "USD"

@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime
 
 from fairlift.engine.campaign import Campaign, State
-from fairlift.engine.plan import IdentityPolicy
+from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 
 from fairlift_server.running import KnownCampaign, Publication

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from fairlift.wire import campaign_from, campaign_to
+from fairlift.wire.campaign import campaign_from, campaign_to
 from fairlift_cli.check import check, files
 from fairlift_cli.failures import Misused
 from fairlift_cli.findings import Finding, as_github, as_json

@@ -22,7 +22,10 @@ from fairlift.v1.event_service_pb2_grpc import (
     EventServiceServicer,
     add_EventServiceServicer_to_server,
 )
-from fairlift.wire import LazyAttributes, assignment_to, campaign_id, snapshot_from, snapshot_to
+from fairlift.wire.assignment import assignment_to
+from fairlift.wire.campaign import campaign_id
+from fairlift.wire.snapshot import snapshot_from, snapshot_to
+from fairlift.wire.values import LazyAttributes
 
 
 def running(name: str, **changes: Any) -> SnapshotCampaign:

@@ -5,7 +5,7 @@ import time
 
 from fairlift import Client, Reason
 from fairlift.engine.decision import CompiledSnapshot
-from fairlift.wire import snapshot_from
+from fairlift.wire.snapshot import snapshot_from
 
 from tests.client.shop import Shop, running, spring
 

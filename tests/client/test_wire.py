@@ -26,6 +26,7 @@ from fairlift.engine.campaign import (
     Variant,
 )
 from fairlift.engine.errors import InvalidCampaign
+from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import (
     ActionMeasure,
     CapAtQuantile,
@@ -45,7 +46,6 @@ from fairlift.engine.plan import (
     FixedHorizon,
     GroupSequential,
     HwangShihDecani,
-    IdentityPolicy,
     ObrienFleming,
     Plan,
     PlannedMetric,
@@ -56,7 +56,8 @@ from fairlift.engine.plan import (
 )
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 from fairlift.v1 import campaign_pb2
-from fairlift.wire import campaign_from, campaign_to, snapshot_from, snapshot_to
+from fairlift.wire.campaign import campaign_from, campaign_to
+from fairlift.wire.snapshot import snapshot_from, snapshot_to
 from google.protobuf import text_format
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from fairlift.engine.decision import CompiledSnapshot
 from fairlift.v1.assignment_service_pb2 import AssignVariantsRequest, Snapshot
-from fairlift.wire import LazyAttributes, assignment_to, attributes_to, snapshot_from
+from fairlift.wire.assignment import assignment_to
+from fairlift.wire.snapshot import snapshot_from
+from fairlift.wire.values import LazyAttributes, attributes_to
 from google.protobuf.json_format import MessageToDict, ParseDict
 
 FILES = sorted((Path(__file__).parents[1] / "golden" / "decisions").glob("*.json"))

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import (
     ActionMeasure,
     ActionOf,
@@ -18,7 +19,6 @@ from fairlift.engine.metric import (
     OrderMeasure,
     ReturnMeasure,
 )
-from fairlift.engine.plan import IdentityPolicy
 from fairlift.v1.event_service_pb2 import LINE_KIND_CROSS_SELL, LINE_KIND_UPSELL, Event
 from fairlift_server.analysis.columns import UnitColumn
 from fairlift_server.analysis.duck import answers

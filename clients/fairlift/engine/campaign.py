@@ -9,12 +9,15 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import combinations
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
 
 from fairlift.engine.audience import EVERYBODY, Condition
 from fairlift.engine.errors import InvalidCampaign, Violation
-from fairlift.engine.plan import Plan
+
+if TYPE_CHECKING:
+    # Not at run time: an SDK reads no plans, and should not pay for importing them.
+    from fairlift.engine.plan import Plan
 
 BPS = 10_000
 MAX_VARIANTS = 20
@@ -120,7 +123,7 @@ class Campaign:
     unit: UnitKind = UnitKind.VISITOR
     audience: Condition = EVERYBODY
     traffic_bps: int = BPS
-    plan: Plan | None = None
+    plan: "Plan | None" = None
     layer: LayerSlice | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
     prerequisites: tuple[Prerequisite, ...] = ()

@@ -20,8 +20,8 @@ from fairlift.engine.bucketing import (
     variant_limits,
 )
 from fairlift.engine.campaign import BPS, MAX_UNIT, Campaign, State, UnitKind, Variant
+from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.matching import Attributes, matcher
-from fairlift.engine.plan import IdentityPolicy
 from fairlift.engine.prerequisites import check_prerequisites
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 

@@ -7,10 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from enum import StrEnum
 from typing import TypeAlias
 
 from fairlift.engine.errors import InvalidCampaign, Violation
+from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import (
     CATALOGUE,
     DAYS_MAX,
@@ -28,14 +28,6 @@ from fairlift.engine.metric import (
 
 _METRIC_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
-
-
-class IdentityPolicy(StrEnum):
-    """What a visitor who becomes a customer counts as."""
-
-    FIRST_SEEN = "first_seen"
-    AS_ASSIGNED = "as_assigned"
-    EXCLUDE = "exclude"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from fairlift.engine.campaign import Campaign
-from fairlift.engine.plan import IdentityPolicy
+from fairlift.engine.identity import IdentityPolicy
 
 
 @dataclass(frozen=True, slots=True)

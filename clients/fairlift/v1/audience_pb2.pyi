@@ -48,8 +48,8 @@ Global___Comparison: typing_extensions.TypeAlias = Comparison
 @typing.final
 class Condition(google.protobuf.message.Message):
     """One node of an audience. At most 256 nodes, 16 levels, and 10,000 values in one list.
-    A missing attribute, or one of another type, satisfies no condition; NE and a negated In are the
-    exact opposites of EQ and In, so they do hold for it.
+    A condition on an attribute that the visitor does not have is false, NE and a negated In too.
+    No value is read as another type: "30" is not 30.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -142,7 +142,7 @@ class In(google.protobuf.message.Message):
     NEGATED_FIELD_NUMBER: builtins.int
     attribute: builtins.str
     negated: builtins.bool
-    """True: the attribute is none of the values."""
+    """True: the attribute is there, and none of the values."""
     @property
     def values(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[fairlift.v1.value_pb2.Value]: ...
     def __init__(

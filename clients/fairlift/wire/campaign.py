@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -18,14 +18,15 @@ from fairlift.engine.campaign import (
     UnitKind,
     Variant,
 )
-from fairlift.engine.plan import Plan
 from fairlift.v1 import campaign_pb2 as pb
 from fairlift.v1 import value_pb2
 from fairlift.wire.audience import condition_from, condition_to
 from fairlift.wire.enums import EnumTable
 from fairlift.wire.findings import Findings
-from fairlift.wire.plan import plan_from, plan_to
 from fairlift.wire.values import struct_from, struct_to, time_from, time_to
+
+if TYPE_CHECKING:
+    from fairlift.engine.plan import Plan
 
 UNITS = EnumTable(UnitKind, value_pb2.UnitKind, "UNIT_KIND")
 STATES = EnumTable(State, pb.CampaignState, "CAMPAIGN_STATE")
@@ -94,7 +95,6 @@ def campaign_to(campaign: Campaign) -> pb.Campaign:
         overrides=campaign.overrides,
         time_zone=campaign.time_zone,
         currency_code=campaign.currency_code,
-        plan=plan_to(campaign.plan) if campaign.plan else None,
         attributes={name: _TYPES.to(kind) for name, kind in campaign.attributes.items()},
         labels=campaign.labels,
         prerequisites=(
@@ -102,6 +102,10 @@ def campaign_to(campaign: Campaign) -> pb.Campaign:
             for needed in campaign.prerequisites
         ),
     )
+    if campaign.plan:
+        from fairlift.wire.plan import plan_to
+
+        message.plan.CopyFrom(plan_to(campaign.plan))
     if campaign.layer:
         message.layer.layer = campaign.layer.layer
         message.layer.start_bps = campaign.layer.start_bps
@@ -136,9 +140,12 @@ def _audience(findings: Findings, message: pb.Campaign) -> Condition:
     )
 
 
-def _plan(findings: Findings, message: pb.Campaign) -> Plan | None:
+def _plan(findings: Findings, message: pb.Campaign) -> "Plan | None":
     if not message.HasField("plan"):
         return None
+    # Here, not above: snapshots hold no plans, so an SDK never imports them.
+    from fairlift.wire.plan import plan_from
+
     return findings.take("plan", partial(plan_from, message.plan), None)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from fairlift.engine.errors import InvalidCampaign, Violation
+from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import (
     ActionMeasure,
     ActionOf,
@@ -29,7 +30,6 @@ from fairlift.engine.plan import (
     FixedHorizon,
     GroupSequential,
     HwangShihDecani,
-    IdentityPolicy,
     ObrienFleming,
     Plan,
     PlannedMetric,
@@ -43,12 +43,12 @@ from fairlift.v1 import plan_pb2 as pb
 from fairlift.v1 import value_pb2
 from fairlift.wire.enums import EnumTable
 from fairlift.wire.findings import Findings
+from fairlift.wire.identity import IDENTITY_POLICIES
 
 _ORDER = EnumTable(OrderMeasure, pb.OrderMeasure, "ORDER_MEASURE")
 _ACTION = EnumTable(ActionOf, pb.ActionMeasure.Of, "OF")
 _DIRECTION = EnumTable(Direction, value_pb2.Direction, "DIRECTION")
 _QUANTITY = EnumTable(Quantity, value_pb2.Quantity, "QUANTITY")
-IDENTITY_POLICIES = EnumTable(IdentityPolicy, pb.IdentityPolicy, "IDENTITY_POLICY")
 
 # Keeps the place of a metric that broke rules, so that the others keep theirs.
 _BROKEN = Metric("broken", Rate(OrderMeasure.ORDERS))

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fairlift.engine.errors import InvalidCampaign
-from fairlift.engine.plan import IdentityPolicy
+from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.wire.campaign import campaign_from, campaign_id, campaign_to
-from fairlift.wire.plan import IDENTITY_POLICIES
+from fairlift.wire.identity import IDENTITY_POLICIES
 from fairlift.wire.values import time_from, time_to
 
 

@@ -3,7 +3,7 @@
 import math
 
 from fairlift.v1 import results_service_pb2 as pb
-from fairlift.wire import campaign_id
+from fairlift.wire.campaign import campaign_id
 from rich.text import Text
 
 from fairlift_cli.report.chart import Bar, draw

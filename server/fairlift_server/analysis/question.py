@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fairlift.engine.plan import IdentityPolicy
+from fairlift.engine.identity import IdentityPolicy
 from fairlift_stats.summary import Pair, Summary, Triple
 
 from fairlift_server.analysis.columns import UnitColumn

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import ibis
+from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import (
     ActionMeasure,
     ActionOf,
@@ -17,7 +18,6 @@ from fairlift.engine.metric import (
     OrderMeasure,
     ReturnMeasure,
 )
-from fairlift.engine.plan import IdentityPolicy
 from ibis import _
 
 from fairlift_server.analysis.columns import MICROS, UnitColumn

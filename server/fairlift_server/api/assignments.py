@@ -10,7 +10,10 @@ from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.engine.snapshot import Snapshot
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.v1.assignment_service_pb2_grpc import AssignmentServiceServicer
-from fairlift.wire import campaign_id, outcome_to, snapshot_to, time_to, value_from
+from fairlift.wire.assignment import outcome_to
+from fairlift.wire.campaign import campaign_id
+from fairlift.wire.snapshot import snapshot_to
+from fairlift.wire.values import time_to, value_from
 
 from fairlift_server.running import Running
 

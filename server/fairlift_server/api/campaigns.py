@@ -9,9 +9,9 @@ from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.v1 import campaign_pb2, campaign_service_pb2
 from fairlift.v1 import campaign_service_pb2 as pb
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceServicer
-from fairlift.wire import campaign_from, campaign_id, campaign_to, change_to, time_to
-from fairlift.wire.campaign import STATES
-from fairlift.wire.change import CHANGE_CLASSES
+from fairlift.wire.campaign import STATES, campaign_from, campaign_id, campaign_to
+from fairlift.wire.change import CHANGE_CLASSES, change_to
+from fairlift.wire.values import time_to
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from fairlift_server.api.paging import Pages

@@ -12,7 +12,7 @@ from typing import Any
 from fairlift.engine.campaign import State
 from fairlift.engine.errors import FairliftError
 from fairlift.v1 import event_service_pb2 as pb
-from fairlift.wire import time_from, value_from
+from fairlift.wire.values import time_from, value_from
 
 from fairlift_server.ledger import (
     MAX_AMOUNT_MICROS,

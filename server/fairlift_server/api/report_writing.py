@@ -9,7 +9,7 @@ from fairlift.engine.campaign import Campaign
 from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.engine.metric import OrderMeasure
 from fairlift.v1 import results_service_pb2 as pb
-from fairlift.wire import time_to
+from fairlift.wire.values import time_to
 from fairlift_stats.decomposition import Decomposition
 from fairlift_stats.locale import LANGUAGES
 from fairlift_stats.messages import Message

@@ -8,7 +8,7 @@ import grpc
 from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceServicer
-from fairlift.wire import campaign_id
+from fairlift.wire.campaign import campaign_id
 
 from fairlift_server.api.paging import Pages
 from fairlift_server.api.report_writing import health_to, language_of, look_to, report_to

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from fairlift.engine.campaign import Campaign, State
 from fairlift.engine.change import ChangeClass, FieldChange
-from fairlift.wire import campaign_from_bytes, campaign_to_bytes
+from fairlift.wire.campaign import campaign_from_bytes, campaign_to_bytes
 from sqlalchemy import Connection, func, insert, select, update
 
 from fairlift_server.store import tables
