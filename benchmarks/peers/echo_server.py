@@ -17,7 +17,7 @@ async def serve(size: int) -> None:
     async def echo(request: bytes, context: object) -> bytes:  # noqa: ARG001  # gRPC's shape
         return answer
 
-    handler = grpc.unary_unary_rpc_method_handler(echo)
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(echo)
     server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler("Echo", {"Echo": handler}),)

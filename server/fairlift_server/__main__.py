@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -62,6 +63,9 @@ async def _serve(settings: Settings, port_file: Path | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     async with serving(settings) as server:
+        # What stands by now stays: the collector need not walk through it while calls wait.
+        gc.collect()
+        gc.freeze()
         address = f"{settings.listen.rpartition(':')[0]}:{server.port}"
         print(f"listening on {address}", flush=True)
         if port_file is not None:

@@ -3,17 +3,27 @@
 import asyncio
 import logging
 from dataclasses import dataclass
+from typing import cast
 
 import grpc
 from fairlift.engine.errors import WrongState
-from fairlift.v1 import (
-    admin_service_pb2_grpc,
-    assignment_service_pb2_grpc,
-    campaign_service_pb2_grpc,
-    event_service_pb2_grpc,
-    results_service_pb2_grpc,
+from fairlift.v1.admin_service_pb2_grpc import (
+    add_AdminServiceServicer_to_server as add_admin,
 )
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from fairlift.v1.assignment_service_pb2_grpc import (
+    add_AssignmentServiceServicer_to_server as add_assignments,
+)
+from fairlift.v1.campaign_service_pb2_grpc import (
+    add_CampaignServiceServicer_to_server as add_campaigns,
+)
+from fairlift.v1.event_service_pb2_grpc import (
+    add_EventServiceServicer_to_server as add_events,
+)
+from fairlift.v1.results_service_pb2_grpc import (
+    add_ResultsServiceServicer_to_server as add_results,
+)
+from grpc_health.v1 import health, health_pb2
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server as add_health
 from grpc_reflection.v1alpha import reflection
 
 from fairlift_server.api.admin import AdminApi
@@ -56,24 +66,20 @@ class Server:
     def __init__(
         self, services: Services, *, listen: str, token: str, has_reflection: bool
     ) -> None:
-        self._gate = Gate(token)
-        self._server = grpc.aio.server(interceptors=[self._gate], options=_OPTIONS)
+        self._server = grpc.aio.server(options=_OPTIONS)
+        self._gate = Gate(self._server, token=token)
+        # What the generated code calls of a server, the gate has.
+        gate = cast("grpc.aio.Server", self._gate)
         self._health = health.aio.HealthServicer()
-        assignment_service_pb2_grpc.add_AssignmentServiceServicer_to_server(
-            services.assignments, self._server
-        )
-        campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server(
-            services.campaigns, self._server
-        )
-        event_service_pb2_grpc.add_EventServiceServicer_to_server(services.events, self._server)
-        results_service_pb2_grpc.add_ResultsServiceServicer_to_server(
-            services.results, self._server
-        )
-        admin_service_pb2_grpc.add_AdminServiceServicer_to_server(AdminApi(), self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        add_assignments(services.assignments, gate)
+        add_campaigns(services.campaigns, gate)
+        add_events(services.events, gate)
+        add_results(services.results, gate)
+        add_admin(AdminApi(), gate)
+        add_health(self._health, gate)
         if has_reflection:
             names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(names, self._server)
+            reflection.enable_server_reflection(names, gate)
         try:
             self.port = self._server.add_insecure_port(listen)
         except RuntimeError as error:
