@@ -27,35 +27,55 @@ def running_server(*, currency: str, token: str = "") -> Iterator[str]:
         RuntimeError: the server did not start; its log is printed.
     """
     with (
-        _ending_on_signals(),
+        _ending_on_signals() as ending,
         tempfile.TemporaryDirectory(prefix="fairlift-", ignore_cleanup_errors=True) as folder,
         (Path(folder) / "server.log").open("w+", encoding="utf-8") as log,
     ):
         server = _start(Path(folder), currency, token, log)
         try:
+            ending.allow()
             yield _address(server)
         except Exception:
             print(f"The server's log ends with:\n{_end_of(log)}", file=sys.stderr)
             raise
         finally:
+            ending.forbid()
             _stop(server)
 
 
+class _Ending:
+    """A wish to end, obeyed at once where that is safe, and otherwise as soon as it is."""
+
+    def __init__(self) -> None:
+        self._wished = 0
+        self._is_safe = False
+
+    def wish(self, number: int, _frame: FrameType | None) -> None:
+        """Takes a signal; a second one is not heard."""
+        if not self._wished:
+            self._wished = number
+            if self._is_safe:
+                raise SystemExit(128 + number)
+
+    def allow(self) -> None:
+        """From now on everything that was begun is put away by those who began it."""
+        self._is_safe = True
+        if self._wished:
+            raise SystemExit(128 + self._wished)
+
+    def forbid(self) -> None:
+        """Putting away must not be broken off."""
+        self._is_safe = False
+
+
 @contextlib.contextmanager
-def _ending_on_signals() -> Iterator[None]:
-    """SIGINT and SIGTERM end the program in order; a second one while it ends is not heard."""
-    heard = False
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        nonlocal heard
-        if not heard:
-            heard = True
-            raise SystemExit(128 + number)
-
+def _ending_on_signals() -> Iterator[_Ending]:
+    """SIGINT and SIGTERM end the program in order."""
+    ending = _Ending()
     signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, end) for number in signals]
+    before = [signal.signal(number, ending.wish) for number in signals]
     try:
-        yield
+        yield ending
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
@@ -82,9 +102,11 @@ def _start(folder: Path, currency: str, token: str, log: IO[str]) -> "subprocess
 
 def _address(server: "subprocess.Popen[str]") -> str:
     too_late = threading.Timer(_START_S, server.kill)
-    too_late.start()
+    # A signal may come at any line: a timer that nobody cancelled must not hold the program up.
+    too_late.daemon = True
     assert server.stdout is not None  # for the type checker: it is a pipe
     try:
+        too_late.start()
         for line in server.stdout:
             if line.startswith(_READY):
                 return line.removeprefix(_READY).strip()

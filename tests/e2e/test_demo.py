@@ -59,6 +59,19 @@ def test_a_demo_that_is_stopped_leaves_nothing_behind(
     assert demo.returncode == code
 
 
+@pytest.mark.skipif(not Path("/proc").exists(), reason="only Linux tells who works where")
+def test_a_demo_that_is_stopped_while_its_server_starts_leaves_nothing_behind(home: Path) -> None:
+    with _demo(home, visitors=100) as demo:
+        while not any("fairlift_server" in each for each in _processes_in(home)):
+            time.sleep(0.001)
+
+        demo.send_signal(signal.SIGTERM)
+        told, _ = demo.communicate(timeout=60)
+
+    assert demo.returncode == 143
+    assert "listens on" not in told
+
+
 @contextlib.contextmanager
 def _demo(home: Path, *, visitors: int) -> Iterator["subprocess.Popen[str]"]:
     words = [sys.executable, "-u", "-m", "examples.demo", "--visitors", str(visitors)]
