@@ -122,7 +122,10 @@ def adjust(
     else:
         fits = [_slopes(group) for group in joint]
         slopes = np.array([slope for slope, _ in fits])
-        lost, shared = np.array([float(rank) for _, rank in fits]), union[1:, 1:] / max(float(n.sum()), 1.0)
+        lost, shared = (
+            np.array([float(rank) for _, rank in fits]),
+            union[1:, 1:] / max(float(n.sum()), 1.0),
+        )
     spread = (
         joint[:, 0, 0]
         - 2 * np.einsum("gi,gi->g", slopes, joint[:, 1:, 0])
