@@ -3,8 +3,6 @@ PYTHON ?= python3
 PY := .venv/bin/python
 BUF := .venv/bin/buf
 READY := .venv/.ready
-SOURCES := clients server stats tests benchmarks examples
-PROTOS := $(sort $(wildcard proto/fairlift/v1/*.proto))
 
 # Numerical libraries start a thread per core each; tests and servers are processes already.
 export OPENBLAS_NUM_THREADS ?= 1

@@ -26,17 +26,20 @@ def test_campaign_in_a_document_is_valid(block: str, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
 
 
-def test_storefront_in_a_document_runs_without_a_mistake(tmp_path: Path) -> None:
-    (program,) = re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs" / "sdk.md").read_text(), re.DOTALL
-    )
+@pytest.mark.parametrize(("page", "recorded"), [("README.md", 1), ("docs/sdk.md", 4)])
+def test_storefront_in_a_document_runs_without_a_mistake(
+    page: str, recorded: int, tmp_path: Path
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    program = next(block for block in blocks if "Client(" in block)
     program = program.replace("/var/lib/shop", str(tmp_path))
-    names: dict[str, Any] = {"visitor_id": "v-1", "customer_id": "c-1", "banner": print}
+    names: dict[str, Any] = {"visitor_id": "v-1", "customer_id": "c-1"}
+    names["banner"] = names["show_popup"] = print
     # Nobody listens there: what is recorded waits.
     exec(program.replace("fairlift.example:443", "127.0.0.1:1"), names)
     stats = names["client"].stats()
     names["client"].close(0)
-    assert (stats.errors, stats.waiting) == (0, 4)
+    assert (stats.errors, stats.waiting) == (0, recorded)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
