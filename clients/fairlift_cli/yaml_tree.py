@@ -137,6 +137,7 @@ class _Composer:
         self._text = text
         self._events = yaml.parse(text, Loader=_LOADER)
         self._anchors: dict[str, Tree] = {}
+        self._values = 0
 
     def documents(self) -> Iterator[Tree]:
         for event in self._events:
@@ -161,8 +162,6 @@ class _Composer:
             tree = self._sequence(place, depth)
         else:
             tree = self._fields(place, depth)
-        if tree.size > MAX_VALUES:
-            raise YamlError(f"holds more than {MAX_VALUES} values, aliases written out", place)
         if event.anchor:
             # Known only once it is whole, so an alias can never lead into itself.
             self._anchors[event.anchor] = tree
@@ -172,13 +171,23 @@ class _Composer:
         if event.anchor not in self._anchors:
             rule = f"there is no &{event.anchor} before it in this document"
             raise YamlError(f"*{event.anchor} stands for nothing: {rule}", place)
-        return self._anchors[event.anchor]
+        found = self._anchors[event.anchor]
+        self._count(found.size, place)
+        return found
+
+    def _count(self, values: int, place: Place) -> None:
+        """Counts while reading: what an alias stands for costs as if it were written out."""
+        self._values += values
+        if self._values > MAX_VALUES:
+            raise YamlError(f"holds more than {MAX_VALUES} values, aliases written out", place)
 
     def _scalar(self, event: Any, place: Place) -> Scalar:
+        self._count(1, place)
         source = self._text[event.start_mark.index : event.end_mark.index]
         return Scalar(event.value, bool(event.style or event.tag), place, source)
 
     def _sequence(self, place: Place, depth: int) -> Sequence:
+        self._count(1, place)
         items: list[Tree] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             items.append(self._tree(event, depth + 1))

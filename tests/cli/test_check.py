@@ -98,6 +98,25 @@ def test_deep_nesting_neither_crashes_nor_takes_long(text: str) -> None:
     assert "is nested more than 64 levels deep" in finding.message
 
 
+@pytest.mark.timeout(10)
+def test_merging_again_and_again_is_stopped_early() -> None:
+    shared = ", ".join(f"k{number}: 0" for number in range(30_000))
+    text = f"campaign: x\nlabels: &l {{{shared}}}\nvariants:\n" + "- {<<: *l}\n" * 50_000
+
+    (finding,) = read_text(text, "merge.yaml").findings
+
+    assert str(finding) == "merge.yaml:5: holds more than 100000 values, aliases written out"
+
+
+@pytest.mark.timeout(10)
+def test_ten_thousand_values_are_read_in_a_moment() -> None:
+    values = ", ".join(f'"{number}"' for number in range(10_000))
+
+    campaign = _only(f"audience: {{in: {{attribute: city, values: [{values}]}}}}")
+
+    assert len(campaign.audience.values) == 10_000
+
+
 def test_folders_are_searched_and_files_found_once(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     for name in ("b.yaml", "inner/a.yml", "notes.md"):
