@@ -15,6 +15,7 @@ Json = Any
 
 # Words about a case, which no method takes.
 REMARKS = {"note", "notes", "comment"}
+LARGE = 2**31
 
 
 def matches(expected: Json, got: Json, tol: float) -> bool:
@@ -70,6 +71,8 @@ def _numbers(value: Json) -> Json:
             return [_numbers(inner) for inner in value]
         case str() if _is_number_word(value):
             return float(value)
+        case float() if value.is_integer() and abs(value) < LARGE:
+            return int(value)  # JSON knows no difference, and looks are counted in whole numbers
         case _:
             return value
 
