@@ -90,7 +90,10 @@ def show(screen: Screen, rows: Sequence[Row]) -> None:
         table.add_row(f"  {row.metric}", f"{row.true:+.1%}", found, _written(row.interval), holds)
     screen.table(table)
     held = sum(row.holds for row in rows)
-    screen.line(f"{held} of {len(rows)} intervals hold the truth; each does so 95 times in 100.")
+    screen.line(
+        f"{held} of {len(rows)} intervals hold the truth; each does so 95 times in 100. Salts are "
+        "drawn anew for every server, so the next run assigns, and finds, a little differently."
+    )
 
 
 def _written(interval: Interval | None) -> str:
