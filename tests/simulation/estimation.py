@@ -40,8 +40,12 @@ def rates(folder: Path) -> str:
     rows = [[n, f"{rate:.0%}", f"{lift:+.0%}", *(c[name] for name in names)]
             for n, rate, lift, c in settings]  # fmt: skip
     worst = {name: min(c[name] for *_, c in settings) for name in names}
-    _plot(folder / "conversion.svg", [c["score ratio"] for *_, c in settings],
-          [c["linear delta"] for *_, c in settings])  # fmt: skip
+    _plot(
+        folder / "conversion.svg",
+        [f"{n} per arm, {rate:.0%}, lift {lift:+.0%}" for n, rate, lift, _ in settings],
+        [c["score ratio"] for *_, c in settings],
+        [c["linear delta"] for *_, c in settings],
+    )
     return (
         "Coverage of 95 % intervals for conversion, summed over every table there is (equal "
         "arms). An undefined interval counts as a miss. Fairlift uses the score intervals.\n\n"
@@ -58,8 +62,12 @@ def money(folder: Path) -> str:
     names = list(next(iter(found.values())))
     rows = [[shop, *(c[name] for name in names), hurdle[shop]] for shop, c in found.items()]
     low, high = bounds(RUNS)
-    _plot(folder / "revenue.svg", [c["revenue: Fieller"] for c in found.values()],
-          [c["revenue: linear delta"] for c in found.values()])  # fmt: skip
+    _plot(
+        folder / "revenue.svg",
+        list(found),
+        [c["revenue: Fieller"] for c in found.values()],
+        [c["revenue: linear delta"] for c in found.values()],
+    )
     return (
         f"Coverage of 95 % intervals of the lift, {RUNS:,} runs each (1,000 for the largest "
         f"shops); a true 0.95 shows as {low:.3f}…{high:.3f}. Hurdle posterior: {HURDLE_RUNS} "
@@ -123,21 +131,23 @@ def _runs(shop: Arms) -> int:
     return RUNS if shop.n_control < 10_000 else 1000
 
 
-def _plot(path: Path, ours: list[float], theirs: list[float]) -> None:
+def _plot(path: Path, settings: list[str], ours: list[float], theirs: list[float]) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "fairlift"
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(6, 2.6))
-    at = np.arange(len(ours))
-    axes.axhline(0.95, color="0.6", linewidth=1)
-    axes.plot(at, ours, "o", label="Fairlift")
-    axes.plot(at, theirs, "x", label="linear delta method")
-    axes.set(xlabel="setting, in the table's order", ylabel="coverage")
-    axes.legend(frameon=False)
-    figure.tight_layout()
+    figure, axes = plt.subplots(figsize=(7.5, 1.2 + 0.22 * len(settings)))
+    at = np.arange(len(settings))
+    axes.axvline(0.95, color="0.6", linewidth=1)
+    axes.plot(ours, at, "o", label="Fairlift")
+    axes.plot(theirs, at, "x", label="linear delta method")
+    axes.set_yticks(at, settings)
+    axes.invert_yaxis()
+    axes.set_xlabel("coverage of 95 % intervals")
+    figure.legend(loc="upper center", ncols=2, frameon=False)
+    figure.tight_layout(rect=(0, 0, 1, 0.94))
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
