@@ -12,10 +12,16 @@ from pathlib import Path
 
 import grpc
 import pytest
-from fairlift.v1 import assignment_service_pb2, campaign_service_pb2, event_service_pb2
+from fairlift.v1 import (
+    assignment_service_pb2,
+    campaign_service_pb2,
+    event_service_pb2,
+    results_service_pb2,
+)
 from fairlift.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceStub
 from fairlift.v1.event_service_pb2_grpc import EventServiceStub
+from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
 from fairlift_server.settings import Settings
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -111,6 +117,36 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path) 
     assert (len(found), lost) == (len(acknowledged), 0)
     assert len(acknowledged) >= 3 * 500
     assert len(acknowledged) <= sent
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="lists children by Linux's /proc")
+def test_a_killed_server_leaves_no_process_behind(tmp_path: Path) -> None:
+    with process(tmp_path) as (server, address), grpc.insecure_channel(address) as channel:
+        # Given a server whose results run in a process of their own
+        start_campaign(channel)
+        request = results_service_pb2.GetResultsRequest(name="campaigns/free-shipping")
+        ResultsServiceStub(channel).GetResults(request, timeout=PATIENCE_S)
+        children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        assert children
+
+        # When it is killed
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+
+    # Then its children end too
+    end = time.monotonic() + PATIENCE_S
+    while any(is_alive(child) for child in children) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert [child for child in children if is_alive(child)] == []
+
+
+def is_alive(process_id: str) -> bool:
+    """Whether the process runs; one that only waits for its parent to notice does not."""
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
 
 
 def test_sigterm_drains(tmp_path: Path) -> None:
