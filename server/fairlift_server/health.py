@@ -1,7 +1,9 @@
-"""Whether the data can be trusted, in sentences."""
+"""Whether the data can be trusted, in messages."""
 
 from dataclasses import dataclass
 from enum import Enum
+
+from fairlift_stats.messages import Listed, Message, Number, Percent, PValue, VariantName
 
 from fairlift_server.examination import Vital
 from fairlift_server.study import Study
@@ -24,7 +26,7 @@ class HealthCheck:
 
     name: str
     status: Status
-    sentence: str
+    message: Message
     value: float
 
 
@@ -41,41 +43,47 @@ def checks(study: Study, vital: Vital) -> tuple[HealthCheck, ...]:
 def _sample_ratio(study: Study, vital: Vital) -> HealthCheck:
     p = vital.chi_square_p
     if not (vital.split.warns or vital.split.blocks):
-        text = f"Units fall on the variants as planned (p = {p:.3g})."
-        return HealthCheck("sample_ratio", Status.OK, text, p)
+        message = Message.of("health.split_ok", p=PValue(p))
+        return HealthCheck("sample_ratio", Status.OK, message, p)
     total = sum(vital.units.values())
-    shares = ", ".join(
-        f"{arm} has {vital.units[arm] / total:.1%} and {share:.1%} was planned"
+    shares = tuple(
+        Message.of(
+            "health.share",
+            variant=VariantName(arm),
+            observed=Percent(vital.units[arm] / total),
+            planned=Percent(share),
+        )
         for arm, share in zip(study.arms, study.sequential.shares, strict=True)
     )
     status = Status.BROKEN if vital.split.blocks else Status.WARNING
-    text = f"Units do not fall on the variants as planned: {shares} (p = {p:.3g})."
-    return HealthCheck("sample_ratio", status, text, p)
+    message = Message.of("health.split_off", shares=Listed(shares), p=PValue(p))
+    return HealthCheck("sample_ratio", status, message, p)
 
 
 def _contamination(vital: Vital) -> HealthCheck:
     mixed = sum(vital.contaminated.values())
     everybody = mixed + sum(vital.units.values())
     share = mixed / everybody if everybody else 0.0
-    if not mixed:
-        text = "No unit met more than one variant."
+    if mixed:
+        figures = {"mixed": Number(mixed), "all": Number(everybody)}
+        message = Message.counted("health.mixed", "mixed", **figures)
     else:
-        text = f"{mixed} of {everybody} units met more than one variant; they are left out."
+        message = Message.of("health.not_mixed")
     status = Status.WARNING if share > _MANY_MIXED else Status.OK
-    return HealthCheck("contamination", status, text, share)
+    return HealthCheck("contamination", status, message, share)
 
 
 def _minimum_days(study: Study, vital: Vital) -> HealthCheck:
     least = study.plan.minimum_days
-    text = f"{vital.day} full days of data; the plan asks for {least} or more."
+    message = Message.counted("health.days", "days", days=Number(vital.day), needed=Number(least))
     status = Status.OK if vital.day >= least else Status.WARNING
-    return HealthCheck("minimum_days", status, text, float(vital.day))
+    return HealthCheck("minimum_days", status, message, float(vital.day))
 
 
 def _exposures(vital: Vital) -> HealthCheck:
-    empty = [arm for arm, units in vital.units.items() if not units]
+    empty = tuple(VariantName(arm) for arm, units in vital.units.items() if not units)
     units = float(sum(vital.units.values()))
     if empty:
-        text = f"No unit has met {' or '.join(empty)} yet: is the storefront sending exposures?"
-        return HealthCheck("exposures", Status.WARNING, text, units)
-    return HealthCheck("exposures", Status.OK, "Units have met every variant.", units)
+        message = Message.of("health.unexposed", variants=Listed(empty, "or"))
+        return HealthCheck("exposures", Status.WARNING, message, units)
+    return HealthCheck("exposures", Status.OK, Message.of("health.exposed"), units)

@@ -74,12 +74,12 @@ class Results:
             # A reader who goes away must not part a look from its being written down.
             return await asyncio.shield(finding)
 
-    async def vital(self, campaign: str) -> tuple[Study, Vital]:
+    async def vital(self, campaign: str) -> tuple[Campaign, Study, Vital]:
         """Whether the data can be trusted; makes no look."""
-        asked, _, rows = await self._store.read(lambda t: self._asked(t, campaign, 0))
+        asked, then, rows = await self._store.read(lambda t: self._asked(t, campaign, 0))
         contents = [row.content for row in rows]
         vital = await self._calculators.run(_check, self._store.path, asked, contents, self._now())
-        return asked, vital
+        return then, asked, vital
 
     async def looks(
         self, campaign: str, *, epoch: int, after: int, limit: int

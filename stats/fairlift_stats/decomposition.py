@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from fairlift_stats.errors import NoEstimate, TooFewUnits
+from fairlift_stats.messages import Amount, Listed, Message
 from fairlift_stats.rates import checked_confidence
 from fairlift_stats.results import Interval
 from fairlift_stats.summary import Summary
@@ -18,6 +19,9 @@ __all__ = ["FACTORS", "Decomposition", "Factor", "decompose", "log_factors"]
 Array: TypeAlias = npt.NDArray[np.float64]
 
 FACTORS = ("conversion", "orders per buyer", "average ticket")
+
+# A change of less than this, in the currency's unit, would read as one of nothing.
+_SEEN = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,24 @@ class Decomposition:
         change: treatment − control, per visitor.
         factors: the three parts, in the order of FACTORS.
         covariance: (3, 3) of the three log lifts.
-        sentence: what happened, in words.
     """
 
     change: float
     factors: tuple[Factor, Factor, Factor]
     covariance: tuple[tuple[float, ...], ...]
-    sentence: str
+
+    def message(self, currency: str) -> Message:
+        """What happened, as far as the joint intervals allow to say; the biggest part first."""
+        verb = "even" if abs(self.change) < _SEEN else "rose" if self.change > 0 else "fell"
+        change = Amount(abs(self.change), currency)
+        sure = sorted(
+            (factor for factor in self.factors if 0 not in factor.joint),
+            key=lambda factor: -abs(factor.money),
+        )
+        if not sure:
+            return Message.of(f"decomposition.{verb}_unclear", change=change)
+        parts = _parts(sure, currency)
+        return Message.of(f"decomposition.{verb}", change=change, parts=parts)
 
 
 def log_factors(
@@ -124,9 +139,7 @@ def decompose(
         for i, name in enumerate(FACTORS)
     )
     factors = (one, two, three)
-    return Decomposition(
-        after - before, factors, tuple(map(tuple, cov.tolist())), _sentence(after - before, factors)
-    )
+    return Decomposition(after - before, factors, tuple(map(tuple, cov.tolist())))
 
 
 def _limits(centre: float, half: float) -> Interval:
@@ -138,19 +151,13 @@ def _logarithmic_mean(a: float, b: float) -> float:
     return (b - a) / math.log(b / a) if abs(b / a - 1) > 1e-9 else (a + b) / 2
 
 
-_MORE = ("more buyers", "more orders per buyer", "bigger baskets")
-_LESS = ("fewer buyers", "fewer orders per buyer", "smaller baskets")
-
-
-def _sentence(change: float, factors: tuple[Factor, ...]) -> str:
-    """What the joint intervals allow to say, biggest part first."""
-    sure = [
-        (abs(f.money), (_MORE if f.lift > 0 else _LESS)[i], f.money)
-        for i, f in enumerate(factors)
-        if 0 not in f.joint
-    ]
-    head = f"Revenue per visitor changed by {change:+.4g}"
-    if not sure:
-        return f"{head}; which of buyers, orders or baskets moved cannot be told apart yet."
-    parts = [f"{words} ({money:+.4g})" for _, words, money in sorted(sure, reverse=True)]
-    return f"{head}: {' and '.join(parts)}."
+def _parts(sure: list[Factor], currency: str) -> Listed | Message:
+    """Those that go the way of the biggest, but those that go the other way."""
+    ways: dict[bool, list[Message]] = {}
+    for factor in sure:
+        way = "more" if factor.lift > 0 else "less"
+        key = f"decomposition.{way}_{factor.name.replace(' ', '_')}"
+        part = Message.of(key, part=Amount(factor.money, currency, signed=True))
+        ways.setdefault(factor.lift > 0, []).append(part)
+    first, *other = (Listed(tuple(parts)) for parts in ways.values())
+    return Message.of("decomposition.but", first=first, second=other[0]) if other else first

@@ -1,9 +1,23 @@
 """What we say is a key and its figures, so that any language can say it."""
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
-__all__ = ["Amount", "Day", "Figure", "Message", "MetricName", "Number", "Percent", "Text"]
+__all__ = [
+    "Amount",
+    "Day",
+    "Figure",
+    "Listed",
+    "Message",
+    "MetricName",
+    "Names",
+    "Number",
+    "PValue",
+    "Percent",
+    "Text",
+    "VariantName",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,13 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class PValue:
+    """A p-value with its sign of equality: p = 0.667, or p < 0.001."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Day:
     """A calendar day, ISO 8601."""
 
@@ -42,9 +63,16 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A name that is not translated: a variant's."""
+    """Words that are not translated: a segment's."""
 
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariantName:
+    """A variant by its id; people may call it by another name."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +82,20 @@ class MetricName:
     name: str
 
 
-Figure: TypeAlias = Percent | Amount | Number | Day | Text | MetricName
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Several of a kind: A, B and C; or A, B or C."""
+
+    items: "tuple[Figure, ...]"
+    joined: Literal["and", "or"] = "and"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What people call variants and metrics, by id, where they have a word of their own."""
+
+    variants: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +106,25 @@ class Message:
     """
 
     key: str
-    figures: tuple[tuple[str, Figure], ...] = ()
+    figures: "tuple[tuple[str, Figure], ...]" = ()
     count: str | None = None
 
     @classmethod
-    def of(cls, key: str, /, **figures: Figure) -> "Message":
+    def of(cls, key: str, /, **figures: "Figure") -> "Message":
         """A message with these figures, in the order of their names."""
         return cls(key, tuple(sorted(figures.items())))
 
     @classmethod
-    def counted(cls, key: str, by: str, /, **figures: Figure) -> "Message":
+    def counted(cls, key: str, by: str, /, **figures: "Figure") -> "Message":
         """A message whose figure `by` decides singular or plural."""
         return cls(key, tuple(sorted(figures.items())), by)
 
-    def figure(self, name: str) -> Figure:
+    def figure(self, name: str) -> "Figure":
         """The figure of one place."""
         return dict(self.figures)[name]
+
+
+# A message within a message is a part of its sentence.
+Figure: TypeAlias = (
+    Percent | Amount | Number | PValue | Day | Text | VariantName | MetricName | Listed | Message
+)

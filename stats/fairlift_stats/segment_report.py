@@ -13,6 +13,8 @@ from scipy.special import ndtr, ndtri, stdtr
 from fairlift_stats import fieller, score
 from fairlift_stats.comparison import linear_estimates
 from fairlift_stats.errors import UnknownVariant
+from fairlift_stats.locale import text
+from fairlift_stats.messages import Message, Number, Percent, Text
 from fairlift_stats.metrics import Direction, Mean, Metric, Rate
 from fairlift_stats.moments import Moments, counts, products_of, require, stack
 from fairlift_stats.multiplicity import adjusted_p
@@ -42,7 +44,7 @@ class SegmentLift:
         raw, raw_interval: lift from its own data only; never a claim.
         p_value, adjusted_p: of no difference in this segment, raw and by BH over the segments.
         lift, interval, p_positive: posterior of the lift, given all segments.
-        sentence: what may be claimed, from the posterior alone.
+        message: what may be claimed, from the posterior alone.
     """
 
     segment: str
@@ -54,7 +56,12 @@ class SegmentLift:
     lift: float
     interval: Interval
     p_positive: float
-    sentence: str
+    message: Message
+
+    @property
+    def sentence(self) -> str:
+        """The claim in English."""
+        return text(self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +218,7 @@ def _lift(segment: Segment, found: _Effects, i: int, adjusted: float) -> Segment
         math.expm1(segment.shrunk),
         interval,
         segment.p_positive,
-        _sentence(segment.name, interval, found.n[i] * float(found.variance[i]), found.direction),
+        _claim(segment.name, interval, found.n[i] * float(found.variance[i]), found.direction),
     )
 
 
@@ -219,13 +226,15 @@ def _exp(interval: Interval) -> Interval:
     return Interval(math.expm1(interval.low), math.expm1(interval.high))
 
 
-def _sentence(name: str, interval: Interval, spread: float, direction: Direction) -> str:
+def _claim(name: str, interval: Interval, spread: float, direction: Direction) -> Message:
     """What may be claimed; `spread` is the variance that one unit alone would have."""
+    segment = Text(name)
     if 0 in interval:
         distance = float(ndtri(0.975) + ndtri(0.8)) / math.log1p(WORTH_SEEING)
-        return (
-            f"{name}: cannot conclude; to see a lift of {WORTH_SEEING:.0%} on its own it would "
-            f"need about {spread * distance**2:,.0f} units."
+        needed = Number(spread * distance**2)
+        lift = Percent(WORTH_SEEING, 0)
+        return Message.counted(
+            "segment.unclear", "needed", segment=segment, lift=lift, needed=needed
         )
     better = (interval.low >= 0) == (direction == "higher")
-    return f"{name}: {'better' if better else 'worse'} than the control, all segments considered."
+    return Message.of("segment.better" if better else "segment.worse", segment=segment)

@@ -1,6 +1,7 @@
 """Before and around a test: the split, power, duration, quantiles and tails."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ from fairlift_stats import BadQuestion, BadSummary, NoEstimate, Summary, TooFewU
 from fairlift_stats.balance import contamination, split_check
 from fairlift_stats.bootstrap import bootstrap_interval, bootstrap_sums, poisson_weights
 from fairlift_stats.capping import capped, pooled_cap
-from fairlift_stats.decomposition import decompose
+from fairlift_stats.decomposition import Decomposition, Factor, decompose
 from fairlift_stats.duration import Traffic, duration, mde_by_week
+from fairlift_stats.locale import text
 from fairlift_stats.power import (
     Design,
     Spread,
@@ -25,6 +27,7 @@ from fairlift_stats.power import (
 )
 from fairlift_stats.quantiles import QuantileArm, compare_quantiles, ranks
 from fairlift_stats.rates_compared import TwoRates
+from fairlift_stats.results import Interval
 from fairlift_stats.stratification import mantel_haenszel, post_stratify
 from hypothesis import given
 from hypothesis import strategies as st
@@ -277,8 +280,15 @@ def test_parts_of_a_change_add_up_to_it() -> None:
     for factor in found.factors:
         assert factor.interval.low > factor.joint.low
         assert factor.treatment / factor.control - 1 == pytest.approx(factor.lift)
-    assert "more buyers" in found.sentence
-    assert "fewer buyers" in decompose(treatment, control).sentence
+    back = decompose(treatment, control)
+    assert re.fullmatch(
+        r"Revenue per visitor rose by €\d\.\d\d: more buyers \(\+€\d\.\d\d\).*\.",
+        text(found.message("EUR")),
+    )
+    assert re.match(
+        r"Los ingresos por visitante bajaron \d,\d\d\s€: menos compradores \(-\d,\d\d\s€\)",
+        text(back.message("EUR"), "es"),
+    )
 
 
 def test_no_change_is_told_apart_from_nothing_known() -> None:
@@ -288,7 +298,45 @@ def test_no_change_is_told_apart_from_nothing_known() -> None:
 
     assert found.change == 0
     assert [f.money for f in found.factors] == [0, 0, 0]
-    assert "cannot be told apart" in found.sentence
+    assert text(found.message("EUR")).startswith("Revenue per visitor hardly changed (€0.00); ")
+    assert "cannot be told apart" in text(found.message("EUR"))
+
+
+def factor(name: str, money: float, *, sure: bool = True) -> Factor:
+    interval = Interval(money - 0.01, money + 0.01) if sure else Interval(-9.0, 9.0)
+    return Factor(name, 1.0, 1.0 + money, money, interval, interval, money)
+
+
+def test_parts_that_go_the_other_way_come_after_a_but() -> None:
+    parts = (
+        factor("conversion", -1.798),
+        factor("orders per buyer", -0.4),
+        factor("average ticket", 1.623),
+    )
+    found = Decomposition(sum(part.money for part in parts), parts, ())
+
+    assert text(found.message("EUR")) == (
+        "Revenue per visitor fell by €0.58: fewer buyers (-€1.80) and fewer orders per buyer "
+        "(-€0.40) but bigger baskets (+€1.62)."
+    )
+    assert text(found.message("RON"), "ro").endswith("dar coșuri mai mari (+1,62\xa0RON).")
+
+
+def test_only_parts_that_are_sure_are_told() -> None:
+    parts = (
+        factor("conversion", 0.9),
+        factor("orders per buyer", 0.3, sure=False),
+        factor("average ticket", 0.2, sure=False),
+    )
+    unsure = (factor("conversion", -0.9, sure=False), *parts[1:])
+
+    assert text(Decomposition(1.4, parts, ()).message("EUR")) == (
+        "Revenue per visitor rose by €1.40: more buyers (+€0.90)."
+    )
+    assert text(Decomposition(-0.4, unsure, ()).message("EUR")) == (
+        "Revenue per visitor fell by €0.40; whether by buyers, orders or baskets cannot be told "
+        "apart yet."
+    )
 
 
 def test_nothing_sold_cannot_be_taken_apart() -> None:

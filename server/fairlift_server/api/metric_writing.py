@@ -9,10 +9,11 @@ from fairlift.engine.plan import Plan
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
 from fairlift_stats.analysis import Analysis, Report
-from fairlift_stats.locale import figure_text
-from fairlift_stats.messages import MetricName
-from fairlift_stats.results import Arm, CannotSay, Effect, Interval, Posterior, Result
+from fairlift_stats.messages import Message, MetricName
+from fairlift_stats.results import Arm, CannotSay, Effect, Interval, Posterior, Reason, Result
 from fairlift_stats.verdict import Verdict
+
+from fairlift_server.api.tongue import Tongue
 
 _ROLES = {
     "primary": pb.METRIC_ROLE_PRIMARY,
@@ -33,11 +34,11 @@ SequentialIntervals = Mapping[tuple[str, str], Interval]
 
 
 class MetricWriter:
-    """Writes the metrics of one report in one language."""
+    """Writes the metrics of one report for one reader."""
 
-    def __init__(self, plan: Plan, language: str) -> None:
+    def __init__(self, plan: Plan, tongue: Tongue) -> None:
         self._own = {metric.name: metric for metric in plan.metrics}
-        self._language = language
+        self._tongue = tongue
 
     def written(
         self,
@@ -64,13 +65,13 @@ class MetricWriter:
             metrics.append(
                 pb.MetricResult(
                     metric=name,
-                    display_name=self.display_name(name),
+                    display_name=self._tongue.figure(MetricName(name)),
                     role=role,
                     quantity=_QUANTITIES[metric.unit],
                     direction=_DIRECTIONS[metric.direction],
                     arms=_arms(results, report.confidence),
                     comparisons=(
-                        _comparison(
+                        self._comparison(
                             result,
                             report.confidence,
                             sequential.get((result.variant, name)),
@@ -88,18 +89,56 @@ class MetricWriter:
         assert metric is not None, "the plan was checked"
         return pb.MetricResult(
             metric=name,
-            display_name=self.display_name(name),
+            display_name=self._tongue.figure(MetricName(name)),
             role=pb.METRIC_ROLE_DESCRIPTIVE,
             quantity=_QUANTITIES[Quantity(metric.reads_as).value],
             direction=_DIRECTIONS[Direction(metric.direction).value],
         )
 
-    def display_name(self, name: str) -> str:
-        """What people call the metric: in the plan's words, or else in the language's."""
-        own = self._own.get(name)
-        if own is not None and own.display_name:
-            return own.display_name
-        return figure_text(MetricName(name), self._language)
+    def _comparison(
+        self, result: Result, confidence: float, sequential: Interval | None, *, described: bool
+    ) -> pb.MetricResult.Comparison:
+        absent = _absent(result)
+        message = pb.MetricResult.Comparison(
+            variant=result.variant,
+            p_value=result.p_value,
+            # What nobody judges belongs to no family of tests.
+            adjusted_p_value=None if described else result.adjusted_p,
+            method=result.method,
+            flags=(flag.code.value for flag in result.flags),
+            cannot_say="" if absent is None else self._tongue.text(absent),
+        )
+        if isinstance(result.difference, Effect):
+            message.difference = result.difference.value
+            message.difference_interval.CopyFrom(
+                interval_to(result.difference.interval, confidence)
+            )
+        if isinstance(result.lift, Effect) and absent is None:
+            message.lift = result.lift.value
+            message.lift_interval.CopyFrom(interval_to(result.lift.interval, confidence))
+        if sequential is not None:
+            message.sequential_lift_interval.CopyFrom(interval_to(sequential, confidence))
+        if result.non_inferiority is not None:
+            message.within_margin = result.non_inferiority.holds
+            message.margin = result.non_inferiority.margin
+        if isinstance(result.posterior, Posterior):
+            message.posterior.CopyFrom(_posterior(result.posterior, confidence))
+        return message
+
+
+def why_not(reason: Reason) -> Message:
+    """Why there is no number."""
+    return Message.of(f"cannot_say.{reason.value}")
+
+
+def _absent(result: Result) -> Message | None:
+    """Why there is no lift; None when there is one."""
+    if isinstance(result.difference, CannotSay):
+        return why_not(result.difference.reason)
+    # Of nothing there is no share, however sure the difference is.
+    if result.control.estimate == 0 and result.treatment.estimate != 0:
+        return Message.of("cannot_say.control_zero")
+    return why_not(result.lift.reason) if isinstance(result.lift, CannotSay) else None
 
 
 def interval_to(interval: Interval, confidence: float) -> value_pb2.Interval:
@@ -144,42 +183,6 @@ def _treatment(result: Result, confidence: float) -> pb.MetricResult.ArmEstimate
         if math.isfinite(posterior.expected_loss_relative):
             message.expected_loss_relative = posterior.expected_loss_relative
     return message
-
-
-def _comparison(
-    result: Result, confidence: float, sequential: Interval | None, *, described: bool
-) -> pb.MetricResult.Comparison:
-    message = pb.MetricResult.Comparison(
-        variant=result.variant,
-        p_value=result.p_value,
-        # What nobody judges belongs to no family of tests.
-        adjusted_p_value=None if described else result.adjusted_p,
-        method=result.method,
-        flags=(flag.code.value for flag in result.flags),
-        cannot_say=_why_not(result),
-    )
-    if isinstance(result.difference, Effect):
-        message.difference = result.difference.value
-        message.difference_interval.CopyFrom(interval_to(result.difference.interval, confidence))
-    if isinstance(result.lift, Effect) and math.isfinite(result.lift.value):
-        message.lift = result.lift.value
-    if not isinstance(result.difference, CannotSay):
-        message.lift_interval.CopyFrom(interval_to(result.lift.interval, confidence))
-    if sequential is not None:
-        message.sequential_lift_interval.CopyFrom(interval_to(sequential, confidence))
-    if result.non_inferiority is not None:
-        message.within_margin = result.non_inferiority.holds
-        message.margin = result.non_inferiority.margin
-    if isinstance(result.posterior, Posterior):
-        message.posterior.CopyFrom(_posterior(result.posterior, confidence))
-    return message
-
-
-def _why_not(result: Result) -> str:
-    for answer in (result.difference, result.lift):
-        if isinstance(answer, CannotSay):
-            return answer.sentence
-    return ""
 
 
 def _posterior(posterior: Posterior, confidence: float) -> pb.MetricResult.Posterior:

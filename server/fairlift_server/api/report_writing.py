@@ -3,16 +3,14 @@
 import math
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import Final
 
 from fairlift.engine.campaign import Campaign
-from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.engine.metric import OrderMeasure
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.values import time_to
 from fairlift_stats.decomposition import Decomposition
-from fairlift_stats.locale import LANGUAGES
-from fairlift_stats.messages import Message
+from fairlift_stats.messages import Message, MetricName, Number, Text
+from fairlift_stats.results import CannotSay
 from fairlift_stats.segment_report import SegmentLift
 from fairlift_stats.verdict import Verdict
 from fairlift_stats.verdict.facts import Comparison
@@ -22,7 +20,9 @@ from fairlift_server.api.metric_writing import (
     MetricWriter,
     interval_to,
     sequential_intervals,
+    why_not,
 )
+from fairlift_server.api.tongue import Tongue
 from fairlift_server.examination import Vital
 from fairlift_server.look_content import LookContent
 from fairlift_server.results import Finding
@@ -30,18 +30,6 @@ from fairlift_server.segments import SegmentCut
 from fairlift_server.study import TOTALS, Study
 
 _MICROS = 1_000_000
-# The verdict before anybody came; every other sentence is the statistics' own.
-_NOBODY: Final = {
-    "en": ("Nobody has met this campaign yet.", "Check that the storefront sends exposures."),
-    "es": (
-        "Nadie ha visto todavía esta campaña.",
-        "Comprobar que la tienda envía las exposiciones.",
-    ),
-    "ro": (
-        "Nimeni nu a întâlnit încă această campanie.",
-        "Verificați că magazinul trimite expunerile.",
-    ),
-}
 _FACTORS = {
     "conversion": "conversion_rate",
     "orders per buyer": "orders_per_buyer",
@@ -54,22 +42,10 @@ _STATUSES = {
 }
 
 
-def language_of(asked: str) -> str:
-    """The language of the sentences.
-
-    Raises:
-        InvalidRequest: there is no catalogue for it.
-    """
-    language = asked.replace("_", "-").partition("-")[0].lower() or "en"
-    if language not in LANGUAGES:
-        text = f"is {asked[:20]!r}, must be one of {', '.join(LANGUAGES)}"
-        raise InvalidRequest([Violation("language", text)])
-    return language
-
-
 def report_to(finding: Finding, *, currency: str, language: str) -> pb.Report:
     """The whole report."""
     found, study, campaign = finding.found, finding.study, finding.campaign
+    tongue = Tongue.of(campaign, language)
     report = pb.Report(
         campaign=campaign.name,
         display_name=campaign.title,
@@ -77,23 +53,25 @@ def report_to(finding: Finding, *, currency: str, language: str) -> pb.Report:
         create_time=time_to(finding.time),
         plan_hash=campaign.lifecycle.plan_hash,
         currency_code=currency,
-        verdict=_nobody(language),
+        verdict=_nobody(tongue),
         totals=_totals(finding),
-        health=health_to(study, found.vital),
-        notes=_notes(finding),
+        health=health_to(study, found.vital, tongue),
+        notes=map(tongue.text, _notes(finding)),
     )
     if found.verdict is None:
         return report
     last = found.looks[-1]
     report.verdict.CopyFrom(_verdict(found.verdict, last))
-    _put_words(report.verdict, found.verdict, language)
-    report.metrics.extend(_metrics(finding, found.verdict, language))
+    _put_words(report.verdict, found.verdict, tongue)
+    report.metrics.extend(_metrics(finding, found.verdict, tongue))
     report.decompositions.extend(
-        _decomposition(variant, each, study.analysis.confidence)
+        _decomposition(
+            variant, each, tongue.text(each.message(currency)), study.analysis.confidence
+        )
         for variant, each in (found.decompositions or {}).items()
     )
     for cut in found.segments:
-        report.segments.extend(_segments(cut, study.analysis.confidence))
+        report.segments.extend(_segments(cut, tongue, study.analysis.confidence))
     report.look.CopyFrom(
         look_to(
             len(found.looks),
@@ -107,14 +85,14 @@ def report_to(finding: Finding, *, currency: str, language: str) -> pb.Report:
     return report
 
 
-def health_to(study: Study, vital: Vital) -> pb.Health:
+def health_to(study: Study, vital: Vital, tongue: Tongue) -> pb.Health:
     """The checks."""
     return pb.Health(
         checks=(
             pb.HealthCheck(
                 name=check.name,
                 status=_STATUSES[check.status],
-                sentence=check.sentence,
+                sentence=tongue.text(check.message),
                 value=check.value,
             )
             for check in health.checks(study, vital)
@@ -154,12 +132,11 @@ def _kind(kind: str) -> pb.VerdictKind.ValueType:
     return pb.VerdictKind.Value(f"VERDICT_KIND_{kind.upper()}")
 
 
-def _nobody(language: str) -> pb.Verdict:
-    sentence, action = _NOBODY[language]
+def _nobody(tongue: Tongue) -> pb.Verdict:
     return pb.Verdict(
         kind=pb.VERDICT_KIND_KEEP_GOING,
-        sentence=sentence,
-        action=action,
+        sentence=tongue.text(Message.of("verdict.nobody")),
+        action=tongue.text(Message.of("action.check_exposures")),
         reason_codes=["no_units"],
     )
 
@@ -180,10 +157,10 @@ def _verdict(verdict: Verdict, last: LookContent) -> pb.Verdict:
     return message
 
 
-def _put_words(message: pb.Verdict, verdict: Verdict, language: str) -> None:
-    message.sentence = verdict.sentence(language)
-    message.action = verdict.advice(language)
-    message.reasons.extend(verdict.explanations(language))
+def _put_words(message: pb.Verdict, verdict: Verdict, tongue: Tongue) -> None:
+    message.sentence = tongue.text(verdict.headline)
+    message.action = tongue.text(verdict.action)
+    message.reasons.extend(map(tongue.text, verdict.reasons))
 
 
 def _put_lift(message: pb.Verdict, leader: Comparison, confidence: float) -> None:
@@ -236,10 +213,10 @@ def _totals(finding: Finding) -> list[pb.VariantTotals]:
     return totals
 
 
-def _metrics(finding: Finding, verdict: Verdict, language: str) -> list[pb.MetricResult]:
+def _metrics(finding: Finding, verdict: Verdict, tongue: Tongue) -> list[pb.MetricResult]:
     study, found = finding.study, finding.found
     assert found.report is not None, "there is a verdict, so there is a report"
-    writer = MetricWriter(study.plan, language)
+    writer = MetricWriter(study.plan, tongue)
     metrics = writer.written(study.analysis, found.report, sequential_intervals(verdict))
     if study.described is not None and found.described is not None:
         metrics += writer.written(study.described, found.described, {}, described=True)
@@ -247,12 +224,12 @@ def _metrics(finding: Finding, verdict: Verdict, language: str) -> list[pb.Metri
 
 
 def _decomposition(
-    variant: str, decomposition: Decomposition, confidence: float
+    variant: str, decomposition: Decomposition, sentence: str, confidence: float
 ) -> pb.Decomposition:
     return pb.Decomposition(
         variant=variant,
         difference=decomposition.change,
-        sentence=decomposition.sentence,
+        sentence=sentence,
         factors=(
             pb.Decomposition.Factor(
                 metric=_FACTORS[factor.name],
@@ -265,7 +242,7 @@ def _decomposition(
     )
 
 
-def _segments(cut: SegmentCut, confidence: float) -> Iterator[pb.SegmentResult]:
+def _segments(cut: SegmentCut, tongue: Tongue, confidence: float) -> Iterator[pb.SegmentResult]:
     """One result for each treatment."""
     for family in cut.families:
         heterogeneity = family.heterogeneity
@@ -274,13 +251,16 @@ def _segments(cut: SegmentCut, confidence: float) -> Iterator[pb.SegmentResult]:
             metric=family.metric,
             heterogeneity_p_value=None if heterogeneity is None else heterogeneity.p_value,
             segments=(
-                *(_segment(family.variant, lift, confidence) for lift in family.segments),
+                *(
+                    _segment(family.variant, lift, tongue.text(lift.message), confidence)
+                    for lift in family.segments
+                ),
                 *(
                     pb.SegmentResult.Segment(
                         value=label,
                         variant=family.variant,
                         units=cut.units[label, family.variant],
-                        sentence=f"{label}: {why.sentence}",
+                        sentence=tongue.text(_left_out(label, why)),
                     )
                     for label, why in family.left_out.items()
                 ),
@@ -288,7 +268,13 @@ def _segments(cut: SegmentCut, confidence: float) -> Iterator[pb.SegmentResult]:
         )
 
 
-def _segment(variant: str, lift: SegmentLift, confidence: float) -> pb.SegmentResult.Segment:
+def _left_out(segment: str, why: CannotSay) -> Message:
+    return Message.of("segment.left_out", segment=Text(segment), why=why_not(why.reason))
+
+
+def _segment(
+    variant: str, lift: SegmentLift, sentence: str, confidence: float
+) -> pb.SegmentResult.Segment:
     return pb.SegmentResult.Segment(
         value=lift.segment,
         variant=variant,
@@ -297,21 +283,19 @@ def _segment(variant: str, lift: SegmentLift, confidence: float) -> pb.SegmentRe
         raw_lift_interval=interval_to(lift.raw_interval, confidence),
         lift=lift.lift,
         lift_interval=interval_to(lift.interval, confidence),
-        sentence=lift.sentence,
+        sentence=sentence,
     )
 
 
-def _notes(finding: Finding) -> list[str]:
+def _notes(finding: Finding) -> list[Message]:
     found, study = finding.found, finding.study
-    notes = [f"{name}: quantiles are not compared by this server yet." for name in study.unanswered]
+    notes = [Message.of("note.quantiles", metric=MetricName(name)) for name in study.unanswered]
     if found.looks:
         last = found.looks[-1]
         ahead = sum(found.vital.units.values()) - last.look.units
         if ahead > 0 and last.plan.ends and (last.look.information or 0) >= 1:
-            notes.append(
-                f"The plan ended at {last.look.units} units; {ahead} later ones are counted above "
-                "and not analysed."
-            )
+            figures = {"units": Number(last.look.units), "later": Number(ahead)}
+            notes.append(Message.counted("note.after_end", "later", **figures))
     return notes
 
 

@@ -11,7 +11,8 @@ from fairlift.v1.results_service_pb2_grpc import ResultsServiceServicer
 from fairlift.wire.campaign import campaign_id
 
 from fairlift_server.api.paging import Pages
-from fairlift_server.api.report_writing import health_to, language_of, look_to, report_to
+from fairlift_server.api.report_writing import health_to, look_to, report_to
+from fairlift_server.api.tongue import Tongue, language_of
 from fairlift_server.results import Results
 
 # Any: one context serves every method here; none of them looks at its messages through it.
@@ -68,8 +69,8 @@ class ResultsApi(ResultsServiceServicer):
 
     async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.Health:
         """Whether the data can be trusted."""
-        study, vital = await self._results.vital(_named(request.name))
-        return health_to(study, vital)
+        campaign, study, vital = await self._results.vital(_named(request.name))
+        return health_to(study, vital, Tongue.of(campaign, "en"))
 
 
 def _named(name: str) -> str:

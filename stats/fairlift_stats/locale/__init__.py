@@ -4,6 +4,7 @@ Catalogues are `<language>/LC_MESSAGES/fairlift.po`; `build.build()` compiles th
 to the `.mo` files beside them, which are checked in.
 """
 
+import re
 from datetime import date
 from functools import lru_cache
 from gettext import GNUTranslations
@@ -12,6 +13,7 @@ from typing import Final, assert_never
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_skeleton
+from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal
 
 from fairlift_stats.errors import BadQuestion
@@ -19,27 +21,37 @@ from fairlift_stats.messages import (
     Amount,
     Day,
     Figure,
+    Listed,
     Message,
     MetricName,
+    Names,
     Number,
     Percent,
+    PValue,
     Text,
+    VariantName,
 )
 
 __all__ = ["LANGUAGES", "figure_text", "text"]
 
 LANGUAGES: Final = ("en", "es", "ro")
 
+_NO_NAMES: Final = Names()
+_IN_DAYS: Final = re.compile(r"(retention|clv)_d?(\d+)(?:_(\d+))?")
 
-def text(message: Message, locale: str = "en") -> str:
+
+def text(message: Message, locale: str = "en", names: Names = _NO_NAMES) -> str:
     """The message as a sentence.
 
-    `locale` is a language with or without a country: `es`, `es_MX`, `ro-RO`.
+    Args:
+        message: its key and figures.
+        locale: a language with or without a country: `es`, `es_MX`, `ro-RO`.
+        names: what people call variants and metrics.
 
     Raises:
         BadQuestion: there is no catalogue for the language, or no such message.
 
-    >>> text(Message.of("action.ship", variant=Text("B")), "es")
+    >>> text(Message.of("action.ship", variant=VariantName("B")), "es")
     'Mostrar B a todos los visitantes.'
     """
     catalogue = _catalogue(_parsed(locale).language)
@@ -51,10 +63,11 @@ def text(message: Message, locale: str = "en") -> str:
         sentence = catalogue.ngettext(message.key, message.key, amount)
     if sentence == message.key:
         raise BadQuestion(f"message {message.key!r}: is in no catalogue")
-    return sentence.format(**{name: figure_text(f, locale) for name, f in message.figures})
+    figures = {name: figure_text(figure, locale, names) for name, figure in message.figures}
+    return sentence.format(**figures)
 
 
-def figure_text(figure: Figure, locale: str = "en") -> str:
+def figure_text(figure: Figure, locale: str = "en", names: Names = _NO_NAMES) -> str:
     """One figure as the locale writes it.
 
     >>> figure_text(Percent(0.041, signed=True), "es") == "+4,1\N{NO-BREAK SPACE}%"
@@ -73,14 +86,35 @@ def figure_text(figure: Figure, locale: str = "en") -> str:
             return f"+{money}" if signed and value > 0 else money
         case Day(iso):
             return format_skeleton("MMMMd", date.fromisoformat(iso), locale=where)
+        case PValue(value):
+            sign, shown = ("<", 0.001) if value < 0.001 else ("=", value)
+            return f"p {sign} {format_decimal(shown, _digits(3), where)}"
         case Text(value):
             return value
+        case VariantName(name):
+            return names.variants.get(name, name)
         case MetricName(name):
-            key = f"metric.{name}"
-            known = _catalogue(where.language).gettext(key)
-            return name.replace("_", " ") if known == key else known
+            return names.metrics.get(name) or _metric(name, locale)
+        case Listed(items, joined):
+            words = [figure_text(item, locale, names) for item in items]
+            return format_list(words, "standard" if joined == "and" else "or", where)
+        case Message():
+            return text(figure, locale, names)
         case unreachable:
             assert_never(unreachable)
+
+
+def _metric(name: str, locale: str) -> str:
+    """The catalogue's words for a metric: of a family, first what it is about."""
+    if days := _IN_DAYS.fullmatch(name):
+        family, first, last = days.groups(default="0")
+        figures = {"first": Number(int(first)), "last": Number(int(last))}
+        return text(Message.of(f"metric.{family}", **figures), locale)
+    family, _, about = name.partition("(")
+    key = f"metric.{family}"
+    known = _catalogue(_parsed(locale).language).gettext(key)
+    words = family.replace("_", " ") if known == key else known
+    return f"{about.removesuffix(')').replace('_', ' ')} ({words})" if about else words
 
 
 def _digits(digits: int) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from fairlift_stats.locale import text
-from fairlift_stats.messages import Figure, Message
+from fairlift_stats.messages import Figure, Message, Names
 from fairlift_stats.sequential.errors import BadLook
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.sequential.plan import SequentialPlan
@@ -17,6 +17,8 @@ from fairlift_stats.verdict.sentences import say
 from fairlift_stats.verdict.watch import guardrail, outlook
 
 __all__ = ["Cause", "Facts", "Verdict", "VerdictKind", "decide"]
+
+_NO_NAMES = Names()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +45,17 @@ class Verdict:
     reasons: tuple[Message, ...]
     facts: Facts
 
-    def sentence(self, locale: str = "en") -> str:
+    def sentence(self, locale: str = "en", names: Names = _NO_NAMES) -> str:
         """The one sentence, in English, Spanish or Romanian."""
-        return text(self.headline, locale)
+        return text(self.headline, locale, names)
 
-    def advice(self, locale: str = "en") -> str:
+    def advice(self, locale: str = "en", names: Names = _NO_NAMES) -> str:
         """The one action."""
-        return text(self.action, locale)
+        return text(self.action, locale, names)
 
-    def explanations(self, locale: str = "en") -> tuple[str, ...]:
+    def explanations(self, locale: str = "en", names: Names = _NO_NAMES) -> tuple[str, ...]:
         """The reasons, in their order."""
-        return tuple(text(reason, locale) for reason in self.reasons)
+        return tuple(text(reason, locale, names) for reason in self.reasons)
 
     def to_json(self) -> str:
         """Canonical JSON: equal for equal look logs, to the bit. An endless limit is null."""

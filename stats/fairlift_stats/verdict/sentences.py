@@ -1,16 +1,29 @@
 """A ruling in words: one sentence, one number, one action, and the reasons in their order."""
 
+import math
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
-from fairlift_stats.messages import Amount, Day, Figure, Message, MetricName, Number, Percent, Text
+from fairlift_stats.messages import (
+    Amount,
+    Day,
+    Figure,
+    Message,
+    MetricName,
+    Number,
+    Percent,
+    Text,
+    VariantName,
+)
 from fairlift_stats.sequential.guards import days_to_wait, too_few
 from fairlift_stats.sequential.looks import Look
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.facts import Comparison, Estimate, Facts, Guardrail
 from fairlift_stats.verdict.ruling import Ruling
 
-_LEAST_CHANCE = 0.5
+# Below this chance to win, given what was seen, the traffic is worth more elsewhere.
+_FAINT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +39,15 @@ class Spoken:
 def say(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> Spoken:
     """The ruling's sentence, number, action and reasons."""
     headline, number, action = _words(plan, look, facts, ruling)
-    return Spoken(headline, number, action, tuple(_reasons(plan, facts, ruling)))
+    return Spoken(headline, number, action, tuple(_reasons(plan, facts, ruling, headline)))
 
 
 def _words(
     plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling
 ) -> tuple[Message, Figure, Message]:
     names: dict[str, Figure] = {
-        "variant": Text(ruling.comparison.arm),
-        "control": Text(plan.control),
+        "variant": VariantName(ruling.comparison.arm),
+        "control": VariantName(plan.control),
     }
     keep = Message.of("action.keep_control", **names)
     match ruling.cause:
@@ -61,7 +74,8 @@ def _words(
             return Message.of(f"verdict.{ruling.cause}", **names, **effect), effect["lift"], action
         case "ended":
             effect = _effect(plan, ruling)
-            return Message.of("verdict.ended", **names, **effect), effect["lift"], keep
+            free = Message.of("action.free", **names)
+            return Message.of("verdict.ended", **names, **effect), effect["lift"], free
         case "hopeless":
             chance = Percent(facts.outlook.conditional_power if facts.outlook else 0.0, 0)
             headline = Message.of("verdict.hopeless", chance=chance, **names)
@@ -85,7 +99,7 @@ def _blocked(
         observed = Percent(facts.split.observed, 1)
         headline = Message.of(
             "verdict.split",
-            arm=Text(facts.split.worst_arm),
+            arm=VariantName(facts.split.worst_arm),
             observed=observed,
             planned=Percent(facts.split.planned, 1),
         )
@@ -93,7 +107,10 @@ def _blocked(
     if ruling.cause == "few" and (lack := too_few(plan, look)) is not None:
         found = Number(lack.found)
         headline = Message.of(
-            f"verdict.few_{lack.what}", arm=Text(lack.arm), found=found, needed=Number(lack.needed)
+            f"verdict.few_{lack.what}",
+            arm=VariantName(lack.arm),
+            found=found,
+            needed=Number(lack.needed),
         )
         return headline, found, Message.of("action.wait")
     if ruling.cause == "skew":
@@ -122,6 +139,11 @@ def _running(
     if view is None:
         meter = Percent(min(ruling.comparison.meter, 0.99), 0)
         return Message.of("verdict.running", meter=meter, **names), meter, Message.of("action.wait")
+    if view.predictive_power < _FAINT:
+        # "At most": a chance is never told as none.
+        most = Percent(max(1, math.ceil(100 * view.predictive_power)) / 100, 0)
+        headline = Message.of("verdict.running_faint", chance=most, end=Day(view.end), **names)
+        return headline, most, Message.of("action.may_free", **names)
     if view.days_left is None:
         chance = Percent(view.predictive_power, 0)
         headline = Message.of("verdict.running_long", chance=chance, end=Day(view.end), **names)
@@ -167,15 +189,17 @@ def _in_unit(plan: SequentialPlan, metric: str, value: float) -> Figure:
             assert_never(unreachable)
 
 
-def _reasons(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> list[Message]:
+def _reasons(
+    plan: SequentialPlan, facts: Facts, ruling: Ruling, headline: Message
+) -> list[Message]:
     """The reasons in the order in which they matter to the verdict."""
     reasons: list[Message] = []
     if ruling.cause in ("won", "hold", "harm"):
         reasons.append(_false_alarm(plan))
     if ruling.cause == "won":
-        reasons += _correction(ruling.comparison)
+        reasons += _correction(facts, ruling.comparison)
     if ruling.cause in ("running", "hold", "unsafe"):
-        reasons += _when(facts)
+        reasons += _when(facts, headline)
     if ruling.cause == "running":
         meter = Percent(min(ruling.comparison.meter, 0.99), 0)
         reasons.append(Message.of("reason.meter", meter=meter))
@@ -192,19 +216,25 @@ def _false_alarm(plan: SequentialPlan) -> Message:
     return Message.of("reason.false_alarm", wrong=Number(100 * plan.alpha, 0))
 
 
-def _correction(comparison: Comparison) -> list[Message]:
+def _correction(facts: Facts, comparison: Comparison) -> list[Message]:
     raw, corrected = comparison.raw, comparison.corrected
     if raw is None or corrected is None or raw.lift is None:
         return []
-    return [Message.of("reason.corrected", raw=Percent(raw.lift, 1, signed=True))]
+    now = Percent(raw.lift, 1, signed=True)
+    if comparison.crossed_at is None or comparison.crossed_at == facts.at:
+        return [Message.of("reason.corrected", raw=now)]
+    day = datetime.fromisoformat(comparison.crossed_at).date().isoformat()
+    return [Message.of("reason.corrected_then", raw=now, day=Day(day))]
 
 
-def _when(facts: Facts) -> list[Message]:
+def _when(facts: Facts, headline: Message) -> list[Message]:
+    """When to expect a decision, unless the headline says so."""
     view = facts.outlook
-    if view is None:
+    if view is None or "end" in dict(headline.figures):
         return []
     early, middle, late = view.days
-    if early is not None and middle is not None and late is not None:
+    # Three chances by one day would say it three times.
+    if early is not None and middle is not None and late is not None and early != late:
         days = {"early": Day(early), "middle": Day(middle), "late": Day(late), "end": Day(view.end)}
         return [Message.of("reason.chances", **days)]
     return [Message.of("reason.end", end=Day(view.end))]
@@ -220,7 +250,7 @@ def _others(facts: Facts, ruling: Ruling) -> list[Message]:
     lost = {c.arm for c in facts.comparisons if c.crossing == "harm"}
     lost |= {rail.arm for rail in facts.guardrails if rail.harmed}
     return [
-        Message.of("reason.drop", variant=Text(arm))
+        Message.of("reason.drop", variant=VariantName(arm))
         for arm in sorted(lost - {ruling.comparison.arm})
     ]
 

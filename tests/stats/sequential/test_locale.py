@@ -11,7 +11,20 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from fairlift_stats.errors import BadQuestion
 from fairlift_stats.locale import LANGUAGES, build, figure_text, text
-from fairlift_stats.messages import Amount, Day, Message, MetricName, Number, Percent, Text
+from fairlift_stats.messages import (
+    Amount,
+    Day,
+    Listed,
+    Message,
+    MetricName,
+    Names,
+    Number,
+    Percent,
+    PValue,
+    Text,
+    VariantName,
+)
+from fairlift_stats.results import Reason
 from fairlift_stats.verdict import decide
 
 from tests.stats.sequential.shop import daily, plan
@@ -74,12 +87,13 @@ def test_every_message_that_the_code_can_say_is_written() -> None:
 
     assert len(named) > 25
     assert named <= catalogue("en").keys()
+    assert {f"cannot_say.{reason.value}" for reason in Reason} <= catalogue("en").keys()
 
 
 def test_nothing_said_talks_of_p_values() -> None:
     for language in LANGUAGES:
         for key, forms in catalogue(language).items():
-            assert not re.search(r"p-val|valor p|signific", " ".join(forms), re.IGNORECASE), key
+            assert not re.search(r"p-val|valor p\b|signific", " ".join(forms), re.IGNORECASE), key
 
 
 def test_numbers_are_written_as_the_locale_writes_them() -> None:
@@ -99,6 +113,35 @@ def test_numbers_are_written_as_the_locale_writes_them() -> None:
 def test_metrics_of_the_catalogue_have_names_and_others_keep_theirs() -> None:
     assert figure_text(MetricName("revenue_per_visitor"), "es") == "ingresos por visitante"
     assert figure_text(MetricName("wheel_spins"), "ro") == "wheel spins"
+
+
+def test_a_metric_of_a_family_first_says_what_it_is_about() -> None:
+    assert figure_text(MetricName("action_rate(view_360)")) == "view 360 (action rate)"
+    assert figure_text(MetricName("action_rate(newsletter)"), "es") == "newsletter (tasa de acción)"
+    assert figure_text(MetricName("retention_d30_60")) == "retention, days 30 to 60"
+    assert figure_text(MetricName("clv_90"), "ro") == "valoarea clientului (zile: 90)"
+
+
+def test_people_s_own_names_stand_in_sentences() -> None:
+    names = Names(variants={"free-50": "Free over 50"}, metrics={"wheel_spins": "Spins"})
+    message = Message.of("action.keep_control", variant=VariantName("free-50"), control=Text("a"))
+
+    assert text(message, names=names) == "Stop Free over 50 and keep a."
+    assert text(message) == "Stop free-50 and keep a."
+    assert figure_text(MetricName("wheel_spins"), "es", names) == "Spins"
+
+
+def test_lists_end_as_the_language_ends_them() -> None:
+    three = (Text("a"), Text("b"), Text("c"))
+
+    assert figure_text(Listed(three[:2])) == "a and b"
+    assert figure_text(Listed(three), "es") == "a, b y c"
+    assert figure_text(Listed(three[:2], "or"), "ro") == "a sau b"
+
+
+def test_a_tiny_p_value_is_not_written_as_zero() -> None:
+    assert figure_text(PValue(0.6674)) == "p = 0.667"
+    assert figure_text(PValue(0.0000001), "es") == "p < 0,001"
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 import json
 import math
+import re
 from dataclasses import replace
 
 import pytest
-from fairlift_stats.messages import Number, Percent
+from fairlift_stats.locale import LANGUAGES
+from fairlift_stats.messages import Day, Number, Percent
 from fairlift_stats.sequential.errors import BadLook, NotANumber, PlanChanged
 from fairlift_stats.sequential.guards import days_to_wait, guarded_z, hall_transform
 from fairlift_stats.sequential.looks import ArmCount, Cell, LookLog
@@ -130,10 +132,52 @@ def test_an_open_race_forecasts_its_days() -> None:
 
 def test_an_unlikely_answer_is_called_unlikely() -> None:
     made = plan(futility=None)
-    verdict = decide(made, daily(made, [*WEEK, 0.4]))
+    verdict = decide(made, daily(made, [*WEEK, 1.2]))
 
     assert verdict.headline.key == "verdict.running_long"
+    assert "reason.end" not in keys(verdict)  # the headline tells the day
+    assert verdict.action.key == "action.wait"
+
+
+def test_without_a_hope_the_traffic_may_be_freed_though_the_plan_does_not_ask_for_it() -> None:
+    made = plan(futility=None)
+    verdict = decide(made, daily(made, [*WEEK, -2.0]))
+
+    assert verdict.facts.outlook is not None
+    assert verdict.facts.outlook.predictive_power < 0.01
+    assert (verdict.kind, verdict.cause) == ("keep_going", "running")
+    assert (verdict.headline.key, verdict.action.key) == (
+        "verdict.running_faint",
+        "action.may_free",
+    )
+    assert verdict.number == Percent(0.01, 0)
+    for language in LANGUAGES:
+        assert not re.search(r"\b0\s?%", verdict.sentence(language))
+
+
+def test_three_chances_by_the_same_day_are_not_listed() -> None:
+    made = plan(minimum_days=1, whole_weeks=False)
+    found = evidence("conversion_rate", "coupon", 2.7, 1)
+    log = LookLog.begin(made).add(made, look(made, 1, found, per_day=14_000))
+
+    verdict = decide(made, log)
+
+    view = verdict.facts.outlook
+    assert view is not None
+    assert view.days == ("2026-11-04",) * 3
+    assert verdict.sentence() == "Keep going: about 1 more day."
     assert keys(verdict)[0] == "reason.end"
+
+
+def test_a_win_of_an_earlier_day_says_which_day_its_figure_is_of() -> None:
+    once = decide(plan(), daily(plan(), [*WEEK, 4.0]))
+    since = decide(plan(), daily(plan(), [*WEEK, 4.0, *[3.0] * 6, 3.5]))
+
+    assert "reason.corrected" in keys(once)
+    assert since.kind == "ship"
+    said = next(r for r in since.reasons if r.key == "reason.corrected_then")
+    assert said.figure("day") == Day("2026-11-09")
+    assert since.number == once.number
 
 
 def test_a_broken_split_forbids_every_verdict() -> None:
