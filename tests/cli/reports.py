@@ -48,7 +48,30 @@ def report() -> pb.Report:
     found.health.checks.add(
         name="late", status=pb.HEALTH_STATUS_WARNING, sentence="12 events came late."
     )
+    _add_explanations(found)
     return found
+
+
+def _add_explanations(found: pb.Report) -> None:
+    taken_apart = found.decompositions.add(
+        variant="free", difference=0.07, sentence="more buyers, smaller baskets"
+    )
+    taken_apart.factors.add(metric="conversion_rate", lift=0.096, contribution=0.10)
+    taken_apart.factors.add(metric="average_ticket", lift=-0.03, contribution=-0.03)
+    cut = found.segments.add(
+        attribute="device", metric="revenue_per_visitor", heterogeneity_p_value=0.4
+    )
+    for value, units, lift in (("mobile", 14_982, 0.062), ("desktop", 30, 0.06)):
+        cut.segments.add(
+            value=value, variant="free", units=units, lift=lift,
+            lift_interval=Interval(lower=-0.01, upper=0.13, confidence=0.95),
+            sentence="desktop: too few to say." if units < 100 else "",
+        )  # fmt: skip
+    found.look.number, found.look.information = 5, 0.52
+    found.look.look_time.FromJsonString("2026-03-01T10:00:00Z")
+    found.next_look_units = 31_000
+    found.next_look_time.FromJsonString("2026-03-02T10:00:00Z")
+    found.totals[1].contaminated_units = 3
 
 
 def _metric(

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from fairlift.wire.campaign import campaign_from, campaign_to
+from fairlift_cli.__main__ import main
 from fairlift_cli.check import check, files
 from fairlift_cli.failures import Misused
 from fairlift_cli.findings import Finding, as_github, as_json
@@ -159,6 +161,28 @@ def test_findings_for_github_cannot_break_out_of_their_line() -> None:
     assert as_github([finding]) == (
         "::error file=a%2Cb%3Ac.yaml,line=4,col=7::x is 50%25 ::warning::forged"
     )
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"),
+    [("text", "layers.yaml:3: layer 0 to"), ("json", "{"), ("github", "::error file=layers.yaml,")],
+)
+def test_the_command_prints_each_form_and_ends_with_one(
+    form: str, begins: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(FILES / "bad")
+
+    run = CliRunner().invoke(main, ["check", "layers.yaml", "--format", form])
+
+    assert run.exit_code == 1
+    assert run.stdout.startswith(begins)
+    assert ("2 mistakes" in run.stderr) == (form == "text")
+
+
+def test_the_command_ends_with_zero_when_there_is_nothing_to_say() -> None:
+    run = CliRunner().invoke(main, ["check", str(FILES / "good")])
+
+    assert (run.exit_code, run.output) == (0, "4 campaigns checked: no mistakes\n")
 
 
 def _only(line: str):  # type: ignore[no-untyped-def]  # the engine's campaign

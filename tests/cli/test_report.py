@@ -113,6 +113,60 @@ def test_text_from_the_server_cannot_drive_the_terminal() -> None:
     assert "[red]f[/red]" in text
 
 
+def test_the_difference_is_taken_apart_in_money() -> None:
+    text = shown(report())
+
+    assert "  Envío gratis +€0.07: more buyers, smaller baskets" in text
+    assert "    conversion rate +9.6% (+€0.10), average ticket -3.0% (-€0.03)" in text
+
+
+def test_segments_stand_in_a_table_with_what_must_be_said() -> None:
+    rows = shown(report()).splitlines()
+
+    assert ["desktop", "30", "+6.0%", "-1.0%", "…", "+13.0%"] in [row.split() for row in rows]
+    assert "  · desktop: too few to say." in rows
+    assert any("same everywhere: 40%" in row for row in rows)
+
+
+def test_a_guardrail_says_whether_its_margin_holds() -> None:
+    found = report()
+    found.metrics[1].comparisons[0].margin = 0.02
+    for holds, said in ((True, "within the margin of 2.0%"), (False, "not yet proved within")):
+        found.metrics[1].comparisons[0].within_margin = holds
+
+        assert f"Conversion rate, Envío gratis: {said}" in shown(found)
+
+
+def test_a_running_campaign_shows_how_much_evidence_is_there() -> None:
+    found = report()
+    found.verdict.kind = pb.VERDICT_KIND_KEEP_GOING
+    found.verdict.evidence = 0.5
+
+    (meter,) = (row for row in shown(found).splitlines() if row.startswith("Evidence"))
+
+    assert meter.count("█") == meter.count("░")
+    assert meter.endswith(" 50%")
+
+
+def test_looks_and_what_is_left_out_are_told() -> None:
+    text = shown(report())
+
+    assert "3 units met more than one variant and are left out." in text
+    assert "Look 5 at 2026-03-01 10:00 UTC, with 52% of the planned units." in text
+    assert "The next look is due at 31,000 units, or on 2026-03-02 10:00 UTC." in text
+
+
+def test_a_lift_corrected_for_stopping_early_stands_beside_the_plain_one() -> None:
+    found = report()
+    found.verdict.lift, found.verdict.raw_lift = 0.05, 0.061
+    found.verdict.lift_interval.lower, found.verdict.lift_interval.upper = 0.01, 0.1
+
+    text = shown(found, details=True)
+
+    assert "+5.0% (+1.0% … +10.0%); as measured +6.1%." in text
+    assert "as measured" not in shown(found)
+
+
 def test_health_is_marked() -> None:
     text = shown(report())
 
