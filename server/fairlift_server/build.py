@@ -13,7 +13,7 @@ from fairlift_server.api.campaigns import CampaignApi
 from fairlift_server.api.events import EventApi
 from fairlift_server.api.paging import Pages
 from fairlift_server.api.results import ResultsApi
-from fairlift_server.api.server import Server, Services
+from fairlift_server.api.server import Certificate, Server, Services
 from fairlift_server.calculators import Calculators
 from fairlift_server.campaigns import Campaigns
 from fairlift_server.ingest import Ingest
@@ -67,6 +67,7 @@ async def serving(
             listen=settings.listen,
             token=settings.token,
             has_reflection=settings.has_reflection,
+            certificate=_certificate(settings),
         )
         await server.start()
         try:
@@ -77,6 +78,18 @@ async def serving(
             own.close()
     finally:
         store.close()
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    if not settings.tls_certificate:
+        return None
+    try:
+        chain, key = (
+            Path(path).read_bytes() for path in (settings.tls_certificate, settings.tls_key)
+        )
+    except OSError as error:
+        raise WrongState(f"cannot read {error.filename}: {error.strerror}") from None
+    return Certificate(chain, key)
 
 
 def _services(

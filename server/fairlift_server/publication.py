@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime
 
-from fairlift.engine.campaign import Campaign, State
+from fairlift.engine.campaign import Campaign, Lifecycle, State
 from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 
@@ -62,4 +62,11 @@ def _known(campaign: Campaign, epochs: dict[int, kept.Epoch]) -> KnownCampaign:
             for number, epoch in epochs.items()
         },
         campaign.plan.segments if campaign.plan else (),
+        _ended_us(campaign.lifecycle),
     )
+
+
+def _ended_us(lifecycle: Lifecycle) -> int | None:
+    paused = lifecycle.update_time if lifecycle.state is State.PAUSED else None
+    ended = lifecycle.stop_time or paused
+    return None if ended is None else int(ended.timestamp() * 1_000_000)

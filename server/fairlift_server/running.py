@@ -19,6 +19,14 @@ class KnownCampaign:
     variants_by_epoch: Mapping[int, tuple[str, ...]]
     # The attributes whose values the plan asks to keep.
     segments: tuple[str, ...]
+    # When it was paused or stopped, in microseconds; None while it runs and before it did.
+    ended_us: int | None = None
+
+    def ran_at(self, time_us: int) -> bool:
+        """Whether an exposure of that moment counts: it may come late, out of a full outbox."""
+        if self.state is State.RUNNING:
+            return True
+        return self.ended_us is not None and time_us <= self.ended_us
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,14 @@ class Settings:
         default="",
         metadata={"says": "callers must send `authorization: Bearer TOKEN`; empty: open to all"},
     )
+    tls_certificate: str = field(
+        default="",
+        metadata={"says": "path of a PEM certificate chain; with it calls are encrypted"},
+    )
+    tls_key: str = field(
+        default="",
+        metadata={"says": "path of the certificate's PEM private key"},
+    )
     allow_open: bool = field(
         default=False,
         metadata={"says": "consent to listen beyond this machine without a token"},
@@ -181,6 +189,12 @@ def _checked(settings: Settings) -> list[Violation]:
         "currency",
         "must be an ISO 4217 code such as EUR",
     )
+    for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+        check(
+            bool(getattr(settings, name)) or not getattr(settings, other),
+            name,
+            f"must be set too, for {PREFIX}{other.upper()} is",
+        )
     check(settings.history_days >= 1, "history_days", "must be 1 or more")
     check(settings.queue_events >= 1_000, "queue_events", "must be 1,000 or more: one full batch")
     check(1 <= settings.analyses <= 64, "analyses", "must be 1 to 64")

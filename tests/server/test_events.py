@@ -92,6 +92,23 @@ async def test_exposures_count_only_while_the_campaign_runs(caller: Caller) -> N
     assert resumed.status == EVENT_STATUS_ACCEPTED
 
 
+@pytest.mark.parametrize("ended", ["paused", "stopped"])
+async def test_an_exposure_that_comes_late_counts_for_the_time_when_it_happened(
+    caller: Caller, ended: str
+) -> None:
+    name = "campaigns/free-shipping"
+    met = shop.exposure("v", at=shop.now() - timedelta(seconds=1))
+    if ended == "paused":
+        await caller.campaigns.PauseCampaign(campaign_service_pb2.PauseCampaignRequest(name=name))
+    else:
+        await caller.campaigns.StopCampaign(campaign_service_pb2.StopCampaignRequest(name=name))
+
+    (late, after) = await caller.record(met, shop.exposure("w"))
+
+    assert late.status == EVENT_STATUS_ACCEPTED
+    assert after.reason == RefusalReason.REFUSAL_REASON_NOT_RUNNING
+
+
 async def test_a_clock_in_the_future_is_refused_beyond_five_minutes(caller: Caller) -> None:
     soon = shop.exposure("v", at=shop.now() + timedelta(minutes=4))
     later = shop.exposure("v", at=shop.now() + timedelta(minutes=6))

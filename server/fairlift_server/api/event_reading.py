@@ -9,7 +9,6 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
-from fairlift.engine.campaign import State
 from fairlift.engine.errors import FairliftError
 from fairlift.v1 import event_service_pb2 as pb
 from fairlift.wire.values import time_from, value_from
@@ -112,8 +111,8 @@ class EventReader:
         if known is None:
             text = f"campaign {campaign!r} does not exist; create and start it first"
             raise _Refuse(Refusal.UNKNOWN_CAMPAIGN, "exposure.campaign", text)
-        if known.state is not State.RUNNING:
-            text = f"campaign {campaign} is {known.state}; exposures count only while it runs"
+        if not known.ran_at(time_us):
+            text = f"campaign {campaign} is {known.state}; exposures count only for when it ran"
             raise _Refuse(Refusal.NOT_RUNNING, "exposure.campaign", text)
         variants = known.variants_by_epoch.get(message.epoch)
         if variants is None:

@@ -60,11 +60,25 @@ class Services:
     results: ResultsApi
 
 
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What the server proves itself by, in PEM."""
+
+    chain: bytes
+    key: bytes
+
+
 class Server:
     """A gRPC server on one address."""
 
     def __init__(
-        self, services: Services, *, listen: str, token: str, has_reflection: bool
+        self,
+        services: Services,
+        *,
+        listen: str,
+        token: str,
+        has_reflection: bool,
+        certificate: Certificate | None = None,
     ) -> None:
         self._server = grpc.aio.server(options=_OPTIONS)
         self._gate = Gate(self._server, token=token)
@@ -81,11 +95,20 @@ class Server:
             names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, gate)
         try:
-            self.port = self._server.add_insecure_port(listen)
+            self.port = self._bound(listen, certificate)
         except RuntimeError as error:
-            raise WrongState(
-                f"cannot listen on {listen}: {error}; is another server there?"
-            ) from None
+            hint = (
+                "is another server there?"
+                if certificate is None
+                else ("is another server there, or do certificate and key not belong together?")
+            )
+            raise WrongState(f"cannot listen on {listen}: {error}; {hint}") from None
+
+    def _bound(self, listen: str, certificate: Certificate | None) -> int:
+        if certificate is None:
+            return self._server.add_insecure_port(listen)
+        pairs = [(certificate.key, certificate.chain)]
+        return self._server.add_secure_port(listen, grpc.ssl_server_credentials(pairs))
 
     async def start(self) -> None:
         """Serves from now on."""
