@@ -37,6 +37,9 @@ _ASCII = str.maketrans(
         "»": '"',
     }
 )
+# Spaces that do not break, and private signs in their place.
+_HOLD = {0x00A0: 0xE000, 0x202F: 0xE001}
+_RELEASE = {held: space for space, held in _HOLD.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +121,20 @@ class Screen:
         """Prints a table within the width."""
         options = self._console.options.update_width(self.width)
         for segments in self._console.render_lines(table, options, pad=False):
-            row = Text.assemble(*((part.text, part.style or "") for part in segments))
+            parts = ((part.text, part.style or "") for part in segments)
+            row = Text.assemble(*((self._cut(text), style) for text, style in parts))
             row.rstrip()
             self.lines([row])
 
+    def _cut(self, text: str) -> str:
+        """Where rich left something out it says so with a sign that ASCII lacks."""
+        return text.replace("…", "~") if self.is_ascii else text
+
     def _wrapped(self, text: str, *, width: int) -> list[str]:
-        rows = Text(self.safe(text)).wrap(self._console, max(width, 20))
-        return [row.plain.rstrip() for row in rows] or [""]
+        # A row may begin at any white space; "4,1 %" must stay together.
+        held = self.safe(text).translate(_HOLD)
+        rows = Text(held).wrap(self._console, max(width, 20))
+        return [row.plain.rstrip().translate(_RELEASE) for row in rows] or [""]
 
 
 def plain_table(*columns: tuple[str, str]) -> Table:
@@ -135,3 +145,17 @@ def plain_table(*columns: tuple[str, str]) -> Table:
             heading, justify="right" if justify == "right" else "left", overflow="fold"
         )
     return table
+
+
+def figure_table(*headings: str) -> Table:
+    """A table of figures beside names: figures stay whole, and a name too long is cut."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def row_name(text: str, *, style: str = "") -> Text:
+    """The name of a row, on one line whatever its length."""
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")

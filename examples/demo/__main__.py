@@ -70,7 +70,7 @@ def _simulate(console: Console, server: Server, address: str, *, visitors: int, 
             bar.advance(task, shop.live(day))
             _flush(client)
             if day + 1 in _LOOK_DAYS and day + 1 < days:
-                bar.console.print(f"Day {day + 1}: {_looked(server)}")
+                bar.console.print(f"Day {day + 1}\n{_looked(server)}")
         _check(client)
 
 
@@ -79,8 +79,8 @@ def _looked(server: Server) -> str:
     kinds = {
         campaign: VerdictKind.Name(_report(server, campaign).verdict.kind) for campaign in TRUTH
     }
-    return ", ".join(
-        f"{campaign}: {kind.removeprefix('VERDICT_KIND_').replace('_', ' ').lower()}"
+    return "\n".join(
+        f"  {campaign}: {kind.removeprefix('VERDICT_KIND_').replace('_', ' ').lower()}"
         for campaign, kind in kinds.items()
     )
 

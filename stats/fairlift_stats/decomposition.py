@@ -61,12 +61,15 @@ class Decomposition:
     covariance: tuple[tuple[float, ...], ...]
 
     def message(self, currency: str) -> Message:
-        """What happened, as far as the joint intervals allow to say; the biggest part first."""
+        """What happened, as far as the joint intervals allow to say.
+
+        Parts that go the way of the change come first, the biggest before the others.
+        """
         verb = "even" if abs(self.change) < _SEEN else "rose" if self.change > 0 else "fell"
         change = Amount(abs(self.change), currency)
         sure = sorted(
             (factor for factor in self.factors if 0 not in factor.joint),
-            key=lambda factor: -abs(factor.money),
+            key=lambda factor: (factor.money * self.change < 0, -abs(factor.money)),
         )
         if not sure:
             return Message.of(f"decomposition.{verb}_unclear", change=change)
@@ -152,7 +155,7 @@ def _logarithmic_mean(a: float, b: float) -> float:
 
 
 def _parts(sure: list[Factor], currency: str) -> Listed | Message:
-    """Those that go the way of the biggest, but those that go the other way."""
+    """Those that go the way of the first, but those that go the other way."""
     ways: dict[bool, list[Message]] = {}
     for factor in sure:
         way = "more" if factor.lift > 0 else "less"

@@ -64,7 +64,7 @@ def test_where_there_is_no_number_none_is_shown() -> None:
     rows = shown(report()).splitlines()
 
     start = next(index for index, row in enumerate(rows) if row.startswith("Recommendation"))
-    assert rows[start + 2].split() == ["Envío", "gratis", "-", "-", "-"]
+    assert rows[start + 2].split() == ["Envío", "gratis", "–", "–", "–"]
     assert "Recommendation score (NPS), Envío gratis: nobody answered" in rows
 
 
@@ -116,7 +116,7 @@ def test_text_from_the_server_cannot_drive_the_terminal() -> None:
 def test_the_difference_is_taken_apart_in_money() -> None:
     text = shown(report())
 
-    assert "  Envío gratis +€0.07: more buyers, smaller baskets" in text
+    assert "  Envío gratis\n    more buyers, smaller baskets\n" in text
     assert "    conversion rate +9.6% (+€0.10), average ticket -3.0% (-€0.03)" in text
 
 
@@ -148,12 +148,72 @@ def test_a_running_campaign_shows_how_much_evidence_is_there() -> None:
     assert meter.endswith(" 50%")
 
 
-def test_looks_and_what_is_left_out_are_told() -> None:
-    text = shown(report())
+def test_the_look_is_told_and_the_next_one_only_while_the_campaign_goes_on() -> None:
+    found = report()
 
-    assert "3 units met more than one variant and are left out." in text
-    assert "Look 5 at 2026-03-01 10:00 UTC, with 52% of the planned units." in text
-    assert "The next look is due at 31,000 units, or on 2026-03-02 10:00 UTC." in text
+    text = shown(found)
+    found.verdict.kind = pb.VERDICT_KIND_KEEP_GOING
+    going = shown(found, language="ro")
+
+    assert "Look 5 at Mar 1, 2026, 10:00 UTC, with 52% of the planned visitors." in text
+    assert "The next look" not in text
+    assert "Analiza 5 din 1 mar. 2026, 10:00 UTC" in going
+    assert "31.000 sau pe 2 mar. 2026, 10:00 UTC." in going.replace("\n", " ")
+
+
+def test_how_much_evidence_is_there_is_said_once() -> None:
+    found = report()
+    found.verdict.kind, found.verdict.evidence = pb.VERDICT_KIND_KEEP_GOING, 0.5
+    found.verdict.ClearField("reasons")
+    found.verdict.reasons.extend(["The plan ends soon.", "Evidence so far: half."])
+    found.verdict.reason_codes.extend(["running", "end", "meter"])
+
+    text = shown(found)
+
+    assert "The plan ends soon." in text
+    assert "half" not in text
+
+
+def test_figures_of_data_that_decide_nothing_are_called_so() -> None:
+    found = report()
+
+    assert "no answers yet" not in shown(found)
+    found.verdict.kind = pb.VERDICT_KIND_DO_NOT_TRUST
+    assert shown(found).index("no answers yet") < shown(found).index("lift over")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_long_name_is_cut_and_no_figure_wraps(language: str, encoding: str) -> None:
+    found = report()
+    found.totals[1].display_name = "A very long name that no table of eighty columns can hold whole"
+    for totals in found.totals:
+        totals.revenue_micros *= 1_000
+
+    rows = shown(found, language=language, encoding=encoding).splitlines()
+
+    # Every row of a table that begins with the name ends with its figures; none goes on below.
+    named = [row for row in rows if row.startswith("  A very") and not row.endswith("whole")]
+    assert len(named) == 4
+    assert all(row.split()[-1][-1] in "0123456789%€R–-" for row in named)
+    assert any(("…" if encoding == "utf-8" else "~") in row for row in named)
+
+
+def test_a_number_and_its_sign_stay_on_one_row() -> None:
+    for width in range(64, 84):
+        found = report()
+        found.verdict.sentence = "Envío gratis es mejor: ingresos por visitante +17,2\xa0% y más."
+
+        assert "+17,2\xa0%" in shown(found, language="es", width=width)
+
+
+def test_variants_of_one_name_are_told_apart() -> None:
+    found = report()
+    found.totals[0].display_name = found.totals[1].display_name
+
+    rows = [row.split()[0] for row in shown(found).splitlines() if "€25,000.12" in row]
+
+    assert rows == ["control", "free"]
 
 
 def test_a_lift_corrected_for_stopping_early_stands_beside_the_plain_one() -> None:

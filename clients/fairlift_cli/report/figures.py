@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC
 
+from babel.dates import format_skeleton
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
 from fairlift_stats.locale import figure_text
@@ -11,7 +12,7 @@ from fairlift_stats.messages import Amount, MetricName, Number, Percent
 from google.protobuf.timestamp_pb2 import Timestamp
 
 MICROS = 1_000_000
-ABSENT = "-"
+ABSENT = "–"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +79,16 @@ class Figures:
         return f"{lower} … {upper}"
 
     def metric_name(self, metric: str) -> str:
-        """What the language calls a metric; `action_rate(visit)` is the action rate: visit."""
-        family, _, rest = metric.partition("(")
-        name = figure_text(MetricName(family), self.language)
-        return f"{name}: {rest.removesuffix(')').replace('_', ' ')}" if rest else name
+        """What the language calls a metric."""
+        return figure_text(MetricName(metric), self.language)
 
     def metric(self, result: pb.MetricResult) -> str:
         """A metric's name, beginning with a capital."""
-        has_parts = "(" in result.metric
-        name = self.metric_name(result.metric) if has_parts else result.display_name
-        name = name or self.metric_name(result.metric)
+        name = result.display_name or self.metric_name(result.metric)
         return name[:1].upper() + name[1:]
 
     def moment(self, time: Timestamp) -> str:
         """A moment in UTC, to the minute."""
-        return time.ToDatetime(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        moment = time.ToDatetime(UTC)
+        day, hour = (format_skeleton(s, moment, locale=self.language) for s in ("yMMMd", "Hm"))
+        return f"{day}, {hour} UTC"

@@ -1,5 +1,6 @@
 """What all parts of a report's view share: the report, the language, the screen."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -49,7 +50,14 @@ class Scene:
 
 def scene(report: pb.Report, *, words: Words, figures: Figures, screen: Screen) -> Scene:
     """The scene of a report; variants are called by their names where they have one."""
-    names = {each.variant: screen.safe(each.display_name or each.variant) for each in report.totals}
+    shown = Counter(each.display_name for each in report.totals)
+    names = {
+        each.variant: screen.safe(
+            # A name that two variants share would tell neither.
+            each.display_name if shown[each.display_name] == 1 else each.variant
+        )
+        for each in report.totals
+    }
     return Scene(report, words, figures, screen, names)
 
 

@@ -5,11 +5,10 @@ from itertools import chain
 
 from fairlift.v1 import results_service_pb2 as pb
 from rich.table import Table
-from rich.text import Text
 
 from fairlift_cli.report.figures import ABSENT
 from fairlift_cli.report.scene import Scene, shown_interval
-from fairlift_cli.screen import plain_table
+from fairlift_cli.screen import figure_table, row_name
 
 
 def metrics_table(scene: Scene) -> Table:
@@ -17,16 +16,18 @@ def metrics_table(scene: Scene) -> Table:
     words, safe = scene.words, scene.screen.safe
     heading = words.interval.format(level=_level(scene))
     columns = ("", words.value, words.lift, heading, words.best)
-    table = plain_table(*((safe(name), "right" if name else "left") for name in columns))
+    table = figure_table(*map(safe, columns[1:]))
     for metric in scene.metrics():
-        title = Text(safe(scene.figures.metric(metric)), style="bold")
-        if role := words.roles.get(metric.role):
-            title.append(f" ({safe(role)})", style="not bold dim")
+        name, role = safe(scene.figures.metric(metric)), safe(words.roles.get(metric.role, ""))
+        # One pair of parentheses is enough.
+        title = row_name(name.removesuffix(")") if role else name, style="bold")
+        if role:
+            title.append(f"; {role})" if name.endswith(")") else f" ({role})", style="not bold dim")
         table.add_row(title)
         against = {each.variant: each for each in metric.comparisons}
         for arm in metric.arms:
             cells = _cells(scene, metric, arm, against.get(arm.variant))
-            table.add_row(f"  {scene.name(arm.variant)}", *map(safe, cells))
+            table.add_row(row_name(f"  {scene.name(arm.variant)}"), *map(safe, cells))
     return table
 
 
@@ -46,11 +47,11 @@ def remarks(scene: Scene) -> Iterator[str]:
 def counts_table(scene: Scene) -> Table:
     """What has come in for each variant up to now."""
     words, figures, safe = scene.words, scene.figures, scene.screen.safe
-    columns = (*(words.visitors, words.buyers, words.orders, words.revenue, words.net_revenue),)
-    table = plain_table(("", "left"), *((safe(name), "right") for name in columns))
+    columns = (words.visitors, words.buyers, words.orders, words.revenue, words.net_revenue)
+    table = figure_table(*map(safe, columns))
     for totals in scene.report.totals:
         table.add_row(
-            f"  {_called(scene, totals.variant)}",
+            row_name(f"  {scene.name(totals.variant)}"),
             *map(figures.count, (totals.units, totals.buyers, totals.orders)),
             *(safe(figures.micros(m)) for m in (totals.revenue_micros, totals.net_revenue_micros)),
         )
@@ -62,29 +63,26 @@ def segments_table(scene: Scene, found: pb.SegmentResult, *, with_variant: bool)
     words, figures, safe = scene.words, scene.figures, scene.screen.safe
     heading = words.interval.format(level=figures.share(_segment_level(found), 0))
     columns = (words.visitors, words.lift, heading)
-    table = plain_table(("", "left"), *((safe(name), "right") for name in columns))
+    table = figure_table(*map(safe, columns))
     for segment in found.segments:
         name = safe(segment.value)
         has_interval = segment.HasField("lift_interval")
         table.add_row(
-            f"  {name}, {scene.name(segment.variant)}" if with_variant else f"  {name}",
+            row_name(f"  {name}, {scene.name(segment.variant)}" if with_variant else f"  {name}"),
             figures.count(segment.units),
-            safe(figures.lift(segment.lift)) if segment.HasField("lift") else ABSENT,
-            safe(figures.interval(segment.lift_interval)) if has_interval else ABSENT,
+            safe(figures.lift(segment.lift) if segment.HasField("lift") else ABSENT),
+            safe(figures.interval(segment.lift_interval) if has_interval else ABSENT),
         )
     return table
 
 
 def details_table(scene: Scene) -> Table:
     """p-values, plain, corrected and sequential, and what the posterior says."""
-    table = plain_table(
-        ("", "left"), ("p", "right"), ("p adj.", "right"), ("p seq.", "right"),
-        ("P(better)", "right"), ("expected loss", "right"),
-    )  # fmt: skip
     figures, safe = scene.figures, scene.screen.safe
+    table = figure_table(*map(safe, scene.words.analyst))
     for metric in scene.metrics():
         if metric.comparisons:
-            table.add_row(Text(safe(figures.metric(metric)), style="bold"))
+            table.add_row(row_name(safe(figures.metric(metric)), style="bold"))
         losses = {
             arm.variant: arm.expected_loss_relative
             for arm in metric.arms
@@ -93,10 +91,10 @@ def details_table(scene: Scene) -> Table:
         for each in metric.comparisons:
             loss = losses.get(each.variant)
             table.add_row(
-                f"  {scene.name(each.variant)}",
-                *(_p_value(each, name) for name in _P_VALUES),
+                row_name(f"  {scene.name(each.variant)}"),
+                *(safe(_p_value(scene, each, name)) for name in _P_VALUES),
                 safe(_better(scene, each)),
-                ABSENT if loss is None else safe(figures.share(loss, 2)),
+                safe(ABSENT if loss is None else figures.share(loss, 2)),
             )
     return table
 
@@ -106,7 +104,7 @@ def methods(scene: Scene) -> Iterator[str]:
     for metric in scene.metrics():
         used = dict.fromkeys(each.method for each in metric.comparisons if each.method)
         flags = (
-            f"{scene.name(each.variant)} {flag.replace('_', ' ')}"
+            f"{scene.name(each.variant)} {scene.words.flags.get(flag, flag.replace('_', ' '))}"
             for each in metric.comparisons
             for flag in each.flags
         )
@@ -135,12 +133,6 @@ def _cells(
     return value, figures.lift(comparison.lift), figures.interval(interval), best
 
 
-def _called(scene: Scene, variant: str) -> str:
-    """A variant's name, with its id where that is another word: sentences speak of ids."""
-    name = scene.name(variant)
-    return name if variant == name.lower() else f"{name} ({scene.screen.safe(variant)})"
-
-
 def _level(scene: Scene) -> str:
     """The confidence of the intervals shown; they are all of one report."""
     for metric in scene.report.metrics:
@@ -156,11 +148,13 @@ def _segment_level(found: pb.SegmentResult) -> float:
     return next(levels, 0.95)
 
 
-def _p_value(comparison: pb.MetricResult.Comparison, name: str) -> str:
+def _p_value(scene: Scene, comparison: pb.MetricResult.Comparison, name: str) -> str:
     if not comparison.HasField(name):  # type: ignore[arg-type]  # one of _P_VALUES
         return ABSENT
     value = float(getattr(comparison, name))
-    return f"{value:.4f}" if value >= 0.0001 else f"{value:.0e}"
+    if value < 0.0001:
+        return f"<{scene.figures.number(0.0001, 4)}"
+    return scene.figures.number(value, 4)
 
 
 def _better(scene: Scene, comparison: pb.MetricResult.Comparison) -> str:

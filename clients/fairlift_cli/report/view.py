@@ -51,7 +51,8 @@ def show_report(
 def _title(told: Scene) -> None:
     report, screen = told.report, told.screen
     name = campaign_id(report.campaign)
-    epoch = f", epoch {report.epoch}" if report.epoch > 1 else ""
+    number = told.words.epoch.format(number=report.epoch)
+    epoch = f", {number}" if report.epoch > 1 else ""
     shown = report.display_name if report.display_name not in ("", name) else ""
     screen.line(f"{shown} ({name}{epoch})" if shown else f"{name}{epoch}", style="bold")
 
@@ -67,7 +68,7 @@ def _verdict(told: Scene) -> None:
     screen.line(verdict.sentence, style="bold")
     if verdict.action:
         screen.line(f"{words.action} {verdict.action}")
-    for reason in verdict.reasons:
+    for reason in _told_reasons(verdict):
         screen.line(reason, indent=2, mark=screen.glyphs.bullet)
     if verdict.kind == pb.VERDICT_KIND_KEEP_GOING and verdict.HasField("evidence"):
         done = min(max(verdict.evidence, 0.0), 1.0)
@@ -77,7 +78,16 @@ def _verdict(told: Scene) -> None:
         screen.lines([Text(f"{screen.safe(words.evidence)} {meter} {screen.safe(share)}")])
 
 
+def _told_reasons(verdict: pb.Verdict) -> list[str]:
+    """The reasons, less the one that the meter draws; the first code is the ruling's own."""
+    codes = dict(enumerate(verdict.reason_codes[1:]))
+    return [reason for i, reason in enumerate(verdict.reasons) if codes.get(i) != "meter"]
+
+
 def _pictures(told: Scene) -> None:
+    if told.report.verdict.kind == pb.VERDICT_KIND_DO_NOT_TRUST and told.report.metrics:
+        told.screen.line()
+        told.screen.line(told.words.no_answers, style="bold")
     for metric in told.primary():
         shown = [bar for each in metric.comparisons if (bar := _bar(told, each))]
         if not shown:
@@ -127,9 +137,8 @@ def _decompositions(told: Scene) -> None:
     told.screen.line()
     told.screen.line(told.words.why_revenue, style="bold")
     for each in found:
-        difference = told.figures.signed_money(each.difference)
-        sentence = f": {each.sentence}" if each.sentence else ""
-        told.screen.line(f"{told.name(each.variant)} {difference}{sentence}", indent=2)
+        told.screen.line(told.name(each.variant), indent=2, style="bold")
+        told.screen.line(each.sentence or told.figures.signed_money(each.difference), indent=4)
         parts = (
             f"{told.figures.metric_name(factor.metric)} {told.figures.lift(factor.lift)} "
             f"({told.figures.signed_money(factor.contribution)})"
@@ -180,8 +189,6 @@ def _counts(told: Scene) -> None:
     screen.line()
     screen.line(words.counts, style="bold")
     screen.table(counts_table(told))
-    if left_out := sum(totals.contaminated_units for totals in report.totals):
-        screen.line(words.contaminated.format(units=figures.count(left_out)), style="dim")
     for note in report.notes:
         screen.line(note, indent=2, mark=screen.glyphs.bullet)
     if report.HasField("look"):
@@ -189,7 +196,8 @@ def _counts(told: Scene) -> None:
         share, time = figures.share(look.information, 0), figures.moment(look.look_time)
         text = words.look.format(number=look.number, time=time, share=share)
         screen.line(text, style="dim")
-    if report.next_look_units and report.HasField("next_look_time"):
+    goes_on = report.verdict.kind in (pb.VERDICT_KIND_KEEP_GOING, pb.VERDICT_KIND_DO_NOT_TRUST)
+    if goes_on and report.next_look_units and report.HasField("next_look_time"):
         units, time = figures.count(report.next_look_units), figures.moment(report.next_look_time)
         screen.line(words.next_look.format(units=units, time=time), style="dim")
 
@@ -207,4 +215,4 @@ def _details(told: Scene) -> None:
         lift, raw = figures.lift(verdict.lift), figures.lift(verdict.raw_lift)
         told.screen.line(told.words.corrected.format(lift=lift, interval=interval, raw=raw))
     if told.report.plan_hash:
-        told.screen.line(f"plan {told.report.plan_hash}", style="dim")
+        told.screen.line(f"{told.words.plan} {told.report.plan_hash}", style="dim")

@@ -11,6 +11,8 @@ class Words:
     """Headings and labels of one language."""
 
     verdicts: Mapping[int, str]
+    epoch: str
+    no_answers: str
     action: str
     evidence: str
     no_verdict: str
@@ -34,10 +36,12 @@ class Words:
     margin_holds: str
     margin_open: str
     counts: str
-    contaminated: str
     look: str
     next_look: str
     details: str
+    analyst: tuple[str, str, str, str, str]
+    flags: Mapping[str, str]
+    plan: str
 
 
 def _verdicts(ship: str, harm: str, futile: str, going: str, trust: str) -> dict[int, str]:
@@ -58,8 +62,23 @@ def _roles(primary: str, secondary: str, guardrail: str) -> dict[int, str]:
     }
 
 
+def _flags(
+    events: str, buyers: str, skewed: str, too_skewed: str, buying: str, adjusted: str
+) -> dict[str, str]:
+    return {
+        "few_events": events,
+        "few_buyers": buyers,
+        "skewed": skewed,
+        "too_skewed": too_skewed,
+        "conditional_on_buying": buying,
+        "adjusted": adjusted,
+    }
+
+
 _ENGLISH = Words(
     verdicts=_verdicts("SHIP IT", "STOP: HARM", "STOP: NO GAIN", "KEEP GOING", "DO NOT TRUST"),
+    epoch="epoch {number}",
+    no_answers="The figures below are no answers yet: they help to find out what is wrong.",
     action="What to do:",
     evidence="Evidence needed so far:",
     no_verdict="There is no verdict yet: nobody has met the campaign.",
@@ -83,14 +102,25 @@ _ENGLISH = Words(
     margin_holds="within the margin of {margin}",
     margin_open="not yet proved within the margin of {margin}",
     counts="Counts up to now",
-    contaminated="{units} units met more than one variant and are left out.",
-    look="Look {number} at {time}, with {share} of the planned units.",
-    next_look="The next look is due at {units} units, or on {time}.",
+    look="Look {number} at {time}, with {share} of the planned visitors.",
+    next_look="The next look is due at {units} visitors, or on {time}.",
     details="Details",
+    analyst=("p", "p adj.", "p seq.", "P(better)", "Expected loss"),
+    flags=_flags(
+        "has few events",
+        "has few buyers",
+        "has skewed figures",
+        "has figures too skewed for its interval",
+        "is compared among buyers only",
+        "is adjusted by what was known before",
+    ),
+    plan="Plan",
 )
 
 _SPANISH = Words(
     verdicts=_verdicts("ADOPTAR", "PARAR: PERJUDICA", "PARAR: SIN MEJORA", "SEGUIR", "NO FIARSE"),
+    epoch="etapa {number}",
+    no_answers="Las cifras siguientes aún no son respuestas: ayudan a ver qué falla.",
     action="Qué hacer:",
     evidence="Evidencia necesaria reunida:",
     no_verdict="Aún no hay veredicto: nadie ha visto la campaña.",
@@ -114,16 +144,27 @@ _SPANISH = Words(
     margin_holds="dentro del margen del {margin}",
     margin_open="aún sin probar que esté dentro del margen del {margin}",
     counts="Recuento hasta ahora",
-    contaminated="{units} unidades vieron más de una variante y quedan fuera.",
-    look="Análisis {number} del {time}, con el {share} de las unidades previstas.",
-    next_look="El próximo análisis toca con {units} unidades, o el {time}.",
+    look="Análisis {number} del {time}, con el {share} de los visitantes previstos.",
+    next_look="El próximo análisis toca con {units} visitantes, o el {time}.",
     details="Detalles",
+    analyst=("p", "p ajust.", "p sec.", "P(mejor)", "Pérdida esperada"),
+    flags=_flags(
+        "tiene pocos sucesos",
+        "tiene pocos compradores",
+        "tiene cifras asimétricas",
+        "tiene cifras demasiado asimétricas para su intervalo",
+        "se compara solo entre compradores",
+        "está ajustada con lo que se sabía antes",
+    ),
+    plan="Plan",
 )
 
 _ROMANIAN = Words(
     verdicts=_verdicts(
         "ADOPTĂ", "OPREȘTE: DĂUNEAZĂ", "OPREȘTE: FĂRĂ CÂȘTIG", "CONTINUĂ", "NU CREDE"
     ),
+    epoch="etapa {number}",
+    no_answers="Cifrele de mai jos nu sunt încă răspunsuri: ajută la găsirea greșelii.",
     action="Ce e de făcut:",
     evidence="Dovezi strânse din cele necesare:",
     no_verdict="Încă nu există verdict: nimeni nu a întâlnit campania.",
@@ -147,10 +188,19 @@ _ROMANIAN = Words(
     margin_holds="în marja de {margin}",
     margin_open="încă nedovedit în marja de {margin}",
     counts="Numărători până acum",
-    contaminated="{units} unități au întâlnit mai multe variante și sunt lăsate afară.",
-    look="Analiza {number} din {time}, cu {share} din unitățile planificate.",
-    next_look="Următoarea analiză vine la {units} unități sau pe {time}.",
+    look="Analiza {number} din {time}, cu {share} din vizitatorii planificați.",
+    next_look="Următoarea analiză vine când vizitatorii sunt {units} sau pe {time}.",
     details="Detalii",
+    analyst=("p", "p ajust.", "p secv.", "P(mai bună)", "Pierdere așteptată"),
+    flags=_flags(
+        "are puține evenimente",
+        "are puțini cumpărători",
+        "are cifre asimetrice",
+        "are cifre prea asimetrice pentru intervalul ei",
+        "se compară doar între cumpărători",
+        "este ajustată cu ce se știa dinainte",
+    ),
+    plan="Planul",
 )
 
 LANGUAGES: Mapping[str, Words] = {"en": _ENGLISH, "es": _SPANISH, "ro": _ROMANIAN}

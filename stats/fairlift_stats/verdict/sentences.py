@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
 from typing import assert_never
 
 from fairlift_stats.messages import (
@@ -223,8 +222,7 @@ def _correction(facts: Facts, comparison: Comparison) -> list[Message]:
     now = Percent(raw.lift, 1, signed=True)
     if comparison.crossed_at is None or comparison.crossed_at == facts.at:
         return [Message.of("reason.corrected", raw=now)]
-    day = datetime.fromisoformat(comparison.crossed_at).date().isoformat()
-    return [Message.of("reason.corrected_then", raw=now, day=Day(day))]
+    return [Message.of("reason.corrected_then", raw=now)]
 
 
 def _when(facts: Facts, headline: Message) -> list[Message]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from fairlift_stats.locale import LANGUAGES
-from fairlift_stats.messages import Day, Number, Percent
+from fairlift_stats.messages import Number, Percent
 from fairlift_stats.sequential.errors import BadLook, NotANumber, PlanChanged
 from fairlift_stats.sequential.guards import days_to_wait, guarded_z, hall_transform
 from fairlift_stats.sequential.looks import ArmCount, Cell, LookLog
@@ -169,15 +169,16 @@ def test_three_chances_by_the_same_day_are_not_listed() -> None:
     assert keys(verdict)[0] == "reason.end"
 
 
-def test_a_win_of_an_earlier_day_says_which_day_its_figure_is_of() -> None:
+def test_a_win_of_an_earlier_day_says_that_its_figure_is_of_then() -> None:
     once = decide(plan(), daily(plan(), [*WEEK, 4.0]))
     since = decide(plan(), daily(plan(), [*WEEK, 4.0, *[3.0] * 6, 3.5]))
 
     assert "reason.corrected" in keys(once)
     assert since.kind == "ship"
-    said = next(r for r in since.reasons if r.key == "reason.corrected_then")
-    assert said.figure("day") == Day("2026-11-09")
     assert since.number == once.number
+    (raw,) = (r.figure("raw") for r in since.reasons if r.key == "reason.corrected_then")
+    assert since.facts.comparisons[0].raw is not None
+    assert raw == Percent(since.facts.comparisons[0].raw.lift or 0, signed=True)
 
 
 def test_a_broken_split_forbids_every_verdict() -> None:
