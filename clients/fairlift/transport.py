@@ -1,6 +1,7 @@
 """The one place of the SDK that speaks gRPC: connecting, calling, and errors back to ours."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Protocol, TypeAlias, cast
@@ -119,40 +120,51 @@ class Connection:
         self._token = token
         self._assignments: AssignmentServiceStub = AssignmentServiceStub(channel)
         self._events: EventServiceStub = EventServiceStub(channel)
+        self._is_closed = False
 
     def record(
         self, events: Iterable[events_pb.Event], *, timeout_s: float
     ) -> Sequence[events_pb.EventOutcome]:
         """Sends one batch; the outcomes come when it is durable."""
         request = events_pb.RecordEventsRequest(events=events)
-        try:
+        with self._errors():
             metadata = self._metadata()
             answer = self._events.RecordEvents(request, timeout=timeout_s, metadata=metadata)
-        except grpc.RpcError as error:
-            raise error_from(error) from error
         return answer.outcomes
 
     def assign(
         self, request: assignments_pb.AssignVariantsRequest, *, timeout_s: float
     ) -> assignments_pb.AssignVariantsResponse:
         """Asks the server to decide."""
-        try:
+        with self._errors():
             metadata = self._metadata()
             return self._assignments.AssignVariants(request, timeout=timeout_s, metadata=metadata)
-        except grpc.RpcError as error:
-            raise error_from(error) from error
 
     def watch(self, etag: str, *, timeout_s: float) -> SnapshotStream:
         """Opens a stream of snapshots, of at most so many seconds."""
         request = assignments_pb.WatchSnapshotRequest(etag=etag)
-        stream = self._assignments.WatchSnapshot(
-            request, timeout=timeout_s, metadata=self._metadata()
-        )
+        with self._errors():
+            stream = self._assignments.WatchSnapshot(
+                request, timeout=timeout_s, metadata=self._metadata()
+            )
         return SnapshotStream(cast("_StreamCall", stream))
 
     def close(self) -> None:
         """Ends all calls under way."""
+        self._is_closed = True
         self._channel.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except grpc.RpcError as error:
+            raise error_from(error) from error
+        except ValueError as error:
+            # So grpcio answers a call on a channel that another thread closed just now.
+            if not self._is_closed:
+                raise
+            raise Unavailable("the client was closed") from error
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         token = self._token() if callable(self._token) else self._token

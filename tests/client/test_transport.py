@@ -39,6 +39,13 @@ def test_only_this_machine_is_spoken_to_in_plain_text(target: str, is_encrypted:
     assert not Endpoint(target, tls=False).is_encrypted
 
 
+def test_a_call_after_the_close_is_one_of_our_errors() -> None:
+    connection = Endpoint("127.0.0.1:1").connect()
+    connection.close()
+    with pytest.raises(errors.Unavailable, match="the client was closed"):
+        connection.record([], timeout_s=1.0)
+
+
 def test_tls_with_a_root_of_ones_own() -> None:
     root = (CERTIFICATES / "localhost.pem").read_bytes()
     key = (CERTIFICATES / "localhost.key").read_bytes()

@@ -16,7 +16,7 @@ from fairlift.engine.campaign import (
     Variant,
 )
 from fairlift.engine.change import ChangeClass, changes, gravest
-from fairlift.engine.plan import Plan, PlannedMetric
+from fairlift.engine.plan import AlwaysValid, Plan, PlannedMetric
 
 A, B = Variant("a"), Variant("b", payload={"percent": 10})
 PLAN = Plan((PlannedMetric("conversion_rate", 0.05),), 10_000)
@@ -48,7 +48,8 @@ def campaign(state: State = State.RUNNING, **given: Any) -> Campaign:
         ("unit", REFUSED, {"unit": UnitKind.CUSTOMER}),
         ("time_zone", REFUSED, {"time_zone": "Europe/Madrid"}),
         ("currency_code", REFUSED, {"currency_code": "RON"}),
-        ("plan", REFUSED, {"plan": replace(PLAN, alpha=0.1)}),
+        ("plan.alpha", REFUSED, {"plan": replace(PLAN, alpha=0.1)}),
+        ("plan", REFUSED, {"plan": None}),
         ("schedule.start_time", REFUSED, {"start_time": datetime(2026, 1, 1, tzinfo=UTC)}),
     ],
 )
@@ -63,6 +64,7 @@ def test_change_to_a_running_campaign_is_of_its_class(
 
 def test_nothing_changed_is_no_change() -> None:
     assert changes(campaign(), campaign()) == ()
+    assert changes(campaign(plan=None), campaign(plan=None)) == ()
     assert gravest(()) is ChangeClass.NONE
 
 
@@ -90,3 +92,26 @@ def test_long_values_are_shown_shortened() -> None:
     (change,) = changes(campaign(), campaign(description="x" * 1_000))
     assert change.before == ""
     assert len(change.after) == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "before", "after"),
+    [
+        ({"plan": None}, "given", "absent"),
+        (
+            {"plan": replace(PLAN, primary=(PlannedMetric("nps", 0.1),))},
+            "PlannedMetric metric conversion_rate minimum_effect 0.05",
+            "PlannedMetric metric nps minimum_effect 0.1",
+        ),
+        (
+            {"plan": replace(PLAN, stopping=AlwaysValid())},
+            "GroupSequential success HwangShihDecani gamma -4.0 "
+            "futility HwangShihDecani gamma -2.0",
+            "AlwaysValid",
+        ),
+        ({"audience": Exists("cart")}, "everybody", "exists(cart)"),
+    ],
+)
+def test_change_is_shown_as_people_write(given: dict[str, Any], before: str, after: str) -> None:
+    (change,) = changes(campaign(), campaign(**given))
+    assert (change.before, change.after) == (before, after)

@@ -1,9 +1,11 @@
 """What a change to a campaign would do to its experiment."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import IntEnum
 
+from fairlift.engine.audience import EVERYBODY, Condition
+from fairlift.engine.audience_text import short_form
 from fairlift.engine.campaign import Campaign, State
 
 
@@ -47,7 +49,6 @@ _FIELDS: tuple[tuple[str, Callable[[Campaign], object], ChangeClass, str], ...] 
     ("unit", lambda c: c.unit, ChangeClass.REFUSED, "what is randomised cannot change"),
     ("time_zone", lambda c: c.time_zone, ChangeClass.REFUSED, "it would move days between weeks"),
     ("currency_code", lambda c: c.currency_code, ChangeClass.REFUSED, "sums would mix currencies"),
-    ("plan", lambda c: c.plan, ChangeClass.REFUSED, _SEALED),
 )
 
 
@@ -56,7 +57,12 @@ def changes(before: Campaign, after: Campaign) -> tuple[FieldChange, ...]:
 
     Before the start everything is safe; after the end only words may change.
     """
-    found = (*_field_changes(before, after), *_traffic(before, after), *_variants(before, after))
+    found = (
+        *_field_changes(before, after),
+        *_traffic(before, after),
+        *_variants(before, after),
+        *_plan(before, after),
+    )
     match before.lifecycle.state:
         case State.DRAFT:
             return tuple(_as(change, ChangeClass.SAFE, "it has not started") for change in found)
@@ -118,10 +124,41 @@ def _variants(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
                 yield FieldChange(path, _shown(was), _shown(is_), change_class, reason)
 
 
+def _plan(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
+    old, new = before.plan, after.plan
+    if old is None or new is None:
+        was, is_ = ("absent" if plan is None else "given" for plan in (old, new))
+        if was != is_:
+            yield FieldChange("plan", was, is_, ChangeClass.REFUSED, _SEALED)
+        return
+    for field in fields(old):
+        was, is_ = getattr(old, field.name), getattr(new, field.name)
+        if was != is_:
+            path = f"plan.{field.name}"
+            yield FieldChange(path, _shown(was), _shown(is_), ChangeClass.REFUSED, _SEALED)
+
+
 def _as(change: FieldChange, change_class: ChangeClass, reason: str) -> FieldChange:
     return FieldChange(change.field, change.before, change.after, change_class, reason)
 
 
 def _shown(value: object) -> str:
-    text = "" if value is None else str(value)
+    """As a campaign file would say it, short."""
+    text = _text(value)
     return text if len(text) <= 200 else f"{text[:199]}…"
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case tuple():
+            return ", ".join(map(_text, value))
+        case _ if isinstance(value, Condition):
+            return "everybody" if value == EVERYBODY else short_form(value)
+        case _ if is_dataclass(value):
+            said = {field.name: getattr(value, field.name) for field in fields(value)}
+            words = [f"{name} {_text(held)}" for name, held in said.items() if held is not None]
+            return " ".join([type(value).__name__, *words])
+        case _:
+            return str(value)
