@@ -6,13 +6,15 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtri, gammaln, ndtr, ndtri, stdtr, stdtrit
+from scipy.special import chdtri, gammaln, ndtr, ndtri, owens_t, stdtr, stdtrit
 
 from fairlift_stats.errors import BadQuestion
 
 __all__ = ["critical_value", "loadings", "p_values"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
+
+ROOT_OF_2PI = math.sqrt(2 * math.pi)
 
 
 def loadings(control_variance: npt.ArrayLike, treatment_variances: npt.ArrayLike) -> Array:
@@ -58,7 +60,19 @@ def critical_value(alpha: float, lam: npt.ArrayLike, df: float = np.inf) -> Arra
         return np.full(lam.shape[:-1], _quantile(alpha, df))
     # The value hardly depends on the loadings: that of their average is a start near the end.
     start = _equal_critical(alpha, arms, round(float(np.mean(lam * lam)), 1), df)
+    if arms == 2 and np.isinf(df):
+        return _critical_of_two(alpha, start, lam[..., 0] * lam[..., 1])
     return _solve(alpha, np.full(lam.shape[:-1], start), lam, df)
+
+
+def _critical_of_two(alpha: float, c: float | Array, correlation: Array) -> Array:
+    """Newton from c, where nothing need be integrated and the slope is known."""
+    a, step, turn = _corner(correlation), np.array(np.inf), 0
+    while np.abs(step).max() >= 1e-5 and turn < 20:  # two or three do
+        slope = 4 / ROOT_OF_2PI * np.exp(-c * c / 2) * (ndtr(a * c) + ndtr(c / a) - 1)
+        step = (_beyond_two(c, a) - alpha) / slope
+        c, turn = c + step, turn + 1
+    return np.asarray(c)
 
 
 @lru_cache(maxsize=1024)
@@ -84,6 +98,8 @@ def _solve(alpha: float, c: Array, lam: Array, df: float) -> Array:
 
 def _all_within(limits: Array, lam: Array, df: float) -> Array:
     """P(|T_i| < limit for all i), (..., limits), given loadings (..., 1, arms)."""
+    if lam.shape[-1] == 2 and np.isinf(df):
+        return 1 - _beyond_two(limits, _corner(lam[..., 0] * lam[..., 1]))
     # One factor: given the control's noise x, the arms are independent.
     scale = 1 / np.sqrt(np.maximum(1 - lam * lam, 1e-300))[..., None]
     x, weight = _normal_nodes(_mesh(float(np.max(scale))))
@@ -95,6 +111,19 @@ def _all_within(limits: Array, lam: Array, df: float) -> Array:
         both = inside[..., 0, :] * inside[..., 1, :] if inside.shape[-2] == 2 else inside.prod(-2)
         total = total + share * (both @ weight)
     return np.asarray(total)
+
+
+def _corner(correlation: Array) -> Array:
+    """Slope that the corner of a square has, once two correlated normals are made independent."""
+    return np.asarray(np.sqrt(np.maximum(1 - correlation, 1e-300) / (1 + correlation)))
+
+
+def _beyond_two(limit: float | Array, corner: Array) -> Array:
+    """P(|X| > limit or |Y| > limit) of two correlated normals, without an integral.
+
+    Source: Owen (1956), his T at the four corners of the square, which are alike in pairs.
+    """
+    return np.asarray(4 * (owens_t(limit, corner) + owens_t(limit, 1 / corner)))
 
 
 def _mesh(steepest: float) -> int:

@@ -114,16 +114,23 @@ def require(moments: Moments, pairs: Iterable[Pair]) -> None:
             raise MissingColumn(f"the product {first} × {second} is not in every summary")
 
 
-def counts(moments: Moments, metric: Rate) -> tuple[Array, Array]:
-    """(groups,) successes and trials of a rate.
+def counts(moments: Moments, *metrics: Rate) -> tuple[Array, Array]:
+    """(metrics, groups) successes and trials of rates.
 
     Raises:
         BadSummary: successes are negative, or more than trials.
     """
-    x, n = moments.totals[:, moments.at(metric.column)], moments.totals[:, moments.at(metric.of)]
+    x, n = (
+        moments.totals[:, at].T
+        for at in (
+            [moments.at(metric.column) for metric in metrics],
+            [moments.at(metric.of) for metric in metrics],
+        )
+    )
     if ((x < 0) | (x > n)).any():
+        i = int(((x < 0) | (x > n)).any(axis=1).argmax())
         raise BadSummary(
-            f"{metric.name}: {metric.column} has {x.tolist()} of {n.tolist()}; "
+            f"{metrics[i].name}: {metrics[i].column} has {x[i].tolist()} of {n[i].tolist()}; "
             "a rate counts each unit once, so it cannot be negative or above its base"
         )
     return x, n

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from operator import itemgetter
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["Row", "rows_of"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
+# What a row takes from a `Comparison`, in the order of its own fields.
+FIELDS = (
+    "value", "low", "high", "variance", "units", "df", "with_control", "p", "difference", "lift",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +91,10 @@ class Row:
 
 def rows_of(planned: Sequence["Planned"], moments: Moments, alpha: float) -> list[Row]:
     """The rows of all metrics, in their order."""
-    rates = [p for p in planned if isinstance(p.metric, Rate) and not p.metric.covariates]
-    others = [p for p in planned if not (isinstance(p.metric, Rate) and not p.metric.covariates)]
-    groups = len(moments.n)
-    x, n = np.empty((2, len(rates), groups))
-    for i, p in enumerate(rates):
-        x[i], n[i] = counts(moments, p.metric)  # type: ignore[arg-type] # they are rates
-    linear = linear_estimates(moments, [p.metric for p in others])
+    rates = [(i, p.metric) for i, p in enumerate(planned) if _by_counts(p.metric)]
+    others = [(i, p.metric) for i, p in enumerate(planned) if not _by_counts(p.metric)]
+    x, n = counts(moments, *(metric for _, metric in rates))
+    linear = linear_estimates(moments, [metric for _, metric in others])
     # Under no difference the variances of two rates differ by their units alone.
     null = np.concatenate(
         [1 / np.maximum(n, 1), np.where(linear.variance > 0, linear.variance, 1e-300)]
@@ -104,21 +106,22 @@ def rows_of(planned: Sequence["Planned"], moments: Moments, alpha: float) -> lis
     if others:
         found.append(compare_linear(linear, alpha, together[split:]))
     joint = joint_p(np.concatenate([f.p for f in found]), loads).tolist()
-    events = [*x.tolist(), *(_buyers(p.metric, moments) for p in others)]
+    events = [*x.tolist(), *(_buyers(metric, moments) for _, metric in others)]
     reduction = [*np.zeros_like(x).tolist(), *linear.reduction.tolist()]
     parts = zip([*rates, *others], events, reduction, joint, *_columns(found), strict=True)
     each = moments.n.tolist()
-    rows = {p.metric.name: Row(p, i < split, each, *rest) for i, (p, *rest) in enumerate(parts)}
-    return [rows[p.metric.name] for p in planned]
+    rows = [(i, Row(planned[i], k < split, each, *rest)) for k, ((i, _), *rest) in enumerate(parts)]
+    return [row for _, row in sorted(rows, key=itemgetter(0))]
+
+
+def _by_counts(metric: Metric) -> TypeGuard[Rate]:
+    return isinstance(metric, Rate) and not metric.covariates
 
 
 def _columns(found: list[Comparison]) -> list[list[object]]:
     """The fields of one or two comparisons as lists, one entry a metric."""
-    names = (
-        "value", "low", "high", "variance", "units", "df", "with_control", "p", "difference",
-        "lift",
-    )  # fmt: skip
-    return [[row for f in found for row in getattr(f, name).tolist()] for name in names]
+    fields = [[getattr(part, name).tolist() for name in FIELDS] for part in found]
+    return [[row for part in parts for row in part] for parts in zip(*fields, strict=True)]
 
 
 def _buyers(metric: Metric, moments: Moments) -> list[float]:

@@ -13,7 +13,7 @@ Array: TypeAlias = npt.NDArray[np.float64]
 # the curve is nearly a jump Newton hops across it: after a few steps it takes turns with halving.
 STEPS = 120
 NEWTON_FIRST = 7
-SMALL = 1e-9
+SMALL = 1e-8
 
 
 def pooled_z(xt: Array, nt: Array, xc: Array, nc: Array, *, corrected: bool = True) -> Array:
