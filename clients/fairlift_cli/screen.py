@@ -1,7 +1,8 @@
 """Where the CLI prints: colours only for a terminal, plain ASCII where it can show no more."""
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -37,9 +38,9 @@ _ASCII = str.maketrans(
         "»": '"',
     }
 )
-# Spaces that do not break, and private signs in their place.
-_HOLD = {0x00A0: 0xE000, 0x202F: 0xE001}
-_RELEASE = {held: space for space, held in _HOLD.items()}
+# Spaces that do not break, and a private sign in their place.
+_UNBROKEN = re.compile(r"[\u00a0\u202f]")
+_HELD = "\ue000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +118,13 @@ class Screen:
         for row in rows:
             self._console.print(row, no_wrap=True, overflow="ignore", crop=False)
 
-    def table(self, table: Table) -> None:
-        """Prints a table within the width."""
+    def table(self, table: Table, titles: Mapping[int, Text] | None = None) -> None:
+        """Prints a table within the width; titles stand in place of its empty rows, by number."""
         options = self._console.options.update_width(self.width)
-        for segments in self._console.render_lines(table, options, pad=False):
+        for number, segments in enumerate(self._console.render_lines(table, options, pad=False)):
+            if titles and (title := titles.get(number - table.show_header)):
+                self.lines([title])
+                continue
             parts = ((part.text, part.style or "") for part in segments)
             row = Text.assemble(*((self._cut(text), style) for text, style in parts))
             row.rstrip()
@@ -131,10 +135,11 @@ class Screen:
         return text.replace("…", "~") if self.is_ascii else text
 
     def _wrapped(self, text: str, *, width: int) -> list[str]:
-        # A row may begin at any white space; "4,1 %" must stay together.
-        held = self.safe(text).translate(_HOLD)
+        # Rich begins a row at any white space; "4,1 %" must stay together.
+        held = _HELD.join(map(self.safe, _UNBROKEN.split(text)))
+        space = " " if self.is_ascii else "\N{NO-BREAK SPACE}"
         rows = Text(held).wrap(self._console, max(width, 20))
-        return [row.plain.rstrip().translate(_RELEASE) for row in rows] or [""]
+        return [row.plain.rstrip().replace(_HELD, space) for row in rows] or [""]
 
 
 def plain_table(*columns: tuple[str, str]) -> Table:

@@ -20,7 +20,7 @@ Array: TypeAlias = npt.NDArray[np.float64]
 
 FACTORS = ("conversion", "orders per buyer", "average ticket")
 
-# A change of less than this, in the currency's unit, would read as one of nothing.
+# Money of less than this, in the currency's unit, would read as none.
 _SEEN = 0.005
 
 
@@ -68,7 +68,8 @@ class Decomposition:
         verb = "even" if abs(self.change) < _SEEN else "rose" if self.change > 0 else "fell"
         change = Amount(abs(self.change), currency)
         sure = sorted(
-            (factor for factor in self.factors if 0 not in factor.joint),
+            # One order per buyer on both sides has no spread: what rounding leaves is no news.
+            (f for f in self.factors if 0 not in f.joint and abs(f.money) >= _SEEN),
             key=lambda factor: (factor.money * self.change < 0, -abs(factor.money)),
         )
         if not sure:

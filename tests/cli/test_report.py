@@ -7,6 +7,9 @@ from fairlift.v1 import results_service_pb2 as pb
 from fairlift_cli.report import show_report
 from fairlift_cli.report.words import LANGUAGES
 from fairlift_cli.screen import Screen
+from fairlift_stats.analysis import Analysis
+from fairlift_stats.metrics import Mean, Rate, Ratio
+from fairlift_stats.summary import Summary
 from rich.console import Console
 
 from tests.cli.reports import report
@@ -193,7 +196,11 @@ def test_a_long_name_is_cut_and_no_figure_wraps(language: str, encoding: str) ->
     rows = shown(found, language=language, encoding=encoding).splitlines()
 
     # Every row of a table that begins with the name ends with its figures; none goes on below.
-    named = [row for row in rows if row.startswith("  A very") and not row.endswith("whole")]
+    named = [
+        row
+        for row in rows
+        if row.startswith("  A ") and not row.endswith("whole") and ": " not in row
+    ]
     assert len(named) == 4
     assert all(row.split()[-1][-1] in "0123456789%€R–-" for row in named)
     assert any(("…" if encoding == "utf-8" else "~") in row for row in named)
@@ -205,6 +212,31 @@ def test_a_number_and_its_sign_stay_on_one_row() -> None:
         found.verdict.sentence = "Envío gratis es mejor: ingresos por visitante +17,2\xa0% y más."
 
         assert "+17,2\xa0%" in shown(found, language="es", width=width)
+        assert "+17,2 %" in shown(found, language="es", width=width, encoding="ascii")
+
+
+def test_methods_are_told_in_the_language_even_where_they_were_adjusted() -> None:
+    found = report()
+    found.metrics[0].comparisons[0].method = "Welch t, Fieller lift, adjusted by arm (CUPED, Lin)"
+
+    english = shown(found, details=True, width=100)
+    spanish = shown(found, details=True, width=100, language="es")
+
+    assert "Revenue per visitor: Welch t, Fieller lift, adjusted by arm (CUPED, Lin)" in english
+    assert "t de Welch, mejora según Fieller, ajustada por variante (CUPED, Lin)" in spanish
+
+
+@pytest.mark.parametrize("language", ["es", "ro"])
+def test_the_methods_of_the_statistics_have_a_name_in_every_language(language: str) -> None:
+    arm = Summary.from_rows({"x": [0.0, 1.0] * 20, "y": [1.0, 2.0] * 20})
+    asked = Analysis(
+        primary=(Rate("a", "x"), Mean("b", "y"), Ratio("c", "y", "x")), control="control"
+    )
+
+    used = {result.method for result in asked.report({"control": arm, "free": arm}).results}
+
+    assert len(used) == 3
+    assert used <= LANGUAGES[language].methods.keys()
 
 
 def test_variants_of_one_name_are_told_apart() -> None:

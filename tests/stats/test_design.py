@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -320,6 +321,17 @@ def test_parts_that_go_the_other_way_come_after_a_but() -> None:
         "(-€0.40) but bigger baskets (+€1.62)."
     )
     assert text(found.message("RON"), "ro").endswith("dar coșuri mai mari (+1,62\xa0RON).")
+
+
+def test_one_order_per_buyer_is_no_part_of_a_change() -> None:
+    # Without a spread rounding alone decides on which side of zero the interval lies.
+    parts = (
+        factor("conversion", 0.9),
+        replace(factor("orders per buyer", -1e-16), joint=Interval(-1e-16, -1e-16)),
+        factor("average ticket", 0.2),
+    )
+
+    assert "orders" not in text(Decomposition(1.1, parts, ()).message("EUR"))
 
 
 def test_only_parts_that_are_sure_are_told() -> None:

@@ -2,33 +2,38 @@
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import TypeAlias
 
 from fairlift.v1 import results_service_pb2 as pb
 from rich.table import Table
+from rich.text import Text
 
 from fairlift_cli.report.figures import ABSENT
 from fairlift_cli.report.scene import Scene, shown_interval
 from fairlift_cli.screen import figure_table, row_name
 
+Titled: TypeAlias = tuple[Table, dict[int, Text]]
 
-def metrics_table(scene: Scene) -> Table:
+
+def metrics_table(scene: Scene) -> Titled:
     """Value, lift, interval and chance to be best: each metric in each variant."""
     words, safe = scene.words, scene.screen.safe
     heading = words.interval.format(level=_level(scene))
     columns = ("", words.value, words.lift, heading, words.best)
-    table = figure_table(*map(safe, columns[1:]))
+    table, titles = figure_table(*map(safe, columns[1:])), dict[int, Text]()
     for metric in scene.metrics():
         name, role = safe(scene.figures.metric(metric)), safe(words.roles.get(metric.role, ""))
         # One pair of parentheses is enough.
-        title = row_name(name.removesuffix(")") if role else name, style="bold")
+        title = Text(name.removesuffix(")") if role else name, style="bold")
         if role:
             title.append(f"; {role})" if name.endswith(")") else f" ({role})", style="not bold dim")
-        table.add_row(title)
+        titles[table.row_count] = title
+        table.add_row("")
         against = {each.variant: each for each in metric.comparisons}
         for arm in metric.arms:
             cells = _cells(scene, metric, arm, against.get(arm.variant))
             table.add_row(row_name(f"  {scene.name(arm.variant)}"), *map(safe, cells))
-    return table
+    return table, titles
 
 
 def remarks(scene: Scene) -> Iterator[str]:
@@ -76,13 +81,14 @@ def segments_table(scene: Scene, found: pb.SegmentResult, *, with_variant: bool)
     return table
 
 
-def details_table(scene: Scene) -> Table:
+def details_table(scene: Scene) -> Titled:
     """p-values, plain, corrected and sequential, and what the posterior says."""
     figures, safe = scene.figures, scene.screen.safe
-    table = figure_table(*map(safe, scene.words.analyst))
+    table, titles = figure_table(*map(safe, scene.words.analyst)), dict[int, Text]()
     for metric in scene.metrics():
         if metric.comparisons:
-            table.add_row(row_name(safe(figures.metric(metric)), style="bold"))
+            titles[table.row_count] = Text(safe(figures.metric(metric)), style="bold")
+            table.add_row("")
         losses = {
             arm.variant: arm.expected_loss_relative
             for arm in metric.arms
@@ -96,13 +102,15 @@ def details_table(scene: Scene) -> Table:
                 safe(_better(scene, each)),
                 safe(ABSENT if loss is None else figures.share(loss, 2)),
             )
-    return table
+    return table, titles
 
 
 def methods(scene: Scene) -> Iterator[str]:
     """By which method each metric was compared, and what the data made of it."""
     for metric in scene.metrics():
-        used = dict.fromkeys(each.method for each in metric.comparisons if each.method)
+        used = dict.fromkeys(
+            _method(scene, each.method) for each in metric.comparisons if each.method
+        )
         flags = (
             f"{scene.name(each.variant)} {scene.words.flags.get(flag, flag.replace('_', ' '))}"
             for each in metric.comparisons
@@ -111,6 +119,14 @@ def methods(scene: Scene) -> Iterator[str]:
         said = "; ".join(chain(used, flags))
         if said:
             yield f"{scene.figures.metric(metric)}: {said}"
+
+
+def _method(scene: Scene, method: str) -> str:
+    """A method in the reader's language; one that we do not know as the server calls it."""
+    known = scene.words.methods
+    base, adjusted, _ = method.partition(", adjusted by arm")
+    said = known.get(base, base)
+    return f"{said}, {known.get('adjusted', 'adjusted by arm')} (CUPED, Lin)" if adjusted else said
 
 
 _P_VALUES = ("p_value", "adjusted_p_value", "sequential_p_value")

@@ -118,7 +118,7 @@ def _tables(told: Scene) -> None:
     if not told.report.metrics:
         return
     told.screen.line()
-    told.screen.table(metrics_table(told))
+    told.screen.table(*metrics_table(told))
     is_anytime = any(
         each.HasField("sequential_lift_interval")
         for metric in told.report.metrics
@@ -205,7 +205,7 @@ def _counts(told: Scene) -> None:
 def _details(told: Scene) -> None:
     told.screen.line()
     told.screen.line(told.words.details, style="bold")
-    told.screen.table(details_table(told))
+    told.screen.table(*details_table(told))
     for method in methods(told):
         told.screen.line(method)
     verdict = told.report.verdict

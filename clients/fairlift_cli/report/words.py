@@ -41,6 +41,7 @@ class Words:
     details: str
     analyst: tuple[str, str, str, str, str]
     flags: Mapping[str, str]
+    methods: Mapping[str, str]
     plan: str
 
 
@@ -75,10 +76,19 @@ def _flags(
     }
 
 
+def _methods(rate: str, ratio: str, mean: str, adjusted: str) -> dict[str, str]:
+    return {
+        "Miettinen–Nurminen score test and intervals": rate,
+        "ratio of sums per unit, Welch t on its linear form, Fieller lift": ratio,
+        "Welch t, Fieller lift": mean,
+        "adjusted": adjusted,
+    }
+
+
 _ENGLISH = Words(
     verdicts=_verdicts("SHIP IT", "STOP: HARM", "STOP: NO GAIN", "KEEP GOING", "DO NOT TRUST"),
     epoch="epoch {number}",
-    no_answers="The figures below are no answers yet: they help to find out what is wrong.",
+    no_answers="The figures below are no answers yet.",
     action="What to do:",
     evidence="Evidence needed so far:",
     no_verdict="There is no verdict yet: nobody has met the campaign.",
@@ -114,13 +124,14 @@ _ENGLISH = Words(
         "is compared among buyers only",
         "is adjusted by what was known before",
     ),
+    methods={},
     plan="Plan",
 )
 
 _SPANISH = Words(
     verdicts=_verdicts("ADOPTAR", "PARAR: PERJUDICA", "PARAR: SIN MEJORA", "SEGUIR", "NO FIARSE"),
     epoch="etapa {number}",
-    no_answers="Las cifras siguientes aún no son respuestas: ayudan a ver qué falla.",
+    no_answers="Las cifras siguientes aún no son respuestas.",
     action="Qué hacer:",
     evidence="Evidencia necesaria reunida:",
     no_verdict="Aún no hay veredicto: nadie ha visto la campaña.",
@@ -147,7 +158,7 @@ _SPANISH = Words(
     look="Análisis {number} del {time}, con el {share} de los visitantes previstos.",
     next_look="El próximo análisis toca con {units} visitantes, o el {time}.",
     details="Detalles",
-    analyst=("p", "p ajust.", "p sec.", "P(mejor)", "Pérdida esperada"),
+    analyst=("p", "p ajust.", "p sec.", "P(mejor)", "Pérdida"),
     flags=_flags(
         "tiene pocos sucesos",
         "tiene pocos compradores",
@@ -155,6 +166,12 @@ _SPANISH = Words(
         "tiene cifras demasiado asimétricas para su intervalo",
         "se compara solo entre compradores",
         "está ajustada con lo que se sabía antes",
+    ),
+    methods=_methods(
+        "prueba e intervalos de puntuación de Miettinen–Nurminen",
+        "cociente de sumas por unidad, t de Welch sobre su forma lineal, mejora según Fieller",
+        "t de Welch, mejora según Fieller",
+        "ajustada por variante",
     ),
     plan="Plan",
 )
@@ -164,7 +181,7 @@ _ROMANIAN = Words(
         "ADOPTĂ", "OPREȘTE: DĂUNEAZĂ", "OPREȘTE: FĂRĂ CÂȘTIG", "CONTINUĂ", "NU CREDE"
     ),
     epoch="etapa {number}",
-    no_answers="Cifrele de mai jos nu sunt încă răspunsuri: ajută la găsirea greșelii.",
+    no_answers="Cifrele de mai jos nu sunt încă răspunsuri.",
     action="Ce e de făcut:",
     evidence="Dovezi strânse din cele necesare:",
     no_verdict="Încă nu există verdict: nimeni nu a întâlnit campania.",
@@ -174,7 +191,7 @@ _ROMANIAN = Words(
     corrected="Corectată pentru momentul opririi: {lift} ({interval}); măsurată {raw}.",
     value="Valoare",
     lift="Creștere",
-    best="Cea mai bună",
+    best="Optimă",
     visitors="Vizitatori",
     buyers="Cumpărători",
     orders="Comenzi",
@@ -191,7 +208,7 @@ _ROMANIAN = Words(
     look="Analiza {number} din {time}, cu {share} din vizitatorii planificați.",
     next_look="Următoarea analiză vine când vizitatorii sunt {units} sau pe {time}.",
     details="Detalii",
-    analyst=("p", "p ajust.", "p secv.", "P(mai bună)", "Pierdere așteptată"),
+    analyst=("p", "p ajust.", "p secv.", "P(mai bună)", "Pierdere"),
     flags=_flags(
         "are puține evenimente",
         "are puțini cumpărători",
@@ -199,6 +216,12 @@ _ROMANIAN = Words(
         "are cifre prea asimetrice pentru intervalul ei",
         "se compară doar între cumpărători",
         "este ajustată cu ce se știa dinainte",
+    ),
+    methods=_methods(
+        "test și intervale de scor Miettinen–Nurminen",
+        "raport de sume pe unitate, t Welch pe forma sa liniară, creștere după Fieller",
+        "t Welch, creștere după Fieller",
+        "ajustată pe variantă",
     ),
     plan="Planul",
 )

@@ -88,7 +88,9 @@ def figure_text(figure: Figure, locale: str = "en", names: Names = _NO_NAMES) ->
             return format_skeleton("MMMMd", date.fromisoformat(iso), locale=where)
         case PValue(value):
             sign, shown = ("<", 0.001) if value < 0.001 else ("=", value)
-            return f"p {sign} {format_decimal(shown, _digits(3), where)}"
+            # Of one piece, wherever the line may break.
+            pieces = ("p", sign, format_decimal(shown, _digits(3), where))
+            return "\N{NO-BREAK SPACE}".join(pieces)
         case Text(value):
             return value
         case VariantName(name):

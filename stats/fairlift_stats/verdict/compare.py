@@ -167,8 +167,7 @@ def _corrected(
         return None
     if plan.engine == "bayes_expected_loss":
         return _shrunk(plan, evidence)
-    ended = plan.ends and log.times[-1] >= 1
-    if plan.engine != "group_sequential" or (first is None and not ended):
+    if plan.engine != "group_sequential" or (first is None and not log.has_closed(plan)):
         return None
     estimate = estimate_at_stop(
         _drawn(log, at + 1), z=z, se=evidence.se, sides=plan.sides, confidence=confidence_of(plan)

@@ -159,7 +159,5 @@ def _no_success(plan: SequentialPlan, facts: Facts, alive: list[str], leader: Co
 
 
 def has_ended(plan: SequentialPlan, facts: Facts) -> bool:
-    """True when the plan allows no further look."""
-    if plan.reserve_alpha:
-        return facts.information >= 2
-    return plan.ends and facts.information >= 1
+    """True when the plan allows no further look, or its days are over with none to come."""
+    return plan.is_last(facts.information, facts.day)

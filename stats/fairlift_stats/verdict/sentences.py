@@ -76,7 +76,7 @@ def _words(
             free = Message.of("action.free", **names)
             return Message.of("verdict.ended", **names, **effect), effect["lift"], free
         case "hopeless":
-            chance = Percent(facts.outlook.conditional_power if facts.outlook else 0.0, 0)
+            chance = _at_most(facts.outlook.conditional_power if facts.outlook else 0.0)
             headline = Message.of("verdict.hopeless", chance=chance, **names)
             return headline, chance, Message.of("action.free", **names)
         case "no_gain":
@@ -139,8 +139,7 @@ def _running(
         meter = Percent(min(ruling.comparison.meter, 0.99), 0)
         return Message.of("verdict.running", meter=meter, **names), meter, Message.of("action.wait")
     if view.predictive_power < _FAINT:
-        # "At most": a chance is never told as none.
-        most = Percent(max(1, math.ceil(100 * view.predictive_power)) / 100, 0)
+        most = _at_most(view.predictive_power)
         headline = Message.of("verdict.running_faint", chance=most, end=Day(view.end), **names)
         return headline, most, Message.of("action.may_free", **names)
     if view.days_left is None:
@@ -153,6 +152,11 @@ def _running(
         days,
         Message.of("action.wait"),
     )
+
+
+def _at_most(chance: float) -> Percent:
+    """Rounded up: a chance is never told as none."""
+    return Percent(max(1, math.ceil(100 * chance)) / 100, 0)
 
 
 def _effect(plan: SequentialPlan, ruling: Ruling) -> dict[str, Figure]:

@@ -20,21 +20,25 @@ _NON_INFERIORITY_Z = float(-ndtri(0.05))
 _CHANCES = (0.2, 0.5, 0.8)
 
 
-def harm_lines(plan: SequentialPlan, times: tuple[float, ...]) -> tuple[float, ...]:
+def harm_lines(
+    plan: SequentialPlan, times: tuple[float, ...], *, closes: bool = False
+) -> tuple[float, ...]:
     """The z below which a guardrail raises the alarm at each look, alpha shared over guardrails.
 
-    Spent early (Pocock's form) where the plan ends; always valid where it does not.
+    Spent early (Pocock's form) where the plan ends; always valid where it does not. The last look
+    `closes` the campaign when its days are over.
     """
     level = plan.alpha / (len(plan.guardrails) * len(plan.treatments))
     if not plan.ends:
         return tuple(-mixture_line(t, alpha=level, sides=1) for t in times)
     side = Side(Spending("lan_demets_pocock"), level)
-    return tuple(-line for line in spending_boundaries(times, upper=side, lower=None).upper)
+    lines = spending_boundaries(times, upper=side, lower=None, closes=closes)
+    return tuple(-line for line in lines.upper)
 
 
 def guardrail(plan: SequentialPlan, log: LookLog, metric: PlannedMetric, arm: str) -> Guardrail:
     """Where a treatment stands on a guardrail; an alarm once raised stays."""
-    lines = harm_lines(plan, log.times)
+    lines = harm_lines(plan, log.times, closes=plan.is_over(log.looks[-1].day))
     harmed, last = False, None
     for look, line in zip(log.looks, lines, strict=True):
         evidence = look.of(metric.name, arm)
@@ -66,11 +70,14 @@ def _is_safe(metric: PlannedMetric, evidence: Evidence) -> bool:
 
 def outlook(plan: SequentialPlan, log: LookLog, leading: Comparison) -> Outlook | None:
     """When a decision is to be expected; None where the plan has no lines ahead or no pace yet."""
-    coming = tuple(t for t in plan.looks if t - log.times[-1] >= plan.minimum_step)
     last = log.looks[-1]
-    if not coming or leading.z is None or last.day == 0 or plan.engine == "bayes_expected_loss":
+    if leading.z is None or last.day == 0 or plan.engine == "bayes_expected_loss":
         return None
-    lines = _ahead(sealed(plan), log.times, coming)
+    pace = last.day / log.times[-1]
+    coming, closes = _coming(plan, log, pace)
+    if not coming:
+        return None
+    lines = _ahead(sealed(plan), log.times, coming, closes=closes)
     ahead = forecast(
         lines,
         look=len(log.times),
@@ -78,12 +85,11 @@ def outlook(plan: SequentialPlan, log: LookLog, leading: Comparison) -> Outlook 
         planned_drift=sealed(plan).drift or 0.0,
         prior_sd=_drift_sd(plan, log, leading),
     )
-    pace = last.day / log.times[-1]
     left = [
         None if (t := ahead.decided_by(c)) is None else (t - log.times[-1]) * pace for c in _CHANCES
     ]
     days = tuple(None if d is None else math.ceil(d - 1e-9) for d in left)
-    end = math.ceil((1 - log.times[-1]) * pace - 1e-9)
+    end = math.ceil((coming[-1] - log.times[-1]) * pace - 1e-9)
     return Outlook(
         conditional_power=ahead.conditional_power,
         predictive_power=ahead.predictive_power,
@@ -93,11 +99,23 @@ def outlook(plan: SequentialPlan, log: LookLog, leading: Comparison) -> Outlook 
     )
 
 
-def _ahead(plan: SequentialPlan, past: tuple[float, ...], coming: tuple[float, ...]) -> Boundaries:
+def _coming(plan: SequentialPlan, log: LookLog, pace: float) -> tuple[tuple[float, ...], bool]:
+    """The planned looks to come, and whether the days end them first, at `pace` days for t = 1."""
+    now, step = log.times[-1], plan.minimum_step
+    coming = tuple(t for t in plan.looks if t - now >= step)
+    if plan.maximum_days is None or not coming or plan.maximum_days >= pace:
+        return coming, False
+    end = plan.maximum_days / pace
+    return (*(t for t in coming if end - t >= step), end), True
+
+
+def _ahead(
+    plan: SequentialPlan, past: tuple[float, ...], coming: tuple[float, ...], *, closes: bool
+) -> Boundaries:
     """The lines so far and to come; giving up stands in for harm where it lies higher."""
     times = (*past, *coming)
-    lines = stopping_lines(plan, times)
-    lower = tuple(map(max, lines.lower, give_up_lines(plan, times)))
+    lines = stopping_lines(plan, times, closes=closes)
+    lower = tuple(map(max, lines.lower, give_up_lines(plan, times, closes=closes)))
     return Boundaries(times, lower, lines.upper)
 
 

@@ -140,8 +140,8 @@ def test_lists_end_as_the_language_ends_them() -> None:
 
 
 def test_a_tiny_p_value_is_not_written_as_zero() -> None:
-    assert figure_text(PValue(0.6674)) == "p = 0.667"
-    assert figure_text(PValue(0.0000001), "es") == "p < 0,001"
+    assert figure_text(PValue(0.6674)) == f"p{NBSP}={NBSP}0.667"
+    assert figure_text(PValue(0.0000001), "es") == f"p{NBSP}<{NBSP}0,001"
 
 
 @pytest.mark.parametrize(
