@@ -199,6 +199,8 @@ def _reasons(
     reasons: list[Message] = []
     if ruling.cause in ("won", "hold", "harm"):
         reasons.append(_false_alarm(plan))
+    if ruling.kind == "stop_harm" and facts.day < plan.minimum_days:
+        reasons.append(Message.of("reason.harm_early"))
     if ruling.cause == "won":
         reasons += _correction(facts, ruling.comparison)
     if ruling.cause in ("running", "hold", "unsafe"):
