@@ -127,10 +127,13 @@ def _new_look(
     now: datetime,
     zone: str,
 ) -> LookContent | None:
-    """A look if one is due: the first at once, later ones when enough units have come."""
+    """A look if one is due: the first at once, later ones when enough units have come.
+
+    When the campaign's days are over any unit is enough, and the look is the last.
+    """
     plan = looks[0].plan if looks else study.sequential
     log = log_of(plan, looks)
-    if live.units == 0 or (looks and not log.is_due(plan, live.units)):
+    if live.units == 0 or (looks and not log.is_due(plan, live.units, day=day)):
         return None
     # Nobody looked until the plan was over: the sample is then who came while it was not.
     is_late = plan.ends and plan.information(live.units) > OVERRUN

@@ -44,6 +44,7 @@ def stopping_plan(
         power=plan.power,
         looks=equal_times(min(plan.maximum_days, _MOST_LOOKS)),
         minimum_days=plan.minimum_days,
+        maximum_days=plan.maximum_days,
         # Who plans for less than a week has said that weekdays do not matter.
         whole_weeks=plan.minimum_days >= 7,
         planned_converters=max(1, round(plan.planned_units * _USUAL_CONVERSION)),

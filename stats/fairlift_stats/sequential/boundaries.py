@@ -132,11 +132,13 @@ def exit_probabilities(
 
 
 def spending_boundaries(
-    times: Sequence[float], *, upper: Side | None, lower: Side | None
+    times: Sequence[float], *, upper: Side | None, lower: Side | None, closes: bool = False
 ) -> Boundaries:
     """Lines that spend each side's error as its function says, at looks of any spacing.
 
-    A look that adds next to no information gets no line. From t = 1 everything is spent.
+    A look that adds next to no information gets no line. From t = 1 everything is spent; where the
+    last of these looks `closes` the test before, for a reason apart from the data, it is there:
+    information and with it the tie between looks stay what they are.
 
     Raises:
         InformationFell: the fractions do not rise.
@@ -148,21 +150,24 @@ def spending_boundaries(
     >>> [round(c, 4) for c in spending_boundaries([0.5, 1.0], upper=side, lower=side).upper]
     [2.157, 2.201]
     """
-    return _spent(tuple(times), upper, lower)
+    return _spent(tuple(times), upper, lower, closes)
 
 
 @lru_cache(maxsize=1024)
-def _spent(times: tuple[float, ...], upper: Side | None, lower: Side | None) -> Boundaries:
+def _spent(
+    times: tuple[float, ...], upper: Side | None, lower: Side | None, closes: bool
+) -> Boundaries:
     check_times(times)
     used: list[float] = []
     lines: list[tuple[float, float]] = []
-    for at in times:
+    for look, at in enumerate(times, start=1):
+        is_last = at >= 1 or (closes and look == len(times))
         step = at - (used[-1] if used else 0.0)
-        if step < (_LEAST_LAST_STEP if at >= 1 else _LEAST_STEP):
+        if step < (_LEAST_LAST_STEP if is_last else _LEAST_STEP):
             lines.append((-math.inf, math.inf))
             continue
         used.append(at)
-        solved = _solved(tuple(used), upper, lower)
+        solved = _solved(tuple(used), upper, lower, is_last)
         lines.append((solved.lower, solved.upper))
     lows, highs = zip(*lines, strict=True) if lines else ((), ())
     return Boundaries(times, lows, highs)
@@ -176,22 +181,24 @@ class _Solved:
 
 
 @lru_cache(maxsize=4096)
-def _solved(times: tuple[float, ...], upper: Side | None, lower: Side | None) -> _Solved:
+def _solved(
+    times: tuple[float, ...], upper: Side | None, lower: Side | None, is_last: bool
+) -> _Solved:
     """The last of these looks; the earlier ones are found in the cache, so a new look costs one."""
     at = times[-1]
     if len(times) == 1:
         stage, before = begin(at), 0.0
     else:
-        last = _solved(times[:-1], upper, lower)
+        last = _solved(times[:-1], upper, lower, times[-2] >= 1)
         before = times[-2]
         stage = last.stage.then(last.lower, last.upper, at)
-    line = _line(stage, upper, before)
+    until = 1.0 if is_last else at
+    line = _line(stage, upper, before, until)
     if upper == lower:
         return _Solved(stage, -line, line)
-    return _Solved(stage, -_line(stage.mirrored(), lower, before), line)
+    return _Solved(stage, -_line(stage.mirrored(), lower, before, until), line)
 
 
-def _line(stage: Stage, side: Side | None, before: float) -> float:
-    if side is None:
-        return math.inf
-    return bound_for(stage, side.spent(stage.at) - side.spent(before))
+def _line(stage: Stage, side: Side | None, before: float, until: float) -> float:
+    """The line that spends what a side may spend between two moments of spending."""
+    return math.inf if side is None else bound_for(stage, side.spent_between(before, until))

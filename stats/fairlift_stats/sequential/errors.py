@@ -8,7 +8,7 @@ StatisticsError
     ├── BadLook            a look that cannot follow the ones before it
     │   ├── LooksOutOfOrder
     │   ├── InformationFell
-    │   ├── BeyondPlan     more units than the plan paid for
+    │   ├── BeyondPlan     more units or days than the plan paid for
     │   ├── PlanChanged    the log was begun under another plan, or its lines were altered
     │   └── UnknownArm
     ├── NotANumber         NaN, an infinity, a count below zero
@@ -70,13 +70,13 @@ class InformationFell(BadLook):
 
 
 class BeyondPlan(BadLook):
-    """More units than the plan paid for."""
+    """More units or days than the plan paid for."""
 
-    def __init__(self, units: float, n_max: float) -> None:
+    def __init__(self, what: str, found: float, end: float) -> None:
         super().__init__(
-            f"units: are {units:g}, the plan ends at {n_max:g}. A look beyond it raises false"
-            " winners to 8 in 100: cut the data where the plan ends, start a new campaign, or plan"
-            " a reserve"
+            f"{what}: {found:g}, the plan ends at {end:g}. A look beyond it raises false winners to"
+            " 8 in 100: cut the data where the plan ends, start a new campaign, or plan a reserve"
+            " of alpha for more units"
         )
 
 

@@ -64,7 +64,7 @@ def futility_design(
     def spare(drift: float) -> float:
         """Power at this drift beyond what is asked."""
         rule = _Rule(drift, success, give_up, harm, binding)
-        looks = [_solved(rule, times[:look]) for look in range(1, len(times) + 1)]
+        looks = _all_solved(rule, times, closes=True)
         return sum(_won(look, drift) for look in looks) - (1 - give_up.level)
 
     drift = root(spare, *_bracket(spare, fixed), tol=1e-9)
@@ -100,9 +100,10 @@ def futility_lines(
     """Both lines at these looks for an effect of known drift; they meet last when it `closes`.
 
     A running campaign asks for them look by look, with the drift that its plan has written down.
+    The last look of one that closes spends what is left of the error, at t = 1 or before.
     """
     rule = _Rule(drift, success, give_up, harm, binding)
-    looks = [_solved(rule, times[:look]) for look in range(1, len(times) + 1)]
+    looks = _all_solved(rule, times, closes=closes)
     upper = tuple(look.upper for look in looks)
     lower = tuple(look.lower for look in looks)
     return Boundaries(times, (*lower[:-1], upper[-1]) if closes else lower, upper)
@@ -124,19 +125,26 @@ class _Look:
     upper: float
 
 
+def _all_solved(rule: _Rule, times: tuple[float, ...], *, closes: bool) -> list[_Look]:
+    last = len(times)
+    return [_solved(rule, times[:look], closes and look == last) for look in range(1, last + 1)]
+
+
 @lru_cache(maxsize=4096)
-def _solved(rule: _Rule, times: tuple[float, ...]) -> _Look:
+def _solved(rule: _Rule, times: tuple[float, ...], closes: bool) -> _Look:
     """The last of these looks; the earlier ones are found in the cache, so a new look costs one."""
     at, before = times[-1], times[-2] if len(times) > 1 else 0.0
     if len(times) == 1:
         stage = begin(at)
     else:
-        last = _solved(rule, times[:-1])
+        last = _solved(rule, times[:-1], False)
         stage = last.stage.then(last.lower, last.upper, at)
     if rule.binding:
-        upper = bound_for(stage, rule.success.spent(at) - rule.success.spent(before))
+        upper = bound_for(stage, rule.success.spent_between(before, 1.0 if closes else at))
     else:
-        upper = spending_boundaries(times, upper=rule.success, lower=rule.harm).upper[-1]
-    spend = rule.give_up.spent(at) - rule.give_up.spent(before)
+        upper = spending_boundaries(
+            times, upper=rule.success, lower=rule.harm, closes=closes
+        ).upper[-1]
+    spend = rule.give_up.spent_between(before, at)
     floor = -bound_for(stage.mirrored(), spend, drift=-rule.drift)
     return _Look(stage, min(floor, upper), upper)

@@ -114,9 +114,16 @@ def _drift_where(boundaries: Boundaries, z: float, probability: float) -> float:
 
 
 def repeated_p_values(
-    spending: Spending, *, times: Sequence[float], z: Sequence[float], sides: int
+    spending: Spending,
+    *,
+    times: Sequence[float],
+    z: Sequence[float],
+    sides: int,
+    closes: bool = False,
 ) -> tuple[float, ...]:
     """At each look the smallest alpha whose lines `z` crosses there; report the running minimum.
+
+    The last look `closes` a test that ends before t = 1: it spends what is left.
 
     Source: Jennison & Turnbull (2000), ch. 9; checked against rpact's getRepeatedPValues.
     """
@@ -127,19 +134,28 @@ def repeated_p_values(
         raise NotANumber("z", "finite", next(value for value in z if not math.isfinite(value)))
     return tuple(
         sides
-        * _repeated_level(spending, tuple(times[:look]), abs(value) if sides == 2 else value, sides)
+        * _repeated_level(
+            spending,
+            tuple(times[:look]),
+            abs(value) if sides == 2 else value,
+            sides,
+            closes and look == len(times),
+        )
         for look, value in enumerate(z, start=1)
     )
 
 
 @lru_cache(maxsize=1024)
-def _repeated_level(spending: Spending, times: tuple[float, ...], z: float, sides: int) -> float:
+def _repeated_level(
+    spending: Spending, times: tuple[float, ...], z: float, sides: int, closes: bool
+) -> float:
     """The level of one side whose line at the last of these looks is z."""
 
     def height(log_level: float) -> float:
         side = Side(spending, math.exp(log_level))
         lower = side if sides == 2 else None
-        return min(spending_boundaries(times, upper=side, lower=lower).upper[-1], 1e9) - z
+        drawn = spending_boundaries(times, upper=side, lower=lower, closes=closes)
+        return min(drawn.upper[-1], 1e9) - z
 
     least = math.log(_LEAST_LEVEL)
     most = math.log(_MOST_LEVEL if sides == 2 else 1 - 2 * _LEAST_LEVEL)

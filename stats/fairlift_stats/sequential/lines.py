@@ -44,14 +44,22 @@ def sealed(plan: SequentialPlan) -> SequentialPlan:
     return replace(plan, drift=drift)
 
 
-def stopping_lines(plan: SequentialPlan, times: tuple[float, ...]) -> Boundaries:
-    """Lines of success and harm for one comparison at looks of these information fractions."""
+def stopping_lines(
+    plan: SequentialPlan, times: tuple[float, ...], *, closes: bool = False
+) -> Boundaries:
+    """Lines of success and harm for one comparison at looks of these information fractions.
+
+    The last look `closes` the campaign when its days are over: what was still to be spent is then
+    spent there. Lines that spend nothing stay what they are.
+    """
     match plan.engine:
         case "group_sequential":
-            return _group_sequential(plan, times, success_side(plan), harm_side(plan))
+            success, harm = success_side(plan), harm_side(plan)
+            return _group_sequential(plan, times, success, harm, closes=closes)
         case "fixed":
             last = Side(Spending("at_the_end"), plan.level)
-            return _group_sequential(plan, times, last, last if plan.sides == 2 else None)
+            other = last if plan.sides == 2 else None
+            return _group_sequential(plan, times, last, other, closes=closes)
         case "always_valid" | "exact_conversion":
             heights = [
                 mixture_line(t, alpha=plan.sides * plan.level, sides=plan.sides) for t in times
@@ -74,10 +82,15 @@ def _symmetric(plan: SequentialPlan, times: tuple[float, ...], heights: list[flo
 
 
 def _group_sequential(
-    plan: SequentialPlan, times: tuple[float, ...], upper: Side, lower: Side | None
+    plan: SequentialPlan,
+    times: tuple[float, ...],
+    upper: Side,
+    lower: Side | None,
+    *,
+    closes: bool,
 ) -> Boundaries:
     """Spending lines up to the end of the plan; where there is a reserve, its line beside them."""
-    lines = spending_boundaries(_until_end(times), upper=upper, lower=lower)
+    lines = spending_boundaries(_until_end(times), upper=upper, lower=lower, closes=closes)
     none = (math.inf,) * (len(times) - len(lines.times))
     reserve = [_reserve_line(plan, t) for t in times]
     up = tuple(map(min, (*lines.upper, *none), reserve))
@@ -103,7 +116,9 @@ def _reserve_line(plan: SequentialPlan, t: float) -> float:
     return mixture_line(t / 2, alpha=alpha, sides=plan.sides)
 
 
-def give_up_lines(plan: SequentialPlan, times: tuple[float, ...]) -> tuple[float, ...]:
+def give_up_lines(
+    plan: SequentialPlan, times: tuple[float, ...], *, closes: bool = False
+) -> tuple[float, ...]:
     """The z below which a plan gives up at each look; -inf where it never does. Non-binding."""
     if not times or plan.engine != "group_sequential":
         return (-math.inf,) * len(times)
@@ -116,16 +131,21 @@ def give_up_lines(plan: SequentialPlan, times: tuple[float, ...]) -> tuple[float
         success=success_side(plan),
         give_up=Side(plan.futility, 1 - plan.power),
         harm=harm_side(plan),
-        closes=planned[-1] >= 1,
+        closes=closes or planned[-1] >= 1,
     )
     return (*lines.lower, *((-math.inf,) * (len(times) - len(planned))))
 
 
 @lru_cache(maxsize=1024)
-def lines_at(plan: SequentialPlan, times: tuple[float, ...]) -> tuple[Line, ...]:
-    """The lines in force at each of these looks; a later look never changes an earlier line."""
-    stop = stopping_lines(plan, times)
-    give_up = give_up_lines(plan, times)
+def lines_at(
+    plan: SequentialPlan, times: tuple[float, ...], *, closes: bool = False
+) -> tuple[Line, ...]:
+    """The lines in force at each of these looks; a later look never changes an earlier line.
+
+    The last look `closes` the campaign when its days are over.
+    """
+    stop = stopping_lines(plan, times, closes=closes)
+    give_up = give_up_lines(plan, times, closes=closes)
     rows = zip(stop.upper, stop.lower, give_up, strict=True)
     return tuple(Line(_finite(up), _finite(low), _finite(quit_)) for up, low, quit_ in rows)
 

@@ -17,7 +17,7 @@ from fairlift_stats.sequential.errors import (
     ZeroVariance,
 )
 from fairlift_stats.sequential.lines import Line, lines_at, sealed
-from fairlift_stats.sequential.plan import OVERRUN, SequentialPlan
+from fairlift_stats.sequential.plan import SequentialPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +157,22 @@ class LookLog:
         """Information fractions of the looks."""
         return tuple(look.information or 0.0 for look in self.looks)
 
-    def is_due(self, plan: SequentialPlan, units: int) -> bool:
-        """True when enough information has come since the last look for another one to count."""
-        if not self.looks:
-            return plan.information(units) >= plan.minimum_step
-        last = self.times[-1]
-        if plan.ends and last >= 1:
+    def has_closed(self, plan: SequentialPlan) -> bool:
+        """True when the plan allows no look after the last of these."""
+        return bool(self.looks) and plan.is_last(self.times[-1], self.looks[-1].day)
+
+    def is_due(self, plan: SequentialPlan, units: int, *, day: int = 0) -> bool:
+        """True when enough information has come since the last look for another one to count.
+
+        When the days are over on this full `day`, any that has come is enough.
+        """
+        if self.has_closed(plan):
             return False
+        before = self.times[-1] if self.looks else 0.0
         now = plan.information(units)
-        return now - last >= plan.minimum_step or now >= 1 > last
+        if plan.is_over(day):
+            return now > before
+        return now - before >= plan.minimum_step or now >= 1 > before
 
     def add(self, plan: SequentialPlan, look: Look) -> "LookLog":
         """The log with one more look, its information and lines written down.
@@ -174,7 +181,7 @@ class LookLog:
             PlanChanged: the log was begun under another plan.
             LooksOutOfOrder: the look is not later than the last.
             InformationFell: it has no more units than the last.
-            BeyondPlan: the plan has ended.
+            BeyondPlan: the plan has ended, by units or by days.
             UnknownArm: its arms or metrics are not the plan's.
         """
         self.check(plan)
@@ -183,20 +190,24 @@ class LookLog:
         before = self.times[-1] if self.looks else 0.0
         if self.looks:
             _check_order(self.looks[-1], look)
+        _check_end(plan, self.looks, look)
         if not information > before:
             raise InformationFell(before, information)
-        limit = 2.0 if plan.reserve_alpha else OVERRUN
-        over = information > limit or (plan.ends and before >= 1)
-        if over and (plan.ends or plan.reserve_alpha):
-            raise BeyondPlan(look.units, plan.n_max)
-        line = lines_at(sealed(plan), (*self.times, information))[-1]
+        if information > plan.furthest:
+            raise BeyondPlan("units", look.units, plan.n_max)
+        closes = plan.is_over(look.day)
+        line = lines_at(sealed(plan), (*self.times, information), closes=closes)[-1]
         return replace(self, looks=(*self.looks, replace(look, information=information, line=line)))
 
     def check(self, plan: SequentialPlan) -> None:
-        """Let pass only the plan that this log was begun under."""
+        """Let pass only the plan that this log was begun under, and no look after its end."""
         if self.plan != plan.fingerprint():
             raise PlanChanged(f"plan {self.plan[:12]}", f"plan {plan.fingerprint()[:12]}")
-        for look, line in zip(self.looks, lines_at(sealed(plan), self.times), strict=True):
+        if self.looks:
+            _check_end(plan, self.looks[:-1], self.looks[-1])
+        closes = bool(self.looks) and plan.is_over(self.looks[-1].day)
+        lines = lines_at(sealed(plan), self.times, closes=closes)
+        for look, line in zip(self.looks, lines, strict=True):
             if look.line is None or not _agree(look.line, line):
                 raise PlanChanged(f"the lines {look.line} at {look.at}", str(line))
 
@@ -239,6 +250,15 @@ def _agree(kept: Line, drawn: Line) -> bool:
         (kept.give_up, drawn.give_up),
     )
     return all(a == b or (a is not None and b is not None and abs(a - b) < 1e-6) for a, b in pairs)
+
+
+def _check_end(plan: SequentialPlan, before: tuple[Look, ...], now: Look) -> None:
+    """Let no look follow one that was the last."""
+    for look in before:
+        if plan.is_over(look.day):
+            raise BeyondPlan("day", now.day, look.day)
+        if plan.is_last(look.information or 0.0, look.day):
+            raise BeyondPlan("units", now.units, plan.n_max)
 
 
 def _check_order(before: Look, now: Look) -> None:

@@ -25,6 +25,8 @@ Needs: TypeAlias = Literal["converters", "orders", "nothing"]
 
 # Traffic does not stop to the visitor: the first look this little past the end is still the last.
 OVERRUN: Final = 1.10
+# A reserve pays for as many units again as were planned.
+_RESERVE_END: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class SequentialPlan:
         looks: planned information fractions, the last at 1.
         minimum_step: information between looks, below which a reading is not a look.
         minimum_days: no success before as many full days.
+        maximum_days: the first look on this full day or later is the last, whatever has come by
+            then; None ends by units alone.
         whole_weeks: success is declared on whole weeks only, for shops have weekdays.
         minimum_converters: in each arm, for metrics that need converters.
         minimum_orders: in each arm, for metrics that need orders.
@@ -105,6 +109,7 @@ class SequentialPlan:
     looks: tuple[float, ...] = field(default=equal_times(14))
     minimum_step: float = 0.01
     minimum_days: int = 7
+    maximum_days: int | None = None
     whole_weeks: bool = True
     minimum_converters: int = 25
     minimum_orders: int = 100
@@ -155,8 +160,25 @@ class SequentialPlan:
 
     @property
     def ends(self) -> bool:
-        """True when no look may follow the one at n_max."""
+        """True when no look may follow the one at n_max, whatever the day."""
         return self.engine in ("group_sequential", "yeast", "fixed") and not self.reserve_alpha
+
+    def is_over(self, day: int) -> bool:
+        """True when the campaign's days are over on this full day."""
+        return self.maximum_days is not None and day >= self.maximum_days
+
+    def is_last(self, information: float, day: int) -> bool:
+        """True when no look may follow one with this information on this full day."""
+        if self.reserve_alpha:
+            return information >= _RESERVE_END or self.is_over(day)
+        return (self.ends and information >= 1) or self.is_over(day)
+
+    @property
+    def furthest(self) -> float:
+        """Information beyond which no look is taken; infinite where units do not end the plan."""
+        if self.reserve_alpha:
+            return _RESERVE_END
+        return OVERRUN if self.ends else math.inf
 
     def information(self, units: float) -> float:
         """Share of the planned information that these units bring."""
@@ -226,6 +248,12 @@ def _check_sizes(plan: SequentialPlan) -> None:
     for name in ("minimum_days", "minimum_converters", "minimum_orders", "minimum_step"):
         if not (math.isfinite(getattr(plan, name)) and getattr(plan, name) >= 0):
             raise BadPlan(f"{name}: is {getattr(plan, name)}, must be 0 or more")
+    least_days = max(1, plan.minimum_days)
+    if plan.maximum_days is not None and not least_days <= plan.maximum_days < math.inf:
+        raise BadPlan(
+            f"maximum_days: is {plan.maximum_days}, must be at least {least_days}, for there is no"
+            " success before; leave it out to end by units alone"
+        )
     if plan.engine == "exact_conversion" and not _is_positive(plan.planned_converters):
         raise BadPlan(
             f"planned_converters: is {plan.planned_converters}, must be above 0 for the exact"

@@ -89,3 +89,7 @@ class Side:
     def spent(self, t: float) -> float:
         """Error used by information fraction t."""
         return self.spending.spent(self.level, t)
+
+    def spent_between(self, before: float, now: float) -> float:
+        """Error used between two information fractions."""
+        return self.spent(now) - self.spent(before)
