@@ -271,6 +271,37 @@ async def test_sentences_come_in_the_reader_s_language(tmp_path: Path) -> None:
     assert details(caught.value)[1].field_violations[0].field == "language"
 
 
+async def test_health_comes_in_the_reader_s_language_too(tmp_path: Path) -> None:
+    async with running(tmp_path) as caller:
+        await caller.start(shop.campaign())
+        await send(caller, crowd("control", 20, [10.0]))
+        await send(caller, crowd("free", 20, []))
+
+        english, spanish, romanian = [await results(caller, code) for code in ("en", "es", "ro")]
+
+    said = [
+        [check.sentence for check in each.health.checks] for each in (english, spanish, romanian)
+    ]
+    assert said[0][1] == "No visitor met more than one variant."
+    assert said[1][1] == "Ningún visitante vio más de una variante."
+    assert all(len(set(sentences)) == 3 for sentences in zip(*said, strict=True))
+
+
+async def test_over_a_control_that_has_none_there_is_no_lift(tmp_path: Path) -> None:
+    async with running(tmp_path) as caller:
+        await caller.start(shop.campaign())
+        await send(caller, crowd("control", 40, []))
+        await send(caller, crowd("free", 40, [10.0] * 8))
+
+        report = await results(caller)
+
+    (found,) = metric(report, "conversion_rate").comparisons
+    assert found.difference == pytest.approx(0.2)
+    assert not found.HasField("lift")
+    assert not found.HasField("lift_interval")
+    assert found.cannot_say == "no lift, the control has none."
+
+
 async def test_a_broken_split_forbids_a_verdict(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
         await caller.start(shop.campaign(planned_units=4_000))
