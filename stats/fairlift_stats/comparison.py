@@ -177,4 +177,7 @@ def _levels(raw: Array, together: Array, treatments: int) -> Array:
 
 def _five(value: Array, low: Array, high: Array) -> Array:
     """(metrics, treatments, 5); with one treatment the simultaneous limits are the plain ones."""
-    return np.stack([value, low[0], high[0], low[-1], high[-1]], axis=-1)
+    five = np.empty((*value.shape, 5))
+    for i, part in enumerate((value, low[0], high[0], low[-1], high[-1])):
+        five[..., i] = part
+    return five

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy.typing as npt
 
 from fairlift_stats.errors import BadSummary, MissingColumn
 from fairlift_stats.metrics import Mean, Metric, Rate, Ratio
-from fairlift_stats.summary import Pair, Summary, Triple
+from fairlift_stats.summary import Pair, Summary, Triple, position_of
 
 __all__ = ["Moments", "products_of", "stack", "thirds_of"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
+Indices: TypeAlias = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +55,23 @@ def stack(summaries: Sequence[Summary], columns: tuple[str, ...]) -> Moments:
     totals = np.empty((len(summaries), k + 1))
     covariances = np.zeros((len(summaries), k + 1, k + 1))
     for total, group, summary in zip(totals, covariances, summaries, strict=True):
-        if summary.columns != columns:
-            at = summary.positions(columns)
-            total[:k] = [summary.sums[i] for i in at]
-            group[:k, :k] = summary.comoments[np.ix_(at, at)]
-        else:
-            total[:k], group[:k, :k] = summary.sums, summary.comoments
+        at, square = _places(summary.columns, columns)
+        total[:k] = [summary.sums[i] for i in at]
         total[k] = summary.n
+        group[:k, :k] = summary.comoments[square]
     covariances /= np.maximum(n - 1, 1)[:, None, None]
     means = totals / np.maximum(n, 1)[:, None]
     return Moments(columns, n, totals, means, covariances, tuple(summaries))
+
+
+@lru_cache(maxsize=256)
+def _places(
+    have: tuple[str, ...], wanted: tuple[str, ...]
+) -> tuple[tuple[int, ...], tuple[Indices, Indices]]:
+    """Where these columns stand, and the index of their products; reports ask for the same ones."""
+    at = tuple(position_of(have, name) for name in wanted)
+    rows = np.array(at, dtype=np.intp)
+    return at, (rows[:, None], rows)
 
 
 def products_of(metrics: Iterable[Metric]) -> tuple[Pair, ...]:

@@ -1,5 +1,7 @@
 """Score intervals for two proportions, on arrays of counts: exact roots, no failure at 0."""
 
+import math
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -8,6 +10,9 @@ import numpy.typing as npt
 __all__ = ["difference_limits", "difference_z", "pooled_z", "ratio_limits", "ratio_z"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
+Booleans: TypeAlias = npt.NDArray[np.bool_]
+# From a point, whether the root lies above it, and Newton's guess of it.
+Curve: TypeAlias = Callable[[Array], tuple[Booleans, Array]]
 
 # Newton doubles its digits at each step, so a step this small leaves an error of its square. Where
 # the curve is nearly a jump Newton hops across it: after a few steps it takes turns with halving.
@@ -83,14 +88,27 @@ def ratio_limits(
     Source: Koopman (1984); Miettinen and Nurminen (1985), where N/(N−1) only rescales z; that χ²
     has such roots is Nam (1995). Checked against ratesci and by inverting z(R) numerically.
     """
-    z2 = z * z
-    if corrected:
-        z2 = z2 * (nt + nc) / np.maximum(nt + nc - 1, 1)
-    # The upper limit of t/c is one over the lower limit of c/t: both in one pass.
-    x, n = np.stack([xt, xc], axis=-1), np.stack([nt, nc], axis=-1)
-    low = _lower_ratio(x, n, x[..., ::-1], n[..., ::-1], z2[..., None])
+    # The upper limit of t/c is one over the lower limit of c/t.
+    low, inverse = _both_ways(_lower_ratio, xt, nt, xc, nc, _squared(z, nt + nc, corrected))
     with np.errstate(divide="ignore"):
-        return low[..., 0], 1 / low[..., 1]
+        return low, 1 / inverse
+
+
+def _squared(z: Array, total: Array, corrected: bool) -> Array:
+    return z * z * (total / np.maximum(total - 1, 1) if corrected else np.ones_like(total))
+
+
+def _both_ways(
+    lower: Callable[[Array, Array, Array, Array, Array], Array],
+    xt: Array, nt: Array, xc: Array, nc: Array, z2: Array,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Lower limits of treatment against control, and the other way round, in one pass."""
+    (x, n), (y, m) = (
+        (np.concatenate([a, b], axis=-1), np.concatenate([c, d], axis=-1))
+        for a, b, c, d in ((xt, xc, nt, nc), (xc, xt, nc, nt))
+    )
+    both = lower(x, n, y, m, np.concatenate([z2, z2], axis=-1))
+    return both[..., : xt.shape[-1]], both[..., xt.shape[-1] :]
 
 
 def _lower_ratio(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Array:
@@ -101,17 +119,26 @@ def _lower_ratio(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Array:
     c2 = 3 * a * x - 2 * b * x + a * y + z2
     c1 = b * x * x - 3 * a * x * x - 2 * a * x * y - z2 * (x + y)
     c0 = a * x * x * (x + y)
+
+    def cubic(s: Array) -> tuple[Booleans, Array]:
+        value = ((c3 * s + c2) * s + c1) * s + c0
+        return value > 0, s - value / ((3 * c3 * s + 2 * c2) * s + c1)
+
     with np.errstate(divide="ignore", invalid="ignore"):
         step = np.sqrt(z2 / (a / x + b / y))
-        s = _falling_root(c3, c2, c1, c0, x, x * x / (x + step))
-        # At y = 0 the root u = 0 is false, and the true one is quadratic.
-        s = np.where(y == 0, _none_against(x, a, z2), s)
-        # Every unit did it (a = 0): either the maximum sits at p̃ = 1, or it is inside and u = −n.
-        edge = 2 * c1 / (np.sqrt(np.maximum(c2 * c2 - 4 * b * c1, 0)) - c2)
-        s = np.where((a == 0) & (y > 0), np.where(c1 > 0, edge, 0.0), s)
+        s = _root(cubic, x * x / (x + step), x)
+        ordinary = bool((np.minimum(a * x, y) > 0).all())
+        if not ordinary:
+            # At y = 0 the root u = 0 is false, and the true one is quadratic.
+            s = np.where(y == 0, _none_against(x, a, z2), s)
+            # Every unit did it (a = 0): either the maximum sits at p̃ = 1, or inside and u = −n.
+            edge = 2 * c1 / (np.sqrt(np.maximum(c2 * c2 - 4 * b * c1, 0)) - c2)
+            s = np.where((a == 0) & (y > 0), np.where(c1 > 0, edge, 0.0), s)
+        limit = s / (n - x + s) * (m + x - s) / (y + x - s)
+        if ordinary:
+            return limit
         pooled = (x + y) / (n + m)
         inside = 1 / (pooled * (1 + z2 / n - n * (1 - pooled) / (m * pooled)))
-        limit = s / (n - x + s) * (m + x - s) / (y + x - s)
         limit = np.where((a == 0) & (s <= 0), inside, limit)
     return np.where(x == 0, 0.0, limit)
 
@@ -122,18 +149,27 @@ def _none_against(x: Array, a: Array, z2: Array) -> Array:
     return np.where(a == 0, np.maximum(x - z2, 0), x + u)
 
 
-def _falling_root(c3: Array, c2: Array, c1: Array, c0: Array, high: Array, start: Array) -> Array:
-    """Root in (0, high) of a cubic that is positive on its left and negative on its right."""
-    low, s = np.zeros(start.shape), start
-    step, settled = 0, False
+def _root(curve: Curve, start: Array, most: Array | float) -> Array:
+    """The one root between 0 and `most`: free Newton steps, and in a bracket where those stray."""
+    at, off, step = start, math.inf, 0
+    while off > 0 and step < NEWTON_FIRST:  # NaN ends it, too
+        guess = curve(at)[1]
+        off = float((np.abs(guess - at) - SMALL * guess).max())
+        at, step = guess, step + 1
+    if off <= 0 and ((at > 0) & (at < most)).all():
+        return at
+    return _bracketed_root(curve, start, most)
+
+
+def _bracketed_root(curve: Curve, start: Array, most: Array | float) -> Array:
+    low, high = np.zeros(start.shape), np.full(start.shape, most)
+    at, step, settled = start, 0, False
     while not settled and step < STEPS:
-        value = ((c3 * s + c2) * s + c1) * s + c0
-        slope = (3 * c3 * s + 2 * c2) * s + c1
-        low, high = np.where(value > 0, s, low), np.where(value > 0, high, s)
-        guess = s - value / slope
-        s, settled = _next(guess, s, low, high, step)
+        below, guess = curve(at)
+        low, high = np.where(below, at, low), np.where(below, high, at)
+        at, settled = _next(guess, at, low, high, step)
         step += 1
-    return s
+    return at
 
 
 def _next(guess: Array, at: Array, low: Array, high: Array, step: int) -> tuple[Array, bool]:
@@ -141,8 +177,6 @@ def _next(guess: Array, at: Array, low: Array, high: Array, step: int) -> tuple[
     usable = (guess >= low) & (guess <= high)
     if step > NEWTON_FIRST and step % 2:
         usable &= high - low <= SMALL * high
-    if usable.all():
-        return guess, bool((np.abs(guess - at) <= SMALL * guess).all())
     middle = np.where(np.isinf(high), 4 * at, (low + high) / 2)
     new = np.where(usable, guess, middle)
     done = (usable & (np.abs(guess - at) <= SMALL * guess)) | (high - low <= 1e-15 * high)
@@ -159,13 +193,9 @@ def difference_limits(
 
     Source: Mee (1984), Miettinen and Nurminen (1985); checked against ratesci and Newcombe (1998).
     """
-    z2 = z * z
-    if corrected:
-        z2 = z2 * (nt + nc) / np.maximum(nt + nc - 1, 1)
-    # The upper limit of t − c is minus the lower limit of c − t: both in one pass.
-    x, n = np.stack([xt, xc], axis=-1), np.stack([nt, nc], axis=-1)
-    low = _lower_difference(x, n, x[..., ::-1], n[..., ::-1], z2[..., None])
-    return low[..., 0], -low[..., 1]
+    # The upper limit of t − c is minus the lower limit of c − t.
+    low, negated = _both_ways(_lower_difference, xt, nt, xc, nc, _squared(z, nt + nc, corrected))
+    return low, -negated
 
 
 def _lower_difference(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Array:
@@ -179,20 +209,18 @@ def _lower_difference(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Arra
     levels = (2,) + (1,) * (start.ndim - x.ndim) + x.shape
     counts, sizes = (np.stack(pair).reshape(levels) for pair in ((x, m - y), (n, m)))
     rest, target = 4 * (sizes - counts), np.log(z2)
-    low, high, lam = np.zeros(start.shape), np.full(start.shape, np.inf), start
-    step, settled = 0, False
+
+    def curve(lam: Array) -> tuple[Booleans, Array]:
+        root = np.sqrt((sizes - lam) ** 2 + lam * rest)
+        p = 2 * counts / (sizes + lam + root)
+        each = p * (1 - p) / sizes
+        variance, slope = each[0] + each[1], (1 - 2 * p) * each / root
+        # log z² against log λ is nearly straight: Newton there needs few steps.
+        gap = np.where(variance > 0, np.log(lam * lam * variance) - target, -np.inf)
+        return gap < 0, lam * np.exp(gap / (lam * (slope[0] + slope[1]) / variance - 2))
+
     with np.errstate(divide="ignore", invalid="ignore"):
-        while not settled and step < STEPS:
-            root = np.sqrt((sizes - lam) ** 2 + lam * rest)
-            p = 2 * counts / (sizes + lam + root)
-            each = p * (1 - p) / sizes
-            variance, slope = each[0] + each[1], (1 - 2 * p) * each / root
-            # log z² against log λ is nearly straight: Newton there needs few steps.
-            gap = np.where(variance > 0, np.log(lam * lam * variance) - target, -np.inf)
-            low, high = np.where(gap < 0, lam, low), np.where(gap < 0, high, lam)
-            guess = lam * np.exp(gap / (lam * (slope[0] + slope[1]) / variance - 2))
-            lam, settled = _next(guess, lam, low, high, step)
-            step += 1
+        lam = _root(curve, start, np.inf)
         root = np.sqrt((sizes - lam) ** 2 + lam * rest)
         p = 2 * counts / (sizes + lam + root)
     # None against all is the least difference there is, and no λ is large enough to say so.

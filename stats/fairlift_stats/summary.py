@@ -97,7 +97,7 @@ class Summary:
         shifted = {c: sums[c] - n * about[c] for c in columns}
         comoments = np.full((len(columns), len(columns)), np.nan)
         for pair, product in products.items():
-            i, j = (_position(columns, name) for name in pair)
+            i, j = (position_of(columns, name) for name in pair)
             value = _centred_product(n, product, shifted[pair[0]], shifted[pair[1]])
             if i == j:
                 slip = 4e-16 * (abs(float(sums[pair[0]])) + n * abs(float(about[pair[0]])))
@@ -129,7 +129,7 @@ class Summary:
         names = tuple(arrays)
         cubes = {}
         for triple in thirds:
-            x, y, z = (centred[_position(names, name)] for name in triple)
+            x, y, z = (centred[position_of(names, name)] for name in triple)
             cubes[_ordered(triple)] = float(np.sum(x * y * z))
         return cls(n, names, totals, centred @ centred.T, cubes)
 
@@ -192,7 +192,7 @@ class Summary:
 
     def sum(self, column: str) -> Number:
         """Exact total of a column."""
-        return self.sums[_position(self.columns, column)]
+        return self.sums[position_of(self.columns, column)]
 
     def mean(self, column: str) -> float:
         """Mean per unit.
@@ -217,7 +217,7 @@ class Summary:
         """
         if self.n < 2:
             raise TooFewUnits(f"variance of {first}: has {self.n} units, needs 2 or more")
-        i, j = _position(self.columns, first), _position(self.columns, second)
+        i, j = position_of(self.columns, first), position_of(self.columns, second)
         value = float(self.comoments[i, j])
         if math.isnan(value):
             raise MissingColumn(f"the product {first} × {second} is not in the summary")
@@ -249,7 +249,7 @@ class Summary:
         Raises:
             MissingColumn: one of them is not here.
         """
-        return [_position(self.columns, name) for name in columns]
+        return [position_of(self.columns, name) for name in columns]
 
     def scaled(self, factors: Mapping[str, float]) -> "Summary":
         """The same group in other units, e.g. micros to euros by `{"revenue": 1e-6}`."""
@@ -264,7 +264,7 @@ class Summary:
 
     def _third_about(self, triple: Triple, offset: Array) -> float:
         """Third central total when every mean is moved by `offset` (own mean − new mean)."""
-        i, j, k = (_position(self.columns, name) for name in triple)
+        i, j, k = (position_of(self.columns, name) for name in triple)
         x, y, z = offset[[i, j, k]]
         c = self.comoments
         cross = x * c[j, k] + y * c[i, k] + z * c[i, j]
@@ -276,7 +276,7 @@ def _check_count(n: object) -> None:
         raise BadSummary(f"n: is {n!r}, must be a whole number, 0 or more")
 
 
-def _position(columns: tuple[str, ...], name: str) -> int:
+def position_of(columns: tuple[str, ...], name: str) -> int:
     try:
         return columns.index(name)
     except ValueError:
@@ -337,7 +337,7 @@ def _centred_thirds(
     gap = np.array([-shifted[c] / summary.n for c in summary.columns])
     centred = {}
     for triple, total in thirds.items():
-        i, j, k = (_position(summary.columns, name) for name in triple)
+        i, j, k = (position_of(summary.columns, name) for name in triple)
         x, y, z = gap[[i, j, k]]
         c = summary.comoments
         # Σ(x−a)(y−b)(z−c) = Σ of centred cubes + Σ of (mean − a)·comoment + n·∏(mean − a).
