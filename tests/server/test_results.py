@@ -234,6 +234,78 @@ async def test_nobody_looked_until_the_plan_was_over(tmp_path: Path) -> None:
     assert report.next_look_units == 0
 
 
+def arrivals(variant: str, days: range, *, buyers: int) -> Iterator[Event]:
+    """Fifty units at the end of each of these days, the first of them buying at once."""
+    for day in days:
+        for number in range(50):
+            unit, at = f"{variant}-{day}-{number}", START + timedelta(days=day)
+            yield shop.exposure(unit, variant, at=at)
+            if number < buyers:
+                yield shop.order(unit, f"order-{unit}", shop.line(20.0), at=at)
+
+
+@pytest.mark.parametrize(
+    ("stopping", "buyers", "kind", "cause"),
+    [
+        ({}, 12, pb.VERDICT_KIND_SHIP, "won"),
+        ({}, 5, pb.VERDICT_KIND_STOP_FUTILE, "ended"),
+        ({"fixed_horizon": plan_pb2.FixedHorizon()}, 12, pb.VERDICT_KIND_SHIP, "won"),
+        ({"yeast": plan_pb2.Yeast()}, 12, pb.VERDICT_KIND_STOP_FUTILE, "ended"),
+        ({"always_valid": plan_pb2.AlwaysValid()}, 5, pb.VERDICT_KIND_STOP_FUTILE, "ended"),
+    ],
+)
+async def test_a_campaign_whose_days_are_over_looks_once_more_and_decides(
+    tmp_path: Path, stopping: dict[str, object], buyers: int, kind: int, cause: str
+) -> None:
+    campaign = shop.campaign(
+        metric="conversion_rate", planned_units=200_000, minimum_days=7, maximum_days=14
+    )
+    if stopping:
+        campaign.plan.stopping.CopyFrom(plan_pb2.Stopping(**stopping))  # type: ignore[arg-type]
+    async with running(tmp_path) as caller:
+        await caller.start(campaign)
+        for days in (range(14), range(14, 15)):
+            await send(caller, arrivals("control", days, buyers=5))
+            await send(caller, arrivals("free", days, buyers=buyers))
+            last = await results(caller)
+        # Who comes later is counted; neither a look nor the report's answer changes.
+        arms = ("control", "free")
+        await send(caller, (shop.exposure(f"late-{n}", arms[n % 2]) for n in range(3_000)))
+        after = await results(caller)
+        looks = (await caller.results.ListLooks(pb.ListLooksRequest(name=NAME))).looks
+
+    first, closing = looks
+    assert (first.units, first.verdict) == (1_400, pb.VERDICT_KIND_KEEP_GOING)
+    # A hundred new units are 0.05 % of the plan: enough, for they are the last.
+    assert closing == last.look == after.look
+    assert closing.units == 1_500
+    assert (last.verdict.kind, last.verdict.reason_codes[0]) == (kind, cause)
+    assert (after.verdict, after.metrics) == (last.verdict, last.metrics)
+    assert last.next_look_units == after.next_look_units == 0
+    assert not after.HasField("next_look_time")
+    assert "3000 later ones" in after.notes[0].replace(",", "")
+    if not stopping or "fixed_horizon" in stopping:
+        # Next to nothing was spent by the first look: the last is a plain test at 5 %.
+        boundary = closing.comparisons[0].boundary
+        assert boundary == pytest.approx(stats.norm.isf(0.025), abs=0.01)
+
+
+async def test_a_running_campaign_s_next_look_comes_with_its_last_day_at_the_latest(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as caller:
+        await caller.start(
+            shop.campaign(metric="conversion_rate", planned_units=200_000, maximum_days=21)
+        )
+        await send(caller, arrivals("control", range(15), buyers=5))
+        await send(caller, arrivals("free", range(15), buyers=5))
+        report = await results(caller)
+
+    # At the pace so far a hundredth of the units would take ten days.
+    due = report.next_look_time.ToDatetime() - report.create_time.ToDatetime()
+    assert due / timedelta(days=1) == pytest.approx(7, abs=1e-3)
+
+
 async def test_an_epoch_is_analysed_apart(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
         campaign = await caller.start(shop.campaign())

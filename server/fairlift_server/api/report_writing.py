@@ -293,7 +293,7 @@ def _notes(finding: Finding) -> list[Message]:
     if found.looks:
         last = found.looks[-1]
         ahead = sum(found.vital.units.values()) - last.look.units
-        if ahead > 0 and last.plan.ends and (last.look.information or 0) >= 1:
+        if ahead > 0 and last.plan.is_last(last.look.information or 0, last.look.day):
             figures = {"units": Number(last.look.units), "later": Number(ahead)}
             notes.append(Message.counted("note.after_end", "later", **figures))
     return notes
@@ -301,17 +301,20 @@ def _notes(finding: Finding) -> list[Message]:
 
 def _put_next_look(report: pb.Report, finding: Finding, last: LookContent) -> None:
     plan, information = last.plan, last.look.information or 0.0
-    if plan.ends and information >= 1:
+    vital = finding.found.vital
+    if plan.is_last(information, max(last.look.day, vital.day)):
         return
     due = math.ceil((information + plan.minimum_step) * plan.n_max)
     due = min(due, plan.n_max) if plan.ends else due
     report.next_look_units = due
-    vital = finding.found.vital
     units = sum(vital.units.values())
     if vital.day and units and _is_running(finding.campaign):
-        days = max(0.0, (due - units) * vital.day / units)
+        days = (due - units) * vital.day / units
+        if plan.maximum_days is not None:
+            days = min(days, plan.maximum_days - vital.day)
         if days < 3_650:
-            report.next_look_time.CopyFrom(time_to(finding.time + timedelta(days=days)))
+            at = finding.time + timedelta(days=max(0.0, days))
+            report.next_look_time.CopyFrom(time_to(at))
 
 
 def _is_running(campaign: Campaign) -> bool:
