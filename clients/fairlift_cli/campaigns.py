@@ -58,8 +58,9 @@ def show_list(screen: Screen, campaigns: list[pb.Campaign]) -> None:
         ("Campaign", "left"), ("State", "left"), ("Epoch", "right"),
         ("Variants", "left"), ("Decides by", "left"), ("Since", "left"),
     )  # fmt: skip
-    # A name that is broken over lines cannot be copied.
-    table.columns[0].no_wrap = table.columns[-1].no_wrap = True
+    # A name that is broken over lines cannot be copied; the list of variants breaks between them.
+    for column in table.columns:
+        column.no_wrap = column.header != "Variants"
     for campaign in campaigns:
         table.add_row(
             screen.safe(campaign_id(campaign.name)),
