@@ -12,11 +12,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fairlift.client import Client, Stats
+    from fairlift.client import Client
     from fairlift.engine.assignment import Assignment, Reason
     from fairlift.engine.bots import BotRules
     from fairlift.engine.errors import FairliftError
     from fairlift.events import Cancellation, LineKind, OrderLine, Refund, micros
+    from fairlift.stats import Stats
     from fairlift.transport import Tls
 
 _HOMES = {
@@ -29,7 +30,7 @@ _HOMES = {
     "OrderLine": "fairlift.events",
     "Reason": "fairlift.engine.assignment",
     "Refund": "fairlift.events",
-    "Stats": "fairlift.client",
+    "Stats": "fairlift.stats",
     "Tls": "fairlift.transport",
     "micros": "fairlift.events",
 }

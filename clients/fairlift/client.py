@@ -6,9 +6,8 @@ import os
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -24,6 +23,7 @@ from fairlift.events import Cancellation, OrderLine, Refund
 from fairlift.exposures import SeenExposures
 from fairlift.local import LocalDecisions
 from fairlift.session import Session
+from fairlift.stats import Stats, stats_of
 from fairlift.transport import Endpoint, Tls, Token
 from fairlift.v1.event_service_pb2 import Event
 
@@ -33,31 +33,6 @@ _REMEMBERED = 65_536
 # Mistakes told loudly; the rest would only fill the log.
 _LOUD = 20
 _NOTHING: Attributes = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What a client has done so far in this process."""
-
-    # Of the snapshot in use; empty before the first.
-    etag: str
-    # Seconds since the snapshot was published, and since the server was last heard of.
-    snapshot_age_s: float | None
-    silence_s: float | None
-    waiting: int
-    waiting_bytes: int
-    accepted: int
-    duplicates: int
-    retries: int
-    # By the server's reason.
-    refused: Mapping[str, int]
-    # For want of room, by kind of event.
-    dropped: Mapping[str, int]
-    # Exposures that are none, by the assignment's reason: bots, overrides, …
-    not_counted: Mapping[str, int]
-    errors: int
-    # Why no snapshots come; empty while they do.
-    problem: str
 
 
 class Client:
@@ -298,22 +273,8 @@ class Client:
 
     def stats(self) -> Stats:
         """What was done, what waits, what went wrong."""
-        outbox, watch, local = self._session.outbox, self._session.watch, self._local
-        contact = watch.last_contact if watch is not None else None
-        return Stats(
-            etag=local.etag,
-            snapshot_age_s=time.time() - local.snapshot_time if local.snapshot_time else None,
-            silence_s=time.monotonic() - contact if contact is not None else None,
-            waiting=outbox.waiting,
-            waiting_bytes=outbox.waiting_bytes,
-            accepted=outbox.accepted,
-            duplicates=outbox.duplicates,
-            retries=outbox.retries,
-            refused=dict(outbox.refused),
-            dropped=outbox.dropped,
-            not_counted=dict(self._not_counted),
-            errors=self._errors,
-            problem=watch.problem if watch is not None else "",
+        return stats_of(
+            self._session, self._local, not_counted=dict(self._not_counted), errors=self._errors
         )
 
     def __enter__(self) -> Self:

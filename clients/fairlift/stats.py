@@ -1,0 +1,56 @@
+"""What a client tells of itself."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fairlift.local import LocalDecisions
+from fairlift.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a client has done so far in this process."""
+
+    # Of the snapshot in use; empty before the first.
+    etag: str
+    # Seconds since the snapshot was published, and since the server was last heard of.
+    snapshot_age_s: float | None
+    silence_s: float | None
+    waiting: int
+    waiting_bytes: int
+    accepted: int
+    duplicates: int
+    retries: int
+    # By the server's reason.
+    refused: Mapping[str, int]
+    # For want of room, by kind of event.
+    dropped: Mapping[str, int]
+    # Exposures that are none, by the assignment's reason: bots, overrides, …
+    not_counted: Mapping[str, int]
+    errors: int
+    # Why no snapshots come; empty while they do.
+    problem: str
+
+
+def stats_of(
+    session: Session, local: LocalDecisions, *, not_counted: Mapping[str, int], errors: int
+) -> Stats:
+    """What the client that holds these parts has done so far."""
+    outbox, watch = session.outbox, session.watch
+    contact = watch.last_contact if watch is not None else None
+    return Stats(
+        etag=local.etag,
+        snapshot_age_s=time.time() - local.snapshot_time if local.snapshot_time else None,
+        silence_s=time.monotonic() - contact if contact is not None else None,
+        waiting=outbox.waiting,
+        waiting_bytes=outbox.waiting_bytes,
+        accepted=outbox.accepted,
+        duplicates=outbox.duplicates,
+        retries=outbox.retries,
+        refused=dict(outbox.refused),
+        dropped=outbox.dropped,
+        not_counted=not_counted,
+        errors=errors,
+        problem=watch.problem if watch is not None else "",
+    )
