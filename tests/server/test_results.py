@@ -381,12 +381,16 @@ async def test_a_broken_split_forbids_a_verdict(tmp_path: Path) -> None:
         await send(caller, crowd("free", 900, [20.0] * 160))
 
         health = await caller.results.GetHealth(pb.GetHealthRequest(name=NAME), timeout=120)
+        spanish = await caller.results.GetHealth(
+            pb.GetHealthRequest(name=NAME, language="es"), timeout=120
+        )
         unseen = await caller.results.ListLooks(pb.ListLooksRequest(name=NAME))
         report = await results(caller)
 
     ratio = next(check for check in health.checks if check.name == "sample_ratio")
     assert ratio.status == pb.HEALTH_STATUS_BROKEN
     assert ratio.value == pytest.approx(stats.chisquare([1_200, 900]).pvalue)
+    assert "no se reparten según lo previsto" in spanish.checks[0].sentence
     assert not unseen.looks  # asking for health is no look
     assert report.verdict.kind == pb.VERDICT_KIND_DO_NOT_TRUST
     assert "split" in report.verdict.reason_codes

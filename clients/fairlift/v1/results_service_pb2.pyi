@@ -696,13 +696,18 @@ class GetHealthRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     NAME_FIELD_NUMBER: builtins.int
+    LANGUAGE_FIELD_NUMBER: builtins.int
     name: builtins.str
+    """campaigns/{campaign}"""
+    language: builtins.str
+    """Of the sentences: en, es or ro; en when absent."""
     def __init__(
         self,
         *,
         name: builtins.str = ...,
+        language: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["language", b"language", "name", b"name"]) -> None: ...
 
 Global___GetHealthRequest: typing_extensions.TypeAlias = GetHealthRequest
 

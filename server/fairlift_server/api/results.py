@@ -69,8 +69,9 @@ class ResultsApi(ResultsServiceServicer):
 
     async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.Health:
         """Whether the data can be trusted."""
+        language = language_of(request.language)
         campaign, study, vital = await self._results.vital(_named(request.name))
-        return health_to(study, vital, Tongue.of(campaign, "en"))
+        return health_to(study, vital, Tongue.of(campaign, language))
 
 
 def _named(name: str) -> str:
