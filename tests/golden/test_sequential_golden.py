@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.golden.designs import named_design, spending_of
 from tests.golden.formulas import evaluated, formula_columns, stream
+from tests.golden.methods import METHODS
 from tests.golden.run import answer, matches
-from tests.golden.sequential_methods import METHODS, named_design, spending_of
 
 CASES = json.loads(Path(__file__).with_name("sequential.json").read_text(encoding="utf-8"))
 
