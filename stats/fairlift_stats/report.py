@@ -165,6 +165,12 @@ def _lift(row: Row, i: int) -> Effect | CannotSay:
             f"{name}: the control's estimate cannot be told from zero, so no finite lift can be "
             "given; read the difference.",
         )
+    if low == high:
+        return CannotSay(
+            Reason.NO_VARIATION,
+            f"{name}: all units of the treatment are zero, so chance cannot be judged in its lift; "
+            "read the difference.",
+        )
     if math.isnan(five[3]):  # unbounded at the wider level only
         five = [value, low, high, -math.inf, math.inf]
     return _effect(five)

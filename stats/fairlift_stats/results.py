@@ -185,5 +185,13 @@ class Result:
 
     @property
     def posterior(self) -> Posterior | CannotSay:
-        """The belief about this arm; worked out for all arms of the metric at the first call."""
+        """The belief about this arm; worked out for all arms of the metric at the first call.
+
+        Where there are no data, or no plain meaning of a lift, there is none: it would be the prior
+        alone, or a ratio whose sign is the control's noise.
+        """
+        if isinstance(self.difference, CannotSay):
+            return self.difference
+        if isinstance(self.lift, CannotSay) and self.lift.reason is not Reason.NO_EVENTS:
+            return self.lift
         return self.beliefs[self.position]

@@ -55,13 +55,14 @@ class Summary:
         if len(set(self.columns)) != len(self.columns) or len(self.sums) != len(self.columns):
             raise BadSummary(f"columns {self.columns}: need distinct names and one sum each")
         for column, total in zip(self.columns, self.sums, strict=True):
-            if not math.isfinite(total):
-                raise BadSummary(f"sum of {column}: is {total}, must be finite")
+            _check_finite(f"sum of {column}", total)
             if self.n == 0 and total != 0:
                 raise BadSummary(f"sum of {column}: is {total} over no units, must be 0")
         squares = np.diagonal(self.comoments)
         if np.isinf(self.comoments).any() or (squares < 0).any():
             raise BadSummary("products: must be finite, and no variance negative")
+        for triple, third in self.thirds.items():
+            _check_finite(f"third moment of {triple}", third)
         self.comoments.setflags(write=False)
 
     @classmethod
@@ -92,11 +93,14 @@ class Summary:
         """
         _check_count(n)
         columns = tuple(sums)
+        for column, total in sums.items():
+            _check_finite(f"sum of {column}", total)
         about = {c: (centre or {}).get(c, 0) for c in columns}
         # Distances from the centre: exact when sums and centre are integers.
         shifted = {c: sums[c] - n * about[c] for c in columns}
         comoments = np.full((len(columns), len(columns)), np.nan)
         for pair, product in products.items():
+            _check_finite(f"product of {pair}", product)
             i, j = (position_of(columns, name) for name in pair)
             value = _centred_product(n, product, shifted[pair[0]], shifted[pair[1]])
             if i == j:
@@ -274,6 +278,11 @@ class Summary:
 def _check_count(n: object) -> None:
     if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 0:
         raise BadSummary(f"n: is {n!r}, must be a whole number, 0 or more")
+
+
+def _check_finite(what: str, value: Number) -> None:
+    if not math.isfinite(value):
+        raise BadSummary(f"{what}: is {value}, must be finite; leave out what is not known")
 
 
 def position_of(columns: tuple[str, ...], name: str) -> int:

@@ -328,7 +328,29 @@ def test_a_posterior_that_cannot_be_says_why() -> None:
     assert few.reason is Reason.TOO_FEW_UNITS
     assert isinstance(same, CannotSay)
     assert same.reason is Reason.NO_VARIATION
-    assert isinstance(compare(CONVERSION, GOOD, nobody).posterior, Posterior)
+    for metric in (CONVERSION, REVENUE, TICKET):  # the prior alone would look like an answer
+        empty = compare(metric, GOOD, nobody).posterior
+        assert isinstance(empty, CannotSay)
+        assert empty.reason is Reason.NO_UNITS
+
+
+def test_a_control_near_zero_has_no_posterior_of_a_lift() -> None:
+    near = Summary.from_rows({"revenue": [50.1, -49.9] * 15 + [0.0] * 170})
+
+    result = compare(Mean("m", "revenue"), near, GOOD)
+
+    assert isinstance(result.difference, Effect)
+    assert isinstance(result.lift, CannotSay)
+    assert result.lift.reason is Reason.CONTROL_NEAR_ZERO
+    assert result.posterior == result.lift
+
+
+def test_a_treatment_of_zeros_has_a_difference_and_no_certain_lift() -> None:
+    result = compare(Mean("m", "revenue"), GOOD, _arm(50, 0))
+
+    assert isinstance(result.difference, Effect)
+    assert isinstance(result.lift, CannotSay)
+    assert result.lift.reason is Reason.NO_VARIATION
 
 
 def test_zero_conversions_still_have_limits() -> None:
@@ -505,11 +527,11 @@ def test_a_prior_on_lifts_needs_positive_estimates_that_vary() -> None:
     ).posterior
 
     assert isinstance(loss, CannotSay)
-    assert loss.reason is Reason.CONTROL_NEAR_ZERO
+    assert loss.reason is Reason.NOT_POSITIVE
     assert isinstance(same, CannotSay)
     assert same.reason is Reason.NO_VARIATION
     assert isinstance(shaky, CannotSay)
-    assert shaky.reason is Reason.CONTROL_NEAR_ZERO
+    assert shaky.reason is Reason.NOT_POSITIVE
 
 
 def test_results_travel_between_processes() -> None:
@@ -524,7 +546,7 @@ def test_results_travel_between_processes() -> None:
 
 def test_a_lift_that_is_bounded_alone_may_be_unbounded_together() -> None:
     arms = {v: Summary.from_rows({"o": rows}) for v, rows in (
-        ("control", [1, 2, 2]), ("b", [0, 0]), ("c", [1, 2, 5]))}  # fmt: skip
+        ("control", [1, 2, 2, 3]), ("b", [0, 1]), ("c", [1, 2, 5]))}  # fmt: skip
 
     lift = Analysis(primary=(Mean("m", "o"),)).report(arms)["m", "b"].lift
 
@@ -545,3 +567,21 @@ def test_an_arm_without_a_past_is_not_adjusted_and_not_lost() -> None:
     nobody = Summary.from_rows({name: [] for name in past})
     assert isinstance(compare(metric, Summary.from_rows(past), nobody).difference, CannotSay)
     assert isinstance(compare(metric, nobody, nobody).difference, CannotSay)
+
+
+def test_posteriors_of_all_arms_wait_for_the_last_one() -> None:
+    few, loss, same = (
+        _arm(1, 1, 60.0, 3_600.0),
+        _arm(100, 10, -600.0, 40_000.0),
+        _arm(50, 50, 100.0, 200.0),
+    )
+    for third, prior, reason in (
+        (few, None, Reason.TOO_FEW_UNITS),
+        (loss, SCEPTICAL, Reason.CONTROL_NEAR_ZERO),
+        (same, SCEPTICAL, Reason.NO_VARIATION),
+    ):
+        analysis = Analysis(primary=(Mean("m", "revenue"),), prior=prior)
+        result = analysis.report({"control": GOOD, "b": GOOD, "c": third})["m", "b"]
+        assert isinstance(result.difference, Effect)
+        assert isinstance(result.posterior, CannotSay)
+        assert result.posterior.reason is reason

@@ -131,7 +131,8 @@ def test_a_constant_around_its_own_centre_has_no_variance() -> None:
         (3, {"x": math.inf}, {}, "must be finite"),
         (3, {"x": 9.0}, {("x", "x"): 20.0}, "too small for its sum"),
         (3, {"x": 9}, {("x", "x"): 20}, "too small for its sum"),
-        (3, {"x": 9.0}, {("x", "x"): math.nan}, "too small for its sum"),
+        (3, {"x": 9.0}, {("x", "x"): math.nan}, "must be finite"),
+        (3, {"x": 9.0}, {("x", "x"): -math.inf}, "must be finite"),
         (3, {"x": 9.0, "y": 1.0}, {("x", "y"): math.inf}, "must be finite"),
     ],
 )
@@ -235,3 +236,9 @@ def test_a_selection_keeps_the_thirds_within_it() -> None:
     assert chosen.third("revenue") == s.third("revenue")
     assert chosen.third("orders", "orders", "revenue") is None
     assert s.select(s.columns) is s
+
+
+@pytest.mark.parametrize("third", [math.nan, math.inf, -math.inf])
+def test_third_moments_that_no_data_have_are_refused(third: float) -> None:
+    with pytest.raises(BadSummary, match="third moment"):
+        Summary(3, ("x",), (1.0,), np.array([[8.0]]), {("x", "x", "x"): third})
