@@ -12,7 +12,7 @@ from scipy import stats
 
 from tests.simulation import conversion, families, revenue
 from tests.simulation.revenue import Arms
-from tests.simulation.sequential import table
+from tests.simulation.tables import table
 
 RUNS: Final = 4_000
 HURDLE_RUNS: Final = 400
