@@ -1,4 +1,4 @@
-"""A shop in numbers: plans, looks and logs for tests."""
+"""A shop in numbers: plans, looks, logs and reasons of verdicts for tests."""
 
 import math
 from dataclasses import replace
@@ -7,12 +7,14 @@ from typing import Any
 
 from fairlift_stats.sequential.looks import ArmCount, Evidence, Look, LookLog
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.verdict import Verdict
 
 CR = PlannedMetric("conversion_rate")
 RPV = PlannedMetric(
     "revenue_per_visitor", role="guardrail", unit="money", needs="orders", margin=0.05
 )
 START = date(2026, 11, 2)
+WEEK = [0.0] * 6
 
 
 # Any plan field may be set.
@@ -56,3 +58,7 @@ def daily(
         found = (evidence(metric, arm, z, day, **more) for arm in p.treatments)
         log = log.add(p, look(p, day, *found))
     return log
+
+
+def keys(verdict: Verdict) -> list[str]:
+    return [reason.key for reason in verdict.reasons]
