@@ -109,7 +109,7 @@ def fit_segments(
 
     >>> fit = fit_segments({"new": (0.10, 0.01), "returning": (0.02, 0.01), "tiny": (1.2, 0.9)})
     >>> round(fit.segments[2].raw, 2), round(fit.segments[2].shrunk, 2)
-    (1.2, 0.09)
+    (1.2, 0.11)
     """
     y, v = checked([e for e, _ in effects.values()], [v for _, v in effects.values()])
     chosen = prior or SegmentPrior()

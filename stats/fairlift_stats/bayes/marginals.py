@@ -82,7 +82,9 @@ class Beta:
     def quadrature(self, cuts: Sequence[float], nodes: int = NODES) -> tuple[Array, Array]:
         """Gauss–Legendre in θ with x = sin²θ, where a Beta(½, ·) has no pole."""
         low, high = np.arcsin(np.sqrt(betaincinv(self.a, self.b, [FAR, 1 - FAR])))
-        theta, weight = pieces(low, high, np.arcsin(np.sqrt(np.clip(cuts, 0, 1))), nodes)
+        asked = np.arcsin(np.sqrt(np.clip(cuts, 0, 1)))
+        edges = np.concatenate([asked, _steps(self.a), math.pi / 2 - _steps(self.b)])
+        theta, weight = pieces(low, high, edges, nodes)
         x = np.sin(theta) ** 2
         log = 2 * self.a * np.log(np.sin(theta)) + 2 * self.b * np.log(np.cos(theta))
         density = np.exp(log - betaln(self.a, self.b)) / (np.sin(theta) * np.cos(theta))
@@ -267,6 +269,14 @@ def gauss_rows(low: Array, high: Array, nodes: int) -> tuple[Array, Array]:
 @lru_cache(maxsize=8)
 def _legendre(nodes: int) -> tuple[Array, Array]:
     return np.polynomial.legendre.leggauss(nodes)
+
+
+def _steps(parameter: float) -> Array:
+    """Ever smaller angles towards an end where the density is a broken power of the angle."""
+    power = 2 * parameter - 1
+    if power >= 3 or power == int(power):
+        return np.empty(0)
+    return 0.4 * 0.15 ** np.arange(4)
 
 
 def _normalised(weights: Array) -> Array:
