@@ -276,7 +276,7 @@ def _steps(parameter: float) -> Array:
     power = 2 * parameter - 1
     if power >= 3 or power == int(power):
         return np.empty(0)
-    return 0.4 * 0.15 ** np.arange(4)
+    return np.asarray(0.4 * 0.15 ** np.arange(4))
 
 
 def _normalised(weights: Array) -> Array:
