@@ -1,0 +1,70 @@
+"""Crowds of visitors sent to the service, and what it reports of them."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from fairlift.v1 import results_service_pb2 as pb
+from fairlift.v1.event_service_pb2 import Event
+
+from tests.server import shop
+from tests.server.client import Caller
+
+NAME = "campaigns/free-shipping"
+
+
+START = shop.now() - timedelta(days=15)
+
+
+async def results(caller: Caller, language: str = "", epoch: int = 0) -> pb.Report:
+    request = pb.GetResultsRequest(name=NAME, language=language, epoch=epoch)
+    return await caller.results.GetResults(request, timeout=120)
+
+
+def metric(report: pb.Report, name: str) -> pb.MetricResult:
+    return next(each for each in report.metrics if each.metric == name)
+
+
+def totals(report: pb.Report) -> dict[str, tuple[int, int, int, float, float]]:
+    return {
+        each.variant: (
+            each.units,
+            each.buyers,
+            each.orders,
+            each.revenue_micros / shop.EURO,
+            each.net_revenue_micros / shop.EURO,
+        )
+        for each in report.totals
+    }
+
+
+def crowd(
+    variant: str, units: int, tickets: list[float], *, start: datetime = START
+) -> Iterator[Event]:
+    """Units spread evenly over 14 days, the first of them buying one minute later."""
+    for number in range(units):
+        unit = f"{variant}-{number}"
+        at = start + timedelta(days=14) * (number / units)
+        yield shop.exposure(unit, variant, at=at)
+        if number < len(tickets):
+            yield shop.order(
+                unit,
+                f"order-{unit}",
+                shop.line(tickets[number]),
+                at=at + timedelta(minutes=1),
+            )
+
+
+async def send(caller: Caller, events: Iterator[Event]) -> None:
+    waiting = list(events)
+    for first in range(0, len(waiting), 500):
+        await caller.accepted(waiting[first : first + 500])
+
+
+def arrivals(variant: str, days: range, *, buyers: int) -> Iterator[Event]:
+    """Fifty units at the end of each of these days, the first of them buying at once."""
+    for day in days:
+        for number in range(50):
+            unit, at = f"{variant}-{day}-{number}", START + timedelta(days=day)
+            yield shop.exposure(unit, variant, at=at)
+            if number < buyers:
+                yield shop.order(unit, f"order-{unit}", shop.line(20.0), at=at)
