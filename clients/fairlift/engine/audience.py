@@ -22,7 +22,7 @@ MAX_LIST = 10_000
 MAX_TEXT = 1_024
 _EXACT = 2**53  # beyond it a double, which is what travels, skips integers
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}", re.ASCII)
+ATTRIBUTE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}", re.ASCII)
 
 Scalar: TypeAlias = str | int | float | bool | datetime
 
@@ -225,7 +225,7 @@ def _check_budget(condition: Condition) -> None:
 
 
 def _check_attribute(name: str) -> None:
-    if not _ATTRIBUTE.fullmatch(name):
+    if not ATTRIBUTE_NAME.fullmatch(name):
         raise _invalid(
             "attribute",
             f"is {name!r}, must be a letter or _ followed by letters, digits, _ and dots, "

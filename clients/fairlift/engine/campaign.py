@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
 
-from fairlift.engine.audience import EVERYBODY, Condition
+from fairlift.engine.audience import ATTRIBUTE_NAME, EVERYBODY, Condition
 from fairlift.engine.errors import InvalidCampaign, Violation
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _names(campaign: Campaign) -> Iterator[Violation]:
             "currency_code", f"is {campaign.currency_code!r}, must be ISO 4217, such as EUR"
         )
     for attribute in campaign.attributes:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]{0,63}", attribute):
+        if not ATTRIBUTE_NAME.fullmatch(attribute):
             yield Violation("attributes", f"{attribute!r} must be letters, digits, _ and dots")
     for key, value in campaign.labels.items():
         if not 1 <= len(key) <= 63 or len(value) > 255:

@@ -1,7 +1,7 @@
 """What a change to a campaign would do to its experiment."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import IntEnum
 
 from fairlift.engine.audience import EVERYBODY, Condition
@@ -139,7 +139,7 @@ def _plan(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
 
 
 def _as(change: FieldChange, change_class: ChangeClass, reason: str) -> FieldChange:
-    return FieldChange(change.field, change.before, change.after, change_class, reason)
+    return replace(change, change_class=change_class, reason=reason)
 
 
 def _shown(value: object) -> str:

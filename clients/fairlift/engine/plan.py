@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TypeAlias
 
+from fairlift.engine.audience import ATTRIBUTE_NAME
 from fairlift.engine.errors import InvalidCampaign, Violation
 from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import (
@@ -27,7 +28,6 @@ from fairlift.engine.metric import (
 )
 
 _METRIC_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ def _numbers(plan: Plan) -> Iterator[Violation]:
     if len(plan.segments) > 10:
         yield Violation("segments", f"has {len(plan.segments)} attributes, must have at most 10")
     for index, attribute in enumerate(plan.segments):
-        if not _ATTRIBUTE.fullmatch(attribute):
+        if not ATTRIBUTE_NAME.fullmatch(attribute):
             yield Violation(f"segments[{index}]", f"is {attribute!r}, must be an attribute's name")
         elif attribute in plan.segments[:index]:
             yield Violation(f"segments[{index}]", f"{attribute} is named twice")
