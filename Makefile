@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo hillstrom serve test check fmt proto proto-check calibrate bench constraints clean
+.PHONY: help setup demo hillstrom serve test check fmt proto proto-check calibrate load bench constraints clean
 
 help: ## print the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ proto: $(READY) ## generate clients/fairlift/v1 from proto/
 
 calibrate: $(READY) ## long simulations; writes docs/calibration.md
 	@$(PY) -m tests.simulation.calibrate
+
+load: $(READY) ## an hour of snapshot changes against eight threads of the SDK, every answer checked
+	@$(PY) -m tests.client.load
 
 BENCHES := $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/__init__.py benchmarks/form.py,$(wildcard benchmarks/*.py)))
 
