@@ -16,8 +16,11 @@ __all__ = [
     "PValue",
     "Percent",
     "Text",
+    "Unit",
     "VariantName",
 ]
+
+Unit: TypeAlias = Literal["visitor", "customer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What people call variants and metrics, by id, where they have a word of their own."""
+    """What people call variants and metrics, by id, where they have a word of their own.
+
+    `unit` is what is randomised and counted: sentences speak of visitors or of customers.
+    """
 
     variants: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
+    unit: Unit = "visitor"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """A message in the reader's language, with that language's numbers, money and dates.
 
 Catalogues are `<language>/LC_MESSAGES/fairlift.po`; `build.build()` compiles them
-to the `.mo` files beside them, which are checked in.
+to the `.mo` files beside them, which are checked in. A message that names visitors stands
+there twice: the one of context `customer` is said of campaigns whose unit is the customer.
 """
 
 import re
@@ -29,6 +30,7 @@ from fairlift_stats.messages import (
     Percent,
     PValue,
     Text,
+    Unit,
     VariantName,
 )
 
@@ -46,7 +48,7 @@ def text(message: Message, locale: str = "en", names: Names = _NO_NAMES) -> str:
     Args:
         message: its key and figures.
         locale: a language with or without a country: `es`, `es_MX`, `ro-RO`.
-        names: what people call variants and metrics.
+        names: what people call variants and metrics, and what is counted.
 
     Raises:
         BadQuestion: there is no catalogue for the language, or no such message.
@@ -54,17 +56,23 @@ def text(message: Message, locale: str = "en", names: Names = _NO_NAMES) -> str:
     >>> text(Message.of("action.ship", variant=VariantName("B")), "es")
     'Mostrar B a todos los visitantes.'
     """
-    catalogue = _catalogue(_parsed(locale).language)
-    if message.count is None:
-        sentence = catalogue.gettext(message.key)
-    else:
-        how_many = message.figure(message.count)
-        amount = round(how_many.value) if isinstance(how_many, Number) else 0
-        sentence = catalogue.ngettext(message.key, message.key, amount)
+    sentence = _sentence(message, _catalogue(_parsed(locale).language), names.unit)
     if sentence == message.key:
         raise BadQuestion(f"message {message.key!r}: is in no catalogue")
     figures = {name: figure_text(figure, locale, names) for name, figure in message.figures}
     return sentence.format(**figures)
+
+
+def _sentence(message: Message, catalogue: GNUTranslations, unit: Unit) -> str:
+    """The catalogue's words of this unit, or else those that fit any; the key if it has none."""
+    key = message.key
+    if message.count is None:
+        own = catalogue.pgettext(unit, key)
+        return catalogue.gettext(key) if own == key else own
+    how_many = message.figure(message.count)
+    amount = round(how_many.value) if isinstance(how_many, Number) else 0
+    own = catalogue.npgettext(unit, key, key, amount)
+    return catalogue.ngettext(key, key, amount) if own == key else own
 
 
 def figure_text(figure: Figure, locale: str = "en", names: Names = _NO_NAMES) -> str:
@@ -96,7 +104,7 @@ def figure_text(figure: Figure, locale: str = "en", names: Names = _NO_NAMES) ->
         case VariantName(name):
             return names.variants.get(name, name)
         case MetricName(name):
-            return names.metrics.get(name) or _metric(name, locale)
+            return names.metrics.get(name) or _metric(name, locale, names)
         case Listed(items, joined):
             words = [figure_text(item, locale, names) for item in items]
             return format_list(words, "standard" if joined == "and" else "or", where)
@@ -106,16 +114,16 @@ def figure_text(figure: Figure, locale: str = "en", names: Names = _NO_NAMES) ->
             assert_never(unreachable)
 
 
-def _metric(name: str, locale: str) -> str:
+def _metric(name: str, locale: str, names: Names) -> str:
     """The catalogue's words for a metric: of a family, first what it is about."""
     if days := _IN_DAYS.fullmatch(name):
         family, first, last = days.groups(default="0")
         figures = {"first": Number(int(first)), "last": Number(int(last))}
         return text(Message.of(f"metric.{family}", **figures), locale)
     family, _, about = name.partition("(")
-    key = f"metric.{family}"
-    known = _catalogue(_parsed(locale).language).gettext(key)
-    words = family.replace("_", " ") if known == key else known
+    message = Message.of(f"metric.{family}")
+    known = _sentence(message, _catalogue(_parsed(locale).language), names.unit)
+    words = family.replace("_", " ") if known == message.key else known
     return f"{about.removesuffix(')').replace('_', ' ')} ({words})" if about else words
 
 

@@ -29,6 +29,7 @@ class Verdict:
         kind: one of five.
         cause: the rule that spoke.
         variant: the treatment it speaks of; None when it speaks of the whole campaign.
+        metric: the metric of that treatment that decided, a guardrail's where one did.
         headline: one sentence.
         number: the one figure to look at.
         action: what to do.
@@ -39,6 +40,7 @@ class Verdict:
     kind: VerdictKind
     cause: Cause
     variant: str | None
+    metric: str | None
     headline: Message
     number: Figure
     action: Message
@@ -96,10 +98,13 @@ def decide(plan: SequentialPlan, log: LookLog, *, day: int | None = None) -> Ver
     facts = _facts(plan, log, look.day if day is None else day)
     ruling = rule(plan, look, facts)
     spoken = say(plan, look, facts, ruling)
+    is_of_all = ruling.kind == "do_not_trust"
+    decided = ruling.comparison if ruling.guardrail is None else ruling.guardrail
     return Verdict(
         kind=ruling.kind,
         cause=ruling.cause,
-        variant=None if ruling.kind == "do_not_trust" else ruling.comparison.arm,
+        variant=None if is_of_all else decided.arm,
+        metric=None if is_of_all else decided.metric,
         headline=spoken.headline,
         number=spoken.number,
         action=spoken.action,

@@ -8,6 +8,7 @@ from scipy.special import chdtrc
 
 from fairlift_stats.results import Interval
 from fairlift_stats.sequential.counts import (
+    WARN_AT,
     SplitCheck,
     prior_strength,
     split_by_cell,
@@ -119,7 +120,18 @@ class Guardrail:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Are units split as planned? The e-value counts at every look; chi-square only at one."""
+    """Are units split as planned? The e-value counts at every look; chi-square only at the last.
+
+    Attributes:
+        check: the evidence against the planned split.
+        chi_square: of the last look.
+        chi_square_p: its p-value.
+        worst_arm: the arm furthest from its share, at the look with the strongest evidence.
+        observed: its share of the units then.
+        planned: its share in the plan.
+        excess: units that it had then beyond its share; below 0, units that it lacked.
+        in_parts: True when all units together are split well enough, and only cells are not.
+    """
 
     check: SplitCheck
     chi_square: float
@@ -127,6 +139,8 @@ class Split:
     worst_arm: str
     observed: float
     planned: float
+    excess: float
+    in_parts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,19 +190,26 @@ def split_of(plan: SequentialPlan, log: LookLog) -> Split:
     whole = [split_log_e(units, plan.shares, k=k) for units in counts]
     logs = [_with_cells(log_e, look, plan, k) for log_e, look in zip(whole, log.looks, strict=True)]
     check = SplitCheck.after(logs)
-    total = sum(counts[-1])
-    expected = [total * share for share in plan.shares]
-    parts = [(n - e) ** 2 / e for n, e in zip(counts[-1], expected, strict=True)]
+    at = max(range(len(logs)), key=logs.__getitem__)
+    parts, chi_square = _apart(counts[at], plan), sum(_apart(counts[-1], plan))
     worst = max(range(len(parts)), key=parts.__getitem__)
-    chi_square = sum(parts)
+    units, total = counts[at][worst], sum(counts[at])
     return Split(
         check,
         chi_square,
         float(chdtrc(len(parts) - 1, chi_square)),
         plan.arms[worst],
-        counts[-1][worst] / total,
+        units / total,
         plan.shares[worst],
+        units - total * plan.shares[worst],
+        check.warns and whole[at] < math.log(WARN_AT),
     )
+
+
+def _apart(units: list[int], plan: SequentialPlan) -> list[float]:
+    """Each arm's part of Pearson's chi-square."""
+    expected = [sum(units) * share for share in plan.shares]
+    return [(n - e) ** 2 / e for n, e in zip(units, expected, strict=True)]
 
 
 def _with_cells(log_e: float, look: Look, plan: SequentialPlan, k: float) -> float:

@@ -1,9 +1,12 @@
 """A ruling in words: one sentence, one number, one action, and the reasons in their order."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
+from fairlift_stats.locale import figure_text
 from fairlift_stats.messages import (
     Amount,
     Day,
@@ -18,7 +21,7 @@ from fairlift_stats.messages import (
 from fairlift_stats.sequential.guards import days_to_wait, too_few
 from fairlift_stats.sequential.looks import Look
 from fairlift_stats.sequential.plan import SequentialPlan
-from fairlift_stats.verdict.facts import Comparison, Estimate, Facts, Guardrail
+from fairlift_stats.verdict.facts import Estimate, Facts, Guardrail, Split
 from fairlift_stats.verdict.ruling import Ruling
 
 # Below this chance to win, given what was seen, the traffic is worth more elsewhere.
@@ -95,18 +98,13 @@ def _blocked(
 ) -> tuple[Message, Figure, Message]:
     """Why nothing may be decided now."""
     if ruling.cause == "split":
-        observed = Percent(facts.split.observed, 1)
-        headline = Message.of(
-            "verdict.split",
-            arm=VariantName(facts.split.worst_arm),
-            observed=observed,
-            planned=Percent(facts.split.planned, 1),
-        )
+        headline, observed = _split_headline(facts.split)
         return headline, observed, Message.of("action.fix_split")
     if ruling.cause == "few" and (lack := too_few(plan, look)) is not None:
         found = Number(lack.found)
-        headline = Message.of(
+        headline = Message.counted(
             f"verdict.few_{lack.what}",
+            "found",
             arm=VariantName(lack.arm),
             found=found,
             needed=Number(lack.needed),
@@ -129,6 +127,14 @@ def _blocked(
         Number(look.units),
         Message.of("action.wait"),
     )
+
+
+def _split_headline(split: Split) -> tuple[Message, Percent]:
+    observed = Percent(split.observed, 1)
+    if split.in_parts:
+        return Message.of("verdict.split_in_parts"), observed
+    arm, planned = VariantName(split.worst_arm), Percent(split.planned, 1)
+    return Message.of("verdict.split", arm=arm, observed=observed, planned=planned), observed
 
 
 def _running(
@@ -196,13 +202,13 @@ def _reasons(
     plan: SequentialPlan, facts: Facts, ruling: Ruling, headline: Message
 ) -> list[Message]:
     """The reasons in the order in which they matter to the verdict."""
-    reasons: list[Message] = []
+    reasons = [*_two_figures(plan, facts, ruling)]
+    if ruling.cause == "split":
+        reasons += _split(facts.split)
     if ruling.cause in ("won", "hold", "harm"):
         reasons.append(_false_alarm(plan))
     if ruling.kind == "stop_harm" and facts.day < plan.minimum_days:
         reasons.append(Message.of("reason.harm_early"))
-    if ruling.cause == "won":
-        reasons += _correction(facts, ruling.comparison)
     if ruling.cause in ("running", "hold", "unsafe"):
         reasons += _when(facts, headline)
     if ruling.cause == "running":
@@ -210,7 +216,8 @@ def _reasons(
         reasons.append(Message.of("reason.meter", meter=meter))
     reasons += [_rail(rail) for rail in facts.guardrails if rail.arm == ruling.comparison.arm]
     reasons += _others(facts, ruling)
-    reasons += _split(facts)
+    if ruling.cause != "split":
+        reasons += _split(facts.split)
     return reasons
 
 
@@ -221,14 +228,24 @@ def _false_alarm(plan: SequentialPlan) -> Message:
     return Message.of("reason.false_alarm", wrong=Number(100 * plan.alpha, 0))
 
 
-def _correction(facts: Facts, comparison: Comparison) -> list[Message]:
-    raw, corrected = comparison.raw, comparison.corrected
-    if raw is None or corrected is None or raw.lift is None:
-        return []
-    now = Percent(raw.lift, 1, signed=True)
-    if comparison.crossed_at is None or comparison.crossed_at == facts.at:
-        return [Message.of("reason.corrected", raw=now)]
-    return [Message.of("reason.corrected_then", raw=now)]
+def _two_figures(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> Iterator[Message]:
+    """Why the headline's figure is not that of all data, where the two can be told apart."""
+    found = ruling.comparison
+    if ruling.cause not in ("won", "harm", "ended") or found.raw is None or found.corrected is None:
+        return
+    told, measured = (
+        _sizes(plan, found.metric, estimate)["lift"] for estimate in (found.corrected, found.raw)
+    )
+    if figure_text(told) == figure_text(measured):
+        return
+    figures = {"lift": told, "raw": measured}
+    is_corrected = plan.engine == "group_sequential"
+    if found.crossed_at is None or found.crossed_at == facts.at:
+        yield Message.of("reason.corrected" if is_corrected else "reason.shrunk", **figures)
+    else:
+        key = "reason.corrected_then" if is_corrected else "reason.first_look"
+        day = Day(datetime.fromisoformat(found.crossed_at).date().isoformat())
+        yield Message.of(key, day=day, **figures)
 
 
 def _when(facts: Facts, headline: Message) -> list[Message]:
@@ -259,8 +276,25 @@ def _others(facts: Facts, ruling: Ruling) -> list[Message]:
     ]
 
 
-def _split(facts: Facts) -> list[Message]:
-    evidence = Number(min(facts.split.check.largest, 1e9), 0)
-    if facts.split.check.blocks:
-        return [Message.of("reason.split_broken", evidence=evidence)]
-    return [Message.of("reason.split_odd", evidence=evidence)] if facts.split.check.warns else []
+def _split(split: Split) -> list[Message]:
+    """How far the split is off, and how rarely chance alone does that."""
+    if not split.check.warns:
+        return []
+    key = "reason.split_broken" if split.check.blocks else "reason.split_odd"
+    # By Ville's inequality evidence ever reaches x by chance in at most 1 of x campaigns.
+    odds = Number(_rounded_down(min(split.check.largest, 1e9)))
+    return [Message.of(key, gap=_gap(split), odds=odds)]
+
+
+def _gap(split: Split) -> Message:
+    if split.in_parts:
+        return Message.of("split.in_parts")
+    key = "split.too_few" if split.excess < 0 else "split.too_many"
+    count = Number(round(abs(split.excess)))
+    return Message.counted(key, "count", arm=VariantName(split.worst_arm), count=count)
+
+
+def _rounded_down(value: float) -> int:
+    """To one digit: 34,674,698 becomes 30,000,000."""
+    power: int = 10 ** math.floor(math.log10(value))
+    return int(value // power) * power

@@ -30,6 +30,7 @@ from fairlift_stats.verdict import decide
 from tests.stats.sequential.shop import daily, plan
 
 NBSP = "\N{NO-BREAK SPACE}"
+CUSTOMER = "customer: "
 HERE = Path(str(files(fairlift_stats.locale)))
 
 
@@ -40,8 +41,17 @@ def catalogue(language: str) -> dict[str, tuple[str, ...]]:
 
 
 def said(messages: Catalog) -> dict[str, tuple[str, ...]]:
-    """What a catalogue says; its header names the minute and Babel's version, so it is left out."""
-    return {_forms(m.id)[0]: _forms(m.string) for m in messages if m.id}
+    """What a catalogue says; its header names the minute and Babel's version, so it is left out.
+
+    What is said of customers only has its key after their name.
+    """
+    # What was compiled and read back has its contexts in bytes.
+    contexts = (m.context.decode() if isinstance(m.context, bytes) else m.context for m in messages)
+    return {
+        f"{context}: {_forms(m.id)[0]}" if context else _forms(m.id)[0]: _forms(m.string)
+        for m, context in zip(messages, contexts, strict=True)
+        if m.id
+    }
 
 
 def _forms(value: object) -> tuple[str, ...]:
@@ -66,12 +76,54 @@ def test_every_language_says_everything_with_the_same_figures(language: str) -> 
     def places(forms: tuple[str, ...]) -> set[str]:
         return {name for f in forms for _, name, _, _ in string.Formatter().parse(f) if name}
 
-    assert english.keys() == other.keys()
+    plain = {key for key in english if not key.startswith(CUSTOMER)}
+    assert plain == {key for key in other if not key.startswith(CUSTOMER)}
     for key, forms in other.items():
         assert all(forms), key
-        assert places(forms) == places(english[key]), key
-        if not key.startswith("metric."):
-            assert forms != english[key]
+        assert places(forms) == places(english[key.removeprefix(CUSTOMER)]), key
+        # One word may be the same in two languages; a sentence is not.
+        if " " in forms[0]:
+            assert forms != english.get(key)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_names_visitors_has_a_form_for_customers_that_does_not(language: str) -> None:
+    visitors = re.compile(r"visitor|visitante|vizitator", re.IGNORECASE)
+    found = catalogue(language)
+
+    naming = {
+        key
+        for key, forms in found.items()
+        if not key.startswith(CUSTOMER) and visitors.search(" ".join(forms))
+    }
+
+    assert len(naming) > 25
+    for key in naming:
+        of_customers = found[CUSTOMER + key]
+        assert not visitors.search(" ".join(of_customers)), key
+        assert len(of_customers) == len(found[key]), key
+
+
+@pytest.mark.parametrize("language", ["es", "ro"])
+def test_no_space_before_a_percent_sign_can_break(language: str) -> None:
+    for key, forms in catalogue(language).items():
+        assert " %" not in " ".join(forms), key
+
+
+def test_romanian_is_written_with_commas_below() -> None:
+    assert not re.search("[şţŞŢ]", str(catalogue("ro")))
+
+
+def test_a_campaign_of_customers_speaks_of_customers() -> None:
+    names = Names(unit="customer")
+    few = Message.counted("split.too_few", "count", arm=Text("a"), count=Number(21))
+
+    assert text(Message.of("health.exposed"), names=names) == "Customers have met every variant."
+    assert text(few, "ro", names).startswith("a are cu aproximativ 21 de clienți mai puțin")
+    assert figure_text(MetricName("revenue_per_visitor"), "es", names) == "ingresos por cliente"
+    assert figure_text(MetricName("micro_value(view)"), "ro", names) == "view (valoarea pe client)"
+    # What names no unit is said of both alike.
+    assert text(Message.of("action.wait"), names=names) == text(Message.of("action.wait"))
 
 
 def test_every_message_that_the_code_can_say_is_written() -> None:
@@ -81,7 +133,8 @@ def test_every_message_that_the_code_can_say_is_written() -> None:
         key
         for source in sources
         for key in re.findall(
-            r'"((?:verdict|action|reason|price)\.[a-z_]+)"', source.read_text(encoding="utf-8")
+            r'"((?:verdict|action|reason|price|split)\.[a-z_]+)"',
+            source.read_text(encoding="utf-8"),
         )
     }
 
@@ -146,7 +199,11 @@ def test_a_tiny_p_value_is_not_written_as_zero() -> None:
 
 @pytest.mark.parametrize(
     ("days", "expected"),
-    [(1, "încă aproximativ 1 zi."), (4, "aproximativ 4 zile."), (21, "aproximativ 21 de zile.")],
+    [
+        (1, "mai este aproximativ 1 zi."),
+        (4, "aproximativ 4 zile."),
+        (21, "aproximativ 21 de zile."),
+    ],
 )
 def test_romanian_has_three_ways_to_count(days: int, expected: str) -> None:
     message = Message.counted("verdict.running_days", "days", days=Number(days))

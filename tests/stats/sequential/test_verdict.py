@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from fairlift_stats.locale import LANGUAGES
-from fairlift_stats.messages import Number, Percent
+from fairlift_stats.messages import Day, Number, Percent
 from fairlift_stats.sequential.errors import BadLook
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.sequential.plan import PlannedMetric
@@ -15,7 +15,7 @@ from fairlift_stats.verdict import decide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.stats.sequential.shop import WEEK, daily, evidence, keys, look, plan
+from tests.stats.sequential.shop import CR, RPV, WEEK, daily, evidence, keys, look, plan
 
 
 @settings(max_examples=12, deadline=None)
@@ -41,7 +41,7 @@ def test_a_clear_winner_after_a_week_is_shipped_with_a_corrected_lift() -> None:
     assert 0 < found.corrected.lift < found.raw.lift
     assert found.corrected.interval.low > 0
     assert verdict.number == Percent(found.corrected.lift, signed=True)
-    assert keys(verdict)[:2] == ["reason.false_alarm", "reason.corrected"]
+    assert keys(verdict)[:2] == ["reason.corrected", "reason.false_alarm"]
     assert verdict.action.key == "action.ship"
     assert found.meter > 1
 
@@ -157,12 +157,49 @@ def test_a_win_of_an_earlier_day_says_that_its_figure_is_of_then() -> None:
     once = decide(plan(), daily(plan(), [*WEEK, 4.0]))
     since = decide(plan(), daily(plan(), [*WEEK, 4.0, *[3.0] * 6, 3.5]))
 
-    assert "reason.corrected" in keys(once)
+    first = since.reasons[0]
+    assert keys(once)[0] == "reason.corrected"
     assert since.kind == "ship"
-    assert since.number == once.number
-    (raw,) = (r.figure("raw") for r in since.reasons if r.key == "reason.corrected_then")
+    assert since.number == once.number == first.figure("lift")
+    assert first.key == "reason.corrected_then"
+    assert first.figure("day") == Day("2026-11-09")
     assert since.facts.comparisons[0].raw is not None
-    assert raw == Percent(since.facts.comparisons[0].raw.lift or 0, signed=True)
+    raw = Percent(since.facts.comparisons[0].raw.lift or 0, signed=True)
+    assert first.figure("raw") == raw
+    assert "of the look of November 9, the first with enough evidence" in since.explanations()[0]
+
+
+def test_harm_and_an_end_without_a_winner_tell_their_two_figures_too() -> None:
+    hurt = decide(plan(), daily(plan(), [*WEEK, -5.0, *[-3.0] * 7]))
+    ended = decide(plan(), daily(plan(), [1.5] * 13 + [1.9]))
+
+    assert (hurt.kind, keys(hurt)[0]) == ("stop_harm", "reason.corrected_then")
+    assert (ended.cause, keys(ended)[0]) == ("ended", "reason.corrected")
+    assert hurt.reasons[0].figure("lift") == hurt.number
+    assert ended.reasons[0].figure("lift") == ended.number
+
+
+def test_a_verdict_names_the_metric_that_decided() -> None:
+    made = plan(metrics=(CR, RPV))
+    log = LookLog.begin(made)
+    harmless, harmful = (
+        log.add(
+            made,
+            look(
+                made,
+                7,
+                evidence("conversion_rate", "coupon", 4.0, 7),
+                evidence("revenue_per_visitor", "coupon", z, 7, control=1.0),
+            ),
+        )
+        for z in (2.0, -6.0)
+    )
+
+    assert decide(made, harmless).metric == "conversion_rate"
+    assert (decide(made, harmful).cause, decide(made, harmful).metric) == (
+        "guardrail_harm",
+        "revenue_per_visitor",
+    )
 
 
 def test_less_is_better_where_the_metric_says_so() -> None:

@@ -91,10 +91,33 @@ def test_bayesian_stopping_shrinks_and_risks_little() -> None:
     assert found.corrected is not None
     assert found.raw is not None
     assert 0 < found.corrected.value < found.raw.value
-    assert keys(won)[0] == "reason.loss"
+    assert keys(won)[:2] == ["reason.shrunk", "reason.loss"]
     assert (kept.kind, kept.cause) == ("stop_futile", "no_gain")
     assert open_.kind == "keep_going"
     assert open_.facts.outlook is None
+
+
+def test_a_figure_that_nobody_corrected_is_not_called_corrected() -> None:
+    bayes = plan(engine="bayes_expected_loss", loss_threshold=0.002)
+    later = decide(bayes, daily(bayes, [*WEEK, 5.0, *[4.0] * 7], se=0.0008))
+    exact = plan(engine="exact_conversion", planned_converters=100, minimum_days=0)
+    log = LookLog.begin(exact)
+    for day, bought in ((7, (20, 60)), (14, (90, 110))):
+        counts = tuple(
+            ArmCount(arm, 1000 * day, n) for arm, n in zip(exact.arms, bought, strict=True)
+        )
+        rates = [n / (1000 * day) for n in bought]
+        found = evidence("conversion_rate", "coupon", 1.0, day, control=rates[0])
+        found = replace(found, estimate=rates[1] - rates[0])
+        log = log.add(exact, replace(look(exact, day, found), counts=counts))
+    once = decide(exact, LookLog(log.plan, log.looks[:1]))
+
+    assert keys(later)[0] == keys(decide(exact, log))[0] == "reason.first_look"
+    # One look, one figure: nothing to tell apart.
+    assert (once.kind, keys(once)[0]) == ("ship", "reason.false_alarm")
+    assert once.number == decide(exact, log).number
+    assert isinstance(once.number, Percent)
+    assert once.number.value == pytest.approx(60 / 20 - 1)
 
 
 def test_without_a_control_figure_there_is_no_lift_but_a_difference() -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from fairlift_stats.messages import Number, Percent
+from fairlift_stats.messages import Message, Names, Number, Percent
 from fairlift_stats.sequential.errors import BadLook, NotANumber, PlanChanged
 from fairlift_stats.sequential.guards import days_to_wait, guarded_z, hall_transform
 from fairlift_stats.sequential.looks import ArmCount, Cell, LookLog
@@ -20,7 +20,7 @@ def test_before_a_week_success_waits_but_harm_does_not() -> None:
     assert (ahead.kind, ahead.cause) == ("do_not_trust", "days")
     assert ahead.number == Number(3)
     assert (hurt.kind, hurt.cause, hurt.variant) == ("stop_harm", "harm", "coupon")
-    assert keys(hurt) == ["reason.false_alarm", "reason.harm_early"]
+    assert keys(hurt) == ["reason.corrected_then", "reason.false_alarm", "reason.harm_early"]
     assert "reason.harm_early" not in keys(decide(plan(), daily(plan(), [-5.0] * 7)))
     assert hurt.facts.comparisons[0].corrected is not None
     assert hurt.facts.comparisons[0].corrected.interval.high < 0
@@ -38,8 +38,40 @@ def test_a_broken_split_forbids_every_verdict() -> None:
     assert verdict.facts.split.check.blocks
     assert verdict.facts.split.chi_square_p < 0.001
     assert verdict.facts.split.worst_arm == "control"
-    assert keys(verdict)[-1] == "reason.split_broken"
+    assert keys(verdict) == ["reason.split_broken"]
     assert verdict.action.key == "action.fix_split"
+
+
+def test_a_broken_split_says_plainly_what_is_missing_and_how_rare_that_is() -> None:
+    made = plan()
+    log = daily(made, WEEK)
+    units = {"control": 7000, "coupon": 7700}
+    log = log.add(made, look(made, 7, evidence("conversion_rate", "coupon", 6.0, 7), units=units))
+
+    verdict = decide(made, log)
+    later = decide(made, log.add(made, look(made, 8, evidence("conversion_rate", "coupon", 6, 8))))
+
+    # 14,700 in all: 7,350 to each.
+    assert verdict.explanations()[0].startswith("control has about 350 visitors too few: chance")
+    odds = verdict.reasons[0].figure("odds")
+    assert isinstance(odds, Number)
+    assert odds.value <= verdict.facts.split.check.largest < 10 * odds.value
+    assert str(int(odds.value)).rstrip("0") in "123456789"
+    # Once broken it stays so, and is told as it was when it broke.
+    assert later.sentence() == verdict.sentence()
+    assert later.explanations() == verdict.explanations()
+    names = Names(unit="customer")
+    assert "clienți" in verdict.explanations("ro", names)[0]
+    assert "vizitatori" not in verdict.explanations("ro", names)[0]
+
+
+def test_the_arm_that_has_too_many_is_said_to_have_too_many() -> None:
+    made = plan(shares=(0.9, 0.1))
+    log = LookLog.begin(made)
+    units = {"control": 12_600, "coupon": 1_700}
+    log = log.add(made, look(made, 7, evidence("conversion_rate", "coupon", 0, 7), units=units))
+
+    assert "A coupon le sobran unos 270 visitantes" in decide(made, log).explanations("es")[0]
 
 
 def test_a_split_that_is_broken_on_one_platform_only_is_noticed() -> None:
@@ -54,6 +86,8 @@ def test_a_split_that_is_broken_on_one_platform_only_is_noticed() -> None:
 
     assert even.kind == "ship"
     assert (broken.kind, broken.cause) == ("do_not_trust", "split")
+    assert broken.headline.key == "verdict.split_in_parts"
+    assert broken.reasons[0].figure("gap") == Message.of("split.in_parts")
     assert decide(made, again).to_json() == broken.to_json()
 
 
