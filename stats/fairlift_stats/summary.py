@@ -4,24 +4,33 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
-from typing import TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from fairlift_stats.centring import (
+    LARGEST,
+    ROUNDING_OF_MEANS,
+    Number,
+    Pair,
+    Triple,
+    centred_products,
+    centred_thirds,
+    check_size,
+    ordered,
+    position_of,
+)
 from fairlift_stats.errors import BadSummary, MissingColumn, TooFewUnits
 
-__all__ = ["Summary"]
+__all__ = ["Pair", "Summary", "Triple", "position_of"]
 
-Number: TypeAlias = int | float
-Pair: TypeAlias = tuple[str, str]
-Triple: TypeAlias = tuple[str, str, str]
 Array: TypeAlias = npt.NDArray[np.float64]
+Key = TypeVar("Key")
 
-# A centred square may come out this much below zero, relative to the raw one, by rounding alone.
-ROUNDING = 1e-9
-# One this small beside the raw one, when that was added up in floating point, is nothing but noise.
-NOISE = 1e-13
+# The largest value of one unit by the kind of its array. Whole numbers go to where the distance
+# of two still fits into 64 bits; Python objects to where a float still holds a whole number.
+MOST: Final = {"f": LARGEST, "i": 2**62, "u": 2**62, "b": 1, "O": 2**53}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,17 +61,22 @@ class Summary:
     def __post_init__(self) -> None:
         """Refuse what no data can produce."""
         _check_count(self.n)
-        if len(set(self.columns)) != len(self.columns) or len(self.sums) != len(self.columns):
-            raise BadSummary(f"columns {self.columns}: need distinct names and one sum each")
+        k = len(self.columns)
+        if len(set(self.columns)) != k or len(self.sums) != k or self.comoments.shape != (k, k):
+            raise BadSummary(
+                f"columns {self.columns}: need distinct names, one sum each, and a product by pair"
+            )
         for column, total in zip(self.columns, self.sums, strict=True):
-            _check_finite(f"sum of {column}", total)
+            check_size(f"sum of {column}", total)
             if self.n == 0 and total != 0:
                 raise BadSummary(f"sum of {column}: is {total} over no units, must be 0")
         squares = np.diagonal(self.comoments)
-        if np.isinf(self.comoments).any() or (squares < 0).any():
+        if (np.abs(self.comoments) > LARGEST**2).any() or (squares < 0).any():
             raise BadSummary("products: must be finite, and no variance negative")
+        if self.n < 2 and np.nan_to_num(self.comoments).any():
+            raise BadSummary(f"products: must be 0 for {self.n} units, which have no spread")
         for triple, third in self.thirds.items():
-            _check_finite(f"third moment of {triple}", third)
+            check_size(f"third moment of {triple}", third, LARGEST**3)
         self.comoments.setflags(write=False)
 
     @classmethod
@@ -85,32 +99,25 @@ class Summary:
             centre: the constants a, b, c that products and thirds were centred by; 0 when absent.
 
         Raises:
-            BadSummary: a number is not finite, or a variance comes out negative.
+            BadSummary: a number is not finite, or no data have these sums and products.
+            MissingColumn: a product or a centre names a column without a sum.
 
         >>> s = Summary.from_sums(4, {"x": 40}, {("x", "x"): 490})
         >>> s.variance("x")
         30.0
         """
         _check_count(n)
-        columns = tuple(sums)
-        for column, total in sums.items():
-            _check_finite(f"sum of {column}", total)
-        about = {c: (centre or {}).get(c, 0) for c in columns}
+        count, totals, about = int(n), _plain(sums), _plain(centre or {})
+        for column, total in totals.items():
+            check_size(f"sum of {column}", total)
+        for column, constant in about.items():
+            position_of(tuple(totals), column)
+            check_size(f"centre of {column}", constant)
+        comoments = centred_products(count, totals, _plain(products), about)
         # Distances from the centre: exact when sums and centre are integers.
-        shifted = {c: sums[c] - n * about[c] for c in columns}
-        comoments = np.full((len(columns), len(columns)), np.nan)
-        for pair, product in products.items():
-            _check_finite(f"product of {pair}", product)
-            i, j = (position_of(columns, name) for name in pair)
-            value = _centred_product(n, product, shifted[pair[0]], shifted[pair[1]])
-            if i == j:
-                slip = 4e-16 * (abs(float(sums[pair[0]])) + n * abs(float(about[pair[0]])))
-                value = _square(pair[0], value, product, shifted[pair[0]], slip**2 / max(n, 1))
-            comoments[i, j] = comoments[j, i] = value
-        partial = cls(n, columns, tuple(_plain(s) for s in sums.values()), comoments)
-        if not thirds:
-            return partial
-        return cls(n, columns, partial.sums, comoments, _centred_thirds(partial, thirds, shifted))
+        shifted = {c: total - count * about.get(c, 0) for c, total in totals.items()}
+        moved = centred_thirds(count, comoments, thirds or {}, shifted)
+        return cls(count, tuple(totals), tuple(totals.values()), comoments, moved)
 
     @classmethod
     def from_rows(
@@ -119,22 +126,21 @@ class Summary:
         """Summary of columns of equal length, one row per unit; two passes, so nothing cancels.
 
         Raises:
-            BadSummary: lengths differ, or a value is not finite.
+            BadSummary: lengths differ, or a value is no number, not finite, or too large to square.
         """
-        arrays = {name: np.asarray(values) for name, values in rows.items()}
+        arrays = {name: _numbers(name, values) for name, values in rows.items()}
         lengths = {name: a.shape for name, a in arrays.items()}
         if len(set(lengths.values())) > 1 or any(a.ndim != 1 for a in arrays.values()):
             raise BadSummary(f"columns must be flat and of one length, are {lengths}")
         n = next(iter(lengths.values()), (0,))[0]
-        totals = tuple(_exact_total(name, a) for name, a in arrays.items())
-        means = np.array([total / n if n else 0.0 for total in totals])
-        centred = np.array(list(arrays.values()), dtype=float).reshape(len(arrays), n)
-        centred -= means[:, None]
+        totals = tuple(_exact_total(a) for a in arrays.values())
+        distances = [_from_mean(a, total) for a, total in zip(arrays.values(), totals, strict=True)]
+        centred = np.array(distances, dtype=float).reshape(len(arrays), n)
         names = tuple(arrays)
         cubes = {}
         for triple in thirds:
             x, y, z = (centred[position_of(names, name)] for name in triple)
-            cubes[_ordered(triple)] = float(np.sum(x * y * z))
+            cubes[ordered(triple)] = float(np.sum(x * y * z))
         return cls(n, names, totals, centred @ centred.T, cubes)
 
     @classmethod
@@ -163,6 +169,8 @@ class Summary:
             return self
         sums = tuple(a + b for a, b in zip(self.sums, other.sums, strict=True))
         gap = other.means - self.means
+        size = np.abs(other.means) + np.abs(self.means)
+        gap[np.abs(gap) <= ROUNDING_OF_MEANS * size] = 0.0  # the same mean, rounded otherwise
         shares = (-other.n / n, self.n / n)  # each group's mean, from the merged one, in gaps
         comoments = self.comoments + other.comoments
         comoments = comoments + np.outer(gap, gap) * (self.n * other.n / n)
@@ -230,7 +238,7 @@ class Summary:
     def third(self, *columns: str) -> float | None:
         """Third central moment of three columns (one name means its cube); None if not kept."""
         names = columns * 3 if len(columns) == 1 else columns
-        total = self.thirds.get(_ordered(names))
+        total = self.thirds.get(ordered(names))
         return None if total is None or self.n == 0 else total / self.n
 
     def select(self, columns: Iterable[str]) -> "Summary":
@@ -256,7 +264,12 @@ class Summary:
         return [position_of(self.columns, name) for name in columns]
 
     def scaled(self, factors: Mapping[str, float]) -> "Summary":
-        """The same group in other units, e.g. micros to euros by `{"revenue": 1e-6}`."""
+        """The same group in other units, e.g. micros to euros by `{"revenue": 1e-6}`.
+
+        Raises:
+            MissingColumn: a factor names a column that is not here.
+        """
+        self.positions(factors)
         by = np.array([factors.get(c, 1) for c in self.columns], dtype=float)
         sums = tuple(
             s * factors[c] if c in factors else s
@@ -280,79 +293,53 @@ def _check_count(n: object) -> None:
         raise BadSummary(f"n: is {n!r}, must be a whole number, 0 or more")
 
 
-def _check_finite(what: str, value: Number) -> None:
-    if not math.isfinite(value):
-        raise BadSummary(f"{what}: is {value}, must be finite; leave out what is not known")
+def _plain(values: Mapping[Key, Number]) -> dict[Key, Number]:
+    """Python numbers: numpy integers would overflow where Python's do not."""
+    return {key: _plain_number(key, value) for key, value in values.items()}
 
 
-def position_of(columns: tuple[str, ...], name: str) -> int:
+def _plain_number(key: object, value: Number) -> Number:
     try:
-        return columns.index(name)
-    except ValueError:
-        raise MissingColumn(f"column {name!r} is not in the summary, which has {columns}") from None
+        return int(value) if isinstance(value, int | np.integer) else float(value)
+    except (TypeError, ValueError):  # what a database says of a sum over no rows
+        raise BadSummary(f"{key}: is {value!r}, must be a number; of no units it is 0") from None
 
 
-def _ordered(triple: Iterable[str]) -> Triple:
-    first, second, third = sorted(triple)
-    return first, second, third
+def _numbers(name: str, values: npt.ArrayLike) -> npt.NDArray[np.generic]:
+    """The values as an array of numbers, each small enough to be squared."""
+    array = np.asarray(values)
+    kind = array.dtype.kind
+    if kind not in MOST or np.ma.is_masked(values):
+        raise BadSummary(f"{name}: is {array.dtype}, must be numbers, none of them masked")
+    if kind == "O":
+        try:
+            array = array.astype(float)
+        except (TypeError, ValueError) as error:
+            raise BadSummary(f"{name}: holds a value that is no number: {error}") from None
+    if not ((array >= -MOST[kind]) & (array <= MOST[kind])).all():
+        raise BadSummary(f"{name}: holds a value that is not finite, or beyond ±{MOST[kind]:.3g}")
+    return array
 
 
-def _plain(value: Number) -> Number:
-    """A Python number: numpy integers would overflow where Python's do not."""
-    return int(value) if isinstance(value, int | np.integer) else float(value)
+def _from_mean(values: npt.NDArray[np.generic], total: Number) -> Array:
+    """(units,) distances from the mean."""
+    if isinstance(total, int):
+        whole, rest = divmod(total, max(len(values), 1))
+        # In integers as far as they go: values of 18 digits may differ in the last.
+        return (values.astype(np.int64) - whole).astype(float) - rest / max(len(values), 1)
+    mean = total / max(len(values), 1)
+    distance = values.astype(float) - mean
+    # The mean of equal values may be off by its last digit: that is no spread.
+    distance[np.abs(distance) <= ROUNDING_OF_MEANS * abs(mean)] = 0.0
+    return distance
 
 
-def _centred_product(n: int, product: Number, x: Number, y: Number) -> float:
-    if n == 0:
-        return float(product)
-    if isinstance(product, int) and isinstance(x, int) and isinstance(y, int):
-        return (n * product - x * y) / n  # exact: big integers, rounded once
-    return float(product) - float(x) * (float(y) / n)
-
-
-def _square(column: str, value: float, product: Number, total: Number, slip: float) -> float:
-    """A sum of squares, once it is sure to be one: `slip` is what centring may have lost."""
-    raw = float(product)
-    if math.isnan(value) or value < -(ROUNDING * abs(raw) + slip):
-        raise BadSummary(
-            f"{column}: Σx² = {product} is too small for its sum; no data have a negative variance"
-        )
-    exact = isinstance(product, int) and isinstance(total, int)
-    if not exact and value != 0 and slip < abs(value) < NOISE * raw:
-        raise BadSummary(
-            f"{column}: Σx² = {product} and its sum agree to 13 digits, so the variance is lost in "
-            "rounding; add up around a centre, or in integers"
-        )
-    return max(value, 0.0)
-
-
-def _exact_total(name: str, values: npt.NDArray[np.generic]) -> Number:
-    if values.dtype.kind in "iub":
-        wide = values.astype(np.int64)
-        # Two halves, so that a sum of large micros cannot wrap around silently.
-        return (int((wide >> 32).sum()) << 32) + int((wide & 0xFFFFFFFF).sum())
-    total = math.fsum(values.tolist())
-    if not math.isfinite(total):
-        raise BadSummary(f"{name}: holds a value that is not finite")
-    return total
-
-
-def _centred_thirds(
-    summary: Summary, thirds: Mapping[Triple, Number], shifted: Mapping[str, Number]
-) -> dict[Triple, float]:
-    """Third moments moved from the centre of aggregation to the means."""
-    if summary.n == 0:
-        return {_ordered(t): 0.0 for t in thirds}
-    gap = np.array([-shifted[c] / summary.n for c in summary.columns])
-    centred = {}
-    for triple, total in thirds.items():
-        i, j, k = (position_of(summary.columns, name) for name in triple)
-        x, y, z = gap[[i, j, k]]
-        c = summary.comoments
-        # Σ(x−a)(y−b)(z−c) = Σ of centred cubes + Σ of (mean − a)·comoment + n·∏(mean − a).
-        rest = -(x * c[j, k] + y * c[i, k] + z * c[i, j]) - summary.n * x * y * z
-        centred[_ordered(triple)] = float(total) - float(rest)
-    return centred
+def _exact_total(values: npt.NDArray[np.generic]) -> Number:
+    if values.dtype.kind == "f":
+        return math.fsum(values.tolist())
+    wide = values.astype(np.int64)
+    # Two halves, so that a sum of large micros cannot wrap around silently.
+    return (int((wide >> 32).sum()) << 32) + int((wide & 0xFFFFFFFF).sum())
 
 
 def all_pairs(columns: Iterable[str]) -> tuple[Pair, ...]:

@@ -96,7 +96,7 @@ def test_a_prior_on_lifts_needs_positive_estimates_that_vary() -> None:
         return analysis.report({"control": control, "b": GOOD}).results[0].posterior
 
     loss = posterior(arm_of(100, 10, -600.0, 40_000.0))
-    same = posterior(arm_of(100, 10, 100.0, 100.0))
+    same = posterior(arm_of(100, 100, 100.0, 100.0))
     shaky = compare(
         Mean("m", "revenue"), Summary.from_rows({"revenue": [-5.0, 1.0, 2.0, -9.0]}), GOOD
     ).posterior
