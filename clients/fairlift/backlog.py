@@ -2,8 +2,8 @@
 
 import threading
 from collections import Counter, deque
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from fairlift.v1.event_service_pb2 import Event
 
@@ -18,8 +18,7 @@ class Kind(IntEnum):
     ORDER = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """One event on its way, with its size on the wire."""
 
     kind: Kind
@@ -58,7 +57,7 @@ class Backlog:
             self._insert(arrival)
             while self._events > self._max_events or self._bytes > self._max_bytes:
                 lost.append(self._cheapest(arrival))
-            self.dropped.update(each.kind for each in lost)
+                self.dropped[lost[-1].kind] += 1
         return lost
 
     def batch(self, *, max_events: int, max_bytes: int) -> list[Waiting]:

@@ -123,7 +123,7 @@ class Client:
         except Exception as error:  # a storefront is never broken by us
             decided = self._failed(campaign, visitor or customer, default, error)
         if expose:
-            self.expose(decided)
+            self._expose(decided, decided.time)
         return decided
 
     def assign_all(
@@ -152,7 +152,7 @@ class Client:
             }
         if expose:
             for each in decided.values():
-                self.expose(each)
+                self._expose(each, now)
         return decided
 
     async def assign_async(
@@ -185,16 +185,7 @@ class Client:
 
         Once per unit, campaign and epoch is enough; who is not in the campaign is not recorded.
         """
-        outcome = decided.outcome
-        if not outcome.is_in_campaign:
-            self._not_counted[outcome.reason] += 1
-            return False
-        if not self._seen.is_news(decided):
-            return False
-        if self._session.outbox.expose(decided, time.timestamp() if time else _now()):
-            return True
-        self._seen.forget(decided)
-        return False
+        return self._expose(decided, time.timestamp() if time else _now())
 
     def action(
         self,
@@ -298,6 +289,18 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         await self.close_async()
+
+    def _expose(self, decided: Assignment, time_s: float) -> bool:
+        outcome = decided.outcome
+        if not outcome.is_in_campaign:
+            self._not_counted[outcome.reason] += 1
+            return False
+        if not self._seen.is_news(decided):
+            return False
+        if self._session.outbox.expose(decided, time_s):
+            return True
+        self._seen.forget(decided)
+        return False
 
     def _begin(self) -> Session:
         session = Session(

@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fairlift.engine.assignment import Assignment
 from fairlift.uuid7 import uuid7
 from fairlift.v1 import event_service_pb2 as pb
-from fairlift.wire.values import attributes_to, time_to
+from fairlift.wire.values import put_attributes, time_to
 
 
 class LineKind(StrEnum):
@@ -60,17 +60,16 @@ _KINDS = {
 
 def exposure(assignment: Assignment, time_s: float) -> pb.Event:
     """The unit really met the variant; attributes that cannot travel are left out."""
-    return pb.Event(
-        event_id=uuid7(),
-        event_time=_timestamp(time_s),
-        exposure=pb.Exposure(
-            campaign=f"campaigns/{assignment.campaign}",
-            variant=assignment.variant,
-            unit_id=assignment.unit,
-            epoch=assignment.epoch,
-            attributes=attributes_to(assignment.attributes),
-        ),
-    )
+    # There is one for every visitor; field by field costs less than half of nested constructors.
+    event = pb.Event(event_id=uuid7())
+    _set_time(event.event_time, time_s)
+    made = event.exposure
+    made.campaign = f"campaigns/{assignment.campaign}"
+    made.variant = assignment.variant
+    made.unit_id = assignment.unit
+    made.epoch = assignment.epoch
+    put_attributes(made.attributes, assignment.attributes)
+    return event
 
 
 def action(unit: str, name: str, value: float | None, time: datetime | float) -> pb.Event:
@@ -165,17 +164,16 @@ def _event(
     amendment: pb.Amendment | None = None,
     identity: pb.IdentityLink | None = None,
 ) -> pb.Event:
-    moment = time_to(time) if isinstance(time, datetime) else _timestamp(time)
-    return pb.Event(
-        event_id=uuid7(),
-        event_time=moment,
-        action=action,
-        order=order,
-        amendment=amendment,
-        identity=identity,
+    event = pb.Event(
+        event_id=uuid7(), action=action, order=order, amendment=amendment, identity=identity
     )
+    if isinstance(time, datetime):
+        event.event_time.CopyFrom(time_to(time))
+    else:
+        _set_time(event.event_time, time)
+    return event
 
 
-def _timestamp(time_s: float) -> Timestamp:
-    seconds, rest = divmod(round(time_s * 1e6), 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1_000)
+def _set_time(message: Timestamp, time_s: float) -> None:
+    message.seconds, rest = divmod(round(time_s * 1e6), 1_000_000)
+    message.nanos = rest * 1_000

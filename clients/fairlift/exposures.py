@@ -1,6 +1,10 @@
 """Which exposures were recorded already: one per unit, campaign and epoch is enough."""
 
+from typing import TypeAlias
+
 from fairlift.engine.assignment import Assignment
+
+_Key: TypeAlias = tuple[str, str, int]
 
 
 class SeenExposures:
@@ -14,18 +18,16 @@ class SeenExposures:
 
     def __init__(self, size: int) -> None:
         self._half = max(1, size // 2)
-        self._younger: dict[tuple[str, str, int], object] = {}
-        self._older: dict[tuple[str, str, int], object] = {}
+        self._younger: dict[_Key, _Key] = {}
+        self._older: dict[_Key, _Key] = {}
 
     def is_news(self, decided: Assignment) -> bool:
         """Whether the unit meets the campaign for the first time lately; now it is known."""
         outcome = decided.outcome
         key = (decided.unit, outcome.campaign, outcome.epoch)
         younger = self._younger
-        if key in younger or key in self._older:
-            return False
-        mine = object()
-        if younger.setdefault(key, mine) is not mine:
+        # Of threads that ask at once, only the one whose own key was kept brings news.
+        if key in self._older or younger.setdefault(key, key) is not key:
             return False
         if len(younger) > self._half:
             self._older, self._younger = younger, {}

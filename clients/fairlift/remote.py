@@ -7,7 +7,7 @@ from fairlift.engine.matching import Attributes
 from fairlift.transport import Connection
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.wire.assignment import assignment_from
-from fairlift.wire.values import attributes_to
+from fairlift.wire.values import put_attributes
 
 
 def ask(
@@ -28,9 +28,9 @@ def ask(
     request = pb.AssignVariantsRequest(
         visitor_id=visitor,
         customer_id=customer,
-        attributes=attributes_to(attributes),
         campaigns=[f"campaigns/{campaign}" for campaign in campaigns],
     )
+    put_attributes(request.attributes, attributes)
     answer = connection.assign(request, timeout_s=timeout_s)
     made = answer.snapshot_time.seconds + answer.snapshot_time.nanos / 1e9
     decided = (

