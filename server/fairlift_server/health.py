@@ -22,12 +22,13 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """One check: its stable name, how it stands, and why."""
+    """One check: its stable name, how it stands, and why; `evidence` is an e-value."""
 
     name: str
     status: Status
     message: Message
     value: float
+    evidence: float | None = None
 
 
 def checks(study: Study, vital: Vital) -> tuple[HealthCheck, ...]:
@@ -41,10 +42,10 @@ def checks(study: Study, vital: Vital) -> tuple[HealthCheck, ...]:
 
 
 def _sample_ratio(study: Study, vital: Vital) -> HealthCheck:
-    p = vital.chi_square_p
+    p, evidence = vital.chi_square_p, vital.split.largest
     if not (vital.split.warns or vital.split.blocks):
         message = Message.of("health.split_ok", p=PValue(p))
-        return HealthCheck("sample_ratio", Status.OK, message, p)
+        return HealthCheck("sample_ratio", Status.OK, message, p, evidence)
     total = sum(vital.units.values())
     shares = tuple(
         Message.of(
@@ -57,7 +58,7 @@ def _sample_ratio(study: Study, vital: Vital) -> HealthCheck:
     )
     status = Status.BROKEN if vital.split.blocks else Status.WARNING
     message = Message.of("health.split_off", shares=Listed(shares), p=PValue(p))
-    return HealthCheck("sample_ratio", status, message, p)
+    return HealthCheck("sample_ratio", status, message, p, evidence)
 
 
 def _contamination(vital: Vital) -> HealthCheck:

@@ -151,6 +151,8 @@ async def test_a_broken_split_forbids_a_verdict(tmp_path: Path) -> None:
     ratio = next(check for check in health.checks if check.name == "sample_ratio")
     assert ratio.status == pb.HEALTH_STATUS_BROKEN
     assert ratio.value == pytest.approx(stats.chisquare([1_200, 900]).pvalue)
+    # Evidence beyond 100 blocks; of an even split it stays below 1.
+    assert ratio.evidence > 100
     assert "no se reparten según lo previsto" in spanish.checks[0].sentence
     assert not unseen.looks  # asking for health is no look
     assert report.verdict.kind == pb.VERDICT_KIND_DO_NOT_TRUST

@@ -150,6 +150,7 @@ class Report(google.protobuf.message.Message):
     NEXT_LOOK_TIME_FIELD_NUMBER: builtins.int
     NEXT_LOOK_UNITS_FIELD_NUMBER: builtins.int
     NOTES_FIELD_NUMBER: builtins.int
+    UNIT_FIELD_NUMBER: builtins.int
     campaign: builtins.str
     """campaigns/{campaign}"""
     display_name: builtins.str
@@ -158,6 +159,8 @@ class Report(google.protobuf.message.Message):
     currency_code: builtins.str
     next_look_units: builtins.int
     """Units at which the next look is due."""
+    unit: fairlift.v1.value_pb2.UnitKind.ValueType
+    """What is counted: sentences speak of visitors or of customers."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
@@ -209,9 +212,10 @@ class Report(google.protobuf.message.Message):
         next_look_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         next_look_units: builtins.int = ...,
         notes: collections.abc.Iterable[builtins.str] | None = ...,
+        unit: fairlift.v1.value_pb2.UnitKind.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "health", b"health", "look", b"look", "next_look_time", b"next_look_time", "verdict", b"verdict"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "create_time", b"create_time", "currency_code", b"currency_code", "decompositions", b"decompositions", "display_name", b"display_name", "epoch", b"epoch", "health", b"health", "look", b"look", "metrics", b"metrics", "next_look_time", b"next_look_time", "next_look_units", b"next_look_units", "notes", b"notes", "plan_hash", b"plan_hash", "segments", b"segments", "totals", b"totals", "verdict", b"verdict"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "create_time", b"create_time", "currency_code", b"currency_code", "decompositions", b"decompositions", "display_name", b"display_name", "epoch", b"epoch", "health", b"health", "look", b"look", "metrics", b"metrics", "next_look_time", b"next_look_time", "next_look_units", b"next_look_units", "notes", b"notes", "plan_hash", b"plan_hash", "segments", b"segments", "totals", b"totals", "unit", b"unit", "verdict", b"verdict"]) -> None: ...
 
 Global___Report: typing_extensions.TypeAlias = Report
 
@@ -230,6 +234,8 @@ class Verdict(google.protobuf.message.Message):
     RAW_LIFT_FIELD_NUMBER: builtins.int
     REASON_CODES_FIELD_NUMBER: builtins.int
     DECISION_DAYS_FIELD_NUMBER: builtins.int
+    METRIC_FIELD_NUMBER: builtins.int
+    DECIDING_LOOK_FIELD_NUMBER: builtins.int
     kind: Global___VerdictKind.ValueType
     variant: builtins.str
     """The variant that the verdict speaks of, when it speaks of one."""
@@ -242,6 +248,8 @@ class Verdict(google.protobuf.message.Message):
     lift: builtins.float
     """Estimates corrected for stopping early, as lift, and their raw forms."""
     raw_lift: builtins.float
+    metric: builtins.str
+    """The metric of `variant` whose lift is told: a primary one, or the guardrail that was harmed."""
     @property
     def reasons(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Why, most important first."""
@@ -255,6 +263,10 @@ class Verdict(google.protobuf.message.Message):
     @property
     def decision_days(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
         """Days until a decision: 20, 50 and 80 % of cases."""
+
+    @property
+    def deciding_look(self) -> Global___Look:
+        """The first look with enough evidence, of which `lift` is; absent while there is none."""
 
     def __init__(
         self,
@@ -270,9 +282,11 @@ class Verdict(google.protobuf.message.Message):
         raw_lift: builtins.float | None = ...,
         reason_codes: collections.abc.Iterable[builtins.str] | None = ...,
         decision_days: collections.abc.Iterable[builtins.float] | None = ...,
+        metric: builtins.str = ...,
+        deciding_look: Global___Look | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_evidence", b"_evidence", "_lift", b"_lift", "_raw_lift", b"_raw_lift", "evidence", b"evidence", "lift", b"lift", "lift_interval", b"lift_interval", "raw_lift", b"raw_lift"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_evidence", b"_evidence", "_lift", b"_lift", "_raw_lift", b"_raw_lift", "action", b"action", "decision_days", b"decision_days", "evidence", b"evidence", "kind", b"kind", "lift", b"lift", "lift_interval", b"lift_interval", "raw_lift", b"raw_lift", "reason_codes", b"reason_codes", "reasons", b"reasons", "sentence", b"sentence", "variant", b"variant"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_evidence", b"_evidence", "_lift", b"_lift", "_raw_lift", b"_raw_lift", "deciding_look", b"deciding_look", "evidence", b"evidence", "lift", b"lift", "lift_interval", b"lift_interval", "raw_lift", b"raw_lift"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_evidence", b"_evidence", "_lift", b"_lift", "_raw_lift", b"_raw_lift", "action", b"action", "deciding_look", b"deciding_look", "decision_days", b"decision_days", "evidence", b"evidence", "kind", b"kind", "lift", b"lift", "lift_interval", b"lift_interval", "metric", b"metric", "raw_lift", b"raw_lift", "reason_codes", b"reason_codes", "reasons", b"reasons", "sentence", b"sentence", "variant", b"variant"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_evidence", b"_evidence"]) -> typing.Literal["evidence"] | None: ...
     @typing.overload
@@ -672,11 +686,14 @@ class HealthCheck(google.protobuf.message.Message):
     STATUS_FIELD_NUMBER: builtins.int
     SENTENCE_FIELD_NUMBER: builtins.int
     VALUE_FIELD_NUMBER: builtins.int
+    EVIDENCE_FIELD_NUMBER: builtins.int
     name: builtins.str
     """sample_ratio, contamination, minimum_days, late_events, …"""
     status: Global___HealthStatus.ValueType
     sentence: builtins.str
     value: builtins.float
+    evidence: builtins.float
+    """Of sample_ratio: an e-value, valid however often somebody looks; 20 warns, 100 blocks."""
     def __init__(
         self,
         *,
@@ -684,9 +701,13 @@ class HealthCheck(google.protobuf.message.Message):
         status: Global___HealthStatus.ValueType = ...,
         sentence: builtins.str = ...,
         value: builtins.float | None = ...,
+        evidence: builtins.float | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_value", b"_value", "value", b"value"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_value", b"_value", "name", b"name", "sentence", b"sentence", "status", b"status", "value", b"value"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_evidence", b"_evidence", "_value", b"_value", "evidence", b"evidence", "value", b"value"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_evidence", b"_evidence", "_value", b"_value", "evidence", b"evidence", "name", b"name", "sentence", b"sentence", "status", b"status", "value", b"value"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_evidence", b"_evidence"]) -> typing.Literal["evidence"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_value", b"_value"]) -> typing.Literal["value"] | None: ...
 
 Global___HealthCheck: typing_extensions.TypeAlias = HealthCheck

@@ -7,13 +7,14 @@ from datetime import date, datetime, timedelta
 from fairlift.engine.campaign import Campaign
 from fairlift.engine.metric import OrderMeasure
 from fairlift.v1 import results_service_pb2 as pb
+from fairlift.wire.campaign import UNITS
 from fairlift.wire.values import time_to
 from fairlift_stats.decomposition import Decomposition
 from fairlift_stats.messages import Message, MetricName, Number, Text
 from fairlift_stats.results import CannotSay
 from fairlift_stats.segment_report import SegmentLift
 from fairlift_stats.verdict import Verdict
-from fairlift_stats.verdict.facts import Comparison
+from fairlift_stats.verdict.facts import Comparison, Guardrail
 
 from fairlift_server import health
 from fairlift_server.api.metric_writing import (
@@ -57,11 +58,12 @@ def report_to(finding: Finding, *, currency: str, language: str) -> pb.Report:
         totals=_totals(finding),
         health=health_to(study, found.vital, tongue),
         notes=map(tongue.text, _notes(finding)),
+        unit=UNITS.to(campaign.unit),
     )
     if found.verdict is None:
         return report
     last = found.looks[-1]
-    report.verdict.CopyFrom(_verdict(found.verdict, last))
+    report.verdict.CopyFrom(_verdict(finding, found.verdict))
     _put_words(report.verdict, found.verdict, tongue)
     report.metrics.extend(_metrics(finding, found.verdict, tongue))
     report.decompositions.extend(
@@ -72,15 +74,7 @@ def report_to(finding: Finding, *, currency: str, language: str) -> pb.Report:
     )
     for cut in found.segments:
         report.segments.extend(_segments(cut, tongue, study.analysis.confidence))
-    report.look.CopyFrom(
-        look_to(
-            len(found.looks),
-            finding.look_times[-1],
-            last,
-            epoch=study.epoch,
-            plan_hash=campaign.lifecycle.plan_hash,
-        )
-    )
+    report.look.CopyFrom(_look(finding, -1))
     _put_next_look(report, finding, last)
     return report
 
@@ -94,6 +88,7 @@ def health_to(study: Study, vital: Vital, tongue: Tongue) -> pb.Health:
                 status=_STATUSES[check.status],
                 sentence=tongue.text(check.message),
                 value=check.value,
+                evidence=check.evidence,
             )
             for check in health.checks(study, vital)
         )
@@ -128,6 +123,17 @@ def look_to(
     )
 
 
+def _look(finding: Finding, index: int) -> pb.Look:
+    looks, epoch = finding.found.looks, finding.study.epoch
+    return look_to(
+        range(1, len(looks) + 1)[index],
+        finding.look_times[index],
+        looks[index],
+        epoch=epoch,
+        plan_hash=finding.campaign.lifecycle.plan_hash,
+    )
+
+
 def _kind(kind: str) -> pb.VerdictKind.ValueType:
     return pb.VerdictKind.Value(f"VERDICT_KIND_{kind.upper()}")
 
@@ -141,20 +147,30 @@ def _nobody(tongue: Tongue) -> pb.Verdict:
     )
 
 
-def _verdict(verdict: Verdict, last: LookContent) -> pb.Verdict:
-    facts = verdict.facts
-    spoken = [c for c in facts.comparisons if verdict.variant in (None, c.arm)]
-    leader = max(spoken, key=lambda comparison: comparison.meter)
+def _verdict(finding: Finding, verdict: Verdict) -> pb.Verdict:
+    facts, looks = verdict.facts, finding.found.looks
     message = pb.Verdict(
         kind=_kind(verdict.kind),
         variant=verdict.variant or "",
-        evidence=leader.meter,
+        metric=verdict.metric or "",
+        evidence=max(c.meter for c in facts.comparisons if verdict.variant in (None, c.arm)),
         reason_codes=[verdict.cause, *(_code(reason) for reason in verdict.reasons)],
-        decision_days=_decision_days(verdict, last),
+        decision_days=_decision_days(verdict, looks[-1]),
     )
-    if verdict.variant is not None:
-        _put_lift(message, leader, facts.confidence)
+    told = _told(verdict)
+    if told is not None:
+        _put_lift(message, told, facts.confidence)
+    if isinstance(told, Comparison) and told.crossed_at is not None:
+        times = [content.look.at for content in looks]
+        message.deciding_look.CopyFrom(_look(finding, times.index(told.crossed_at)))
     return message
+
+
+def _told(verdict: Verdict) -> Comparison | Guardrail | None:
+    """What the verdict rests on, where it speaks of one variant."""
+    asked = (verdict.variant, verdict.metric)
+    found: list[Comparison | Guardrail] = [*verdict.facts.comparisons, *verdict.facts.guardrails]
+    return next((each for each in found if (each.arm, each.metric) == asked), None)
 
 
 def _put_words(message: pb.Verdict, verdict: Verdict, tongue: Tongue) -> None:
@@ -163,14 +179,15 @@ def _put_words(message: pb.Verdict, verdict: Verdict, tongue: Tongue) -> None:
     message.reasons.extend(map(tongue.text, verdict.reasons))
 
 
-def _put_lift(message: pb.Verdict, leader: Comparison, confidence: float) -> None:
-    best = leader.corrected or leader.raw
+def _put_lift(message: pb.Verdict, told: Comparison | Guardrail, confidence: float) -> None:
+    corrected = told.corrected if isinstance(told, Comparison) else None
+    best = corrected or told.raw
     if best is not None and best.lift is not None:
         message.lift = best.lift
         if best.lift_interval is not None:
             message.lift_interval.CopyFrom(interval_to(best.lift_interval, confidence))
-    if leader.raw is not None and leader.raw.lift is not None:
-        message.raw_lift = leader.raw.lift
+    if told.raw is not None and told.raw.lift is not None:
+        message.raw_lift = told.raw.lift
 
 
 def _code(message: Message) -> str:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from fairlift.engine.campaign import Campaign
+from fairlift.engine.campaign import Campaign, UnitKind
 from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift_stats.locale import LANGUAGES, figure_text, text
-from fairlift_stats.messages import Figure, Message, Names
+from fairlift_stats.messages import Figure, Message, Names, Unit
+
+_UNITS: dict[UnitKind, Unit] = {UnitKind.VISITOR: "visitor", UnitKind.CUSTOMER: "customer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class Tongue:
 
     @classmethod
     def of(cls, campaign: Campaign, language: str) -> "Tongue":
-        """The language, with the campaign's names of its variants and of its own metrics."""
+        """The language, with the campaign's unit and its names of variants and of own metrics."""
         metrics = () if campaign.plan is None else campaign.plan.metrics
         called = [each.display_name for each in campaign.variants]
         return cls(
@@ -30,6 +32,7 @@ class Tongue:
                     if each.display_name and called.count(each.display_name) == 1
                 },
                 metrics={each.name: each.display_name for each in metrics if each.display_name},
+                unit=_UNITS[campaign.unit],
             ),
         )
 

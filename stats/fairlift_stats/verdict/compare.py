@@ -170,7 +170,11 @@ def _corrected(
     if plan.engine != "group_sequential" or (first is None and not log.has_closed(plan)):
         return None
     estimate = estimate_at_stop(
-        _drawn(log, at + 1), z=z, se=evidence.se, sides=plan.sides, confidence=confidence_of(plan)
+        _drawn(log, at + 1),
+        z=z,
+        se=_spread(metric, evidence, z),
+        sides=plan.sides,
+        confidence=confidence_of(plan),
     )
     value = oriented(metric, estimate.median_unbiased)
     ends = sorted(
@@ -178,6 +182,17 @@ def _corrected(
         for end in (estimate.effect_interval.low, estimate.effect_interval.high)
     )
     return Estimate.of(value, Interval(ends[0], ends[1]), evidence.control)
+
+
+def _spread(metric: PlannedMetric, evidence: Evidence, z: float) -> float:
+    """The standard error with which the estimate has this z.
+
+    The z may stem from a score test or from Hall's transform, not from the error of the interval.
+    With that error a first look's figure would differ from the one measured, though nothing is
+    to be corrected there.
+    """
+    implied = oriented(metric, evidence.estimate) / z if z else 0.0
+    return implied if implied > 0 else evidence.se
 
 
 def _shrunk(plan: SequentialPlan, evidence: Evidence) -> Estimate | None:

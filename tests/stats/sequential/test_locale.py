@@ -45,13 +45,13 @@ def said(messages: Catalog) -> dict[str, tuple[str, ...]]:
 
     What is said of customers only has its key after their name.
     """
+    return {_context(m.context) + _forms(m.id)[0]: _forms(m.string) for m in messages if m.id}
+
+
+def _context(context: object) -> str:
     # What was compiled and read back has its contexts in bytes.
-    contexts = (m.context.decode() if isinstance(m.context, bytes) else m.context for m in messages)
-    return {
-        f"{context}: {_forms(m.id)[0]}" if context else _forms(m.id)[0]: _forms(m.string)
-        for m, context in zip(messages, contexts, strict=True)
-        if m.id
-    }
+    name = context.decode() if isinstance(context, bytes) else context
+    return f"{name}: " if name else ""
 
 
 def _forms(value: object) -> tuple[str, ...]:

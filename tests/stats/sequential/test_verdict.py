@@ -169,6 +169,34 @@ def test_a_win_of_an_earlier_day_says_that_its_figure_is_of_then() -> None:
     assert "of the look of November 9, the first with enough evidence" in since.explanations()[0]
 
 
+@pytest.mark.parametrize("direction", ["higher", "lower"])
+def test_at_a_first_look_there_is_nothing_to_correct(direction: str) -> None:
+    metric = replace(CR, direction=direction)  # type: ignore[arg-type]
+    made = plan(metrics=(metric,))
+    sign = 1 if direction == "higher" else -1
+    # As with a score test: the z is not the estimate over the error of its interval.
+    found = replace(evidence("conversion_rate", "coupon", sign * 4.0, 7), estimate=sign * 0.009)
+
+    verdict = decide(made, LookLog.begin(made).add(made, look(made, 7, found)))
+
+    corrected = verdict.facts.comparisons[0].corrected
+    assert corrected is not None
+    assert corrected.value == pytest.approx(sign * 0.009, abs=1e-9)
+    assert keys(verdict)[0] == "reason.false_alarm"
+
+
+def test_where_estimate_and_z_disagree_in_sign_the_error_of_the_interval_holds() -> None:
+    made = plan()
+    found = replace(evidence("conversion_rate", "coupon", 0.1, 14), estimate=-0.0001, se=0.002)
+
+    verdict = decide(made, LookLog.begin(made).add(made, look(made, 14, found)))
+
+    corrected = verdict.facts.comparisons[0].corrected
+    assert verdict.cause == "ended"
+    assert corrected is not None
+    assert corrected.value == pytest.approx(0.1 * 0.002, abs=1e-9)
+
+
 def test_harm_and_an_end_without_a_winner_tell_their_two_figures_too() -> None:
     hurt = decide(plan(), daily(plan(), [*WEEK, -5.0, *[-3.0] * 7]))
     ended = decide(plan(), daily(plan(), [1.5] * 13 + [1.9]))
