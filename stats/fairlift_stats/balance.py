@@ -1,9 +1,9 @@
 """Did the split go as configured? If not, no other number may be believed."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from math import comb
 from typing import TypeAlias
 
 import numpy as np
@@ -77,6 +77,7 @@ def split_check(
     arms = [name for name, weight in weights.items() if weight > 0]
     counts = np.array([observed[name] for name in arms], dtype=float)
     share = np.array([weights[name] for name in arms], dtype=float)
+    share /= share.max()  # so that their sum is finite, whatever they are
     expected = counts.sum() * share / share.sum()
     df = len(arms) - 1
     plan = dict(zip(arms, expected.tolist(), strict=True))
@@ -84,7 +85,7 @@ def split_check(
         return SplitCheck(0.0, df, 1.0, False, plan, "no units yet")
     statistic = float(np.sum((counts - expected) ** 2 / expected))
     total = int(counts.sum())
-    if total < exact_below and comb(total + df, df) <= MOST_TABLES:
+    if total < exact_below and math.comb(total + df, df) <= MOST_TABLES:
         p, method = _multinomial_p(counts, share / share.sum()), "exact multinomial"
     else:
         p, method = float(chdtrc(df, statistic)), "χ²"
@@ -105,7 +106,7 @@ def _check(observed: Mapping[str, int], weights: Mapping[str, float]) -> None:
     if set(observed) != set(weights):
         raise BadQuestion(f"variants {[*observed]} and weights {[*weights]} do not pair up")
     for name, count in observed.items():
-        if not (count >= 0 and count == int(count)):
+        if not (0 <= count < math.inf and count == int(count)):
             raise BadSummary(f"{name}: has {count} units, must be a whole number, 0 or more")
     for name, weight in weights.items():
         if not 0 <= weight < float("inf"):

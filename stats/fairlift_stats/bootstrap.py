@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from fairlift_stats.errors import BadQuestion, TooFewUnits
+from fairlift_stats.errors import BadQuestion, BadSummary, NoEstimate, TooFewUnits
 from fairlift_stats.rates import checked_confidence
 from fairlift_stats.results import Interval
 
@@ -14,6 +14,8 @@ __all__ = ["bootstrap_interval", "bootstrap_sums", "poisson_weights"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Ids: TypeAlias = npt.NDArray[np.uint64]
+
+LEAST_REPLICATES = 100
 
 # P(Poisson(1) ≤ k) for k = 0, 1, …: beyond 16 there is less than 2⁻⁵³ left.
 _MASS = np.exp(-1.0) / np.cumprod(np.concatenate([[1.0], np.arange(1.0, 17.0)]))
@@ -28,10 +30,18 @@ def poisson_weights(ids: Ids, replicate: int) -> Array:
 
     Args:
         ids: (units,) uint64, a well-mixed hash of each unit's id.
-        replicate: its number.
+        replicate: its number, from 0.
+
+    Raises:
+        BadQuestion: the ids are not whole numbers, or the replicate is negative.
 
     Source: Chamandy et al. (2012); the mixing is SplitMix64's (Steele et al. 2014).
     """
+    if np.asarray(ids).dtype.kind not in "iu" or replicate < 0:
+        raise BadQuestion(
+            f"ids of {np.asarray(ids).dtype}, replicate {replicate}: ids are whole numbers, hashes "
+            "of what names a unit, and replicates count from 0"
+        )
     mixed = _mix(np.asarray(ids, dtype=np.uint64) ^ _mix(np.array([replicate], dtype=np.uint64)))
     uniform = (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return np.searchsorted(_CUMULATIVE, uniform, side="right").astype(np.float64)
@@ -43,11 +53,17 @@ def bootstrap_sums(
     """(replicates,) weighted sums of each column, and of the weights as `n`; they add over chunks.
 
     Raises:
-        BadQuestion: no replicate is asked for, or a column has another length than the ids.
+        BadQuestion: no replicate is asked for, a column has another length than the ids, or is
+            called `n`.
+        BadSummary: a value is not finite.
     """
     values = {name: np.asarray(column, dtype=float) for name, column in columns.items()}
-    if replicates < 1 or any(len(column) != len(ids) for column in values.values()):
+    if replicates < 1 or any(column.shape != (len(ids),) for column in values.values()):
         raise BadQuestion("replicates must be 1 or more, and every column as long as the ids")
+    if "n" in values:
+        raise BadQuestion("column n: is the name of the sum of weights; call it otherwise")
+    if not all(np.isfinite(column).all() for column in values.values()):
+        raise BadSummary("columns: hold a value that is not finite; leave out what is not known")
     matrix = np.stack([np.ones(len(ids)), *values.values()])
     sums = np.array([matrix @ poisson_weights(ids, b) for b in range(replicates)])
     return dict(zip(["n", *values], sums.T, strict=True))
@@ -64,12 +80,19 @@ def bootstrap_interval(
 
     Raises:
         TooFewUnits: a replicate has no finite value, so the data are too thin for it.
+        BadQuestion: there are fewer than 100 replicates: the ends would rest on single ones.
+        NoEstimate: the statistic is the same in all replicates.
     """
-    values = np.asarray(statistic(treatment, control), dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = np.atleast_1d(np.asarray(statistic(treatment, control), dtype=float))
     if not np.isfinite(values).all():
         raise TooFewUnits("some replicates have no finite value: the data are too thin to resample")
+    if len(values) < LEAST_REPLICATES:
+        raise BadQuestion(f"replicates: are {len(values)}, must be {LEAST_REPLICATES} or more")
     tail = (1 - checked_confidence(confidence)) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
+    if low == high:
+        raise NoEstimate("the statistic is the same in all replicates: chance cannot be judged")
     return Interval(float(low), float(high))
 
 

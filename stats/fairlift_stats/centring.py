@@ -11,6 +11,7 @@ from fairlift_stats.errors import BadSummary, MissingColumn
 
 __all__ = [
     "LARGEST",
+    "NOISE",
     "ROUNDING_OF_MEANS",
     "Number",
     "Pair",

@@ -20,10 +20,16 @@ ROOT_OF_2PI = math.sqrt(2 * math.pi)
 def loadings(control_variance: npt.ArrayLike, treatment_variances: npt.ArrayLike) -> Array:
     """λ_i with corr(T_i, T_j) = λ_i·λ_j, from the variances of the arms' estimates.
 
+    Raises:
+        BadQuestion: a variance is not positive and finite.
+
     Source: Dunnett (1955) for equal variances; the one-factor form holds for unequal ones too.
     """
     control = np.asarray(control_variance, dtype=float)[..., None]
     treatments = np.asarray(treatment_variances, dtype=float)
+    for variances in (control, treatments):
+        if not ((variances > 0) & (variances < math.inf)).all():
+            raise BadQuestion("variances: each must be positive and finite")
     return np.asarray(np.sqrt(control / (control + treatments)))
 
 

@@ -35,13 +35,21 @@ class Traffic:
         curve = self.cumulative
         if not curve or not curve[0] > 0:
             raise BadQuestion(f"cumulative: {curve} needs the visitors of one week or more")
-        if any(later < earlier for earlier, later in pairwise(curve)):
-            raise BadQuestion(f"cumulative: {curve} falls; unique visitors only add up")
+        if not all(earlier <= later for earlier, later in pairwise(curve)) or curve[-1] == math.inf:
+            raise BadQuestion(
+                f"cumulative: {curve} falls, or is not finite; unique visitors only add up"
+            )
         if not 0 < self.allocated <= 1:
             raise BadQuestion(f"allocated: is {self.allocated}, must be above 0, and at most 1")
 
     def entered(self, weeks: int) -> float:
-        """Units in the campaign after so many weeks; beyond the curve, as its last week goes on."""
+        """Units in the campaign after so many weeks; beyond the curve, as its last week goes on.
+
+        Raises:
+            BadQuestion: weeks are below 1.
+        """
+        if weeks < 1:
+            raise BadQuestion(f"weeks: are {weeks}, must be 1 or more")
         curve = self.cumulative
         if weeks <= len(curve):
             return curve[weeks - 1] * self.allocated

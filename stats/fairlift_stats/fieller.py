@@ -32,10 +32,12 @@ def lift_limits(
     Source: Fieller (1954), in the form that does not cancel for small variances.
     """
     k2 = k * k
-    finite = mc * mc - k2 * vc
-    middle = mc * (mt - mc) + k2 * (vc - cov)
-    spread = mc * mc * vt - 2 * mt * mc * cov + mt * mt * vc - k2 * (vt * vc - cov * cov)
     with np.errstate(divide="ignore", invalid="ignore"):
+        # In shares of the control: the fourth power of an amount would leave a float's range.
+        ratio, vt, vc, cov = mt / mc, vt / mc / mc, vc / mc / mc, cov / mc / mc
+        finite = 1 - k2 * vc
+        middle = (mt - mc) / mc + k2 * (vc - cov)
+        spread = vt - 2 * ratio * cov + ratio * ratio * vc - k2 * (vt * vc - cov * cov)
         finite = np.where(finite > 0, finite, np.nan)
         half = k * np.sqrt(np.maximum(spread, 0)) / finite
         return middle / finite - half, middle / finite + half

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from fairlift_stats.centring import NOISE
 from fairlift_stats.metrics import Mean, Rate, Ratio
 from fairlift_stats.moments import Moments, stack
 from fairlift_stats.summary import Summary
@@ -59,6 +60,10 @@ def linearised(moments: Moments, numerators: list[int], denominators: list[int])
             - right * c[:, a[:, None], b[None, :]]
             + left * right * c[:, b[:, None], b[None, :]]
         ) / (base[:, :, None] * base[:, None, :])
+        parts = c[:, a, a] + ratio * ratio * c[:, b, b]
+        # One price for all: what rounding leaves of a variance would pass for knowing it exactly.
+        lost = np.diagonal(joint, axis1=1, axis2=2) * base * base <= NOISE * parts
+    joint[lost[:, :, None] | lost[:, None, :]] = 0.0
     return ratio, joint
 
 
@@ -131,7 +136,7 @@ def adjust(
         - 2 * np.einsum("gi,gi->g", slopes, joint[:, 1:, 0])
         + np.einsum("gi,gij,gj->g", slopes, joint[:, 1:, 1:], slopes)
     )
-    spread = np.maximum(spread, 0)
+    spread = np.where(spread > NOISE * joint[:, 0, 0], spread, 0.0)
     freedom = np.maximum(n - 1 - lost, 1)
     own = spread * np.maximum(n - 1, 1) / freedom / np.maximum(n, 1)
     value = y - np.einsum("gi,gi->g", slopes, x - centre[1:])

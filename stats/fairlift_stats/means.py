@@ -8,9 +8,11 @@ import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
 from fairlift_stats import fieller
-from fairlift_stats.errors import BadQuestion, NoEstimate, TooFewUnits
+from fairlift_stats.centring import LARGEST
+from fairlift_stats.errors import BadQuestion, BadSummary, NoEstimate, TooFewUnits
 from fairlift_stats.rates import checked_confidence
 from fairlift_stats.results import Interval
+from fairlift_stats.summary import Summary
 
 __all__ = ["Group", "TTest", "equivalent", "lift", "non_inferior", "posterior", "welch", "yuen"]
 
@@ -21,7 +23,7 @@ class Group:
 
     Raises:
         TooFewUnits: fewer than two units.
-        BadQuestion: the variance is negative, or a number is not finite.
+        BadQuestion: the variance is negative, or a number is not finite, or beyond 1e75.
     """
 
     mean: float
@@ -32,15 +34,22 @@ class Group:
         """Refuse what has no spread."""
         if not self.units >= 2:
             raise TooFewUnits(f"units: are {self.units}, a variance needs 2 or more")
-        if not (math.isfinite(self.mean) and 0 <= self.variance < math.inf):
-            raise BadQuestion(f"mean {self.mean}, variance {self.variance}: must be finite, ≥ 0")
+        if not (abs(self.mean) <= LARGEST and 0 <= self.variance <= LARGEST**2):
+            raise BadQuestion(
+                f"mean {self.mean}, variance {self.variance}: must be finite, not beyond "
+                f"{LARGEST:g}, and the variance 0 or more"
+            )
 
     @classmethod
-    def of(cls, n: float, total: float, squares: float) -> "Group":
-        """Group from Σx and Σx² of n units."""
-        if not n >= 2:
-            raise TooFewUnits(f"units: are {n}, a variance needs 2 or more")
-        return cls(total / n, (squares - total * total / n) / (n - 1) / n, n)
+    def of(cls, n: int, total: float, squares: float) -> "Group":
+        """Group from Σx and Σx² of n units.
+
+        Raises:
+            TooFewUnits: fewer than two units.
+            BadSummary: no data have these sums, or the variance is lost in their rounding.
+        """
+        summary = Summary.from_sums(n, {"x": total}, {("x", "x"): squares})
+        return cls(summary.mean("x") if n else 0.0, summary.variance("x") / max(n, 1), n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,8 @@ def lift(treatment: Group, control: Group, *, confidence: float = 0.95) -> Inter
     """Fieller's interval of treatment ÷ control − 1, from Welch's test.
 
     Raises:
-        NoEstimate: nothing varies, or the control's mean cannot be told from zero.
+        NoEstimate: nothing varies, the treatment is zero throughout, or the control's mean cannot
+            be told from zero.
 
     Source: Fieller (1954); checked by inverting the t statistic numerically.
     """
@@ -95,6 +105,8 @@ def lift(treatment: Group, control: Group, *, confidence: float = 0.95) -> Inter
             f"the control's mean {control.mean:g} ± {math.sqrt(control.variance):g} cannot be told "
             "from zero, or is below it: there is no finite lift; use the difference"
         )
+    if low == high:
+        raise NoEstimate("all units of the treatment are zero: chance cannot be judged in its lift")
     return Interval(low, high)
 
 
@@ -135,8 +147,13 @@ def equivalent(treatment: Group, control: Group, *, low: float, high: float) -> 
 def posterior(group: Group, *, confidence: float = 0.95) -> tuple[float, Interval]:
     """Posterior mean and central interval of a mean under the reference prior.
 
+    Raises:
+        NoEstimate: nothing varies.
+
     Source: mean + t·√variance; checked against scipy.stats.bayes_mvs.
     """
+    if group.variance == 0:
+        raise NoEstimate("all units are the same: chance cannot be judged")
     k = float(stdtrit(group.units - 1, (1 + checked_confidence(confidence)) / 2))
     half = k * math.sqrt(group.variance)
     return group.mean, Interval(group.mean - half, group.mean + half)
@@ -150,6 +167,7 @@ def yuen(
     Raises:
         BadQuestion: the share to trim is not within [0, 0.5).
         TooFewUnits: fewer than two values are left in a group.
+        BadSummary: a value is not finite, or a group not flat.
 
     Source: Yuen (1974); checked against scipy's ttest_ind(trim=…).
     """
@@ -159,7 +177,9 @@ def yuen(
 
 
 def _trimmed(values: npt.ArrayLike, trim: float) -> Group:
-    ordered = np.sort(np.asarray(values, dtype=float))
+    ordered = np.sort(np.asarray(values, dtype=float), axis=None)
+    if np.ndim(values) != 1 or not np.isfinite(ordered).all():
+        raise BadSummary("values: must be flat, and each of them finite")
     n, cut = len(ordered), int(trim * len(ordered))
     left = n - 2 * cut
     if left < 2:

@@ -31,9 +31,11 @@ def adjusted_p(p: npt.ArrayLike, how: Adjustment) -> Array:
     [0.03, 0.06, 0.06]
     """
     values = np.atleast_1d(np.asarray(p, dtype=float))
-    if not ((values >= 0) & (values <= 1)).all():  # NaN fails too
-        raise BadQuestion(f"p: has {values.tolist()}, each must lie between 0 and 1")
+    if values.ndim > 1 or not ((values >= 0) & (values <= 1)).all():  # NaN fails too
+        raise BadQuestion(f"p: has {values.tolist()}, one family, each between 0 and 1")
     m = len(values)
+    if m == 0:
+        return values
     order = np.argsort(values, kind="stable")
     ordered, rank = values[order], np.arange(1, m + 1)
     with np.errstate(divide="ignore"):

@@ -19,6 +19,9 @@ __all__ = ["ArmFacts", "Belief"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
+# A mean's posterior has one degree of freedom less than units, and needs three.
+LEAST_UNITS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class ArmFacts:
@@ -70,11 +73,13 @@ class Belief:
 
     def _all(self, arms: tuple[ArmFacts, ...]) -> tuple[Posterior | CannotSay, ...]:
         try:
+            _check_units(arms)
             return self._flat(arms) if self.prior is None else self._shrunk(arms, self.prior)
         except TooFewUnits as error:
             answer = CannotSay(Reason.TOO_FEW_UNITS, f"No posterior: {error}.")
         except NoEstimate as error:
-            answer = CannotSay(Reason.CONTROL_NEAR_ZERO, f"No posterior: {error}.")
+            reason = Reason.CONTROL_NEAR_ZERO if self.prior is None else Reason.NOT_POSITIVE
+            answer = CannotSay(reason, f"No posterior: {error}.")
         except StatisticsError as error:
             answer = CannotSay(Reason.NO_VARIATION, f"No posterior: {error}.")
         return (answer,) * (len(arms) - 1)
@@ -136,3 +141,11 @@ class Belief:
                 )
             )
         return tuple(answers)
+
+
+def _check_units(arms: tuple[ArmFacts, ...]) -> None:
+    """Refuse an arm that knows nothing: its prior alone would be a rival of the others."""
+    for arm in arms:
+        least = 1 if arm.events is not None else LEAST_UNITS
+        if not arm.units >= least:
+            raise TooFewUnits(f"an arm has {arm.units:.0f} units, the best of all needs {least}")

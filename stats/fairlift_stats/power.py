@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
 from fairlift_stats import dunnett
+from fairlift_stats.centring import NOISE
 from fairlift_stats.errors import BadQuestion, NoEstimate
 from fairlift_stats.summary import Summary
 
@@ -57,8 +58,8 @@ class Design:
             raise BadQuestion(f"power: is {self.power}, must lie between alpha and 1")
         if not 0 < self.ratio < math.inf:
             raise BadQuestion(f"ratio: is {self.ratio}, must be positive and finite")
-        if self.treatments < 1:
-            raise BadQuestion(f"treatments: are {self.treatments}, must be 1 or more")
+        if self.treatments < 1 or self.treatments != int(self.treatments):
+            raise BadQuestion(f"treatments: are {self.treatments}, must be whole, 1 or more")
 
     @property
     def z_alpha(self) -> float:
@@ -112,12 +113,10 @@ class Spread:
         if base == 0:
             raise NoEstimate(f"{denominator}: is 0 in all units, so there is no ratio")
         r = summary.mean(numerator) / base
-        variance = (
-            summary.variance(numerator)
-            - 2 * r * summary.covariance(numerator, denominator)
-            + r * r * summary.variance(denominator)
-        )
-        return cls(r, variance / base**2)
+        of_parts = summary.variance(numerator) + r * r * summary.variance(denominator)
+        variance = of_parts - 2 * r * summary.covariance(numerator, denominator)
+        # One price for all: what rounding leaves of the variance is none.
+        return cls(r, variance / base**2 if variance > NOISE * of_parts else 0.0)
 
     @property
     def cv(self) -> float:
@@ -155,10 +154,9 @@ def mde(spread: Spread, n_control: float, design: Design = STANDARD) -> float:
     """Smallest absolute effect that this many units in the control can show.
 
     Raises:
-        BadQuestion: there are no units.
+        BadQuestion: there are no units, or no end of them.
     """
-    if not n_control > 0:
-        raise BadQuestion(f"n_control: is {n_control}, must be above 0")
+    _check_units(n_control)
     noise = spread.variance * (1 + 1 / design.ratio) / n_control
     return (design.z_alpha + design.z_power) * math.sqrt(noise)
 
@@ -192,8 +190,9 @@ def rate_power(
     """Chance that this many units tell two rates apart.
 
     Raises:
-        BadQuestion: a rate is outside (0, 1), or they are equal.
+        BadQuestion: a rate is outside (0, 1), they are equal, or there are no units.
     """
+    _check_units(n_control)
     own, pooled = _rate_errors(control, treatment, design.ratio)
     distance = _distance(treatment - control, 0.0) * math.sqrt(n_control)
     return float(ndtr((distance - design.z_alpha * pooled) / own))
@@ -202,10 +201,14 @@ def rate_power(
 def cohen_h_units(control: float, treatment: float, design: Design = STANDARD) -> float:
     """Units in the control by the arcsine difference, both tails counted, to compare with others.
 
+    Raises:
+        BadQuestion: a rate is outside (0, 1), or they are equal.
+
     Source: Cohen (1988); equals R's pwr.2p.test.
     """
     _rate_errors(control, treatment, design.ratio)
     h = 2 * (math.asin(math.sqrt(treatment)) - math.asin(math.sqrt(control)))
+    _distance(h, 0.0)
     shift = _shift(design)
     return (1 + 1 / design.ratio) * (shift / h) ** 2
 
@@ -213,12 +216,18 @@ def cohen_h_units(control: float, treatment: float, design: Design = STANDARD) -
 def power_of_t(n_control: float, effect: float, sd: float, design: Design = STANDARD) -> float:
     """Power of a t-test with equal variances, exact for normal data.
 
+    Raises:
+        BadQuestion: fewer than three units in all, or a number is not finite, or the spread is 0.
+
     Source: noncentral t; equals R's power.t.test(strict = TRUE).
     """
     n_treatment = n_control * design.ratio
     df = n_control + n_treatment - 2
-    if not (df >= 1 - 1e-9 and sd > 0):
-        raise BadQuestion(f"n {n_control}, sd {sd}: needs three units in all, and a spread")
+    if not (1 - 1e-9 <= df < math.inf and 0 < sd < math.inf and math.isfinite(effect)):
+        raise BadQuestion(
+            f"n {n_control}, effect {effect}, sd {sd}: needs three units in all, a finite effect, "
+            "and a spread"
+        )
     shift = abs(effect) / sd * math.sqrt(n_control * n_treatment / (n_control + n_treatment))
     tail = design.alpha if design.one_sided else design.alpha / 2
     k = float(-stdtrit(df, tail / design.treatments))
@@ -295,6 +304,11 @@ def _rate_errors(control: float, treatment: float, ratio: float) -> tuple[float,
     mixed = (control + ratio * treatment) / (1 + ratio)
     own = control * (1 - control) + treatment * (1 - treatment) / ratio
     return math.sqrt(own), math.sqrt(mixed * (1 - mixed) * (1 + 1 / ratio))
+
+
+def _check_units(n_control: float) -> None:
+    if not 0 < n_control < math.inf:
+        raise BadQuestion(f"n_control: is {n_control}, must be above 0, and finite")
 
 
 def _distance(effect: float, margin: float) -> float:

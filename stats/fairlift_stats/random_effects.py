@@ -113,12 +113,15 @@ def james_stein(y: npt.ArrayLike, variance: float) -> tuple[float, float, Array]
 
     Raises:
         TooFewUnits: fewer than four values.
+        BadQuestion: a value is not finite, or the variance not positive and finite.
 
     Source: Efron and Morris (1977), positive part.
     """
     values = np.asarray(y, dtype=float)
     if len(values) < 4:
         raise TooFewUnits(f"values: are {len(values)}, shrinking to their mean needs 4 or more")
+    if not (np.isfinite(values).all() and 0 < variance < np.inf):
+        raise BadQuestion(f"variance: is {variance}; it must be positive, and all values finite")
     mean = float(values.mean())
     spread = float(np.sum((values - mean) ** 2))
     factor = max(0.0, 1 - (len(values) - 3) * variance / spread) if spread > 0 else 0.0

@@ -1,5 +1,6 @@
 """One arm's rate: how well a share is known from x of n."""
 
+import math
 from typing import TypeAlias
 
 import numpy as np
@@ -77,8 +78,10 @@ def check_counts(x: float, n: float) -> None:
 
     Raises:
         TooFewUnits: n is 0.
-        BadSummary: x is not within 0…n.
+        BadSummary: x is not within 0…n, or n not finite.
     """
+    if n == math.inf:
+        raise BadSummary(f"n: is {n}, must be finite")
     if not n >= 1:
         raise TooFewUnits(f"n: is {n}, a rate needs at least one unit")
     if not 0 <= x <= n:

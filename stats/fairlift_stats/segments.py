@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from fairlift_stats.bayes.marginals import gauss
-from fairlift_stats.errors import BadQuestion
+from fairlift_stats.errors import BadQuestion, BadSummary
 from fairlift_stats.random_effects import Heterogeneity, checked, heterogeneity
 from fairlift_stats.rates import checked_confidence
 from fairlift_stats.results import Interval
@@ -81,8 +81,14 @@ def log_lift(
 ) -> tuple[Array, Array]:
     """ln(p_t/p_c) and its variance from counts, with ½ added so that zeros have an answer.
 
+    Raises:
+        BadSummary: a count is not within 0…n.
+
     Source: Walter (1975).
     """
+    for x, n in ((xt, nt), (xc, nc)):
+        if not ((np.asarray(x) >= 0) & (np.asarray(x) <= np.asarray(n))).all():
+            raise BadSummary(f"counts {x!r} of {n!r}; a count lies between 0 and its n")
     xt, nt, xc, nc = (np.asarray(a, dtype=float) + 0.5 for a in (xt, nt, xc, nc))
     return np.log(xt / nt) - np.log(xc / nc), 1 / xt - 1 / nt + 1 / xc - 1 / nc
 

@@ -117,7 +117,7 @@ def test_posteriors_of_all_arms_wait_for_the_last_one() -> None:
     )
     for third, prior, reason in (
         (few, None, Reason.TOO_FEW_UNITS),
-        (loss, SCEPTICAL, Reason.CONTROL_NEAR_ZERO),
+        (loss, SCEPTICAL, Reason.NOT_POSITIVE),
         (same, SCEPTICAL, Reason.NO_VARIATION),
     ):
         analysis = Analysis(primary=(Mean("m", "revenue"),), prior=prior)

@@ -1,5 +1,6 @@
 """Joint statements on conversion, spending and revenue per visitor: seeded Sobol draws."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -43,7 +44,12 @@ class RevenueDraws:
 
         E.g. revenue up and conversion not down by more than 1 %: `revenue_above=0.0,
         conversion_above=-0.01`.
+
+        Raises:
+            BadQuestion: a limit is NaN.
         """
+        if math.isnan(revenue_above + conversion_above):
+            raise BadQuestion(f"above {revenue_above} and {conversion_above}: must be numbers")
         both = (self.lift(self.revenue, treatment) > revenue_above) & (
             self.lift(self.conversion, treatment) > conversion_above
         )

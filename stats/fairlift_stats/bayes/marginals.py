@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, betaincinv, betaln, gammaln, ndtr, stdtr, stdtrit
 
+from fairlift_stats.centring import NOISE
 from fairlift_stats.errors import BadQuestion, TooFewUnits
 
 __all__ = ["Beta", "Hurdle", "Marginal", "Student"]
@@ -66,7 +67,13 @@ class Beta:
 
     @classmethod
     def of(cls, x: float, n: float, prior: tuple[float, float] = (0.5, 0.5)) -> "Beta":
-        """Posterior after x of n."""
+        """Posterior after x of n.
+
+        Raises:
+            BadQuestion: x is not within 0…n, or the prior is none.
+        """
+        if not 0 <= x <= n:
+            raise BadQuestion(f"x: is {x} of {n}; a count lies between 0 and its n")
         return cls(x + prior[0], n - x + prior[1])
 
     @cached_property
@@ -108,7 +115,7 @@ class Student:
 
     Raises:
         TooFewUnits: df is below 3, where a mean or a loss would rest on the tails alone.
-        BadQuestion: the scale is not positive and finite.
+        BadQuestion: the scale is not positive and finite, or the centre not finite.
 
     Source: Jeffreys' prior on (μ, σ²); checked against scipy.stats.bayes_mvs.
     """
@@ -121,8 +128,10 @@ class Student:
         """Refuse what has no usable mean."""
         if not self.df >= 3:
             raise TooFewUnits(f"df: is {self.df}, a posterior of a mean needs 3 or more")
-        if not 0 < self.scale < math.inf:
-            raise BadQuestion(f"scale: is {self.scale}, must be positive and finite")
+        if not (0 < self.scale < math.inf and math.isfinite(self.centre)):
+            raise BadQuestion(
+                f"centre {self.centre}, scale {self.scale}: must be finite, and the scale positive"
+            )
 
     @property
     def mean(self) -> float:
@@ -176,7 +185,9 @@ class Hurdle:
         if buyers < 4:
             raise TooFewUnits(f"buyers: is {buyers}, what they spend needs 4 or more")
         mean = revenue / buyers
-        variance = max(squares - revenue * mean, 0.0) / (buyers - 1)
+        spread = squares - revenue * mean
+        # What rounding leaves when all spent the same would pass for knowing it exactly.
+        variance = (spread if spread > NOISE * squares else 0.0) / (buyers - 1)
         return cls(Beta.of(buyers, n), Student(mean, math.sqrt(variance / buyers), buyers - 1))
 
     @property

@@ -7,13 +7,14 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from fairlift_stats.bayes.best import Best
 from fairlift_stats.bayes.marginals import gauss, gauss_rows
 from fairlift_stats.errors import BadQuestion, TooFewUnits
 from fairlift_stats.metrics import Direction
 from fairlift_stats.random_effects import paule_mandel
+from fairlift_stats.rates import critical_z
 
 __all__ = ["SCEPTICAL", "LiftPrior", "NormalPosterior", "best_lift", "normal_posterior"]
 
@@ -62,6 +63,8 @@ class LiftPrior:
                 f"history: has {len(lifts)} experiments, needs {ENOUGH_HISTORY}; "
                 "use the sceptical prior until then"
             )
+        if not (np.asarray(standard_errors) > 0).all():
+            raise BadQuestion(f"standard errors: are {list(standard_errors)}, must be above 0")
         fit = paule_mandel(lifts, np.square(standard_errors))
         if fit.tau2 == 0:
             raise BadQuestion(
@@ -79,14 +82,23 @@ SCEPTICAL = LiftPrior(0.0, 0.10, "sceptical")
 
 @dataclass(frozen=True, slots=True)
 class NormalPosterior:
-    """A normal posterior of an effect, with what follows from it in closed form."""
+    """A normal posterior of an effect, with what follows from it in closed form.
+
+    Raises:
+        BadQuestion: the mean is not finite, or the standard deviation not positive and finite.
+    """
 
     mean: float
     sd: float
 
+    def __post_init__(self) -> None:
+        """Refuse what is no distribution."""
+        if not (math.isfinite(self.mean) and 0 < self.sd < math.inf):
+            raise BadQuestion(f"mean {self.mean}, sd {self.sd}: finite, and the sd positive")
+
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Central credible limits."""
-        half = -float(ndtri((1 - confidence) / 2)) * self.sd
+        half = critical_z(confidence) * self.sd
         return self.mean - half, self.mean + half
 
     @property
@@ -150,7 +162,12 @@ def best_lift(
         shared: variance of the control's part, common to all.
         prior: None is flat.
         direction: which way is better.
+
+    Raises:
+        BadQuestion: a lift is not finite, or an own variance not positive and finite.
     """
+    if not (np.isfinite(log_lifts).all() and ((own > 0) & np.isfinite(own)).all()):
+        raise BadQuestion("lifts must be finite, and their variances positive and finite")
     sign = 1.0 if direction == "higher" else -1.0
     precision = 0.0 if prior is None else prior.sd**-2
     centre = 0.0 if prior is None else prior.mean

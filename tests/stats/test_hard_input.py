@@ -1,0 +1,151 @@
+"""Hard input to every method: an error of our own, never a number that looks like an answer."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from fairlift_stats import (
+    SCEPTICAL,
+    BadQuestion,
+    BadSummary,
+    LiftPrior,
+    MissingColumn,
+    NoEstimate,
+    StatisticsError,
+    Summary,
+    TooFewUnits,
+)
+from fairlift_stats.balance import split_check
+from fairlift_stats.bayes.draws import revenue_draws
+from fairlift_stats.bayes.marginals import Beta, Hurdle, Student
+from fairlift_stats.bayes.shrinkage import NormalPosterior, best_lift, normal_posterior
+from fairlift_stats.bootstrap import bootstrap_interval, bootstrap_sums, poisson_weights
+from fairlift_stats.capping import capped, pooled_cap
+from fairlift_stats.dunnett import loadings
+from fairlift_stats.duration import Traffic
+from fairlift_stats.means import Group, equivalent, lift, posterior, welch, yuen
+from fairlift_stats.multiplicity import adjusted_p
+from fairlift_stats.power import Design, Spread, cohen_h_units, mde, power_of_t, rate_power, t_mde
+from fairlift_stats.random_effects import james_stein
+from fairlift_stats.rates import clopper_pearson, jeffreys, wilson
+from fairlift_stats.rates_compared import TwoRates
+from fairlift_stats.segments import fit_segments, log_lift
+
+NAN, INF = math.nan, math.inf
+TEN, ZERO, SHAKY = Group(10, 1, 100), Group(0, 0, 100), Group(0.5, 1, 100)
+SPREAD = Spread(10, 100)
+IDS = np.arange(50, dtype=np.uint64)
+SAME = bootstrap_sums(IDS, {"x": np.ones(50)}, replicates=100)
+SPENDING = Hurdle.of(100, 10, 600, 40_000)
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "rule"),
+    [
+        (lambda: wilson(5, INF), BadSummary, "must be finite"),
+        (lambda: clopper_pearson(5, INF), BadSummary, "must be finite"),
+        (lambda: jeffreys(NAN, 10), BadSummary, "between 0 and its n"),
+        (lambda: TwoRates(1, INF, 1, 10), BadSummary, "must be finite"),
+        (lambda: Group(1e80, 1, 10), BadQuestion, "not beyond"),
+        (lambda: Group(1, NAN, 10), BadQuestion, "finite"),
+        (lambda: Group.of(4, 40, 3), BadSummary, "too small for its sum"),
+        (lambda: Group.of(4, 4e9 + 40, 4e18 + 8e10), BadSummary, "lost in rounding"),
+        (lambda: Group.of(0, 0, 0), TooFewUnits, "needs 2"),
+        (lambda: welch(ZERO, ZERO), NoEstimate, "the same"),
+        (lambda: lift(TEN, ZERO), NoEstimate, "cannot be told from zero"),
+        (lambda: lift(TEN, SHAKY), NoEstimate, "cannot be told from zero"),
+        (lambda: lift(ZERO, TEN), NoEstimate, "treatment are zero"),
+        (lambda: equivalent(TEN, SHAKY, low=NAN, high=1), BadQuestion, "below high"),
+        (lambda: posterior(ZERO), NoEstimate, "the same"),
+        (lambda: yuen([1, 2, 3, INF, 4], [1, 2, 3, 4, 5]), BadSummary, "finite"),
+        (lambda: yuen([[1, 2], [3, 4]], [1, 2, 3]), BadSummary, "flat"),
+        (lambda: log_lift(5, 0, 11, 10), BadSummary, "between 0 and its n"),
+        (lambda: log_lift(NAN, 10, 1, 10), BadSummary, "between 0 and its n"),
+        (lambda: fit_segments({"a": (1, 1), "b": (NAN, 1)}), BadQuestion, "finite"),
+        (lambda: split_check({"a": INF, "b": 2}, {"a": 1, "b": 1}), BadSummary, "whole number"),  # type: ignore[dict-item]
+        (lambda: Design(treatments=1.5), BadQuestion, "whole"),  # type: ignore[arg-type]
+        (lambda: mde(SPREAD, INF), BadQuestion, "finite"),
+        (lambda: rate_power(0.1, 0.12, -5), BadQuestion, "above 0"),
+        (lambda: rate_power(0.1, 0.12, NAN), BadQuestion, "above 0"),
+        (lambda: cohen_h_units(0.1, 0.1), BadQuestion, "nothing is left"),
+        (lambda: power_of_t(10, NAN, 1), BadQuestion, "finite effect"),
+        (lambda: power_of_t(10, 1, INF), BadQuestion, "spread"),
+        (lambda: t_mde(INF, 1), BadQuestion, "finite"),
+        (lambda: Traffic((5, NAN)), BadQuestion, "not finite"),
+        (lambda: Traffic((5, INF)), BadQuestion, "not finite"),
+        (lambda: Traffic((5, 9)).entered(0), BadQuestion, "1 or more"),
+        (lambda: pooled_cap({}), TooFewUnits, "nothing to cap"),
+        (lambda: pooled_cap({"a": [1, NAN]}), BadSummary, "not finite"),
+        (lambda: pooled_cap({"a": [-1, -2]}), TooFewUnits, "nothing to cap"),
+        (lambda: capped({"x": [1.0]}, "x", NAN), BadQuestion, "above 0"),
+        (lambda: capped({"x": [1.0]}, "y", 1), MissingColumn, "'y'"),
+        (lambda: loadings(0, [1, 1]), BadQuestion, "positive"),
+        (lambda: loadings(1, [1, NAN]), BadQuestion, "positive"),
+        (lambda: adjusted_p([[0.1, 0.2]], "holm"), BadQuestion, "one family"),
+        (lambda: james_stein([1, 2, 3, NAN], 1), BadQuestion, "finite"),
+        (lambda: james_stein([1, 2, 3, 4], -1), BadQuestion, "positive"),
+        (lambda: LiftPrior.fitted([0.1, 0.3] * 6, [-0.1] * 12), BadQuestion, "above 0"),
+        (lambda: normal_posterior(1e300, 1e-300, SCEPTICAL), BadQuestion, "sd positive"),
+        (lambda: NormalPosterior(0, 0), BadQuestion, "sd positive"),
+        (lambda: NormalPosterior(0, 1).interval(95), BadQuestion, "between 0 and 1"),
+        (lambda: best_lift(np.array([NAN]), np.ones(1), 1, None), BadQuestion, "finite"),
+        (lambda: best_lift(np.ones(1), np.zeros(1), 1, None), BadQuestion, "positive"),
+        (lambda: Beta.of(10.3, 10), BadQuestion, "between 0 and its n"),
+        (lambda: Beta.of(-0.2, 10), BadQuestion, "between 0 and its n"),
+        (lambda: Student(NAN, 1, 5), BadQuestion, "must be finite"),
+        (lambda: Hurdle.of(100, 10, 99.0, 980.1 * (1 + 1e-15)), BadQuestion, "scale"),
+        (lambda: poisson_weights(IDS, -1), BadQuestion, "count from 0"),
+        (lambda: poisson_weights(np.array([0.5]), 1), BadQuestion, "whole numbers"),
+        (lambda: bootstrap_sums(IDS, {"n": np.ones(50)}), BadQuestion, "column n"),
+        (lambda: bootstrap_sums(IDS, {"x": np.full(50, NAN)}), BadSummary, "not finite"),
+        (lambda: bootstrap_sums(IDS, {"x": np.ones((50, 2))}), BadQuestion, "as long as"),
+        (lambda: bootstrap_interval(lambda t, _: t["x"][:9], SAME, SAME), BadQuestion, "100 or"),
+        (lambda: bootstrap_interval(lambda t, _: t["x"] / t["n"], SAME, SAME), NoEstimate, "same"),
+        (
+            lambda: revenue_draws({"a": SPENDING, "b": SPENDING}, seed=1, draws_log2=8).p_joint(
+                revenue_above=NAN, conversion_above=0
+            ),
+            BadQuestion,
+            "must be numbers",
+        ),
+    ],
+)
+def test_what_has_no_answer_gets_none(
+    ask: Callable[[], object], error: type[StatisticsError], rule: str
+) -> None:
+    with pytest.raises(error, match=rule):
+        ask()
+
+
+def test_an_empty_family_has_no_p_values() -> None:
+    for how in ("holm", "hommel", "BH", "none"):
+        assert adjusted_p([], how).tolist() == []
+
+
+def test_weights_are_shares_whatever_their_sum() -> None:
+    observed = {"a": 20, "b": 21, "c": 60}
+    usual = split_check(observed, {"a": 0.25, "b": 0.25, "c": 0.5})
+
+    for scale in (1e-300, 3.0, 1e308):
+        scaled = split_check(observed, {"a": scale / 4, "b": scale / 4, "c": scale / 2})
+        assert scaled.p_value == pytest.approx(usual.p_value, rel=1e-12)
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e-6, 1e6, 1e70])
+def test_a_lift_has_no_unit(unit: float) -> None:
+    def found(scale: float) -> tuple[float, float]:
+        limits = lift(
+            Group(2 * scale, (0.1 * scale) ** 2, 50), Group(scale, (0.1 * scale) ** 2, 50)
+        )
+        return limits.low, limits.high
+
+    assert found(unit) == pytest.approx(found(1.0), rel=1e-9)
+
+
+def test_one_price_for_all_orders_leaves_no_spread_to_plan_by() -> None:
+    orders = np.array([1, 2, 0, 3])
+    summary = Summary.from_rows({"revenue": 9.9 * orders, "orders": orders})
+
+    with pytest.raises(BadQuestion, match="positive, finite variance"):
+        Spread.of_ratio(summary, "revenue", "orders")
