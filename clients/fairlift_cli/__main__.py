@@ -20,7 +20,10 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 _PATHS = click.argument(
     "paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True)
 )
-_LANGUAGES = click.Choice(["en", "es", "ro"])
+_LANGUAGE = click.option(
+    "--language", type=click.Choice(["en", "es", "ro"]), default="en", show_default=True,
+    envvar="FAIRLIFT_LANGUAGE", show_envvar=True, help="Of what is printed.",
+)  # fmt: skip
 
 
 class Tree(click.Group):
@@ -92,8 +95,12 @@ def _share(_: click.Context, option: click.Parameter, text: str | None) -> float
     return number
 
 
-def _weekly(_: click.Context, option: click.Parameter, text: str) -> tuple[float, ...]:
-    """New visitors, week by week."""
+def _weekly(
+    _: click.Context, option: click.Parameter, text: str | None
+) -> tuple[float, ...] | None:
+    """New units, week by week."""
+    if text is None:
+        return None
     try:
         weeks = tuple(float(part.replace("_", "")) for part in text.split(","))
     except ValueError:
@@ -201,7 +208,7 @@ def list_campaigns(archived: bool, target: "Target", as_json: bool) -> None:
 @click.argument("name")
 @click.option("--epoch", type=click.IntRange(min=1), help="An earlier epoch.")
 @click.option("--details", is_flag=True, help="p-values and methods too.")
-@click.option("--language", type=_LANGUAGES, default="en", show_default=True)
+@_LANGUAGE
 @_remote
 def results(
     name: str, epoch: int | None, details: bool, language: str,
@@ -225,25 +232,30 @@ def results(
 @main.command()
 @click.argument("name")
 @click.option("--epoch", type=click.IntRange(min=1), help="An earlier epoch.")
+@_LANGUAGE
 @_remote
-def looks(name: str, epoch: int | None, target: "Target", as_json: bool) -> None:
+def looks(name: str, epoch: int | None, language: str, target: "Target", as_json: bool) -> None:
     """List every analysis of a campaign that was ever shown."""
     from fairlift_cli import looks as log
     from fairlift_cli.remote import connected
 
     with connected(target) as server:
         found = list(log.every(server, name, epoch=epoch or 0))
-    if as_json:
-        _print_json(found)
-    else:
-        log.show(_screen(), found)
+        if as_json:
+            _print_json(found)
+        else:
+            log.show(_screen(), found, log.figures_of(server, name, language=language))
 
 
 @main.command()
 @click.option(
-    "--visitors", required=True, callback=_weekly, metavar="N[,N...]",
+    "--visitors", callback=_weekly, metavar="N[,N...]",
     help="New visitors a week who would meet the campaign; several figures: week by week, "
     "for visitors who return count once.",
+)  # fmt: skip
+@click.option(
+    "--customers", callback=_weekly, metavar="N[,N...]",
+    help="The same for a campaign whose unit is the customer.",
 )  # fmt: skip
 @click.option("--conversion", required=True, callback=_share, help="Today, such as 3%.")
 @click.option("--ticket", type=float, help="Average ticket; then revenue per visitor decides.")
@@ -253,17 +265,25 @@ def looks(name: str, epoch: int | None, target: "Target", as_json: bool) -> None
 @click.option("--weeks", type=click.IntRange(1, 26), default=8, show_default=True)
 @click.option("--power", callback=_share, default="80%", show_default=True)
 @click.option("--alpha", callback=_share, default="5%", show_default=True)
+@_LANGUAGE
 def plan(
-    visitors: tuple[float, ...], conversion: float, ticket: float | None, ticket_sd: float | None,
-    effect: float | None, variants: int, weeks: int, power: float, alpha: float,
+    visitors: tuple[float, ...] | None, customers: tuple[float, ...] | None, conversion: float,
+    ticket: float | None, ticket_sd: float | None, effect: float | None, variants: int,
+    weeks: int, power: float, alpha: float, language: str,
 ) -> None:  # fmt: skip
     """Tell how long a campaign must run to find what is worth finding."""
     from fairlift_cli import planning
 
+    given = visitors or customers
+    if given is None or (visitors and customers):
+        raise click.UsageError("give one of --visitors and --customers: how many are new a week")
     # The last figure given holds for the weeks after it.
-    weekly = (*visitors, *[visitors[-1]] * weeks)[:weeks]
-    shop = planning.Shop(weekly, conversion, ticket, ticket_sd, variants, power, alpha)
-    planning.show(_screen(), shop, effect=effect)
+    weekly = (*given, *[given[-1]] * weeks)[:weeks]
+    shop = planning.Shop(
+        weekly, conversion, ticket, ticket_sd, variants, power, alpha,
+        unit="visitor" if visitors else "customer",
+    )  # fmt: skip
+    planning.show(_screen(), shop, effect=effect, language=language)
 
 
 @main.command()

@@ -1,12 +1,18 @@
 """Every look that was ever shown: the log from which a verdict can be computed again."""
 
+from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC
 
 from fairlift.v1 import results_service_pb2 as pb
+from fairlift.v1 import value_pb2
+from fairlift.v1.campaign_pb2 import Campaign
+from fairlift.v1.campaign_service_pb2 import GetCampaignRequest
+from fairlift_stats.messages import Names, Number, Percent
+from rich.text import Text
 
+from fairlift_cli.figures import ABSENT, Figures
 from fairlift_cli.remote import Server, full_name
-from fairlift_cli.screen import Screen, plain_table
+from fairlift_cli.screen import Screen, figure_table, row_name
 
 _PAGE = 200
 
@@ -22,29 +28,47 @@ def every(server: Server, campaign: str, *, epoch: int = 0) -> Iterator[pb.Look]
         request.page_token = page.next_page_token
 
 
-def show(screen: Screen, looks: list[pb.Look]) -> None:
-    """Prints one row for each look and comparison."""
+def figures_of(server: Server, campaign: str, *, language: str) -> Figures:
+    """How to speak of a campaign: by its own names, of its own unit."""
+    request = GetCampaignRequest(name=full_name(campaign))
+    found: Campaign = server.call(server.campaigns.GetCampaign, request)
+    called = Counter(variant.display_name for variant in found.variants)
+    names = Names(
+        # A name that two variants share would tell neither.
+        variants={v.id: v.display_name for v in found.variants if called[v.display_name] == 1},
+        metrics={m.name: m.display_name for m in found.plan.metrics if m.display_name},
+        unit="customer" if found.unit == value_pb2.UNIT_KIND_CUSTOMER else "visitor",
+    )
+    return Figures(language, names=names)
+
+
+def show(screen: Screen, looks: list[pb.Look], figures: Figures) -> None:
+    """Prints each look with its verdict, and below it where every comparison stood."""
     if not looks:
-        screen.line("No look yet; the first comes with `fairlift results`.")
+        screen.line(figures.say("looks.none"))
         return
-    table = plain_table(
-        ("Look", "right"), ("When (UTC)", "left"), ("Planned", "right"), ("Metric", "left"),
-        ("Variant", "left"), ("z", "right"), ("Stops at", "right"), ("Verdict", "left"),
-    )  # fmt: skip
+    safe = screen.safe
+    table = figure_table(*(safe(figures.say(key)) for key in ("looks.z", "looks.stops_at")))
+    titles = dict[int, Text]()
     for look in looks:
-        head = (
-            str(look.number),
-            look.look_time.ToDatetime(UTC).strftime("%Y-%m-%d %H:%M"),
-            f"{look.information:.0%}",
-        )
-        verdict = pb.VerdictKind.Name(look.verdict).removeprefix("VERDICT_KIND_").lower()
-        for index, each in enumerate(look.comparisons or [pb.Look.LookComparison()]):
+        titles[table.row_count] = Text(safe(_title(figures, look)), style="bold")
+        table.add_row("")
+        for each in look.comparisons:
+            name = f"{figures.metric_name(each.metric)}, {figures.variant_name(each.variant)}"
             table.add_row(
-                *(("", "", "") if index else head),
-                screen.safe(each.metric),
-                screen.safe(each.variant),
-                f"{each.z:.2f}" if each.HasField("z") else "-",
-                f"{each.boundary:.2f}" if each.HasField("boundary") else "-",
-                "" if index else verdict.replace("_", " "),
+                row_name(f"  {safe(name)}"),
+                safe(figures.number(each.z, 2) if each.HasField("z") else ABSENT),
+                safe(figures.number(each.boundary, 2) if each.HasField("boundary") else ABSENT),
             )
-    screen.table(table)
+    screen.table(table, titles)
+
+
+def _title(figures: Figures, look: pb.Look) -> str:
+    verdict = pb.VerdictKind.Name(look.verdict).removeprefix("VERDICT_KIND_").lower()
+    return figures.say(
+        "looks.look",
+        number=Number(look.number),
+        time=figures.moment(look.look_time),
+        share=Percent(look.information, 0),
+        verdict=figures.say(f"kind.{verdict}").lower(),
+    )

@@ -50,6 +50,7 @@ class Glyphs:
     left: str
     right: str
     point: str
+    verdict: str
     line: str
     zero: str
     crossed_zero: str
@@ -64,8 +65,8 @@ class Glyphs:
     arrow: str
 
 
-UNICODE = Glyphs("├", "┤", "●", "─", "│", "┼", "◄", "►", "█", "░", "✓", "!", "✗", "·", "→")
-ASCII = Glyphs("[", "]", "o", "-", "|", "+", "<", ">", "#", ".", "+", "!", "x", "-", ">")
+UNICODE = Glyphs("├", "┤", "●", "◆", "─", "│", "┼", "◄", "►", "█", "░", "✓", "!", "✗", "·", "→")
+ASCII = Glyphs("[", "]", "o", "*", "-", "|", "+", "<", ">", "#", ".", "+", "!", "x", "-", ">")
 
 
 class Screen:
@@ -123,7 +124,7 @@ class Screen:
         options = self._console.options.update_width(self.width)
         for number, segments in enumerate(self._console.render_lines(table, options, pad=False)):
             if titles and (title := titles.get(number - table.show_header)):
-                self.lines([title])
+                self.lines(title.wrap(self._console, self.width))
                 continue
             parts = ((part.text, part.style or "") for part in segments)
             row = Text.assemble(*((self._cut(text), style) for text, style in parts))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from fairlift.v1.value_pb2 import UNIT_KIND_CUSTOMER
 from fairlift_cli.__main__ import main
 from fairlift_cli.check import check
 
@@ -54,9 +55,57 @@ def test_an_effect_that_cannot_be_found_is_called_too_small() -> None:
 def test_the_proposed_plan_can_be_pasted_into_a_file(tmp_path: Path, more: list[str]) -> None:
     text = told("--visitors", "20000", "--conversion", "3%", "--weeks", "3", *more)
 
-    plan = text[text.index("  plan:") :].replace("\n  ", "\n").strip()
+    plan = text[text.index("\nplan:") :]
     path = tmp_path / "campaign.yaml"
     path.write_text(f"campaign: x\nvariants: [{{id: a}}, {{id: b}}]\n{plan}\n", encoding="utf-8")
 
     assert check([path]).findings == ()
     assert ("revenue_per_visitor" in plan) == bool(more)
+
+
+def test_a_plan_for_customers_speaks_of_customers_and_can_be_pasted(tmp_path: Path) -> None:
+    text = told("--customers", "20000", "--conversion", "3%", "--ticket", "54", "--weeks", "2")
+
+    pasted = text[text.index("\nunit:") :]
+    path = tmp_path / "campaign.yaml"
+    path.write_text(f"campaign: x\nvariants: [{{id: a}}, {{id: b}}]{pasted}", encoding="utf-8")
+    (document,) = (found := check([path])).documents
+    assert found.findings == ()
+    assert document.message.unit == UNIT_KIND_CUSTOMER
+    assert "revenue per customer" in text
+    assert "visitor" not in text.replace("revenue_per_visitor", "")
+
+
+def test_a_plan_is_for_visitors_or_for_customers() -> None:
+    for words in ([], ["--visitors", "100", "--customers", "100"]):
+        run = CliRunner().invoke(main, ["plan", "--conversion", "3%", *words])
+
+        assert run.exit_code == 2
+        assert "give one of --visitors and --customers" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "figure"),
+    [
+        ("es", "En el archivo de la campaña, para 2 semanas:", "20.000"),
+        ("ro", "În fișierul campaniei, pentru 2 săptămâni:", "20.000"),
+    ],
+)
+def test_a_plan_is_told_in_the_reader_s_language(language: str, said: str, figure: str) -> None:
+    words = ["--visitors", "10000", "--conversion", "3%", "--weeks", "2", "--effect", "1%"]
+    english, text = told(*words), told(*words, "--language", language)
+
+    assert said in text
+    assert figure in text
+    assert re.search(r"\d,\d\s%", text)
+    # What is pasted into a file is the same in every language.
+    assert text.endswith(english[english.index("plan:\n") :])
+    for line in english[: english.index("plan:\n")].splitlines():
+        assert line not in text or not line
+
+
+def test_with_several_treatments_it_is_said_what_the_error_rate_is_of() -> None:
+    words = ["--visitors", "10000", "--conversion", "3%", "--weeks", "1"]
+
+    assert "for all 3 comparisons" in told(*words, "--variants", "4").replace("\n", " ")
+    assert "comparisons" not in told(*words)

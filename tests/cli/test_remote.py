@@ -262,7 +262,11 @@ def test_results_count_exactly_what_was_sent(
         ]  # fmt: skip
     # int64 travels as text in JSON.
     assert [look["units"] for look in looks] == ["600"]
-    assert fairlift("looks", name).output.splitlines()[1].split()[0] == "1"
+    heading, title, row = fairlift("looks", name).output.splitlines()[:3]
+    assert heading.split() == ["z", "Stops", "at"]
+    assert title.startswith("Look 1, ")
+    assert title.endswith(" UTC, 60% of the plan: keep going")
+    assert row.split(", ")[0] == "  revenue per visitor"
 
 
 def test_results_speak_the_readers_language(
@@ -272,9 +276,37 @@ def test_results_speak_the_readers_language(
     fairlift("start", name)
 
     assert "Recuento hasta ahora" in fairlift("results", name, "--language", "es").output
-    assert "Numărători până acum" in fairlift("results", name, "--language", "ro").output
+    assert "Totaluri până acum" in fairlift("results", name, "--language", "ro").output
 
 
 def _campaign(fairlift: Fairlift, name: str) -> dict[str, object]:
     found = json.loads(fairlift("campaigns", "--json").output)
     return next(each for each in found if each["name"] == f"campaigns/{name}")
+
+
+def test_looks_speak_the_readers_language_and_name_what_people_call_things(
+    fairlift: Fairlift, file: Callable[..., str], name: str, address: str
+) -> None:
+    path = Path(file(metric="revenue_per_visitor"))
+    text = path.read_text(encoding="utf-8").replace("id: red,", "id: red, display_name: Rojo,")
+    path.write_text(f"{text}unit: customer\n", encoding="utf-8")
+    fairlift("apply", str(path))
+    fairlift("start", name)
+    nobody = fairlift("looks", name, "--language", "ro").output
+    with Client(address) as client:
+        assert client.wait_ready(10)
+        for number in range(60):
+            client.expose(client.assign(name, customer=f"{name}-{number}"))
+        assert client.flush(10)
+    fairlift("results", name)
+
+    shown = fairlift("looks", name, "--language", "es").output
+
+    assert nobody == "Încă nu există nicio analiză; prima vine cu `fairlift results`.\n"
+    assert shown.splitlines()[0].split() == ["z", "Para", "en"]
+    assert shown.splitlines()[1].startswith("Análisis 1, ")
+    narrow = CliRunner().invoke(
+        main, ["looks", name, "--language", "es"], env={"FAIRLIFT_SERVER": address, "COLUMNS": "60"}
+    )
+    assert max(map(len, narrow.output.splitlines())) <= 60
+    assert shown.splitlines()[1].endswith("6 % del plan: datos no fiables".replace(" %", "\xa0%"))

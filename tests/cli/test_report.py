@@ -1,14 +1,18 @@
 """What a marketer reads: the verdict first, pictures that fit, no number where there is none."""
 
 import io
+import re
 
 import pytest
 from fairlift.v1 import results_service_pb2 as pb
+from fairlift.v1 import value_pb2
 from fairlift_cli.report import show_report
-from fairlift_cli.report.words import LANGUAGES
+from fairlift_cli.report.tables import FLAGS, METHODS
 from fairlift_cli.screen import Screen
 from fairlift_stats.analysis import Analysis
+from fairlift_stats.locale import LANGUAGES
 from fairlift_stats.metrics import Mean, Rate, Ratio
+from fairlift_stats.results import FlagCode
 from fairlift_stats.summary import Summary
 from rich.console import Console
 
@@ -161,7 +165,7 @@ def test_the_look_is_told_and_the_next_one_only_while_the_campaign_goes_on() -> 
     assert "Look 5 at Mar 1, 2026, 10:00 UTC, with 52% of the planned visitors." in text
     assert "The next look" not in text
     assert "Analiza 5 din 1 mar. 2026, 10:00 UTC" in going
-    assert "31.000 sau pe 2 mar. 2026, 10:00 UTC." in going.replace("\n", " ")
+    assert "31.000 de vizitatori sau pe 2 mar. 2026, 10:00 UTC." in going.replace("\n", " ")
 
 
 def test_how_much_evidence_is_there_is_said_once() -> None:
@@ -223,11 +227,10 @@ def test_methods_are_told_in_the_language_even_where_they_were_adjusted() -> Non
     spanish = shown(found, details=True, width=100, language="es")
 
     assert "Revenue per visitor: Welch t, Fieller lift, adjusted by arm (CUPED, Lin)" in english
-    assert "t de Welch, mejora según Fieller, ajustada por variante (CUPED, Lin)" in spanish
+    assert "t de Welch, variación según Fieller, ajustada por variante (CUPED, Lin)" in spanish
 
 
-@pytest.mark.parametrize("language", ["es", "ro"])
-def test_the_methods_of_the_statistics_have_a_name_in_every_language(language: str) -> None:
+def test_the_methods_and_flags_of_the_statistics_have_a_name_in_every_language() -> None:
     arm = Summary.from_rows({"x": [0.0, 1.0] * 20, "y": [1.0, 2.0] * 20})
     asked = Analysis(
         primary=(Rate("a", "x"), Mean("b", "y"), Ratio("c", "y", "x")), control="control"
@@ -236,7 +239,16 @@ def test_the_methods_of_the_statistics_have_a_name_in_every_language(language: s
     used = {result.method for result in asked.report({"control": arm, "free": arm}).results}
 
     assert len(used) == 3
-    assert used <= LANGUAGES[language].methods.keys()
+    assert used <= METHODS.keys()
+    assert {code.value for code in FlagCode} == FLAGS
+
+
+def test_a_flag_is_told_in_words_and_one_from_the_future_by_its_name() -> None:
+    found = report()
+    found.metrics[0].comparisons[0].flags.extend(["few_buyers", "moon_is_full"])
+
+    assert "Envío gratis tiene pocos compradores" in shown(found, language="es", details=True)
+    assert "moon is full" in shown(found, language="es", details=True)
 
 
 def test_variants_of_one_name_are_told_apart() -> None:
@@ -248,15 +260,86 @@ def test_variants_of_one_name_are_told_apart() -> None:
     assert rows == ["control", "free"]
 
 
-def test_a_lift_corrected_for_stopping_early_stands_beside_the_plain_one() -> None:
+def stopped_early() -> pb.Report:
+    """A report whose verdict is that of look 3, though look 5 has more data."""
     found = report()
-    found.verdict.lift, found.verdict.raw_lift = 0.05, 0.061
-    found.verdict.lift_interval.lower, found.verdict.lift_interval.upper = 0.01, 0.1
+    verdict = found.verdict
+    verdict.variant, verdict.metric = "free", "revenue_per_visitor"
+    verdict.lift, verdict.raw_lift = 0.118, 0.061
+    verdict.lift_interval.lower, verdict.lift_interval.upper = 0.013, 0.21
+    verdict.deciding_look.number = 3
+    verdict.deciding_look.look_time.FromJsonString("2026-02-14T10:00:00Z")
+    verdict.ClearField("reasons")
+    verdict.reasons.extend(["+11.8% is of February 14; all data show +6.1%.", "It is certain."])
+    verdict.reason_codes.extend(["won", "corrected_then", "false_alarm"])
+    return found
 
-    text = shown(found, details=True)
 
-    assert "+5.0% (+1.0% … +10.0%); as measured +6.1%." in text
-    assert "as measured" not in shown(found)
+def test_where_the_verdict_s_figure_is_of_an_earlier_look_the_two_are_told_at_once() -> None:
+    rows = shown(stopped_early()).splitlines()
+
+    why = rows.index("+11.8% is of February 14; all data show +6.1%.")
+    assert rows[why - 1].startswith("Free earns more")
+    assert rows[why + 1].startswith("What to do:")
+    assert sum("February 14" in row for row in rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("encoding", "verdict", "point"), [("utf-8", "◆", "●"), ("ascii", "*", "o")]
+)
+def test_the_picture_shows_both_figures_and_says_which_look_each_is_of(
+    encoding: str, verdict: str, point: str
+) -> None:
+    rows = shown(stopped_early(), encoding=encoding).splitlines()
+
+    start = next(index for index, row in enumerate(rows) if "lift over" in row)
+    _, all_data, decided, *legend = rows[start + 1 : start + 6]
+    assert all_data.startswith("Env")
+    assert decided.startswith("  verdict ")
+    # +11.8 % stands further right than +6.1 %.
+    assert decided.index(verdict) > all_data.index(point)
+    assert legend[0] == f"{verdict} +11.8%: the verdict's figure, of look 3 (Feb 14, 2026)."
+    assert legend[1] == f"{point} +6.1%: as measured, with all data up to look 5 (Mar 1, 2026)."
+
+
+def test_one_figure_needs_no_legend() -> None:
+    text = shown(report())
+
+    assert "verdict" not in text
+    assert "◆" not in text
+
+
+def test_a_figure_without_a_lift_is_told_but_cannot_be_drawn() -> None:
+    found = stopped_early()
+    found.verdict.ClearField("lift_interval")
+
+    assert "+11.8% is of February 14" in shown(found)
+    assert "◆" not in shown(found)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "customers"), ("es", "clientes"), ("ro", "clienți")]
+)
+def test_a_campaign_of_customers_is_told_of_customers(language: str, said: str) -> None:
+    found = report()
+    found.unit = value_pb2.UNIT_KIND_CUSTOMER
+    found.verdict.kind = pb.VERDICT_KIND_KEEP_GOING
+    found.verdict.sentence = "More is earned."
+
+    text = shown(found, language=language, details=True)
+
+    assert said in text
+    assert said.capitalize() in text
+    assert not re.search("visitor|visitante|vizitator", text, re.IGNORECASE)
+
+
+def test_the_evidence_on_the_split_is_for_those_who_ask() -> None:
+    found = report()
+    for evidence, said in ((0.125, "e-value 0.12,"), (34_674_698.0, "34,674,698"), (1e300, ">1,0")):
+        found.health.checks[0].evidence = evidence
+
+        assert said in shown(found, details=True)
+        assert "e-value" not in shown(found)
 
 
 def test_health_is_marked() -> None:

@@ -13,12 +13,16 @@ _TICKS = 5
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row: an estimate within an interval, whose ends may be unbounded (infinite)."""
+    """One row: an estimate within an interval, whose ends may be unbounded (infinite).
+
+    That of a verdict which is not of all data has a mark of its own.
+    """
 
     label: str
     lower: float
     estimate: float
     upper: float
+    is_verdict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def _row(bar: Bar, scale: Axis, glyphs: Glyphs) -> list[str]:
     cells[left] = glyphs.left if math.isfinite(bar.lower) else glyphs.beyond_left
     cells[right] = glyphs.right if math.isfinite(bar.upper) else glyphs.beyond_right
     if math.isfinite(bar.estimate):
-        cells[scale.column(bar.estimate)] = glyphs.point
+        cells[scale.column(bar.estimate)] = glyphs.verdict if bar.is_verdict else glyphs.point
     return cells
 
 

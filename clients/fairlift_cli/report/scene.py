@@ -3,14 +3,17 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.value_pb2 import Interval
+from fairlift_stats.messages import Figure
 
-from fairlift_cli.report.figures import Figures
-from fairlift_cli.report.words import Words
+from fairlift_cli.figures import Figures
 from fairlift_cli.screen import Screen
 
+# Reasons that tell why the verdict's figure is not that of all data.
+_TWO_FIGURES = {"corrected", "corrected_then", "first_look", "shrunk"}
 _HEADLINE = ("conversion_rate", "average_ticket", "revenue_per_visitor")
 
 
@@ -19,7 +22,6 @@ class Scene:
     """A report, and how to say it."""
 
     report: pb.Report
-    words: Words
     figures: Figures
     screen: Screen
     names: Mapping[str, str]
@@ -32,6 +34,25 @@ class Scene:
     def control(self) -> str:
         """The id of the control, or nothing."""
         return next((totals.variant for totals in self.report.totals if totals.control), "")
+
+    def say(self, key: str, /, *, by: str | None = None, **places: Figure | str) -> str:
+        """A sentence in the reader's language."""
+        return self.figures.say(key, by=by, **places)
+
+    @property
+    def two_figures(self) -> str:
+        """Why the verdict's figure is not that of all data; empty where it is, or has none."""
+        return next((why for code, why in self._reasons() if code in _TWO_FIGURES), "")
+
+    def reasons(self) -> Iterator[str]:
+        """The other reasons, less the one that the meter draws."""
+        told = {*_TWO_FIGURES, "meter"}
+        return (reason for code, reason in self._reasons() if code not in told)
+
+    def _reasons(self) -> Iterator[tuple[str, str]]:
+        """Each reason with its code; the first of all codes is the ruling's own."""
+        verdict = self.report.verdict
+        return zip_longest(verdict.reason_codes[1:], verdict.reasons, fillvalue="")
 
     def metrics(self) -> list[pb.MetricResult]:
         """The three headline metrics first, then those of the plan by their role."""
@@ -48,7 +69,7 @@ class Scene:
         return (each for each in self.report.metrics if each.role == pb.METRIC_ROLE_PRIMARY)
 
 
-def scene(report: pb.Report, *, words: Words, figures: Figures, screen: Screen) -> Scene:
+def scene(report: pb.Report, *, figures: Figures, screen: Screen) -> Scene:
     """The scene of a report; variants are called by their names where they have one."""
     shown = Counter(each.display_name for each in report.totals)
     names = {
@@ -58,7 +79,7 @@ def scene(report: pb.Report, *, words: Words, figures: Figures, screen: Screen) 
         )
         for each in report.totals
     }
-    return Scene(report, words, figures, screen, names)
+    return Scene(report, figures, screen, names)
 
 
 def shown_interval(comparison: pb.MetricResult.Comparison) -> Interval | None:

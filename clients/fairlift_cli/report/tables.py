@@ -5,10 +5,11 @@ from itertools import chain
 from typing import TypeAlias
 
 from fairlift.v1 import results_service_pb2 as pb
+from fairlift_stats.messages import Percent
 from rich.table import Table
 from rich.text import Text
 
-from fairlift_cli.report.figures import ABSENT
+from fairlift_cli.figures import ABSENT
 from fairlift_cli.report.scene import Scene, shown_interval
 from fairlift_cli.screen import figure_table, row_name
 
@@ -17,12 +18,12 @@ Titled: TypeAlias = tuple[Table, dict[int, Text]]
 
 def metrics_table(scene: Scene) -> Titled:
     """Value, lift, interval and chance to be best: each metric in each variant."""
-    words, safe = scene.words, scene.screen.safe
-    heading = words.interval.format(level=_level(scene))
-    columns = ("", words.value, words.lift, heading, words.best)
-    table, titles = figure_table(*map(safe, columns[1:])), dict[int, Text]()
+    safe = scene.screen.safe
+    heading = scene.say("report.interval", level=_level(scene))
+    columns = (*map(scene.say, ("report.value", "report.lift")), heading, scene.say("report.best"))
+    table, titles = figure_table(*map(safe, columns)), dict[int, Text]()
     for metric in scene.metrics():
-        name, role = safe(scene.figures.metric(metric)), safe(words.roles.get(metric.role, ""))
+        name, role = safe(scene.figures.metric(metric)), safe(_role(scene, metric))
         # One pair of parentheses is enough.
         title = Text(name.removesuffix(")") if role else name, style="bold")
         if role:
@@ -44,16 +45,15 @@ def remarks(scene: Scene) -> Iterator[str]:
             if each.cannot_say:
                 yield f"{where}: {each.cannot_say}"
             if each.HasField("within_margin"):
-                words = scene.words
-                verdict = words.margin_holds if each.within_margin else words.margin_open
-                yield f"{where}: {verdict.format(margin=scene.figures.share(each.margin))}"
+                key = "report.margin_holds" if each.within_margin else "report.margin_open"
+                yield f"{where}: {scene.say(key, margin=Percent(each.margin))}"
 
 
 def counts_table(scene: Scene) -> Table:
     """What has come in for each variant up to now."""
-    words, figures, safe = scene.words, scene.figures, scene.screen.safe
-    columns = (words.visitors, words.buyers, words.orders, words.revenue, words.net_revenue)
-    table = figure_table(*map(safe, columns))
+    figures, safe = scene.figures, scene.screen.safe
+    columns = ("visitors", "buyers", "orders", "revenue", "net_revenue")
+    table = figure_table(*(safe(scene.say(f"report.{column}")) for column in columns))
     for totals in scene.report.totals:
         table.add_row(
             row_name(f"  {scene.name(totals.variant)}"),
@@ -65,9 +65,9 @@ def counts_table(scene: Scene) -> Table:
 
 def segments_table(scene: Scene, found: pb.SegmentResult, *, with_variant: bool) -> Table:
     """The lift in each segment, shrunk towards the whole."""
-    words, figures, safe = scene.words, scene.figures, scene.screen.safe
-    heading = words.interval.format(level=figures.share(_segment_level(found), 0))
-    columns = (words.visitors, words.lift, heading)
+    figures, safe = scene.figures, scene.screen.safe
+    heading = scene.say("report.interval", level=Percent(_segment_level(found), 0))
+    columns = (scene.say("report.visitors"), scene.say("report.lift"), heading)
     table = figure_table(*map(safe, columns))
     for segment in found.segments:
         name = safe(segment.value)
@@ -84,7 +84,9 @@ def segments_table(scene: Scene, found: pb.SegmentResult, *, with_variant: bool)
 def details_table(scene: Scene) -> Titled:
     """p-values, plain, corrected and sequential, and what the posterior says."""
     figures, safe = scene.figures, scene.screen.safe
-    table, titles = figure_table(*map(safe, scene.words.analyst)), dict[int, Text]()
+    headings = ("p", "p_adjusted", "p_sequential", "better", "loss")
+    table = figure_table(*(safe(scene.say(f"report.{heading}")) for heading in headings))
+    titles = dict[int, Text]()
     for metric in scene.metrics():
         if metric.comparisons:
             titles[table.row_count] = Text(safe(figures.metric(metric)), style="bold")
@@ -112,7 +114,10 @@ def methods(scene: Scene) -> Iterator[str]:
             _method(scene, each.method) for each in metric.comparisons if each.method
         )
         flags = (
-            f"{scene.name(each.variant)} {scene.words.flags.get(flag, flag.replace('_', ' '))}"
+            scene.say(f"flag.{flag}", variant=scene.name(each.variant))
+            if flag in FLAGS
+            # One that we do not know yet, as the server calls it.
+            else f"{scene.name(each.variant)} {flag.replace('_', ' ')}"
             for each in metric.comparisons
             for flag in each.flags
         )
@@ -123,12 +128,30 @@ def methods(scene: Scene) -> Iterator[str]:
 
 def _method(scene: Scene, method: str) -> str:
     """A method in the reader's language; one that we do not know as the server calls it."""
-    known = scene.words.methods
     base, adjusted, _ = method.partition(", adjusted by arm")
-    said = known.get(base, base)
-    return f"{said}, {known.get('adjusted', 'adjusted by arm')} (CUPED, Lin)" if adjusted else said
+    said = scene.say(METHODS[base]) if base in METHODS else base
+    return scene.say("method.adjusted", method=said) if adjusted else said
 
 
+def _role(scene: Scene, metric: pb.MetricResult) -> str:
+    name = pb.MetricRole.Name(metric.role).removeprefix("METRIC_ROLE_").lower()
+    return scene.say(f"role.{name}") if name in _ROLES else ""
+
+
+METHODS = {
+    "Miettinen–Nurminen score test and intervals": "method.score",
+    "ratio of sums per unit, Welch t on its linear form, Fieller lift": "method.ratio",
+    "Welch t, Fieller lift": "method.mean",
+}
+_ROLES = {"primary", "secondary", "guardrail"}
+FLAGS = {
+    "few_events",
+    "few_buyers",
+    "skewed",
+    "too_skewed",
+    "conditional_on_buying",
+    "adjusted",
+}
 _P_VALUES = ("p_value", "adjusted_p_value", "sequential_p_value")
 
 

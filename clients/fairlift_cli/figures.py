@@ -1,14 +1,24 @@
-"""Numbers of a report as the reader's language writes them."""
+"""Sentences and numbers as the reader's language has them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 
 from babel.dates import format_skeleton
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
-from fairlift_stats.locale import figure_text
-from fairlift_stats.messages import Amount, MetricName, Number, Percent
+from fairlift_stats.locale import figure_text, text
+from fairlift_stats.messages import (
+    Amount,
+    Figure,
+    Message,
+    MetricName,
+    Names,
+    Number,
+    Percent,
+    Text,
+    VariantName,
+)
 from google.protobuf.timestamp_pb2 import Timestamp
 
 MICROS = 1_000_000
@@ -17,10 +27,23 @@ ABSENT = "–"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Writes figures for one language and one currency."""
+    """Speaks one language, of one currency and one kind of unit, with a campaign's own names."""
 
     language: str
-    currency: str
+    currency: str = ""
+    names: Names = field(default_factory=Names)
+
+    def say(self, key: str, /, *, by: str | None = None, **places: Figure | str) -> str:
+        """A sentence of the catalogue; the place `by` decides singular or plural."""
+        figures = tuple(
+            (name, Text(figure) if isinstance(figure, str) else figure)
+            for name, figure in sorted(places.items())
+        )
+        return self.tell(Message(key, figures, by))
+
+    def tell(self, message: Message) -> str:
+        """The message as a sentence."""
+        return text(message, self.language, self.names)
 
     def share(self, value: float, digits: int = 1) -> str:
         """0.041 as 4.1 %."""
@@ -78,17 +101,28 @@ class Figures:
         upper = self.lift(interval.upper if interval.HasField("upper") else math.inf)
         return f"{lower} … {upper}"
 
+    def variant_name(self, variant: str) -> str:
+        """What people call a variant."""
+        return figure_text(VariantName(variant), self.language, self.names)
+
     def metric_name(self, metric: str) -> str:
-        """What the language calls a metric."""
-        return figure_text(MetricName(metric), self.language)
+        """What people, or else the language, call a metric."""
+        return figure_text(MetricName(metric), self.language, self.names)
 
     def metric(self, result: pb.MetricResult) -> str:
         """A metric's name, beginning with a capital."""
-        name = result.display_name or self.metric_name(result.metric)
-        return name[:1].upper() + name[1:]
+        return capital(result.display_name or self.metric_name(result.metric))
+
+    def day(self, time: Timestamp) -> str:
+        """A day in UTC."""
+        return str(format_skeleton("yMMMd", time.ToDatetime(UTC), locale=self.language))
 
     def moment(self, time: Timestamp) -> str:
         """A moment in UTC, to the minute."""
-        moment = time.ToDatetime(UTC)
-        day, hour = (format_skeleton(s, moment, locale=self.language) for s in ("yMMMd", "Hm"))
-        return f"{day}, {hour} UTC"
+        hour = format_skeleton("Hm", time.ToDatetime(UTC), locale=self.language)
+        return f"{self.day(time)}, {hour} UTC"
+
+
+def capital(name: str) -> str:
+    """The name as it begins a line."""
+    return name[:1].upper() + name[1:]
