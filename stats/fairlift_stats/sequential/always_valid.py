@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fairlift_stats.linear import linearised
+from fairlift_stats.moments import stack
 from fairlift_stats.results import Interval
 from fairlift_stats.sequential.errors import BadLevel, NoAnswer, NotANumber, ZeroVariance
 from fairlift_stats.sequential.mixture import (
@@ -13,6 +15,7 @@ from fairlift_stats.sequential.mixture import (
     tuning_constant,
 )
 from fairlift_stats.sequential.roots import root
+from fairlift_stats.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +40,26 @@ class ArmMoments:
 
     @classmethod
     def of_rate(cls, n: int, successes: int) -> "ArmMoments":
-        """Units that did it or not."""
+        """Units that did it or not.
+
+        Raises:
+            NotANumber: there are no units, or more successes than units.
+        """
+        if not (1 <= n < math.inf and 0 <= successes <= n):
+            raise NotANumber("successes", "0 to their units, of which there is one", (successes, n))
         rate = successes / n
         return cls(n, rate, rate * (1 - rate))
 
     @classmethod
     def of_sums(cls, n: int, total: float, squares: float) -> "ArmMoments":
-        """Units with a number each."""
-        mean = total / n
-        return cls(n, mean, max(0.0, (squares - n * mean**2) / (n - 1)))
+        """Units with a number each.
+
+        Raises:
+            TooFewUnits: fewer than two units.
+            BadSummary: no data have these sums, or the variance is lost in their rounding.
+        """
+        summary = Summary.from_sums(n, {"y": total}, {("y", "y"): squares})
+        return cls(n, summary.mean("y"), summary.variance("y"))
 
     @classmethod
     def of_ratio(
@@ -53,15 +67,19 @@ class ArmMoments:
     ) -> "ArmMoments":
         """Sum of y over sum of d, both per unit, by the delta method.
 
+        Raises:
+            NoAnswer: the denominator is 0.
+            TooFewUnits, BadSummary: as `of_sums`.
+
         Source: Deng, Knoblich & Lu (2018); checked against gbstats' RatioStatistic.
         """
         if d == 0:
             raise NoAnswer("ratio: its denominator is 0, nobody has ordered yet")
-        ratio, mean_y, mean_d = y / d, y / n, d / n
-        var_y = (yy - n * mean_y**2) / (n - 1)
-        var_d = (dd - n * mean_d**2) / (n - 1)
-        cov = (yd - n * mean_y * mean_d) / (n - 1)
-        return cls(n, ratio, max(0.0, var_y - 2 * ratio * cov + ratio**2 * var_d) / mean_d**2)
+        products = {("y", "y"): yy, ("d", "d"): dd, ("y", "d"): yd}
+        summary = Summary.from_sums(n, {"y": y, "d": d}, products)
+        value, joint = linearised(stack([summary], ("y", "d")), [0], [1])
+        summary.variance("y")  # of one unit there is none
+        return cls(n, float(value[0, 0]), float(joint[0, 0, 0]))
 
 
 def difference(control: ArmMoments, treatment: ArmMoments) -> tuple[float, float]:
@@ -73,9 +91,13 @@ def difference(control: ArmMoments, treatment: ArmMoments) -> tuple[float, float
 
 
 def relative_lift(control: ArmMoments, treatment: ArmMoments) -> tuple[float, float]:
-    """Treatment over control minus one, and its variance by the delta method."""
-    if control.mean == 0:
-        raise NoAnswer("lift: the control's mean is 0; ask for the difference")
+    """Treatment over control minus one, and its variance by the delta method.
+
+    Raises:
+        NoAnswer: the control's mean is 0 or below.
+    """
+    if control.mean <= 0:
+        raise NoAnswer(f"lift: the control's mean is {control.mean:g}; ask for the difference")
     own = treatment.variance / treatment.n / control.mean**2
     base = control.variance / control.n * treatment.mean**2 / control.mean**4
     return treatment.mean / control.mean - 1, own + base
@@ -129,7 +151,13 @@ def msprt(estimate: float, variance: float, *, tau: float, alpha: float = 0.05) 
 
 
 def msprt_stream(values: Sequence[float], *, sigma: float, tau: float) -> tuple[float, ...]:
-    """Log evidence that a mean is not 0 after each value of known deviation sigma."""
+    """Log evidence that a mean is not 0 after each value of known deviation sigma.
+
+    Raises:
+        ZeroVariance, NotANumber: sigma is not positive, or tau or a value no number.
+    """
+    if not (math.isfinite(sigma) and sigma > 0):
+        raise ZeroVariance("sigma", sigma)
     total, logs = 0.0, []
     for n, value in enumerate(values, start=1):
         total += value

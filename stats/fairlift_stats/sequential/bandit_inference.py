@@ -31,6 +31,8 @@ class Day:
     @classmethod
     def of_rate(cls, n: int, successes: int) -> "Day":
         """A day of units that did it or not."""
+        if not 0 <= successes <= n:
+            raise NotANumber("successes", f"0 to {n}, their units", successes)
         return cls(n, successes, successes)
 
 

@@ -45,6 +45,8 @@ def expected_losses(mean: float, sd: float) -> tuple[float, float]:
     """
     if not (math.isfinite(sd) and sd > 0):
         raise ZeroVariance("deviation of the belief", sd)
+    if not math.isfinite(mean):
+        raise NotANumber("mean of the belief", "finite", mean)
     u = mean / sd
     density = math.exp(-u * u / 2) / math.sqrt(2 * math.pi)
     return (

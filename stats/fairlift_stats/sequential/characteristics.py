@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from scipy.special import ndtri
 
 from fairlift_stats.sequential.boundaries import Boundaries, exit_probabilities
-from fairlift_stats.sequential.errors import BadLevel, NoAnswer
+from fairlift_stats.sequential.errors import BadLevel, BadPlan, NoAnswer
 from fairlift_stats.sequential.roots import root
 
 
@@ -34,6 +34,8 @@ def fixed_drift(*, alpha: float, sides: int, power: float) -> float:
     for name, value in (("alpha", alpha), ("power", power)):
         if not 0 < value < 1:
             raise BadLevel(name, value)
+    if sides not in (1, 2):
+        raise BadPlan(f"sides: is {sides}, must be 1 or 2")
     return float(-ndtri(alpha / sides) + ndtri(power))
 
 

@@ -170,8 +170,10 @@ def share_log_e(yes: float, no: float, share: float, *, prior: tuple[float, floa
     Source: Robbins (1970); checked against ville's BernoulliTest.
     """
     a, b = prior
-    if min(a, b) <= 0 or yes < 0 or no < 0:
-        raise NotANumber("prior and counts", "prior above 0, counts 0 or more", (a, b, yes, no))
+    if not (0 < a < math.inf and 0 < b < math.inf and 0 <= yes < math.inf and 0 <= no < math.inf):
+        raise NotANumber(
+            "prior and counts", "prior above 0, counts 0 or more, finite", (a, b, yes, no)
+        )
     if not 0 < share < 1:
         raise BadLevel("share", share)
     mixed = betaln(a + yes, b + no) - betaln(a, b)
@@ -188,6 +190,7 @@ def share_interval(
     if not 0 < alpha < 1:
         raise BadLevel("alpha", alpha)
     threshold = -math.log(alpha)
+    share_log_e(yes, no, 0.5, prior=prior)  # refuses counts and priors that are none
     # Evidence is least at the observed share, and below 1 there: one end of both brackets.
     middle = min(max(yes / (yes + no), 1e-12), 1 - 1e-12) if yes + no else 0.5
 

@@ -16,7 +16,7 @@ from fairlift_stats.sequential.boundaries import (
     spending_boundaries,
     walk,
 )
-from fairlift_stats.sequential.errors import BadLevel, BadPlan, NotANumber
+from fairlift_stats.sequential.errors import BadLevel, BadPlan, NotANumber, ZeroVariance
 from fairlift_stats.sequential.roots import root
 from fairlift_stats.sequential.spending import Side, Spending
 
@@ -169,6 +169,14 @@ def _repeated_level(
 def repeated_interval(estimate: float, se: float, line: float) -> Interval:
     """Interval that holds at every look at once: the estimate and `line` standard errors around it.
 
+    Raises:
+        NotANumber: the estimate is not finite, or the line no number.
+        ZeroVariance: the standard error is not above 0.
+
     Source: Jennison & Turnbull (1989).
     """
+    if not math.isfinite(estimate) or math.isnan(line):
+        raise NotANumber("estimate and line", "finite, and a number", (estimate, line))
+    if not (math.isfinite(se) and se > 0):
+        raise ZeroVariance("standard error", se)
     return Interval(estimate - line * se, estimate + line * se)

@@ -47,8 +47,8 @@ class Cell:
     units: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        """Refuse counts below zero."""
-        if not self.units or min(self.units) < 0:
+        """Refuse counts below zero, and what is no count."""
+        if not self.units or not all(0 <= count < math.inf for count in self.units):
             raise NotANumber(f"cell {self.name}: units", "0 or more, one per arm", self.units)
 
 

@@ -79,9 +79,15 @@ def mixture_line(
 
 
 def always_valid_p(log_e_values: Sequence[float]) -> tuple[float, ...]:
-    """Running p-values: one over the largest evidence so far, at most 1."""
+    """Running p-values: one over the largest evidence so far, at most 1.
+
+    Raises:
+        NotANumber: the evidence of a look is none.
+    """
     p: list[float] = []
     for log_e in log_e_values:
+        if math.isnan(log_e):
+            raise NotANumber("log evidence", "a number", log_e)
         p.append(min(p[-1] if p else 1.0, math.exp(min(0.0, -log_e))))
     return tuple(p)
 

@@ -236,8 +236,10 @@ def _check_levels(plan: SequentialPlan) -> None:
 
 
 def _check_sizes(plan: SequentialPlan) -> None:
-    if plan.n_max < len(plan.arms):
-        raise BadPlan(f"n_max: is {plan.n_max}, must be at least one unit per arm")
+    if not len(plan.arms) <= plan.n_max < math.inf or plan.n_max != int(plan.n_max):
+        raise BadPlan(f"n_max: is {plan.n_max}, must be whole, and at least one unit per arm")
+    if plan.drift is not None and not _is_positive(plan.drift):
+        raise BadPlan(f"drift: is {plan.drift}, must be finite and above 0; `sealed` finds it")
     if len(plan.shares) != len(plan.arms) or not all(_is_positive(s) for s in plan.shares):
         raise BadPlan(f"shares: are {plan.shares}, must be one positive share per arm")
     if abs(sum(plan.shares) - 1) > 1e-6:

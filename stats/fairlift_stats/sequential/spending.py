@@ -6,7 +6,7 @@ from typing import Final, Literal, assert_never, get_args
 
 from scipy.special import ndtr, ndtri
 
-from fairlift_stats.sequential.errors import BadLevel, BadPlan
+from fairlift_stats.sequential.errors import BadLevel, BadPlan, NotANumber
 
 SpendingName = Literal["lan_demets_obf", "lan_demets_pocock", "hsd", "power", "at_the_end"]
 _NAMES: Final = get_args(SpendingName)
@@ -49,9 +49,12 @@ class Spending:
 
         Raises:
             BadLevel: the level is not strictly between 0 and 1.
+            NotANumber: t is NaN.
         """
         if not 0 < level < 1:
             raise BadLevel("level", level)
+        if math.isnan(t):
+            raise NotANumber("information", "a number", t)
         if t >= 1:
             return level
         if t <= 0:

@@ -26,7 +26,7 @@ def _welch(treatment: means.Group, control: means.Group, confidence: float) -> F
 
 
 def welch_suff(
-    nt: float, st: float, sst: float, nc: float, sc: float, ssc: float, confidence: float = 0.95
+    nt: int, st: float, sst: float, nc: int, sc: float, ssc: float, confidence: float = 0.95
 ) -> Found:
     return _welch(means.Group.of(nt, st, sst), means.Group.of(nc, sc, ssc), confidence)
 
@@ -38,7 +38,7 @@ def welch_moments(
     return _welch(treatment, means.Group(mc, sdc * sdc / nc, nc), confidence)
 
 
-def t_posterior_mean(n: float, s: float, ss: float, confidence: float = 0.95) -> Found:
+def t_posterior_mean(n: int, s: float, ss: float, confidence: float = 0.95) -> Found:
     mean, interval = means.posterior(means.Group.of(n, s, ss), confidence=confidence)
     return {"mean": mean, **ci(interval)}
 
