@@ -2,10 +2,15 @@
 
 import difflib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Final
 
 from fairlift_cli.text import clean
+
+# What people read; programs get everything.
+MOST_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,8 +42,18 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def as_text(findings: Sequence[Finding]) -> str:
-    """One line for each finding, as editors and people read them."""
-    return "\n".join(map(str, findings))
+    """One line for each finding, as editors and people read them; of each file the first few."""
+    return "\n".join(_lines(findings))
+
+
+def _lines(findings: Sequence[Finding]) -> Iterator[str]:
+    for path, group in groupby(findings, key=lambda each: each.path):
+        found = list(group)
+        # One more is no longer than the line that would stand for it.
+        shown = found if len(found) <= MOST_SHOWN + 1 else found[:MOST_SHOWN]
+        yield from map(str, shown)
+        if left := len(found) - len(shown):
+            yield f"{clean(path)}: ... and {left} more; `fairlift check --format json` prints all"
 
 
 def as_json(findings: Sequence[Finding], *, campaigns: int) -> str:

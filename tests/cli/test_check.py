@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from fairlift.wire.campaign import campaign_from, campaign_to
 from fairlift_cli.__main__ import main
 from fairlift_cli.check import check, files
 from fairlift_cli.failures import Misused
-from fairlift_cli.findings import Finding, as_github, as_json
+from fairlift_cli.findings import Finding, as_github, as_json, as_text
 from fairlift_cli.reader import read, read_text
 from fairlift_cli.yaml_tree import MAX_BYTES
 
@@ -177,6 +177,35 @@ def test_the_command_prints_each_form_and_ends_with_one(
     assert run.exit_code == 1
     assert run.stdout.startswith(begins)
     assert ("2 mistakes" in run.stderr) == (form == "text")
+
+
+def test_people_read_the_first_mistakes_of_each_file_and_programs_get_all(tmp_path: Path) -> None:
+    keys = "\n".join(f"wrong-{number}: 1" for number in range(50))
+    good = "campaign: {}\nvariants: [{{id: a}}, {{id: b}}]\n"
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(f"{good.format(name)}{keys}\n", encoding="utf-8")
+
+    def run(form: str) -> Result:
+        return CliRunner().invoke(main, ["check", str(tmp_path), "--format", form])
+
+    text, whole, github = run("text"), run("json"), run("github")
+    rows = text.stdout.splitlines()
+    assert [each.exit_code for each in (text, whole, github)] == [1, 1, 1]
+    assert text.stderr == "2 campaigns checked: 100 mistakes\n"
+    assert [f"{name}.yaml:" in row for name in ("one", "two") for row in rows].count(True) == 42
+    assert rows[20] == (
+        f"{tmp_path / 'one.yaml'}: ... and 30 more; `fairlift check --format json` prints all"
+    )
+    assert rows[21].startswith(f"{tmp_path / 'two.yaml'}:3: wrong-0 ")
+    assert len(json.loads(whole.stdout)["findings"]) == 100
+    assert len(github.stdout.splitlines()) == 100
+
+
+@pytest.mark.parametrize(("count", "lines"), [(20, 20), (21, 21), (22, 21)])
+def test_no_single_mistake_is_left_out(count: int, lines: int) -> None:
+    found = [Finding("a.yaml", number, None, "x", "is wrong") for number in range(count)]
+
+    assert len(as_text(found).splitlines()) == lines
 
 
 def test_the_command_ends_with_zero_when_there_is_nothing_to_say() -> None:

@@ -2,7 +2,11 @@
 
 import io
 import re
+from importlib.resources import files
+from pathlib import Path
 
+import fairlift_cli
+import fairlift_stats.locale
 import pytest
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
@@ -249,6 +253,23 @@ def test_a_flag_is_told_in_words_and_one_from_the_future_by_its_name() -> None:
 
     assert "Envío gratis tiene pocos compradores" in shown(found, language="es", details=True)
     assert "moon is full" in shown(found, language="es", details=True)
+
+
+def test_everything_that_the_command_line_can_say_is_written() -> None:
+    sources = Path(fairlift_cli.__file__).parent.rglob("*.py")
+    asked = "|".join(("report", "looks", "plan", "kind", "role", "flag", "method"))
+
+    keys = {
+        key
+        for source in sources
+        for key in re.findall(rf'"((?:{asked})\.[a-z_]+)"', source.read_text("utf-8"))
+    }
+
+    assert len(keys) > 30
+    catalogue = (
+        files(fairlift_stats.locale).joinpath("en/LC_MESSAGES/fairlift.po").read_text("utf-8")
+    )
+    assert {key for key in keys if f'msgid "{key}"' not in catalogue} == set()
 
 
 def test_variants_of_one_name_are_told_apart() -> None:
