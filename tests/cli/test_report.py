@@ -199,7 +199,7 @@ def test_a_long_name_is_cut_and_no_figure_wraps(language: str, encoding: str) ->
     found = report()
     found.totals[1].display_name = "A very long name that no table of eighty columns can hold whole"
     for totals in found.totals:
-        totals.revenue_micros *= 1_000
+        totals.revenue_micros *= 10
 
     rows = shown(found, language=language, encoding=encoding).splitlines()
 
@@ -212,6 +212,21 @@ def test_a_long_name_is_cut_and_no_figure_wraps(language: str, encoding: str) ->
     assert len(named) == 4
     assert all(row.split()[-1][-1] in "0123456789%€R–-" for row in named)
     assert any(("…" if encoding == "utf-8" else "~") in row for row in named)
+
+
+@pytest.mark.parametrize("width", [50, 60])
+def test_on_a_narrow_screen_names_stand_above_their_figures_and_never_vanish(width: int) -> None:
+    found = report()
+    for totals in found.totals:
+        totals.revenue_micros *= 1_000
+
+    rows = shown(found, width=width).splitlines()
+
+    start = rows.index("Counts up to now") + 2
+    assert [rows[start], rows[start + 2]] == ["  Delivery 4.90", "  Envío gratis"]
+    assert rows[start + 1].split()[:3] == ["15,012", "460", "500"]
+    metric = next(index for index, row in enumerate(rows) if row.startswith("Conversion rate ("))
+    assert "Delivery" in rows[metric + 1]
 
 
 def test_a_number_and_its_sign_stay_on_one_row() -> None:
