@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from fairlift_stats.bayes.shrinkage import LiftPrior
 from fairlift_stats.errors import BadQuestion, UnknownVariant
+from fairlift_stats.layout import Layout
 from fairlift_stats.metrics import Funnel, Metric
 from fairlift_stats.moments import products_of, thirds_of
 from fairlift_stats.report import answer
@@ -138,6 +139,11 @@ class Analysis:
     def thirds(self) -> tuple[Triple, ...]:
         """The third moments that make the warnings of skewness possible; optional."""
         return thirds_of(p.metric for p in self.metrics)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where the columns of the metrics stand."""
+        return Layout.of([planned.metric for planned in self.metrics], self.columns)
 
     @property
     def alpha(self) -> float:

@@ -1,6 +1,5 @@
 """Every arm against the control: one test per metric decides its p-value and both its intervals."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -9,8 +8,9 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from fairlift_stats import dunnett, fieller, score
+from fairlift_stats.centring import NOISE
+from fairlift_stats.layout import Layout
 from fairlift_stats.linear import Estimates, estimates
-from fairlift_stats.metrics import Mean, Rate, Ratio
 from fairlift_stats.moments import Moments
 from fairlift_stats.rates import wilson_limits
 
@@ -37,7 +37,8 @@ class Comparison:
         with_control: (metrics, treatments) covariances with the control's estimate.
         df: (metrics, treatments); infinite for a score test.
         p: (metrics, treatments) two-sided.
-        difference, lift: (metrics, treatments, 5) value, low, high, simultaneous low and high.
+        difference, lift: (metrics, treatments, 5) value, low, simultaneous low, high, simultaneous
+            high.
     """
 
     value: Array
@@ -62,16 +63,14 @@ def compare_rates(x: Array, n: Array, alpha: float, together: Array) -> Comparis
         together: (metrics,) critical values that hold for all arms of a metric at once.
     """
     safe = np.maximum(n, 1)  # empty arms are reported as such; they must not divide by zero
-    xt, nt = x[:, 1:], safe[:, 1:]
-    xc, nc = (a[:, :1].repeat(xt.shape[1], axis=1) for a in (x, safe))
-    z = score.pooled_z(xt, nt, xc, nc)
     rate = x / safe
+    mt, mc = rate[:, 1:], rate[:, :1]
+    xt, nt, xc, nc = np.broadcast_arrays(x[:, 1:], safe[:, 1:], x[:, :1], safe[:, :1])
+    z = score.pooled_z(xt, nt, xc, nc)
     raw = float(-ndtri(alpha / 2))
-    k = _levels(np.full(len(x), raw), together, xt.shape[1])
-    gap = score.difference_limits(xt, nt, xc, nc, k)
-    ratio = score.ratio_limits(xt, nt, xc, nc, k)
+    gap, ratio = score.limits(xt, nt, xc, nc, _levels(raw, together, mt.shape[1]))
     with np.errstate(divide="ignore", invalid="ignore"):
-        lift = rate[:, 1:] / rate[:, :1] - 1
+        lift = mt / mc - 1
     low, high = wilson_limits(x, safe, raw)
     return Comparison(
         value=rate,
@@ -82,7 +81,7 @@ def compare_rates(x: Array, n: Array, alpha: float, together: Array) -> Comparis
         with_control=np.zeros(z.shape),
         df=np.full(z.shape, np.inf),
         p=2 * ndtr(-np.abs(z)),
-        difference=_five(rate[:, 1:] - rate[:, :1], *gap),
+        difference=_five(mt - mc, *gap),
         lift=_five(lift, ratio[0] - 1, ratio[1] - 1),
     )
 
@@ -99,12 +98,12 @@ def compare_linear(found: Estimates, alpha: float, together: Array) -> Compariso
     mt, mc, vt, vc, cov = v[:, 1:], v[:, :1], q[:, 1:], q[:, :1], found.with_control[:, 1:]
     df = fieller.satterthwaite(vt, vc, n[:, 1:], n[:, :1])
     df = np.where(df > 0, df, 1.0)  # NaN where nothing varies: reported as such
-    error = np.sqrt(np.maximum(vt + vc - 2 * cov, 0))
+    gap, error = mt - mc, np.sqrt(np.maximum(vt + vc - 2 * cov, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(error > 0, (mt - mc) / error, 0.0)
+        t = np.where(error > 0, np.abs(gap) / error, 0.0)
         lift = mt / mc - 1
-    levels = _levels(np.full(len(v), float(-ndtri(alpha / 2))), together, mt.shape[1])
-    k = np.asarray(stdtrit(df, ndtr(levels)), dtype=float)
+    levels = _levels(float(-ndtri(alpha / 2)), together, mt.shape[1])
+    k = stdtrit(df, ndtr(levels))
     half = k * error
     own = stdtrit(np.maximum(n - 1, 1), 1 - alpha / 2) * np.sqrt(q)
     return Comparison(
@@ -115,8 +114,8 @@ def compare_linear(found: Estimates, alpha: float, together: Array) -> Compariso
         units=n,
         with_control=cov,
         df=df,
-        p=2 * stdtr(df, -np.abs(t)),
-        difference=_five(mt - mc, mt - mc - half, mt - mc + half),
+        p=2 * stdtr(df, -t),
+        difference=_five(gap, gap - half, gap + half),
         lift=_five(lift, *fieller.lift_limits(mt, mc, vt, vc, k, cov)),
     )
 
@@ -138,46 +137,42 @@ def joint_p(p: Array, loads: Array) -> Array:
     return dunnett.p_values(ndtri(np.maximum(p, 1e-300) / 2), loads)
 
 
-def linear_estimates(moments: Moments, metrics: Sequence[Rate | Mean | Ratio]) -> Estimates:
-    """Estimates of many metrics at once, (metrics, groups); those with covariates one by one."""
-    plain = [i for i, m in enumerate(metrics) if not m.covariates]
-    rows: dict[int, Estimates] = {
-        i: estimates(moments, m) for i, m in enumerate(metrics) if m.covariates
-    }
-    groups = len(moments.n)
-    value, variance, units = (np.empty((len(metrics), groups)) for _ in range(3))
-    with_control, reduction = np.zeros((2, len(metrics), groups))
-    if plain:
-        v, q, u = _plain(moments, [metrics[i] for i in plain])
-        value[plain], variance[plain], units[plain] = v, q, u
-    for i, row in rows.items():
+def linear_estimates(layout: Layout, moments: Moments) -> Estimates:
+    """(metrics, groups) estimates of all that is not judged by counts.
+
+    Those without covariates come at once, the others one by one.
+    """
+    split, totals, n = layout.counted, moments.totals.T, np.maximum(moments.n, 1)
+    base = totals[layout.base[split:]]
+    aa, ab, bb = moments.covariances.reshape(len(n), -1).T[layout.products]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = totals[layout.top[split:]] / base
+        parts = aa + value * value * bb
+        spread = parts - 2 * value * ab
+        # One price for all: what rounding leaves of a variance would pass for knowing it exactly.
+        variance = np.where(spread > NOISE * parts, spread, 0) / (base / n) ** 2 / n
+    units = totals[layout.units[split:]]
+    with_control, reduction = np.zeros((2, *value.shape))
+    for i, metric in layout.adjusted.items():
+        row = estimates(moments, metric)
         value[i], variance[i], units[i] = row.value, row.variance, row.units
         with_control[i], reduction[i] = row.with_control, row.reduction
     return Estimates(value, variance, with_control, units, np.zeros((0, 0)), reduction)
 
 
-def _plain(moments: Moments, metrics: Sequence[Rate | Mean | Ratio]) -> tuple[Array, Array, Array]:
-    parts = [
-        (m.numerator, m.denominator, m.buyers) if isinstance(m, Ratio) else (m.column, None, None)
-        for m in metrics
-    ]
-    a, b, u = (np.array([moments.at(part[i]) for part in parts]) for i in range(3))
-    top, base, c = moments.means[:, a], moments.means[:, b], moments.covariances
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = top / base
-        spread = (c[:, a, a] - 2 * ratio * c[:, a, b] + ratio**2 * c[:, b, b]) / base**2
-    variance = np.maximum(spread, 0) / np.maximum(moments.n, 1)[:, None]
-    return ratio.T, variance.T, moments.totals[:, u].T
-
-
-def _levels(raw: Array, together: Array, treatments: int) -> Array:
+def _levels(raw: float, together: Array, treatments: int) -> Array:
     """(levels, metrics, 1) critical values: the plain one and, with several arms, the joint one."""
-    return np.array([raw, together] if treatments > 1 else [raw])[..., None]
+    plain = np.full(len(together), raw)
+    return np.array([plain, together] if treatments > 1 else [plain])[..., None]
 
 
 def _five(value: Array, low: Array, high: Array) -> Array:
-    """(metrics, treatments, 5); with one treatment the simultaneous limits are the plain ones."""
+    """(metrics, treatments, 5): value, low, simultaneous low, high, simultaneous high.
+
+    With one treatment the simultaneous limits are the plain ones.
+    """
     five = np.empty((*value.shape, 5))
-    for i, part in enumerate((value, low[0], high[0], low[-1], high[-1])):
-        five[..., i] = part
+    five[..., 0] = value
+    five[..., 1:3] = low.transpose(1, 2, 0)
+    five[..., 3:] = high.transpose(1, 2, 0)
     return five

@@ -46,6 +46,8 @@ def p_values(statistics: npt.ArrayLike, lam: npt.ArrayLike, df: float = np.inf) 
     t, lam = np.abs(np.asarray(statistics, dtype=float)), np.asarray(lam, dtype=float)
     if t.shape[-1] == 1 and np.isinf(df):
         return np.asarray(2 * ndtr(-t))
+    if t.shape[-1] == 2 and np.isinf(df):
+        return np.minimum(1, _beyond_two(t, _corner(lam)[..., None]))
     inside = _all_within(t, lam[..., None, :], df)
     # A p-value below the rounding of 1 − P would read as 0: Bonferroni is exact in that far tail.
     ceiling = np.minimum(1, t.shape[-1] * _two_sided(t, df))
@@ -64,21 +66,31 @@ def critical_value(alpha: float, lam: npt.ArrayLike, df: float = np.inf) -> Arra
     arms = lam.shape[-1]
     if arms == 1:
         return np.full(lam.shape[:-1], _quantile(alpha, df))
+    if arms == 2 and np.isinf(df):
+        corner = _corner(lam)
+        return _critical_of_two(alpha, np.interp(corner, *_table_of_two(alpha)), corner)
     # The value hardly depends on the loadings: that of their average is a start near the end.
     start = _equal_critical(alpha, arms, round(float(np.mean(lam * lam)), 1), df)
-    if arms == 2 and np.isinf(df):
-        return _critical_of_two(alpha, start, lam[..., 0] * lam[..., 1])
     return _solve(alpha, np.full(lam.shape[:-1], start), lam, df)
 
 
-def _critical_of_two(alpha: float, c: float | Array, correlation: Array) -> Array:
+@lru_cache(maxsize=64)
+def _table_of_two(alpha: float) -> tuple[Array, Array]:
+    """Corners and their critical values, close enough for one step of Newton to be exact."""
+    corners = np.linspace(1e-9, 1, 1025)
+    return corners, _critical_of_two(
+        alpha, np.full(corners.shape, _quantile(alpha / 2, np.inf)), corners
+    )
+
+
+def _critical_of_two(alpha: float, c: Array, corner: Array) -> Array:
     """Newton from c, where nothing need be integrated and the slope is known."""
-    a, step, turn = _corner(correlation), np.array(np.inf), 0
-    while np.abs(step).max() >= 1e-5 and turn < 20:  # two or three do
-        slope = 4 / ROOT_OF_2PI * np.exp(-c * c / 2) * (ndtr(a * c) + ndtr(c / a) - 1)
-        step = (_beyond_two(c, a) - alpha) / slope
+    step, turn = np.array(np.inf), 0
+    while np.abs(step).max() >= 1e-5 and turn < 20:
+        slope = 4 / ROOT_OF_2PI * np.exp(-c * c / 2) * (ndtr(corner * c) + ndtr(c / corner) - 1)
+        step = (_beyond_two(c, corner) - alpha) / slope
         c, turn = c + step, turn + 1
-    return np.asarray(c)
+    return c
 
 
 @lru_cache(maxsize=1024)
@@ -104,8 +116,6 @@ def _solve(alpha: float, c: Array, lam: Array, df: float) -> Array:
 
 def _all_within(limits: Array, lam: Array, df: float) -> Array:
     """P(|T_i| < limit for all i), (..., limits), given loadings (..., 1, arms)."""
-    if lam.shape[-1] == 2 and np.isinf(df):
-        return 1 - _beyond_two(limits, _corner(lam[..., 0] * lam[..., 1]))
     # One factor: given the control's noise x, the arms are independent.
     scale = 1 / np.sqrt(np.maximum(1 - lam * lam, 1e-300))[..., None]
     x, weight = _normal_nodes(_mesh(float(np.max(scale))))
@@ -119,8 +129,9 @@ def _all_within(limits: Array, lam: Array, df: float) -> Array:
     return np.asarray(total)
 
 
-def _corner(correlation: Array) -> Array:
+def _corner(lam: Array) -> Array:
     """Slope that the corner of a square has, once two correlated normals are made independent."""
+    correlation = lam[..., 0] * lam[..., 1]
     return np.asarray(np.sqrt(np.maximum(1 - correlation, 1e-300) / (1 + correlation)))
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from fairlift_stats.errors import BadSummary, MissingColumn
+from fairlift_stats.errors import MissingColumn
 from fairlift_stats.metrics import Mean, Metric, Rate, Ratio
 from fairlift_stats.summary import Pair, Summary, Triple, position_of
 
@@ -121,25 +121,3 @@ def require(moments: Moments, pairs: Iterable[Pair]) -> None:
     for first, second in pairs:
         if np.isnan(moments.covariances[:, moments.at(first), moments.at(second)]).any():
             raise MissingColumn(f"the product {first} × {second} is not in every summary")
-
-
-def counts(moments: Moments, *metrics: Rate) -> tuple[Array, Array]:
-    """(metrics, groups) successes and trials of rates.
-
-    Raises:
-        BadSummary: successes are negative, or more than trials.
-    """
-    x, n = (
-        moments.totals[:, at].T
-        for at in (
-            [moments.at(metric.column) for metric in metrics],
-            [moments.at(metric.of) for metric in metrics],
-        )
-    )
-    if ((x < 0) | (x > n)).any():
-        i = int(((x < 0) | (x > n)).any(axis=1).argmax())
-        raise BadSummary(
-            f"{metrics[i].name}: {metrics[i].column} has {x[i].tolist()} of {n[i].tolist()}; "
-            "a rate counts each unit once, so it cannot be negative or above its base"
-        )
-    return x, n

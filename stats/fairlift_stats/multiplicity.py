@@ -1,5 +1,6 @@
 """Many comparisons: p-values adjusted so that a family keeps its error rate."""
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -38,19 +39,17 @@ def adjusted_p(p: npt.ArrayLike, how: Adjustment) -> Array:
         return values
     order = np.argsort(values, kind="stable")
     ordered, rank = values[order], np.arange(1, m + 1)
-    with np.errstate(divide="ignore"):
-        log_miss = np.log1p(-ordered)
     match how.lower():
         case "none":
             adjusted = ordered
         case "bonferroni":
             adjusted = m * ordered
         case "sidak":
-            adjusted = -np.expm1(m * log_miss)
+            adjusted = _none_of(m, ordered)
         case "holm":
             adjusted = np.maximum.accumulate((m - rank + 1) * ordered)
         case "holm-sidak":
-            adjusted = np.maximum.accumulate(-np.expm1((m - rank + 1) * log_miss))
+            adjusted = np.maximum.accumulate(_none_of(m - rank + 1, ordered))
         case "hochberg" | "simes-hochberg":
             adjusted = _step_up((m - rank + 1) * ordered)
         case "bh" | "fdr_bh" | "fdr":
@@ -66,18 +65,23 @@ def adjusted_p(p: npt.ArrayLike, how: Adjustment) -> Array:
     return result
 
 
-def holm_families(p: Array) -> Array:
-    """(metrics, arms) p-values, each row already adjusted for its arms, by Holm over the rows.
+def holm_families(p: Sequence[Sequence[float]]) -> list[list[float]]:
+    """p-values of metrics and arms, each row already adjusted for its arms, by Holm over the rows.
 
     A metric's rank comes from its smallest p-value; its factor multiplies all its arms.
     """
-    best = p.min(axis=-1)
-    order = np.argsort(best, kind="stable")
-    factor = np.empty(len(best))
-    factor[order] = len(best) - np.arange(len(best))
-    floor = np.empty(len(best))
-    floor[order] = np.maximum.accumulate(best[order] * factor[order])
-    return np.minimum(np.maximum(p * factor[:, None], floor[:, None]), 1)
+    found, floor = [list(row) for row in p], 0.0
+    for rank, row in enumerate(sorted(found, key=min)):
+        factor = len(found) - rank
+        floor = max(floor, factor * min(row))
+        row[:] = [min(max(factor * value, floor), 1.0) for value in row]
+    return found
+
+
+def _none_of(times: npt.ArrayLike, p: Array) -> Array:
+    """1 − (1 − p)^times, for small p too."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(-np.expm1(np.asarray(times) * np.log1p(-p)))
 
 
 def _step_up(scaled: Array) -> Array:

@@ -72,9 +72,9 @@ def score_difference(
     >>> round(interval.low, 4), round(interval.high, 4)
     (0.0528, 0.3382)
     """
-    z = np.array([critical_z(confidence)])
-    low, high = score.difference_limits(*rates.counts, z, corrected=corrected)
-    return Interval(float(low[0]), float(high[0]))
+    z = np.array([[critical_z(confidence)]])
+    low, high = score.limits(*rates.counts, z, corrected=corrected)[0]
+    return Interval(low.item(), high.item())
 
 
 def score_ratio(rates: TwoRates, *, confidence: float = 0.95, corrected: bool = True) -> Interval:
@@ -84,9 +84,9 @@ def score_ratio(rates: TwoRates, *, confidence: float = 0.95, corrected: bool = 
     >>> round(interval.low, 2), round(interval.high, 2)
     (2.94, 7.15)
     """
-    z = np.array([critical_z(confidence)])
-    low, high = score.ratio_limits(*rates.counts, z, corrected=corrected)
-    return Interval(float(low[0]), float(high[0]))
+    z = np.array([[critical_z(confidence)]])
+    low, high = score.limits(*rates.counts, z, corrected=corrected)[1]
+    return Interval(low.item(), high.item())
 
 
 def score_p(rates: TwoRates, *, corrected: bool = True) -> tuple[float, float]:

@@ -41,10 +41,10 @@ def answer(
     """Answers for all metrics and treatments; the first variant is the control."""
     moments = stack(summaries, analysis.columns)
     require(moments, analysis.products)
-    rows = rows_of(analysis.metrics, moments, analysis.alpha)
+    rows = rows_of(analysis.metrics, analysis.layout, moments, analysis.alpha)
     treatments = range(1, len(variants))
     whys = [[row.cannot_compare(i) for i in treatments] for row in rows]
-    adjusted = _adjusted(rows, np.array([[why is None for why in row] for row in whys]))
+    adjusted = _adjusted(rows, whys)
     results: list[Result] = []
     for row, why, adjusted_row in zip(rows, whys, adjusted, strict=True):
         belief = Belief(
@@ -78,25 +78,26 @@ def facts_of(row: Row, moments: Moments) -> tuple[ArmFacts, ...]:
     return tuple(ArmFacts(*each, spent) for each, spent in zip(plain, spending, strict=True))
 
 
-def _adjusted(rows: list[Row], known: npt.NDArray[np.bool_]) -> list[list[float | None]]:
+def _adjusted(rows: list[Row], whys: list[list[CannotSay | None]]) -> list[list[float | None]]:
     """Holm over primary metrics, BH over secondary ones; guardrails are judged one by one."""
-    p = np.array([row.joint_p for row in rows])
-    roles = [row.planned.role for row in rows]
-    some = [any(said) for said in known.tolist()]
+    found = [_known(row.joint_p, why) for row, why in zip(rows, whys, strict=True)]
     primary, secondary = (
-        [i for i, role in enumerate(roles) if role == wanted and some[i]]
-        for wanted in ("primary", "secondary")
+        [i for i, row in enumerate(rows) if row.planned.role == role and not all(whys[i])]
+        for role in ("primary", "secondary")
     )
-    if primary:
-        p[primary] = holm_families(np.where(known[primary], p[primary], 1.0))
-    if secondary:
-        asked = np.zeros_like(known)
-        asked[secondary] = known[secondary]
-        p[asked] = adjusted_p(p[asked], "BH")
-    return [
-        [value if ok else None for value, ok in zip(row, said, strict=True)]
-        for row, said in zip(p.tolist(), known.tolist(), strict=True)
-    ]
+    holm = holm_families([[1.0 if p is None else p for p in found[i]] for i in primary])
+    for i, family in zip(primary, holm, strict=True):
+        found[i] = _known(family, whys[i])
+    each = iter(
+        adjusted_p([p for i in secondary for p in found[i] if p is not None], "BH").tolist()
+    )
+    for i in secondary:
+        found[i] = [None if p is None else next(each) for p in found[i]]
+    return found
+
+
+def _known(values: list[float], whys: list[CannotSay | None]) -> list[float | None]:
+    return [None if why else value for value, why in zip(values, whys, strict=True)]
 
 
 def _arm(row: Row, a: int, variant: str) -> Arm:
@@ -138,24 +139,23 @@ def _result(
 
 
 def _effect(five: list[float]) -> Effect:
-    value, low, high, wide_low, wide_high = five
+    value, low, wide_low, high, wide_high = five
     return Effect(value, Interval(low, high), Interval(wide_low, wide_high))
 
 
 def _lift(row: Row, i: int) -> Effect | CannotSay:
-    value, low, high, *_ = five = row.lift[i - 1]
+    value, low, _, high, wide = five = row.lift[i - 1]
     name, control = row.metric.name, row.value[0]
     if row.is_rate:
-        if control == 0 and row.value[i] == 0:
-            return CannotSay(
-                Reason.NO_EVENTS,
-                f"{name}: neither arm has an event, so any lift is possible.",
-                Interval(-1.0, float("inf")),
-            )
+        if control == 0:
+            reason, why = Reason.CONTROL_ZERO, "the control has no event: a lift has no upper end"
+            if row.value[i] == 0:
+                reason, why = Reason.NO_EVENTS, "neither arm has an event: any lift is possible"
+            return CannotSay(reason, f"{name}: {why}.", Interval(low, math.inf))
         return _effect(five)
     if control <= 0:
         return CannotSay(
-            Reason.NOT_POSITIVE,
+            Reason.CONTROL_ZERO if control == 0 else Reason.NOT_POSITIVE,
             f"{name}: the control's estimate is {control:g}; a share of it has no plain meaning, "
             "read the difference.",
         )
@@ -171,8 +171,8 @@ def _lift(row: Row, i: int) -> Effect | CannotSay:
             f"{name}: all units of the treatment are zero, so chance cannot be judged in its lift; "
             "read the difference.",
         )
-    if math.isnan(five[3]):  # unbounded at the wider level only
-        five = [value, low, high, -math.inf, math.inf]
+    if math.isnan(wide):  # unbounded at the wider level only
+        five = [value, low, -math.inf, high, math.inf]
     return _effect(five)
 
 

@@ -30,6 +30,7 @@ class Reason(Enum):
     NO_EVENTS = "no_events"
     NO_DENOMINATOR = "no_denominator"
     NO_VARIATION = "no_variation"
+    CONTROL_ZERO = "control_zero"
     CONTROL_NEAR_ZERO = "control_near_zero"
     NOT_POSITIVE = "not_positive"
 
@@ -64,7 +65,11 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class CannotSay:
-    """The honest absence of an answer: a code, one sentence, and the limits if there are any."""
+    """The honest absence of an answer: a code, one sentence, and the limits if there are any.
+
+    A rate whose control has no event keeps the lower limit of its lift: above 0 it still says that
+    the treatment is better.
+    """
 
     reason: Reason
     sentence: str
@@ -188,10 +193,11 @@ class Result:
         """The belief about this arm; worked out for all arms of the metric at the first call.
 
         Where there are no data, or no plain meaning of a lift, there is none: it would be the prior
-        alone, or a ratio whose sign is the control's noise.
+        alone, or a ratio whose sign is the control's noise. A rate's lift that only lacks an upper
+        end has one.
         """
         if isinstance(self.difference, CannotSay):
             return self.difference
-        if isinstance(self.lift, CannotSay) and self.lift.reason is not Reason.NO_EVENTS:
+        if isinstance(self.lift, CannotSay) and math.isinf(self.lift.interval.low):
             return self.lift
         return self.beliefs[self.position]

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import itemgetter
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from fairlift_stats.centring import NOISE
 from fairlift_stats.comparison import (
     Comparison,
     compare_linear,
@@ -17,8 +17,9 @@ from fairlift_stats.comparison import (
     linear_estimates,
     simultaneous,
 )
-from fairlift_stats.metrics import Metric, Rate
-from fairlift_stats.moments import Moments, counts
+from fairlift_stats.layout import Layout
+from fairlift_stats.metrics import Metric
+from fairlift_stats.moments import Moments
 from fairlift_stats.results import CannotSay, Reason
 
 if TYPE_CHECKING:
@@ -82,48 +83,42 @@ class Row:
             reason, why = Reason.NO_DENOMINATOR, "an arm's denominator is zero: there is no ratio"
         elif units < 2:
             reason, why = Reason.TOO_FEW_UNITS, "an arm has fewer than two units to learn from"
-        elif self.variance[0] + self.variance[i] > 0:
+        elif self._noise_of_difference(i) > NOISE * (self.variance[0] + self.variance[i]):
             return None
         else:
-            reason, why = Reason.NO_VARIATION, "all units are the same: chance cannot be judged"
+            reason, why = Reason.NO_VARIATION, "units do not vary, so chance cannot be judged"
         return CannotSay(reason, f"{self.metric.name}: {why}.")
 
+    def _noise_of_difference(self, i: int) -> float:
+        return self.variance[0] + self.variance[i] - 2 * self.with_control[i - 1]
 
-def rows_of(planned: Sequence["Planned"], moments: Moments, alpha: float) -> list[Row]:
-    """The rows of all metrics, in their order."""
-    rates = [(i, p.metric) for i, p in enumerate(planned) if _by_counts(p.metric)]
-    others = [(i, p.metric) for i, p in enumerate(planned) if not _by_counts(p.metric)]
-    x, n = counts(moments, *(metric for _, metric in rates))
-    linear = linear_estimates(moments, [metric for _, metric in others])
+
+def rows_of(
+    planned: Sequence["Planned"], layout: Layout, moments: Moments, alpha: float
+) -> list[Row]:
+    """The rows of all metrics, in the order of the plan."""
+    split, (x, n) = layout.counted, layout.counts(moments)
+    linear = linear_estimates(layout, moments)
     # Under no difference the variances of two rates differ by their units alone.
     null = np.concatenate(
         [1 / np.maximum(n, 1), np.where(linear.variance > 0, linear.variance, 1e-300)]
     )
     together, loads = simultaneous(null, alpha)
-    found, split = [], len(rates)
-    if rates:
+    found = []
+    if split:
         found.append(compare_rates(x, n, alpha, together[:split]))
-    if others:
+    if split < len(planned):
         found.append(compare_linear(linear, alpha, together[split:]))
     joint = joint_p(np.concatenate([f.p for f in found]), loads).tolist()
-    events = [*x.tolist(), *(_buyers(metric, moments) for _, metric in others)]
+    sums = moments.totals.T.tolist()
+    events = [[] if at is None else sums[at] for at in layout.events]
     reduction = [*np.zeros_like(x).tolist(), *linear.reduction.tolist()]
-    parts = zip([*rates, *others], events, reduction, joint, *_columns(found), strict=True)
-    each = moments.n.tolist()
-    rows = [(i, Row(planned[i], k < split, each, *rest)) for k, ((i, _), *rest) in enumerate(parts)]
-    return [row for _, row in sorted(rows, key=itemgetter(0))]
-
-
-def _by_counts(metric: Metric) -> TypeGuard[Rate]:
-    return isinstance(metric, Rate) and not metric.covariates
+    parts = enumerate(zip(layout.places, events, reduction, joint, *_columns(found), strict=True))
+    rows = {i: Row(planned[i], k < split, sums[-1], *rest) for k, (i, *rest) in parts}
+    return [rows[i] for i in range(len(planned))]
 
 
 def _columns(found: list[Comparison]) -> list[list[object]]:
     """The fields of one or two comparisons as lists, one entry a metric."""
     fields = [[getattr(part, name).tolist() for name in FIELDS] for part in found]
     return [[row for part in parts for row in part] for parts in zip(*fields, strict=True)]
-
-
-def _buyers(metric: Metric, moments: Moments) -> list[float]:
-    buyers = None if isinstance(metric, Rate) else metric.buyers
-    return [] if buyers is None else moments.totals[:, moments.at(buyers)].tolist()

@@ -1,24 +1,23 @@
 """Score intervals for two proportions, on arrays of counts: exact roots, no failure at 0."""
 
-import math
 from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["difference_limits", "difference_z", "pooled_z", "ratio_limits", "ratio_z"]
+__all__ = ["Limits", "difference_z", "limits", "pooled_z", "ratio_z"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
-Booleans: TypeAlias = npt.NDArray[np.bool_]
-# From a point, whether the root lies above it, and Newton's guess of it.
-Curve: TypeAlias = Callable[[Array], tuple[Booleans, Array]]
+Limits: TypeAlias = tuple[Array, Array]
+# From a Lagrange multiplier, the variance that the score has there, and the slope of that.
+Curve: TypeAlias = Callable[[Array], tuple[Array, Array]]
 
-# Newton doubles its digits at each step, so a step this small leaves an error of its square. Where
-# the curve is nearly a jump Newton hops across it: after a few steps it takes turns with halving.
-STEPS = 120
+# Newton squares its error at each step: within this of the root, one step more is exact. Where the
+# curve is nearly a jump Newton hops across it: after a few steps it takes turns with halving.
+NEAR = 1e-7
 NEWTON_FIRST = 7
-SMALL = 1e-8
+STEPS = 120
 
 
 def pooled_z(xt: Array, nt: Array, xc: Array, nc: Array, *, corrected: bool = True) -> Array:
@@ -70,158 +69,123 @@ def difference_z(
 
 def _standardised(gap: Array, variance: Array, total: Array, corrected: bool) -> Array:
     if corrected:
-        variance = variance * total / np.maximum(total - 1, 1)
-    return np.divide(gap, np.sqrt(variance), out=np.zeros_like(gap), where=variance > 0)
+        variance = variance * total / np.maximum(total - 1, 1.0)
+    return np.asarray(gap / np.sqrt(np.where(variance > 0, variance, np.inf)))
 
 
-def ratio_limits(
+def limits(
     xt: Array, nt: Array, xc: Array, nc: Array, z: Array, *, corrected: bool = True
-) -> tuple[Array, Array]:
-    """Limits of p_t/p_c by the score test: Miettinen–Nurminen, or Koopman if not `corrected`.
+) -> tuple[Limits, Limits]:
+    """Limits of p_t − p_c and of p_t/p_c by the score test: Miettinen–Nurminen if `corrected`.
 
-    With u the score of the control's arm at the constrained maximum, p̃_t = (x_t+u)/(n_t+u) and
-    p̃_c = (x_c−u)/(n_c−u), so that χ² = z² is a cubic in u with one root either side of 0. That is
-    the interval itself, not an approximation of it.
+    The constrained maximum has one Lagrange multiplier, u. For a difference each rate is a root of
+    x − n·p = u·p(1−p); for a ratio p̃_t = (x_t−u)/(n_t−u) and p̃_c = (x_c+u)/(n_c+u). The score's
+    square, u²·(its variance there) = z², is solved for u: that is the interval itself, not an
+    approximation of it.
 
-    The deviates z may have leading axes of their own: limits at several levels come in one pass.
+    The deviates z have a first axis of levels, and so have the limits. N/(N−1) only rescales z;
+    without it the limits are Mee's and Koopman's.
 
-    Source: Koopman (1984); Miettinen and Nurminen (1985), where N/(N−1) only rescales z; that χ²
-    has such roots is Nam (1995). Checked against ratesci and by inverting z(R) numerically.
+    Source: Mee (1984), Koopman (1984), Miettinen and Nurminen (1985); checked against ratesci,
+    Newcombe (1998), and by inverting z numerically.
     """
-    # The upper limit of t/c is one over the lower limit of c/t.
-    low, inverse = _both_ways(_lower_ratio, xt, nt, xc, nc, _squared(z, nt + nc, corrected))
-    with np.errstate(divide="ignore"):
-        return low, 1 / inverse
-
-
-def _squared(z: Array, total: Array, corrected: bool) -> Array:
-    return z * z * (total / np.maximum(total - 1, 1) if corrected else np.ones_like(total))
-
-
-def _both_ways(
-    lower: Callable[[Array, Array, Array, Array, Array], Array],
-    xt: Array, nt: Array, xc: Array, nc: Array, z2: Array,
-) -> tuple[Array, Array]:  # fmt: skip
-    """Lower limits of treatment against control, and the other way round, in one pass."""
-    (x, n), (y, m) = (
-        (np.concatenate([a, b], axis=-1), np.concatenate([c, d], axis=-1))
-        for a, b, c, d in ((xt, xc, nt, nc), (xc, xt, nc, nt))
-    )
-    both = lower(x, n, y, m, np.concatenate([z2, z2], axis=-1))
-    return both[..., : xt.shape[-1]], both[..., xt.shape[-1] :]
-
-
-def _lower_ratio(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Array:
-    """Lower limit of (x/n) ÷ (y/m): 0 at x = 0."""
-    a, b = 1 - x / n, 1 - y / m
-    # The cubic in s = x + u, 0 < s < x: small limits keep their relative precision.
-    c3 = b - a
-    c2 = 3 * a * x - 2 * b * x + a * y + z2
-    c1 = b * x * x - 3 * a * x * x - 2 * a * x * y - z2 * (x + y)
-    c0 = a * x * x * (x + y)
-
-    def cubic(s: Array) -> tuple[Booleans, Array]:
-        value = ((c3 * s + c2) * s + c1) * s + c0
-        return value > 0, s - value / ((3 * c3 * s + 2 * c2) * s + c1)
-
-    with np.errstate(divide="ignore", invalid="ignore"):
-        step = np.sqrt(z2 / (a / x + b / y))
-        s = _root(cubic, x * x / (x + step), x)
-        ordinary = bool((np.minimum(a * x, y) > 0).all())
-        if not ordinary:
-            # At y = 0 the root u = 0 is false, and the true one is quadratic.
-            s = np.where(y == 0, _none_against(x, a, z2), s)
-            # Every unit did it (a = 0): either the maximum sits at p̃ = 1, or inside and u = −n.
-            edge = 2 * c1 / (np.sqrt(np.maximum(c2 * c2 - 4 * b * c1, 0)) - c2)
-            s = np.where((a == 0) & (y > 0), np.where(c1 > 0, edge, 0.0), s)
-        limit = s / (n - x + s) * (m + x - s) / (y + x - s)
-        if ordinary:
-            return limit
-        pooled = (x + y) / (n + m)
-        inside = 1 / (pooled * (1 + z2 / n - n * (1 - pooled) / (m * pooled)))
-        limit = np.where((a == 0) & (s <= 0), inside, limit)
-    return np.where(x == 0, 0.0, limit)
-
-
-def _none_against(x: Array, a: Array, z2: Array) -> Array:
-    """The s = x + u whose u is the lesser root of (1−a)u² + (x+z²)u + z²x = 0."""
-    u = -2 * z2 * x / (x + z2 + np.sqrt(np.maximum((x + z2) ** 2 - 4 * (1 - a) * z2 * x, 0)))
-    return np.where(a == 0, np.maximum(x - z2, 0), x + u)
-
-
-def _root(curve: Curve, start: Array, most: Array | float) -> Array:
-    """The one root between 0 and `most`: free Newton steps, and in a bracket where those stray."""
-    at, off, step = start, math.inf, 0
-    while off > 0 and step < NEWTON_FIRST:  # NaN ends it, too
-        guess = curve(at)[1]
-        off = float((np.abs(guess - at) - SMALL * guess).max())
-        at, step = guess, step + 1
-    if off <= 0 and ((at > 0) & (at < most)).all():
-        return at
-    return _bracketed_root(curve, start, most)
-
-
-def _bracketed_root(curve: Curve, start: Array, most: Array | float) -> Array:
-    low, high = np.zeros(start.shape), np.full(start.shape, most)
-    at, step, settled = start, 0, False
-    while not settled and step < STEPS:
-        below, guess = curve(at)
-        low, high = np.where(below, at, low), np.where(below, high, at)
-        at, settled = _next(guess, at, low, high, step)
-        step += 1
-    return at
-
-
-def _next(guess: Array, at: Array, low: Array, high: Array, step: int) -> tuple[Array, bool]:
-    """Newton's guess where it stays in the bracket, its middle elsewhere; and is all settled?"""
-    usable = (guess >= low) & (guess <= high)
-    if step > NEWTON_FIRST and step % 2:
-        usable &= high - low <= SMALL * high
-    middle = np.where(np.isinf(high), 4 * at, (low + high) / 2)
-    new = np.where(usable, guess, middle)
-    done = (usable & (np.abs(guess - at) <= SMALL * guess)) | (high - low <= 1e-15 * high)
-    return new, bool(done.all())
-
-
-def difference_limits(
-    xt: Array, nt: Array, xc: Array, nc: Array, z: Array, *, corrected: bool = True
-) -> tuple[Array, Array]:
-    """Limits of p_t − p_c by the score test: Miettinen–Nurminen, or Mee if not `corrected`.
-
-    The constrained maximum has one Lagrange multiplier λ, the score of the treatment's arm: given
-    λ each rate is a root of x − n·p = λ·p(1−p), and z² = λ²·(variance there) is solved for λ.
-
-    Source: Mee (1984), Miettinen and Nurminen (1985); checked against ratesci and Newcombe (1998).
-    """
-    # The upper limit of t − c is minus the lower limit of c − t.
-    low, negated = _both_ways(_lower_difference, xt, nt, xc, nc, _squared(z, nt + nc, corrected))
-    return low, -negated
+    total = nt + nc
+    z2 = z * z * (total / np.maximum(total - 1, 1.0) if corrected else np.ones_like(total))
+    # A lower limit of treatment against control, and one of control against treatment.
+    levels = len(z)
+    x, n = np.array([[xt] * levels, [xc] * levels]), np.array([[nt] * levels, [nc] * levels])
+    y, m = np.array([x[1], x[0]]), np.array([n[1], n[0]])
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        low, negated = _lower_difference(x, n, y, m, z2)
+        least, inverse = _lower_ratio(x, n, y, m, z2)
+        return (low, -negated), (least, 1 / inverse)
 
 
 def _lower_difference(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Array:
-    """Lower limit of x/n − y/m.
+    """Lower limits of x/n − y/m.
 
-    One arm's successes and the other's failures obey the same quadratic, so both go through it
+    One side's successes and the other's failures obey the same quadratic, so both go through it
     together, stacked on a first axis.
     """
-    spread = x * (n - x) / n**3 + y * (m - y) / m**3
-    start = np.sqrt(z2 / np.where(spread > 0, spread, 1)) + np.where(spread > 0, 0, n + m + z2)
-    levels = (2,) + (1,) * (start.ndim - x.ndim) + x.shape
-    counts, sizes = (np.stack(pair).reshape(levels) for pair in ((x, m - y), (n, m)))
-    rest, target = 4 * (sizes - counts), np.log(z2)
+    counts, sizes = np.array([x, m - y]), np.array([n, m])
+    twice, rest = counts + counts, 4 * (sizes - counts)
 
-    def curve(lam: Array) -> tuple[Booleans, Array]:
-        root = np.sqrt((sizes - lam) ** 2 + lam * rest)
-        p = 2 * counts / (sizes + lam + root)
-        each = p * (1 - p) / sizes
-        variance, slope = each[0] + each[1], (1 - 2 * p) * each / root
-        # log z² against log λ is nearly straight: Newton there needs few steps.
-        gap = np.where(variance > 0, np.log(lam * lam * variance) - target, -np.inf)
-        return gap < 0, lam * np.exp(gap / (lam * (slope[0] + slope[1]) / variance - 2))
+    def rates(u: Array) -> tuple[Array, Array]:
+        gap = sizes - u
+        root = np.sqrt(gap * gap + u * rest)
+        return twice / (sizes + u + root), root
 
-    with np.errstate(divide="ignore", invalid="ignore"):
-        lam = _root(curve, start, np.inf)
-        root = np.sqrt((sizes - lam) ** 2 + lam * rest)
-        p = 2 * counts / (sizes + lam + root)
-    # None against all is the least difference there is, and no λ is large enough to say so.
-    return np.where((x == 0) & (y == m), -1.0, p[0] + p[1] - 1)
+    def variance(p: Array, root: Array) -> tuple[Array, Array]:
+        q = 1 - p
+        each = p * q / sizes
+        slope = (p - q) * each / root
+        return each[0] + each[1], slope[0] + slope[1]
+
+    u = _multiplier(lambda u: variance(*rates(u)), variance(counts / sizes, sizes), z2, np.inf)
+    (p, q), _ = rates(u)
+    # None against all is the least difference there is, and no u is large enough to say so.
+    return np.where((x == 0) & (y == m), -1.0, p + q - 1)
+
+
+def _lower_ratio(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Array:
+    """Lower limits of (x/n) ÷ (y/m): 0 at x = 0."""
+    a, b = 1 - x / n, 1 - y / m
+    inner = a * x > 0
+    ordinary = inner.all()
+    top, loss = (x, a) if ordinary else (np.where(inner, x, 1.0), np.where(inner, a, 1.0))
+
+    def variance(left: Array, right: Array) -> tuple[Array, Array]:
+        first, second = loss / left, b / right
+        return first + second, first / left - second / right
+
+    u = _multiplier(lambda u: variance(top - u, y + u), variance(top, y), z2, top)
+    if ordinary:
+        return np.asarray((x - u) / (n - u) * (m + u) / (y + u))
+    # Where every unit did it (a = 0) no pole stops u: the maximum sits at p̃ = 1, or else u = n.
+    u = np.where(a == 0, (z2 + np.sqrt(z2 * z2 + 4 * b * z2 * y)) / (2 * b), u)
+    pooled = (x + y) / (n + m)
+    inside = 1 / (pooled * (1 + z2 / n - n * (1 - pooled) / (m * pooled)))
+    limit = np.where((a == 0) & (u >= x), inside, (x - u) / (n - u) * (m + u) / (y + u))
+    return np.where(x == 0, 0.0, limit)
+
+
+def _multiplier(
+    curve: Curve, at_zero: tuple[Array, Array], z2: Array, most: Array | float
+) -> Array:
+    """The u between 0 and `most` with u²·curve(u) = z², by Newton on logarithms.
+
+    Those are nearly straight: log u² + log curve(0) + u·(its slope) is a start near the end.
+    """
+    variance, slope = at_zero
+    plain = np.sqrt(z2 / variance)
+    start = at = plain * np.exp(-0.5 * plain * slope / variance)
+    for _ in range(NEWTON_FIRST):
+        at, gap = _newton(curve, z2, at)
+        off = float(np.vdot(gap, gap))
+        if not off > NEAR * NEAR:  # NaN ends it, too
+            break
+    return at if off <= NEAR * NEAR and (at < most).all() else _bracketed(curve, z2, start, most)
+
+
+def _newton(curve: Curve, z2: Array, at: Array) -> tuple[Array, Array]:
+    """The next guess, and how far u²·curve(u) is below z² in logarithms."""
+    variance, slope = curve(at)
+    gap = np.log(z2 / (at * at * variance))
+    return at * np.exp(gap / (2 + at * slope / variance)), gap
+
+
+def _bracketed(curve: Curve, z2: Array, start: Array, most: Array | float) -> Array:
+    """The same by steps that stay between what lies below the root and what lies above."""
+    low, high = np.zeros(start.shape), np.broadcast_to(most, start.shape)
+    at = np.where((start > 0) & (start < high), start, np.where(np.isinf(high), 1.0, high / 2))
+    for step in range(STEPS):
+        guess, gap = _newton(curve, z2, at)
+        below = ~(gap <= 0)  # a variance that rounds to 0 or less has no logarithm
+        low, high = np.where(below, at, low), np.where(below, high, at)
+        usable = (guess >= low) & (guess <= high)
+        if step > NEWTON_FIRST and step % 2:
+            usable &= high - low <= NEAR * high
+        at = np.where(usable, guess, np.where(np.isinf(high), 4 * at, (low + high) / 2))
+        if ((usable & (np.abs(gap) <= NEAR)) | (low >= (1 - 1e-15) * high)).all():
+            break
+    return at

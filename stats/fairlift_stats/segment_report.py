@@ -13,10 +13,11 @@ from scipy.special import ndtr, ndtri, stdtr
 from fairlift_stats import fieller, score
 from fairlift_stats.comparison import linear_estimates
 from fairlift_stats.errors import UnknownVariant
+from fairlift_stats.layout import Layout
 from fairlift_stats.locale import text
 from fairlift_stats.messages import Message, Number, Percent, Text
 from fairlift_stats.metrics import Direction, Mean, Metric, Rate
-from fairlift_stats.moments import Moments, counts, products_of, require, stack
+from fairlift_stats.moments import Moments, products_of, require, stack
 from fairlift_stats.multiplicity import adjusted_p
 from fairlift_stats.random_effects import Heterogeneity
 from fairlift_stats.results import CannotSay, Interval, Reason
@@ -154,15 +155,16 @@ def _effects(
     metric: Metric, moments: Moments, segments: int
 ) -> tuple[Array, Array, Array, list[list[CannotSay | None]]]:
     """(segments, treatments) log lifts, their variances, p-values, and what cannot be said."""
+    layout = Layout.of([metric], moments.columns)
     if isinstance(metric, Rate):
-        x, n = (part.reshape(segments, -1) for part in counts(moments, metric))
+        x, n = (part.reshape(segments, -1) for part in layout.counts(moments))
         xt, nt, xc, nc = x[:, 1:], n[:, 1:], x[:, :1], n[:, :1]
         effect, variance = log_lift(xt, nt, xc, nc)
         safe_t, safe_c = np.maximum(nt, 1), np.maximum(nc, 1)
         p = 2 * ndtr(-np.abs(score.pooled_z(xt, safe_t, xc, safe_c)))
         usable = (nt > 0) & (nc > 0)
         return effect, variance, p, _reasons(metric.name, usable, Reason.NO_UNITS, "no units")
-    found = linear_estimates(moments, [metric])
+    found = linear_estimates(layout, moments)
     value, spread, units = (
         part[0].reshape(segments, -1) for part in (found.value, found.variance, found.units)
     )

@@ -1,0 +1,104 @@
+"""Where the columns of each metric stand: worked out once for a plan, and used at every look."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from fairlift_stats.errors import BadSummary
+from fairlift_stats.metrics import Metric, Rate, Ratio
+from fairlift_stats.moments import Moments
+
+__all__ = ["Layout"]
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Indices: TypeAlias = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Metrics in the order of the arithmetic: those judged by counts first, then all others.
+
+    Every metric is a ratio of two sums; that over all units has the constant column below.
+
+    Attributes:
+        metrics: in this order.
+        places: for each, where it stands in the plan.
+        counted: how many are judged by counts.
+        top, base, units: (metrics,) columns of the two sums, and of the units behind the variance.
+        products: (3, others) of top² and top·base and base², in covariances laid out flat.
+        events: of each metric, the column of its successes or buyers; None if it names none.
+    """
+
+    metrics: tuple[Metric, ...]
+    places: tuple[int, ...]
+    counted: int
+    top: Indices
+    base: Indices
+    units: Indices
+    products: Indices
+    events: tuple[int | None, ...]
+
+    @classmethod
+    def of(cls, metrics: Sequence[Metric], columns: tuple[str, ...]) -> "Layout":
+        """The layout of these metrics over summaries with these columns."""
+        at = {name: i for i, name in enumerate(columns)} | {None: len(columns)}
+        places = sorted(range(len(metrics)), key=lambda i: not _is_counted(metrics[i]))
+        ordered = tuple(metrics[i] for i in places)
+        counted = sum(map(_is_counted, metrics))
+        parts = np.array([[at[name] for name in _parts(m)] for m in ordered], dtype=np.intp)
+        top, base, units = parts.T.copy()
+        a, b, width = top[counted:], base[counted:], len(at)
+        products = np.array([a * width + a, a * width + b, b * width + b])
+        events = tuple(None if name is None else at[name] for name in map(_events, ordered))
+        return cls(ordered, tuple(places), counted, top, base, units, products, events)
+
+    def counts(self, moments: Moments) -> tuple[Array, Array]:
+        """(counted, groups) successes and trials.
+
+        Raises:
+            BadSummary: successes are negative, or more than trials.
+        """
+        totals = moments.totals.T
+        x, n = totals[self.top[: self.counted]], totals[self.base[: self.counted]]
+        wrong = (x < 0) | (x > n)
+        if wrong.any():
+            i = int(wrong.any(axis=1).argmax())
+            name, column = self.metrics[i].name, moments.columns[self.top[i]]
+            raise BadSummary(
+                f"{name}: {column} has {x[i].tolist()} of {n[i].tolist()}; "
+                "a rate counts each unit once, so it cannot be negative or above its base"
+            )
+        return x, n
+
+    @property
+    def adjusted(self) -> dict[int, Metric]:
+        """Metrics with covariates, by their place among those not judged by counts."""
+        others = self.metrics[self.counted :]
+        return {i: metric for i, metric in enumerate(others) if metric.covariates}
+
+
+def _is_counted(metric: Metric) -> bool:
+    """Is it judged by counts? A rate with covariates is judged as a mean of 0 and 1."""
+    return isinstance(metric, Rate) and not metric.covariates
+
+
+def _parts(metric: Metric) -> tuple[str, str | None, str | None]:
+    match metric:
+        case Rate():
+            return metric.column, metric.of, metric.of
+        case Ratio():
+            # Units without a denominator carry no information about a ratio.
+            return metric.numerator, metric.denominator, metric.buyers
+        case _:
+            return metric.column, None, None
+
+
+def _events(metric: Metric) -> str | None:
+    match metric:
+        case Rate():
+            return metric.column if _is_counted(metric) else None
+        case _:
+            return metric.buyers
