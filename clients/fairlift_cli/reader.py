@@ -11,6 +11,8 @@ from fairlift_cli.fields import MessageReader
 from fairlift_cli.findings import Finding
 from fairlift_cli.yaml_tree import MAX_BYTES, Fields, Place, YamlError, trees
 
+_NOTHING = "holds no campaign; one begins with `campaign: its-id`"
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -74,7 +76,7 @@ def read_text(text: str, path: str) -> Reading:
     except YamlError as error:
         reading.findings.append(Finding(path, error.place.line, None, "", str(error)))
     if not reading.documents and not reading.findings:
-        reading.findings.append(Finding(path, 1, None, "", "holds no campaign"))
+        reading.findings.append(Finding(path, 1, None, "", _NOTHING))
     return reading
 
 

@@ -120,9 +120,7 @@ def trees(text: str) -> Iterator[Tree]:
     try:
         yield from _Composer(text).documents()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        problem = ", ".join(part for part in (error.context, error.problem) if part)
-        raise YamlError(_explained(problem), _place(mark)) from None
+        raise YamlError(_explained(error), _within(text, error)) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         code = error.character if isinstance(error.character, int) else ord(error.character)
@@ -235,9 +233,30 @@ def _place(mark: Any) -> Place:
     return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
 
 
-def _explained(problem: str) -> str:
-    if "cannot start any token" in problem:
-        problem += "; indent with spaces, not tabs, and quote a text that starts with a sign"
-    elif "mapping values are not allowed" in problem:
-        problem += '; a text that holds ": " needs quotes'
-    return f"is not YAML: {problem}"
+def _within(text: str, error: yaml.MarkedYAMLError) -> Place:
+    """Where it was noticed; what is still open at the end, on the last line that there is."""
+    place = _place(error.problem_mark or error.context_mark)
+    last = max(len(text.splitlines()), 1)
+    return place if place.line <= last else Place(last, 1)
+
+
+def _explained(error: yaml.MarkedYAMLError) -> str:
+    problem = ", ".join(part for part in (error.context, error.problem) if part)
+    begun = _place(error.context_mark).line
+    hint = next((hint for sign, hint in _HINTS if sign in problem), "")
+    return f"is not YAML: {problem}{hint.format(begun=begun)}"
+
+
+# By what the parser says, the way out.
+_HINTS = (
+    (
+        "cannot start any token",
+        "; indent with spaces, not tabs, and quote a text that starts with a sign",
+    ),
+    ("found a tab character", "; indent with spaces, not tabs"),
+    ("mapping values are not allowed", '; a text that holds ": " needs quotes'),
+    ("expected ',' or", "; what was opened on line {begun} is not closed before this"),
+    ("unexpected end of stream", "; the quote opened on line {begun} is not closed"),
+    ("did not find expected key", "; indent it like the keys from line {begun} on"),
+    ("did not find expected '-'", "; indent it like the items from line {begun} on"),
+)
