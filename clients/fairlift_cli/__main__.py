@@ -1,14 +1,14 @@
 """The command tree; each command imports what it needs only when it runs."""
 
-import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from fairlift_cli.failures import FINE, REFUSED, Failure
+from fairlift_cli.failures import FINE, NOT_REACHED, REFUSED, Failure
+from fairlift_cli.options import LANGUAGE, remote, share, weekly
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -16,14 +16,9 @@ if TYPE_CHECKING:
     from fairlift_cli.remote import Target
     from fairlift_cli.screen import Screen
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 _PATHS = click.argument(
     "paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True)
 )
-_LANGUAGE = click.option(
-    "--language", type=click.Choice(["en", "es", "ro"]), default="en", show_default=True,
-    envvar="FAIRLIFT_LANGUAGE", show_envvar=True, help="Of what is printed.",
-)  # fmt: skip
 
 
 class Tree(click.Group):
@@ -36,6 +31,12 @@ class Tree(click.Group):
         except Failure as failure:
             click.echo(_safe_lines(str(failure)), err=True)
             ctx.exit(failure.exit_code)
+        except BrokenPipeError:
+            raise  # whoever read has enough: click ends in silence
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else "cannot go on: "
+            click.echo(_safe_lines(f"{where}{error.strerror or error}"), err=True)
+            ctx.exit(NOT_REACHED)
 
 
 @click.group(
@@ -51,65 +52,6 @@ def main() -> None:
         getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
 
 
-def _remote(command: _Command) -> _Command:
-    """Options of every command that calls a server, handed on as its target."""
-
-    # click hands options over by name, whatever their types: hence Any.
-    @functools.wraps(command)
-    def with_target(
-        *arguments: Any, address: str, token: str, plaintext: bool, ca: Path | None, **options: Any
-    ) -> Any:
-        from fairlift_cli.remote import Target
-
-        target = Target(address, token, plaintext, ca.read_bytes() if ca else None)
-        return command(*arguments, target=target, **options)
-
-    decorated: Any = with_target
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs."),
-        click.option(
-            "--ca", type=click.Path(path_type=Path, exists=True, dir_okay=False),
-            envvar="FAIRLIFT_CA", show_envvar=True, help="Certificate to trust, in PEM.",
-        ),
-        click.option("--plaintext", is_flag=True, help="No TLS to another machine."),
-        click.option("--token", envvar="FAIRLIFT_TOKEN", default="", show_envvar=True),
-        click.option(
-            "--server", "address", metavar="HOST:PORT", envvar="FAIRLIFT_SERVER",
-            default="127.0.0.1:50051", show_default=True, show_envvar=True,
-        ),
-    ):  # fmt: skip
-        decorated = option(decorated)
-    return cast("_Command", decorated)
-
-
-def _share(_: click.Context, option: click.Parameter, text: str | None) -> float | None:
-    """A share written as 3% or as 0.03."""
-    if text is None:
-        return None
-    try:
-        number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1:
-        raise click.BadParameter(f"is {text}, must be between 0% and 100%", param=option)
-    return number
-
-
-def _weekly(
-    _: click.Context, option: click.Parameter, text: str | None
-) -> tuple[float, ...] | None:
-    """New units, week by week."""
-    if text is None:
-        return None
-    try:
-        weeks = tuple(float(part.replace("_", "")) for part in text.split(","))
-    except ValueError:
-        weeks = ()
-    if not weeks or not all(0 < each < 1e12 for each in weeks):
-        raise click.BadParameter(f"is {text}, must be numbers above 0", param=option)
-    return weeks
-
-
 @main.command()
 @_PATHS
 @click.option(
@@ -117,7 +59,7 @@ def _weekly(
     show_default=True, help="How findings are printed.",
 )  # fmt: skip
 def check(paths: Sequence[Path], form: str) -> None:
-    """Find every mistake in campaign files (folders are searched for YAML)."""
+    """Find every mistake in campaign files and folders of them."""
     from fairlift_cli import findings
     from fairlift_cli.check import check as run
 
@@ -141,11 +83,11 @@ def check(paths: Sequence[Path], form: str) -> None:
 @_PATHS
 @click.option("--new-epoch", is_flag=True, help="Agree to changes that start a new epoch.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
-@_remote
+@remote
 def apply(
     paths: Sequence[Path], new_epoch: bool, dry_run: bool, target: "Target", as_json: bool
 ) -> None:
-    """Create or change campaigns as the files say; shows the change first."""
+    """Create or change campaigns as files say; first shows how."""
     from fairlift_cli import apply as applying
     from fairlift_cli.failures import Refused
     from fairlift_cli.remote import connected
@@ -168,7 +110,7 @@ def apply(
 def _life(verb: str, doc: str) -> None:
     @main.command(verb, help=doc)
     @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-    @_remote
+    @remote
     def moved(names: Sequence[str], target: "Target", as_json: bool) -> None:
         _move(verb, names, target, as_json=as_json)
 
@@ -182,7 +124,7 @@ _life("archive", "Hide a campaign from lists; its results are kept.")
 @main.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--reason", default="", help='Kept in the history, such as "shipped B".')
-@_remote
+@remote
 def stop(names: Sequence[str], reason: str, target: "Target", as_json: bool) -> None:
     """End a campaign for good; its result stands."""
     _move("stop", names, target, as_json=as_json, reason=reason)
@@ -190,7 +132,7 @@ def stop(names: Sequence[str], reason: str, target: "Target", as_json: bool) -> 
 
 @main.command("campaigns")
 @click.option("--all", "archived", is_flag=True, help="Archived ones too.")
-@_remote
+@remote
 def list_campaigns(archived: bool, target: "Target", as_json: bool) -> None:
     """List the campaigns on the server."""
     from fairlift_cli import campaigns
@@ -208,8 +150,8 @@ def list_campaigns(archived: bool, target: "Target", as_json: bool) -> None:
 @click.argument("name")
 @click.option("--epoch", type=click.IntRange(min=1), help="An earlier epoch.")
 @click.option("--details", is_flag=True, help="p-values and methods too.")
-@_LANGUAGE
-@_remote
+@LANGUAGE
+@remote
 def results(
     name: str, epoch: int | None, details: bool, language: str,
     target: "Target", as_json: bool,
@@ -232,8 +174,8 @@ def results(
 @main.command()
 @click.argument("name")
 @click.option("--epoch", type=click.IntRange(min=1), help="An earlier epoch.")
-@_LANGUAGE
-@_remote
+@LANGUAGE
+@remote
 def looks(name: str, epoch: int | None, language: str, target: "Target", as_json: bool) -> None:
     """List every analysis of a campaign that was ever shown."""
     from fairlift_cli import looks as log
@@ -249,38 +191,38 @@ def looks(name: str, epoch: int | None, language: str, target: "Target", as_json
 
 @main.command()
 @click.option(
-    "--visitors", callback=_weekly, metavar="N[,N...]",
+    "--visitors", callback=weekly, metavar="N[,N...]",
     help="New visitors a week who would meet the campaign; several figures: week by week, "
     "for visitors who return count once.",
 )  # fmt: skip
 @click.option(
-    "--customers", callback=_weekly, metavar="N[,N...]",
+    "--customers", callback=weekly, metavar="N[,N...]",
     help="The same for a campaign whose unit is the customer.",
 )  # fmt: skip
-@click.option("--conversion", required=True, callback=_share, help="Today, such as 3%.")
+@click.option("--conversion", required=True, callback=share, help="Today, such as 3%.")
 @click.option("--ticket", type=float, help="Average ticket; then revenue per visitor decides.")
 @click.option("--ticket-sd", type=float, help="Its standard deviation; the ticket if unsaid.")
-@click.option("--effect", callback=_share, help="Relative lift worth finding, such as 10%.")
+@click.option("--effect", callback=share, help="Relative lift worth finding, such as 10%.")
 @click.option("--variants", type=click.IntRange(2, 20), default=2, show_default=True)
 @click.option("--weeks", type=click.IntRange(1, 26), default=8, show_default=True)
-@click.option("--power", callback=_share, default="80%", show_default=True)
-@click.option("--alpha", callback=_share, default="5%", show_default=True)
-@_LANGUAGE
+@click.option("--power", callback=share, default="80%", show_default=True)
+@click.option("--alpha", callback=share, default="5%", show_default=True)
+@LANGUAGE
 def plan(
     visitors: tuple[float, ...] | None, customers: tuple[float, ...] | None, conversion: float,
     ticket: float | None, ticket_sd: float | None, effect: float | None, variants: int,
     weeks: int, power: float, alpha: float, language: str,
 ) -> None:  # fmt: skip
-    """Tell how long a campaign must run to find what is worth finding."""
+    """Tell what a campaign can find, in how many weeks."""
     from fairlift_cli import planning
 
     given = visitors or customers
     if given is None or (visitors and customers):
         raise click.UsageError("give one of --visitors and --customers: how many are new a week")
     # The last figure given holds for the weeks after it.
-    weekly = (*given, *[given[-1]] * weeks)[:weeks]
+    each_week = (*given, *[given[-1]] * weeks)[:weeks]
     shop = planning.Shop(
-        weekly, conversion, ticket, ticket_sd, variants, power, alpha,
+        each_week, conversion, ticket, ticket_sd, variants, power, alpha,
         unit="visitor" if visitors else "customer",
     )  # fmt: skip
     planning.show(_screen(), shop, effect=effect, language=language)

@@ -20,6 +20,7 @@ _NOT_THERE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 _HINTS = {
     grpc.StatusCode.UNAUTHENTICATED: "; give a token by --token or FAIRLIFT_TOKEN",
     grpc.StatusCode.PERMISSION_DENIED: "; this token has too small a role",
+    grpc.StatusCode.NOT_FOUND: "; `fairlift campaigns --all` shows what there is",
     grpc.StatusCode.UNIMPLEMENTED: "; this server is older than this command",
 }
 

@@ -1,5 +1,7 @@
 """A report as a server would send it, made by hand: figures that no code of ours computed."""
 
+import io
+
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.value_pb2 import (
     DIRECTION_HIGHER,
@@ -8,6 +10,9 @@ from fairlift.v1.value_pb2 import (
     Interval,
     Quantity,
 )
+from fairlift_cli.report import show_report
+from fairlift_cli.screen import Screen
+from rich.console import Console
 
 Arm = pb.MetricResult.ArmEstimate
 Comparison = pb.MetricResult.Comparison
@@ -109,3 +114,23 @@ def _without_number() -> pb.MetricResult:
         arms=[Arm(variant="control", estimate=0.3), Arm(variant="free")],
         comparisons=[Comparison(variant="free", cannot_say="nobody answered")],
     )
+
+
+def shown(
+    found: pb.Report,
+    *,
+    language: str = "en",
+    details: bool = False,
+    width: int = 80,
+    encoding: str = "utf-8",
+    terminal: bool = False,
+) -> str:
+    """The report as it is printed on a stream of this width and encoding."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    console = Console(
+        file=stream, width=width, markup=False, highlight=False, emoji=False,
+        force_terminal=terminal, color_system="standard" if terminal else None,
+    )  # fmt: skip
+    show_report(Screen(console=console), found, language=language, details=details)
+    stream.seek(0)
+    return stream.read()

@@ -177,21 +177,18 @@ def test_an_unknown_campaign_is_named(fairlift: Fairlift, verb: str) -> None:
 
     assert run.exit_code == 1
     assert "nowhere" in run.stderr
+    assert "`fairlift campaigns --all` shows what there is" in run.stderr
 
 
-def test_a_server_that_is_not_there_is_another_failure_than_a_refusal() -> None:
-    run = CliRunner().invoke(main, ["campaigns", "--server", "127.0.0.1:1"])
+def test_the_language_can_be_chosen_once_for_all(
+    fairlift: Fairlift, file: Callable[..., str], name: str, address: str
+) -> None:
+    fairlift("apply", file())
+    fairlift("start", name)
 
-    assert run.exit_code == 2
-    assert "no Fairlift server answers at 127.0.0.1:1" in run.stderr
-    assert "--server" in run.stderr
-
-
-def test_wrong_usage_ends_as_a_server_that_is_not_there() -> None:
-    assert CliRunner().invoke(main, ["results"]).exit_code == 2
-    assert CliRunner().invoke(main, ["check", "/nowhere.yaml"]).exit_code == 2
+    env = {"FAIRLIFT_SERVER": address, "FAIRLIFT_LANGUAGE": "ro"}
     assert (
-        CliRunner().invoke(main, ["plan", "--visitors", "0", "--conversion", "3%"]).exit_code == 2
+        "Sunt datele de încredere?" in CliRunner().invoke(main, ["results", name], env=env).output
     )
 
 

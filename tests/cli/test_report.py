@@ -1,6 +1,5 @@
 """What a marketer reads: the verdict first, pictures that fit, no number where there is none."""
 
-import io
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -9,38 +8,14 @@ import fairlift_cli
 import fairlift_stats.locale
 import pytest
 from fairlift.v1 import results_service_pb2 as pb
-from fairlift.v1 import value_pb2
-from fairlift_cli.report import show_report
 from fairlift_cli.report.tables import FLAGS, METHODS
-from fairlift_cli.screen import Screen
 from fairlift_stats.analysis import Analysis
 from fairlift_stats.locale import LANGUAGES
 from fairlift_stats.metrics import Mean, Rate, Ratio
 from fairlift_stats.results import FlagCode
 from fairlift_stats.summary import Summary
-from rich.console import Console
 
-from tests.cli.reports import report
-
-
-def shown(
-    found: pb.Report,
-    *,
-    language: str = "en",
-    details: bool = False,
-    width: int = 80,
-    encoding: str = "utf-8",
-    terminal: bool = False,
-) -> str:
-    """The report as it is printed on a stream of this width and encoding."""
-    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    console = Console(
-        file=stream, width=width, markup=False, highlight=False, emoji=False,
-        force_terminal=terminal, color_system="standard" if terminal else None,
-    )  # fmt: skip
-    show_report(Screen(console=console), found, language=language, details=details)
-    stream.seek(0)
-    return stream.read()
+from tests.cli.reports import report, shown
 
 
 def test_the_verdict_comes_before_every_figure() -> None:
@@ -294,79 +269,6 @@ def test_variants_of_one_name_are_told_apart() -> None:
     rows = [row.split()[0] for row in shown(found).splitlines() if "€25,000.12" in row]
 
     assert rows == ["control", "free"]
-
-
-def stopped_early() -> pb.Report:
-    """A report whose verdict is that of look 3, though look 5 has more data."""
-    found = report()
-    verdict = found.verdict
-    verdict.variant, verdict.metric = "free", "revenue_per_visitor"
-    verdict.lift, verdict.raw_lift = 0.118, 0.061
-    verdict.lift_interval.lower, verdict.lift_interval.upper = 0.013, 0.21
-    verdict.deciding_look.number = 3
-    verdict.deciding_look.look_time.FromJsonString("2026-02-14T10:00:00Z")
-    verdict.ClearField("reasons")
-    verdict.reasons.extend(["+11.8% is of February 14; all data show +6.1%.", "It is certain."])
-    verdict.reason_codes.extend(["won", "corrected_then", "false_alarm"])
-    return found
-
-
-def test_where_the_verdict_s_figure_is_of_an_earlier_look_the_two_are_told_at_once() -> None:
-    rows = shown(stopped_early()).splitlines()
-
-    why = rows.index("+11.8% is of February 14; all data show +6.1%.")
-    assert rows[why - 1].startswith("Free earns more")
-    assert rows[why + 1].startswith("What to do:")
-    assert sum("February 14" in row for row in rows) == 1
-
-
-@pytest.mark.parametrize(
-    ("encoding", "verdict", "point"), [("utf-8", "◆", "●"), ("ascii", "*", "o")]
-)
-def test_the_picture_shows_both_figures_and_says_which_look_each_is_of(
-    encoding: str, verdict: str, point: str
-) -> None:
-    rows = shown(stopped_early(), encoding=encoding).splitlines()
-
-    start = next(index for index, row in enumerate(rows) if "lift over" in row)
-    _, all_data, decided, *legend = rows[start + 1 : start + 6]
-    assert all_data.startswith("Env")
-    assert decided.startswith("  verdict ")
-    # +11.8 % stands further right than +6.1 %.
-    assert decided.index(verdict) > all_data.index(point)
-    assert legend[0] == f"{verdict} +11.8%: the verdict's figure, of look 3 (Feb 14, 2026)."
-    assert legend[1] == f"{point} +6.1%: as measured, with all data up to look 5 (Mar 1, 2026)."
-
-
-def test_one_figure_needs_no_legend() -> None:
-    text = shown(report())
-
-    assert "verdict" not in text
-    assert "◆" not in text
-
-
-def test_a_figure_without_a_lift_is_told_but_cannot_be_drawn() -> None:
-    found = stopped_early()
-    found.verdict.ClearField("lift_interval")
-
-    assert "+11.8% is of February 14" in shown(found)
-    assert "◆" not in shown(found)
-
-
-@pytest.mark.parametrize(
-    ("language", "said"), [("en", "customers"), ("es", "clientes"), ("ro", "clienți")]
-)
-def test_a_campaign_of_customers_is_told_of_customers(language: str, said: str) -> None:
-    found = report()
-    found.unit = value_pb2.UNIT_KIND_CUSTOMER
-    found.verdict.kind = pb.VERDICT_KIND_KEEP_GOING
-    found.verdict.sentence = "More is earned."
-
-    text = shown(found, language=language, details=True)
-
-    assert said in text
-    assert said.capitalize() in text
-    assert not re.search("visitor|visitante|vizitator", text, re.IGNORECASE)
 
 
 def test_the_evidence_on_the_split_is_for_those_who_ask() -> None:

@@ -1,0 +1,105 @@
+"""Options that commands share, and how what was typed is read."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+LANGUAGE = click.option(
+    "--language", type=click.Choice(["en", "es", "ro"]), default="en", show_default=True,
+    envvar="FAIRLIFT_LANGUAGE", show_envvar=True, help="Of what is printed.",
+)  # fmt: skip
+
+
+def remote(command: Command) -> Command:
+    """Options of every command that calls a server, handed on as its target."""
+
+    # click hands options over by name, whatever their types: hence Any.
+    @functools.wraps(command)
+    def with_target(
+        *arguments: Any, address: str, token: str, plaintext: bool, ca: bytes | None, **options: Any
+    ) -> Any:
+        from fairlift_cli.remote import Target
+
+        target = Target(address, token, plaintext, ca)
+        return command(*arguments, target=target, **options)
+
+    decorated: Any = with_target
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs."),
+        click.option(
+            "--ca", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            envvar="FAIRLIFT_CA", show_envvar=True, help="Certificate to trust, in PEM.",
+            callback=_certificate,
+        ),
+        click.option("--plaintext", is_flag=True, help="No TLS to another machine."),
+        click.option(
+            "--token", envvar="FAIRLIFT_TOKEN", default="", show_envvar=True, callback=_token,
+        ),
+        click.option(
+            "--server", "address", metavar="HOST:PORT", envvar="FAIRLIFT_SERVER",
+            default="127.0.0.1:50051", show_default=True, show_envvar=True, callback=_address,
+        ),
+    ):  # fmt: skip
+        decorated = option(decorated)
+    return cast("Command", decorated)
+
+
+def _address(_: click.Context, option: click.Parameter, text: str) -> str:
+    """Where the server is: host and port, or a name as gRPC knows them."""
+    host, _colon, port = text.rpartition(":")
+    if (
+        "/" in text
+        or text.startswith("unix:")
+        or (host and port.isdecimal() and int(port) < 65_536)
+    ):
+        return text
+    raise click.BadParameter(f"is {text!r}, must be like 127.0.0.1:50051", param=option)
+
+
+def _token(_: click.Context, option: click.Parameter, text: str) -> str:
+    """A secret that can travel in a header; it is never printed."""
+    if text.isascii() and (text.isprintable() or not text):
+        return text
+    message = "holds a line break or a sign beyond ASCII; was more than the token copied?"
+    raise click.BadParameter(message, param=option)
+
+
+def _certificate(_: click.Context, option: click.Parameter, path: Path | None) -> bytes | None:
+    """What the file holds."""
+    if path is None:
+        return None
+    held = path.read_bytes()
+    if b"-----BEGIN CERTIFICATE-----" not in held:
+        message = f"{path} holds no certificate in PEM: no line -----BEGIN CERTIFICATE-----"
+        raise click.BadParameter(message, param=option)
+    return held
+
+
+def share(_: click.Context, option: click.Parameter, text: str | None) -> float | None:
+    """A share written as 3% or as 0.03."""
+    if text is None:
+        return None
+    try:
+        number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1:
+        raise click.BadParameter(f"is {text}, must be between 0% and 100%", param=option)
+    return number
+
+
+def weekly(_: click.Context, option: click.Parameter, text: str | None) -> tuple[float, ...] | None:
+    """New units, week by week."""
+    if text is None:
+        return None
+    try:
+        weeks = tuple(float(part.replace("_", "")) for part in text.split(","))
+    except ValueError:
+        weeks = ()
+    if not weeks or not all(0 < each < 1e12 for each in weeks):
+        raise click.BadParameter(f"is {text}, must be numbers above 0", param=option)
+    return weeks

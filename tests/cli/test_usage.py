@@ -1,0 +1,68 @@
+"""What is typed wrongly, and what is not there: said at once, in words, with exit code 2."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from fairlift_cli.__main__ import main
+
+
+def test_a_server_that_is_not_there_is_another_failure_than_a_refusal() -> None:
+    run = CliRunner().invoke(main, ["campaigns", "--server", "127.0.0.1:1"])
+
+    assert run.exit_code == 2
+    assert "no Fairlift server answers at 127.0.0.1:1" in run.stderr
+    assert "--server" in run.stderr
+
+
+def test_wrong_usage_ends_as_a_server_that_is_not_there() -> None:
+    assert CliRunner().invoke(main, ["results"]).exit_code == 2
+    assert CliRunner().invoke(main, ["check", "/nowhere.yaml"]).exit_code == 2
+    assert (
+        CliRunner().invoke(main, ["plan", "--visitors", "0", "--conversion", "3%"]).exit_code == 2
+    )
+
+
+@pytest.mark.parametrize("address", ["", "127.0.0.1", "127.0.0.1:abc", "shop.example:99999", ":1"])
+def test_an_address_that_cannot_be_one_is_refused_at_once(address: str) -> None:
+    run = CliRunner().invoke(main, ["campaigns", "--server", address])
+
+    assert run.exit_code == 2
+    assert f"is '{address}', must be like 127.0.0.1:50051" in run.stderr
+
+
+@pytest.mark.parametrize("address", ["[::1]:1", "unix:/nowhere.sock", "dns:///localhost:1"])
+def test_other_forms_of_addresses_are_left_to_grpc(address: str) -> None:
+    run = CliRunner().invoke(main, ["campaigns", "--server", address, "--plaintext"])
+
+    assert "no Fairlift server answers at" in run.stderr
+
+
+def test_a_token_that_cannot_travel_is_refused_and_not_printed() -> None:
+    run = CliRunner().invoke(main, ["campaigns", "--token", "sesame\nopen"])
+
+    assert run.exit_code == 2
+    assert "line break" in run.stderr
+    assert "sesame" not in run.output
+
+
+def test_a_file_without_a_certificate_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "root.pem"
+    path.write_text("-----BEGIN PRIVATE KEY-----", encoding="utf-8")
+
+    run = CliRunner().invoke(main, ["campaigns", "--ca", str(path)])
+
+    assert run.exit_code == 2
+    assert f"{path} holds no certificate in PEM" in run.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to offer")
+def test_a_full_disk_ends_in_a_sentence(address: str) -> None:
+    command = [sys.executable, "-m", "fairlift_cli", "campaigns", "--json", "--server", address]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert run.returncode == 2
+    assert run.stderr == "cannot go on: No space left on device\n"
