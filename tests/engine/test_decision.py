@@ -54,6 +54,12 @@ def decide(snapshot: CompiledSnapshot, visitor: str = "v", **attributes: Any) ->
     return snapshot.decide("c", visitor=visitor, attributes=attributes, now=NOW.timestamp() + 60)
 
 
+@pytest.mark.parametrize("values", ['[2, "a"]', "[1, true]"])
+def test_list_is_among_no_values(values: str) -> None:
+    assert not matcher(parse(f"x in {values}"))({"x": [1]})
+    assert matcher(parse(f"x not in {values}"))({"x": [1]})
+
+
 def test_same_visitor_sees_same_variant() -> None:
     snapshot = compiled(salted())
     seen = {decide(snapshot, "v1").variant for _ in range(100)}
