@@ -34,8 +34,8 @@ hillstrom: $(READY) ## replay a real experiment: make hillstrom DATA=hillstrom.c
 serve: $(READY) ## start a server with its store in ./fairlift.db
 	@$(PY) -m fairlift_server serve
 
-test: $(READY) ## run all tests
-	@$(PY) -m pytest -n auto -q
+test: $(READY) ## run all tests; fails, too, if a branch of the engine or of the statistics has none
+	@$(PY) -m pytest -n auto -q --cov --cov-report=term-missing:skip-covered
 
 check: $(READY) proto-check ## lint, types, import contracts, contract compatibility, generated code
 	@$(PY) -m ruff check .
