@@ -28,16 +28,16 @@ Array: TypeAlias = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Arrays of answers, one row a metric; the first group is the control.
+    """Arrays of answers, one column a metric; the first group is the control.
 
     Attributes:
-        value, low, high: (metrics, groups) each arm's estimate and interval.
-        variance: (metrics, groups) of the estimates.
-        units: (metrics, groups) what the variance stands on: units, or buyers.
-        with_control: (metrics, treatments) covariances with the control's estimate.
-        df: (metrics, treatments); infinite for a score test.
-        p: (metrics, treatments) two-sided.
-        difference, lift: (metrics, treatments, 5) value, low, simultaneous low, high, simultaneous
+        value, low, high: (groups, metrics) each arm's estimate and interval.
+        variance: (groups, metrics) of the estimates.
+        units: (groups, metrics) what the variance stands on: units, or buyers.
+        with_control: (treatments, metrics) covariances with the control's estimate.
+        df: (treatments, metrics); infinite for a score test.
+        p: (treatments, metrics) two-sided.
+        difference, lift: (5, treatments, metrics) value, low, simultaneous low, high, simultaneous
             high.
     """
 
@@ -57,18 +57,17 @@ def compare_rates(x: Array, n: Array, alpha: float, together: Array) -> Comparis
     """Rates by Miettinen–Nurminen: score p-value, score intervals of difference and ratio.
 
     Args:
-        x: (metrics, groups) successes.
-        n: (metrics, groups) trials.
+        x: (groups, metrics) successes.
+        n: (groups, metrics) trials.
         alpha: two-sided.
         together: (metrics,) critical values that hold for all arms of a metric at once.
     """
-    safe = np.maximum(n, 1)  # empty arms are reported as such; they must not divide by zero
+    safe = np.maximum(n, 1.0)  # empty arms are reported as such; they must not divide by zero
     rate = x / safe
-    mt, mc = rate[:, 1:], rate[:, :1]
-    xt, nt, xc, nc = np.broadcast_arrays(x[:, 1:], safe[:, 1:], x[:, :1], safe[:, :1])
+    (xt, nt, mt), (xc, nc, mc) = zip(*map(_against_control, (x, safe, rate)), strict=True)
     z = score.pooled_z(xt, nt, xc, nc)
     raw = float(-ndtri(alpha / 2))
-    gap, ratio = score.limits(xt, nt, xc, nc, _levels(raw, together, mt.shape[1]))
+    gap, ratio = score.limits(xt, nt, xc, nc, _levels(raw, together, len(mt)))
     with np.errstate(divide="ignore", invalid="ignore"):
         lift = mt / mc - 1
     low, high = wilson_limits(x, safe, raw)
@@ -90,22 +89,22 @@ def compare_linear(found: Estimates, alpha: float, together: Array) -> Compariso
     """Means and ratios by Welch's t for the difference and Fieller's limits for the lift.
 
     Args:
-        found: (metrics, groups) estimates.
+        found: (groups, metrics) estimates.
         alpha: two-sided.
         together: (metrics,) critical values that hold for all arms of a metric at once.
     """
-    v, q, n = found.value, found.variance, found.units
-    mt, mc, vt, vc, cov = v[:, 1:], v[:, :1], q[:, 1:], q[:, :1], found.with_control[:, 1:]
-    df = fieller.satterthwaite(vt, vc, n[:, 1:], n[:, :1])
+    v, q, n, cov = found.value, found.variance, found.units, found.with_control[1:]
+    (mt, vt, nt), (mc, vc, nc) = zip(*map(_against_control, (v, q, n)), strict=True)
+    df = fieller.satterthwaite(vt, vc, nt, nc)
     df = np.where(df > 0, df, 1.0)  # NaN where nothing varies: reported as such
-    gap, error = mt - mc, np.sqrt(np.maximum(vt + vc - 2 * cov, 0))
+    gap, error = mt - mc, np.sqrt(np.maximum(vt + vc - 2 * cov, 0.0))
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(error > 0, np.abs(gap) / error, 0.0)
         lift = mt / mc - 1
-    levels = _levels(float(-ndtri(alpha / 2)), together, mt.shape[1])
+    levels = _levels(float(-ndtri(alpha / 2)), together, len(mt))
     k = stdtrit(df, ndtr(levels))
     half = k * error
-    own = stdtrit(np.maximum(n - 1, 1), 1 - alpha / 2) * np.sqrt(q)
+    own = stdtrit(np.maximum(n - 1, 1.0), 1 - alpha / 2) * np.sqrt(q)
     return Comparison(
         value=v,
         low=v - own,
@@ -122,7 +121,7 @@ def compare_linear(found: Estimates, alpha: float, together: Array) -> Compariso
 
 def simultaneous(variance: Array, alpha: float) -> tuple[Array, Array]:
     """(metrics,) critical values for all arms at once, and (metrics, treatments) loadings."""
-    loads = dunnett.loadings(variance[:, 0], variance[:, 1:])
+    loads = dunnett.loadings(variance[0], variance[1:].T)
     return dunnett.critical_value(alpha, loads), loads
 
 
@@ -132,47 +131,54 @@ def joint_p(p: Array, loads: Array) -> Array:
     Each arm has its own degrees of freedom: its p-value, read as normal, enters the joint
     distribution.
     """
-    if p.shape[-1] == 1:
-        return p
-    return dunnett.p_values(ndtri(np.maximum(p, 1e-300) / 2), loads)
+    if len(p) == 1:
+        return p.T
+    return dunnett.p_values(ndtri(np.maximum(p.T, 1e-300) / 2), loads)
 
 
 def linear_estimates(layout: Layout, moments: Moments) -> Estimates:
-    """(metrics, groups) estimates of all that is not judged by counts.
+    """(groups, metrics) estimates of all that is not judged by counts.
 
     Those without covariates come at once, the others one by one.
     """
-    split, totals, n = layout.counted, moments.totals.T, np.maximum(moments.n, 1)
-    base = totals[layout.base[split:]]
-    aa, ab, bb = moments.covariances.reshape(len(n), -1).T[layout.products]
+    split, n = layout.counted, np.maximum(moments.n, 1)[:, None]
+    top, base, units = (
+        moments.totals.take(at[split:], axis=1) for at in (layout.top, layout.base, layout.units)
+    )
+    flat = moments.covariances.reshape(len(n), -1)
+    aa, ab, bb = (flat.take(at, axis=1) for at in layout.products)
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = totals[layout.top[split:]] / base
+        value = top / base
         parts = aa + value * value * bb
         spread = parts - 2 * value * ab
         # One price for all: what rounding leaves of a variance would pass for knowing it exactly.
-        variance = np.where(spread > NOISE * parts, spread, 0) / (base / n) ** 2 / n
-    units = totals[layout.units[split:]]
+        variance = np.where(spread > NOISE * parts, spread, 0.0) / (base / n) ** 2 / n
     with_control, reduction = np.zeros((2, *value.shape))
     for i, metric in layout.adjusted.items():
         row = estimates(moments, metric)
-        value[i], variance[i], units[i] = row.value, row.variance, row.units
-        with_control[i], reduction[i] = row.with_control, row.reduction
+        value[:, i], variance[:, i], units[:, i] = row.value, row.variance, row.units
+        with_control[:, i], reduction[:, i] = row.with_control, row.reduction
     return Estimates(value, variance, with_control, units, np.zeros((0, 0)), reduction)
 
 
+def _against_control(groups: Array) -> tuple[Array, Array]:
+    """The treatments and, for each of them, the control: arrays of one shape are the quickest."""
+    return groups[1:], groups[[0] * (len(groups) - 1)]
+
+
 def _levels(raw: float, together: Array, treatments: int) -> Array:
-    """(levels, metrics, 1) critical values: the plain one and, with several arms, the joint one."""
+    """(levels, treatments, metrics) critical values: plain and, with several arms, joint."""
     plain = np.full(len(together), raw)
-    return np.array([plain, together] if treatments > 1 else [plain])[..., None]
+    return np.array(
+        [[plain]] if treatments == 1 else [[plain] * treatments, [together] * treatments]
+    )
 
 
 def _five(value: Array, low: Array, high: Array) -> Array:
-    """(metrics, treatments, 5): value, low, simultaneous low, high, simultaneous high.
+    """(5, treatments, metrics): value, low, simultaneous low, high, simultaneous high.
 
     With one treatment the simultaneous limits are the plain ones.
     """
-    five = np.empty((*value.shape, 5))
-    five[..., 0] = value
-    five[..., 1:3] = low.transpose(1, 2, 0)
-    five[..., 3:] = high.transpose(1, 2, 0)
+    five = np.empty((5, *value.shape))
+    five[0], five[1:3], five[3:] = value, low, high
     return five

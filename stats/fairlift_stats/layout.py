@@ -56,19 +56,18 @@ class Layout:
         return cls(ordered, tuple(places), counted, top, base, units, products, events)
 
     def counts(self, moments: Moments) -> tuple[Array, Array]:
-        """(counted, groups) successes and trials.
+        """(groups, counted) successes and trials.
 
         Raises:
             BadSummary: successes are negative, or more than trials.
         """
-        totals = moments.totals.T
-        x, n = totals[self.top[: self.counted]], totals[self.base[: self.counted]]
+        x, n = (moments.totals.take(at[: self.counted], axis=1) for at in (self.top, self.base))
         wrong = (x < 0) | (x > n)
         if wrong.any():
-            i = int(wrong.any(axis=1).argmax())
+            i = int(wrong.any(axis=0).argmax())
             name, column = self.metrics[i].name, moments.columns[self.top[i]]
             raise BadSummary(
-                f"{name}: {column} has {x[i].tolist()} of {n[i].tolist()}; "
+                f"{name}: {column} has {x[:, i].tolist()} of {n[:, i].tolist()}; "
                 "a rate counts each unit once, so it cannot be negative or above its base"
             )
         return x, n

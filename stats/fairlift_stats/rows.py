@@ -101,7 +101,7 @@ def rows_of(
     linear = linear_estimates(layout, moments)
     # Under no difference the variances of two rates differ by their units alone.
     null = np.concatenate(
-        [1 / np.maximum(n, 1), np.where(linear.variance > 0, linear.variance, 1e-300)]
+        [1 / np.maximum(n, 1.0), np.where(linear.variance > 0, linear.variance, 1e-300)], axis=1
     )
     together, loads = simultaneous(null, alpha)
     found = []
@@ -109,10 +109,10 @@ def rows_of(
         found.append(compare_rates(x, n, alpha, together[:split]))
     if split < len(planned):
         found.append(compare_linear(linear, alpha, together[split:]))
-    joint = joint_p(np.concatenate([f.p for f in found]), loads).tolist()
+    joint = joint_p(np.concatenate([f.p for f in found], axis=1), loads).tolist()
     sums = moments.totals.T.tolist()
     events = [[] if at is None else sums[at] for at in layout.events]
-    reduction = [*np.zeros_like(x).tolist(), *linear.reduction.tolist()]
+    reduction = [*np.zeros_like(x.T).tolist(), *linear.reduction.T.tolist()]
     parts = enumerate(zip(layout.places, events, reduction, joint, *_columns(found), strict=True))
     rows = {i: Row(planned[i], k < split, sums[-1], *rest) for k, (i, *rest) in parts}
     return [rows[i] for i in range(len(planned))]
@@ -120,5 +120,5 @@ def rows_of(
 
 def _columns(found: list[Comparison]) -> list[list[object]]:
     """The fields of one or two comparisons as lists, one entry a metric."""
-    fields = [[getattr(part, name).tolist() for name in FIELDS] for part in found]
+    fields = [[getattr(part, name).T.tolist() for name in FIELDS] for part in found]
     return [[row for part in parts for row in part] for parts in zip(*fields, strict=True)]

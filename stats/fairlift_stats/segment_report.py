@@ -166,7 +166,7 @@ def _effects(
         return effect, variance, p, _reasons(metric.name, usable, Reason.NO_UNITS, "no units")
     found = linear_estimates(layout, moments)
     value, spread, units = (
-        part[0].reshape(segments, -1) for part in (found.value, found.variance, found.units)
+        part[:, 0].reshape(segments, -1) for part in (found.value, found.variance, found.units)
     )
     mt, mc, vt, vc = value[:, 1:], value[:, :1], spread[:, 1:], spread[:, :1]
     usable = (mt > 0) & (mc > 0) & (vt > 0) & (vc > 0)

@@ -57,7 +57,7 @@ def test_adjusting_refuses_what_is_no_p() -> None:
 def test_holm_over_families_is_holm_over_their_best(rows: list[tuple[float, float]]) -> None:
     p = np.array(rows)
 
-    found = holm_families(p)
+    found = np.array(holm_families(rows))
 
     assert found.min(axis=1) == pytest.approx(adjusted_p(p.min(axis=1), "holm"), abs=1e-12)
     assert (found >= p - 1e-15).all()
