@@ -10,7 +10,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from fairlift.engine.errors import FairliftError
+from fairlift.engine.errors import FairliftError, Invalid
 
 from fairlift_server.logs import JsonFormatter
 from fairlift_server.settings import Settings, described
@@ -32,6 +32,8 @@ def main() -> None:
                 uvloop.run(_serve(settings, arguments.port_file))
             case "migrate":
                 _migrate(settings)
+    except Invalid as error:
+        sys.exit("\n".join(f"fairlift-server: {violation}" for violation in error.violations))
     except FairliftError as error:
         sys.exit(f"fairlift-server: {error}")
 

@@ -1,7 +1,8 @@
 """What the environment says, read once: the only place where the server looks at it."""
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from ipaddress import ip_address
 from typing import ClassVar
@@ -11,6 +12,8 @@ from fairlift.engine.errors import Invalid, InvalidRequest, Violation
 PREFIX = "FAIRLIFT_"
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
+# Defaults as people write them.
+_SHOWN = {"''": "unset", "None": "unset", "True": "yes", "False": "no"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ class Settings:
         """Settings from variables such as FAIRLIFT_LISTEN.
 
         Raises:
-            InvalidRequest: a value breaks a rule, or a FAIRLIFT_ variable is not known.
+            InvalidRequest: a value breaks a rule, or a variable is named almost like a setting.
         """
         known = {variable(each): each for each in fields(cls)}
         given: dict[str, object] = {}
@@ -107,6 +110,8 @@ class Settings:
                     given[known[name].name] = _parsed(known[name], text)
                 except ValueError as error:
                     violations.append(Violation(name, str(error)))
+            elif meant := _almost(name, known):
+                violations.append(Violation(name, f"is not known; did you mean {meant}?"))
         try:
             settings = cls(**given)  # type: ignore[arg-type]  # parsed by each field's type above
         except Invalid as error:
@@ -144,9 +149,18 @@ def described() -> str:
     lines = []
     for each in fields(Settings):
         assert each.default is not MISSING
-        default = each.default if each.default not in ("", None) else "unset"
+        default = _SHOWN.get(repr(each.default), each.default)
         lines.append(f"  {variable(each)} = {default}\n      {each.metadata['says']}")
     return "\n".join(lines)
+
+
+def _almost(name: str, known: Iterable[str]) -> str | None:
+    """The setting that was probably meant; other FAIRLIFT_ variables are other programs'."""
+    if not name.startswith(PREFIX):
+        return None
+    words = [each.removeprefix(PREFIX) for each in known]
+    close = difflib.get_close_matches(name.removeprefix(PREFIX), words, n=1, cutoff=0.8)
+    return f"{PREFIX}{close[0]}" if close else None
 
 
 def _parsed(setting: "Field[object]", text: str) -> object:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -277,3 +278,37 @@ def test_a_setting_out_of_its_rules_is_named(tmp_path: Path) -> None:
     assert shown.returncode == 1
     assert "FAIRLIFT_QUEUE_EVENTS: is 'many', must be a number" in shown.stderr
     assert "FAIRLIFT_TOKEN" in shown.stderr
+    # Each on a line of its own.
+    assert all(line.startswith("fairlift-server: FAIRLIFT_") for line in shown.stderr.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("listen", "says"),
+    [
+        (
+            "{taken}",
+            "Address already in use; stop the server that is there, or set ",
+        ),
+        ("192.0.2.1:50051", "set FAIRLIFT_LISTEN to an address of this machine"),
+        ("no-such-host.invalid:50051", "set FAIRLIFT_LISTEN to an address of this machine"),
+    ],
+)
+def test_an_address_that_cannot_be_listened_on_is_told_in_one_line(
+    tmp_path: Path, listen: str, says: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = listen.format(taken=f"127.0.0.1:{other.getsockname()[1]}")
+        shown = subprocess.run(
+            [*SERVER, "serve"],
+            env={**os.environ, "FAIRLIFT_LISTEN": address, "FAIRLIFT_TOKEN": "secret"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    assert shown.returncode == 1
+    (line,) = shown.stderr.splitlines()
+    assert line.startswith(f"fairlift-server: cannot listen on {address}: ")
+    assert says in line

@@ -64,3 +64,16 @@ def test_every_setting_is_described() -> None:
     text = described()
 
     assert all(f"{variable(each)} = " in text for each in fields(Settings))
+    assert "FAIRLIFT_ALLOW_OPEN = no" in text
+    assert "FAIRLIFT_TOKEN = unset" in text
+
+
+def test_a_variable_named_almost_like_a_setting_is_a_slip() -> None:
+    with pytest.raises(InvalidRequest, match="did you mean FAIRLIFT_DATABASE"):
+        Settings.from_environment({"FAIRLIFT_DATABSE": "shop.db"})
+
+
+def test_variables_of_other_programs_are_theirs() -> None:
+    others = ("SERVER", "CA", "LANGUAGE", "DATA", "PORT", "SERVICE_HOST", "PORT_50051_TCP_ADDR")
+
+    assert Settings.from_environment({f"FAIRLIFT_{name}": "x" for name in others}) == Settings()

@@ -82,3 +82,65 @@ def test_a_database_that_another_program_locks_is_an_overload(tmp_path: Path) ->
 
     other.close()
     store.close()
+
+
+def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    with pytest.raises(WrongState, match="is a folder; FAIRLIFT_DATABASE must name a file in it"):
+        Store(tmp_path)
+
+
+def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "shop.db.lock").mkdir()
+
+    with pytest.raises(
+        WrongState, match=r"cannot write .*shop\.db\.lock: Is a directory; let this"
+    ):
+        Store(tmp_path / "shop.db")
+
+
+def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    path.write_text("a letter to grandmother, longer than a header of SQLite " * 20)
+    store = Store(path)
+
+    with pytest.raises(WrongState, match=r"cannot use .*shop\.db: file is not a database"):
+        store.migrate()
+    store.close()
+
+    assert path.read_text().startswith("a letter to grandmother")
+
+
+def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE recipes (name TEXT)")
+    other.close()
+    store = Store(path)
+
+    with pytest.raises(WrongState, match="holds the tables of another program, such as recipes"):
+        store.migrate()
+    store.close()
+
+
+def test_a_database_of_a_newer_server_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path / "shop.db")
+    store.migrate()
+    store.write_now(lambda c: c.execute(text("UPDATE alembic_version SET version_num = 'v9999'")))
+
+    with pytest.raises(WrongState, match=r"was written by a newer Fairlift .*v9999"):
+        store.migrate()
+    store.close()
+
+
+@pytest.mark.slow
+def test_a_database_that_is_locked_at_the_start_is_named(tmp_path: Path) -> None:
+    Store(tmp_path / "shop.db").close()
+    other = sqlite3.connect(tmp_path / "shop.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    store = Store(tmp_path / "shop.db")
+
+    with pytest.raises(WrongState, match="database is locked; FAIRLIFT_DATABASE must name"):
+        store.migrate()
+
+    other.close()
+    store.close()

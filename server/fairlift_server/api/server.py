@@ -1,7 +1,9 @@
 """The gRPC server: its services, its limits, its way to the end."""
 
 import asyncio
+import errno
 import logging
+import socket
 from dataclasses import dataclass
 from typing import cast
 
@@ -94,15 +96,17 @@ class Server:
         if has_reflection:
             names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, gate)
+        _check_free(listen)
         try:
             self.port = self._bound(listen, certificate)
         except RuntimeError as error:
-            hint = (
-                "is another server there?"
-                if certificate is None
-                else ("is another server there, or do certificate and key not belong together?")
-            )
-            raise WrongState(f"cannot listen on {listen}: {error}; {hint}") from None
+            why = f"cannot listen on {listen}: {error}"
+            if certificate is not None:
+                why = (
+                    "FAIRLIFT_TLS_CERTIFICATE and FAIRLIFT_TLS_KEY cannot be used: one holds no "
+                    "PEM, or they do not belong together"
+                )
+            raise WrongState(why) from None
 
     def _bound(self, listen: str, certificate: Certificate | None) -> int:
         if certificate is None:
@@ -124,3 +128,25 @@ class Server:
         # Cancelled streams need the loop once more to say UNAVAILABLE before the server closes.
         await asyncio.sleep(0.05)
         await self._server.stop(grace_s)
+
+
+def _check_free(listen: str) -> None:
+    """Refuses what cannot be listened on with the system's own reason, which gRPC keeps back."""
+    host, _, port = listen.rpartition(":")
+    try:
+        family, kind, *_, place = socket.getaddrinfo(
+            host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind) as probe:
+            # What a server left behind a moment ago is no obstacle.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as error:
+        hint = _HINTS.get(error.errno or 0, "set FAIRLIFT_LISTEN to an address of this machine")
+        raise WrongState(f"cannot listen on {listen}: {error.strerror}; {hint}") from None
+
+
+_HINTS = {
+    errno.EADDRINUSE: "stop the server that is there, or set FAIRLIFT_LISTEN to another port",
+    errno.EACCES: "set FAIRLIFT_LISTEN to a port above 1023, or run as a user who may",
+}

@@ -9,10 +9,11 @@ from typing import IO, TypeAlias, TypeVar
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from fairlift.engine.errors import Overloaded, WrongState
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 T = TypeVar("T")
@@ -20,6 +21,8 @@ T = TypeVar("T")
 Transaction: TypeAlias = Connection
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+# Where Alembic keeps the version of the tables.
+_VERSIONS = "alembic_version"
 _BUSY_MS = 5_000
 # Checkpoints of 64 MB: frequent small ones cost a third of the ingest.
 _CHECKPOINT_PAGES = 16_384
@@ -42,13 +45,15 @@ class Store:
     Several writers would wait for each other; and the campaigns in memory must have one author.
 
     Raises:
-        WrongState: another server holds the file, or its folder does not exist.
+        WrongState: another server holds the file, it is a folder, or its folder does not exist.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         if not self.path.parent.is_dir():
             raise WrongState(f"the folder {self.path.parent} does not exist; create it first")
+        if self.path.is_dir():
+            raise WrongState(f"{self.path} is a folder; FAIRLIFT_DATABASE must name a file in it")
         self._lock = _locked(self.path)
         self._writing = _engine(self.path, begin="BEGIN IMMEDIATE", connections=1)
         self._reading = _engine(self.path, begin="BEGIN", connections=_READERS)
@@ -56,12 +61,36 @@ class Store:
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
 
     def migrate(self) -> None:
-        """Brings the tables to the version of this server; all or nothing."""
+        """Brings the tables to the version of this server; all or nothing.
+
+        Raises:
+            WrongState: the file is not of Fairlift, is of a newer one, or cannot be written.
+        """
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        with self._writing.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        try:
+            with self._writing.begin() as connection:
+                self._refuse_strangers(connection)
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except CommandError as error:
+            raise WrongState(
+                f"{self.path} was written by a newer Fairlift ({error}); run that version, or set "
+                "FAIRLIFT_DATABASE to another file"
+            ) from None
+        except DatabaseError as error:
+            raise WrongState(
+                f"cannot use {self.path}: {error.orig}; FAIRLIFT_DATABASE must name a SQLite file "
+                "that this user may read and write, and that no other program holds"
+            ) from None
+
+    def _refuse_strangers(self, connection: Connection) -> None:
+        tables = inspect(connection).get_table_names()
+        if tables and _VERSIONS not in tables:
+            raise WrongState(
+                f"{self.path} holds the tables of another program, such as {tables[0]}; set "
+                "FAIRLIFT_DATABASE to another file"
+            )
 
     async def write(self, job: Callable[[Connection], T]) -> T:
         """What the job returns, after its changes are durable; nothing of it when it raises.
@@ -100,7 +129,14 @@ class Store:
 
 
 def _locked(path: Path) -> IO[bytes]:
-    lock = path.with_name(path.name + ".lock").open("wb")
+    name = path.with_name(path.name + ".lock")
+    try:
+        lock = name.open("wb")
+    except OSError as error:
+        raise WrongState(
+            f"cannot write {name}: {error.strerror}; let this user write in its folder, or set "
+            "FAIRLIFT_DATABASE to another file"
+        ) from None
     try:
         # The kernel lets go of it when the process ends, however it ends.
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
