@@ -110,6 +110,36 @@ def test_quantiles_of_the_lift_are_where_its_distribution_says(t: Beta, c: Beta)
     assert lift_cdf(t, c, np.array(quantiles)) == pytest.approx(p, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("t", "c"),
+    [
+        ((0.5, 20.5), (3.5, 17.5)),
+        ((113, 0.5), (0.5, 0.5)),  # all did it: the distributions end at 1 like a square root
+        ((0.5, 0.5), (113, 0.5)),
+        ((5.5, 0.5), (2.5, 0.5)),
+        ((1.5, 0.5), (0.5, 1.5)),
+    ],
+)
+def test_quantiles_of_the_lift_are_where_an_adaptive_integral_says(
+    t: tuple[float, float], c: tuple[float, float]
+) -> None:
+    treatment, control = stats.beta(*t), stats.beta(*c)
+
+    def below(ratio: float) -> float:
+        # Beyond this level of the control no treatment is above it.
+        top = float(control.cdf(1 / ratio)) if ratio > 1 else 1.0
+        found, _ = integrate.quad(
+            lambda u: treatment.cdf(min(1.0, ratio * control.ppf(u))), 0, top,
+            epsabs=1e-12, epsrel=1e-11, limit=500,
+        )  # fmt: skip
+        return float(found + 1 - top)
+
+    levels = [0.025, 0.5, 0.975]
+    lifts = lift_quantiles(Beta(*t), Beta(*c), levels)
+
+    assert [below(1 + lift) for lift in lifts] == pytest.approx(levels, abs=1e-8)
+
+
 def test_a_lift_over_a_control_that_may_be_negative_counts_both_sides() -> None:
     t, c = Student(3.0, 1.0), Student(2.0, 0.8)
     rng = np.random.default_rng(3)
