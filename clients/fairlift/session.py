@@ -1,13 +1,17 @@
 """What a client has in one process: a connection, a watch, an outbox, and the thread for them.
 
 A forked child gets a session of its own: threads do not survive a fork, a connection must not be
-shared, and what waited in the parent's outbox is the parent's to send.
+shared, and what waited in the parent's outbox is the parent's to send. The parent leaves gRPC for
+the moment of the fork: a child of a process that is inside it can hang in its first call for ever.
 """
 
 import logging
+import os
 import threading
+import weakref
 from collections.abc import Callable
 
+from fairlift import transport
 from fairlift.engine.assignment import Assignment
 from fairlift.heartbeat import INTERVAL_S, Heartbeat
 from fairlift.local import LocalDecisions
@@ -33,9 +37,13 @@ class Session:
         on_lost_exposure: Callable[[Assignment], None],
     ) -> None:
         self._endpoint = endpoint
-        self._connecting = threading.Lock()
+        # Held while the process forks, by the thread that forks.
+        self._connecting = threading.RLock()
         self._connection: Connection | None = None
         self._closed = False
+        self._ended = False
+        self._process = os.getpid()
+        self._grpc: object = None
         self.outbox = Outbox(
             self.connection,
             max_events=max_events,
@@ -55,6 +63,7 @@ class Session:
         if self.watch is not None:
             self.watch.start()
         self._heartbeat.start()
+        _keep_out_of_forks(self)
 
     def connection(self) -> Connection:
         """The connection, made when first needed."""
@@ -78,13 +87,48 @@ class Session:
                 self.outbox.waiting,
                 timeout_s,
             )
-        self.connection().close()
+        with self._connecting:
+            self._ended = True
+            self.connection().close()
         self._heartbeat.join(10 * INTERVAL_S)
 
     def retire(self) -> None:
         """Ends the session in the background, for a client that nobody holds any more."""
         self._heartbeat.finish()
 
+    def before_fork(self) -> None:
+        """Ends the calls under way, to be made again, and lets nobody connect during the fork."""
+        if self._process != os.getpid():
+            return
+        self._connecting.acquire()
+        if self._connection is not None:
+            self._grpc = transport.keep_grpc()
+            self._connection.close()
+            if not self._ended:
+                self._connection = None
+
+    def after_fork(self) -> None:
+        """Lets the parent go on."""
+        if self._process == os.getpid():
+            self._connecting.release()
+
     def _check_freshness(self) -> None:
         if self._local is not None and self.watch is not None:
             self._local.check_freshness(self.watch.last_contact)
+
+
+def _keep_out_of_forks(session: Session) -> None:
+    reference = weakref.ref(session)
+
+    def before() -> None:
+        alive = reference()
+        if alive is not None:
+            alive.before_fork()
+
+    def after_in_parent() -> None:
+        alive = reference()
+        if alive is not None:
+            alive.after_fork()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=before, after_in_parent=after_in_parent)

@@ -171,6 +171,15 @@ class Connection:
         return (("authorization", f"Bearer {token}"),) if token else ()
 
 
+def keep_grpc() -> object:
+    """Keeps the library of gRPC up while the object lives; it connects to nothing.
+
+    Without any channel the library shuts itself down, in a thread: a child forked meanwhile would
+    wait for the end of that for ever.
+    """
+    return grpc.insecure_channel("unix:nobody")
+
+
 def error_from(error: grpc.RpcError) -> FairliftError:
     """The failure of a call as one of our errors, with the server's own sentence."""
     # What a stub raises is a Call too; only the Call knows the code.
