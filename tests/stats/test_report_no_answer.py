@@ -16,6 +16,7 @@ from fairlift_stats import (
     Interval,
     Mean,
     MissingColumn,
+    Posterior,
     Rate,
     Ratio,
     Reason,
@@ -81,10 +82,11 @@ def test_zero_conversions_still_have_limits() -> None:
     result = compare(CONVERSION, arm_of(20, 0), arm_of(20, 3))
     neither = compare(CONVERSION, arm_of(20, 0), arm_of(30, 0))
 
-    assert isinstance(result.lift, Effect)
-    assert result.lift.value == math.inf
+    assert isinstance(result.lift, CannotSay)  # but its lower limit says something
+    assert result.lift.reason is Reason.CONTROL_ZERO
     assert -0.2 < result.lift.interval.low < 0
     assert result.lift.interval.high == math.inf
+    assert isinstance(result.posterior, Posterior)
     assert isinstance(neither.lift, CannotSay)
     assert neither.lift.reason is Reason.NO_EVENTS
     assert neither.lift.interval == Interval(-1.0, math.inf)
@@ -198,3 +200,49 @@ def test_an_arm_without_a_past_is_not_adjusted_and_not_lost() -> None:
     nobody = Summary.from_rows({name: [] for name in past})
     assert isinstance(compare(metric, Summary.from_rows(past), nobody).difference, CannotSay)
     assert isinstance(compare(metric, nobody, nobody).difference, CannotSay)
+
+
+def test_a_control_of_zeros_has_no_lift_of_its_mean() -> None:
+    result = compare(Mean("m", "revenue"), arm_of(50, 0), GOOD)
+
+    assert isinstance(result.difference, Effect)
+    assert isinstance(result.lift, CannotSay)
+    assert result.lift.reason is Reason.CONTROL_ZERO
+    assert result.posterior == result.lift
+
+
+def test_one_price_for_all_orders_leaves_nothing_to_judge_chance_by() -> None:
+    def priced(price: float, seed: int) -> Summary:
+        orders = np.random.default_rng(seed).integers(0, 4, 1000)
+        return Summary.from_rows({"revenue": price * orders, "orders": orders})
+
+    result = compare(Ratio("average_ticket", "revenue", "orders"), priced(9.9, 1), priced(10.9, 2))
+
+    assert result.treatment.estimate == pytest.approx(10.9)
+    assert isinstance(result.difference, CannotSay)
+    assert result.difference.reason is Reason.NO_VARIATION
+
+
+def test_a_past_that_tells_everything_leaves_nothing_to_judge_chance_by() -> None:
+    def foreseen(gain: float, seed: int) -> Summary:
+        before = np.random.default_rng(seed).random(100) * 10
+        return Summary.from_rows({"revenue": before + gain, "pre": before})
+
+    result = compare(Mean("m", "revenue", covariates=("pre",)), foreseen(0, 1), foreseen(1, 2))
+
+    assert result.p_value is None
+    assert isinstance(result.difference, CannotSay)
+    assert result.difference.reason is Reason.NO_VARIATION
+
+
+@pytest.mark.parametrize("unit", [1e-60, 1e60])
+def test_a_unit_of_money_however_odd_changes_no_lift(unit: float) -> None:
+    def limits(unit: float) -> tuple[float, float]:
+        control, treatment = (
+            Summary.from_rows({"revenue": unit * (np.arange(50.0) + more)}) for more in (0, 3)
+        )
+        lift = compare(Mean("m", "revenue"), control, treatment).lift
+        assert isinstance(lift, Effect)
+        return lift.interval.low, lift.interval.high
+
+    assert limits(unit) == pytest.approx(limits(1.0), rel=1e-9)

@@ -125,3 +125,16 @@ def test_posteriors_of_all_arms_wait_for_the_last_one() -> None:
         assert isinstance(result.difference, Effect)
         assert isinstance(result.posterior, CannotSay)
         assert result.posterior.reason is reason
+
+
+@pytest.mark.parametrize("metric", [CONVERSION, REVENUE, TICKET], ids=lambda m: m.name)
+@pytest.mark.parametrize("prior", [None, SCEPTICAL], ids=["flat", "sceptical"])
+def test_an_arm_without_units_is_no_rival(metric: Metric, prior: LiftPrior | None) -> None:
+    # Its prior alone would be: half of all visitors buying, and so the best of all.
+    analysis = Analysis(primary=(metric,), prior=prior)
+
+    result = analysis.report({"control": GOOD, "b": GOOD, "c": arm_of(0, 0)})[metric.name, "b"]
+
+    assert isinstance(result.difference, Effect)
+    assert isinstance(result.posterior, CannotSay)
+    assert result.posterior.reason is Reason.TOO_FEW_UNITS
