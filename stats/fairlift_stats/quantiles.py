@@ -31,7 +31,9 @@ class QuantileArm:
     Raises:
         BadQuestion: the level is outside (0, 1).
         TooFewUnits: n is too small for the ranks to exist.
-        BadSummary: the three values are out of order, or not finite.
+        BadSummary: the three values are out of order, or not finite, or the clusters are not of
+            these values.
+        MissingColumn: the clusters lack a product.
     """
 
     n: int
@@ -50,6 +52,16 @@ class QuantileArm:
                 f"lower {self.lower}, value {self.value}, upper {self.upper}: must rise, and be "
                 "finite"
             )
+        if self.n_at_ranks is not None and not 1 <= self.n_at_ranks < math.inf:
+            raise BadSummary(f"n_at_ranks: is {self.n_at_ranks}, must be 1 or more")
+        if self.clusters is not None:
+            below, values = self.clusters.columns
+            for pair in ((below, below), (below, values), (values, values)):
+                self.clusters.covariance(*pair)
+            if self.clusters.sum(values) != self.n:
+                raise BadSummary(
+                    f"clusters: hold {self.clusters.sum(values)} values, the arm has {self.n}"
+                )
 
     @property
     def unit_variance(self) -> float:
@@ -78,7 +90,7 @@ class QuantileArm:
 
 @dataclass(frozen=True, slots=True)
 class QuantileComparison:
-    """Difference of two quantiles and, if both are positive, their lift."""
+    """Difference of two quantiles and their lift, if both are positive, the control surely."""
 
     difference: float
     interval: Interval
@@ -101,7 +113,7 @@ def ranks(n: int, level: float) -> tuple[float, float]:
         raise BadQuestion(f"level: is {level}, must lie between 0 and 1, e.g. 0.9")
     odds = level / (1 - level)
     least = Z * Z * max(odds, 1 / odds)
-    if not n > least:
+    if not least < n < math.inf:
         raise TooFewUnits(f"n: is {n}, the {level:g} quantile needs more than {least:.0f} values")
     half = Z * math.sqrt(level * (1 - level) / n)
     return level - half, level + half
@@ -125,7 +137,8 @@ def compare_quantiles(
     gap = treatment.value - control.value
     interval = Interval(gap - z * error, gap + z * error)
     p = float(2 * ndtr(-abs(gap) / error))
-    if treatment.value <= 0 or control.value <= 0:
+    # The delta method divides by the control: where that may be zero, its lift is no number.
+    if treatment.value <= 0 or control.value <= z * math.sqrt(control.variance):
         return QuantileComparison(gap, interval, p, None, None)
     ratio = treatment.value / control.value
     spread = treatment.variance / treatment.value**2 + control.variance / control.value**2

@@ -27,6 +27,7 @@ from fairlift_stats.duration import Traffic
 from fairlift_stats.means import Group, equivalent, lift, posterior, welch, yuen
 from fairlift_stats.multiplicity import adjusted_p
 from fairlift_stats.power import Design, Spread, cohen_h_units, mde, power_of_t, rate_power, t_mde
+from fairlift_stats.quantiles import QuantileArm, compare_quantiles, ranks
 from fairlift_stats.random_effects import james_stein
 from fairlift_stats.rates import clopper_pearson, jeffreys, wilson
 from fairlift_stats.rates_compared import TwoRates
@@ -37,7 +38,16 @@ TEN, ZERO, SHAKY = Group(10, 1, 100), Group(0, 0, 100), Group(0.5, 1, 100)
 SPREAD = Spread(10, 100)
 IDS = np.arange(50, dtype=np.uint64)
 SAME = bootstrap_sums(IDS, {"x": np.ones(50)}, replicates=100)
+_CLUSTERS = Summary.from_sums(
+    50, {"b": 50, "n": 100}, {("b", "b"): 60, ("n", "n"): 220, ("b", "n"): 105}
+)
+_WITHOUT_SQUARES = Summary.from_sums(50, {"b": 50, "n": 100}, {("b", "n"): 105})
+_ONE_CLUSTER = Summary.from_rows({"b": [50], "n": [100]})
 SPENDING = Hurdle.of(100, 10, 600, 40_000)
+
+
+def _clustered(n: int, clusters: Summary) -> QuantileArm:
+    return QuantileArm(n, 0.5, 1, 0, 2, clusters=clusters)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +105,11 @@ SPENDING = Hurdle.of(100, 10, 600, 40_000)
         (lambda: Beta.of(-0.2, 10), BadQuestion, "between 0 and its n"),
         (lambda: Student(NAN, 1, 5), BadQuestion, "must be finite"),
         (lambda: Hurdle.of(100, 10, 99.0, 980.1 * (1 + 1e-15)), BadQuestion, "scale"),
+        (lambda: ranks(INF, 0.5), TooFewUnits, "needs more"),  # type: ignore[arg-type]
+        (lambda: QuantileArm(100, 0.5, 1, 0, 2, n_at_ranks=0), BadSummary, "1 or more"),
+        (lambda: _clustered(500, _CLUSTERS), BadSummary, "hold 100 values"),
+        (lambda: _clustered(100, _WITHOUT_SQUARES), MissingColumn, "b × b"),
+        (lambda: _clustered(100, _ONE_CLUSTER), TooFewUnits, "needs 2"),
         (lambda: poisson_weights(IDS, -1), BadQuestion, "count from 0"),
         (lambda: poisson_weights(np.array([0.5]), 1), BadQuestion, "whole numbers"),
         (lambda: bootstrap_sums(IDS, {"n": np.ones(50)}), BadQuestion, "column n"),
@@ -116,6 +131,13 @@ def test_what_has_no_answer_gets_none(
 ) -> None:
     with pytest.raises(error, match=rule):
         ask()
+
+
+def test_a_quantile_near_zero_has_no_lift() -> None:
+    found = compare_quantiles(QuantileArm(100, 0.5, 5, 4, 6), QuantileArm(100, 0.5, 0.01, -3, 3))
+
+    assert found.difference == 4.99
+    assert (found.lift, found.lift_interval) == (None, None)
 
 
 def test_an_empty_family_has_no_p_values() -> None:
