@@ -1,5 +1,6 @@
 """The server as a process: killed, stopped, asked for help."""
 
+import json
 import os
 import signal
 import socket
@@ -227,6 +228,31 @@ def test_a_second_server_on_the_same_file_is_refused(tmp_path: Path) -> None:
     assert second.returncode == 1
     assert "another server holds" in second.stderr
     assert "Traceback" not in second.stderr
+
+
+def test_the_log_tells_of_the_start_and_of_the_end(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(
+            [*SERVER, "serve"],
+            env={
+                **os.environ,
+                "FAIRLIFT_LISTEN": "127.0.0.1:0",
+                "FAIRLIFT_DATABASE": str(tmp_path / "shop.db"),
+            },
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        server.terminate()
+        assert server.wait(PATIENCE_S) == 0
+        server.stdout.close()
+
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    told = [line for line in lines if line["logger"] == "fairlift.server"]
+    assert [line["message"] for line in told] == ["serving", "draining", "stopped"]
+    assert address.endswith(f":{told[0]['port']}")
 
 
 def test_help_lists_every_setting_with_its_default() -> None:

@@ -71,7 +71,9 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_database_that_another_program_locks_is_an_overload(tmp_path: Path) -> None:
+def test_a_database_that_another_program_locks_is_an_overload_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     store = Store(tmp_path / "shop.db")
     store.migrate()
     other = sqlite3.connect(tmp_path / "shop.db", isolation_level=None)
@@ -80,6 +82,9 @@ def test_a_database_that_another_program_locks_is_an_overload(tmp_path: Path) ->
     with pytest.raises(Overloaded, match="cannot write now"):
         store.write_now(lambda c: c.execute(text("DELETE FROM layers")))
 
+    (record,) = (each for each in caplog.records if each.name == "fairlift.store")
+    assert (record.levelname, record.getMessage()) == ("ERROR", "the database cannot write")
+    assert getattr(record, "fields", None) == {"why": "database is locked"}
     other.close()
     store.close()
 

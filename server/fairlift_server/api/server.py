@@ -119,15 +119,18 @@ class Server:
         await self._server.start()
         for service in ("", *_SERVICES):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        log.info("serving", extra={"fields": {"port": self.port}})
 
     async def drain(self, *, delay_s: float, grace_s: float) -> None:
         """Ends: health first, then streams, then calls under way; returns when all have ended."""
+        log.info("draining", extra={"fields": {"delay_s": delay_s, "grace_s": grace_s}})
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(delay_s)
         self._gate.end_streams()
         # Cancelled streams need the loop once more to say UNAVAILABLE before the server closes.
         await asyncio.sleep(0.05)
         await self._server.stop(grace_s)
+        log.info("stopped")
 
 
 def _check_free(listen: str) -> None:

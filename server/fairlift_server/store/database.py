@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
+
+log = logging.getLogger("fairlift.store")
 
 T = TypeVar("T")
 # What other packages call a connection with its transaction; they do not speak SQLAlchemy.
@@ -112,6 +115,8 @@ class Store:
             with self._writing.begin() as connection:
                 return job(connection)
         except OperationalError as error:
+            # Callers are asked to come again; whoever runs the server must hear of it too.
+            log.error("the database cannot write", extra={"fields": {"why": str(error.orig)}})
             raise Overloaded(f"the database cannot write now: {error.orig}") from error
 
     def read_now(self, job: Callable[[Connection], T]) -> T:
