@@ -80,12 +80,15 @@ def duration(
     """Whole weeks until this many units, all arms together, have entered.
 
     Raises:
-        BadQuestion: units are not positive and finite, or no week is allowed.
+        BadQuestion: units are not positive and finite, or fewer weeks are allowed than it takes.
     """
-    if not 0 < units < math.inf or at_most < 1:
-        raise BadQuestion(f"units {units}, at most {at_most} weeks: both must be positive")
     least = 1 if allow_one else LEAST_WEEKS
-    for weeks in range(least, max(at_most, least) + 1):
+    if not 0 < units < math.inf or at_most < least:
+        raise BadQuestion(
+            f"units {units}, at most {at_most} weeks: units must be positive, and weeks {least} or "
+            "more; `allow_one` lets one do"
+        )
+    for weeks in range(least, at_most + 1):
         available = traffic.entered(weeks)
         if available >= units:
             warning = "one week sees each weekday once: a single odd day can decide" * (weeks == 1)

@@ -23,7 +23,7 @@ from fairlift_stats.bayes.shrinkage import NormalPosterior, best_lift, normal_po
 from fairlift_stats.bootstrap import bootstrap_interval, bootstrap_sums, poisson_weights
 from fairlift_stats.capping import capped, pooled_cap
 from fairlift_stats.dunnett import loadings
-from fairlift_stats.duration import Traffic
+from fairlift_stats.duration import Traffic, duration
 from fairlift_stats.means import Group, equivalent, lift, posterior, welch, yuen
 from fairlift_stats.multiplicity import adjusted_p
 from fairlift_stats.power import Design, Spread, cohen_h_units, mde, power_of_t, rate_power, t_mde
@@ -85,6 +85,7 @@ def _clustered(n: int, clusters: Summary) -> QuantileArm:
         (lambda: Traffic((5, NAN)), BadQuestion, "not finite"),
         (lambda: Traffic((5, INF)), BadQuestion, "not finite"),
         (lambda: Traffic((5, 9)).entered(0), BadQuestion, "1 or more"),
+        (lambda: duration(5, Traffic((9, 12)), at_most=1), BadQuestion, "allow_one"),
         (lambda: pooled_cap({}), TooFewUnits, "nothing to cap"),
         (lambda: pooled_cap({"a": [1, NAN]}), BadSummary, "not finite"),
         (lambda: pooled_cap({"a": [-1, -2]}), TooFewUnits, "nothing to cap"),
