@@ -153,6 +153,12 @@ class Peers:
         self.process.stdin.flush()
 
 
+def every_figure(arms: dict[str, Summary]) -> None:
+    """A report, every field of every result read: results are views, made when they are read."""
+    for r in ANALYSIS.report(arms).results:
+        _ = r.control, r.treatment, r.difference, r.lift, r.p_value, r.adjusted_p, r.method, r.flags
+
+
 def with_posteriors(arms: dict[str, Summary]) -> None:
     """A report, every posterior asked for."""
     for result in ANALYSIS.report(arms).results:
@@ -183,13 +189,14 @@ def measures(peers: Peers, arms: dict[str, Summary], cells: Any) -> list[Measure
     segment_analysis = Analysis(primary=(Rate("converted", "converted"),))
     works: dict[str, Callable[[], object]] = {
         "report": lambda: ANALYSIS.report(arms),
+        "read": lambda: every_figure(arms),
         "posteriors": lambda: with_posteriors(arms),
         "best": lambda: best_of([Beta(a, b) for a, b in five]),
         "draws": lambda: monte_carlo([Beta(a, b) for a, b in five]),
         "segments": lambda: segment_analysis.segments(cells),
         "tea-tasting": tea_tasting(arms),
     }
-    calls = {"report": 20, "best": 20, "segments": 5}
+    calls = {"report": 20, "read": 20, "best": 20, "segments": 5}
     names = ("gbstats_report", "gbstats_segments", "confidence_report")
     for name in names:
         peers.seconds(name)
@@ -214,6 +221,7 @@ def measures(peers: Peers, arms: dict[str, Summary], cells: Any) -> list[Measure
             for i, (name, value) in enumerate(reports.items(), start=1)
             if name != fastest
         ),
+        Measure("report_read_10x3_ms", ours["read"], "ms"),
         Measure("report_with_posteriors_10x3_ms", ours["posteriors"], "ms"),
         Measure("p_best_5_arms_ms", ours["best"], "ms", "numpy, 500,000 draws", ours["draws"]),
         Measure("segments_50_ms", ours["segments"], "ms", "gbstats, nothing shrunk",

@@ -1,6 +1,6 @@
 """Where the columns of each metric stand: worked out once for a plan, and used at every look."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -30,6 +30,7 @@ class Layout:
         top, base, units: (metrics,) columns of the two sums, and of the units behind the variance.
         products: (3, others) of top² and top·base and base², in covariances laid out flat.
         events: of each metric, the column of its successes or buyers; None if it names none.
+        adjusted: metrics with covariates, by their place among the others.
     """
 
     metrics: tuple[Metric, ...]
@@ -40,6 +41,7 @@ class Layout:
     units: Indices
     products: Indices
     events: tuple[int | None, ...]
+    adjusted: Mapping[int, Metric]
 
     @classmethod
     def of(cls, metrics: Sequence[Metric], columns: tuple[str, ...]) -> "Layout":
@@ -53,7 +55,8 @@ class Layout:
         a, b, width = top[counted:], base[counted:], len(at)
         products = np.array([a * width + a, a * width + b, b * width + b])
         events = tuple(None if name is None else at[name] for name in map(_events, ordered))
-        return cls(ordered, tuple(places), counted, top, base, units, products, events)
+        adjusted = {i: m for i, m in enumerate(ordered[counted:]) if m.covariates}
+        return cls(ordered, tuple(places), counted, top, base, units, products, events, adjusted)
 
     def counts(self, moments: Moments) -> tuple[Array, Array]:
         """(groups, counted) successes and trials.
@@ -71,12 +74,6 @@ class Layout:
                 "a rate counts each unit once, so it cannot be negative or above its base"
             )
         return x, n
-
-    @property
-    def adjusted(self) -> dict[int, Metric]:
-        """Metrics with covariates, by their place among those not judged by counts."""
-        others = self.metrics[self.counted :]
-        return {i: metric for i, metric in enumerate(others) if metric.covariates}
 
 
 def _is_counted(metric: Metric) -> bool:

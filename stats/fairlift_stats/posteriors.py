@@ -1,7 +1,6 @@
 """The belief about every arm of one metric, worked out when somebody asks for it."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -58,7 +57,7 @@ class ArmFacts:
 class Belief:
     """Posteriors of all treatments of one metric, the control first among the arms."""
 
-    facts: Callable[[], tuple[ArmFacts, ...]] = field(repr=False)
+    facts: tuple[ArmFacts, ...] = field(repr=False)
     direction: Direction
     prior: LiftPrior | None
     rope: float
@@ -68,7 +67,7 @@ class Belief:
     def __getitem__(self, treatment: int) -> Posterior | CannotSay:
         """The posterior of one treatment, 0 being the first after the control."""
         if self._found is None:
-            self._found = self._all(self.facts())
+            self._found = self._all(self.facts)
         return self._found[treatment]
 
     def _all(self, arms: tuple[ArmFacts, ...]) -> tuple[Posterior | CannotSay, ...]:

@@ -1,9 +1,12 @@
 """The one shape of an answer: the same fields for every metric and every treatment arm."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from fairlift_stats.answers import Answers
 
 __all__ = [
     "Arm",
@@ -31,6 +34,7 @@ class Reason(Enum):
     NO_DENOMINATOR = "no_denominator"
     NO_VARIATION = "no_variation"
     CONTROL_ZERO = "control_zero"
+    TREATMENT_ZERO = "treatment_zero"
     CONTROL_NEAR_ZERO = "control_near_zero"
     NOT_POSITIVE = "not_positive"
 
@@ -141,47 +145,41 @@ class Flag:
     sentence: str
 
 
-class Beliefs(Protocol):
-    """Posteriors of all treatments of one metric, found when first asked for."""
-
-    def __getitem__(self, treatment: int) -> Posterior | CannotSay:
-        """The posterior of one treatment."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Result:
-    """One metric of one treatment arm against the control.
+    """One metric of one treatment arm against the control: a view of all answers to the metric.
 
     The p-value, the interval of the difference and the interval of the lift come from one test: the
     intervals leave zero out exactly when the p-value is below 1 − confidence.
-
-    Attributes:
-        metric, role, variant: what was compared, and why it is in the plan.
-        control, treatment: each arm's own estimate, in the metric's unit.
-        difference: treatment − control, in the metric's unit.
-        lift: treatment ÷ control − 1.
-        p_value: two-sided, of no difference; None if there is no test.
-        adjusted_p: the same, adjusted for the arms and for the metrics of its role.
-        non_inferiority: the answer of a guardrail; None for other roles.
-        method: the test in words.
-        flags: what to know before trusting the numbers.
     """
 
-    metric: str
-    role: Role
-    variant: str
-    control: Arm
-    treatment: Arm
-    difference: Effect | CannotSay
-    lift: Effect | CannotSay
-    p_value: float | None
-    adjusted_p: float | None
-    non_inferiority: NonInferiority | None
-    method: str
-    flags: tuple[Flag, ...]
-    beliefs: Beliefs = field(repr=False, compare=False)
-    position: int = field(repr=False, compare=False)
+    answers: "Answers"
+    place: int
+
+    @property
+    def metric(self) -> str:
+        """What was compared."""
+        return self.answers.row.metric.name
+
+    @property
+    def role(self) -> Role:
+        """Why it is in the plan."""
+        return self.answers.row.planned.role
+
+    @property
+    def variant(self) -> str:
+        """The treatment."""
+        return self.answers.variants[self.place]
+
+    @property
+    def control(self) -> Arm:
+        """The control's own estimate, in the metric's unit."""
+        return self.answers.arm(0)
+
+    @property
+    def treatment(self) -> Arm:
+        """The treatment's own estimate, in the metric's unit."""
+        return self.answers.arm(self.place)
 
     @property
     def n(self) -> int:
@@ -189,15 +187,49 @@ class Result:
         return self.control.n + self.treatment.n
 
     @property
-    def posterior(self) -> Posterior | CannotSay:
-        """The belief about this arm; worked out for all arms of the metric at the first call.
+    def difference(self) -> Effect | CannotSay:
+        """Treatment − control, in the metric's unit."""
+        return self.answers.difference(self.place)
 
-        Where there are no data, or no plain meaning of a lift, there is none: it would be the prior
-        alone, or a ratio whose sign is the control's noise. A rate's lift that only lacks an upper
-        end has one.
-        """
-        if isinstance(self.difference, CannotSay):
-            return self.difference
-        if isinstance(self.lift, CannotSay) and math.isinf(self.lift.interval.low):
-            return self.lift
-        return self.beliefs[self.position]
+    @property
+    def lift(self) -> Effect | CannotSay:
+        """Treatment ÷ control − 1."""
+        return self.answers.lift(self.place)
+
+    @property
+    def p_value(self) -> float | None:
+        """Two-sided, of no difference; None if there is no test."""
+        return self.answers.p_value(self.place)
+
+    @property
+    def adjusted_p(self) -> float | None:
+        """The same, adjusted for the arms and for the metrics of its role."""
+        return self.answers.adjusted[self.place - 1]
+
+    @property
+    def non_inferiority(self) -> NonInferiority | None:
+        """The answer of a guardrail; None for other roles."""
+        return self.answers.non_inferiority(self.place)
+
+    @property
+    def posterior(self) -> Posterior | CannotSay:
+        """The belief about this arm; worked out for all arms of the metric at the first call."""
+        return self.answers.posterior(self.place)
+
+    @property
+    def method(self) -> str:
+        """The test in words."""
+        return self.answers.method
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        """What to know before trusting the numbers."""
+        return self.answers.flags(self.place)
+
+    def __repr__(self) -> str:
+        """All but the posterior, which takes work."""
+        shown = (
+            "metric", "role", "variant", "control", "treatment", "difference", "lift", "p_value",
+            "adjusted_p", "non_inferiority", "method", "flags",
+        )  # fmt: skip
+        return f"Result({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"

@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -34,9 +33,10 @@ FIELDS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One metric's part of a comparison; lists over arms, the control first, or over treatments.
+
+    A tuple, since many are made at every look and tuples are made the quickest.
 
     Attributes:
         planned: the metric and its role.
