@@ -32,13 +32,11 @@ class HealthCheck:
 
 
 def checks(study: Study, vital: Vital) -> tuple[HealthCheck, ...]:
-    """All checks, the gravest matter first."""
-    return (
-        _sample_ratio(study, vital),
-        _contamination(vital),
-        _minimum_days(study, vital),
-        _exposures(vital),
-    )
+    """All checks, the gravest matter first; before anybody came there is less to check."""
+    of_everybody = (_minimum_days(study, vital), _exposures(vital))
+    if not sum(vital.units.values()) + sum(vital.contaminated.values()):
+        return of_everybody
+    return (_sample_ratio(study, vital), _contamination(vital), *of_everybody)
 
 
 def _sample_ratio(study: Study, vital: Vital) -> HealthCheck:

@@ -60,6 +60,15 @@ def test_p_values_are_for_those_who_ask() -> None:
     assert "Revenue per visitor: Welch t" in shown(report(), details=True)
 
 
+def test_details_have_a_column_for_what_there_is_and_none_for_what_there_is_not() -> None:
+    found = report()
+
+    assert "p seq." not in shown(found, details=True)
+    found.metrics[0].comparisons[0].sequential_p_value = 0.0321
+    assert "p seq." in shown(found, details=True)
+    assert "0.0321" in shown(found, details=True)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
 def test_nothing_is_wider_than_the_screen(language: str, width: int) -> None:

@@ -30,6 +30,8 @@ async def test_a_look_is_made_when_enough_has_come_and_not_before(tmp_path: Path
         looks = (await caller.results.ListLooks(pb.ListLooksRequest(name=NAME))).looks
 
     assert nobody.verdict.reason_codes == ["no_units"]
+    # Of nobody it cannot be said that they fall on the variants as planned.
+    assert [each.name for each in nobody.health.checks] == ["minimum_days", "exposures"]
     assert not nobody.HasField("look")
     assert (first.look.number, first.look.units, first.next_look_units) == (1, 600, 700)
     # Live counts beside the last look's figures.

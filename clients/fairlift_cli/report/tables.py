@@ -1,7 +1,7 @@
 """The tables of a report: metrics by variant, counts, and details for analysts."""
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, groupby
 from typing import TypeAlias
 
 from fairlift.v1 import results_service_pb2 as pb
@@ -82,29 +82,41 @@ def segments_table(scene: Scene, found: pb.SegmentResult, *, with_variant: bool)
 
 
 def details_table(scene: Scene) -> Titled:
-    """p-values, plain, corrected and sequential, and what the posterior says."""
-    figures, safe = scene.figures, scene.screen.safe
-    headings = ("p", "p_adjusted", "p_sequential", "better", "loss")
-    table = figure_table(*(safe(scene.say(f"report.{heading}")) for heading in headings))
+    """p-values, plain, corrected and sequential, and what the posterior says; of what there is."""
+    safe = scene.screen.safe
+    rows = [
+        (metric, each, _details(scene, metric, each))
+        for metric in scene.metrics()
+        for each in metric.comparisons
+    ]
+    filled = [
+        column
+        for column in range(len(_DETAILS))
+        if any(cells[column] != ABSENT for _, _, cells in rows)
+    ]
+    table = figure_table(*(safe(scene.say(f"report.{_DETAILS[column]}")) for column in filled))
     titles = dict[int, Text]()
-    for metric in scene.metrics():
-        if metric.comparisons:
-            titles[table.row_count] = Text(safe(figures.metric(metric)), style="bold")
-            table.add_row("")
-        losses = {
-            arm.variant: arm.expected_loss_relative
-            for arm in metric.arms
-            if arm.HasField("expected_loss_relative")
-        }
-        for each in metric.comparisons:
-            loss = losses.get(each.variant)
-            table.add_row(
-                row_name(f"  {scene.name(each.variant)}"),
-                *(safe(_p_value(scene, each, name)) for name in _P_VALUES),
-                safe(_better(scene, each)),
-                safe(ABSENT if loss is None else figures.share(loss, 2)),
-            )
+    for _, of_metric in groupby(rows, key=lambda row: row[0].metric):
+        found = list(of_metric)
+        titles[table.row_count] = Text(safe(scene.figures.metric(found[0][0])), style="bold")
+        table.add_row("")
+        for _, each, cells in found:
+            name = row_name(f"  {scene.name(each.variant)}")
+            table.add_row(name, *(safe(cells[column]) for column in filled))
     return table, titles
+
+
+def _details(
+    scene: Scene, metric: pb.MetricResult, comparison: pb.MetricResult.Comparison
+) -> tuple[str, ...]:
+    """What the details say of one comparison, in the order of their columns."""
+    losses = (
+        scene.figures.share(arm.expected_loss_relative, 2)
+        for arm in metric.arms
+        if arm.variant == comparison.variant and arm.HasField("expected_loss_relative")
+    )
+    p_values = (_p_value(scene, comparison, name) for name in _P_VALUES)
+    return (*p_values, _better(scene, comparison), next(losses, ABSENT))
 
 
 def methods(scene: Scene) -> Iterator[str]:
@@ -152,6 +164,7 @@ FLAGS = {
     "conditional_on_buying",
     "adjusted",
 }
+_DETAILS = ("p", "p_adjusted", "p_sequential", "better", "loss")
 _P_VALUES = ("p_value", "adjusted_p_value", "sequential_p_value")
 
 
