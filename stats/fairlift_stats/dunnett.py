@@ -93,7 +93,7 @@ def _table_of_two(alpha: float) -> tuple[Array, Array]:
 
 def _checked(loadings: npt.ArrayLike, df: float) -> Array:
     lam = np.asarray(loadings, dtype=float)
-    if not (lam.shape[-1:] > (0,) and -1 <= lam.min() and lam.max() <= 1 and df > 0):
+    if not (lam.size and lam.min() >= -1 and lam.max() <= 1 and df > 0):
         raise BadQuestion(f"loadings {lam}, df {df}: one arm or more, within ±1, and df above 0")
     return lam if lam.shape[-1] < 3 else np.clip(lam, -NEAREST, NEAREST)
 

@@ -22,7 +22,7 @@ from fairlift_stats.bayes.marginals import Beta, Hurdle, Student
 from fairlift_stats.bayes.shrinkage import NormalPosterior, best_lift, normal_posterior
 from fairlift_stats.bootstrap import bootstrap_interval, bootstrap_sums, poisson_weights
 from fairlift_stats.capping import capped, pooled_cap
-from fairlift_stats.dunnett import loadings
+from fairlift_stats.dunnett import critical_value, loadings, p_values
 from fairlift_stats.duration import Traffic, duration
 from fairlift_stats.means import Group, equivalent, lift, posterior, welch, yuen
 from fairlift_stats.multiplicity import adjusted_p
@@ -93,6 +93,11 @@ def _clustered(n: int, clusters: Summary) -> QuantileArm:
         (lambda: capped({"x": [1.0]}, "y", 1), MissingColumn, "'y'"),
         (lambda: loadings(0, [1, 1]), BadQuestion, "positive"),
         (lambda: loadings(1, [1, NAN]), BadQuestion, "positive"),
+        (lambda: p_values([1, NAN], [0.7, 0.7]), BadQuestion, "NaN"),
+        (lambda: p_values([], []), BadQuestion, "one arm or more"),
+        (lambda: p_values([1, 2], [0.7, 1.5]), BadQuestion, "within ±1"),
+        (lambda: critical_value(0.05, [0.7, NAN]), BadQuestion, "within ±1"),
+        (lambda: critical_value(0.05, [0.7, 0.7], df=-3), BadQuestion, "df above 0"),
         (lambda: adjusted_p([[0.1, 0.2]], "holm"), BadQuestion, "one family"),
         (lambda: james_stein([1, 2, 3, NAN], 1), BadQuestion, "finite"),
         (lambda: james_stein([1, 2, 3, 4], -1), BadQuestion, "positive"),
@@ -144,6 +149,17 @@ def test_a_quantile_near_zero_has_no_lift() -> None:
 def test_an_empty_family_has_no_p_values() -> None:
     for how in ("holm", "hommel", "BH", "none"):
         assert adjusted_p([], how).tolist() == []
+
+
+@pytest.mark.parametrize("loading", [0.999, 0.99999, 1.0])
+def test_many_arms_over_a_tiny_control_are_judged_no_more_gladly_than_one(loading: float) -> None:
+    # With the control's noise alone all arms move as one, and P(max |T| > 2) is that of one.
+    one = float(p_values([2.0], [loading])[0])
+
+    three = float(p_values([2.0, 2.0, 2.0], [loading] * 3)[0])
+
+    assert one < three < 1.1 * one
+    assert 1.96 < float(critical_value(0.05, [loading] * 3)) < 2.0
 
 
 def test_weights_are_shares_whatever_their_sum() -> None:
