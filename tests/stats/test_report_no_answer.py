@@ -75,7 +75,7 @@ def test_a_treatment_of_zeros_has_a_difference_and_no_certain_lift() -> None:
 
     assert isinstance(result.difference, Effect)
     assert isinstance(result.lift, CannotSay)
-    assert result.lift.reason is Reason.NO_VARIATION
+    assert result.lift.reason is Reason.TREATMENT_ZERO
 
 
 def test_zero_conversions_still_have_limits() -> None:
