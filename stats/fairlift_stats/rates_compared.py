@@ -2,14 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
 from fairlift_stats import score
-from fairlift_stats.errors import BadQuestion
+from fairlift_stats.errors import BadQuestion, BadSummary
 from fairlift_stats.rates import check_counts, critical_z, wilson
 from fairlift_stats.results import Interval
 
@@ -118,12 +118,12 @@ def non_inferior(
     match difference, ratio:
         case float() | int(), None if -1 < difference < 1:
             z = score.difference_z(*rates.counts, np.array([difference]), corrected=corrected)
-        case None, float() | int() if ratio > 0:
+        case None, float() | int() if 0 < ratio < math.inf:
             z = score.ratio_z(*rates.counts, np.array([float(ratio)]), corrected=corrected)
         case _:
             raise BadQuestion(
                 f"margin: difference={difference}, ratio={ratio}; give one of them, the difference "
-                "between −1 and 1, or the ratio above 0"
+                "between −1 and 1, or the ratio above 0, and finite"
             )
     return float(ndtr(-z[0]))
 
@@ -134,10 +134,15 @@ def exact_p(rates: TwoRates, test: ExactTest, *, alternative: Alternative = "two
     Fisher's fixes both margins, and is for display; Barnard's and Boschloo's have more power.
 
     Raises:
-        BadQuestion: more than 500 units for Barnard or Boschloo, or an unknown test.
+        BadQuestion: more than 500 units for Barnard or Boschloo, or an unknown test or alternative.
+        BadSummary: a count is not whole.
     """
     from scipy import stats  # loads slowly, and few need it
 
+    if alternative not in get_args(Alternative):
+        raise BadQuestion(f"alternative: is {alternative!r}, must be in {get_args(Alternative)}")
+    if any(count != int(count) for count in (rates.xt, rates.nt, rates.xc, rates.nc)):
+        raise BadSummary(f"{rates}: an exact test counts whole units")
     table = np.array([[rates.xt, rates.xc], [rates.nt - rates.xt, rates.nc - rates.xc]]).astype(int)
     if test != "fisher" and rates.nt + rates.nc > EXACT_UP_TO:
         raise BadQuestion(

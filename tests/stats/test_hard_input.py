@@ -30,11 +30,12 @@ from fairlift_stats.power import Design, Spread, cohen_h_units, mde, power_of_t,
 from fairlift_stats.quantiles import QuantileArm, compare_quantiles, ranks
 from fairlift_stats.random_effects import james_stein
 from fairlift_stats.rates import clopper_pearson, jeffreys, wilson
-from fairlift_stats.rates_compared import TwoRates
+from fairlift_stats.rates_compared import TwoRates, exact_p, non_inferior
 from fairlift_stats.segments import fit_segments, log_lift
 
 NAN, INF = math.nan, math.inf
 TEN, ZERO, SHAKY = Group(10, 1, 100), Group(0, 0, 100), Group(0.5, 1, 100)
+FEW = TwoRates(5, 20, 6, 20)
 SPREAD = Spread(10, 100)
 IDS = np.arange(50, dtype=np.uint64)
 SAME = bootstrap_sums(IDS, {"x": np.ones(50)}, replicates=100)
@@ -57,6 +58,9 @@ def _clustered(n: int, clusters: Summary) -> QuantileArm:
         (lambda: clopper_pearson(5, INF), BadSummary, "must be finite"),
         (lambda: jeffreys(NAN, 10), BadSummary, "between 0 and its n"),
         (lambda: TwoRates(1, INF, 1, 10), BadSummary, "must be finite"),
+        (lambda: non_inferior(FEW, ratio=INF), BadQuestion, "finite"),
+        (lambda: exact_p(TwoRates(10.5, 20, 3, 20), "fisher"), BadSummary, "whole"),
+        (lambda: exact_p(FEW, "fisher", alternative="both"), BadQuestion, "'both'"),  # type: ignore[arg-type]
         (lambda: Group(1e80, 1, 10), BadQuestion, "not beyond"),
         (lambda: Group(1, NAN, 10), BadQuestion, "finite"),
         (lambda: Group.of(4, 40, 3), BadSummary, "too small for its sum"),
