@@ -50,22 +50,22 @@ def centred_products(
         BadSummary: a number is not finite, a pair is given twice, or no data have these products.
     """
     columns = tuple(sums)
-    comoments = np.full((len(columns), len(columns)), np.nan)
-    for pair in sorted(products, key=lambda pair: pair[0] != pair[1]):  # squares come first
-        product = products[pair]
+    shifted = {name: total - n * centre.get(name, 0) for name, total in sums.items()}
+    found = [[math.nan] * len(columns) for _ in columns]
+    for pair in sorted(products, key=_is_mixed):  # squares come first
+        product, (first, second) = products[pair], pair
         check_size(f"product of {pair}", product, LARGEST**2)
-        i, j = (position_of(columns, name) for name in pair)
-        if not math.isnan(comoments[i, j]):
+        i, j = position_of(columns, first), position_of(columns, second)
+        if not math.isnan(found[i][j]):
             raise BadSummary(f"product of {pair}: is given twice, in either order")
-        x, y = (sums[name] - n * centre.get(name, 0) for name in pair)
-        value = _centred(n, pair, product, x, y)
+        value = _centred(n, pair, product, shifted[first], shifted[second])
         if i == j:
-            slip = 4e-16 * (abs(float(sums[pair[0]])) + n * abs(float(centre.get(pair[0], 0))))
-            value = _square(n, pair[0], value, product, x, slip**2 / max(n, 1))
+            slip = 4e-16 * (abs(float(sums[first])) + n * abs(float(centre.get(first, 0))))
+            value = _square(n, first, value, product, shifted[first], slip**2 / max(n, 1))
         else:
-            _check_bound(pair, value, comoments[[i, j], [i, j]], products)
-        comoments[i, j] = comoments[j, i] = value if n > 1 else 0.0
-    return comoments
+            _check_bound(pair, value, found[i][i], found[j][j], products)
+        found[i][j] = found[j][i] = value if n > 1 else 0.0
+    return np.array(found).reshape(len(columns), len(columns))
 
 
 def centred_thirds(
@@ -152,12 +152,18 @@ def _square(
     return value if value > slip else 0.0
 
 
-def _check_bound(pair: Pair, value: float, squares: Array, products: Mapping[Pair, Number]) -> None:
+def _is_mixed(pair: Pair) -> bool:
+    return pair[0] != pair[1]
+
+
+def _check_bound(
+    pair: Pair, value: float, xx: float, yy: float, products: Mapping[Pair, Number]
+) -> None:
     """Cauchy and Schwarz: a product of columns is no larger than the squares allow."""
-    if np.isnan(squares).any():
+    if math.isnan(xx) or math.isnan(yy):
         return
     raw = math.prod(math.sqrt(products[name, name]) for name in pair)
-    if not abs(value) <= math.sqrt(squares[0]) * math.sqrt(squares[1]) + ROUNDING * raw:
+    if not abs(value) <= math.sqrt(xx) * math.sqrt(yy) + ROUNDING * raw:
         raise BadSummary(
             f"product of {pair}: is {products[pair]}, more than the squares of the two columns "
             "allow; are columns mixed up?"

@@ -134,8 +134,9 @@ class Summary:
             raise BadSummary(f"columns must be flat and of one length, are {lengths}")
         n = next(iter(lengths.values()), (0,))[0]
         totals = tuple(_exact_total(a) for a in arrays.values())
-        distances = [_from_mean(a, total) for a, total in zip(arrays.values(), totals, strict=True)]
-        centred = np.array(distances, dtype=float).reshape(len(arrays), n)
+        centred = np.empty((len(arrays), n))
+        for row, a, total in zip(centred, arrays.values(), totals, strict=True):
+            _put_distances(row, a, total)
         names = tuple(arrays)
         cubes = {}
         for triple in thirds:
@@ -168,9 +169,10 @@ class Summary:
         if n == 0:
             return self
         sums = tuple(a + b for a, b in zip(self.sums, other.sums, strict=True))
-        gap = other.means - self.means
-        size = np.abs(other.means) + np.abs(self.means)
-        gap[np.abs(gap) <= ROUNDING_OF_MEANS * size] = 0.0  # the same mean, rounded otherwise
+        mine, theirs = self.means, other.means
+        gap = theirs - mine
+        same = np.abs(gap) <= ROUNDING_OF_MEANS * (np.abs(theirs) + np.abs(mine))
+        gap[same] = 0.0  # one mean, rounded otherwise
         shares = (-other.n / n, self.n / n)  # each group's mean, from the merged one, in gaps
         comoments = self.comoments + other.comoments
         comoments = comoments + np.outer(gap, gap) * (self.n * other.n / n)
@@ -316,22 +318,23 @@ def _numbers(name: str, values: npt.ArrayLike) -> npt.NDArray[np.generic]:
             array = array.astype(float)
         except (TypeError, ValueError) as error:
             raise BadSummary(f"{name}: holds a value that is no number: {error}") from None
-    if not ((array >= -MOST[kind]) & (array <= MOST[kind])).all():
+    if array.size and not (array.min() >= -MOST[kind] and array.max() <= MOST[kind]):  # NaN fails
         raise BadSummary(f"{name}: holds a value that is not finite, or beyond ±{MOST[kind]:.3g}")
     return array
 
 
-def _from_mean(values: npt.NDArray[np.generic], total: Number) -> Array:
-    """(units,) distances from the mean."""
+def _put_distances(row: Array, values: npt.NDArray[np.generic], total: Number) -> None:
+    """Fill a row with the (units,) distances from the mean."""
     if isinstance(total, int):
         whole, rest = divmod(total, max(len(values), 1))
         # In integers as far as they go: values of 18 digits may differ in the last.
-        return (values.astype(np.int64) - whole).astype(float) - rest / max(len(values), 1)
-    mean = total / max(len(values), 1)
-    distance = values.astype(float) - mean
-    # The mean of equal values may be off by its last digit: that is no spread.
-    distance[np.abs(distance) <= ROUNDING_OF_MEANS * abs(mean)] = 0.0
-    return distance
+        np.subtract(values, whole, out=row, dtype=np.int64)
+        row -= rest / max(len(values), 1)
+    else:
+        mean = total / max(len(values), 1)
+        np.subtract(values, mean, out=row, dtype=float)
+        # The mean of equal values may be off by its last digit: that is no spread.
+        row[np.abs(row) <= ROUNDING_OF_MEANS * abs(mean)] = 0.0
 
 
 def _exact_total(values: npt.NDArray[np.generic]) -> Number:
