@@ -20,6 +20,8 @@ _PATHS = click.argument(
     "paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True)
 )
 
+_ABOVE_0 = click.FloatRange(min=0, min_open=True)
+
 
 class Tree(click.Group):
     """The root command: failures end in one line on standard error and their exit code."""
@@ -200,8 +202,12 @@ def looks(name: str, epoch: int | None, language: str, target: "Target", as_json
     help="The same for a campaign whose unit is the customer.",
 )  # fmt: skip
 @click.option("--conversion", required=True, callback=share, help="Today, such as 3%.")
-@click.option("--ticket", type=float, help="Average ticket; then revenue per visitor decides.")
-@click.option("--ticket-sd", type=float, help="Its standard deviation; the ticket if unsaid.")
+@click.option("--ticket", type=_ABOVE_0, help="Average ticket; then revenue per visitor decides.")
+@click.option(
+    "--ticket-sd",
+    type=click.FloatRange(min=0),
+    help="Its standard deviation; the ticket if unsaid.",
+)
 @click.option("--effect", callback=share, help="Relative lift worth finding, such as 10%.")
 @click.option("--variants", type=click.IntRange(2, 20), default=2, show_default=True)
 @click.option("--weeks", type=click.IntRange(1, 26), default=8, show_default=True)
@@ -220,6 +226,10 @@ def plan(
     if given is None or (visitors and customers):
         raise click.UsageError("give one of --visitors and --customers: how many are new a week")
     # The last figure given holds for the weeks after it.
+    if given[0] < variants:
+        raise click.UsageError(
+            f"in the first week there are {given[0]:.0f} for {variants} variants; each needs one"
+        )
     each_week = (*given, *[given[-1]] * weeks)[:weeks]
     shop = planning.Shop(
         each_week, conversion, ticket, ticket_sd, variants, power, alpha,

@@ -83,8 +83,10 @@ def share(_: click.Context, option: click.Parameter, text: str | None) -> float 
     """A share written as 3% or as 0.03."""
     if text is None:
         return None
+    # 3,5 % as half the world writes it.
+    written = text.replace(",", ".", 1) if "." not in text else text
     try:
-        number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        number = float(written.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
         number = 0.0
     if not 0 < number < 1:
@@ -96,10 +98,9 @@ def weekly(_: click.Context, option: click.Parameter, text: str | None) -> tuple
     """New units, week by week."""
     if text is None:
         return None
-    try:
-        weeks = tuple(float(part.replace("_", "")) for part in text.split(","))
-    except ValueError:
-        weeks = ()
-    if not weeks or not all(0 < each < 1e12 for each in weeks):
-        raise click.BadParameter(f"is {text}, must be numbers above 0", param=option)
+    parts = [part.strip().replace("_", "") for part in text.split(",")]
+    weeks = tuple(float(part) for part in parts if part.isascii() and part.isdecimal())
+    if len(weeks) < len(parts) or not all(0 < each < 1e12 for each in weeks):
+        message = f"is {text}, must be whole numbers above 0, such as 20000 or 20000,18000"
+        raise click.BadParameter(message, param=option)
     return weeks

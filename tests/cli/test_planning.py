@@ -109,3 +109,27 @@ def test_with_several_treatments_it_is_said_what_the_error_rate_is_of() -> None:
 
     assert "for all 3 comparisons" in told(*words, "--variants", "4").replace("\n", " ")
     assert "comparisons" not in told(*words)
+
+
+def test_a_share_may_be_written_with_a_comma() -> None:
+    words = ["--visitors", "10000", "--weeks", "1", "--conversion"]
+
+    assert told(*words, "3,5%") == told(*words, "3.5%") == told(*words, "0.035")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--visitors", "1.000", "--conversion", "3%"], "must be whole numbers above 0"),
+        (["--visitors", "20,0", "--conversion", "3%"], "is 20,0, must be whole numbers above 0"),
+        (["--visitors", "1e13", "--conversion", "3%"], "such as 20000 or 20000,18000"),
+        (["--visitors", "2", "--variants", "3", "--conversion", "3%"], "2 for 3 variants"),
+        (["--visitors", "100", "--conversion", "300%"], "must be between 0% and 100%"),
+        (["--visitors", "100", "--conversion", "3%", "--ticket", "-5"], "'--ticket': -5"),
+    ],
+)
+def test_what_cannot_be_planned_names_what_was_typed(words: list[str], says: str) -> None:
+    run = CliRunner().invoke(main, ["plan", *words])
+
+    assert run.exit_code == 2
+    assert says in run.stderr

@@ -1,6 +1,7 @@
 """What a campaign may be."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from fairlift.engine.campaign import (
     Lifecycle,
     Prerequisite,
     State,
+    UnitKind,
     Variant,
     check_layers,
 )
@@ -149,3 +151,11 @@ def test_touching_slices_other_layers_and_ended_campaigns_do_not_overlap() -> No
             sliced("e", 0, 10_000, state=State.ARCHIVED),
         ]
     )
+
+
+def test_slices_that_overlap_share_the_unit_of_the_campaign() -> None:
+    one, other = (replace(sliced(name, 0, 5_000), unit=UnitKind.CUSTOMER) for name in "ab")
+
+    (violation,) = check_layers([one, other])["a"]
+
+    assert violation.message.endswith("one customer may enter only one of them")

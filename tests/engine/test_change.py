@@ -115,3 +115,13 @@ def test_long_values_are_shown_shortened() -> None:
 def test_change_is_shown_as_people_write(given: dict[str, Any], before: str, after: str) -> None:
     (change,) = changes(campaign(), campaign(**given))
     assert (change.before, change.after) == (before, after)
+
+
+def test_reasons_speak_of_the_unit_that_would_be_mixed() -> None:
+    for unit, said in ((UnitKind.VISITOR, "visitors"), (UnitKind.CUSTOMER, "customers")):
+        before = campaign(unit=unit)
+        found = changes(
+            before, replace(before, traffic_bps=1_000, variants=(replace(A, weight=3), B))
+        )
+
+        assert [each.reason.split()[0] for each in found] == [said, said]

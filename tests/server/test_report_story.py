@@ -38,7 +38,7 @@ async def test_a_win_of_an_earlier_look_names_that_look_and_both_figures(tmp_pat
     assert later.lift == pytest.approx(90 / 30 - 1)
     assert later.raw_lift == pytest.approx(140 / 80 - 1)
     assert later.reason_codes[:2] == ["won", "corrected_then"]
-    assert later.reasons[0].startswith("+200.0% is the figure of the look of ")
+    assert later.reasons[0].startswith("+200.0% is the figure of look 1 (")
     assert later.reasons[0].endswith("all data up to the latest look show +75.0%.")
 
 

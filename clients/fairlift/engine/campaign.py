@@ -183,7 +183,7 @@ def check_layers(campaigns: Iterable[Campaign]) -> dict[str, tuple[Violation, ..
                 message = (
                     f"{mine.start_bps} to {mine.end_bps} overlaps {theirs.start_bps} to "
                     f"{theirs.end_bps} of campaign {that.id} in layer {mine.layer}; "
-                    "one visitor may enter only one of them"
+                    f"one {this.unit} may enter only one of them"
                 )
                 found.setdefault(this.id, []).append(Violation("layer", message))
     return {campaign: tuple(violations) for campaign, violations in found.items()}

@@ -30,7 +30,7 @@ class FieldChange:
     reason: str
 
 
-_MIXES = "visitors before and after would be different experiments"
+_MIXES = "{units} before and after would be different experiments"
 _SEALED = "the plan was sealed when the campaign started"
 _SHOWN = "changes nothing that is measured"
 
@@ -57,12 +57,14 @@ def changes(before: Campaign, after: Campaign) -> tuple[FieldChange, ...]:
 
     Before the start everything is safe; after the end only words may change.
     """
-    found = (
+    differing = (
         *_field_changes(before, after),
         *_traffic(before, after),
         *_variants(before, after),
         *_plan(before, after),
     )
+    units = f"{before.unit}s"
+    found = tuple(replace(each, reason=each.reason.format(units=units)) for each in differing)
     match before.lifecycle.state:
         case State.DRAFT:
             return tuple(_as(change, ChangeClass.SAFE, "it has not started") for change in found)
@@ -96,7 +98,7 @@ def _traffic(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
             "traffic_bps", str(old), str(new), ChangeClass.SAFE, "more traffic moves nobody"
         )
     elif new < old:
-        reason = "visitors who were in would fall out, and half-treated ones would stay counted"
+        reason = "{units} who were in would fall out, and half-treated ones would stay counted"
         yield FieldChange("traffic_bps", str(old), str(new), ChangeClass.NEW_EPOCH, reason)
 
 
@@ -114,7 +116,7 @@ def _variants(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
         )
     for index, (old, new) in enumerate(zip(before.variants, after.variants, strict=True)):
         for name, change_class, reason in (
-            ("weight", ChangeClass.NEW_EPOCH, "visitors would move between variants"),
+            ("weight", ChangeClass.NEW_EPOCH, "{units} would move between variants"),
             ("payload", ChangeClass.NEW_EPOCH, _MIXES),
             ("display_name", ChangeClass.SAFE, _SHOWN),
         ):

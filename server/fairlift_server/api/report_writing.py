@@ -160,9 +160,8 @@ def _verdict(finding: Finding, verdict: Verdict) -> pb.Verdict:
     told = _told(verdict)
     if told is not None:
         _put_lift(message, told, facts.confidence)
-    if isinstance(told, Comparison) and told.crossed_at is not None:
-        times = [content.look.at for content in looks]
-        message.deciding_look.CopyFrom(_look(finding, times.index(told.crossed_at)))
+    if isinstance(told, Comparison) and told.crossed_look is not None:
+        message.deciding_look.CopyFrom(_look(finding, told.crossed_look - 1))
     return message
 
 

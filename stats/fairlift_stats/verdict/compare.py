@@ -142,6 +142,7 @@ def comparison(plan: SequentialPlan, log: LookLog, metric: PlannedMetric, arm: s
         trusted=now.trusted,
         crossing=None if first is None else history[first].crossing,
         crossed_at=None if first is None else log.looks[first].at,
+        crossed_look=None if first is None else first + 1,
         gives_up=now.gives_up,
         loss=now.loss,
         raw=None if evidence is None else raw_estimate(evidence, height),

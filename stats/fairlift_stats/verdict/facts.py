@@ -68,7 +68,8 @@ class Comparison:
         meter: evidence as a share of what success needs: 1 is enough.
         trusted: False when an uneven split meets skewed, uncapped tickets.
         crossing: which line was crossed first, if one was.
-        crossed_at: the look at which it was.
+        crossed_at: the time of the look at which it was.
+        crossed_look: the number of that look, from 1.
         gives_up: True when the last look lies below the line to give up.
         loss: Bayesian plans: relative loss to expect from shipping, and from keeping the control.
         raw: the plain estimate with an interval that holds at every look.
@@ -82,6 +83,7 @@ class Comparison:
     trusted: bool
     crossing: Crossing | None
     crossed_at: str | None
+    crossed_look: int | None
     gives_up: bool
     loss: tuple[float, float] | None
     raw: Estimate | None

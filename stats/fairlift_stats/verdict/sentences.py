@@ -240,12 +240,13 @@ def _two_figures(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> Iterator
         return
     figures = {"lift": told, "raw": measured}
     is_corrected = plan.engine == "group_sequential"
-    if found.crossed_at is None or found.crossed_at == facts.at:
+    then, number = found.crossed_at, found.crossed_look
+    if then is None or number is None or then == facts.at:
         yield Message.of("reason.corrected" if is_corrected else "reason.shrunk", **figures)
     else:
         key = "reason.corrected_then" if is_corrected else "reason.first_look"
-        day = Day(datetime.fromisoformat(found.crossed_at).date().isoformat())
-        yield Message.of(key, day=day, **figures)
+        day = Day(datetime.fromisoformat(then).date().isoformat())
+        yield Message.of(key, day=day, number=Number(number), **figures)
 
 
 def _when(facts: Facts, headline: Message) -> list[Message]:

@@ -166,7 +166,7 @@ def test_a_win_of_an_earlier_day_says_that_its_figure_is_of_then() -> None:
     assert since.facts.comparisons[0].raw is not None
     raw = Percent(since.facts.comparisons[0].raw.lift or 0, signed=True)
     assert first.figure("raw") == raw
-    assert "of the look of November 9, the first with enough evidence" in since.explanations()[0]
+    assert "of look 7 (November 9), the first with enough evidence" in since.explanations()[0]
 
 
 @pytest.mark.parametrize("direction", ["higher", "lower"])
