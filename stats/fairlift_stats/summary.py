@@ -318,7 +318,8 @@ def _numbers(name: str, values: npt.ArrayLike) -> npt.NDArray[np.generic]:
             array = array.astype(float)
         except (TypeError, ValueError) as error:
             raise BadSummary(f"{name}: holds a value that is no number: {error}") from None
-    if array.size and not (array.min() >= -MOST[kind] and array.max() <= MOST[kind]):  # NaN fails
+    least, most = (array.min().item(), array.max().item()) if array.size else (0, 0)
+    if not (least >= -MOST[kind] and most <= MOST[kind]):  # NaN fails, too
         raise BadSummary(f"{name}: holds a value that is not finite, or beyond ±{MOST[kind]:.3g}")
     return array
 

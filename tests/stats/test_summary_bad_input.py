@@ -85,6 +85,14 @@ def test_products_that_no_group_has_are_refused(comoments: Any, n: int, rule: st
         Summary(n, ("x",), (1.0,), comoments)
 
 
+@pytest.mark.parametrize("kind", [bool, "u1", "i1", "i4", "u8", "f4", "f8", object])
+def test_numbers_of_every_width_are_numbers(kind: Any) -> None:
+    s = Summary.from_rows({"x": np.array([0, 1, 1, 0, 1], dtype=kind)})
+
+    assert (s.n, s.sum("x")) == (5, 3)
+    assert s.variance("x") == pytest.approx(0.3)
+
+
 def test_decimals_of_a_database_are_numbers() -> None:
     money = [Decimal("1.5"), Decimal("2.5")]
 
