@@ -18,7 +18,8 @@ if TYPE_CHECKING:
         TooFewUnits,
         UnknownVariant,
     )
-    from fairlift_stats.metrics import Funnel, Mean, Rate, Ratio
+    from fairlift_stats.metrics import Funnel, Mean, Quantile, Rate, Ratio
+    from fairlift_stats.quantiles import QuantileArm
     from fairlift_stats.results import (
         Arm,
         CannotSay,
@@ -45,7 +46,8 @@ _HOME = {
         "TooFewUnits",
         "UnknownVariant",
     ),
-    "metrics": ("Funnel", "Mean", "Rate", "Ratio"),
+    "metrics": ("Funnel", "Mean", "Quantile", "Rate", "Ratio"),
+    "quantiles": ("QuantileArm",),
     "results": (
         "Arm",
         "CannotSay",
@@ -81,6 +83,8 @@ __all__ = [
     "NoEstimate",
     "NonInferiority",
     "Posterior",
+    "Quantile",
+    "QuantileArm",
     "Rate",
     "Ratio",
     "Reason",

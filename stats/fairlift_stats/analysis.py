@@ -6,10 +6,11 @@ from functools import cached_property
 from typing import TypeAlias
 
 from fairlift_stats.bayes.shrinkage import LiftPrior
-from fairlift_stats.errors import BadQuestion, UnknownVariant
+from fairlift_stats.errors import BadQuestion, MissingColumn, UnknownVariant
 from fairlift_stats.layout import Layout
 from fairlift_stats.metrics import Funnel, Metric
 from fairlift_stats.moments import products_of, thirds_of
+from fairlift_stats.quantiles import Quantiles
 from fairlift_stats.report import answer
 from fairlift_stats.results import Result, Role
 from fairlift_stats.segment_report import SegmentFamily, segment_families
@@ -150,12 +151,19 @@ class Analysis:
         """1 − confidence."""
         return 1 - self.confidence
 
-    def report(self, summaries: Mapping[str, Summary]) -> Report:
+    def report(
+        self, summaries: Mapping[str, Summary], quantiles: Mapping[str, Quantiles] | None = None
+    ) -> Report:
         """Answers for every metric and every variant but the control.
+
+        Args:
+            summaries: by variant.
+            quantiles: by variant and metric, what `Quantile` metrics need; sums do not tell it.
 
         Raises:
             UnknownVariant: the control is missing, or there is no treatment.
-            MissingColumn: a summary lacks a column or product that a metric needs.
+            MissingColumn: a summary lacks a column or product that a metric needs, or a variant
+                the quantiles that are asked for.
             BadSummary: a rate counts more successes than units.
         """
         if self.control not in summaries or len(summaries) < 2:
@@ -164,13 +172,23 @@ class Analysis:
             )
         treatments = tuple(name for name in summaries if name != self.control)
         variants = (self.control, *treatments)
-        results = answer(self, variants, [summaries[name] for name in variants])
+        beside = [(quantiles or {}).get(name) for name in variants]
+        if self.layout.quantiles and None in beside:
+            raise MissingColumn(
+                f"quantiles: {variants[beside.index(None)]!r} has none; give each variant's "
+                "`QuantileArm` by metric"
+            )
+        results = answer(
+            self, variants, [summaries[name] for name in variants], [each or {} for each in beside]
+        )
         return Report(self.control, variants, self.confidence, results)
 
     def segments(
         self, cells: Mapping[str, Mapping[str, Summary]], *, prior: SegmentPrior | None = None
     ) -> tuple[SegmentFamily, ...]:
         """Lifts by segment, each drawn towards the whole; one family per metric and treatment.
+
+        Quantiles are left out: those of a segment do not follow from sums.
 
         Args:
             cells: by segment, the summary of each variant.

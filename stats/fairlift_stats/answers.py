@@ -11,7 +11,7 @@ from scipy.special import ndtr, stdtr
 
 from fairlift_stats import score
 from fairlift_stats.flags import flags_of
-from fairlift_stats.metrics import Mean, Ratio
+from fairlift_stats.metrics import Mean, Quantile, Ratio
 from fairlift_stats.moments import Moments
 from fairlift_stats.posteriors import ArmFacts, Belief
 from fairlift_stats.results import (
@@ -174,6 +174,8 @@ def _guard(
 def _method(row: Row) -> str:
     if row.is_rate:
         return "Miettinen–Nurminen score test and intervals"
+    if isinstance(row.metric, Quantile):
+        return "quantile, its error from order statistics (Woodruff), normal test, Fieller lift"
     if isinstance(row.metric, Ratio):
         words = "ratio of sums per unit, Welch t on its linear form, Fieller lift"
     else:

@@ -1,5 +1,6 @@
 """Every arm against the control: one test per metric decides its p-value and both its intervals."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -12,6 +13,7 @@ from fairlift_stats.centring import NOISE
 from fairlift_stats.layout import Layout
 from fairlift_stats.linear import Estimates, estimates
 from fairlift_stats.moments import Moments
+from fairlift_stats.quantiles import Quantiles
 from fairlift_stats.rates import wilson_limits
 
 __all__ = [
@@ -136,10 +138,18 @@ def joint_p(p: Array, loads: Array) -> Array:
     return dunnett.p_values(ndtri(np.maximum(p.T, 1e-300) / 2), loads)
 
 
-def linear_estimates(layout: Layout, moments: Moments) -> Estimates:
+def linear_estimates(
+    layout: Layout, moments: Moments, quantiles: Sequence[Quantiles] = ()
+) -> Estimates:
     """(groups, metrics) estimates of all that is not judged by counts.
 
-    Those without covariates come at once, the others one by one.
+    Sums without covariates come at once, the others one by one. Quantiles have normal errors; NaN
+    stands where an arm has none.
+
+    Args:
+        layout: of the metrics.
+        moments: of the groups.
+        quantiles: of each group, by metric.
     """
     split, n = layout.counted, np.maximum(moments.n, 1)[:, None]
     top, base, units = (
@@ -158,6 +168,11 @@ def linear_estimates(layout: Layout, moments: Moments) -> Estimates:
         row = estimates(moments, metric)
         value[:, i], variance[:, i], units[:, i] = row.value, row.variance, row.units
         with_control[:, i], reduction[:, i] = row.with_control, row.reduction
+    for i, asked in layout.quantiles.items():
+        arms = [group.get(asked.name) for group in quantiles]
+        value[:, i] = [np.nan if arm is None else arm.value for arm in arms]
+        variance[:, i] = [np.nan if arm is None else arm.variance for arm in arms]
+        units[:, i] = np.inf
     return Estimates(value, variance, with_control, units, np.zeros((0, 0)), reduction)
 
 

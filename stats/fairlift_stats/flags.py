@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fairlift_stats.metrics import Metric, Ratio
+from fairlift_stats.metrics import Metric, Quantile, Ratio
 from fairlift_stats.results import Flag, FlagCode
 from fairlift_stats.rows import Row
 from fairlift_stats.skewness import DISTRUST, WARN, difference_skewness, third_of_ratio
@@ -85,6 +85,8 @@ def _third(metric: Metric, summary: Summary) -> float | None:
     match metric:
         case Ratio():
             return third_of_ratio(summary, metric.numerator, metric.denominator)
+        case Quantile():
+            return None
         case _:
             return summary.third(metric.column)
 

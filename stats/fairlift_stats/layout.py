@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fairlift_stats.errors import BadSummary
-from fairlift_stats.metrics import Metric, Rate, Ratio
+from fairlift_stats.metrics import Mean, Metric, Quantile, Rate, Ratio, Summed
 from fairlift_stats.moments import Moments
 
 __all__ = ["Layout"]
@@ -30,7 +30,7 @@ class Layout:
         top, base, units: (metrics,) columns of the two sums, and of the units behind the variance.
         products: (3, others) of top² and top·base and base², in covariances laid out flat.
         events: of each metric, the column of its successes or buyers; None if it names none.
-        adjusted: metrics with covariates, by their place among the others.
+        adjusted, quantiles: metrics with covariates, and quantiles, by place among the others.
     """
 
     metrics: tuple[Metric, ...]
@@ -41,7 +41,8 @@ class Layout:
     units: Indices
     products: Indices
     events: tuple[int | None, ...]
-    adjusted: Mapping[int, Metric]
+    adjusted: Mapping[int, Summed]
+    quantiles: Mapping[int, Quantile]
 
     @classmethod
     def of(cls, metrics: Sequence[Metric], columns: tuple[str, ...]) -> "Layout":
@@ -55,8 +56,12 @@ class Layout:
         a, b, width = top[counted:], base[counted:], len(at)
         products = np.array([a * width + a, a * width + b, b * width + b])
         events = tuple(None if name is None else at[name] for name in map(_events, ordered))
-        adjusted = {i: m for i, m in enumerate(ordered[counted:]) if m.covariates}
-        return cls(ordered, tuple(places), counted, top, base, units, products, events, adjusted)
+        others = dict(enumerate(ordered[counted:]))
+        quantiles = {i: m for i, m in others.items() if isinstance(m, Quantile)}
+        adjusted = {i: m for i, m in others.items() if not isinstance(m, Quantile) and m.covariates}
+        return cls(
+            ordered, tuple(places), counted, top, base, units, products, events, adjusted, quantiles
+        )
 
     def counts(self, moments: Moments) -> tuple[Array, Array]:
         """(groups, counted) successes and trials.
@@ -81,20 +86,24 @@ def _is_counted(metric: Metric) -> bool:
     return isinstance(metric, Rate) and not metric.covariates
 
 
-def _parts(metric: Metric) -> tuple[str, str | None, str | None]:
+def _parts(metric: Metric) -> tuple[str | None, str | None, str | None]:
     match metric:
         case Rate():
             return metric.column, metric.of, metric.of
         case Ratio():
             # Units without a denominator carry no information about a ratio.
             return metric.numerator, metric.denominator, metric.buyers
-        case _:
+        case Mean():
             return metric.column, None, None
+        case Quantile():
+            return None, None, None
 
 
 def _events(metric: Metric) -> str | None:
     match metric:
         case Rate():
             return metric.column if _is_counted(metric) else None
+        case Quantile():
+            return None
         case _:
             return metric.buyers

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fairlift_stats.centring import NOISE
-from fairlift_stats.metrics import Mean, Rate, Ratio
+from fairlift_stats.metrics import Ratio, Summed
 from fairlift_stats.moments import Moments, stack
 from fairlift_stats.summary import Summary
 
@@ -67,7 +67,7 @@ def linearised(moments: Moments, numerators: list[int], denominators: list[int])
     return ratio, joint
 
 
-def estimates(moments: Moments, metric: Rate | Mean | Ratio, how: Adjust = "by_arm") -> Estimates:
+def estimates(moments: Moments, metric: Summed, how: Adjust = "by_arm") -> Estimates:
     """Estimates of one metric in each group; with covariates, adjusted by them.
 
     Raises:

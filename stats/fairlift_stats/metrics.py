@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from fairlift_stats.errors import BadQuestion
 
-__all__ = ["Direction", "Funnel", "Mean", "Metric", "Rate", "Ratio", "Unit"]
+__all__ = ["Direction", "Funnel", "Mean", "Metric", "Quantile", "Rate", "Ratio", "Summed", "Unit"]
 
 Direction: TypeAlias = Literal["higher", "lower"]
 Unit: TypeAlias = Literal["share", "money", "count"]
@@ -89,6 +89,37 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
+class Quantile:
+    """The value that a share `at` of the values does not exceed, e.g. the median order.
+
+    Sums do not tell it: its numbers come beside the summaries, one `QuantileArm` per variant.
+
+    Raises:
+        BadQuestion: the share is not between 0 and 1.
+    """
+
+    name: str
+    at: float
+    unit: Unit = "money"
+    direction: Direction = "higher"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no quantile."""
+        if not 0 < self.at < 1:
+            raise BadQuestion(f"{self.name}: at is {self.at}, must lie between 0 and 1, e.g. 0.5")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """None: it is not made of sums."""
+        return ()
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """None: adjusting is for sums."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
 class Funnel:
     """Steps in declared order, each a 0/1 column; read as rates, per step and from step to step."""
 
@@ -112,7 +143,9 @@ class Funnel:
         return (*whole, *onward)
 
 
-Metric: TypeAlias = Rate | Mean | Ratio
+# What sums per unit tell.
+Summed: TypeAlias = Rate | Mean | Ratio
+Metric: TypeAlias = Summed | Quantile
 
 
 def _distinct(*names: str | None) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fairlift_stats.errors import MissingColumn
-from fairlift_stats.metrics import Mean, Metric, Rate, Ratio
+from fairlift_stats.metrics import Mean, Metric, Quantile, Rate, Ratio
 from fairlift_stats.summary import Pair, Summary, Triple, position_of
 
 __all__ = ["Moments", "products_of", "stack", "thirds_of"]
@@ -85,7 +85,9 @@ def products_of(metrics: Iterable[Metric]) -> tuple[Pair, ...]:
                 names = (metric.column, *metric.covariates)
             case Mean():
                 names = (metric.column, *metric.covariates)
-            case _:
+            case Quantile():
+                names = ()
+            case Ratio():
                 pre = tuple(name for pair in metric.covariates for name in pair)
                 names = (metric.numerator, metric.denominator, *pre)
         for i, first in enumerate(names):

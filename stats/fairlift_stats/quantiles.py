@@ -1,8 +1,12 @@
 """Quantiles of what units do, from three percentiles per arm."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from fairlift_stats.errors import BadQuestion, BadSummary, TooFewUnits
@@ -12,7 +16,7 @@ from fairlift_stats.rates import checked_confidence
 from fairlift_stats.results import Interval
 from fairlift_stats.summary import Summary
 
-__all__ = ["QuantileArm", "QuantileComparison", "compare_quantiles", "ranks"]
+__all__ = ["QuantileArm", "QuantileComparison", "Quantiles", "compare_quantiles", "ranks"]
 
 Z = -float(ndtri(0.025))
 
@@ -63,6 +67,26 @@ class QuantileArm:
                     f"clusters: hold {self.clusters.sum(values)} values, the arm has {self.n}"
                 )
 
+    @classmethod
+    def of(
+        cls, values: npt.ArrayLike, level: float, *, units: npt.ArrayLike | None = None
+    ) -> "QuantileArm":
+        """The quantile of these values; `units` says whose each is, where units may have several.
+
+        >>> arm = QuantileArm.of([10, 20, 30, 40, 50, 60], 0.5)
+        >>> arm.value, arm.lower < 35 < arm.upper
+        (35.0, True)
+        """
+        x = np.asarray(values, dtype=float)
+        low, high = ranks(len(x), level)
+        value, lower, upper = np.quantile(x, [level, low, high]).tolist()
+        clusters = None
+        if units is not None:
+            _, whose = np.unique(np.asarray(units), return_inverse=True)
+            below = np.bincount(whose, weights=x <= value).astype(int)
+            clusters = Summary.from_rows({"below": below, "values": np.bincount(whose)})
+        return cls(len(x), level, value, lower, upper, clusters=clusters)
+
     @property
     def unit_variance(self) -> float:
         """Variance of the estimate, times n.
@@ -86,6 +110,10 @@ class QuantileArm:
         _, joint = linearised(moments, [0], [1])
         of_share = float(joint[0, 0, 0]) / clusters.n
         return of_share / (self.level * (1 - self.level) / self.n)
+
+
+# Of one variant, by metric; one with too few values is left out.
+Quantiles: TypeAlias = Mapping[str, QuantileArm]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from fairlift_stats.answers import Answers
 from fairlift_stats.moments import require, stack
 from fairlift_stats.multiplicity import benjamini_hochberg, holm_families
+from fairlift_stats.quantiles import Quantiles
 from fairlift_stats.results import CannotSay, Result
 from fairlift_stats.rows import Row, rows_of
 from fairlift_stats.summary import Summary
@@ -17,12 +18,15 @@ __all__ = ["answer"]
 
 
 def answer(
-    analysis: "Analysis", variants: tuple[str, ...], summaries: Sequence[Summary]
+    analysis: "Analysis",
+    variants: tuple[str, ...],
+    summaries: Sequence[Summary],
+    quantiles: Sequence[Quantiles],
 ) -> tuple[Result, ...]:
     """Answers for all metrics and treatments; the first variant is the control."""
     moments = stack(summaries, analysis.columns)
     require(moments, analysis.products)
-    rows = rows_of(analysis.metrics, analysis.layout, moments, analysis.alpha)
+    rows = rows_of(analysis.metrics, analysis.layout, moments, quantiles, analysis.alpha)
     treatments = range(1, len(variants))
     whys = [[row.cannot_compare(i) for i in treatments] for row in rows]
     return tuple(

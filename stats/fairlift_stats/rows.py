@@ -17,8 +17,9 @@ from fairlift_stats.comparison import (
     simultaneous,
 )
 from fairlift_stats.layout import Layout
-from fairlift_stats.metrics import Metric
+from fairlift_stats.metrics import Metric, Quantile
 from fairlift_stats.moments import Moments
+from fairlift_stats.quantiles import Quantiles
 from fairlift_stats.results import CannotSay, Reason
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class Row(NamedTuple):
             if units > 0:
                 return None
             reason, why = Reason.NO_DENOMINATOR, "an arm has an empty base yet"
+        elif isinstance(self.metric, Quantile) and math.isnan(self.value[0] + self.value[i]):
+            reason, why = Reason.TOO_FEW_UNITS, "an arm has too few values for this quantile"
         elif not (math.isfinite(self.value[0]) and math.isfinite(self.value[i])):
             reason, why = Reason.NO_DENOMINATOR, "an arm's denominator is zero: there is no ratio"
         elif units < 2:
@@ -94,11 +97,15 @@ class Row(NamedTuple):
 
 
 def rows_of(
-    planned: Sequence["Planned"], layout: Layout, moments: Moments, alpha: float
+    planned: Sequence["Planned"],
+    layout: Layout,
+    moments: Moments,
+    quantiles: Sequence[Quantiles],
+    alpha: float,
 ) -> list[Row]:
     """The rows of all metrics, in the order of the plan."""
     split, (x, n) = layout.counted, layout.counts(moments)
-    linear = linear_estimates(layout, moments)
+    linear = linear_estimates(layout, moments, quantiles)
     # Under no difference the variances of two rates differ by their units alone.
     null = np.concatenate(
         [1 / np.maximum(n, 1.0), np.where(linear.variance > 0, linear.variance, 1e-300)], axis=1

@@ -16,7 +16,7 @@ from fairlift_stats.errors import UnknownVariant
 from fairlift_stats.layout import Layout
 from fairlift_stats.locale import text
 from fairlift_stats.messages import Message, Number, Percent, Text
-from fairlift_stats.metrics import Direction, Mean, Metric, Rate
+from fairlift_stats.metrics import Direction, Mean, Quantile, Rate, Summed
 from fairlift_stats.moments import Moments, products_of, require, stack
 from fairlift_stats.multiplicity import adjusted_p
 from fairlift_stats.random_effects import Heterogeneity
@@ -96,7 +96,7 @@ def segment_families(
     """
     segments = tuple(cells)
     variants = _variants(analysis.control, cells)
-    metrics = [_plain(p.metric) for p in analysis.metrics]
+    metrics = [_plain(p.metric) for p in analysis.metrics if not isinstance(p.metric, Quantile)]
     flat = [cells[s][v] for s in segments for v in variants]
     moments = stack(flat, tuple(dict.fromkeys(c for m in metrics for c in m.columns)))
     require(moments, products_of(metrics))
@@ -113,7 +113,7 @@ def segment_families(
     return tuple(families)
 
 
-def _plain(metric: Metric) -> Metric:
+def _plain(metric: Summed) -> Summed:
     match metric:  # one branch a type, so that each keeps its own
         case Rate():
             return dataclasses.replace(metric, covariates=())
@@ -152,7 +152,7 @@ class _Effects:
 
 
 def _effects(
-    metric: Metric, moments: Moments, segments: int
+    metric: Summed, moments: Moments, segments: int
 ) -> tuple[Array, Array, Array, list[list[CannotSay | None]]]:
     """(segments, treatments) log lifts, their variances, p-values, and what cannot be said."""
     layout = Layout.of([metric], moments.columns)

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from scipy.special import ndtri
 
-from fairlift_stats.metrics import Mean, Metric, Rate, Ratio
+from fairlift_stats.metrics import Mean, Metric, Quantile, Rate, Ratio
 from fairlift_stats.results import CannotSay, Result
 from fairlift_stats.sequential.looks import Evidence
 from fairlift_stats.skewness import difference_skewness, third_of_ratio
@@ -64,9 +64,9 @@ def _skew(metric: Metric, control: Summary, treatment: Summary, variance: float)
 
 
 def _third(metric: Metric, group: Summary) -> float | None:
-    """Third central moment per unit; None for a rate, whose test is exact about its skewness."""
+    """Third central moment per unit; None for rates and quantiles, whose tests need none."""
     match metric:
-        case Rate():
+        case Rate() | Quantile():
             return None
         case Mean(column=column):
             return group.third(column)

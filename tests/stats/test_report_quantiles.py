@@ -1,0 +1,152 @@
+"""Quantiles in a report: the same fields as any metric, from three percentiles an arm."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from fairlift_stats import (
+    Analysis,
+    CannotSay,
+    Effect,
+    FlagCode,
+    Guardrail,
+    MissingColumn,
+    Posterior,
+    Quantile,
+    QuantileArm,
+    Rate,
+    Reason,
+    Result,
+    Summary,
+)
+from fairlift_stats.errors import BadQuestion
+from fairlift_stats.quantiles import compare_quantiles
+from scipy import stats
+
+MEDIAN = Quantile("median_order", 0.5)
+NOTHING = Summary.from_sums(400, {}, {})
+
+
+def orders(n: int, *, seed: int, ticket: float = 50.0) -> np.ndarray:
+    return np.random.default_rng(seed).lognormal(np.log(ticket), 0.8, n)
+
+
+def reported(arms: Mapping[str, QuantileArm | None], *, units: int = 400) -> Mapping[str, Result]:
+    analysis = Analysis(primary=(MEDIAN,))
+    summaries = {name: Summary.from_sums(units, {}, {}) for name in arms}
+    given = {name: {MEDIAN.name: arm} if arm else {} for name, arm in arms.items()}
+    return {result.variant: result for result in analysis.report(summaries, given).results}
+
+
+def test_a_median_is_answered_in_the_same_fields_as_any_metric() -> None:
+    control, treatment = (
+        QuantileArm.of(orders(400, seed=1), 0.5),
+        QuantileArm.of(orders(400, seed=2, ticket=70), 0.5),
+    )
+
+    result = reported({"control": control, "b": treatment})["b"]
+
+    expected = compare_quantiles(treatment, control)
+    assert isinstance(result.difference, Effect)
+    assert isinstance(result.lift, Effect)
+    assert result.difference.value == pytest.approx(expected.difference)
+    assert result.difference.interval.low == pytest.approx(expected.interval.low)
+    assert result.p_value == result.adjusted_p == pytest.approx(expected.p_value)
+    assert result.lift.value == pytest.approx(expected.lift)
+    assert result.control.estimate == control.value
+    assert result.control.interval is not None
+    assert result.control.interval.width == pytest.approx(
+        2 * 1.96 * control.variance**0.5, rel=1e-4
+    )
+    assert isinstance(result.posterior, Posterior)
+    assert result.posterior.p_positive == pytest.approx(1 - expected.p_value / 2, abs=1e-3)
+    assert result.method.startswith("quantile")
+    assert FlagCode.FEW_BUYERS not in {flag.code for flag in result.flags}
+
+
+def test_one_test_decides_the_p_value_and_both_intervals_of_a_median() -> None:
+    for seed in range(60):
+        arms = {
+            "control": QuantileArm.of(orders(60, seed=seed), 0.5),
+            "b": QuantileArm.of(orders(60, seed=1000 + seed, ticket=65), 0.5),
+        }
+        result = reported(arms)["b"]
+        assert isinstance(result.difference, Effect)
+        assert isinstance(result.lift, Effect)
+        assert result.p_value is not None
+        assert (0 not in result.difference.interval) == (result.p_value < 0.05)
+        assert (0 not in result.lift.interval) == (result.p_value < 0.05)
+
+
+def test_orders_of_the_same_units_give_no_more_false_alarms() -> None:
+    # Two or three orders a unit, alike within it: as independent values they alarm far too often.
+    def arm(rng: np.random.Generator, *, clustered: bool) -> QuantileArm:
+        whose = np.repeat(np.arange(120), rng.integers(1, 5, 120))
+        values = np.exp(rng.normal(0, 0.8, 120)[whose] + rng.normal(0, 0.2, len(whose)))
+        return QuantileArm.of(values, 0.5, units=whose if clustered else None)
+
+    alarms = {True: 0, False: 0}
+    for clustered in alarms:
+        rng = np.random.default_rng(5)
+        for _ in range(300):
+            arms = {name: arm(rng, clustered=clustered) for name in ("control", "b")}
+            p = reported(arms)["b"].p_value
+            assert p is not None
+            alarms[clustered] += p < 0.05
+
+    assert stats.binomtest(alarms[True], 300, 0.05).pvalue > 1e-3
+    assert stats.binomtest(alarms[False], 300, 0.05).pvalue < 1e-6
+
+
+def test_several_arms_and_a_guardrail_are_judged_as_for_other_metrics() -> None:
+    tail = Quantile("slow_tail", 0.9, direction="lower")
+    analysis = Analysis(
+        primary=(MEDIAN, Rate("conversion_rate", "converted")), guardrails=(Guardrail(tail, 0.25),)
+    )
+    summaries = {
+        name: Summary.from_sums(400, {"converted": 40}, {}) for name in ("control", "b", "c")
+    }
+    quantiles = {
+        name: {m.name: QuantileArm.of(orders(400, seed=i), m.at) for m in (MEDIAN, tail)}
+        for i, name in enumerate(summaries)
+    }
+
+    report = analysis.report(summaries, quantiles)
+
+    first = report["median_order", "b"]
+    assert first.p_value is not None
+    assert first.adjusted_p is not None
+    assert first.adjusted_p > first.p_value
+    guard = report["slow_tail", "c"].non_inferiority
+    assert guard is not None
+    assert guard.p_value is not None
+    assert guard.holds == (guard.p_value < 0.05)
+    assert [family.metric for family in analysis.segments({"es": summaries, "ro": summaries})] == [
+        "conversion_rate", "conversion_rate",
+    ]  # fmt: skip
+
+
+def test_a_quantile_without_an_answer_says_why() -> None:
+    arm, same = QuantileArm.of(orders(400, seed=1), 0.5), QuantileArm(400, 0.5, 9.9, 9.9, 9.9)
+
+    few = reported({"control": arm, "b": None})["b"].difference
+    one_price = reported({"control": same, "b": same})["b"].difference
+    nobody = reported({"control": arm, "b": None}, units=0)["b"].difference
+
+    for found, reason in (
+        (few, Reason.TOO_FEW_UNITS),
+        (one_price, Reason.NO_VARIATION),
+        (nobody, Reason.NO_UNITS),
+    ):
+        assert isinstance(found, CannotSay)
+        assert found.reason is reason
+
+
+def test_quantiles_that_nobody_gave_are_asked_for() -> None:
+    arms = {"control": NOTHING, "b": NOTHING}
+    with pytest.raises(MissingColumn, match="'control' has none"):
+        Analysis(primary=(MEDIAN,)).report(arms)
+    with pytest.raises(MissingColumn, match="'b' has none"):
+        Analysis(primary=(MEDIAN,)).report(arms, {"control": {}})
+    with pytest.raises(BadQuestion, match="between 0 and 1"):
+        Quantile("middle", 50)
