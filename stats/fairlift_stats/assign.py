@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fairlift_stats.errors import BadQuestion
+
 BUCKETS = 10_000
 _Words = NDArray[np.uint32]
 
@@ -50,10 +52,10 @@ def variants(salt: str, units: Sequence[str], weights: Sequence[int]) -> NDArray
     """The place in `weights` of each unit's variant: (n_units,) int64, for positive weights.
 
     Raises:
-        ValueError: there are no weights, or one is below 1.
+        BadQuestion: there are no weights, or one is below 1.
     """
-    if not len(weights) or min(weights) < 1:
-        raise ValueError(f"weights are {list(weights)}, must be at least one, each 1 or more")
+    if not len(weights) or not min(weights) >= 1:
+        raise BadQuestion(f"weights are {list(weights)}, must be at least one, each 1 or more")
     so_far = np.cumsum(np.asarray(weights, dtype=np.int64))
     ends = -(-BUCKETS * so_far // so_far[-1])
     return np.searchsorted(ends, buckets(salt, units), side="right")
