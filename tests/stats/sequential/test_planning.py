@@ -70,9 +70,9 @@ def test_peeking_has_its_price_in_words() -> None:
     assert made.price.naive == pytest.approx(0.2196, abs=1e-4)
     assert made.price.plan == pytest.approx(0.05, abs=1e-8)
     assert made.price.extra == pytest.approx(0.039, abs=0.001)
-    assert "would give 22 false winners" in text(made.price.message)
+    assert "would give 22 false alarms" in text(made.price.message)
     assert "22 din 100" in text(made.price.message, "ro")
-    assert "22 falsos ganadores" in text(made.price.message, "es")
+    assert "22 falsas alarmas" in text(made.price.message, "es")
 
 
 def test_giving_up_early_saves_half_without_an_effect() -> None:
