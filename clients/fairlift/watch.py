@@ -44,6 +44,7 @@ class SnapshotWatch:
         self.last_contact: float | None = None
         self.reconnects = 0
         self.problem = ""
+        self._unusable = ""
 
     def start(self) -> None:
         """Begins to watch."""
@@ -64,7 +65,7 @@ class SnapshotWatch:
             except FairliftError as error:
                 self._note(error)
             except Exception:  # a storefront must not lose its updates for ever
-                _log.exception("the snapshot could not be used; the one before stays")
+                _log.exception("the snapshot stream failed, opening it again")
             failures = failures + 1 if self.last_contact == before else 0
             ceiling = min(_MAX_BACKOFF_S, _BACKOFF_S * 2 ** min(failures, 16))
             if not self._stopped.wait(random.uniform(0, ceiling)):
@@ -77,10 +78,25 @@ class SnapshotWatch:
             self._stream.cancel()
         for message in self._stream:
             self.last_contact = time.monotonic()
-            self.problem = ""
             if message.HasField("snapshot"):
-                self._on_snapshot(message.snapshot)
-                self._etag = message.snapshot.etag
+                self._take(message.snapshot)
+            self.problem = self._unusable
+
+    def _take(self, snapshot: pb.Snapshot) -> None:
+        """Hands the snapshot over; one that cannot be used leaves the one before in its place.
+
+        The stream goes on, for to open it again would bring the same snapshot again.
+        """
+        try:
+            if not snapshot.etag:
+                raise ValueError("it has no etag, and would end every campaign")
+            self._on_snapshot(snapshot)
+        except Exception as error:
+            self._unusable = f"the snapshot {snapshot.etag!r} cannot be used: {error}"
+            _log.exception("a snapshot cannot be used; the one before stays")
+        else:
+            self._unusable = ""
+            self._etag = snapshot.etag
 
     def _note(self, error: FairliftError) -> None:
         is_new = str(error) != self.problem and not self._stopped.is_set()

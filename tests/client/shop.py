@@ -75,8 +75,7 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
         self._server = grpc.server(
             futures.ThreadPoolExecutor(24), options=[("grpc.so_reuseport", 0)]
         )
-        add_AssignmentServiceServicer_to_server(self, self._server)
-        add_EventServiceServicer_to_server(self, self._server)
+        self.register(self._server)
         address = f"127.0.0.1:{self.port}"
         if credentials is None:
             self.port = self._server.add_insecure_port(address)
@@ -84,6 +83,11 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
             self.port = self._server.add_secure_port(address, credentials)
         self._server.start()
         return self
+
+    def register(self, server: grpc.Server) -> None:
+        """What the server answers."""
+        add_AssignmentServiceServicer_to_server(self, server)
+        add_EventServiceServicer_to_server(self, server)
 
     def stop(self) -> None:
         """Dies with every call under way."""

@@ -2,12 +2,10 @@
 
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -271,53 +269,3 @@ def test_fork_of_a_closed_client_starts_nothing(shop: Shop) -> None:
         os._exit(0 if client.assign("spring", "v", SPAIN).reason is Reason.ASSIGNED else 1)
 
     assert os.waitpid(pid, 0)[1] == 0
-
-
-@pytest.fixture
-def server_process() -> Any:
-    """A server in a process of its own, to be stopped and killed."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start() -> tuple[subprocess.Popen[str], str]:
-        code = (
-            "import sys, time; from tests.client.shop import Shop; s = Shop().start();"
-            "print(s.target, flush=True); time.sleep(60)"
-        )
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT
-        )
-        started.append(process)
-        assert process.stdout is not None
-        return process, process.stdout.readline().strip()
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-
-@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
-def test_assignments_go_on_unchanged_without_the_server(
-    server_process: Callable[[], tuple[subprocess.Popen[str], str]], fault: signal.Signals
-) -> None:
-    process, target = server_process()
-    client = Client(target)
-    assert client.wait_ready(20)
-    before = [client.assign("spring", f"v{i}", SPAIN).variant for i in range(300)]
-
-    process.send_signal(fault)
-    slowest_s, after = 0.0, []
-    for i in range(300):
-        started = time.perf_counter()
-        after.append(client.assign("spring", f"v{i}", SPAIN, expose=True).variant)
-        slowest_s = max(slowest_s, time.perf_counter() - started)
-        time.sleep(0.001)
-    started = time.monotonic()
-    client.close(1.0)
-
-    assert after == before
-    assert slowest_s < 0.25
-    assert time.monotonic() - started < 3
-    assert client.stats().waiting == 300
