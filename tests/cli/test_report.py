@@ -9,9 +9,10 @@ import fairlift_stats.locale
 import pytest
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift_cli.report.tables import FLAGS, METHODS
+from fairlift_stats import QuantileArm
 from fairlift_stats.analysis import Analysis
 from fairlift_stats.locale import LANGUAGES
-from fairlift_stats.metrics import Mean, Rate, Ratio
+from fairlift_stats.metrics import Mean, Quantile, Rate, Ratio
 from fairlift_stats.results import FlagCode
 from fairlift_stats.summary import Summary
 
@@ -143,6 +144,16 @@ def test_a_running_campaign_shows_how_much_evidence_is_there() -> None:
     assert meter.endswith(" 50%")
 
 
+def test_a_campaign_that_was_stopped_is_called_undecided() -> None:
+    found = report()
+    found.verdict.kind = pb.VERDICT_KIND_KEEP_GOING
+    found.verdict.reason_codes.extend(["stopped", "meter"])
+
+    assert "[NOT DECIDED]" in shown(found)
+    assert "[SIN DECIDIR]" in shown(found, language="es")
+    assert "KEEP GOING" not in shown(found)
+
+
 def test_the_look_is_told_and_the_next_one_only_while_the_campaign_goes_on() -> None:
     found = report()
 
@@ -236,12 +247,15 @@ def test_methods_are_told_in_the_language_even_where_they_were_adjusted() -> Non
 def test_the_methods_and_flags_of_the_statistics_have_a_name_in_every_language() -> None:
     arm = Summary.from_rows({"x": [0.0, 1.0] * 20, "y": [1.0, 2.0] * 20})
     asked = Analysis(
-        primary=(Rate("a", "x"), Mean("b", "y"), Ratio("c", "y", "x")), control="control"
+        primary=(Rate("a", "x"), Mean("b", "y"), Ratio("c", "y", "x"), Quantile("d", 0.5)),
+        control="control",
     )
+    orders = {"d": QuantileArm.of([float(n) for n in range(1, 101)], 0.5)}
+    arms = {"control": arm, "free": arm}
 
-    used = {result.method for result in asked.report({"control": arm, "free": arm}).results}
+    used = {result.method for result in asked.report(arms, dict.fromkeys(arms, orders)).results}
 
-    assert len(used) == 3
+    assert len(used) == 4
     assert used <= METHODS.keys()
     assert {code.value for code in FlagCode} == FLAGS
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
+from fairlift.v1.campaign_service_pb2 import StopCampaignRequest
 from google.protobuf.json_format import MessageToDict
 
 from tests.server import shop
 from tests.server.client import running
-from tests.server.crowds import START, crowd, results, send
+from tests.server.crowds import NAME, START, crowd, results, send
 
 
 async def test_a_win_of_an_earlier_look_names_that_look_and_both_figures(tmp_path: Path) -> None:
@@ -53,6 +54,30 @@ async def test_while_nothing_is_decided_no_look_is_named(tmp_path: Path) -> None
     assert report.verdict.kind == pb.VERDICT_KIND_KEEP_GOING
     assert report.HasField("look")
     assert not report.verdict.HasField("deciding_look")
+
+
+@pytest.mark.parametrize("arrived", [0, 300])
+async def test_a_campaign_that_was_stopped_is_not_told_to_go_on(
+    tmp_path: Path, arrived: int
+) -> None:
+    async with running(tmp_path) as caller:
+        await caller.start(shop.campaign(metric="conversion_rate", planned_units=1_000))
+        if arrived:
+            await send(caller, crowd("control", arrived, [20.0] * 30))
+            await send(caller, crowd("free", arrived, [20.0] * 45))
+        going = (await results(caller)).verdict
+        await caller.campaigns.StopCampaign(StopCampaignRequest(name=NAME))
+
+        stopped = (await results(caller)).verdict
+
+    assert going.kind == stopped.kind == pb.VERDICT_KIND_KEEP_GOING
+    assert going.reason_codes[0] in ("running", "no_units")
+    assert stopped.reason_codes[0] == "stopped"
+    assert set(stopped.reason_codes).isdisjoint({"chances", "end"})
+    assert len(stopped.reason_codes) == len(stopped.reasons) + 1
+    assert stopped.sentence.startswith("Not decided: the campaign was stopped on ")
+    assert stopped.action.startswith("Keep control;")
+    assert not stopped.decision_days
 
 
 async def test_a_guardrail_that_was_harmed_is_the_metric_that_is_told(tmp_path: Path) -> None:

@@ -154,6 +154,9 @@ METHODS = {
     "Miettinen–Nurminen score test and intervals": "method.score",
     "ratio of sums per unit, Welch t on its linear form, Fieller lift": "method.ratio",
     "Welch t, Fieller lift": "method.mean",
+    "quantile, its error from order statistics (Woodruff), normal test, Fieller lift": (
+        "method.quantile"
+    ),
 }
 _ROLES = {"primary", "secondary", "guardrail"}
 FLAGS = {

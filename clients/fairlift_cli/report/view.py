@@ -68,7 +68,8 @@ def _verdict(told: Scene) -> None:
         screen.line(verdict.sentence or told.say("report.no_verdict"))
         return
     kind = pb.VerdictKind.Name(verdict.kind).removeprefix("VERDICT_KIND_").lower()
-    screen.badge(told.say(f"kind.{kind}"), _STYLES[verdict.kind])
+    is_stopped = list(verdict.reason_codes[:1]) == ["stopped"]
+    screen.badge(told.say(f"kind.{'undecided' if is_stopped else kind}"), _STYLES[verdict.kind])
     screen.line(verdict.sentence, style="bold")
     if told.two_figures:
         screen.line(told.two_figures)

@@ -12,8 +12,9 @@ from fairlift.wire.campaign import campaign_id
 
 from fairlift_server.api.paging import Pages
 from fairlift_server.api.report_writing import health_to, look_to, report_to
+from fairlift_server.api.stop_writing import put_stop
 from fairlift_server.api.tongue import Tongue, language_of
-from fairlift_server.results import Results
+from fairlift_server.results import Finding, Results
 
 # Any: one context serves every method here; none of them looks at its messages through it.
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -34,7 +35,7 @@ class ResultsApi(ResultsServiceServicer):
         """The report as the plan allows it now."""
         language = language_of(request.language)
         finding = await self._results.find(_named(request.name), epoch=_epoch(request.epoch))
-        return report_to(finding, currency=self._currency, language=language)
+        return self._report(finding, language)
 
     async def ListLooks(
         self, request: pb.ListLooksRequest, context: Context
@@ -64,7 +65,7 @@ class ResultsApi(ResultsServiceServicer):
             finding = await self._results.find(name)
             if len(finding.look_times) != looks:
                 looks = len(finding.look_times)
-                yield report_to(finding, currency=self._currency, language=language)
+                yield self._report(finding, language)
             await asyncio.sleep(self._watch_every_s)
 
     async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.Health:
@@ -72,6 +73,11 @@ class ResultsApi(ResultsServiceServicer):
         language = language_of(request.language)
         campaign, study, vital = await self._results.vital(_named(request.name))
         return health_to(study, vital, Tongue.of(campaign, language))
+
+    def _report(self, finding: Finding, language: str) -> pb.Report:
+        report = report_to(finding, currency=self._currency, language=language)
+        put_stop(report.verdict, finding.campaign, Tongue.of(finding.campaign, language))
+        return report
 
 
 def _named(name: str) -> str:
