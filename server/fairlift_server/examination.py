@@ -14,6 +14,7 @@ from fairlift_stats.analysis import Analysis, Report
 from fairlift_stats.balance import split_check
 from fairlift_stats.decomposition import Decomposition, decompose
 from fairlift_stats.errors import StatisticsError
+from fairlift_stats.quantiles import Quantiles
 from fairlift_stats.sequential.counts import SplitCheck, prior_strength, split_over_time
 from fairlift_stats.sequential.errors import BadLook
 from fairlift_stats.sequential.evidence import evidence_of
@@ -108,8 +109,8 @@ def _with_answers(found: Examined, study: Study) -> Examined:
         found,
         looks=(*found.looks[:-1], replace(last, verdict=last.verdict or verdict.kind)),
         verdict=verdict,
-        report=_reported(study.analysis, last.summaries),
-        described=_reported(study.described, last.summaries) if study.described else None,
+        report=_reported(study.analysis, last),
+        described=_reported(study.described, last) if study.described else None,
         decompositions=_decompositions(study, last.summaries),
         segments=tuple(
             segment_cut(study, attribute, cut) for attribute, cut in last.segments.items()
@@ -139,12 +140,13 @@ def _new_look(
     is_late = plan.ends and plan.information(live.units) > OVERRUN
     first_units = plan.n_max if is_late else None
     seen = ask([study.question(first_units=first_units)])[0] if is_late else live
-    summaries = _whole(study, seen)
+    summaries, quantiles = _whole(study, seen), seen.quantiles()
+    quantiles = {arm: quantiles.get(arm, {}) for arm in study.arms}
     look = Look(
         at=now.astimezone(ZoneInfo(zone)).isoformat(),
         day=max(day, looks[-1].look.day if looks else 0),
         counts=tuple(_count(study, arm, summaries[arm]) for arm in plan.arms),
-        evidence=tuple(_evidence(study, plan, summaries)),
+        evidence=tuple(_evidence(study, plan, summaries, quantiles)),
     )
     try:
         log = log.add(plan, look)
@@ -156,7 +158,7 @@ def _new_look(
         question.segment: cut_by_segment(study, question, answer)
         for question, answer in zip(questions, ask(questions), strict=True)
     }
-    return LookContent(plan, log.looks[-1], summaries, segments, seen.contaminated)
+    return LookContent(plan, log.looks[-1], summaries, quantiles, segments, seen.contaminated)
 
 
 def _whole(study: Study, answer: Answer) -> dict[str, Summary]:
@@ -174,8 +176,13 @@ def _count(study: Study, arm: str, summary: Summary) -> ArmCount:
     )
 
 
-def _evidence(study: Study, plan: SequentialPlan, summaries: Summaries) -> list[Evidence]:
-    report = study.analysis.report(summaries)
+def _evidence(
+    study: Study,
+    plan: SequentialPlan,
+    summaries: Summaries,
+    quantiles: Mapping[str, Quantiles],
+) -> list[Evidence]:
+    report = study.analysis.report(summaries, quantiles)
     judged = {metric.name for metric in plan.metrics}
     found = (
         evidence_of(
@@ -193,9 +200,9 @@ def _evidence(study: Study, plan: SequentialPlan, summaries: Summaries) -> list[
     return [evidence for evidence in found if evidence is not None]
 
 
-def _reported(analysis: Analysis, summaries: Summaries) -> Report:
+def _reported(analysis: Analysis, look: LookContent) -> Report:
     """The report with its posteriors worked out: here, and not where calls wait."""
-    report = analysis.report(summaries)
+    report = analysis.report(look.summaries, look.quantiles)
     for result in report.results:
         _ = result.posterior
     return report

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from fairlift_stats.quantiles import QuantileArm, Quantiles
 from fairlift_stats.sequential.looks import Look, LookLog
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.summary import Summary
@@ -21,6 +22,7 @@ class LookContent:
         plan: the rule of stopping as it was at the first look: later versions obey it too.
         look: counts and evidence, with the lines that were in force.
         summaries: by variant, of all metrics.
+        quantiles: by variant and metric.
         segments: by attribute, label and variant, of the first primary metric.
         contaminated: units that met several variants, by the one they met first.
         verdict: the kind of verdict that it gave.
@@ -29,6 +31,7 @@ class LookContent:
     plan: SequentialPlan
     look: Look
     summaries: Summaries
+    quantiles: Mapping[str, Quantiles]
     segments: Mapping[str, Mapping[str, Summaries]]
     contaminated: Mapping[str, int]
     verdict: str = ""
@@ -40,6 +43,10 @@ class LookContent:
                 "plan": json.loads(self.plan.to_json()),
                 "look": asdict(self.look),
                 "summaries": _written(self.summaries),
+                "quantiles": {
+                    variant: {metric: asdict(arm) for metric, arm in found.items()}
+                    for variant, found in self.quantiles.items()
+                },
                 "segments": {
                     attribute: {label: _written(cut) for label, cut in labels.items()}
                     for attribute, labels in self.segments.items()
@@ -61,6 +68,10 @@ class LookContent:
             plan,
             log.looks[0],
             _read(read["summaries"]),
+            {
+                variant: {metric: QuantileArm(**arm) for metric, arm in found.items()}
+                for variant, found in read["quantiles"].items()
+            },
             {
                 attribute: {label: _read(cut) for label, cut in labels.items()}
                 for attribute, labels in read["segments"].items()

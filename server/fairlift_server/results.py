@@ -8,7 +8,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from fairlift.engine.campaign import Campaign
-from fairlift.engine.errors import NotFound, Unsupported, WrongState
+from fairlift.engine.errors import NotFound, WrongState
 
 from fairlift_server.calculators import Calculators
 from fairlift_server.examination import Examined, Vital, check, examine
@@ -66,7 +66,6 @@ class Results:
         Raises:
             NotFound: there is no such campaign or epoch.
             WrongState: the campaign has not started.
-            Unsupported: the plan decides by nothing but quantiles.
         """
         # One look at a time: two that came at once would both spend.
         async with self._locks.setdefault(campaign, asyncio.Lock()):
@@ -120,11 +119,6 @@ class Results:
     ) -> tuple[Study, Campaign, list[KeptLook]]:
         then = _epoch(transaction, campaign, epoch)
         asked = study(then, currency=self._currency)
-        if asked is None:
-            raise Unsupported(
-                f"campaign {campaign} decides by quantiles alone, and this server does not "
-                "compare quantiles yet"
-            )
         return asked, then, looks(transaction, campaign, then.lifecycle.epoch)
 
 

@@ -1,4 +1,4 @@
-"""The first primary metric by segment: each seen alone, and drawn towards the whole."""
+"""One metric by segment: each seen alone, and drawn towards the whole."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def cut_by_segment(study: Study, question: Question, answer: Answer) -> dict[str
 def segment_cut(study: Study, attribute: str, cut: Mapping[str, Summaries]) -> SegmentCut:
     """What may be said of the segments of one attribute."""
     analysis = Analysis(
-        primary=(study.decides,), control=study.control, confidence=study.analysis.confidence
+        primary=(study.cut_metric,), control=study.control, confidence=study.analysis.confidence
     )
     units = {
         (label, variant): arms[study.control].n + arms[variant].n

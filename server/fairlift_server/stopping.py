@@ -7,7 +7,8 @@ from fairlift.engine.campaign import Campaign
 from fairlift.engine.metric import ActionMeasure, Metric, ReturnMeasure
 from fairlift.engine.plan import Plan
 from fairlift_stats.analysis import Analysis
-from fairlift_stats.metrics import Mean, Rate, Ratio
+from fairlift_stats.metrics import Metric as Tested
+from fairlift_stats.metrics import Rate
 from fairlift_stats.sequential.plan import Needs, PlannedMetric, SequentialPlan
 from fairlift_stats.sequential.shapes import equal_times
 from fairlift_stats.sequential.spending import Spending
@@ -54,7 +55,7 @@ def stopping_plan(
     return _with_engine(common, plan.stopping)
 
 
-def _needs(metric: Metric, measured: Rate | Mean | Ratio) -> Needs:
+def _needs(metric: Metric, measured: Tested) -> Needs:
     of_orders = not any(isinstance(m, ActionMeasure | ReturnMeasure) for m in metric.measures)
     if not of_orders:
         return "nothing"

@@ -8,11 +8,11 @@ from fairlift.engine.campaign import Campaign
 from fairlift.engine.metric import CapAtAmount, OrderMeasure
 from fairlift.engine.plan import Plan
 from fairlift_stats.analysis import Analysis, Guardrail
-from fairlift_stats.metrics import Funnel, Mean, Rate, Ratio
+from fairlift_stats.metrics import Funnel, Metric, Quantile, Rate, Summed
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.summary import Pair
 
-from fairlift_server.analysis.columns import Columns, UnitColumn
+from fairlift_server.analysis.columns import Columns, Measured, UnitColumn, UnitQuantile
 from fairlift_server.analysis.question import Question
 from fairlift_server.stopping import stopping_plan
 
@@ -38,7 +38,7 @@ class Study:
         analysis: the plan's metrics; `described`: metrics shown beside them, judged by nobody.
         sequential: the rule of stopping.
         capped: names of metrics whose cap was fixed before the start.
-        unanswered: planned metrics of a kind that has no sums.
+        quantiles: what the ledger is asked beside sums.
     """
 
     campaign: str
@@ -52,7 +52,7 @@ class Study:
     products: tuple[Pair, ...]
     coupons: Mapping[str, str]
     capped: frozenset[str]
-    unanswered: tuple[str, ...]
+    quantiles: tuple[UnitQuantile, ...]
 
     @property
     def control(self) -> str:
@@ -70,11 +70,12 @@ class Study:
             self.analysis.thirds,
             self.coupons,
             first_units=first_units,
+            quantiles=self.quantiles,
         )
 
     def cut(self, segment: str, *, first_units: int | None = None) -> Question:
-        """What it is asked for the first primary metric by segment."""
-        metric = self.decides
+        """What it is asked for the metric that is cut by segment."""
+        metric = self.cut_metric
         needed = Analysis(primary=(metric,))
         columns = tuple(column for column in self.columns if column.name in needed.columns)
         return Question(
@@ -89,11 +90,12 @@ class Study:
         )
 
     @property
-    def decides(self) -> Rate | Mean | Ratio:
-        """The first primary metric."""
-        first = self.analysis.primary[0]
-        assert not isinstance(first, Funnel), "a funnel is judged by its last step"
-        return first
+    def cut_metric(self) -> Summed:
+        """The first metric that sums tell, primary ones first; conversion where none does."""
+        summed = (
+            each.metric for each in self.analysis.metrics if not isinstance(each.metric, Quantile)
+        )
+        return next(summed, Rate(HEADLINE[0], self.column(OrderMeasure.BUYERS)))
 
     def column(self, measure: OrderMeasure) -> str:
         """The name of a measure's plain column in the plan's window."""
@@ -105,8 +107,8 @@ class Study:
         )
 
 
-def study(campaign: Campaign, *, currency: str) -> Study | None:
-    """The study of a campaign's epoch; None when the plan asks only for what has no sums."""
+def study(campaign: Campaign, *, currency: str) -> Study:
+    """The study of a campaign's epoch."""
     plan = campaign.plan
     assert plan is not None, "a campaign without a plan cannot start"
     columns = Columns(plan.window_days, plan.covariate_days)
@@ -118,13 +120,9 @@ def study(campaign: Campaign, *, currency: str) -> Study | None:
         )
     }
     columns.add(TOTALS)
-    unanswered = tuple(name for name, metric in measured.items() if metric is None)
-    primary = tuple(_deciding(measured, plan.primary))
-    if not primary:
-        return None
     analysis = Analysis(
-        primary=primary,
-        secondary=tuple(filter(None, (measured[each.metric] for each in plan.secondary))),
+        primary=tuple(_deciding(measured, plan.primary)),
+        secondary=tuple(measured[each.metric] for each in plan.secondary),
         guardrails=tuple(
             Guardrail(metric, each.margin)
             for each in plan.guardrails
@@ -150,37 +148,31 @@ def study(campaign: Campaign, *, currency: str) -> Study | None:
         capped=frozenset(
             name for name in measured if isinstance(plan.metric(name).cap, CapAtAmount)
         ),
-        unanswered=unanswered,
+        quantiles=tuple(columns.quantiles),
     )
 
 
-Measured = Mapping[str, Rate | Mean | Ratio | Funnel | None]
-
-
 def _deciding(
-    measured: Measured, chosen: Iterable[planned.PlannedMetric]
-) -> Iterable[Rate | Mean | Ratio]:
+    measured: Mapping[str, Measured], chosen: Iterable[planned.PlannedMetric]
+) -> Iterable[Metric]:
     """What is tested: of a funnel its last step."""
     for each in chosen:
         metric = measured[each.metric]
         if isinstance(metric, Funnel):
             yield Rate(metric.name, metric.steps[-1], direction=metric.direction)
-        elif metric is not None:
+        else:
             yield metric
 
 
-def _described(plan: Plan, measured: Measured, analysis: Analysis) -> Analysis | None:
+def _described(plan: Plan, measured: Mapping[str, Measured], analysis: Analysis) -> Analysis | None:
     """The headline metrics that the plan does not name, and the funnels that it decides by."""
     asked = {metric.metric.name for metric in analysis.metrics}
     tested = {each.metric for each in (*plan.primary, *plan.guardrails)}
     shown = tuple(
         metric
         for name, metric in measured.items()
-        if metric is not None
-        and (
-            (name in HEADLINE and name not in asked)
-            or (isinstance(metric, Funnel) and name in tested)
-        )
+        if (name in HEADLINE and name not in asked)
+        or (isinstance(metric, Funnel) and name in tested)
     )
     if not shown:
         return None

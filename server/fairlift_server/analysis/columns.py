@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from fairlift.engine import metric as planned
 from fairlift.engine.metric import (
@@ -15,9 +16,12 @@ from fairlift.engine.metric import (
     OrderMeasure,
     ReturnMeasure,
 )
-from fairlift_stats.metrics import Direction, Funnel, Mean, Rate, Ratio, Unit
+from fairlift_stats.metrics import Direction, Funnel, Mean, Quantile, Rate, Ratio, Unit
+from fairlift_stats.metrics import Metric as Tested
 
 MICROS = 1_000_000
+# What a planned metric becomes; a funnel is several.
+Measured: TypeAlias = Tested | Funnel
 
 _DIRECTIONS: dict[planned.Direction, Direction] = {
     planned.Direction.HIGHER: "higher",
@@ -67,16 +71,26 @@ class UnitColumn:
         return self.measure in MONEY_MEASURES and not self.is_indicator
 
 
+@dataclass(frozen=True, slots=True)
+class UnitQuantile:
+    """The value of a column that a share `at` of a variant's units does not exceed."""
+
+    metric: str
+    column: str
+    at: float
+
+
 @dataclass(slots=True)
 class Columns:
-    """Collects the columns that metrics need, each once."""
+    """Collects the columns that metrics need, each once, and the quantiles of them."""
 
     window_days: int
     covariate_days: int = 0
     found: dict[str, UnitColumn] = field(default_factory=dict)
+    quantiles: list[UnitQuantile] = field(default_factory=list)
 
-    def measured(self, metric: Metric) -> Rate | Mean | Ratio | Funnel | None:
-        """The metric over the columns it needs; None for a kind that has no sums: a quantile."""
+    def measured(self, metric: Metric) -> Measured:
+        """The metric over the columns it needs."""
         window = self.window_days if metric.window_days is None else metric.window_days
         direction, unit = _DIRECTIONS[metric.direction], _UNITS[metric.reads_as]
         match metric.kind:
@@ -100,8 +114,10 @@ class Columns:
             case planned.Funnel(steps):
                 columns = tuple(self._indicator(step, window) for step in steps)
                 return Funnel(metric.name, columns, direction)
-            case planned.Quantile():
-                return None
+            case planned.Quantile(of, at):
+                column = self._plain(of, window, metric.cap)
+                self.quantiles.append(UnitQuantile(metric.name, column, at))
+                return Quantile(metric.name, at, unit, direction)
 
     def add(self, measures: Iterable[Measure]) -> None:
         """The plain columns of these measures, in the plan's window."""

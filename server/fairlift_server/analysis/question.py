@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fairlift.engine.identity import IdentityPolicy
+from fairlift_stats.quantiles import Quantiles
 from fairlift_stats.summary import Pair, Summary, Triple
 
-from fairlift_server.analysis.columns import UnitColumn
+from fairlift_server.analysis.columns import UnitColumn, UnitQuantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Question:
     Attributes:
         columns: one number per unit each.
         products, thirds: of columns, to be added up too.
+        quantiles: of columns.
         coupons: by variant, the coupon code that its payload gives.
         segment: attribute by whose value at first exposure to cut, too; empty for no cut.
         first_units: only so many units, the first to be exposed; None for all.
@@ -30,6 +32,7 @@ class Question:
     coupons: Mapping[str, str] | None = None
     segment: str = ""
     first_units: int | None = None
+    quantiles: tuple[UnitQuantile, ...] = ()
 
     def empty(self) -> Summary:
         """What a variant without units answers."""
@@ -43,7 +46,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Sums over the units of one variant, and of one segment where there is a cut.
+    """Sums and quantiles over the units of one variant, and of one segment where there is a cut.
 
     Money is in the currency's own unit here; sums of micros were exact before.
     """
@@ -54,6 +57,7 @@ class Cell:
     summary: Summary
     first_us: int
     last_us: int
+    quantiles: Quantiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,10 @@ class Answer:
     def summaries(self) -> dict[str, Summary]:
         """By variant, the units that met no other one."""
         return {cell.variant: cell.summary for cell in self.cells if not cell.is_contaminated}
+
+    def quantiles(self) -> dict[str, Quantiles]:
+        """By variant and metric, of the units that met no other one."""
+        return {cell.variant: cell.quantiles for cell in self.cells if not cell.is_contaminated}
 
     @property
     def contaminated(self) -> dict[str, int]:

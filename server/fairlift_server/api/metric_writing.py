@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from itertools import groupby
 
-from fairlift.engine.metric import Direction, Quantity, catalogue_metric
 from fairlift.engine.plan import Plan
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
@@ -82,18 +81,6 @@ class MetricWriter:
                 )
             )
         return metrics
-
-    def unanswered(self, name: str) -> pb.MetricResult:
-        """A metric of a kind that this server does not compute yet."""
-        metric = self._own.get(name) or catalogue_metric(name)
-        assert metric is not None, "the plan was checked"
-        return pb.MetricResult(
-            metric=name,
-            display_name=self._tongue.figure(MetricName(name)),
-            role=pb.METRIC_ROLE_DESCRIPTIVE,
-            quantity=_QUANTITIES[Quantity(metric.reads_as).value],
-            direction=_DIRECTIONS[Direction(metric.direction).value],
-        )
 
     def _comparison(
         self, result: Result, confidence: float, sequential: Interval | None, *, described: bool

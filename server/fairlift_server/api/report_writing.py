@@ -10,7 +10,7 @@ from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.campaign import UNITS
 from fairlift.wire.values import time_to
 from fairlift_stats.decomposition import Decomposition
-from fairlift_stats.messages import Message, MetricName, Number, Text
+from fairlift_stats.messages import Message, Number, Text
 from fairlift_stats.results import CannotSay
 from fairlift_stats.segment_report import SegmentLift
 from fairlift_stats.verdict import Verdict
@@ -236,7 +236,7 @@ def _metrics(finding: Finding, verdict: Verdict, tongue: Tongue) -> list[pb.Metr
     metrics = writer.written(study.analysis, found.report, sequential_intervals(verdict))
     if study.described is not None and found.described is not None:
         metrics += writer.written(study.described, found.described, {}, described=True)
-    return [*metrics, *map(writer.unanswered, study.unanswered)]
+    return metrics
 
 
 def _decomposition(
@@ -304,8 +304,8 @@ def _segment(
 
 
 def _notes(finding: Finding) -> list[Message]:
-    found, study = finding.found, finding.study
-    notes = [Message.of("note.quantiles", metric=MetricName(name)) for name in study.unanswered]
+    found = finding.found
+    notes: list[Message] = []
     if found.looks:
         last = found.looks[-1]
         ahead = sum(found.vital.units.values()) - last.look.units
