@@ -25,9 +25,9 @@ SETTINGS = tuple(
 def _score(which: str) -> Method:
     def limits(xt: Array, xc: Array, n: int, z: float) -> Limits:
         size = np.full(xt.shape, float(n))
-        if which == "ratio":
-            return score.ratio_limits(xt, size, xc, size, np.array(z))
-        return score.difference_limits(xt, size, xc, size, np.array(z))
+        gap, ratio = score.limits(xt, size, xc, size, np.full((1, *xt.shape), z))
+        low, high = ratio if which == "ratio" else gap
+        return low[0], high[0]
 
     return limits
 

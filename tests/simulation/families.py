@@ -14,13 +14,13 @@ Array: TypeAlias = npt.NDArray[np.float64]
 def dunnett_error(sizes: tuple[int, ...], sds: tuple[float, ...], runs: int, seed: int) -> float:
     """Share of runs with any false claim among several arms, the control first."""
     rng = np.random.default_rng(seed)
-    value, variance = np.empty((2, runs, len(sizes)))
+    value, variance = np.empty((2, len(sizes), runs))
     for i, (n, sd) in enumerate(zip(sizes, sds, strict=True)):
         rows = rng.normal(10, sd, (runs, n))
-        value[:, i], variance[:, i] = rows.mean(axis=1), rows.var(axis=1, ddof=1) / n
+        value[i], variance[i] = rows.mean(axis=1), rows.var(axis=1, ddof=1) / n
     zero = np.zeros_like(value)
-    made = Estimates(value, variance, zero, np.broadcast_to(np.array(sizes, float), value.shape),
-                     zero, zero)  # fmt: skip
+    units = np.broadcast_to(np.array(sizes, dtype=float)[:, None], value.shape)
+    made = Estimates(value, variance, zero, units, zero, zero)
     together, loads = simultaneous(variance, 0.05)
     p = joint_p(compare_linear(made, 0.05, together).p, loads)
     return float(np.mean((p < 0.05).any(axis=1)))

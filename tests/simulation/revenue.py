@@ -89,7 +89,7 @@ def _estimates(c: dict[str, Array], t: dict[str, Array], what: str) -> Estimates
         values.append(value)
         variances.append(spread / n)
         units.append(unit)
-    stacked = [np.stack(part, axis=1) for part in (values, variances, units)]
+    stacked = [np.stack(part) for part in (values, variances, units)]
     zero = np.zeros_like(stacked[0])
     return Estimates(stacked[0], stacked[1], zero, stacked[2], zero, zero)
 
@@ -106,16 +106,16 @@ def coverage(arms: Arms, runs: int, seed: int) -> dict[str, float]:
     ):
         made = _estimates(control, treatment, what)
         compared = compare_linear(made, 0.05, np.full(runs, Z))
-        low, high = compared.lift[:, 0, 1], compared.lift[:, 0, 2]
+        _, low, _, high, _ = compared.lift[:, 0]
         found[name] = float(np.mean((low <= truth) & (truth <= high)))
         if what == "revenue":
-            found |= _others(made, compared.df[:, 0], truth)
+            found |= _others(made, compared.df[0], truth)
     return found
 
 
 def _others(made: Estimates, df: Array, truth: float) -> dict[str, float]:
     """The linear delta method (gbstats) and the delta method on the log (tea-tasting)."""
-    (mc, mt), (vc, vt) = made.value.T, made.variance.T
+    (mc, mt), (vc, vt) = made.value, made.variance
     k = np.asarray(special.stdtrit(df, 0.975), dtype=float)
     half = k * np.sqrt(vt / mc**2 + vc * mt**2 / mc**4)
     low, high = log_lift_limits(mt, mc, vt, vc, k)
@@ -140,20 +140,20 @@ def ticket_models(draw: Draw, n: int, runs: int, seed: int) -> dict[str, float]:
     """Coverage of the lift of a mean ticket, no true lift, by three models of the ticket."""
     rng = np.random.default_rng(seed)
     c, t = draw(rng, (runs, n)), draw(rng, (runs, n))
-    value = np.stack([c.mean(axis=1), t.mean(axis=1)], axis=1)
-    variance = np.stack([c.var(axis=1, ddof=1), t.var(axis=1, ddof=1)], axis=1) / n
+    value = np.stack([c.mean(axis=1), t.mean(axis=1)])
+    variance = np.stack([c.var(axis=1, ddof=1), t.var(axis=1, ddof=1)]) / n
     zero = np.zeros_like(value)
     made = Estimates(value, variance, zero, np.full_like(value, n), zero, zero)
-    lift = compare_linear(made, 0.05, np.full(runs, Z)).lift[:, 0]
+    _, low, _, high, _ = compare_linear(made, 0.05, np.full(runs, Z)).lift[:, 0]
     # Exponential tickets with a gamma prior (VWO): the ratio of means is a scaled F.
-    ratio = value[:, 1] / value[:, 0]
+    ratio = value[1] / value[0]
     edges = special.fdtri(2 * n, 2 * n, 0.025), special.fdtri(2 * n, 2 * n, 0.975)
     # Lognormal tickets: mean of the log plus half its variance (Cox).
     logs = [np.log(arm) for arm in (c, t)]
     centre = [a.mean(axis=1) + a.var(axis=1, ddof=1) / 2 for a in logs]
     spread = [a.var(axis=1, ddof=1) / n + a.var(axis=1, ddof=1) ** 2 / (2 * (n - 1)) for a in logs]
     return {
-        "t on the mean": float(np.mean((lift[:, 1] <= 0) & (lift[:, 2] >= 0))),
+        "t on the mean": float(np.mean((low <= 0) & (high >= 0))),
         "exponential": float(np.mean((ratio * edges[0] <= 1) & (ratio * edges[1] >= 1))),
         "lognormal": float(
             np.mean(np.abs(centre[1] - centre[0]) <= Z * np.sqrt(spread[0] + spread[1]))
