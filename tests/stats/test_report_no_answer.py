@@ -70,6 +70,18 @@ def test_no_answer_says_why(
     assert result.flags == ()
 
 
+def test_a_guardrail_holds_of_nobody() -> None:
+    guarded = Guardrail(REVENUE, 0.1)
+    report = Analysis(primary=(CONVERSION,), guardrails=(guarded,)).report(
+        {"control": GOOD, "b": arm_of(0, 0)}
+    )
+
+    guard = report[REVENUE.name, "b"].non_inferiority
+
+    assert guard is not None
+    assert (guard.p_value, guard.holds) == (None, False)
+
+
 def test_a_treatment_of_zeros_has_a_difference_and_no_certain_lift() -> None:
     result = compare(Mean("m", "revenue"), GOOD, arm_of(50, 0))
 
