@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fairlift.change import Change
     from fairlift.client import Client
     from fairlift.engine.assignment import Assignment, Reason
     from fairlift.engine.bots import BotRules
@@ -24,6 +25,7 @@ _HOMES = {
     "Assignment": "fairlift.engine.assignment",
     "BotRules": "fairlift.engine.bots",
     "Cancellation": "fairlift.events",
+    "Change": "fairlift.change",
     "Client": "fairlift.client",
     "FairliftError": "fairlift.engine.errors",
     "LineKind": "fairlift.events",
@@ -39,6 +41,7 @@ __all__ = [
     "Assignment",
     "BotRules",
     "Cancellation",
+    "Change",
     "Client",
     "FairliftError",
     "LineKind",

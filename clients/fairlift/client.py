@@ -15,6 +15,7 @@ from typing import Literal, Self
 
 from fairlift import events, remote
 from fairlift.backlog import Kind
+from fairlift.change import Listener
 from fairlift.engine.assignment import Assignment, Reason
 from fairlift.engine.bots import BotRules
 from fairlift.engine.decision import CONTROL, without_campaign
@@ -244,6 +245,14 @@ class Client:
         with suppress(Exception):  # a mapping of the caller's own
             self._first_seen.setdefault(customer, visitor)
         self._record(Kind.IDENTITY, lambda: events.identity(visitor, customer, time or _now()))
+
+    def on_change(self, listener: Listener) -> None:
+        """Calls the listener when campaigns change, and when the server falls silent or refuses.
+
+        It is called in a thread of the client's own, which waits for it: be quick. What it raises
+        is logged.
+        """
+        self._local.listen(listener)
 
     def wait_ready(self, timeout_s: float = 5.0) -> bool:
         """Waits for the first snapshot; False when none came in time. For scripts and tests."""

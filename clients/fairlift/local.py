@@ -9,6 +9,7 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from fairlift import snapshot_file
+from fairlift.change import Change, Listener, changed_campaigns
 from fairlift.engine.bots import BotRules
 from fairlift.engine.decision import CompiledSnapshot, Decide
 from fairlift.engine.snapshot import Snapshot
@@ -46,6 +47,8 @@ class LocalDecisions:
         self._snapshot: Snapshot | None = None
         self._fresh_since = time.monotonic()
         self._is_stale = False
+        self._refusal = ""
+        self._listeners: tuple[Listener, ...] = ()
         self._compiling = threading.Lock()
         self.ready = threading.Event()
         # What the hot path reads; `find` is the `get` of `campaigns`, looked up beforehand.
@@ -63,14 +66,27 @@ class LocalDecisions:
             ready.set()
         self.ready = ready
 
+    def listen(self, listener: Listener) -> None:
+        """Calls it with every change from now on, in the thread that brings the change."""
+        self._listeners = (*self._listeners, listener)
+
     def take(self, message: pb.Snapshot) -> None:
         """Decides by this snapshot from now on, and keeps it on disk."""
-        self._use(snapshot_from(message, between=_Breath()))
+        before, now = self._snapshot or Snapshot(), snapshot_from(message, between=_Breath())
+        self._use(now)
         if self._path is not None:
             try:
                 snapshot_file.save(self._path, message.SerializeToString())
             except OSError as error:
                 _log.warning("the snapshot cannot be kept in %s: %s", self._path, error)
+        if self._listeners:
+            self._tell(changed_campaigns(before, now))
+
+    def check_refusal(self, refusal: str) -> None:
+        """Tells the listeners when the server begins to refuse this client, and when it ends to."""
+        if refusal != self._refusal:
+            self._refusal = refusal
+            self._tell(frozenset())
 
     def check_freshness(self, last_contact: float | None) -> None:
         """Marks the reasons stale, or fresh again, by when the server was last heard of."""
@@ -82,6 +98,15 @@ class LocalDecisions:
             self._is_stale = is_stale
             _log.warning("the snapshot is %s", "stale" if is_stale else "fresh again")
             self._use(self._snapshot)
+            self._tell(frozenset())
+
+    def _tell(self, campaigns: frozenset[str]) -> None:
+        change = Change(campaigns, self._is_stale, self._refusal)
+        for listener in self._listeners:
+            try:
+                listener(change)
+            except Exception:  # it must not cost the client its snapshots
+                _log.exception("a listener failed")
 
     def _use(self, snapshot: Snapshot) -> None:
         with self._compiling:

@@ -6,17 +6,20 @@ entry of the payload, of any type.
 """
 
 import logging
+import threading
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 from openfeature.evaluation_context import EvaluationContext
-from openfeature.exception import ErrorCode
+from openfeature.event import ProviderEvent, ProviderEventDetails
+from openfeature.exception import ErrorCode, ProviderNotReadyError
 from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType
 from openfeature.flag_evaluation import Reason as FlagReason
 from openfeature.provider import AbstractProvider, Metadata
 from openfeature.track import TrackingEventDetails
 
+from fairlift.change import Change
 from fairlift.client import Client
 from fairlift.engine.assignment import Assignment, Reason
 from fairlift.events import LineKind, OrderLine, micros
@@ -52,6 +55,9 @@ _ERRORS = {
 class FairliftProvider(AbstractProvider):
     """Answers flags from a client's campaigns; `shutdown` closes the client.
 
+    It tells when it is ready, when campaigns changed (their ids), when the server has been silent
+    for the client's `stale_after_s`, and when the server refuses the client.
+
     Args:
         client: Who decides. The targeting key is the visitor, or the customer in `customer_id`.
         expose: Whether an evaluation is an exposure. It is what most users of OpenFeature expect;
@@ -64,19 +70,50 @@ class FairliftProvider(AbstractProvider):
         self._client = client
         self._expose = expose
         self._ready_s = ready_s
+        self._telling = threading.Lock()
+        # None until `initialize` is over: its outcome is told by the SDK of OpenFeature.
+        self._told: ProviderEvent | None = None
+        self._has_snapshot = False
+        client.on_change(self._tell)
 
     def get_metadata(self) -> Metadata:
         """The provider's name."""
         return Metadata(name="fairlift")
 
     def initialize(self, evaluation_context: EvaluationContext) -> None:
-        """Waits for the first snapshot; without one, flags answer their defaults meanwhile."""
+        """Waits for the first snapshot.
+
+        Raises:
+            ProviderNotReadyError: none came in time. Flags answer their defaults until one comes,
+                which is told by an event.
+        """
         del evaluation_context
         self._client.wait_ready(self._ready_s)
+        with self._telling:
+            if self._client.wait_ready(0):
+                self._told, self._has_snapshot = ProviderEvent.PROVIDER_READY, True
+                return
+            self._told = ProviderEvent.PROVIDER_ERROR
+        problem = self._client.stats().problem or "the server has not answered"
+        raise ProviderNotReadyError(f"no snapshot in {self._ready_s} s: {problem}")
 
     def shutdown(self) -> None:
         """Sends what waits, and ends."""
         self._client.close()
+
+    def _tell(self, change: Change) -> None:
+        with self._telling:
+            if self._told is None or not self._client.wait_ready(0):
+                return
+            event, message = _standing(change)
+            if event is not self._told:
+                self._told = event
+                code = ErrorCode.GENERAL if event is ProviderEvent.PROVIDER_ERROR else None
+                self.emit(event, ProviderEventDetails(message=message, error_code=code))
+            if change.campaigns and self._has_snapshot:
+                flags = sorted(change.campaigns)
+                self.emit_provider_configuration_changed(ProviderEventDetails(flags_changed=flags))
+            self._has_snapshot = True
 
     def resolve_boolean_details(
         self,
@@ -191,6 +228,14 @@ class FairliftProvider(AbstractProvider):
         return FlagResolutionDetails(
             cast("T", value), reason=reason, variant=decided.variant, flag_metadata=metadata
         )
+
+
+def _standing(change: Change) -> tuple[ProviderEvent, str | None]:
+    if change.refusal:
+        return ProviderEvent.PROVIDER_ERROR, change.refusal
+    if change.is_stale:
+        return ProviderEvent.PROVIDER_STALE, "the server is silent; variants stay what they were"
+    return ProviderEvent.PROVIDER_READY, None
 
 
 def _found(decided: Assignment, entry: str, kind: type) -> object:

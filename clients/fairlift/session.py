@@ -115,6 +115,7 @@ class Session:
     def _check_freshness(self) -> None:
         if self._local is not None and self.watch is not None:
             self._local.check_freshness(self.watch.last_contact)
+            self._local.check_refusal(self.watch.refusal)
 
 
 def _keep_out_of_forks(session: Session) -> None:

@@ -44,6 +44,8 @@ class SnapshotWatch:
         self.last_contact: float | None = None
         self.reconnects = 0
         self.problem = ""
+        # Why the server will not have this client, which no waiting mends; empty while it does.
+        self.refusal = ""
         self._unusable = ""
 
     def start(self) -> None:
@@ -80,7 +82,7 @@ class SnapshotWatch:
             self.last_contact = time.monotonic()
             if message.HasField("snapshot"):
                 self._take(message.snapshot)
-            self.problem = self._unusable
+            self.problem, self.refusal = self._unusable, ""
 
     def _take(self, snapshot: pb.Snapshot) -> None:
         """Hands the snapshot over; one that cannot be used leaves the one before in its place.
@@ -101,7 +103,10 @@ class SnapshotWatch:
     def _note(self, error: FairliftError) -> None:
         is_new = str(error) != self.problem and not self._stopped.is_set()
         self.problem = str(error)
-        if is_new and isinstance(error, NotAllowed | Unsupported):
+        is_refused = isinstance(error, NotAllowed | Unsupported)
+        if is_refused:
+            self.refusal = self.problem
+        if is_new and is_refused:
             _log.error("no snapshots from the server: %s", error)
         elif is_new:
             _log.info("the snapshot stream ended, opening it again: %s", error)

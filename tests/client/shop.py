@@ -59,6 +59,8 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
     # What is wrong with an event, by its kind.
     refusals: dict[str, int] = field(default_factory=dict)
     unreadable: str = ""
+    # Why nobody may watch snapshots.
+    refuses: grpc.StatusCode | None = None
     streams: int = 0
     metadata: dict[str, str] = field(default_factory=dict)
     watched_etags: list[str] = field(default_factory=list)
@@ -115,6 +117,8 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
         self.streams += 1
         self.watched_etags.append(request.etag)
         self.metadata = {key: str(value) for key, value in context.invocation_metadata()}
+        if self.refuses is not None:
+            context.abort(self.refuses, "the test wants it so")
         server, etag = self._server, request.etag
         while context.is_active() and self._server is server:
             if self.snapshot.etag != etag:

@@ -11,7 +11,7 @@ from fairlift.openfeature import FairliftProvider
 from openfeature import api
 from openfeature.client import OpenFeatureClient
 from openfeature.evaluation_context import EvaluationContext
-from openfeature.exception import ErrorCode
+from openfeature.exception import ErrorCode, ProviderNotReadyError
 from openfeature.flag_evaluation import Reason
 from openfeature.track import TrackingEventDetails
 
@@ -130,7 +130,8 @@ def test_reason_is_told_in_the_words_of_the_standard(
 
 def test_before_the_first_snapshot_the_provider_is_not_ready() -> None:
     provider = FairliftProvider(Client("127.0.0.1:1"), ready_s=0.01)
-    provider.initialize(EvaluationContext())
+    with pytest.raises(ProviderNotReadyError, match=r"no snapshot in 0.01 s"):
+        provider.initialize(EvaluationContext())
 
     details = provider.resolve_string_details("spring", "default", TESTER)
     provider.shutdown()
