@@ -10,6 +10,7 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from fairlift_stats import dunnett, fieller, score
 from fairlift_stats.centring import NOISE
+from fairlift_stats.errors import BadQuestion
 from fairlift_stats.layout import Layout
 from fairlift_stats.linear import Estimates, estimates
 from fairlift_stats.moments import Moments
@@ -150,6 +151,9 @@ def linear_estimates(
         layout: of the metrics.
         moments: of the groups.
         quantiles: of each group, by metric.
+
+    Raises:
+        BadQuestion: an arm's quantile is at another level than the metric's.
     """
     split, n = layout.counted, np.maximum(moments.n, 1)[:, None]
     top, base, units = (
@@ -170,6 +174,11 @@ def linear_estimates(
         with_control[:, i], reduction[:, i] = row.with_control, row.reduction
     for i, asked in layout.quantiles.items():
         arms = [group.get(asked.name) for group in quantiles]
+        for arm in arms:
+            if arm is not None and arm.level != asked.at:
+                raise BadQuestion(
+                    f"{asked.name}: asks at {asked.at}, an arm answers at {arm.level}"
+                )
         value[:, i] = [np.nan if arm is None else arm.value for arm in arms]
         variance[:, i] = [np.nan if arm is None else arm.variance for arm in arms]
         units[:, i] = np.inf
