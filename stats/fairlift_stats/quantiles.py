@@ -73,11 +73,17 @@ class QuantileArm:
     ) -> "QuantileArm":
         """The quantile of these values; `units` says whose each is, where units may have several.
 
+        Raises:
+            BadSummary: a value is not finite, the values are not flat, or not each has a unit.
+            BadQuestion, TooFewUnits: as for the class.
+
         >>> arm = QuantileArm.of([10, 20, 30, 40, 50, 60], 0.5)
         >>> arm.value, arm.lower < 35 < arm.upper
         (35.0, True)
         """
         x = np.asarray(values, dtype=float)
+        if x.ndim != 1 or not np.isfinite(x).all() or np.shape(units) not in ((), x.shape):
+            raise BadSummary("values: must be flat and finite, and units, if any, one a value")
         low, high = ranks(len(x), level)
         value, lower, upper = np.quantile(x, [level, low, high]).tolist()
         clusters = None

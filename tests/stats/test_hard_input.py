@@ -115,6 +115,9 @@ def _clustered(n: int, clusters: Summary) -> QuantileArm:
         (lambda: Beta.of(-0.2, 10), BadQuestion, "between 0 and its n"),
         (lambda: Student(NAN, 1, 5), BadQuestion, "must be finite"),
         (lambda: Hurdle.of(100, 10, 99.0, 980.1 * (1 + 1e-15)), BadQuestion, "scale"),
+        (lambda: QuantileArm.of([*range(99), INF], 0.5), BadSummary, "finite"),
+        (lambda: QuantileArm.of(np.ones((50, 2)), 0.5), BadSummary, "flat"),
+        (lambda: QuantileArm.of(range(50), 0.5, units=[1, 2]), BadSummary, "one a value"),
         (lambda: ranks(INF, 0.5), TooFewUnits, "needs more"),  # type: ignore[arg-type]
         (lambda: QuantileArm(100, 0.5, 1, 0, 2, n_at_ranks=0), BadSummary, "1 or more"),
         (lambda: _clustered(500, _CLUSTERS), BadSummary, "hold 100 values"),
