@@ -11,7 +11,7 @@ from fairlift_stats.metrics import Ratio, Summed
 from fairlift_stats.moments import Moments, stack
 from fairlift_stats.summary import Summary
 
-__all__ = ["Adjust", "Estimates", "adjust", "estimates", "linearised"]
+__all__ = ["Adjust", "Estimates", "adjust", "estimates", "estimates_within", "linearised"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Adjust: TypeAlias = Literal["by_arm", "pooled"]
@@ -67,8 +67,16 @@ def linearised(moments: Moments, numerators: list[int], denominators: list[int])
     return ratio, joint
 
 
-def estimates(moments: Moments, metric: Summed, how: Adjust = "by_arm") -> Estimates:
+def estimates(
+    moments: Moments, metric: Summed, how: Adjust = "by_arm", *, slopes: Array | None = None
+) -> Estimates:
     """Estimates of one metric in each group; with covariates, adjusted by them.
+
+    Args:
+        moments: of the groups.
+        metric: what to estimate.
+        how: whose slopes.
+        slopes: (groups, covariates) if they come from elsewhere.
 
     Raises:
         StatisticsError: see `adjust`.
@@ -91,14 +99,43 @@ def estimates(moments: Moments, metric: Summed, how: Adjust = "by_arm") -> Estim
     if metric.covariates:
         whole = stack([Summary.total(moments.summaries)], moments.columns)
         union = linearised(whole, numerators, denominators)
-        return adjust(moments.n, (value, joint), (union[0][0], union[1][0]), units=units, how=how)
+        whole_moved = (union[0][0], union[1][0])
+        return adjust(moments.n, (value, joint), whole_moved, units=units, how=how, slopes=slopes)
     variance = joint[:, 0, 0] / np.maximum(moments.n, 1)
     nothing = np.zeros((len(units), 0))
     return Estimates(value[:, 0], variance, np.zeros_like(variance), units, nothing, variance * 0)
 
 
+def estimates_within(moments: Moments, metric: Summed, arms: int) -> Estimates:
+    """Estimates in segments, each adjusted by the slopes that its arm has in all of them together.
+
+    Those are all but fixed: a segment of 20 units pays nothing for a fit of its own.
+
+    Args:
+        moments: of the groups, all arms of a segment beside each other, in the same order.
+        metric: with covariates.
+        arms: how many a segment has.
+    """
+    columns = moments.columns
+    groups = [group.select(columns) for group in moments.summaries]
+    whole = stack([Summary.total(groups[a::arms]) for a in range(arms)], columns)
+    slopes = estimates(whole, metric).slopes
+    found = [
+        estimates(stack(groups[i : i + arms], columns), metric, slopes=slopes)
+        for i in range(0, len(groups), arms)
+    ]
+    names = ("value", "variance", "with_control", "units", "slopes", "reduction")
+    return Estimates(*(np.concatenate([getattr(each, name) for each in found]) for name in names))
+
+
 def adjust(
-    n: Array, arms: Moved, whole: Moved, *, units: Array, how: Adjust = "by_arm"
+    n: Array,
+    arms: Moved,
+    whole: Moved,
+    *,
+    units: Array,
+    how: Adjust = "by_arm",
+    slopes: Array | None = None,
 ) -> Estimates:
     """Means of the first column, moved to where all groups have the same covariates (CUPED).
 
@@ -112,6 +149,7 @@ def adjust(
         whole: the same of all groups together, (1 + covariates,) and its square.
         units: (groups,) units behind the degrees of freedom.
         how: whose slopes.
+        slopes: (groups, covariates) if they come from elsewhere: they cost no degrees of freedom.
 
     Source: Deng et al. (2013); Lin (2013); Negi and Wooldridge (2021). Checked against R's lm with
     interactions, and, pooled, against tea-tasting and gbstats.
@@ -120,17 +158,14 @@ def adjust(
     # A covariate that an arm cannot have (no orders before) explains nothing there.
     joint, union, centre = (np.nan_to_num(part, posinf=0.0) for part in (joint, union, centre))
     x, y = np.where(np.isfinite(means[:, 1:]), means[:, 1:], centre[1:]), means[:, 0]
-    lost: Array | float
-    if how == "pooled":
-        slopes = np.broadcast_to(_slopes(union)[0], x.shape)
-        lost, shared = 0.0, np.zeros((x.shape[1],) * 2)
-    else:
+    lost: Array | float = 0.0
+    shared = union[1:, 1:] / max(float(n.sum()), 1.0)
+    if slopes is None and how == "pooled":
+        slopes, shared = np.broadcast_to(_slopes(union)[0], x.shape), np.zeros_like(shared)
+    elif slopes is None:
         fits = [_slopes(group) for group in joint]
         slopes = np.array([slope for slope, _ in fits])
-        lost, shared = (
-            np.array([float(rank) for _, rank in fits]),
-            union[1:, 1:] / max(float(n.sum()), 1.0),
-        )
+        lost = np.array([float(rank) for _, rank in fits])
     spread = (
         joint[:, 0, 0]
         - 2 * np.einsum("gi,gi->g", slopes, joint[:, 1:, 0])

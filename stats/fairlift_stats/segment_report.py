@@ -14,9 +14,10 @@ from fairlift_stats import fieller, score
 from fairlift_stats.comparison import linear_estimates
 from fairlift_stats.errors import UnknownVariant
 from fairlift_stats.layout import Layout
+from fairlift_stats.linear import estimates_within
 from fairlift_stats.locale import text
 from fairlift_stats.messages import Message, Number, Percent, Text
-from fairlift_stats.metrics import Direction, Mean, Quantile, Rate, Summed
+from fairlift_stats.metrics import Direction, Quantile, Rate, Summed
 from fairlift_stats.moments import Moments, products_of, require, stack
 from fairlift_stats.multiplicity import adjusted_p
 from fairlift_stats.random_effects import Heterogeneity
@@ -88,7 +89,10 @@ class SegmentFamily:
 def segment_families(
     analysis: "Analysis", cells: Mapping[str, Mapping[str, Summary]], prior: SegmentPrior
 ) -> tuple[SegmentFamily, ...]:
-    """One family per metric and treatment; covariates are not used within segments.
+    """One family per metric and treatment.
+
+    Means and ratios are adjusted by their covariates as in the report, with the slopes of all
+    segments together. Rates stay counts, so that a segment where nobody bought has an answer.
 
     Raises:
         UnknownVariant: a segment lacks the control, or segments differ in their variants.
@@ -96,7 +100,11 @@ def segment_families(
     """
     segments = tuple(cells)
     variants = _variants(analysis.control, cells)
-    metrics = [_plain(p.metric) for p in analysis.metrics if not isinstance(p.metric, Quantile)]
+    metrics = [
+        dataclasses.replace(p.metric, covariates=()) if isinstance(p.metric, Rate) else p.metric
+        for p in analysis.metrics
+        if not isinstance(p.metric, Quantile)
+    ]
     flat = [cells[s][v] for s in segments for v in variants]
     moments = stack(flat, tuple(dict.fromkeys(c for m in metrics for c in m.columns)))
     require(moments, products_of(metrics))
@@ -111,16 +119,6 @@ def segment_families(
             )  # fmt: skip
             families.append(_family(found, prior, analysis.confidence))
     return tuple(families)
-
-
-def _plain(metric: Summed) -> Summed:
-    match metric:  # one branch a type, so that each keeps its own
-        case Rate():
-            return dataclasses.replace(metric, covariates=())
-        case Mean():
-            return dataclasses.replace(metric, covariates=())
-        case _:
-            return dataclasses.replace(metric, covariates=())
 
 
 def _variants(control: str, cells: Mapping[str, Mapping[str, Summary]]) -> tuple[str, ...]:
@@ -162,19 +160,28 @@ def _effects(
         effect, variance = log_lift(xt, nt, xc, nc)
         safe_t, safe_c = np.maximum(nt, 1), np.maximum(nc, 1)
         p = 2 * ndtr(-np.abs(score.pooled_z(xt, safe_t, xc, safe_c)))
-        usable = (nt > 0) & (nc > 0)
-        return effect, variance, p, _reasons(metric.name, usable, Reason.NO_UNITS, "no units")
-    found = linear_estimates(layout, moments)
-    value, spread, units = (
-        part[:, 0].reshape(segments, -1) for part in (found.value, found.variance, found.units)
+        empty = _reasons(metric.name, (nt > 0) & (nc > 0), Reason.NO_UNITS, "no units")
+        same = _reasons(metric.name, variance > 0, Reason.NO_VARIATION, "everybody did it")
+        reasons = [
+            [a or b for a, b in zip(*rows, strict=True)] for rows in zip(empty, same, strict=True)
+        ]
+        return effect, variance, p, reasons
+    if metric.covariates:
+        found = estimates_within(moments, metric, len(moments.n) // segments)
+    else:
+        found = linear_estimates(layout, moments)
+    value, spread, units, shared = (
+        part.reshape(segments, -1)
+        for part in (found.value, found.variance, found.units, found.with_control)
     )
-    mt, mc, vt, vc = value[:, 1:], value[:, :1], spread[:, 1:], spread[:, :1]
+    mt, mc, vt, vc, cov = value[:, 1:], value[:, :1], spread[:, 1:], spread[:, :1], shared[:, 1:]
     usable = (mt > 0) & (mc > 0) & (vt > 0) & (vc > 0)
     usable &= (units[:, 1:] >= 2) & (units[:, :1] >= 2) & np.isfinite(mt) & np.isfinite(mc)
     with np.errstate(divide="ignore", invalid="ignore"):
-        effect, variance = np.log(mt / mc), vt / (mt * mt) + vc / (mc * mc)
+        effect = np.log(mt / mc)
+        variance = vt / (mt * mt) + vc / (mc * mc) - 2 * cov / (mt * mc)
         df = fieller.satterthwaite(vt, vc, units[:, 1:], units[:, :1])
-        p = 2 * stdtr(df, -np.abs(mt - mc) / np.sqrt(vt + vc))
+        p = 2 * stdtr(df, -np.abs(mt - mc) / np.sqrt(vt + vc - 2 * cov))
     why = "an arm is empty, not positive, or all the same"
     return effect, variance, p, _reasons(metric.name, usable, Reason.TOO_FEW_UNITS, why)
 
