@@ -121,9 +121,9 @@ class LocalDecisions:
             self.campaigns, self.find = compiled.campaigns, compiled.campaigns.get
             self.etag = compiled.etag
             self.snapshot_time = compiled.snapshot_time
-        self.ready.set()
         for campaign, reason in compiled.broken.items():
             _log.error("campaign %s gives everybody the control: %s", campaign, reason)
+        self.ready.set()
 
     def _load(self) -> None:
         content = None if self._path is None else snapshot_file.load(self._path)
