@@ -82,7 +82,12 @@ def check_documents(documents: Iterable[Document]) -> Iterator[Finding]:
             campaign = campaign_from(document.message)
         except InvalidCampaign as error:
             for violation in error.violations:
-                yield from _found(document, violation.field, violation.message)
+                if violation.field == "name" and "name" not in document.places:
+                    yield from _found(
+                        document, "campaign", "is absent; give an id, such as summer-sale"
+                    )
+                else:
+                    yield from _found(document, violation.field, violation.message)
         else:
             whole.setdefault(name, campaign)
             yield from _audience(document, campaign)
