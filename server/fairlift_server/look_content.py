@@ -70,7 +70,8 @@ class LookContent:
             _read(read["summaries"]),
             {
                 variant: {metric: QuantileArm(**arm) for metric, arm in found.items()}
-                for variant, found in read["quantiles"].items()
+                # A look that was kept before there were quantiles has none.
+                for variant, found in read.get("quantiles", {}).items()
             },
             {
                 attribute: {label: _read(cut) for label, cut in labels.items()}
