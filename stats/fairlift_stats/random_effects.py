@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtrc
 
+from fairlift_stats.centring import LARGEST
 from fairlift_stats.errors import BadQuestion, TooFewUnits
 
 __all__ = [
@@ -140,8 +141,12 @@ def checked(y: npt.ArrayLike, v: npt.ArrayLike) -> tuple[Array, Array]:
         raise BadQuestion(f"effects {effects.shape} and variances {variances.shape} do not pair up")
     if len(effects) < 2:
         raise TooFewUnits(f"groups: are {len(effects)}, a comparison of groups needs 2 or more")
-    if not (np.isfinite(effects).all() and np.isfinite(variances).all() and (variances > 0).all()):
-        raise BadQuestion("every effect must be finite, and every variance positive and finite")
+    usable = (np.abs(effects) <= LARGEST) & (variances > 0) & (variances <= LARGEST)
+    if not usable.all():
+        raise BadQuestion(
+            "every effect must be finite, every variance positive and finite, none beyond "
+            f"{LARGEST:g}"
+        )
     return effects, variances
 
 

@@ -77,6 +77,7 @@ def _clustered(n: int, clusters: Summary) -> QuantileArm:
         (lambda: log_lift(5, 0, 11, 10), BadSummary, "between 0 and its n"),
         (lambda: log_lift(NAN, 10, 1, 10), BadSummary, "between 0 and its n"),
         (lambda: fit_segments({"a": (1, 1), "b": (NAN, 1)}), BadQuestion, "finite"),
+        (lambda: fit_segments({"a": (1e200, 1), "b": (-1e200, 1)}), BadQuestion, "beyond"),
         (lambda: split_check({"a": INF, "b": 2}, {"a": 1, "b": 1}), BadSummary, "whole number"),  # type: ignore[dict-item]
         (lambda: Design(treatments=1.5), BadQuestion, "whole"),  # type: ignore[arg-type]
         (lambda: mde(SPREAD, INF), BadQuestion, "finite"),
