@@ -95,7 +95,7 @@ def _parts(metric: Metric) -> tuple[str | None, str | None, str | None]:
             return metric.numerator, metric.denominator, metric.buyers
         case Mean():
             return metric.column, None, None
-        case Quantile():
+        case _:
             return None, None, None
 
 

@@ -87,7 +87,7 @@ def products_of(metrics: Iterable[Metric]) -> tuple[Pair, ...]:
                 names = (metric.column, *metric.covariates)
             case Quantile():
                 names = ()
-            case Ratio():
+            case _:
                 pre = tuple(name for pair in metric.covariates for name in pair)
                 names = (metric.numerator, metric.denominator, *pre)
         for i, first in enumerate(names):
