@@ -82,13 +82,14 @@ class QuantileArm:
         (35.0, True)
         """
         x = np.asarray(values, dtype=float)
-        if x.ndim != 1 or not np.isfinite(x).all() or np.shape(units) not in ((), x.shape):
+        owners = x if units is None else np.asarray(units)
+        if x.ndim != 1 or not np.isfinite(x).all() or owners.shape != x.shape:
             raise BadSummary("values: must be flat and finite, and units, if any, one a value")
         low, high = ranks(len(x), level)
         value, lower, upper = np.quantile(x, [level, low, high]).tolist()
         clusters = None
         if units is not None:
-            _, whose = np.unique(np.asarray(units), return_inverse=True)
+            _, whose = np.unique(owners, return_inverse=True)
             below = np.bincount(whose, weights=x <= value).astype(int)
             clusters = Summary.from_rows({"below": below, "values": np.bincount(whose)})
         return cls(len(x), level, value, lower, upper, clusters=clusters)
