@@ -98,8 +98,8 @@ def compare_linear(found: Estimates, alpha: float, together: Array) -> Compariso
     """
     v, q, n, cov = found.value, found.variance, found.units, found.with_control[1:]
     (mt, vt, nt), (mc, vc, nc) = zip(*map(_against_control, (v, q, n)), strict=True)
-    df = fieller.satterthwaite(vt, vc, nt, nc)
-    df = np.where(df > 0, df, 1.0)  # NaN where nothing varies: reported as such
+    # NaN where nothing varies, or less than 1 where an arm has one unit: reported as such.
+    df = np.fmax(fieller.satterthwaite(vt, vc, nt, nc), 1.0)
     gap, error = mt - mc, np.sqrt(np.maximum(vt + vc - 2 * cov, 0.0))
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(error > 0, np.abs(gap) / error, 0.0)
@@ -136,7 +136,8 @@ def joint_p(p: Array, loads: Array) -> Array:
     """
     if len(p) == 1:
         return p.T
-    return dunnett.p_values(ndtri(np.maximum(p.T, 1e-300) / 2), loads)
+    # NaN, of an arm that cannot be compared, counts as 1: it must not silence the others.
+    return dunnett.p_values(ndtri(np.fmin(np.maximum(p.T, 1e-300), 1.0) / 2), loads)
 
 
 def linear_estimates(
@@ -187,7 +188,7 @@ def linear_estimates(
 
 def _against_control(groups: Array) -> tuple[Array, Array]:
     """The treatments and, for each of them, the control: arrays of one shape are the quickest."""
-    return groups[1:], groups[[0] * (len(groups) - 1)]
+    return groups[1:], groups[:1].repeat(len(groups) - 1, axis=0)
 
 
 def _levels(raw: float, together: Array, treatments: int) -> Array:

@@ -15,6 +15,7 @@ from fairlift_stats import (
     Quantile,
     QuantileArm,
     Rate,
+    Ratio,
     Reason,
     Result,
     Summary,
@@ -140,6 +141,25 @@ def test_a_quantile_without_an_answer_says_why() -> None:
     ):
         assert isinstance(found, CannotSay)
         assert found.reason is reason
+
+
+def test_an_arm_that_cannot_be_compared_does_not_silence_the_others() -> None:
+    arms = {"control": QuantileArm.of(orders(400, seed=1), 0.5),
+            "b": QuantileArm.of(orders(400, seed=2, ticket=70), 0.5)}  # fmt: skip
+    ratio = Ratio("ticket", "revenue", "orders")
+
+    for absent in ({"c": None}, {"c": None, "d": None}):
+        found = reported({**arms, **absent})
+        assert found["b"].adjusted_p is not None
+        assert 0 < found["b"].adjusted_p < 0.05
+        assert all(found[name].adjusted_p is None for name in absent)
+
+    nobody = Summary.from_rows({"revenue": [0, 0], "orders": [0, 0]})
+    some = {v: Summary.from_rows({"revenue": [0, 4, k], "orders": [0, 1, 2]})
+            for k, v in ((5, "control"), (9, "b"))}  # fmt: skip
+    report = Analysis(primary=(ratio,)).report({**some, "c": nobody})
+    assert report["ticket", "b"].p_value is not None
+    assert report["ticket", "c"].p_value is None
 
 
 def test_quantiles_that_nobody_gave_are_asked_for() -> None:
