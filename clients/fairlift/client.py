@@ -247,11 +247,7 @@ class Client:
         self._record(Kind.IDENTITY, lambda: events.identity(visitor, customer, time or _now()))
 
     def on_change(self, listener: Listener) -> None:
-        """Calls the listener when campaigns change, and when the server falls silent or refuses.
-
-        It is called in a thread of the client's own, which waits for it: be quick. What it raises
-        is logged.
-        """
+        """Calls it, in a background thread, when campaigns or the server's standing change."""
         self._local.listen(listener)
 
     def wait_ready(self, timeout_s: float = 5.0) -> bool:
