@@ -13,6 +13,8 @@ class Change:
 
     # Ids of those that came, went or are different; empty when it is about the server alone.
     campaigns: frozenset[str]
+    # Of the snapshot in use; empty before the first.
+    etag: str
     # Whether the server has been silent for too long.
     is_stale: bool
     # Why the server gives this client no snapshots, such as a token that ended; else empty.

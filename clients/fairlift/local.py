@@ -101,7 +101,7 @@ class LocalDecisions:
             self._tell(frozenset())
 
     def _tell(self, campaigns: frozenset[str]) -> None:
-        change = Change(campaigns, self._is_stale, self._refusal)
+        change = Change(campaigns, self.etag, self._is_stale, self._refusal)
         for listener in self._listeners:
             try:
                 listener(change)

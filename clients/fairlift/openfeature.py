@@ -73,7 +73,8 @@ class FairliftProvider(AbstractProvider):
         self._telling = threading.Lock()
         # None until `initialize` is over: its outcome is told by the SDK of OpenFeature.
         self._told: ProviderEvent | None = None
-        self._has_snapshot = False
+        # Of the snapshot that was told of last; empty before the first.
+        self._etag = ""
         client.on_change(self._tell)
 
     def get_metadata(self) -> Metadata:
@@ -91,7 +92,8 @@ class FairliftProvider(AbstractProvider):
         self._client.wait_ready(self._ready_s)
         with self._telling:
             if self._client.wait_ready(0):
-                self._told, self._has_snapshot = ProviderEvent.PROVIDER_READY, True
+                self._told = ProviderEvent.PROVIDER_READY
+                self._etag = self._client.stats().etag
                 return
             self._told = ProviderEvent.PROVIDER_ERROR
         problem = self._client.stats().problem or "the server has not answered"
@@ -110,10 +112,10 @@ class FairliftProvider(AbstractProvider):
                 self._told = event
                 code = ErrorCode.GENERAL if event is ProviderEvent.PROVIDER_ERROR else None
                 self.emit(event, ProviderEventDetails(message=message, error_code=code))
-            if change.campaigns and self._has_snapshot:
+            if change.campaigns and self._etag not in ("", change.etag):
                 flags = sorted(change.campaigns)
                 self.emit_provider_configuration_changed(ProviderEventDetails(flags_changed=flags))
-            self._has_snapshot = True
+            self._etag = change.etag
 
     def resolve_boolean_details(
         self,

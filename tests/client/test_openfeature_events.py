@@ -59,6 +59,7 @@ def test_ready_is_told_once_there_is_a_snapshot(shop: Shop, heard: Heard) -> Non
 
 def test_campaigns_that_changed_are_named(shop: Shop, heard: Heard) -> None:
     use(Client(shop.target))
+    assert eventually(lambda: heard.of(ProviderEvent.PROVIDER_READY))
     for snapshot, changed in (
         (spring("e2", running("summer"), running("winter")), ["summer", "winter"]),
         (spring("e3", running("summer", overrides={"v": "treatment"})), ["summer", "winter"]),
