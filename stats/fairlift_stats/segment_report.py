@@ -240,7 +240,7 @@ def _claim(name: str, interval: Interval, spread: float, direction: Direction) -
     segment = Text(name)
     if 0 in interval:
         distance = float(ndtri(0.975) + ndtri(0.8)) / math.log1p(WORTH_SEEING)
-        needed = Number(spread * distance**2)
+        needed = Number(float(f"{spread * distance**2:.2g}"))  # "about" has no five digits
         lift = Percent(WORTH_SEEING, 0)
         return Message.counted(
             "segment.unclear", "needed", segment=segment, lift=lift, needed=needed
