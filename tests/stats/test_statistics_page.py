@@ -161,7 +161,8 @@ def test_segments_are_drawn_to_where_brute_force_draws_them() -> None:
         assert f"raw {math.expm1(y):+.0%}, shrunk {shrunk:+.0%}. {name}:" in PAGE
         distance = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) / math.log(1.1)
         if name == "newsletter":
-            assert f"would need about {float(f"{n * v * distance**2:.2g}"):,.0f} visitors" in PAGE
+            needed = float(f"{n * v * distance**2:.2g}")
+            assert f"would need about {needed:,.0f} visitors" in PAGE
 
     means, spreads = (np.array([e[i] for e in effects.values()]) for i in (0, 1))
     q = np.sum((means - np.average(means, weights=1 / spreads)) ** 2 / spreads)
