@@ -120,12 +120,8 @@ def why_not(reason: Reason) -> Message:
 
 def _absent(result: Result) -> Message | None:
     """Why there is no lift; None when there is one."""
-    if isinstance(result.difference, CannotSay):
-        return why_not(result.difference.reason)
-    # Of nothing there is no share, however sure the difference is.
-    if result.control.estimate == 0 and result.treatment.estimate != 0:
-        return Message.of("cannot_say.control_zero")
-    return why_not(result.lift.reason) if isinstance(result.lift, CannotSay) else None
+    found = result.difference if isinstance(result.difference, CannotSay) else result.lift
+    return why_not(found.reason) if isinstance(found, CannotSay) else None
 
 
 def interval_to(interval: Interval, confidence: float) -> value_pb2.Interval:
