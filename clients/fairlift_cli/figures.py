@@ -17,6 +17,7 @@ from fairlift_stats.messages import (
     Number,
     Percent,
     Text,
+    Unit,
     VariantName,
 )
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -126,3 +127,8 @@ class Figures:
 def capital(name: str) -> str:
     """The name as it begins a line."""
     return name[:1].upper() + name[1:]
+
+
+def unit_of(kind: value_pb2.UnitKind.ValueType) -> Unit:
+    """What a campaign counts; visitors where it does not say."""
+    return "customer" if kind == value_pb2.UNIT_KIND_CUSTOMER else "visitor"

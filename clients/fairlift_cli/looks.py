@@ -1,16 +1,14 @@
 """Every look that was ever shown: the log from which a verdict can be computed again."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from fairlift.v1 import results_service_pb2 as pb
-from fairlift.v1 import value_pb2
 from fairlift.v1.campaign_pb2 import Campaign
 from fairlift.v1.campaign_service_pb2 import GetCampaignRequest
-from fairlift_stats.messages import Names, Number, Percent
+from fairlift_stats.messages import Names, Number, Percent, telling_names
 from rich.text import Text
 
-from fairlift_cli.figures import ABSENT, Figures
+from fairlift_cli.figures import ABSENT, Figures, unit_of
 from fairlift_cli.remote import Server, full_name
 from fairlift_cli.screen import Screen, figure_table, row_name
 
@@ -32,12 +30,10 @@ def figures_of(server: Server, campaign: str, *, language: str) -> Figures:
     """How to speak of a campaign: by its own names, of its own unit."""
     request = GetCampaignRequest(name=full_name(campaign))
     found: Campaign = server.call(server.campaigns.GetCampaign, request)
-    called = Counter(variant.display_name for variant in found.variants)
     names = Names(
-        # A name that two variants share would tell neither.
-        variants={v.id: v.display_name for v in found.variants if called[v.display_name] == 1},
+        variants=telling_names({each.id: each.display_name for each in found.variants}),
         metrics={m.name: m.display_name for m in found.plan.metrics if m.display_name},
-        unit="customer" if found.unit == value_pb2.UNIT_KIND_CUSTOMER else "visitor",
+        unit=unit_of(found.unit),
     )
     return Figures(language, names=names)
 

@@ -1,5 +1,6 @@
 """What we say is a key and its figures, so that any language can say it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -18,6 +19,7 @@ __all__ = [
     "Text",
     "Unit",
     "VariantName",
+    "telling_names",
 ]
 
 Unit: TypeAlias = Literal["visitor", "customer"]
@@ -103,6 +105,12 @@ class Names:
     variants: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
     unit: Unit = "visitor"
+
+
+def telling_names(called: Mapping[str, str]) -> dict[str, str]:
+    """Names by id, but for empty ones, and for one that several share: it would tell neither."""
+    shared = Counter(called.values())
+    return {each: name for each, name in called.items() if name and shared[name] == 1}
 
 
 @dataclass(frozen=True, slots=True)

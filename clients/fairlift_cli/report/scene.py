@@ -1,13 +1,12 @@
 """What all parts of a report's view share: the report, the language, the screen."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.value_pb2 import Interval
-from fairlift_stats.messages import Figure
+from fairlift_stats.messages import Figure, telling_names
 
 from fairlift_cli.figures import Figures
 from fairlift_cli.screen import Screen
@@ -71,15 +70,8 @@ class Scene:
 
 def scene(report: pb.Report, *, figures: Figures, screen: Screen) -> Scene:
     """The scene of a report; variants are called by their names where they have one."""
-    shown = Counter(each.display_name for each in report.totals)
-    names = {
-        each.variant: screen.safe(
-            # A name that two variants share would tell neither.
-            each.display_name if shown[each.display_name] == 1 else each.variant
-        )
-        for each in report.totals
-    }
-    return Scene(report, figures, screen, names)
+    names = telling_names({each.variant: each.display_name for each in report.totals})
+    return Scene(report, figures, screen, {each: screen.safe(name) for each, name in names.items()})
 
 
 def shown_interval(comparison: pb.MetricResult.Comparison) -> Interval | None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
 from fairlift.wire.campaign import campaign_id
-from fairlift_stats.messages import Names, Number, Percent, Unit
+from fairlift_stats.messages import Names, Number, Percent
 from rich.text import Text
 
-from fairlift_cli.figures import Figures
+from fairlift_cli.figures import Figures, unit_of
 from fairlift_cli.report.chart import Bar, draw
 from fairlift_cli.report.scene import Scene, scene, shown_interval
 from fairlift_cli.report.tables import (
@@ -37,8 +37,7 @@ def show_report(
     screen: Screen, report: pb.Report, *, language: str = "en", details: bool = False
 ) -> None:
     """Prints a report: first what to do, then why, then every figure."""
-    unit: Unit = "customer" if report.unit == value_pb2.UNIT_KIND_CUSTOMER else "visitor"
-    figures = Figures(language, report.currency_code, Names(unit=unit))
+    figures = Figures(language, report.currency_code, Names(unit=unit_of(report.unit)))
     told = scene(report, figures=figures, screen=screen)
     _title(told)
     _verdict(told)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fairlift.engine.campaign import Campaign, UnitKind
 from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift_stats.locale import LANGUAGES, figure_text, text
-from fairlift_stats.messages import Figure, Message, Names, Unit
+from fairlift_stats.messages import Figure, Message, Names, Unit, telling_names
 
 _UNITS: dict[UnitKind, Unit] = {UnitKind.VISITOR: "visitor", UnitKind.CUSTOMER: "customer"}
 
@@ -21,16 +21,10 @@ class Tongue:
     def of(cls, campaign: Campaign, language: str) -> "Tongue":
         """The language, with the campaign's unit and its names of variants and of own metrics."""
         metrics = () if campaign.plan is None else campaign.plan.metrics
-        called = [each.display_name for each in campaign.variants]
         return cls(
             language,
             Names(
-                # A name that two variants share would tell neither.
-                variants={
-                    each.id: each.display_name
-                    for each in campaign.variants
-                    if each.display_name and called.count(each.display_name) == 1
-                },
+                variants=telling_names({each.id: each.display_name for each in campaign.variants}),
                 metrics={each.name: each.display_name for each in metrics if each.display_name},
                 unit=_UNITS[campaign.unit],
             ),

@@ -23,6 +23,7 @@ from fairlift_stats.messages import (
     PValue,
     Text,
     VariantName,
+    telling_names,
 )
 from fairlift_stats.results import Reason
 from fairlift_stats.verdict import decide
@@ -266,3 +267,9 @@ def test_building_again_changes_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     for language in LANGUAGES:
         made = tmp_path / language / "LC_MESSAGES" / "fairlift.mo"
         assert compiled(made.read_bytes()) == catalogue(language)
+
+
+def test_a_name_that_is_empty_or_shared_tells_nobody() -> None:
+    called = {"a": "No popup", "b": "Coupon", "c": "Coupon", "d": ""}
+
+    assert telling_names(called) == {"a": "No popup"}
