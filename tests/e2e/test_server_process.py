@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import grpc
 import pytest
@@ -34,10 +35,12 @@ PATIENCE_S = 30.0
 
 
 @contextmanager
-def process(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server process and its address, once it listens."""
+def process(
+    folder: Path, *arguments: str, log: IO[str] | None = None, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server process and its address, once it listens; its log goes to ours, or to a file."""
     server = subprocess.Popen(
-        [*SERVER, "serve"],
+        [*SERVER, "serve", *arguments],
         env={
             **os.environ,
             "FAIRLIFT_LISTEN": "127.0.0.1:0",
@@ -45,6 +48,7 @@ def process(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen
             **environment,
         },
         stdout=subprocess.PIPE,
+        stderr=log,
         text=True,
     )
     try:
@@ -231,23 +235,12 @@ def test_a_second_server_on_the_same_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_log_tells_of_the_start_and_of_the_end(tmp_path: Path) -> None:
-    with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(
-            [*SERVER, "serve"],
-            env={
-                **os.environ,
-                "FAIRLIFT_LISTEN": "127.0.0.1:0",
-                "FAIRLIFT_DATABASE": str(tmp_path / "shop.db"),
-            },
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        assert server.stdout is not None
-        address = server.stdout.readline().strip()
+    with (
+        (tmp_path / "log").open("w") as log,
+        process(tmp_path, log=log) as (server, address),
+    ):
         server.terminate()
         assert server.wait(PATIENCE_S) == 0
-        server.stdout.close()
 
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     told = [line for line in lines if line["logger"] == "fairlift.server"]
@@ -267,27 +260,12 @@ def test_help_lists_every_setting_with_its_default() -> None:
 
 def test_the_address_is_written_to_a_file(tmp_path: Path) -> None:
     port_file = tmp_path / "port"
-    server = subprocess.Popen(
-        [*SERVER, "serve", "--port-file", str(port_file)],
-        env={
-            **os.environ,
-            "FAIRLIFT_LISTEN": "127.0.0.1:0",
-            "FAIRLIFT_DATABASE": str(tmp_path / "shop.db"),
-        },
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert server.stdout is not None
-        line = server.stdout.readline().strip()
+    with process(tmp_path, "--port-file", str(port_file)) as (server, address):
         while not port_file.exists():
             time.sleep(0.01)
-        assert line == f"listening on {port_file.read_text().strip()}"
-    finally:
+        assert address == port_file.read_text().strip()
         server.terminate()
         assert server.wait(PATIENCE_S) == 0
-        assert server.stdout is not None
-        server.stdout.close()
 
 
 def test_a_setting_out_of_its_rules_is_named(tmp_path: Path) -> None:

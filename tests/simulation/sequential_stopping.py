@@ -18,6 +18,7 @@ from fairlift_stats.sequential.spending import Side, Spending
 from tests.simulation.sequential_bandits import coverage
 from tests.simulation.sequential_walks import (
     FIXED_DRIFT,
+    OBF,
     Z95,
     curved,
     level_lines,
@@ -28,9 +29,6 @@ from tests.simulation.sequential_walks import (
     spent,
 )
 from tests.simulation.tables import share_bounds, table
-
-OBF: Final = Spending("lan_demets_obf")
-
 
 HSD: Final = Spending("hsd", -2.0)
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from fairlift_stats.replay import History, Replay, replay
@@ -11,7 +10,7 @@ from fairlift_stats.sequential.boundaries import spending_boundaries
 from fairlift_stats.sequential.counts import prior_strength
 from fairlift_stats.sequential.mixture import mixture_line
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
-from fairlift_stats.sequential.spending import Side, Spending
+from fairlift_stats.sequential.spending import Side
 
 from tests.simulation.sequential_asos import replayed, tally
 from tests.simulation.sequential_shops import (
@@ -23,11 +22,9 @@ from tests.simulation.sequential_shops import (
     side_errors,
     splits,
 )
-from tests.simulation.sequential_walks import curved, spent
+from tests.simulation.sequential_walks import OBF, curved, spent
 from tests.simulation.tables import share_bounds, table
 from tests.stats.sequential.asos import FILE, TAU_SQUARED, streams
-
-OBF: Final = Spending("lan_demets_obf")
 
 
 def tickets(_: Path) -> str:

@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 Z95 = float(-ndtri(0.025))
 # Mean of z at the end for which a fixed two-sided test of 5 % has 80 % power.
 FIXED_DRIFT = Z95 + float(ndtri(0.8))
+OBF = Spending("lan_demets_obf")
 _CHUNK = 4_000_000
 
 

@@ -24,6 +24,7 @@ from tests.simulation.sequential_shops import (
 )
 from tests.simulation.sequential_walks import (
     FIXED_DRIFT,
+    OBF,
     curved,
     level_lines,
     many_arms,
@@ -32,8 +33,6 @@ from tests.simulation.sequential_walks import (
     rules,
     spent,
 )
-
-OBF = Spending("lan_demets_obf")
 
 # Exact: false alarms, power, mean size at the effect and at twice it, maximum size for 80 % power.
 # From the design's table 4.1, an independent recursion; gsDesign and rpact agree where they can.

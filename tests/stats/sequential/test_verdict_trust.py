@@ -7,10 +7,17 @@ from fairlift_stats.messages import Message, Names, Number, Percent
 from fairlift_stats.sequential.errors import BadLook, NotANumber, PlanChanged
 from fairlift_stats.sequential.guards import days_to_wait, guarded_z, hall_transform
 from fairlift_stats.sequential.looks import ArmCount, Cell, LookLog
-from fairlift_stats.sequential.plan import PlannedMetric
+from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
 from fairlift_stats.verdict import decide
 
 from tests.stats.sequential.shop import WEEK, daily, evidence, keys, look, plan
+
+
+def broken_split(made: SequentialPlan) -> LookLog:
+    """A winning week, after which one arm has 700 units more than the other."""
+    units = {"control": 7000, "coupon": 7700}
+    seventh = look(made, 7, evidence("conversion_rate", "coupon", 6.0, 7), units=units)
+    return daily(made, WEEK).add(made, seventh)
 
 
 def test_before_a_week_success_waits_but_harm_does_not() -> None:
@@ -28,9 +35,7 @@ def test_before_a_week_success_waits_but_harm_does_not() -> None:
 
 def test_a_broken_split_forbids_every_verdict() -> None:
     made = plan()
-    log = daily(made, WEEK)
-    units = {"control": 7000, "coupon": 7700}
-    log = log.add(made, look(made, 7, evidence("conversion_rate", "coupon", 6.0, 7), units=units))
+    log = broken_split(made)
 
     verdict = decide(made, log)
 
@@ -44,9 +49,7 @@ def test_a_broken_split_forbids_every_verdict() -> None:
 
 def test_a_broken_split_says_plainly_what_is_missing_and_how_rare_that_is() -> None:
     made = plan()
-    log = daily(made, WEEK)
-    units = {"control": 7000, "coupon": 7700}
-    log = log.add(made, look(made, 7, evidence("conversion_rate", "coupon", 6.0, 7), units=units))
+    log = broken_split(made)
 
     verdict = decide(made, log)
     later = decide(made, log.add(made, look(made, 8, evidence("conversion_rate", "coupon", 6, 8))))
