@@ -45,7 +45,8 @@ class Outcome:
     epoch: int = 0
     # Epoch seconds; 0 when no snapshot was there to decide by.
     snapshot_time: float = 0.0
-    # Whether the unit takes part, so that its exposure counts in the analysis.
+    # Whether the unit takes part, so that its exposure counts in the analysis; worked out once, for
+    # every exposure asks.
     is_in_campaign: bool = field(init=False)
 
     def __post_init__(self) -> None:
