@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo hillstrom serve test check fmt proto proto-check calibrate load bench constraints clean
+.PHONY: help setup demo hillstrom serve test test-compiled check fmt proto proto-check calibrate load bench constraints clean
 
 help: ## print the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -36,6 +36,19 @@ serve: $(READY) ## start a server with its store in ./fairlift.db
 
 test: $(READY) ## run all tests; fails, too, if a branch of the engine or of the statistics has none
 	@$(PY) -m pytest -n auto -q --cov --cov-report=term-missing:skip-covered
+	@$(MAKE) --no-print-directory test-compiled
+
+COMPILED := $(CURDIR)/.venv/compiled
+
+test-compiled: $(READY) ## the tests of the engine and the SDK once more, as a wheel has them: compiled
+	@if $(PY) tools/compile.py --check $(COMPILED); then \
+	  $(MAKE) --no-print-directory $(COMPILED)/.ready && \
+	  FAIRLIFT_TESTED=compiled PYTHONPATH=$(COMPILED) $(PY) -m pytest -n auto -q tests/engine tests/client tests/golden; \
+	else echo "The compiled engine is NOT tested on this machine."; fi
+
+$(COMPILED)/.ready: $(READY) tools/compile.py $(shell find clients/fairlift -name '*.py')
+	@$(PY) tools/compile.py --package $(COMPILED) > .venv/compile.log 2>&1 || { cat .venv/compile.log; exit 1; }
+	@touch $@
 
 check: $(READY) proto-check ## lint, types, import contracts, contract compatibility, generated code
 	@$(PY) -m ruff check .
@@ -68,7 +81,8 @@ BENCHES := $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/__init__.py benc
 bench: $(READY) $(addprefix bench-,$(BENCHES)) ## all benchmarks, or one: make bench-serve
 
 bench-%: $(READY) .venv/.bench
-	@$(PY) -m benchmarks.$*
+	@$(PY) tools/compile.py --check $(COMPILED) && $(MAKE) --no-print-directory $(COMPILED)/.ready || true
+	@PYTHONPATH=$(COMPILED) $(PY) -m benchmarks.$*
 
 .venv/.bench: $(READY)
 	@$(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt -e '.[dev,bench]'

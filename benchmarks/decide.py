@@ -1,5 +1,10 @@
-"""How fast a storefront gets its variants, beside the SDKs it could use instead."""
+"""How fast a storefront gets its variants, beside the SDKs it could use instead.
 
+`make bench-decide` measures what a wheel holds, which is compiled, and in the same rounds the same
+code as plain Python: the figures with `pure`.
+"""
+
+import importlib
 import logging
 import os
 import sys
@@ -12,7 +17,8 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from fairlift import Client, snapshot_file
+from fairlift import Client, deciding, snapshot_file
+from fairlift.engine.assignment import Assignment
 from fairlift.engine.audience_text import parse
 from fairlift.engine.bots import BotRules
 from fairlift.engine.bucketing import bucket
@@ -27,6 +33,7 @@ from fairlift_stats.assign import buckets
 from benchmarks.form import Measure, publish, side_by_side
 from benchmarks.peers import deciders
 
+SOURCES = Path(__file__).parents[1] / "clients"
 NOWHERE = "127.0.0.1:1"
 ROUND_S = 0.002
 RULE = 'country in ["ES", "RO"] and cart_value >= 30'
@@ -52,48 +59,89 @@ def snapshot(campaigns: int) -> pb.Snapshot:
     return message
 
 
-def ready_client(message: pb.Snapshot) -> Client:
+def is_compiled() -> bool:
+    """Whether the package that is measured is, as a wheel's."""
+    return not str(deciding.__file__).endswith(".py")
+
+
+def pure_client_class() -> type[Client]:
+    """`Client` once more, from the sources, which hold no compiled modules."""
+    ours = {name: module for name, module in sys.modules.items() if _is_ours(name)}
+    for name in ours:
+        del sys.modules[name]
+    sys.path.insert(0, str(SOURCES))
+    try:
+        found: type[Client] = importlib.import_module("fairlift.client").Client
+        if not str(importlib.import_module("fairlift.deciding").__file__).endswith(".py"):
+            raise RuntimeError("the sources hold compiled modules")
+        return found
+    finally:
+        sys.path.remove(str(SOURCES))
+        for name in [name for name in sys.modules if _is_ours(name)]:
+            del sys.modules[name]
+        sys.modules.update(ours)
+
+
+def _is_ours(module: str) -> bool:
+    return module == "fairlift" or module.startswith("fairlift.")
+
+
+def ready_client(message: pb.Snapshot, client_class: type[Client] = Client) -> Client:
     """A client that decides by this snapshot; there is no server."""
     path = Path(tempfile.mkdtemp()) / "snapshot"
     snapshot_file.save(path, message.SerializeToString())
-    client = Client(NOWHERE, snapshot_path=path)
+    client = client_class(NOWHERE, snapshot_path=path)
     if not client.assign("c1", "v", deciders.ATTRIBUTES).is_in_campaign:
         raise RuntimeError("the benchmark's visitor must be in the campaign")
     return client
 
 
-def decisions(client: Client) -> list[Measure]:
+def decisions() -> list[Measure]:
     """One decision, a hundred, and one with its exposure; every peer takes its turn in each."""
     attributes, names = deciders.ATTRIBUTES, [f"c{index}" for index in range(100)]
     peers = {name: set_up(100) for name, set_up in deciders.ALL.items()}
     for name, decide in peers.items():
         if decide("c1", "visitor-1") not in "abc":
             raise RuntimeError(f"{name} does not decide")
+    ours = {"": ready_client(snapshot(100))}
+    if is_compiled():
+        ours["pure"] = ready_client(snapshot(100), pure_client_class())
     visitors = count()
-
     visitor = "visitor-123456"
+
+    def one(client: Client) -> str:
+        return client.assign("c1", visitor, attributes).variant
+
+    def hundred(client: Client) -> list[str]:
+        return [each.variant for each in client.assign_all(visitor, attributes).values()]
+
+    def exposed(client: Client) -> Assignment:
+        return client.assign("c1", f"v{next(visitors)}", attributes, expose=True)
+
+    def for_all(work: Callable[[Client], object]) -> dict[str, Callable[[], object]]:
+        return {name: partial(work, client) for name, client in ours.items()}
+
+    # One client at a time: what they send in the background would disturb one another.
+    eppo = peers["eppo-server-sdk"]
+    exposing = {
+        name: in_turns(
+            {
+                "": partial(exposed, client),
+                "eppo-server-sdk": lambda: eppo("c1", f"v{next(visitors)}"),
+            }
+        )
+        for name, client in ours.items()
+    }
+    pure = {"pure": exposing["pure"][""]} if "pure" in exposing else {}
     ones = {name: partial(decide, "c1", visitor) for name, decide in peers.items()}
     all_of_them = {
         name: partial(lambda decide: [decide(each, visitor) for each in names], decide)
         for name, decide in peers.items()
     }
-    one = in_turns({"": lambda: client.assign("c1", visitor, attributes).variant, **ones})
-    hundred = in_turns(
-        {
-            "": lambda: [x.variant for x in client.assign_all(visitor, attributes).values()],
-            **all_of_them,
-        }
-    )
-    exposed = in_turns(
-        {
-            "": lambda: client.assign("c1", f"v{next(visitors)}", attributes, expose=True),
-            "eppo-server-sdk": lambda: peers["eppo-server-sdk"]("c1", f"v{next(visitors)}"),
-        }
-    )
     return [
-        *_against_all("one_decision_us", one),
-        *_against_all("hundred_campaigns_us", hundred),
-        *_against_all("decision_and_exposure_us", exposed),
+        *_against_all("one_decision", in_turns({**for_all(one), **ones})),
+        *_against_all("hundred_campaigns", in_turns({**for_all(hundred), **all_of_them})),
+        *_against_all("decision_and_exposure", exposing[""] | pure),
     ]
 
 
@@ -114,10 +162,13 @@ def in_turns(works: dict[str, Callable[[], object]]) -> dict[str, float]:
 
 def _against_all(what: str, seconds: dict[str, float]) -> list[Measure]:
     """The figure beside the fastest peer, then the others under names of their own."""
-    ours = seconds.pop("") * 1e6
-    fastest, *others = sorted(seconds, key=seconds.__getitem__)
-    rows = [Measure(what, ours, "µs", fastest, seconds[fastest] * 1e6)]
-    rows += [Measure(f"{what}:{each}", ours, "µs", each, seconds[each] * 1e6) for each in others]
+    us = {name: each * 1e6 for name, each in seconds.items()}
+    ours, pure = us.pop(""), us.pop("pure", None)
+    fastest, *others = sorted(us, key=us.__getitem__)
+    rows = [Measure(f"{what}_us", ours, "µs", fastest, us[fastest])]
+    rows += [Measure(f"{what}_us:{each}", ours, "µs", each, us[each]) for each in others]
+    if pure is not None:
+        rows.append(Measure(f"{what}_pure_us", pure, "µs", fastest, us[fastest]))
     return rows
 
 
@@ -159,11 +210,13 @@ def swap_pause_s(message: pb.Snapshot) -> float:
     local = LocalDecisions(path=None, bots=BotRules(), first_seen={}, stale_after_s=None)
     local.take(message)
 
+    in_force = local.in_force
+
     def slow_decisions(seconds: float) -> float:
         times = []
         end = time.perf_counter() + seconds
         while (start := time.perf_counter()) < end:
-            local.campaigns["c1"]("visitor-1", "", deciders.ATTRIBUTES, 0.0)
+            in_force.compiled.campaigns["c1"].decide("visitor-1", "", deciders.ATTRIBUTES, 0.0)
             times.append(time.perf_counter() - start)
         return sorted(times)[int(len(times) * 0.999)]
 
@@ -198,8 +251,9 @@ def vectorised() -> list[Measure]:
 def main() -> None:
     """Runs it all."""
     logging.disable(logging.CRITICAL)
-    client = ready_client(snapshot(100))
-    measures = [*decisions(client), *compiling(), *vectorised()]
+    if not is_compiled():
+        print("Not compiled, for there is no C compiler here: all of this is plain Python.")
+    measures = [*decisions(), *compiling(), *vectorised()]
     publish("decide", measures)
     sys.stdout.flush()
     # Some peers keep threads that never end.

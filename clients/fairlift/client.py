@@ -1,11 +1,9 @@
 """What a storefront holds: which variant, and what happened. It never waits and never breaks."""
 
 import asyncio
-import logging
 import os
 import time
 import weakref
-from collections import Counter
 from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -16,27 +14,25 @@ from typing import Literal, Self
 from fairlift import events, remote
 from fairlift.backlog import Kind
 from fairlift.change import Listener
-from fairlift.engine.assignment import Assignment, Reason
+from fairlift.deciding import Deciding, fallback
+from fairlift.engine.assignment import Assignment, Reason, assignment
 from fairlift.engine.bots import BotRules
-from fairlift.engine.decision import CONTROL, without_campaign
+from fairlift.engine.decision import CONTROL
 from fairlift.engine.matching import Attributes
 from fairlift.events import Cancellation, OrderLine, Refund
-from fairlift.exposures import SeenExposures
+from fairlift.exposures import ExposureQueue, SeenExposures
 from fairlift.local import LocalDecisions
 from fairlift.session import Session
 from fairlift.stats import Stats, stats_of
 from fairlift.transport import Endpoint, Tls, Token
 from fairlift.v1.event_service_pb2 import Event
 
-_log = logging.getLogger("fairlift")
 # Exposures remembered so that none is sent twice: some 15 MB at most.
 _REMEMBERED = 65_536
-# Mistakes told loudly; the rest would only fill the log.
-_LOUD = 20
 _NOTHING: Attributes = MappingProxyType({})
 
 
-class Client:
+class Client(Deciding):
     """Assigns variants and records what happened. One serves a whole process, from any thread.
 
     Nothing here raises for what a visitor, a network or a server does: assignments fall back to the
@@ -88,73 +84,10 @@ class Client:
             stale_after_s=stale_after_s,
         )
         self._seen = SeenExposures(_REMEMBERED)
-        self._not_counted: Counter[str] = Counter()
-        self._errors = 0
+        super().__init__(self._local.in_force, ExposureQueue(self._seen, max_events))
         self._is_closed = False
         self._session = self._begin()
         _begin_again_after_fork(self)
-
-    def assign(
-        self,
-        campaign: str,
-        visitor: str = "",
-        attributes: Attributes = _NOTHING,
-        *,
-        customer: str = "",
-        default: str = CONTROL,
-        expose: bool = False,
-    ) -> Assignment:
-        """The variant that the visitor meets in a campaign, and why. Never raises, never waits.
-
-        Args:
-            campaign: Its id.
-            visitor: The cookie or device.
-            attributes: What the audience and the segments ask for.
-            customer: The person, once logged in; campaigns on customers need it.
-            default: The variant to answer when the campaign is not known here.
-            expose: Whether the visitor meets the variant right now; otherwise call `expose` when
-                they do.
-        """
-        try:
-            decide = self._local.find(campaign)
-            if decide is not None:
-                decided = decide(visitor, customer, attributes, time.time())
-            else:
-                decided = self._elsewhere(campaign, visitor, customer, attributes, default)
-        except Exception as error:  # a storefront is never broken by us
-            decided = self._failed(campaign, visitor or customer, default, error)
-        if expose:
-            self._expose(decided, decided.time)
-        return decided
-
-    def assign_all(
-        self,
-        visitor: str = "",
-        attributes: Attributes = _NOTHING,
-        *,
-        customer: str = "",
-        expose: bool = False,
-    ) -> dict[str, Assignment]:
-        """The variants of all campaigns, by campaign id. Never raises; empty when none is known."""
-        now = time.time()
-        campaigns = self._local.campaigns
-        try:
-            if self._is_local:
-                decided = {
-                    campaign: decide(visitor, customer, attributes, now)
-                    for campaign, decide in campaigns.items()
-                }
-            else:
-                decided = self._asked((), visitor, customer, attributes, now) or {}
-        except Exception as error:  # a storefront is never broken by us
-            decided = {
-                campaign: self._failed(campaign, visitor or customer, CONTROL, error)
-                for campaign in campaigns
-            }
-        if expose:
-            for each in decided.values():
-                self._expose(each, now)
-        return decided
 
     async def assign_async(
         self,
@@ -186,7 +119,12 @@ class Client:
 
         Once per unit, campaign and epoch is enough; who is not in the campaign is not recorded.
         """
-        return self._expose(decided, time.timestamp() if time else _now())
+        try:
+            met = _now() if time is None else time.timestamp()
+            return self._expose(assignment(decided.outcome, decided.unit, decided.attributes, met))
+        except Exception as error:  # a storefront is never broken by us
+            self._note(error, "an exposure cannot be recorded")
+            return False
 
     def action(
         self,
@@ -295,25 +233,13 @@ class Client:
     ) -> None:
         await self.close_async()
 
-    def _expose(self, decided: Assignment, time_s: float) -> bool:
-        outcome = decided.outcome
-        if not outcome.is_in_campaign:
-            self._not_counted[outcome.reason] += 1
-            return False
-        if not self._seen.is_news(decided):
-            return False
-        if self._session.outbox.expose(decided, time_s):
-            return True
-        self._seen.forget(decided)
-        return False
-
     def _begin(self) -> Session:
         session = Session(
             self._endpoint,
             self._local if self._is_local else None,
+            self._exposures,
             max_events=self._max_events,
             max_bytes=self._max_bytes,
-            on_lost_exposure=self._seen.forget,
         )
         session.start()
         # A client that is dropped without close() still sends what waits.
@@ -326,24 +252,29 @@ class Client:
             # Kept, never closed: letting go of the parent's channel would reach into its calls.
             self._inherited = self._session
             self._local.after_fork()
+            self._exposures = ExposureQueue(self._seen, self._max_events)
             self._session = self._begin()
 
     def _elsewhere(
         self, campaign: str, visitor: str, customer: str, attributes: Attributes, default: str
     ) -> Assignment:
-        """The answer for a campaign that is not in the snapshot."""
         if self._is_local:
-            reason = Reason.UNKNOWN_CAMPAIGN if self._local.etag else Reason.NOT_READY
-            return without_campaign(campaign, reason, visitor or customer, variant=default)
+            reason = Reason.UNKNOWN_CAMPAIGN if self._in_force.compiled.etag else Reason.NOT_READY
+            return fallback(campaign, reason, visitor, customer, default)
         answers = self._asked((campaign,), visitor, customer, attributes, time.time())
         if answers is None:
-            return without_campaign(
-                campaign, Reason.NOT_READY, visitor or customer, variant=default
-            )
+            return fallback(campaign, Reason.NOT_READY, visitor, customer, default)
         decided = answers[campaign]
         if decided.reason is Reason.UNKNOWN_CAMPAIGN:
-            return without_campaign(campaign, decided.reason, decided.unit, variant=default)
+            return fallback(campaign, decided.reason, decided.unit, customer, default)
         return decided
+
+    def _all_elsewhere(
+        self, visitor: str, customer: str, attributes: Attributes, now: float
+    ) -> dict[str, Assignment]:
+        if self._is_local:
+            return {}
+        return self._asked((), visitor, customer, attributes, now) or {}
 
     def _asked(
         self,
@@ -368,20 +299,11 @@ class Client:
             self._note(error, "the server did not decide")
             return None
 
-    def _failed(self, campaign: str, unit: str, default: str, error: Exception) -> Assignment:
-        self._note(error, f"campaign {campaign} could not be decided, the control is given")
-        return without_campaign(campaign, Reason.ERROR, unit, variant=default)
-
     def _record(self, kind: Kind, make: Callable[[], Event]) -> None:
         try:
             self._session.outbox.put(kind, make())
         except Exception as error:  # a checkout is never broken by us
             self._note(error, f"an event of kind {kind.name.lower()} cannot be sent and is lost")
-
-    def _note(self, error: Exception, what: str) -> None:
-        self._errors += 1
-        level = logging.WARNING if self._errors <= _LOUD else logging.DEBUG
-        _log.log(level, "%s: %s: %s", what, type(error).__name__, error)
 
 
 def _begin_again_after_fork(client: Client) -> None:

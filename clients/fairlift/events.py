@@ -58,17 +58,20 @@ _KINDS = {
 }
 
 
-def exposure(assignment: Assignment, time_s: float) -> pb.Event:
-    """The unit really met the variant; attributes that cannot travel are left out."""
+def exposure(met: Assignment) -> pb.Event:
+    """The unit really met the variant, at the assignment's time.
+
+    Attributes that cannot travel are left out.
+    """
     # There is one for every visitor; field by field costs less than half of nested constructors.
     event = pb.Event(event_id=uuid7())
-    _set_time(event.event_time, time_s)
+    _set_time(event.event_time, met.time)
     made = event.exposure
-    made.campaign = f"campaigns/{assignment.campaign}"
-    made.variant = assignment.variant
-    made.unit_id = assignment.unit
-    made.epoch = assignment.epoch
-    put_attributes(made.attributes, assignment.attributes)
+    made.campaign = f"campaigns/{met.campaign}"
+    made.variant = met.variant
+    made.unit_id = met.unit
+    made.epoch = met.epoch
+    put_attributes(made.attributes, met.attributes)
     return event
 
 

@@ -1,10 +1,8 @@
-"""Which exposures were recorded already: one per unit, campaign and epoch is enough."""
+"""Exposures from the storefront to the outbox: each once, and no more than there is room for."""
 
-from typing import TypeAlias
+from collections import deque
 
 from fairlift.engine.assignment import Assignment
-
-_Key: TypeAlias = tuple[str, str, int]
 
 
 class SeenExposures:
@@ -18,14 +16,12 @@ class SeenExposures:
 
     def __init__(self, size: int) -> None:
         self._half = max(1, size // 2)
-        self._younger: dict[_Key, _Key] = {}
-        self._older: dict[_Key, _Key] = {}
+        self._younger: dict[object, object] = {}
+        self._older: dict[object, object] = {}
 
     def is_news(self, decided: Assignment) -> bool:
         """Whether the unit meets the campaign for the first time lately; now it is known."""
-        outcome = decided.outcome
-        key = (decided.unit, outcome.campaign, outcome.epoch)
-        younger = self._younger
+        key, younger = _key(decided), self._younger
         # Of threads that ask at once, only the one whose own key was kept brings news.
         if key in self._older or younger.setdefault(key, key) is not key:
             return False
@@ -35,6 +31,57 @@ class SeenExposures:
 
     def forget(self, decided: Assignment) -> None:
         """Makes the exposure news again, for it was lost."""
-        key = (decided.unit, decided.campaign, decided.epoch)
+        key = _key(decided)
         self._younger.pop(key, None)
         self._older.pop(key, None)
+
+
+class ExposureQueue:
+    """The exposures of one process that wait to be packed. Any thread may put, and any may take.
+
+    Each is an assignment whose time is when the unit met it.
+
+    Args:
+        seen: What was recorded before.
+        room: How many may wait.
+    """
+
+    __slots__ = ("_room", "_seen", "_waiting", "dropped")
+
+    def __init__(self, seen: SeenExposures, room: int) -> None:
+        self._seen = seen
+        self._room = room
+        self._waiting: deque[Assignment] = deque()
+        # For want of room.
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, met: Assignment) -> bool:
+        """Whether it is news, and waits now."""
+        if not self._seen.is_news(met):
+            return False
+        if len(self._waiting) >= self._room:
+            self.dropped += 1
+            self._seen.forget(met)
+            return False
+        self._waiting.append(met)
+        return True
+
+    def take(self) -> Assignment:
+        """The one that waits longest.
+
+        Raises:
+            IndexError: none waits.
+        """
+        return self._waiting.popleft()
+
+    def lose(self, met: Assignment) -> None:
+        """It was taken but cannot be sent, so it is news when it comes again."""
+        self._seen.forget(met)
+
+
+def _key(decided: Assignment) -> object:
+    # An object of its own also where it is compiled; a tuple would be made anew for every use.
+    return (decided.unit, decided.outcome.campaign, decided.outcome.epoch)

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from fairlift import snapshot_file
 from fairlift.change import Change, Listener, changed_campaigns
 from fairlift.engine.bots import BotRules
-from fairlift.engine.decision import CompiledSnapshot, Decide
+from fairlift.engine.decision import CompiledSnapshot, InForce
 from fairlift.engine.snapshot import Snapshot
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.wire.snapshot import snapshot_from
@@ -23,7 +23,7 @@ _BREATH_S = 0.0003
 
 
 class LocalDecisions:
-    """The compiled campaigns; a new snapshot takes the place of the old one in one assignment.
+    """Keeps the snapshot in force up to date.
 
     Args:
         path: Where the last good snapshot is kept between runs.
@@ -51,11 +51,7 @@ class LocalDecisions:
         self._listeners: tuple[Listener, ...] = ()
         self._compiling = threading.Lock()
         self.ready = threading.Event()
-        # What the hot path reads; `find` is the `get` of `campaigns`, looked up beforehand.
-        self.campaigns: dict[str, Decide] = {}
-        self.find = self.campaigns.get
-        self.etag = ""
-        self.snapshot_time = 0.0
+        self.in_force = InForce()
         self._load()
 
     def after_fork(self) -> None:
@@ -101,7 +97,7 @@ class LocalDecisions:
             self._tell(frozenset())
 
     def _tell(self, campaigns: frozenset[str]) -> None:
-        change = Change(campaigns, self.etag, self._is_stale, self._refusal)
+        change = Change(campaigns, self.in_force.compiled.etag, self._is_stale, self._refusal)
         for listener in self._listeners:
             try:
                 listener(change)
@@ -118,9 +114,7 @@ class LocalDecisions:
                 between=_Breath(),
             )
             self._snapshot = snapshot
-            self.campaigns, self.find = compiled.campaigns, compiled.campaigns.get
-            self.etag = compiled.etag
-            self.snapshot_time = compiled.snapshot_time
+            self.in_force.compiled = compiled
         for campaign, reason in compiled.broken.items():
             _log.error("campaign %s gives everybody the control: %s", campaign, reason)
         self.ready.set()

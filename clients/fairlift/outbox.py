@@ -1,6 +1,6 @@
 """Events on their way to the server: recorded at once, sent in the background, none lost quietly.
 
-Recording an exposure appends to a deque and nothing else. Everything dearer (messages, sizes,
+Recording an exposure appends to a queue and nothing else. Everything dearer (messages, sizes,
 sending) happens later, in the thread that ticks.
 """
 
@@ -8,14 +8,14 @@ import logging
 import random
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from fairlift import events
 from fairlift.backlog import Backlog, Kind, Waiting
-from fairlift.engine.assignment import Assignment
 from fairlift.engine.errors import FairliftError, Invalid
+from fairlift.exposures import ExposureQueue
 from fairlift.transport import Connection
 from fairlift.v1 import event_service_pb2 as pb
 
@@ -34,20 +34,24 @@ Connect: TypeAlias = Callable[[], Connection]
 
 
 class Outbox:
-    """Sends what is put in, in batches, again and again with the same event ids until answered."""
+    """Sends what is put in, in batches, again and again with the same event ids until answered.
+
+    Args:
+        connect: The connection to send on.
+        exposures: Those that were recorded; they are taken from there.
+        max_events: How many events may wait, and how many bytes in `max_bytes`.
+    """
 
     def __init__(
         self,
         connect: Connect,
+        exposures: ExposureQueue,
         *,
         max_events: int,
         max_bytes: int,
-        on_lost_exposure: Callable[[Assignment], None],
     ) -> None:
         self._connect = connect
-        self._max_events = max_events
-        self._on_lost_exposure = on_lost_exposure
-        self._exposures: deque[tuple[Assignment, float]] = deque()
+        self._exposures = exposures
         self._backlog = Backlog(max_events=max_events, max_bytes=max_bytes)
         self._sending = threading.Lock()
         self._packing = threading.Lock()
@@ -71,15 +75,8 @@ class Outbox:
     @property
     def dropped(self) -> dict[str, int]:
         """How many events were given up for want of room, by kind."""
-        return {kind.name.lower(): count for kind, count in self._backlog.dropped.items() if count}
-
-    def expose(self, assignment: Assignment, time_s: float) -> bool:
-        """Takes an exposure; False when there is no room for it."""
-        if len(self._exposures) >= self._max_events:
-            self._backlog.dropped[Kind.EXPOSURE] += 1
-            return False
-        self._exposures.append((assignment, time_s))
-        return True
+        dropped = self._backlog.dropped + Counter({Kind.EXPOSURE: self._exposures.dropped})
+        return {kind.name.lower(): count for kind, count in dropped.items()}
 
     def put(self, kind: Kind, event: pb.Event) -> None:
         """Takes any other event."""
@@ -112,16 +109,16 @@ class Outbox:
         """Makes messages of the exposures that were recorded."""
         with self._packing:  # so that flush() never misses one that is in another thread's hands
             while self._exposures:
-                assignment, time_s = self._exposures.popleft()
+                met = self._exposures.take()
                 try:
-                    event = events.exposure(assignment, time_s)
+                    event = events.exposure(met)
                 except (ValueError, TypeError) as error:  # such as half a surrogate pair in an id
                     self.refused["unsendable"] += 1
-                    _log.warning("an exposure of %s is given up: %s", assignment.campaign, error)
+                    _log.warning("an exposure of %s is given up: %s", met.campaign, error)
                     continue
                 for lost in self._backlog.put(Kind.EXPOSURE, event):
                     if lost.event is event:
-                        self._on_lost_exposure(assignment)
+                        self._exposures.lose(met)
 
     def _send(self, timeout_s: float) -> bool:
         if not self._sending.acquire(timeout=timeout_s):

@@ -9,10 +9,9 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable
 
 from fairlift import transport
-from fairlift.engine.assignment import Assignment
+from fairlift.exposures import ExposureQueue
 from fairlift.heartbeat import INTERVAL_S, Heartbeat
 from fairlift.local import LocalDecisions
 from fairlift.outbox import Outbox
@@ -31,10 +30,10 @@ class Session:
         self,
         endpoint: Endpoint,
         local: LocalDecisions | None,
+        exposures: ExposureQueue,
         *,
         max_events: int,
         max_bytes: int,
-        on_lost_exposure: Callable[[Assignment], None],
     ) -> None:
         self._endpoint = endpoint
         # Held while the process forks, by the thread that forks.
@@ -44,16 +43,13 @@ class Session:
         self._ended = False
         self._process = os.getpid()
         self._grpc: object = None
-        self.outbox = Outbox(
-            self.connection,
-            max_events=max_events,
-            max_bytes=max_bytes,
-            on_lost_exposure=on_lost_exposure,
-        )
+        self.outbox = Outbox(self.connection, exposures, max_events=max_events, max_bytes=max_bytes)
         self._local = local
         self.watch: SnapshotWatch | None = None
         if local is not None:
-            self.watch = SnapshotWatch(self.connection, local.take, etag=local.etag)
+            self.watch = SnapshotWatch(
+                self.connection, local.take, etag=local.in_force.compiled.etag
+            )
         self._heartbeat = Heartbeat(
             [self.outbox.tick, self._check_freshness], at_end=lambda: self.close(EXIT_S)
         )

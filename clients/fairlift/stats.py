@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fairlift import deciding
 from fairlift.local import LocalDecisions
 from fairlift.session import Session
 
@@ -31,6 +32,8 @@ class Stats:
     errors: int
     # Why no snapshots come; empty while they do.
     problem: str
+    # Whether decisions run in machine code, as in a wheel for this platform.
+    is_compiled: bool
 
 
 def stats_of(
@@ -38,10 +41,11 @@ def stats_of(
 ) -> Stats:
     """What the client that holds these parts has done so far."""
     outbox, watch = session.outbox, session.watch
+    compiled = local.in_force.compiled
     contact = watch.last_contact if watch is not None else None
     return Stats(
-        etag=local.etag,
-        snapshot_age_s=time.time() - local.snapshot_time if local.snapshot_time else None,
+        etag=compiled.etag,
+        snapshot_age_s=time.time() - compiled.snapshot_time if compiled.snapshot_time else None,
         silence_s=time.monotonic() - contact if contact is not None else None,
         waiting=outbox.waiting,
         waiting_bytes=outbox.waiting_bytes,
@@ -53,4 +57,5 @@ def stats_of(
         not_counted=not_counted,
         errors=errors,
         problem=watch.problem if watch is not None else "",
+        is_compiled=not str(deciding.__file__).endswith(".py"),
     )

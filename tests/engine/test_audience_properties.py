@@ -33,7 +33,7 @@ Visitor = dict[str, Any]
 def test_compiled_condition_says_what_the_contract_says(
     condition: Condition, visitor: Visitor
 ) -> None:
-    assert matcher(condition)(visitor) == holds(condition, visitor)
+    assert matcher(condition).matches(visitor) == holds(condition, visitor)
 
 
 @given(s.conditions, s.attributes)
@@ -42,7 +42,7 @@ def test_short_form_reads_back_as_the_same_audience(condition: Condition, visito
     again = parse(short_form(condition))
 
     assert short_form(again) == short_form(condition)
-    assert matcher(again)(visitor) == matcher(condition)(visitor)
+    assert matcher(again).matches(visitor) == matcher(condition).matches(visitor)
 
 
 @given(s.conditions, s.attributes)
@@ -50,7 +50,7 @@ def test_short_form_reads_back_as_the_same_audience(condition: Condition, visito
 def test_simplified_audience_has_the_same_visitors(condition: Condition, visitor: Visitor) -> None:
     simple = simplify(condition)
 
-    assert matcher(simple)(visitor) == matcher(condition)(visitor)
+    assert matcher(simple).matches(visitor) == matcher(condition).matches(visitor)
     assert node_count(simple) <= node_count(condition)
 
 

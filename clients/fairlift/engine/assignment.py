@@ -4,12 +4,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, overload
 
 from fairlift.engine.campaign import JSON
 from fairlift.engine.matching import Attributes
-
-T = TypeVar("T", bool, int, float, str)
+from fairlift.engine.native import mypyc_attr
 
 
 class Reason(StrEnum):
@@ -53,7 +52,13 @@ class Outcome:
         counts = self.reason is Reason.ASSIGNED or self.reason is Reason.STALE
         object.__setattr__(self, "is_in_campaign", counts)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Compiled or not, the same bytes when pickled.
+        given = (self.campaign, self.variant, self.payload, self.reason)
+        return Outcome, (*given, self.is_control, self.epoch, self.snapshot_time)
 
+
+@mypyc_attr(free_list_len=1)
 @dataclass(slots=True, init=False, repr=False)
 class Assignment:
     """The answer to "which variant?" for one unit. Meant to be read only.
@@ -108,7 +113,15 @@ class Assignment:
         """What the storefront renders: the caller's own copy, free to change."""
         return {key: _copied(value) for key, value in self.outcome.payload.items()}
 
-    def value(self, key: str, default: T) -> T:
+    @overload
+    def value(self, key: str, default: bool) -> bool: ...
+    @overload
+    def value(self, key: str, default: int) -> int: ...
+    @overload
+    def value(self, key: str, default: float) -> float: ...
+    @overload
+    def value(self, key: str, default: str) -> str: ...
+    def value(self, key: Any, default: Any) -> Any:
         """One entry of the payload, of the default's type; the default when it is not there.
 
         A whole number serves where a float is asked for, and 50.0 where an int is: on its way
@@ -123,6 +136,9 @@ class Assignment:
             return default
         number = type(default)(found)
         return number if number == found else default
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return assignment, (self.outcome, self.unit, self.attributes, self.time)
 
     def __repr__(self) -> str:
         # Without the attributes: they are the visitor's own, and this ends in logs.

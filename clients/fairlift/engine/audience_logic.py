@@ -21,7 +21,7 @@ from fairlift.engine.audience import (
     children,
 )
 from fairlift.engine.audience_text import short_form
-from fairlift.engine.matching import Matcher, matcher
+from fairlift.engine.matching import Known, Matcher, matcher
 from fairlift.engine.witnesses import CannotSay, Witness, candidates
 
 MAX_TRIALS = 200_000
@@ -208,8 +208,8 @@ class _Search:
             self.trials += 1
             if self.trials > MAX_TRIALS:
                 raise CannotSay(f"gave up after {MAX_TRIALS} values; simplify the audience")
-            attributes = {name: value}
-            if all(matches(attributes) == holds for matches, holds in tests):
+            attributes: Known = {name: value}
+            if all(test.matches(attributes) == holds for test, holds in tests):
                 return (value,)
         if not values.are_exhaustive:
             raise CannotSay(f"{name} is asked for both as a version and as a text")

@@ -10,8 +10,7 @@ that it agrees.
 from collections.abc import Sequence
 from itertools import accumulate
 
-from mmh3 import hash as murmur3
-from mmh3 import mmh3_32_uintdigest
+from mmh3 import mmh3_32_uintdigest as murmur3
 
 # murmur3(f"{salt}:{unit}", 0, False) is the fastest way to a hash, and only for what `is_hashable`:
 # half a surrogate pair, as a broken cookie may hold, makes mmh3 5.3 end the process.
@@ -37,7 +36,7 @@ def hash_of(salt: str, unit: str) -> int:
     Raises:
         UnicodeEncodeError: the unit holds half a surrogate pair, which has no UTF-8.
     """
-    return mmh3_32_uintdigest(f"{salt}:{unit}".encode())
+    return murmur3(f"{salt}:{unit}".encode())
 
 
 def is_hashable(unit: str) -> bool:

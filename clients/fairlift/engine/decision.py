@@ -4,34 +4,35 @@ A campaign is asked in this order, and the first that speaks decides: override, 
 bot, audience, prerequisites, holdout, layer, traffic; who passes them all gets a variant by weight.
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Final
 
 from fairlift.engine.assignment import Assignment, Outcome, Reason, assignment
+from fairlift.engine.audience import attributes
 from fairlift.engine.bots import BotRules
-from fairlift.engine.bucketing import (
-    HASH_VERSION,
-    hashes_below,
-    is_hashable,
-    murmur3,
-    variant_limits,
+from fairlift.engine.bucketing import HASH_VERSION, hashes_below, variant_limits
+from fairlift.engine.campaign import BPS, Campaign, State, UnitKind, Variant
+from fairlift.engine.deciders import (
+    Always,
+    Closed,
+    Decider,
+    Forced,
+    From,
+    Gate,
+    Gated,
+    Prerequisites,
+    Slice,
+    Split,
+    Until,
 )
-from fairlift.engine.campaign import BPS, MAX_UNIT, Campaign, State, UnitKind, Variant
 from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.matching import Attributes, matcher
 from fairlift.engine.prerequisites import check_prerequisites
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 
-# (visitor, customer, attributes, now in epoch seconds)
-Decide: TypeAlias = Callable[[str, str, Attributes, float], Assignment]
-# (unit, visitor, customer, attributes, now): an outcome ends the matter, None lets the unit pass.
-Gate: TypeAlias = Callable[[str, str, str, Attributes, float], Outcome | None]
-
-CONTROL = "control"
-_NO_PAYLOAD: Mapping[str, object] = MappingProxyType({})
+CONTROL: Final = "control"
 
 
 class CompiledSnapshot:
@@ -65,17 +66,17 @@ class CompiledSnapshot:
         self.snapshot_time = _epoch_s(snapshot.create_time)
         self.units = {each.campaign.id: each.campaign.unit for each in snapshot.campaigns}
         self.broken = dict(snapshot.unreadable)
-        self.campaigns: dict[str, Decide] = {
-            name: _always(without_campaign(name, Reason.ERROR).outcome) for name in self.broken
+        self.campaigns: dict[str, Decider] = {
+            name: Always(without_campaign(name, Reason.ERROR).outcome) for name in self.broken
         }
         compiler = _Compiler(snapshot, bots, first_seen, is_stale, self.campaigns)
         for salted in snapshot.campaigns:
             name = salted.campaign.id
             try:
-                self.campaigns[name] = compiler.decide(salted)
+                self.campaigns[name] = compiler.decider(salted)
             except (ValueError, LookupError, TypeError, ArithmeticError) as error:
                 self.broken[name] = f"{type(error).__name__}: {error}"
-                self.campaigns[name] = _always(compiler.control(salted.campaign, Reason.ERROR))
+                self.campaigns[name] = Always(compiler.control(salted.campaign, Reason.ERROR))
             between()
 
     def decide(
@@ -88,16 +89,25 @@ class CompiledSnapshot:
         now: float,
     ) -> Assignment:
         """The variant of one campaign that the visitor, or the customer, meets."""
-        decide = self.campaigns.get(campaign)
-        if decide is None:
+        decider = self.campaigns.get(campaign)
+        if decider is None:
             return without_campaign(campaign, Reason.UNKNOWN_CAMPAIGN, visitor or customer)
-        return decide(visitor, customer, attributes, now)
+        return decider.decide(visitor, customer, attributes, now)
 
     def decide_all(
         self, *, visitor: str = "", customer: str = "", attributes: Attributes, now: float
     ) -> list[Assignment]:
         """The variants of all campaigns, by campaign id."""
-        return [decide(visitor, customer, attributes, now) for decide in self.campaigns.values()]
+        return [each.decide(visitor, customer, attributes, now) for each in self.campaigns.values()]
+
+
+class InForce:
+    """The snapshot that is decided by; a new one takes the place of the old in one assignment."""
+
+    __slots__ = ("compiled",)
+
+    def __init__(self) -> None:
+        self.compiled = CompiledSnapshot(Snapshot())
 
 
 def without_campaign(
@@ -116,7 +126,7 @@ class _Compiler:
         bots: BotRules,
         first_seen: Mapping[str, str],
         is_stale: bool,
-        campaigns: Mapping[str, Decide],
+        campaigns: Mapping[str, Decider],
     ) -> None:
         self._snapshot = snapshot
         self._snapshot_time = _epoch_s(snapshot.create_time)
@@ -124,9 +134,9 @@ class _Compiler:
         self._first_seen = first_seen
         self._counted = Reason.STALE if is_stale else Reason.ASSIGNED
         self._campaigns = campaigns
-        self._unmeetable = check_prerequisites(each.campaign for each in snapshot.campaigns)
+        self._unmeetable = check_prerequisites([each.campaign for each in snapshot.campaigns])
 
-    def decide(self, salted: SnapshotCampaign) -> Decide:
+    def decider(self, salted: SnapshotCampaign) -> Decider:
         """The decision on one campaign: all that can be known before is, and no more is asked."""
         version = salted.campaign.lifecycle.hash_version
         if version != HASH_VERSION:
@@ -135,43 +145,29 @@ class _Compiler:
             )
         split = self._split(salted)
         before, after = tuple(self._gates_before(salted.campaign)), tuple(self._gates_after(salted))
-        return _gated(split, before, after) if before or after else split
+        return Gated(split, before, before + after) if before or after else split
 
-    def _split(self, salted: SnapshotCampaign) -> Decide:
-        """A variant by weight for everybody in the audience; most campaigns are no more."""
+    def _split(self, salted: SnapshotCampaign) -> Decider:
         campaign = salted.campaign
-        no_unit = self.control(campaign, Reason.NO_UNIT)
-        bot = self.control(campaign, Reason.BOT)
-        not_in_audience = self.control(campaign, Reason.NOT_IN_AUDIENCE)
-        variants = tuple(self._outcome(campaign, each, self._counted) for each in campaign.variants)
-        ends = variant_limits([variant.weight for variant in campaign.variants])
-        limits = tuple(hashes_below(end) for end in ends[:-1])
-        prefix = f"{salted.variants_salt}:"
-        is_bot, matches = self._is_bot, matcher(campaign.audience)
         unit_is_customer = campaign.unit is UnitKind.CUSTOMER
-        first_seen = self._first_seen
-        is_sticky = salted.identity_policy is IdentityPolicy.FIRST_SEEN and not unit_is_customer
-
-        def split(visitor: str, customer: str, attributes: Attributes, now: float) -> Assignment:
-            unit = customer if unit_is_customer else visitor
-            if is_sticky and customer:
-                unit = first_seen.get(customer, unit)
-            # As assignment() does, without the call.
-            made = Assignment()
-            made.unit = unit
-            made.attributes = attributes
-            made.time = now
-            if not (0 < len(unit) <= MAX_UNIT and (unit.isascii() or is_hashable(unit))):
-                made.outcome = no_unit
-            elif ("is_bot" in attributes or "user_agent" in attributes) and is_bot(attributes):
-                made.outcome = bot
-            elif not matches(attributes):
-                made.outcome = not_in_audience
-            else:
-                made.outcome = variants[bisect_right(limits, murmur3(prefix + unit, 0, False))]
-            return made
-
-        return split
+        follows_first_seen = salted.identity_policy is IdentityPolicy.FIRST_SEEN
+        ends = variant_limits([variant.weight for variant in campaign.variants])
+        return Split(
+            unit_is_customer=unit_is_customer,
+            is_sticky=follows_first_seen and not unit_is_customer,
+            first_seen=self._first_seen,
+            no_unit=self.control(campaign, Reason.NO_UNIT),
+            is_bot=self._is_bot,
+            bot=self.control(campaign, Reason.BOT),
+            names=("is_bot", "user_agent", *attributes(campaign.audience)),
+            audience=matcher(campaign.audience),
+            not_in_audience=self.control(campaign, Reason.NOT_IN_AUDIENCE),
+            prefix=f"{salted.variants_salt}:",
+            variants=tuple(
+                (hashes_below(end), self._outcome(campaign, each, self._counted))
+                for end, each in zip(ends, campaign.variants, strict=True)
+            ),
+        )
 
     def _gates_before(self, campaign: Campaign) -> Iterator[Gate]:
         """What decides before anything is asked of the visitor."""
@@ -182,14 +178,13 @@ class _Compiler:
                 unit: self._outcome(campaign, by_id[variant], Reason.OVERRIDE)
                 for unit, variant in campaign.overrides.items()
             }
-            yield lambda unit, *_: forced.get(unit)
+            yield Forced(forced)
         if reason := _STATES.get(state):
-            closed = self.control(campaign, reason)
-            yield lambda *_: closed
+            yield Closed(self.control(campaign, reason))
         if campaign.start_time is not None:
-            yield _until(campaign.start_time, self.control(campaign, Reason.NOT_STARTED))
+            yield Until(campaign.start_time.timestamp(), self.control(campaign, Reason.NOT_STARTED))
         if campaign.end_time is not None:
-            yield _from(campaign.end_time, self.control(campaign, Reason.ENDED))
+            yield From(campaign.end_time.timestamp(), self.control(campaign, Reason.ENDED))
 
     def _gates_after(self, salted: SnapshotCampaign) -> Iterator[Gate]:
         """What decides among those who are in the audience."""
@@ -210,20 +205,9 @@ class _Compiler:
     def _prerequisites(self, campaign: Campaign) -> Gate:
         unmet = self.control(campaign, Reason.PREREQUISITE)
         if campaign.id in self._unmeetable:
-            return lambda *_: unmet
-        campaigns = self._campaigns
+            return Closed(unmet)
         wanted = tuple((each.campaign, each.variants) for each in campaign.prerequisites)
-
-        def gate(
-            _: str, visitor: str, customer: str, attributes: Attributes, now: float
-        ) -> Outcome | None:
-            for name, variants in wanted:
-                outcome = campaigns[name](visitor, customer, attributes, now).outcome
-                if outcome.variant not in variants or outcome.reason not in _HAS_VARIANT:
-                    return unmet
-            return None
-
-        return gate
+        return Prerequisites(self._campaigns, wanted, unmet)
 
     def control(self, campaign: Campaign, reason: Reason) -> Outcome:
         """The control, for this reason."""
@@ -241,8 +225,6 @@ class _Compiler:
         )
 
 
-# A control given for another reason is no membership that another campaign could build on.
-_HAS_VARIANT = frozenset({Reason.ASSIGNED, Reason.STALE, Reason.OVERRIDE})
 _STATES = {
     State.DRAFT: Reason.NOT_STARTED,
     State.PAUSED: Reason.PAUSED,
@@ -251,47 +233,8 @@ _STATES = {
 }
 
 
-def _gated(split: Decide, before: tuple[Gate, ...], after: tuple[Gate, ...]) -> Decide:
-    """The split, but for those whom a gate keeps out.
-
-    The split is asked first though gates come first: it changes nothing, so what it says may be
-    overruled, and campaigns without gates need not know of them.
-    """
-    gates = before + after
-
-    def decide(visitor: str, customer: str, attributes: Attributes, now: float) -> Assignment:
-        made = split(visitor, customer, attributes, now)
-        if made.outcome.reason is Reason.NO_UNIT:
-            return made
-        for gate in gates if made.outcome.is_in_campaign else before:
-            outcome = gate(made.unit, visitor, customer, attributes, now)
-            if outcome is not None:
-                made.outcome = outcome
-                break
-        return made
-
-    return decide
-
-
-def _always(outcome: Outcome) -> Decide:
-    return lambda visitor, customer, attributes, now: assignment(
-        outcome, visitor or customer, attributes, now
-    )
-
-
-def _slice(salt: str, start_bps: int, end_bps: int, outside: Outcome) -> Gate:
-    prefix, low, high = f"{salt}:", hashes_below(start_bps), hashes_below(end_bps)
-    return lambda unit, *_: None if low <= murmur3(prefix + unit, 0, False) < high else outside
-
-
-def _until(start: datetime, outcome: Outcome) -> Gate:
-    start_s = start.timestamp()
-    return lambda *asked: outcome if asked[-1] < start_s else None
-
-
-def _from(end: datetime, outcome: Outcome) -> Gate:
-    end_s = end.timestamp()
-    return lambda *asked: outcome if asked[-1] >= end_s else None
+def _slice(salt: str, start_bps: int, end_bps: int, outside: Outcome) -> Slice:
+    return Slice(f"{salt}:", hashes_below(start_bps), hashes_below(end_bps), outside)
 
 
 def _epoch_s(moment: datetime | None) -> float:

@@ -1,13 +1,14 @@
-"""Conditions compiled to closures, so that a decision only ever calls what it needs.
+"""Conditions made ready for visitors, so that a decision only ever asks what it needs.
 
-A closure answers for one mapping of attributes and never raises for the value it finds there: what
+A matcher answers for one mapping of attributes and never raises for the value it finds there: what
 cannot be compared does not match.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import eq, ge, gt, le, lt, ne
-from typing import TypeAlias, assert_never
+from typing import Any, Final, TypeAlias, assert_never
 
 from fairlift.engine.audience import (
     AllOf,
@@ -29,11 +30,14 @@ from fairlift.engine.versions import version_key
 # Texts, numbers (Decimal too, which shops keep money in), true and false, times (a naive one is
 # taken as UTC), collections of texts. Anything else satisfies `!=`, `not in` and exists() only.
 Attributes: TypeAlias = Mapping[str, object]
-Matcher: TypeAlias = Callable[[Attributes], bool]
+# The same as a dict that is no more than a dict: the quickest to ask.
+Known: TypeAlias = dict[str, object]
 
 # What comparing with a stranger raises: another type, or a Decimal that is not a number.
-_INCOMPARABLE = (TypeError, ArithmeticError)
-_ORDERS: dict[CompareOp, Callable[..., bool]] = {
+_INCOMPARABLE: Final = (TypeError, ArithmeticError)
+# What a comparison answers may be any library's own truth, such as numpy's.
+_Order: TypeAlias = Callable[[Any, Any], Any]
+_ORDERS: dict[CompareOp, _Order] = {
     CompareOp.EQ: eq,
     CompareOp.NE: ne,
     CompareOp.LT: lt,
@@ -43,12 +47,33 @@ _ORDERS: dict[CompareOp, Callable[..., bool]] = {
 }
 
 
-def matcher(condition: Condition) -> Matcher:
-    """A function that says whether the condition holds for a visitor's attributes.
+def known(attributes: Attributes, names: Iterable[str]) -> Known:
+    """What a mapping of any kind answers for these names.
 
-    >>> matches = matcher(Compare("cart_value", CompareOp.GE, 30))
-    >>> matches({"cart_value": 49.9}), matches({"cart_value": "49.9"}), matches({})
-    (True, False, False)
+    Such as a web framework's, which looks like a dict and holds lists of what it answers with.
+    """
+    held = attributes.keys()
+    return {name: attributes[name] for name in names if name in held}
+
+
+class Matcher:
+    """A condition that is ready to be asked."""
+
+    __slots__ = ()
+
+    def matches(self, attributes: Known) -> bool:
+        """Whether the condition holds for a visitor's attributes."""
+        raise NotImplementedError
+
+
+def matcher(condition: Condition) -> Matcher:
+    """The condition, ready to be asked.
+
+    >>> audience = matcher(Compare("cart_value", CompareOp.GE, 30))
+    >>> audience.matches({"cart_value": 49.9})
+    True
+    >>> audience.matches({"cart_value": "49.9"}), audience.matches({})
+    (False, False)
     """
     match condition:
         case AllOf(conditions):
@@ -56,148 +81,212 @@ def matcher(condition: Condition) -> Matcher:
         case AnyOf(conditions):
             return _any([matcher(each) for each in conditions])
         case Not(inner):
-            return _not(matcher(inner))
+            return _Not(matcher(inner))
         case Compare(name, CompareOp.EQ, value):
             return _equals(name, value)
         case Compare(name, CompareOp.NE, value):
-            return _present_and_not(name, _equals(name, value))
+            return _PresentAndNot(name, _equals(name, value))
         case Compare(name, op, value):
             return _ordered(name, op, value)
         case In(name, values, negated):
             among = _among(name, values)
-            return _present_and_not(name, among) if negated else among
+            return _PresentAndNot(name, among) if negated else among
         case Between(name, low, high):
-            return _between(name, low, high)
+            above, below = _ordered(name, CompareOp.GE, low), _ordered(name, CompareOp.LE, high)
+            return _Both(above, below)
         case Text(name, op, value):
             return _text(name, op, value)
         case Version(name, op, value):
             return _version(name, op, value)
         case Exists(name):
-            return lambda attributes: attributes.get(name) is not None
+            return _Test(name, lambda found: found is not None)
     assert_never(condition)
 
 
 def _all(matchers: list[Matcher]) -> Matcher:
     match matchers:
-        case []:
-            return lambda attributes: True  # noqa: ARG005  # the shape of every matcher
         case [only]:
             return only
         case [first, second]:
-            return lambda attributes: first(attributes) and second(attributes)
-        case [first, second, third]:
-            return lambda attributes: first(attributes) and second(attributes) and third(attributes)
-
-    def all_of(attributes: Attributes) -> bool:
-        for each in matchers:  # noqa: SIM110  # costs half of all() over a generator
-            if not each(attributes):
-                return False
-        return True
-
-    return all_of
+            return _Both(first, second)
+    return _All(tuple(matchers))
 
 
 def _any(matchers: list[Matcher]) -> Matcher:
     match matchers:
         case [only]:
             return only
-        case [first, second]:
-            return lambda attributes: first(attributes) or second(attributes)
+    return _Any(tuple(matchers))
 
-    def any_of(attributes: Attributes) -> bool:
-        for each in matchers:  # noqa: SIM110  # costs half of any() over a generator
-            if each(attributes):
+
+@dataclass(slots=True)
+class _Both(Matcher):
+    first: Matcher
+    second: Matcher
+
+    def matches(self, attributes: Known) -> bool:
+        return self.first.matches(attributes) and self.second.matches(attributes)
+
+
+@dataclass(slots=True)
+class _All(Matcher):
+    matchers: tuple[Matcher, ...]
+
+    def matches(self, attributes: Known) -> bool:
+        for each in self.matchers:  # noqa: SIM110  # costs half of all() over a generator
+            if not each.matches(attributes):
+                return False
+        return True
+
+
+@dataclass(slots=True)
+class _Any(Matcher):
+    matchers: tuple[Matcher, ...]
+
+    def matches(self, attributes: Known) -> bool:
+        for each in self.matchers:  # noqa: SIM110  # costs half of any() over a generator
+            if each.matches(attributes):
                 return True
         return False
 
-    return any_of
+
+@dataclass(slots=True)
+class _Not(Matcher):
+    inner: Matcher
+
+    def matches(self, attributes: Known) -> bool:
+        return not self.inner.matches(attributes)
 
 
-def _not(inner: Matcher) -> Matcher:
-    return lambda attributes: not inner(attributes)
+@dataclass(slots=True)
+class _PresentAndNot(Matcher):
+    name: str
+    inner: Matcher
+
+    def matches(self, attributes: Known) -> bool:
+        return attributes.get(self.name) is not None and not self.inner.matches(attributes)
 
 
-def _present_and_not(name: str, inner: Matcher) -> Matcher:
-    return lambda attributes: attributes.get(name) is not None and not inner(attributes)
+@dataclass(slots=True)
+class _Test(Matcher):
+    """Whatever else may be asked of one attribute; None where it is missing."""
+
+    name: str
+    holds: Callable[[object], bool]
+
+    def matches(self, attributes: Known) -> bool:
+        return self.holds(attributes.get(self.name))
+
+
+@dataclass(slots=True)
+class _EqualsText(Matcher):
+    name: str
+    value: str
+
+    def matches(self, attributes: Known) -> bool:
+        found: Any = attributes.get(self.name)
+        return bool(found == self.value)
+
+
+@dataclass(slots=True)
+class _Is(Matcher):
+    name: str
+    value: bool
+
+    def matches(self, attributes: Known) -> bool:
+        return attributes.get(self.name) is self.value
+
+
+@dataclass(slots=True)
+class _EqualsNumber(Matcher):
+    name: str
+    value: int | float
+
+    def matches(self, attributes: Known) -> bool:
+        found: Any = attributes.get(self.name)
+        return bool(found == self.value) and not isinstance(found, bool)
+
+
+@dataclass(slots=True)
+class _Ordered(Matcher):
+    name: str
+    holds: _Order
+    value: str | int | float
+
+    def matches(self, attributes: Known) -> bool:
+        found = attributes.get(self.name)
+        if found is None:
+            return False
+        try:
+            return bool(self.holds(found, self.value)) and not isinstance(found, bool)
+        except _INCOMPARABLE:
+            return False
+
+
+@dataclass(slots=True)
+class _Among(Matcher):
+    name: str
+    values: frozenset[Scalar]
+
+    def matches(self, attributes: Known) -> bool:
+        try:
+            return attributes.get(self.name) in self.values
+        except TypeError:  # a list, which cannot be hashed
+            return False
 
 
 def _equals(name: str, value: Scalar) -> Matcher:
     match value:
         case str():
-            return lambda attributes: attributes.get(name) == value
+            return _EqualsText(name, value)
         case bool():
-            return lambda attributes: attributes.get(name) is value
+            return _Is(name, value)
         case datetime():
-            return lambda attributes: _instant(attributes.get(name)) == value
-    return lambda attributes: (
-        (found := attributes.get(name)) == value and found.__class__ is not bool
-    )
+            return _Test(name, lambda found: _instant(found) == value)
+    return _EqualsNumber(name, value)
 
 
 def _ordered(name: str, op: CompareOp, value: Scalar) -> Matcher:
     holds = _ORDERS[op]
-    if isinstance(value, datetime):
-        return lambda attributes: (
-            (found := _instant(attributes.get(name))) is not None and holds(found, value)
-        )
+    if not isinstance(value, datetime):
+        return _Ordered(name, holds, value)
 
-    def ordered(attributes: Attributes) -> bool:
-        found = attributes.get(name)
-        if found is None:
-            return False
-        try:
-            return holds(found, value) and found.__class__ is not bool
-        except _INCOMPARABLE:
-            return False
+    def ordered(found: object) -> bool:
+        instant = _instant(found)
+        return instant is not None and bool(holds(instant, value))
 
-    return ordered
-
-
-def _between(name: str, low: int | float | datetime, high: int | float | datetime) -> Matcher:
-    above, below = _ordered(name, CompareOp.GE, low), _ordered(name, CompareOp.LE, high)
-    return lambda attributes: above(attributes) and below(attributes)
+    return _Test(name, ordered)
 
 
 def _among(name: str, values: tuple[Scalar, ...]) -> Matcher:
-    wanted = frozenset((value.__class__ is bool, value) for value in values)
     # Only true, false, 1 and 0 need the company of their class to be told apart.
-    plain = frozenset(value for is_bool, value in wanted if not is_bool and value not in (0, 1))
-    delicate = frozenset(pair for pair in wanted if pair[1] not in plain)
+    delicate = frozenset((isinstance(each, bool), each) for each in values if each in (0, 1))
+    plain = frozenset(each for each in values if each not in (0, 1))
+    if not delicate and not any(isinstance(each, datetime) for each in plain):
+        return _Among(name, plain)
 
-    def among(attributes: Attributes) -> bool:
-        found = attributes.get(name)
+    def among(found: object) -> bool:
+        exact = _instant(found) or found
         try:
-            return found in plain
-        except TypeError:  # a list, which cannot be hashed
-            return False
-
-    def among_delicate(attributes: Attributes) -> bool:
-        found = attributes.get(name)
-        try:
-            return found in plain or (found.__class__ is bool, found) in delicate
+            return exact in plain or (isinstance(exact, bool), exact) in delicate
         except TypeError:
             return False
 
-    if any(isinstance(value, datetime) for value in values):
-        exact = among_delicate if delicate else among
-        return lambda attributes: exact({name: _utc(attributes.get(name))})
-    return among_delicate if delicate else among
+    return _Test(name, among)
 
 
 def _text(name: str, op: TextOp, value: str) -> Matcher:
     match op:
         case TextOp.PREFIX:
-            return lambda attributes: (
-                isinstance(found := attributes.get(name), str) and found.startswith(value)
-            )
+            return _Test(name, lambda found: isinstance(found, str) and found.startswith(value))
         case TextOp.SUFFIX:
-            return lambda attributes: (
-                isinstance(found := attributes.get(name), str) and found.endswith(value)
-            )
+            return _Test(name, lambda found: isinstance(found, str) and found.endswith(value))
         case TextOp.CONTAINS:
-            return lambda attributes: (
-                isinstance(found := attributes.get(name), str | list | tuple | set | frozenset)
-                and value in found
+            return _Test(
+                name,
+                lambda found: (
+                    isinstance(found, str | list | tuple | set | frozenset) and value in found
+                ),
             )
     assert_never(op)
 
@@ -205,19 +294,14 @@ def _text(name: str, op: TextOp, value: str) -> Matcher:
 def _version(name: str, op: CompareOp, value: str) -> Matcher:
     wanted, holds = version_key(value), _ORDERS[op]
 
-    def version(attributes: Attributes) -> bool:
-        found = attributes.get(name)
+    def version(found: object) -> bool:
         key = version_key(found) if isinstance(found, str) else None
-        return key is not None and holds(key, wanted)
+        return key is not None and bool(holds(key, wanted))
 
-    return version
+    return _Test(name, version)
 
 
 def _instant(found: object) -> datetime | None:
     if not isinstance(found, datetime):
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-
-
-def _utc(found: object) -> object:
-    return _instant(found) or found

@@ -1,0 +1,141 @@
+"""What a client does for every visitor: which variant, and that they really met it.
+
+These lines are compiled where that is possible; see docs/decisions/0010.
+"""
+
+import logging
+import time
+from collections import Counter
+from types import MappingProxyType
+from typing import Final
+
+from fairlift.engine.assignment import Assignment, Reason
+from fairlift.engine.decision import CONTROL, InForce, without_campaign
+from fairlift.engine.given import Flag, Text
+from fairlift.engine.matching import Attributes
+from fairlift.engine.native import mypyc_attr
+from fairlift.exposures import ExposureQueue
+
+_log = logging.getLogger("fairlift")
+_clock: Final = time.time
+# Mistakes told loudly; the rest would only fill the log.
+_LOUD = 20
+_NOTHING: Attributes = MappingProxyType({})
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Deciding:
+    """Decides from a snapshot in memory; `Client` adds what happens elsewhere."""
+
+    def __init__(self, in_force: InForce, exposures: ExposureQueue) -> None:
+        self._in_force = in_force
+        self._exposures = exposures
+        self._not_counted: Counter[str] = Counter()
+        self._errors = 0
+
+    def assign(
+        self,
+        campaign: Text,
+        visitor: Text = "",
+        attributes: Attributes = _NOTHING,
+        *,
+        customer: Text = "",
+        default: Text = CONTROL,
+        expose: Flag = False,
+    ) -> Assignment:
+        """The variant that the visitor meets in a campaign, and why. Never raises, never waits.
+
+        Args:
+            campaign: Its id.
+            visitor: The cookie or device.
+            attributes: What the audience and the segments ask for.
+            customer: The person, once logged in; campaigns on customers need it.
+            default: The variant to answer when the campaign is not known here.
+            expose: Whether the visitor meets the variant right now; otherwise call `expose` when
+                they do.
+        """
+        try:
+            decider = self._in_force.compiled.campaigns.get(campaign)
+            if decider is not None:
+                decided = decider.decide(visitor, customer, attributes, _clock())
+            else:
+                decided = self._elsewhere(campaign, visitor, customer, attributes, default)
+        except Exception as error:  # a storefront is never broken by us
+            decided = self._failed(campaign, visitor, customer, default, error)
+        if expose:
+            self._expose(decided)
+        return decided
+
+    def assign_all(
+        self,
+        visitor: Text = "",
+        attributes: Attributes = _NOTHING,
+        *,
+        customer: Text = "",
+        expose: Flag = False,
+    ) -> dict[str, Assignment]:
+        """The variants of all campaigns, by campaign id. Never raises; empty when none is known."""
+        now = _clock()
+        campaigns = self._in_force.compiled.campaigns
+        try:
+            if campaigns:
+                decided = {
+                    campaign: decider.decide(visitor, customer, attributes, now)
+                    for campaign, decider in campaigns.items()
+                }
+            else:
+                decided = self._all_elsewhere(visitor, customer, attributes, now)
+        except Exception as error:  # a storefront is never broken by us
+            decided = {
+                campaign: self._failed(campaign, visitor, customer, CONTROL, error)
+                for campaign in campaigns
+            }
+        if expose:
+            for each in decided.values():
+                self._expose(each)
+        return decided
+
+    def _expose(self, met: Assignment) -> bool:
+        outcome = met.outcome
+        if outcome.is_in_campaign:
+            return self._exposures.put(met)
+        self._not_counted[outcome.reason] += 1
+        return False
+
+    def _elsewhere(
+        self, campaign: Text, visitor: Text, customer: Text, attributes: Attributes, default: Text
+    ) -> Assignment:
+        """The answer for a campaign that is not in the snapshot."""
+        raise NotImplementedError
+
+    def _all_elsewhere(
+        self, visitor: Text, customer: Text, attributes: Attributes, now: float
+    ) -> dict[str, Assignment]:
+        """The answers when there is no snapshot."""
+        raise NotImplementedError
+
+    def _failed(
+        self, campaign: Text, visitor: Text, customer: Text, default: Text, error: Exception
+    ) -> Assignment:
+        self._note(error, f"campaign {text(campaign)} could not be decided, the control is given")
+        return fallback(campaign, Reason.ERROR, visitor, customer, default)
+
+    def _note(self, error: Exception, what: str) -> None:
+        self._errors += 1
+        level = logging.WARNING if self._errors <= _LOUD else logging.DEBUG
+        _log.log(level, "%s: %s: %s", what, type(error).__name__, error)
+
+
+def fallback(
+    campaign: object, reason: Reason, visitor: object, customer: object, default: object
+) -> Assignment:
+    """The answer where no campaign can be asked, whatever was handed in."""
+    variant = default if isinstance(default, str) else CONTROL
+    return without_campaign(
+        text(campaign), reason, text(visitor) or text(customer), variant=variant
+    )
+
+
+def text(given: object) -> str:
+    """What a storefront gave, if it is a text; else an empty one."""
+    return given if isinstance(given, str) else ""

@@ -1,0 +1,188 @@
+"""Whatever a storefront hands in, pure or compiled: an answer, the same one, and no exception."""
+
+import copy
+import pickle
+from collections import ChainMap, UserDict
+from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+from django.utils.datastructures import MultiValueDict
+from fairlift import Assignment, Client, Reason, snapshot_file
+from fairlift.engine.audience_text import parse
+from fairlift.engine.campaign import Campaign, Lifecycle, State, UnitKind, Variant
+from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
+from fairlift.wire.snapshot import snapshot_to
+
+NOWHERE = "127.0.0.1:1"
+
+
+def salted(campaign: str, audience: str, unit: UnitKind = UnitKind.VISITOR) -> SnapshotCampaign:
+    variants = (Variant("a", control=True), Variant("b", payload={"percent": 10, "tags": ["x"]}))
+    return SnapshotCampaign(
+        Campaign(
+            campaign,
+            variants,
+            unit=unit,
+            audience=parse(audience),
+            lifecycle=Lifecycle(state=State.RUNNING),
+        ),
+        "11" * 16,
+        "22" * 16,
+    )
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Any:
+    """A client with a snapshot and no server; untyped, as a caller without a type checker is."""
+    campaigns = (
+        salted("spain", 'country == "ES"'),
+        salted("dear", "cart >= 30 and cart != 31"),
+        salted("loyal", "not vip", UnitKind.CUSTOMER),
+    )
+    message = snapshot_to(Snapshot("etag", None, campaigns))
+    snapshot_file.save(tmp_path / "snapshot", message.SerializeToString())
+    client = Client(NOWHERE, snapshot_path=tmp_path / "snapshot")
+    yield client
+    client.close(0.0)
+
+
+class Unprintable:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("neither true nor false")
+
+    __repr__ = __str__
+
+
+NO_TEXTS = [None, 7, 0, 1.5, b"v", [], ["v"], {}, object(), Unprintable(), np.array([1, 2])]
+
+
+@pytest.mark.parametrize("visitor", NO_TEXTS, ids=lambda each: type(each).__name__)
+def test_visitor_that_is_no_text_gets_the_control(client: Any, visitor: Any) -> None:
+    decided = client.assign("spain", visitor, {"country": "ES"}, expose=True)
+
+    assert (decided.variant, decided.reason, decided.unit) == ("control", Reason.ERROR, "")
+    assert {each.reason for each in client.assign_all(visitor).values()} == {Reason.ERROR}
+    assert client.stats().waiting == 0
+
+
+@pytest.mark.parametrize("campaign", NO_TEXTS, ids=lambda each: type(each).__name__)
+def test_campaign_that_is_no_text_gets_the_default(client: Any, campaign: Any) -> None:
+    decided = client.assign(campaign, "v", {}, default="off", expose=True)
+
+    assert decided.variant == "off"
+    assert decided.reason in (Reason.UNKNOWN_CAMPAIGN, Reason.ERROR)
+    assert (decided.campaign, decided.unit) == ("", "v")
+
+
+@pytest.mark.parametrize("attributes", [None, 7, "ES", b"ES", [], [("country", "ES")], object()])
+def test_attributes_that_are_no_mapping_get_the_control(client: Any, attributes: Any) -> None:
+    decided = client.assign("spain", "v", attributes)
+
+    assert (decided.variant, decided.reason) == ("control", Reason.ERROR)
+    assert client.assign_all("v", attributes)["spain"].reason is Reason.ERROR
+
+
+def test_default_that_is_no_text_is_the_control(client: Any) -> None:
+    assert client.assign("unknown", "v", default=7).variant == "control"
+    assert client.assign("unknown", 7, default=None).variant == "control"
+    assert client.assign("unknown", "v", default="").variant == ""
+
+
+def test_customer_that_is_no_text_matters_only_where_customers_are_assigned(client: Any) -> None:
+    assert client.assign("spain", "v", {"country": "ES"}, customer=7).reason is Reason.ASSIGNED
+    assert client.assign("loyal", "v", {"vip": False}, customer=7).reason is Reason.ERROR
+    assert client.assign("loyal", 7, {"vip": False}, customer="c").reason is Reason.ASSIGNED
+
+
+def test_what_is_exposed_may_be_nonsense(client: Any) -> None:
+    shown = client.assign("spain", "v", {"country": "ES"})
+
+    assert not client.expose(None)
+    assert not client.expose("spain")
+    assert not client.expose(shown, time="yesterday")
+    assert client.expose(shown)
+    assert not client.expose(shown)
+    assert client.stats().waiting == 1
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        MappingProxyType({"country": "ES"}),
+        UserDict({"country": "ES"}),
+        ChainMap({}, {"country": "ES"}),
+        MultiValueDict({"country": ["RO", "ES"]}),
+    ],
+)
+def test_any_mapping_is_asked_as_it_answers(client: Any, attributes: Any) -> None:
+    assert client.assign("spain", "v", attributes).reason is Reason.ASSIGNED
+    assert client.assign("dear", "v", attributes).reason is Reason.NOT_IN_AUDIENCE
+
+
+@pytest.mark.parametrize(
+    ("cart", "is_in"),
+    [
+        (np.float64(30), True),
+        (np.int64(31), False),
+        (np.float32(29.5), False),
+        (Decimal("30.00"), True),
+        (Decimal("31"), False),
+        (Decimal("NaN"), False),
+        (Decimal("sNaN"), False),
+        (float("nan"), False),
+        (float("inf"), True),
+        (10**400, True),
+        (-(10**400), False),
+        (True, False),
+        (np.bool_(True), False),
+        ("40", False),
+        ([40], False),
+        (1j, False),
+        (object(), False),
+    ],
+)
+def test_any_number_is_compared_as_a_number(client: Any, cart: Any, is_in: bool) -> None:
+    decided = client.assign("dear", "v", {"cart": cart})
+
+    assert decided.reason is (Reason.ASSIGNED if is_in else Reason.NOT_IN_AUDIENCE)
+
+
+def test_texts_of_another_class_are_texts(client: Any) -> None:
+    class Text(str):
+        __slots__ = ()
+
+    plain = client.assign("spain", "visitor", {"country": "ES"})
+    other = client.assign(Text("spain"), Text("visitor"), {"country": Text("ES")})
+
+    assert (other.variant, other.reason) == (plain.variant, Reason.ASSIGNED)
+    assert client.assign("spain", np.str_("visitor"), {"country": "ES"}).variant == plain.variant
+
+
+def test_answer_can_be_kept_and_copied(client: Any) -> None:
+    shown = next(
+        each
+        for each in (client.assign("spain", f"v{i}", {"country": "ES"}) for i in range(100))
+        if each.variant == "b"
+    )
+
+    for again in (copy.copy(shown), copy.deepcopy(shown), pickle.loads(pickle.dumps(shown))):
+        assert isinstance(again, Assignment)
+        assert again == shown
+        assert again.payload == {"percent": 10, "tags": ["x"]}
+        assert again.value("percent", 0) == 10
+        assert repr(again) == repr(shown)
+
+
+def test_payload_gives_the_default_for_nonsense(client: Any) -> None:
+    shown = client.assign("spain", "v", {"country": "ES"})
+
+    assert shown.value("missing", None) is None
+    assert shown.value(None, 5) == 5
+    assert shown.value("missing", [1]) == [1]
