@@ -12,15 +12,14 @@ from itertools import accumulate
 
 from mmh3 import mmh3_32_uintdigest as murmur3
 
-# murmur3(f"{salt}:{unit}", 0, False) is the fastest way to a hash, and only for what `is_hashable`:
-# half a surrogate pair, as a broken cookie may hold, makes mmh3 5.3 end the process.
+# Of bytes, never of a text: half a surrogate pair in one, as a broken cookie may hold, makes mmh3 5.3
+# end the process.
 __all__ = [
     "BUCKETS",
     "HASH_VERSION",
     "bucket",
     "hash_of",
     "hashes_below",
-    "is_hashable",
     "murmur3",
     "variant_limits",
 ]
@@ -37,17 +36,6 @@ def hash_of(salt: str, unit: str) -> int:
         UnicodeEncodeError: the unit holds half a surrogate pair, which has no UTF-8.
     """
     return murmur3(f"{salt}:{unit}".encode())
-
-
-def is_hashable(unit: str) -> bool:
-    """Whether the unit has a UTF-8 form, and so a hash."""
-    if unit.isascii():
-        return True
-    try:
-        unit.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def bucket(salt: str, unit: str) -> int:

@@ -96,7 +96,7 @@ class Split(Decider):
             for (
                 end,
                 outcome,
-            ) in self.variants:  # pragma: no branch  # the last ends above all hashes
+            ) in self.variants:  # pragma: no branch  # the last ends beyond all
                 if hashed < end:
                     made.outcome = outcome
                     break
