@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	  { echo "Fairlift needs Python 3.11 or later; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(PY) || $(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt install python3-venv"; rm -rf .venv; exit 1; }
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
-	@$(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt -e '.[dev]'
+	@FAIRLIFT_COMPILE=no $(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: $(READY) ## a real server, a simulated shop of 30,000 visitors, and what a marketer reads
@@ -85,7 +85,7 @@ bench-%: $(READY) .venv/.bench
 	@PYTHONPATH=$(COMPILED) $(PY) -m benchmarks.$*
 
 .venv/.bench: $(READY)
-	@$(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt -e '.[dev,bench]'
+	@FAIRLIFT_COMPILE=no $(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt -e '.[dev,bench]'
 	@touch $@
 
 constraints: $(READY) ## pin the newest versions that fit pyproject.toml

@@ -12,8 +12,8 @@ from itertools import accumulate
 
 from mmh3 import mmh3_32_uintdigest as murmur3
 
-# Of bytes, never of a text: half a surrogate pair in one, as a broken cookie may hold, makes mmh3 5.3
-# end the process.
+# Of bytes, never of a text: half a surrogate pair in one, as a broken cookie may hold, makes mmh3
+# 5.3 end the process.
 __all__ = [
     "BUCKETS",
     "HASH_VERSION",
