@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="only say whether it can be done")
     asked = parser.parse_args()
     if not can_compile():
-        sys.exit("there is no C compiler here, or no headers of Python, or one without a GIL")
+        sys.exit("compiling needs a C compiler, the headers of Python, and a Python with a GIL")
     if asked.check:
         return
     if asked.package:
