@@ -35,9 +35,7 @@ Known: TypeAlias = dict[str, object]
 
 # What comparing with a stranger raises: another type, or a Decimal that is not a number.
 _INCOMPARABLE: Final = (TypeError, ArithmeticError)
-# What a comparison answers may be any library's own truth, such as numpy's.
-_Order: TypeAlias = Callable[[Any, Any], Any]
-_ORDERS: dict[CompareOp, _Order] = {
+_ORDERS: dict[CompareOp, Callable[[Any, Any], bool]] = {
     CompareOp.EQ: eq,
     CompareOp.NE: ne,
     CompareOp.LT: lt,
@@ -208,17 +206,33 @@ class _EqualsNumber(Matcher):
 
 
 @dataclass(slots=True)
-class _Ordered(Matcher):
+class _Above(Matcher):
     name: str
-    holds: _Order
     value: str | int | float
+    or_equal: bool
 
     def matches(self, attributes: Known) -> bool:
-        found = attributes.get(self.name)
-        if found is None:
+        found: Any = attributes.get(self.name)
+        if found is None or isinstance(found, bool):
             return False
         try:
-            return bool(self.holds(found, self.value)) and not isinstance(found, bool)
+            return bool(found >= self.value if self.or_equal else found > self.value)
+        except _INCOMPARABLE:
+            return False
+
+
+@dataclass(slots=True)
+class _Below(Matcher):
+    name: str
+    value: str | int | float
+    or_equal: bool
+
+    def matches(self, attributes: Known) -> bool:
+        found: Any = attributes.get(self.name)
+        if found is None or isinstance(found, bool):
+            return False
+        try:
+            return bool(found <= self.value if self.or_equal else found < self.value)
         except _INCOMPARABLE:
             return False
 
@@ -247,15 +261,17 @@ def _equals(name: str, value: Scalar) -> Matcher:
 
 
 def _ordered(name: str, op: CompareOp, value: Scalar) -> Matcher:
-    holds = _ORDERS[op]
-    if not isinstance(value, datetime):
-        return _Ordered(name, holds, value)
+    if isinstance(value, datetime):
+        holds = _ORDERS[op]
 
-    def ordered(found: object) -> bool:
-        instant = _instant(found)
-        return instant is not None and bool(holds(instant, value))
+        def ordered(found: object) -> bool:
+            instant = _instant(found)
+            return instant is not None and holds(instant, value)
 
-    return _Test(name, ordered)
+        return _Test(name, ordered)
+    if op in (CompareOp.GT, CompareOp.GE):
+        return _Above(name, value, op is CompareOp.GE)
+    return _Below(name, value, op is CompareOp.LE)
 
 
 def _among(name: str, values: tuple[Scalar, ...]) -> Matcher:
@@ -296,7 +312,7 @@ def _version(name: str, op: CompareOp, value: str) -> Matcher:
 
     def version(found: object) -> bool:
         key = version_key(found) if isinstance(found, str) else None
-        return key is not None and bool(holds(key, wanted))
+        return key is not None and holds(key, wanted)
 
     return _Test(name, version)
 
