@@ -8,7 +8,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Literal, Self
 
 from fairlift import events, remote
@@ -29,7 +29,6 @@ from fairlift.v1.event_service_pb2 import Event
 
 # Exposures remembered so that none is sent twice: some 15 MB at most.
 _REMEMBERED = 65_536
-_NOTHING: Attributes = MappingProxyType({})
 
 
 class Client(Deciding):
@@ -93,7 +92,7 @@ class Client(Deciding):
         self,
         campaign: str,
         visitor: str = "",
-        attributes: Attributes = _NOTHING,
+        attributes: Attributes | None = None,
         *,
         customer: str = "",
         default: str = CONTROL,

@@ -6,7 +6,6 @@ These lines are compiled where that is possible; see docs/decisions/0010.
 import logging
 import time
 from collections import Counter
-from types import MappingProxyType
 from typing import Final
 
 from fairlift.engine.assignment import Assignment, Reason
@@ -20,7 +19,6 @@ _log = logging.getLogger("fairlift")
 _clock: Final = time.time
 # Mistakes told loudly; the rest would only fill the log.
 _LOUD = 20
-_NOTHING: Attributes = MappingProxyType({})
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -37,7 +35,7 @@ class Deciding:
         self,
         campaign: Text,
         visitor: Text = "",
-        attributes: Attributes = _NOTHING,
+        attributes: Attributes | None = None,
         *,
         customer: Text = "",
         default: Text = CONTROL,
@@ -54,12 +52,13 @@ class Deciding:
             expose: Whether the visitor meets the variant right now; otherwise call `expose` when
                 they do.
         """
+        asked: Attributes = {} if attributes is None else attributes
         try:
             decider = self._in_force.compiled.campaigns.get(campaign)
             if decider is not None:
-                decided = decider.decide(visitor, customer, attributes, _clock())
+                decided = decider.decide(visitor, customer, asked, _clock())
             else:
-                decided = self._elsewhere(campaign, visitor, customer, attributes, default)
+                decided = self._elsewhere(campaign, visitor, customer, asked, default)
         except Exception as error:  # a storefront is never broken by us
             decided = self._failed(campaign, visitor, customer, default, error)
         if expose:
@@ -69,22 +68,23 @@ class Deciding:
     def assign_all(
         self,
         visitor: Text = "",
-        attributes: Attributes = _NOTHING,
+        attributes: Attributes | None = None,
         *,
         customer: Text = "",
         expose: Flag = False,
     ) -> dict[str, Assignment]:
         """The variants of all campaigns, by campaign id. Never raises; empty when none is known."""
         now = _clock()
+        asked: Attributes = {} if attributes is None else attributes
         campaigns = self._in_force.compiled.campaigns
         try:
             if campaigns:
                 decided = {
-                    campaign: decider.decide(visitor, customer, attributes, now)
+                    campaign: decider.decide(visitor, customer, asked, now)
                     for campaign, decider in campaigns.items()
                 }
             else:
-                decided = self._all_elsewhere(visitor, customer, attributes, now)
+                decided = self._all_elsewhere(visitor, customer, asked, now)
         except Exception as error:  # a storefront is never broken by us
             decided = {
                 campaign: self._failed(campaign, visitor, customer, CONTROL, error)

@@ -1,12 +1,14 @@
 """Whatever a storefront hands in, pure or compiled: an answer, the same one, and no exception."""
 
 import copy
+import inspect
 import pickle
 from collections import ChainMap, UserDict
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -81,12 +83,35 @@ def test_campaign_that_is_no_text_gets_the_default(client: Any, campaign: Any) -
     assert (decided.campaign, decided.unit) == ("", "v")
 
 
-@pytest.mark.parametrize("attributes", [None, 7, "ES", b"ES", [], [("country", "ES")], object()])
+@pytest.mark.parametrize("attributes", [7, "ES", b"ES", [], [("country", "ES")], object()])
 def test_attributes_that_are_no_mapping_get_the_control(client: Any, attributes: Any) -> None:
     decided = client.assign("spain", "v", attributes)
 
     assert (decided.variant, decided.reason) == ("control", Reason.ERROR)
     assert client.assign_all("v", attributes)["spain"].reason is Reason.ERROR
+
+
+def test_no_attributes_are_attributes_of_which_nothing_is_known(client: Any) -> None:
+    for shown in (client.assign("spain", "v"), client.assign("spain", "v", None)):
+        assert shown.reason is Reason.NOT_IN_AUDIENCE
+        assert shown.attributes == {}
+    assert client.assign_all("v", None)["spain"].reason is Reason.NOT_IN_AUDIENCE
+
+
+def test_client_can_be_replaced_and_extended_in_a_shops_own_tests(client: Any) -> None:
+    class Mine(Client):
+        def assign(self, *given: Any, **named: Any) -> Assignment:
+            return super().assign(*given, **named)
+
+    stand_in = mock.create_autospec(Client, instance=True)
+    stand_in.assign("spain", "v", {"country": "ES"}, expose=True)
+    with mock.patch.object(client, "assign", return_value="b"):
+        assert client.assign("spain") == "b"
+    with Mine(NOWHERE) as mine:
+        assert mine.assign("spain", "v").reason is Reason.NOT_READY
+    assert list(inspect.signature(Client.assign).parameters) == [
+        *("self", "campaign", "visitor", "attributes", "customer", "default", "expose")
+    ]
 
 
 def test_default_that_is_no_text_is_the_control(client: Any) -> None:
