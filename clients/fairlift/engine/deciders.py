@@ -173,31 +173,18 @@ class Closed(Gate):
 
 
 @dataclass(slots=True)
-class Until(Gate):
-    """Nobody passes before the start, in epoch seconds."""
+class During(Gate):
+    """Nobody passes from one moment until, and without, another; in epoch seconds."""
 
-    start_s: float
-    early: Outcome
-
-    def outcome(
-        self, made: Assignment, visitor: Text, customer: Text, now: float
-    ) -> Outcome | None:
-        """Who comes early."""
-        return self.early if now < self.start_s else None
-
-
-@dataclass(slots=True)
-class From(Gate):
-    """Nobody passes from the end on, in epoch seconds."""
-
-    end_s: float
-    late: Outcome
+    from_s: float
+    until_s: float
+    closed: Outcome
 
     def outcome(
         self, made: Assignment, visitor: Text, customer: Text, now: float
     ) -> Outcome | None:
-        """Who comes late."""
-        return self.late if now >= self.end_s else None
+        """The same for all, in that time."""
+        return self.closed if self.from_s <= now < self.until_s else None
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ A campaign is asked in this order, and the first that speaks decides: override, 
 bot, audience, prerequisites, holdout, layer, traffic; who passes them all gets a variant by weight.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -18,14 +19,13 @@ from fairlift.engine.deciders import (
     Always,
     Closed,
     Decider,
+    During,
     Forced,
-    From,
     Gate,
     Gated,
     Prerequisites,
     Slice,
     Split,
-    Until,
 )
 from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.matching import Attributes, matcher
@@ -182,9 +182,11 @@ class _Compiler:
         if reason := _STATES.get(state):
             yield Closed(self.control(campaign, reason))
         if campaign.start_time is not None:
-            yield Until(campaign.start_time.timestamp(), self.control(campaign, Reason.NOT_STARTED))
+            early = self.control(campaign, Reason.NOT_STARTED)
+            yield During(-math.inf, campaign.start_time.timestamp(), early)
         if campaign.end_time is not None:
-            yield From(campaign.end_time.timestamp(), self.control(campaign, Reason.ENDED))
+            late = self.control(campaign, Reason.ENDED)
+            yield During(campaign.end_time.timestamp(), math.inf, late)
 
     def _gates_after(self, salted: SnapshotCampaign) -> Iterator[Gate]:
         """What decides among those who are in the audience."""
