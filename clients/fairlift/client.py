@@ -14,7 +14,7 @@ from typing import Literal, Self
 from fairlift import events, remote
 from fairlift.backlog import Kind
 from fairlift.change import Listener
-from fairlift.deciding import Deciding, fallback
+from fairlift.deciding import Deciding
 from fairlift.engine.assignment import Assignment, Reason, assignment
 from fairlift.engine.bots import BotRules
 from fairlift.engine.decision import CONTROL
@@ -74,6 +74,8 @@ class Client(Deciding):
         self._timeout_s = timeout_s
         self._max_events = max_events
         self._max_bytes = max_bytes
+        if decide not in ("local", "server"):
+            raise ValueError(f'decide is {decide!r}; it may be "local" or "server"')
         self._is_local = decide == "local"
         self._first_seen: MutableMapping[str, str] = {} if first_seen is None else first_seen
         self._local = LocalDecisions(
@@ -91,10 +93,10 @@ class Client(Deciding):
     async def assign_async(
         self,
         campaign: str,
-        visitor: str = "",
+        visitor: str | None = "",
         attributes: Attributes | None = None,
         *,
-        customer: str = "",
+        customer: str | None = "",
         default: str = CONTROL,
         expose: bool = False,
     ) -> Assignment:
@@ -259,13 +261,13 @@ class Client(Deciding):
     ) -> Assignment:
         if self._is_local:
             reason = Reason.UNKNOWN_CAMPAIGN if self._in_force.compiled.etag else Reason.NOT_READY
-            return fallback(campaign, reason, visitor, customer, default)
+            return self._fallback(campaign, reason, visitor, customer, default)
         answers = self._asked((campaign,), visitor, customer, attributes, time.time())
         if answers is None:
-            return fallback(campaign, Reason.NOT_READY, visitor, customer, default)
+            return self._fallback(campaign, Reason.NOT_READY, visitor, customer, default)
         decided = answers[campaign]
         if decided.reason is Reason.UNKNOWN_CAMPAIGN:
-            return fallback(campaign, decided.reason, decided.unit, customer, default)
+            return self._fallback(campaign, decided.reason, decided.unit, customer, default)
         return decided
 
     def _all_elsewhere(
@@ -291,6 +293,7 @@ class Client(Deciding):
                 visitor,
                 customer,
                 attributes,
+                first_seen=self._first_seen.get(customer, ""),
                 now=now,
                 timeout_s=self._timeout_s,
             )
@@ -299,10 +302,13 @@ class Client(Deciding):
             return None
 
     def _record(self, kind: Kind, make: Callable[[], Event]) -> None:
+        what = f"an event of kind {kind.name.lower()}"
+        if self._is_closed:
+            self._note(RuntimeError("the client is closed"), f"{what} waits until flush()")
         try:
             self._session.outbox.put(kind, make())
         except Exception as error:  # a checkout is never broken by us
-            self._note(error, f"an event of kind {kind.name.lower()} cannot be sent and is lost")
+            self._note(error, f"{what} cannot be sent and is lost")
 
 
 def _begin_again_after_fork(client: Client) -> None:

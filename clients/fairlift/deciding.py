@@ -34,10 +34,10 @@ class Deciding:
     def assign(
         self,
         campaign: Text,
-        visitor: Text = "",
+        visitor: Text | None = "",
         attributes: Attributes | None = None,
         *,
-        customer: Text = "",
+        customer: Text | None = "",
         default: Text = CONTROL,
         expose: Flag = False,
     ) -> Assignment:
@@ -53,6 +53,10 @@ class Deciding:
                 they do.
         """
         asked: Attributes = {} if attributes is None else attributes
+        if visitor is None:
+            visitor = ""
+        if customer is None:
+            customer = ""
         try:
             decider = self._in_force.compiled.campaigns.get(campaign)
             if decider is not None:
@@ -67,15 +71,19 @@ class Deciding:
 
     def assign_all(
         self,
-        visitor: Text = "",
+        visitor: Text | None = "",
         attributes: Attributes | None = None,
         *,
-        customer: Text = "",
+        customer: Text | None = "",
         expose: Flag = False,
     ) -> dict[str, Assignment]:
         """The variants of all campaigns, by campaign id. Never raises; empty when none is known."""
         now = _clock()
         asked: Attributes = {} if attributes is None else attributes
+        if visitor is None:
+            visitor = ""
+        if customer is None:
+            customer = ""
         campaigns = self._in_force.compiled.campaigns
         try:
             if campaigns:
@@ -97,10 +105,15 @@ class Deciding:
 
     def _expose(self, met: Assignment) -> bool:
         outcome = met.outcome
-        if outcome.is_in_campaign:
+        if not outcome.is_in_campaign:
+            self._not_counted[outcome.reason] += 1
+            return False
+        try:
             return self._exposures.put(met)
-        self._not_counted[outcome.reason] += 1
-        return False
+        except Exception as error:  # attributes that answer no more
+            self._exposures.lose(met)
+            self._note(error, "an exposure cannot be recorded")
+            return False
 
     def _elsewhere(
         self, campaign: Text, visitor: Text, customer: Text, attributes: Attributes, default: Text
@@ -118,22 +131,25 @@ class Deciding:
         self, campaign: Text, visitor: Text, customer: Text, default: Text, error: Exception
     ) -> Assignment:
         self._note(error, f"campaign {text(campaign)} could not be decided, the control is given")
-        return fallback(campaign, Reason.ERROR, visitor, customer, default)
+        return self._fallback(campaign, Reason.ERROR, visitor, customer, default)
+
+    def _fallback(
+        self, campaign: Text, reason: Reason, visitor: Text, customer: Text, default: object
+    ) -> Assignment:
+        """The answer where no campaign can be asked, whatever was handed in."""
+        return without_campaign(
+            text(campaign),
+            reason,
+            text(visitor) or text(customer),
+            variant=default if isinstance(default, str) else CONTROL,
+            snapshot_time=self._in_force.compiled.snapshot_time,
+            now=_clock(),
+        )
 
     def _note(self, error: Exception, what: str) -> None:
         self._errors += 1
         level = logging.WARNING if self._errors <= _LOUD else logging.DEBUG
         _log.log(level, "%s: %s: %s", what, type(error).__name__, error)
-
-
-def fallback(
-    campaign: object, reason: Reason, visitor: object, customer: object, default: object
-) -> Assignment:
-    """The answer where no campaign can be asked, whatever was handed in."""
-    variant = default if isinstance(default, str) else CONTROL
-    return without_campaign(
-        text(campaign), reason, text(visitor) or text(customer), variant=variant
-    )
 
 
 def text(given: object) -> str:

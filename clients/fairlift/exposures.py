@@ -66,6 +66,9 @@ class ExposureQueue:
             self.dropped += 1
             self._seen.forget(met)
             return False
+        # As they are now: a storefront may use its dict again before this is sent.
+        held = met.attributes
+        met.attributes = dict(held) if type(held) is dict else dict(held.items())
         self._waiting.append(met)
         return True
 

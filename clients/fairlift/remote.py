@@ -17,6 +17,7 @@ def ask(
     customer: str,
     attributes: Attributes,
     *,
+    first_seen: str,
     now: float,
     timeout_s: float,
 ) -> dict[str, Assignment]:
@@ -28,6 +29,7 @@ def ask(
     request = pb.AssignVariantsRequest(
         visitor_id=visitor,
         customer_id=customer,
+        first_seen_visitor_id=first_seen,
         campaigns=[f"campaigns/{campaign}" for campaign in campaigns],
     )
     put_attributes(request.attributes, attributes)

@@ -41,6 +41,8 @@ class Running:
     """The campaigns as they are now. Lives on the event loop, so nothing needs a lock."""
 
     def __init__(self, publication: Publication) -> None:
+        # For each customer, as whom they were first seen; whoever asks says so, for their call.
+        self.first_seen: dict[str, str] = {}
         self._put(publication)
         self._changed = asyncio.Event()
 
@@ -72,6 +74,6 @@ class Running:
                 yield None
 
     def _put(self, publication: Publication) -> None:
-        compiled = CompiledSnapshot(publication.snapshot)
+        compiled = CompiledSnapshot(publication.snapshot, first_seen=self.first_seen)
         self.snapshot, self.compiled = publication.snapshot, compiled
         self.known = publication.known

@@ -67,7 +67,7 @@ def test_unknown_campaign_gives_the_default(shop: Shop) -> None:
 
 @pytest.mark.parametrize(
     ("visitor", "attributes"),
-    [(None, SPAIN), (7, SPAIN), ("v", "ES"), ("v", 5), ([1], SPAIN)],
+    [(b"v", SPAIN), (7, SPAIN), ("v", "ES"), ("v", 5), ([1], SPAIN)],
 )
 def test_nonsense_gives_the_control_and_no_exception(
     shop: Shop, visitor: Any, attributes: Any, caplog: pytest.LogCaptureFixture

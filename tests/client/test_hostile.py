@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 from collections import ChainMap, UserDict
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
@@ -45,7 +46,7 @@ def client(tmp_path: Path) -> Any:
         salted("dear", "cart >= 30 and cart != 31"),
         salted("loyal", "not vip", UnitKind.CUSTOMER),
     )
-    message = snapshot_to(Snapshot("etag", None, campaigns))
+    message = snapshot_to(Snapshot("etag", datetime.now(UTC), campaigns))
     snapshot_file.save(tmp_path / "snapshot", message.SerializeToString())
     client = Client(NOWHERE, snapshot_path=tmp_path / "snapshot")
     yield client
@@ -62,7 +63,7 @@ class Unprintable:
     __repr__ = __str__
 
 
-NO_TEXTS = [None, 7, 0, 1.5, b"v", [], ["v"], {}, object(), Unprintable(), np.array([1, 2])]
+NO_TEXTS = [7, 0, 1.5, b"v", [], ["v"], {}, object(), Unprintable(), np.array([1, 2])]
 
 
 @pytest.mark.parametrize("visitor", NO_TEXTS, ids=lambda each: type(each).__name__)
@@ -118,6 +119,43 @@ def test_default_that_is_no_text_is_the_control(client: Any) -> None:
     assert client.assign("unknown", "v", default=7).variant == "control"
     assert client.assign("unknown", 7, default=None).variant == "control"
     assert client.assign("unknown", "v", default="").variant == ""
+
+
+def test_no_visitor_is_no_unit(client: Any) -> None:
+    for nobody in (None, ""):
+        decided = client.assign("spain", nobody, {"country": "ES"}, customer=None)
+        assert (decided.variant, decided.reason) == ("a", Reason.NO_UNIT)
+    assert client.assign_all(None)["spain"].reason is Reason.NO_UNIT
+
+
+def test_every_answer_says_how_old_the_snapshot_is(client: Any) -> None:
+    answers = [
+        client.assign("spain", "v"),
+        client.assign("unknown", "v"),
+        client.assign("spain", 7),
+    ]
+
+    assert all(0 <= each.snapshot_age_s < 60 for each in answers)
+
+
+def test_exposure_whose_attributes_answer_no_more_breaks_nothing(client: Any) -> None:
+    class Gone(UserDict):  # type: ignore[type-arg]  # as a request that was closed
+        def __iter__(self) -> Any:
+            raise RuntimeError("closed")
+
+    shown = client.assign("spain", "v", Gone({"country": "ES"}), expose=True)
+
+    assert shown.reason is Reason.ASSIGNED
+    assert client.stats().waiting == 0
+    assert client.stats().errors == 1
+
+
+def test_attributes_are_recorded_as_they_were(client: Any) -> None:
+    seen: dict[str, object] = {"country": "ES", "device": "phone"}
+    client.assign("spain", "v", seen, expose=True)
+    seen["device"] = "desktop"
+
+    assert client._exposures.take().attributes == {"country": "ES", "device": "phone"}
 
 
 def test_customer_that_is_no_text_matters_only_where_customers_are_assigned(client: Any) -> None:
@@ -191,11 +229,7 @@ def test_texts_of_another_class_are_texts(client: Any) -> None:
 
 
 def test_answer_can_be_kept_and_copied(client: Any) -> None:
-    shown = next(
-        each
-        for each in (client.assign("spain", f"v{i}", {"country": "ES"}) for i in range(100))
-        if each.variant == "b"
-    )
+    shown = treated(client)
 
     for again in (copy.copy(shown), copy.deepcopy(shown), pickle.loads(pickle.dumps(shown))):
         assert isinstance(again, Assignment)
@@ -206,8 +240,19 @@ def test_answer_can_be_kept_and_copied(client: Any) -> None:
 
 
 def test_payload_gives_the_default_for_nonsense(client: Any) -> None:
-    shown = client.assign("spain", "v", {"country": "ES"})
+    shown: Any = treated(client)
 
     assert shown.value("missing", None) is None
     assert shown.value(None, 5) == 5
     assert shown.value("missing", [1]) == [1]
+    strangers: list[Any] = [None, [], {}, (), "none", Decimal(1)]
+    for default in strangers:
+        assert shown.value("percent", default) == default
+    shown.value("tags", []).append("y")
+    assert shown.value("tags", []) == ["x"]
+
+
+def treated(client: Any) -> Assignment:
+    decided = [client.assign("spain", f"v{i}", {"country": "ES"}) for i in range(100)]
+    found: Assignment = next(each for each in decided if each.variant == "b")
+    return found

@@ -47,6 +47,7 @@ def test_sdk_and_server_decide_alike_and_every_event_is_accepted() -> None:
         with Client(target) as local, Client(target, decide="server", timeout_s=5.0) as thin:
             assert eventually(lambda: len(local.assign_all("v")) == len(CAMPAIGNS))
             _alike(local, thin)
+            _alike_after_login(local, thin)
             _recorded(local)
             service.PauseCampaign(pb.PauseCampaignRequest(name="campaigns/coupon"))
             assert eventually(lambda: local.assign("coupon", "v").reason is Reason.PAUSED)
@@ -83,6 +84,22 @@ def _alike(local: Client, thin: Client) -> None:
         Reason.OVERRIDE,
         Reason.BOT,
     }
+
+
+def _alike_after_login(local: Client, thin: Client) -> None:
+    local.identify("laptop", "customer")
+    thin.identify("laptop", "customer")
+    first = local.assign("coupon", "laptop").variant
+    phones = [f"phone-{number}" for number in range(50)]
+
+    assert {local.assign("coupon", phone).variant for phone in phones} == {"none", "coupon"}
+    for client in (local, thin):
+        kept = [client.assign("coupon", phone, customer="customer") for phone in phones]
+        assert {each.variant for each in kept if each.is_in_campaign} == {first}
+        assert {each.unit for each in kept} == {"laptop"}
+    # What one caller knows is not another's.
+    others = [thin.assign("coupon", phone, customer="other").unit for phone in phones]
+    assert others == phones
 
 
 def _recorded(client: Client) -> None:

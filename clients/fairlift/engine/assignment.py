@@ -129,10 +129,12 @@ class Assignment:
         """
         found = self.outcome.payload.get(key)
         if found.__class__ is default.__class__:
-            return found
-        if isinstance(default, bool | str) or isinstance(found, bool):
+            return _copied(found)
+        if not isinstance(default, int | float) or isinstance(default, bool):
             return default
-        if not isinstance(found, int | float) or not math.isfinite(found):
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            return default
+        if not math.isfinite(found):
             return default
         number = type(default)(found)
         return number if number == found else default

@@ -91,7 +91,13 @@ class CompiledSnapshot:
         """The variant of one campaign that the visitor, or the customer, meets."""
         decider = self.campaigns.get(campaign)
         if decider is None:
-            return without_campaign(campaign, Reason.UNKNOWN_CAMPAIGN, visitor or customer)
+            return without_campaign(
+                campaign,
+                Reason.UNKNOWN_CAMPAIGN,
+                visitor or customer,
+                snapshot_time=self.snapshot_time,
+                now=now,
+            )
         return decider.decide(visitor, customer, attributes, now)
 
     def decide_all(
@@ -111,10 +117,17 @@ class InForce:
 
 
 def without_campaign(
-    campaign: str, reason: Reason, unit: str = "", *, variant: str = CONTROL
+    campaign: str,
+    reason: Reason,
+    unit: str = "",
+    *,
+    variant: str = CONTROL,
+    snapshot_time: float = 0.0,
+    now: float = 0.0,
 ) -> Assignment:
-    """The answer when the campaign itself is not there to ask."""
-    return assignment(Outcome(campaign, variant, {}, reason), unit, {}, 0.0)
+    """The answer when the campaign itself is not there to ask; times in epoch seconds."""
+    outcome = Outcome(campaign, variant, {}, reason, snapshot_time=snapshot_time)
+    return assignment(outcome, unit, {}, now)
 
 
 class _Compiler:

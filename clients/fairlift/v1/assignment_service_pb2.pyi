@@ -106,10 +106,15 @@ class AssignVariantsRequest(google.protobuf.message.Message):
     CUSTOMER_ID_FIELD_NUMBER: builtins.int
     ATTRIBUTES_FIELD_NUMBER: builtins.int
     CAMPAIGNS_FIELD_NUMBER: builtins.int
+    FIRST_SEEN_VISITOR_ID_FIELD_NUMBER: builtins.int
     visitor_id: builtins.str
     """The cookie or device; 1 to 256 characters."""
     customer_id: builtins.str
     """The person, once logged in; campaigns whose unit is the customer need it."""
+    first_seen_visitor_id: builtins.str
+    """The visitor id under which the customer was first seen, where the caller knows it; campaigns
+    whose identity policy is first_seen decide by it.
+    """
     @property
     def attributes(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, fairlift.v1.value_pb2.Value]: ...
     @property
@@ -123,8 +128,9 @@ class AssignVariantsRequest(google.protobuf.message.Message):
         customer_id: builtins.str = ...,
         attributes: collections.abc.Mapping[builtins.str, fairlift.v1.value_pb2.Value] | None = ...,
         campaigns: collections.abc.Iterable[builtins.str] | None = ...,
+        first_seen_visitor_id: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["attributes", b"attributes", "campaigns", b"campaigns", "customer_id", b"customer_id", "visitor_id", b"visitor_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attributes", b"attributes", "campaigns", b"campaigns", "customer_id", b"customer_id", "first_seen_visitor_id", b"first_seen_visitor_id", "visitor_id", b"visitor_id"]) -> None: ...
 
 Global___AssignVariantsRequest: typing_extensions.TypeAlias = AssignVariantsRequest
 

@@ -1,12 +1,13 @@
 """AssignmentService: which variant? Decided from memory, by the engine that SDKs hold too."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import grpc
-from fairlift.engine.assignment import Outcome
+from fairlift.engine.assignment import Assignment, Outcome
 from fairlift.engine.audience import attributes as attributes_of
 from fairlift.engine.errors import InvalidRequest, Violation
+from fairlift.engine.matching import Attributes
 from fairlift.engine.snapshot import Snapshot
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.v1.assignment_service_pb2_grpc import AssignmentServiceServicer
@@ -54,21 +55,12 @@ class Assignments(AssignmentServiceServicer):
         # `in` first: asking a message map for a name inserts it.
         attributes = {name: value_from(sent[name]) for name in self._asked_for if name in sent}
         visitor, customer, now = request.visitor_id, request.customer_id, time.time()
-        if names:
-            decided = [
-                compiled.decide(
-                    campaign_id(name),
-                    visitor=visitor,
-                    customer=customer,
-                    attributes=attributes,
-                    now=now,
-                )
-                for name in names
-            ]
-        else:
-            decided = compiled.decide_all(
-                visitor=visitor, customer=customer, attributes=attributes, now=now
-            )
+        if request.first_seen_visitor_id:
+            self._running.first_seen[customer] = request.first_seen_visitor_id
+        try:
+            decided = self._decide(names, visitor, customer, attributes, now)
+        finally:
+            self._running.first_seen.clear()
         encoded = self._encoded
         parts = []
         unit, unit_field = "", b""
@@ -81,6 +73,30 @@ class Assignments(AssignmentServiceServicer):
             parts.append(_field(_ASSIGNMENTS, shared + unit_field))
         # Parsed at once from parts that stand ready: a tenth of building message by message.
         return pb.AssignVariantsResponse.FromString(b"".join((*parts, self._ending)))
+
+    def _decide(
+        self,
+        names: Sequence[str],
+        visitor: str,
+        customer: str,
+        attributes: Attributes,
+        now: float,
+    ) -> list[Assignment]:
+        compiled = self._running.compiled
+        if not names:
+            return compiled.decide_all(
+                visitor=visitor, customer=customer, attributes=attributes, now=now
+            )
+        return [
+            compiled.decide(
+                campaign_id(name),
+                visitor=visitor,
+                customer=customer,
+                attributes=attributes,
+                now=now,
+            )
+            for name in names
+        ]
 
     async def WatchSnapshot(
         self,
