@@ -8,8 +8,7 @@ entry of the payload, of any type.
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.event import ProviderEvent, ProviderEventDetails
@@ -22,7 +21,7 @@ from openfeature.track import TrackingEventDetails
 from fairlift.change import Change
 from fairlift.client import Client
 from fairlift.engine.assignment import Assignment, Reason
-from fairlift.events import LineKind, OrderLine, micros
+from fairlift.tracking import OrderReader
 
 _log = logging.getLogger("fairlift")
 
@@ -44,6 +43,8 @@ _REASONS = {
     Reason.NOT_STARTED: FlagReason.DISABLED,
     Reason.ENDED: FlagReason.DISABLED,
 }
+# Pairs of visitor and customer remembered so that none is sent twice: some 10 MB at most.
+_REMEMBERED = 32_768
 _ERRORS = {
     Reason.UNKNOWN_CAMPAIGN: ErrorCode.FLAG_NOT_FOUND,
     Reason.NOT_READY: ErrorCode.PROVIDER_NOT_READY,
@@ -59,7 +60,9 @@ class FairliftProvider(AbstractProvider):
     for the client's `stale_after_s`, and when the server refuses the client.
 
     Args:
-        client: Who decides. The targeting key is the visitor, or the customer in `customer_id`.
+        client: Who decides. The targeting key is the visitor; `customer_id` in the evaluation
+            context is the customer. Where both are known the client is told that they are one
+            (`identify`), so that a customer's orders count for the variant that the visitor met.
         expose: Whether an evaluation is an exposure. It is what most users of OpenFeature expect;
             with False, call `client.expose` when the variant is really shown.
         ready_s: How long `initialize` waits for the first snapshot.
@@ -70,6 +73,8 @@ class FairliftProvider(AbstractProvider):
         self._client = client
         self._expose = expose
         self._ready_s = ready_s
+        self._orders = OrderReader()
+        self._linked: dict[tuple[str, str], tuple[str, str]] = {}
         self._telling = threading.Lock()
         # None until `initialize` is over: its outcome is told by the SDK of OpenFeature.
         self._told: ProviderEvent | None = None
@@ -170,37 +175,58 @@ class FairliftProvider(AbstractProvider):
     ) -> None:
         """Records an action of that name with its value, or, by the name `order`, an order.
 
-        An order's attributes are `order_id`, `currency` and `lines` (each with the fields of
-        `OrderLine`), or in place of `lines` the details' value as the amount of one line; and
-        `discount_micros`, `coupon`, `channel`.
+        An order's attributes are `order_id`, `currency` and `lines` (of `OrderLine`, or of
+        mappings with its fields), or in place of `lines` the details' value as the amount of one
+        line; and `discount_micros`, `shipping_cost_micros`, `coupon`, `first_purchase`, `channel`.
+        What cannot be read is named in the log.
         """
-        visitor, customer, _ = _who(evaluation_context)
+        visitor, customer, _ = self._who(evaluation_context)
         unit = customer or visitor
         details = tracking_event_details or TrackingEventDetails()
-        given = cast("Mapping[str, Any]", details.attributes or {})  # whatever the caller put there
         if tracking_event_name != "order":
             self._client.action(unit, tracking_event_name, details.value)
             return
         try:
-            lines = _lines(given, details.value)
-        except (TypeError, ValueError, ArithmeticError) as error:
+            order = self._orders.order(details.attributes or {}, details.value)
+        except Exception as error:  # a checkout is never broken by us
             _log.warning("an order cannot be recorded and is lost: %s", error)
             return
         self._client.order(
             unit,
-            str(given.get("order_id", "")),
-            lines,
-            currency=str(given.get("currency", "")),
-            discount_micros=given.get("discount_micros", 0),
-            coupon=given.get("coupon", ""),
-            channel=given.get("channel", ""),
+            order.order_id,
+            order.lines,
+            currency=order.currency,
+            discount_micros=order.discount_micros,
+            shipping_cost_micros=order.shipping_cost_micros,
+            coupon=order.coupon,
+            first_purchase=order.first_purchase,
+            channel=order.channel,
         )
+
+    def _who(self, context: EvaluationContext | None) -> tuple[str, str, Mapping[str, object]]:
+        """Visitor, customer and attributes; the client learns that the two are one."""
+        if context is None:
+            return "", "", {}
+        visitor = context.targeting_key or ""
+        found = context.attributes.get("customer_id")
+        customer = found if isinstance(found, str) else ""
+        if visitor and customer and visitor != customer:
+            self._link((visitor, customer))
+        return visitor, customer, context.attributes
+
+    def _link(self, pair: tuple[str, str]) -> None:
+        # Of threads that ask at once, only the one whose own pair was kept brings news.
+        if self._linked.setdefault(pair, pair) is not pair:
+            return
+        if len(self._linked) > _REMEMBERED:
+            self._linked = {pair: pair}
+        self._client.identify(*pair)
 
     def _resolve(
         self, flag_key: str, default: T, kind: type, context: EvaluationContext | None
     ) -> FlagResolutionDetails[T]:
         campaign, _, entry = flag_key.partition(".")
-        visitor, customer, attributes = _who(context)
+        visitor, customer, attributes = self._who(context)
         decided = self._client.assign(campaign, visitor, attributes, customer=customer)
         code = _ERRORS.get(decided.reason)
         if code is not None:
@@ -215,10 +241,10 @@ class FairliftProvider(AbstractProvider):
         found = _found(decided, entry, kind)
         reason = _REASONS[decided.reason]
         if found is None:
-            if not entry:
+            if not entry and kind is not dict:
                 rule = "is a text, boolean or object; for a number name an entry of its payload"
                 return _failed(default, ErrorCode.TYPE_MISMATCH, f"campaign {campaign} {rule}")
-            # A control often has no payload: then the code's own default is what it means.
+            # A variant without a payload, often the control, means the code's own default.
             return FlagResolutionDetails(
                 default, reason=reason, variant=decided.variant, flag_metadata=metadata
             )
@@ -246,7 +272,7 @@ def _found(decided: Assignment, entry: str, kind: type) -> object:
     whole: dict[type, object] = {
         str: decided.variant,
         bool: not decided.is_control,
-        dict: decided.payload,
+        dict: decided.payload or None,
     }
     return whole.get(kind)
 
@@ -265,23 +291,3 @@ def _failed(default: T, code: ErrorCode, message: str) -> FlagResolutionDetails[
     return FlagResolutionDetails(
         default, reason=FlagReason.ERROR, error_code=code, error_message=message
     )
-
-
-def _who(context: EvaluationContext | None) -> tuple[str, str, Mapping[str, object]]:
-    if context is None:
-        return "", "", {}
-    customer = context.attributes.get("customer_id")
-    return (
-        context.targeting_key or "",
-        customer if isinstance(customer, str) else "",
-        context.attributes,
-    )
-
-
-def _lines(given: Mapping[str, Any], value: float | None) -> list[OrderLine]:
-    lines = given.get("lines")
-    if lines:
-        return [
-            OrderLine(**{**line, "kind": LineKind(line.get("kind", "regular"))}) for line in lines
-        ]
-    return [OrderLine("order", 1, micros(Decimal(str(value or 0))))]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fairlift import Client
+from fairlift import Client, OrderLine
 from fairlift.engine.audience_text import parse
 from fairlift.engine.campaign import Lifecycle, State, UnitKind, Variant
 from fairlift.openfeature import FairliftProvider
@@ -176,6 +176,127 @@ def test_tracking_records_actions_and_orders(shop: Shop, flags: OpenFeatureClien
     assert (whole.order_id, whole.unit_id, whole.coupon) == ("o1", "c", "X")
     assert whole.lines[0].quantity == 2
     assert one_line.lines[0].unit_price_micros == 49_900_000
+
+
+def test_object_of_a_variant_without_a_payload_is_the_codes_own_default(
+    flags: OpenFeatureClient,
+) -> None:
+    details = flags.get_object_details("rich", {"threshold": 30}, EvaluationContext("other"))
+
+    assert (details.value, details.variant) == ({"threshold": 30}, "control")
+    assert details.error_code is None
+
+
+def test_visitor_and_customer_are_told_to_be_one_once(shop: Shop) -> None:
+    provider = FairliftProvider(Client(shop.target))
+    provider.initialize(EvaluationContext())
+    for _ in range(3):
+        both = EvaluationContext("v", {"country": "ES", "customer_id": "c"})
+        provider.resolve_string_details("spring", "", both)
+        provider.track("newsletter", both)
+    provider.track("newsletter", EvaluationContext("w", {"customer_id": "d"}))
+    for alone in (
+        EvaluationContext("x"),
+        EvaluationContext(None, {"customer_id": "e"}),
+        EvaluationContext("same", {"customer_id": "same"}),
+        EvaluationContext("y", {"customer_id": 5}),
+    ):
+        provider.track("newsletter", alone)
+    provider.shutdown()
+
+    links = [(each.visitor_id, each.customer_id) for each in shop.of_kind("identity")]
+    assert sorted(links) == [("v", "c"), ("w", "d")]
+
+
+def test_memory_of_who_is_who_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fairlift.openfeature._REMEMBERED", 10)
+    client = Client("127.0.0.1:1")
+    provider = FairliftProvider(client)
+    for number in range(100):
+        provider.track("newsletter", EvaluationContext(f"v{number}", {"customer_id": "c"}))
+
+    assert len(provider._linked) <= 10
+    assert client.stats().waiting == 200
+    client.close(0)
+
+
+def test_everything_that_an_order_has_can_be_tracked(shop: Shop, flags: OpenFeatureClient) -> None:
+    whole: dict[str, Any] = {
+        "order_id": "o1",
+        "currency": "EUR",
+        "lines": [OrderLine("p", 2, 5_000_000, category="shoes")],
+        "discount_micros": 1_000_000,
+        "shipping_cost_micros": 3_000_000.0,
+        "coupon": "X",
+        "first_purchase": False,
+        "channel": "app",
+    }
+    flags.track("order", EvaluationContext("v"), TrackingEventDetails(attributes=whole))
+    api.shutdown()
+
+    (order,) = shop.of_kind("order")
+    assert (order.lines[0].product_id, order.lines[0].category) == ("p", "shoes")
+    assert (order.discount_micros, order.shipping_cost_micros) == (1_000_000, 3_000_000)
+    assert (order.coupon, order.channel) == ("X", "app")
+    assert (order.first_purchase, order.HasField("first_purchase")) == (False, True)
+
+
+def test_what_cannot_be_read_is_told_once_and_costs_no_order(
+    shop: Shop, flags: OpenFeatureClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong: dict[str, Any] = {
+        "currency": "EUR",
+        "lines": [{"product_id": "p", "quantity": 1, "unit_price_micros": 1, "size": "L"}],
+        "discount_micros": "a lot",
+        "first_purchase": 1,
+        "shipping": 3,
+    }
+    for number in range(2):
+        details = TrackingEventDetails(attributes=wrong | {"order_id": f"o{number}"})
+        flags.track("order", EvaluationContext("v"), details)
+    api.shutdown()
+
+    assert [each.order_id for each in shop.of_kind("order")] == ["o0", "o1"]
+    for told in (
+        "discount_micros is 'a lot', must be of type int",
+        "first_purchase is 1, must be of type bool",
+        "shipping is not known; known are order_id, currency,",
+        "lines: size is not known; known are product_id,",
+    ):
+        assert caplog.text.count(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("attributes", "why"),
+    [
+        ({"currency": "EUR"}, "order_id is absent"),
+        ({"order_id": "o"}, "currency is absent"),
+        ({"order_id": "o", "currency": "EUR", "lines": "two"}, "lines is 'two', must be a list"),
+        ({"order_id": "o", "currency": "EUR", "lines": [3]}, "a line is 3, must be an OrderLine"),
+        ({"order_id": "o", "currency": "EUR", "lines": [{"quantity": 1}]}, "missing"),
+    ],
+)
+def test_order_that_cannot_be_read_is_told(
+    flags: OpenFeatureClient,
+    attributes: dict[str, Any],
+    why: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    flags.track("order", EvaluationContext("v"), TrackingEventDetails(attributes=attributes))
+
+    assert "an order cannot be recorded and is lost" in caplog.text
+    assert why in caplog.text
+
+
+def test_order_without_lines_and_value_counts_and_is_told(
+    shop: Shop, flags: OpenFeatureClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    details = TrackingEventDetails(attributes={"order_id": "o", "currency": "EUR"})
+    flags.track("order", EvaluationContext("v"), details)
+    api.shutdown()
+
+    assert len(shop.of_kind("order")) == 1
+    assert "orders count with amount 0" in caplog.text
 
 
 def test_provider_has_a_name() -> None:
