@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from fairlift.engine.equality import is_same
 from fairlift.engine.snapshot import Snapshot
 
 
@@ -27,7 +28,8 @@ Listener: TypeAlias = Callable[[Change], None]
 def changed_campaigns(before: Snapshot, now: Snapshot) -> frozenset[str]:
     """Ids of the campaigns that the two snapshots do not have in common."""
     old, new = _by_id(before), _by_id(now)
-    return frozenset(each for each in old.keys() | new.keys() if old.get(each) != new.get(each))
+    names = old.keys() | new.keys()
+    return frozenset(each for each in names if not is_same(old.get(each), new.get(each)))
 
 
 def _by_id(snapshot: Snapshot) -> Mapping[str, object]:

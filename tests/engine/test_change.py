@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from fairlift.change import changed_campaigns
 from fairlift.engine.audience import Exists
+from fairlift.engine.audience_text import parse
 from fairlift.engine.campaign import (
     Campaign,
     LayerSlice,
@@ -17,6 +19,7 @@ from fairlift.engine.campaign import (
 )
 from fairlift.engine.change import ChangeClass, changes, gravest
 from fairlift.engine.plan import AlwaysValid, Plan, PlannedMetric
+from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 
 A, B = Variant("a"), Variant("b", payload={"percent": 10})
 PLAN = Plan((PlannedMetric("conversion_rate", 0.05),), 10_000)
@@ -66,6 +69,69 @@ def test_nothing_changed_is_no_change() -> None:
     assert changes(campaign(), campaign()) == ()
     assert changes(campaign(plan=None), campaign(plan=None)) == ()
     assert gravest(()) is ChangeClass.NONE
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("vip == 1", "vip"),
+        ("vip == 0", "vip == false"),
+        ("not (a and vip == 1)", "not (a and vip == true)"),
+        ("vip in [1, 2]", "vip in [true, 2]"),
+        ("vip in [1, true]", "vip in [true, 1]"),
+    ],
+)
+def test_audience_of_a_number_is_another_than_that_of_true(one: str, other: str) -> None:
+    assert parse(one) == parse(other)  # for Python, which is the trap
+    for before, after in ((one, other), (other, one)):
+        (found,) = changes(campaign(audience=parse(before)), campaign(audience=parse(after)))
+
+        assert (found.field, found.change_class) == ("audience", NEW_EPOCH)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"on": 1}, {"on": True}),
+        ({"on": 0.0}, {"on": False}),
+        ({"steps": [{"on": [2, 1]}]}, {"steps": [{"on": [2, True]}]}),
+    ],
+)
+def test_payload_of_a_number_is_another_than_that_of_true(one: Any, other: Any) -> None:
+    for before, after in ((one, other), (other, one)):
+        (found,) = changes(
+            campaign(variants=(A, replace(B, payload=before))),
+            campaign(variants=(A, replace(B, payload=after))),
+        )
+
+        assert (found.field, found.change_class) == ("variants[1].payload", NEW_EPOCH)
+
+
+def test_number_written_in_another_way_is_no_change() -> None:
+    def made(audience: str, payload: Any) -> Campaign:
+        end = datetime(2027, 1, 1, tzinfo=UTC)
+        variants = (A, replace(B, payload=payload))
+        return campaign(audience=parse(audience), variants=variants, end_time=end)
+
+    before = made("a >= 1", {"percent": 10, "deep": [{"on": True, "text": "a"}]})
+    after = made("a >= 1.0", {"deep": [{"text": "a", "on": True}], "percent": 10.0})
+
+    assert changes(before, after) == ()
+
+
+def test_client_is_told_of_a_campaign_whose_payload_or_audience_went_from_1_to_true() -> None:
+    def snapshot(audience: str, on: Any) -> Snapshot:
+        variants = (A, replace(B, payload={"on": on}))
+        shown = campaign(audience=parse(audience), variants=variants)
+        return Snapshot(campaigns=(SnapshotCampaign(shown, "t", "v"),))
+
+    before = snapshot("vip == 1", 1)
+
+    assert changed_campaigns(before, snapshot("vip == 1", 1)) == frozenset()
+    assert changed_campaigns(before, snapshot("vip == 1", 1.0)) == frozenset()
+    assert changed_campaigns(before, snapshot("vip == 1", True)) == {"x"}
+    assert changed_campaigns(before, snapshot("vip", 1)) == {"x"}
+    assert changed_campaigns(before, Snapshot()) == {"x"}
 
 
 def test_before_the_start_everything_is_safe() -> None:

@@ -7,6 +7,7 @@ from enum import IntEnum
 from fairlift.engine.audience import EVERYBODY, Condition
 from fairlift.engine.audience_text import short_form
 from fairlift.engine.campaign import Campaign, State
+from fairlift.engine.equality import is_same
 
 
 class ChangeClass(IntEnum):
@@ -87,7 +88,7 @@ def gravest(found: tuple[FieldChange, ...]) -> ChangeClass:
 def _field_changes(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
     for path, read, change_class, reason in _FIELDS:
         old, new = read(before), read(after)
-        if old != new:
+        if not is_same(old, new):
             yield FieldChange(path, _shown(old), _shown(new), change_class, reason)
 
 
@@ -121,7 +122,7 @@ def _variants(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
             ("display_name", ChangeClass.SAFE, _SHOWN),
         ):
             was, is_ = getattr(old, name), getattr(new, name)
-            if was != is_:
+            if not is_same(was, is_):
                 path = f"variants[{index}].{name}"
                 yield FieldChange(path, _shown(was), _shown(is_), change_class, reason)
 
