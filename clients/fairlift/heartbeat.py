@@ -35,15 +35,19 @@ class Heartbeat:
         """Calls `at_end` at the next beat, as if the program ended."""
         self._is_finishing = True
 
+    def is_ending(self) -> bool:
+        """Whether this beat is the last; a job that waits asks now and then."""
+        is_over = not threading.main_thread().is_alive()
+        return is_over or self._is_finishing or self._stopped.is_set()
+
     def join(self, timeout_s: float) -> None:
         """Waits for the thread to end, unless it is the one that asks."""
         if self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        main = threading.main_thread()
         while not self._stopped.wait(INTERVAL_S):
-            if self._is_finishing or not main.is_alive():
+            if self.is_ending():
                 self._at_end()
                 return
             for job in self._jobs:

@@ -25,6 +25,8 @@ BATCH_EVENTS = 500
 # The server takes messages of 1 MiB at most.
 BATCH_BYTES = 512 * 1024
 TIMEOUT_S = 10.0
+# How long one thread waits while another one sends.
+_TURN_S = 0.1
 _BACKOFF_S = 0.25
 _MAX_BACKOFF_S = 30.0
 
@@ -84,11 +86,14 @@ class Outbox:
         if lost and lost[-1].event is event:
             _log.warning("an event of kind %s is given up: %s", kind.name.lower(), _FULL)
 
-    def tick(self) -> None:
-        """Sends what waits, unless the server asked for a pause or cannot be reached."""
+    def tick(self, is_over: Callable[[], bool]) -> None:
+        """Sends what waits, unless the server asked for a pause or cannot be reached.
+
+        A batch under way is given up once `is_over`; `flush` sends it again, with the same ids.
+        """
         self._pack()
-        while self._backlog and time.monotonic() >= self._not_before:
-            if not self._send(TIMEOUT_S):
+        while self._backlog and not is_over() and time.monotonic() >= self._not_before:
+            if not self._send(time.monotonic() + TIMEOUT_S, is_over):
                 return
             self._pack()
 
@@ -97,10 +102,9 @@ class Outbox:
         deadline = time.monotonic() + timeout_s
         self._pack()
         while self._backlog:
-            left = deadline - time.monotonic()
-            if left <= 0:
+            if time.monotonic() >= deadline:
                 return False
-            if not self._send(min(left, TIMEOUT_S)):
+            if not self._send(min(deadline, time.monotonic() + TIMEOUT_S), lambda: False):
                 time.sleep(max(0.0, min(0.05, deadline - time.monotonic())))
             self._pack()
         return True
@@ -120,22 +124,27 @@ class Outbox:
                     if lost.event is event:
                         self._exposures.lose(met)
 
-    def _send(self, timeout_s: float) -> bool:
-        if not self._sending.acquire(timeout=timeout_s):
+    def _send(self, deadline: float, is_over: Callable[[], bool]) -> bool:
+        if not self._sending.acquire(timeout=_TURN_S):
             return False
         try:
             batch = self._backlog.batch(max_events=BATCH_EVENTS, max_bytes=BATCH_BYTES)
-            return not batch or self._deliver(batch, timeout_s)
+            return not batch or self._deliver(batch, deadline, is_over)
         finally:
             self._sending.release()
 
-    def _deliver(self, batch: list[Waiting], timeout_s: float) -> bool:
+    def _deliver(self, batch: list[Waiting], deadline: float, is_over: Callable[[], bool]) -> bool:
         try:
-            outcomes = self._connect().record([each.event for each in batch], timeout_s=timeout_s)
+            outcomes = self._connect().record(
+                [each.event for each in batch],
+                timeout_s=deadline - time.monotonic(),
+                is_wanted=lambda: not is_over(),
+            )
         except Invalid as error:
-            return self._refuse(batch, timeout_s, error)
+            return self._refuse(batch, deadline, is_over, error)
         except FairliftError as error:
-            self._fail(error)
+            if not is_over():
+                self._fail(error)
             return False
         self._failures = 0
         self._not_before = 0.0
@@ -143,11 +152,14 @@ class Outbox:
         self._count(outcomes)
         return True
 
-    def _refuse(self, batch: list[Waiting], timeout_s: float, error: Invalid) -> bool:
+    def _refuse(
+        self, batch: list[Waiting], deadline: float, is_over: Callable[[], bool], error: Invalid
+    ) -> bool:
         """The server refused a whole batch: find the event that it cannot read, and give it up."""
         if len(batch) > 1:
             half = len(batch) // 2
-            return all(self._deliver(part, timeout_s) for part in (batch[:half], batch[half:]))
+            parts = (batch[:half], batch[half:])
+            return all(self._deliver(part, deadline, is_over) for part in parts)
         self.refused["invalid"] += 1
         _log.warning("the server cannot read an event, which is given up: %s", error)
         self._backlog.done(batch)

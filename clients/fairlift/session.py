@@ -51,7 +51,7 @@ class Session:
                 self.connection, local.take, etag=local.in_force.compiled.etag
             )
         self._heartbeat = Heartbeat(
-            [self.outbox.tick, self._check_freshness], at_end=lambda: self.close(EXIT_S)
+            [self._send, self._check_freshness], at_end=lambda: self.close(EXIT_S)
         )
 
     def start(self) -> None:
@@ -107,6 +107,9 @@ class Session:
         """Lets the parent go on."""
         if self._process == os.getpid():
             self._connecting.release()
+
+    def _send(self) -> None:
+        self.outbox.tick(self._heartbeat.is_ending)
 
     def _check_freshness(self) -> None:
         if self._local is not None and self.watch is not None:

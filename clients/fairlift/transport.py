@@ -1,7 +1,8 @@
 """The one place of the SDK that speaks gRPC: connecting, calling, and errors back to ours."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Protocol, TypeAlias, cast
@@ -27,6 +28,7 @@ from fairlift.v1.event_service_pb2_grpc import EventServiceStub
 # A function is asked before every call, so that tokens can rotate.
 Token: TypeAlias = str | Callable[[], str] | None
 
+_SLICE_S = 0.1
 _MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024
 _OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.primary_user_agent", "fairlift-python"),
@@ -123,14 +125,28 @@ class Connection:
         self._is_closed = False
 
     def record(
-        self, events: Iterable[events_pb.Event], *, timeout_s: float
+        self,
+        events: Iterable[events_pb.Event],
+        *,
+        timeout_s: float,
+        is_wanted: Callable[[], bool] = lambda: True,
     ) -> Sequence[events_pb.EventOutcome]:
-        """Sends one batch; the outcomes come when it is durable."""
+        """Sends one batch; the outcomes come when it is durable.
+
+        Args:
+            events: The batch.
+            timeout_s: How long the answer may take.
+            is_wanted: Asked ten times a second whether to go on waiting for it.
+        """
         request = events_pb.RecordEventsRequest(events=events)
         with self._errors():
-            metadata = self._metadata()
-            answer = self._events.RecordEvents(request, timeout=timeout_s, metadata=metadata)
-        return answer.outcomes
+            call = self._events.RecordEvents.future(
+                request, timeout=timeout_s, metadata=self._metadata()
+            )
+            try:
+                return _awaited(call, is_wanted).outcomes
+            finally:
+                call.cancel()  # which does nothing to a call that has ended
 
     def assign(
         self, request: assignments_pb.AssignVariantsRequest, *, timeout_s: float
@@ -139,6 +155,28 @@ class Connection:
         with self._errors():
             metadata = self._metadata()
             return self._assignments.AssignVariants(request, timeout=timeout_s, metadata=metadata)
+
+    async def assign_async(
+        self, request: assignments_pb.AssignVariantsRequest, *, timeout_s: float
+    ) -> assignments_pb.AssignVariantsResponse:
+        """As `assign`, without a thread that waits."""
+        loop = asyncio.get_running_loop()
+        answered = asyncio.Event()
+
+        def wake(_: object) -> None:
+            with suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(answered.set)
+
+        with self._errors():
+            call = self._assignments.AssignVariants.future(
+                request, timeout=timeout_s, metadata=self._metadata()
+            )
+            try:
+                call.add_done_callback(wake)
+                await answered.wait()
+                return call.result()
+            finally:
+                call.cancel()  # which does nothing to a call that has ended
 
     def watch(self, etag: str, *, timeout_s: float) -> SnapshotStream:
         """Opens a stream of snapshots, of at most so many seconds."""
@@ -169,6 +207,17 @@ class Connection:
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         token = self._token() if callable(self._token) else self._token
         return (("authorization", f"Bearer {token}"),) if token else ()
+
+
+def _awaited(
+    call: "grpc.Future[events_pb.RecordEventsResponse]", is_wanted: Callable[[], bool]
+) -> events_pb.RecordEventsResponse:
+    while True:
+        try:
+            return call.result(timeout=_SLICE_S)
+        except grpc.FutureTimeoutError as error:
+            if not is_wanted():
+                raise Unavailable("nobody waits for the answer any more") from error
 
 
 def keep_grpc() -> object:

@@ -1,6 +1,8 @@
 """A server in a process of its own that is killed, frozen, slow, or sends rubbish."""
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 from fairlift import Assignment, Client, Reason
 
 from tests.client.shop import Shop, eventually, spring
-from tests.client.shop_process import ShopProcess
+from tests.client.shop_process import ROOT, ShopProcess
 
 SPAIN = {"country": "ES"}
 UNITS = [f"v{number}" for number in range(300)]
@@ -129,6 +131,45 @@ def test_frozen_server_holds_no_program_up_at_its_end(server: ShopProcess) -> No
 
     assert time.monotonic() - started < 3
     assert client.stats().waiting == len(UNITS)
+
+
+PROGRAM = """
+import sys, time
+from fairlift import Client
+client = Client(sys.argv[1])
+assert client.wait_ready(20)
+print("ready", flush=True)
+sys.stdin.readline()
+client.action("v", "newsletter")
+time.sleep(0.5)
+print(time.time(), flush=True)
+"""
+
+
+def test_program_that_ends_waits_two_seconds_for_a_server_that_does_not_answer(
+    server: ShopProcess,
+) -> None:
+    # Given a program with a batch under way to a server that does not answer
+    program = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, server.target],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert program.stdout is not None
+    assert program.stdout.readline() == "ready\n"
+    server.signal(signal.SIGSTOP)
+
+    # When the program ends
+    out, err = program.communicate("go on\n", timeout=30)
+    ended = time.time()
+
+    # Then it is over two seconds later, and what it lost is told
+    assert program.returncode == 0
+    assert ended - float(out) < 2.9, err
+    assert "1 events are lost" in err
 
 
 def test_snapshot_that_cannot_be_used_is_not_asked_for_all_the_time(
