@@ -58,6 +58,15 @@ def test_contradiction_is_found(text: str) -> None:
         'version(x) > "1.2.3" and version(x) < "1.2.4"',
         'version(x) > "1.2.3-rc.1" and version(x) < "1.2.3-rc.2"',
         "x < 9999-12-31T23:59:59Z and x > 0001-01-01",
+        "x > 9999-12-31T23:59:59Z",
+        "x > 1e17",
+        "x < -1e20",
+        "x > 9007199254740992.0",
+        "x > 1.7976931348623157e308",  # of an infinite number
+        "x > 1e308 and x < 1.5e308",
+        "x > -1.7e308 and x < 1.7e308",
+        "x > 1e17 and x < 100000000000000032.0",
+        "x > 0 and x < 1e-323",
     ],
 )
 def test_narrow_audience_is_no_contradiction(text: str) -> None:
@@ -170,6 +179,16 @@ def test_long_audience_keeps_what_cannot_be_compared_in_time() -> None:
     text = " or ".join(f"a{i} >= {i}" for i in range(40))
 
     assert short_form(simplify(parse(text))) == text
+
+
+@pytest.mark.parametrize("text", ["x > 1e+17", "x < -1e+20", "x > 9007199254740992.0"])
+def test_large_number_simplifies_to_itself(text: str) -> None:
+    assert short_form(simplify(parse(text))) == text
+
+
+def test_no_number_lies_between_two_neighbours() -> None:
+    assert never_holds(parse("x > 1e17 and x < 100000000000000016.0"))
+    assert never_holds(parse("x > 0 and x < 5e-324"))
 
 
 def test_everybody_and_nobody_stay_themselves() -> None:

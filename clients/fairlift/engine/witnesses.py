@@ -5,6 +5,7 @@ number between each two, and one beyond each end stand for all. A text that hold
 joined by a character that no condition names, meets no unwanted one unless every such text does.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from fairlift.engine.audience import (
 )
 
 _DAY = timedelta(days=1)
+_TICK = timedelta(microseconds=1)
 _JOINERS = "~-_ ·•"
 
 
@@ -97,17 +99,23 @@ def _matched(wanted: Sequence[tuple[Leaf, bool]], op: TextOp) -> list[str]:
 
 def _numbers(constants: list[int | float]) -> Iterator[int | float]:
     yield from constants
-    yield from (low + (high - low) / 2 for low, high in pairwise(constants))
+    # Halved first: the sum of two large ones is infinite.
+    yield from (low / 2 + high / 2 for low, high in pairwise(constants))
     if constants:
-        yield from (constants[-1] + 1, constants[0] - 1)
+        low, high = constants[0], constants[-1]
+        yield from (high + 1, low - 1)
+        # Where doubles stand further apart than 1, one more is the same number.
+        yield from (math.nextafter(high, math.inf), math.nextafter(low, -math.inf))
 
 
 def _times(constants: list[datetime]) -> Iterator[datetime]:
     yield from constants
     yield from (low + (high - low) / 2 for low, high in pairwise(constants))
-    for end, step in zip(constants[-1:] + constants[:1], (_DAY, -_DAY), strict=False):
-        with suppress(OverflowError):  # the end of the calendar
-            yield end + step
+    if constants:
+        low, high = constants[0], constants[-1]
+        for end, step in ((high, _DAY), (low, -_DAY), (high, _TICK), (low, -_TICK)):
+            with suppress(OverflowError):  # the end of the calendar
+                yield end + step
 
 
 def _versions(constants: Iterable[str]) -> Iterator[str]:
