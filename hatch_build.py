@@ -52,7 +52,7 @@ class CompileHook(BuildHookInterface[Any]):
 
 
 def _wish() -> str:
-    wish = os.environ.get("FAIRLIFT_COMPILE", "auto")
+    wish = os.environ.get("FAIRLIFT_COMPILE") or "auto"
     if wish not in ("auto", "yes", "no"):
         raise ValueError(f"FAIRLIFT_COMPILE is {wish!r}; it may be auto, yes or no")
     return wish

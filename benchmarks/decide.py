@@ -17,7 +17,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from fairlift import Client, deciding, snapshot_file
+from fairlift import Client, snapshot_file
 from fairlift.engine.assignment import Assignment
 from fairlift.engine.audience_text import parse
 from fairlift.engine.bots import BotRules
@@ -26,6 +26,7 @@ from fairlift.engine.campaign import Campaign, Lifecycle, State, Variant
 from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 from fairlift.local import LocalDecisions
+from fairlift.stats import is_compiled
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.wire.snapshot import snapshot_from, snapshot_to
 from fairlift_stats.assign import buckets
@@ -60,11 +61,6 @@ def snapshot(campaigns: int) -> pb.Snapshot:
     return message
 
 
-def is_compiled() -> bool:
-    """Whether the package that is measured is, as a wheel's."""
-    return not str(deciding.__file__).endswith(".py")
-
-
 def pure_client_class() -> type[Client]:
     """`Client` once more, from the sources, which hold no compiled modules."""
     ours = {name: module for name, module in sys.modules.items() if _is_ours(name)}
@@ -73,7 +69,7 @@ def pure_client_class() -> type[Client]:
     sys.path.insert(0, str(SOURCES))
     try:
         found: type[Client] = importlib.import_module("fairlift.client").Client
-        if not str(importlib.import_module("fairlift.deciding").__file__).endswith(".py"):
+        if importlib.import_module("fairlift.stats").is_compiled():
             raise RuntimeError("the sources hold compiled modules")
         return found
     finally:

@@ -35,7 +35,7 @@ follow_imports = skip
 
 def can_compile() -> bool:
     """Whether this interpreter and this machine take extension modules of mypyc's making."""
-    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
     headers = Path(sysconfig.get_path("include"), "Python.h")
     return (
         not sysconfig.get_config_var("Py_GIL_DISABLED")
@@ -89,6 +89,8 @@ def main() -> None:
     if asked.check:
         return
     if asked.package:
+        if asked.directory.exists() and not (asked.directory / "fairlift").is_dir():
+            sys.exit(f"{asked.directory} holds something else; name a new directory")
         shutil.rmtree(asked.directory, ignore_errors=True)
         shutil.copytree(
             PACKAGE, asked.directory / "fairlift", ignore=shutil.ignore_patterns("__pycache__")

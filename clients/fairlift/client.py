@@ -4,14 +4,14 @@ import asyncio
 import os
 import time
 import weakref
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from fairlift import events, remote
+from fairlift import events
 from fairlift.backlog import Kind
 from fairlift.change import Listener
 from fairlift.deciding import Deciding
@@ -22,6 +22,7 @@ from fairlift.engine.matching import Attributes
 from fairlift.events import Cancellation, OrderLine, Refund
 from fairlift.exposures import ExposureQueue, SeenExposures
 from fairlift.local import LocalDecisions
+from fairlift.remote import Question
 from fairlift.session import Session
 from fairlift.stats import Stats, stats_of
 from fairlift.transport import Endpoint, Tls, Token
@@ -79,7 +80,7 @@ class Client(Deciding):
         self._is_local = decide == "local"
         self._first_seen: MutableMapping[str, str] = {} if first_seen is None else first_seen
         self._local = LocalDecisions(
-            path=Path(snapshot_path) if snapshot_path is not None else None,
+            path=Path(snapshot_path) if snapshot_path is not None and self._is_local else None,
             bots=bots,
             first_seen=self._first_seen,
             stale_after_s=stale_after_s,
@@ -105,15 +106,20 @@ class Client(Deciding):
             return self.assign(
                 campaign, visitor, attributes, customer=customer, default=default, expose=expose
             )
-        return await asyncio.to_thread(
-            self.assign,
-            campaign,
-            visitor,
-            attributes,
-            customer=customer,
-            default=default,
-            expose=expose,
-        )
+        whom = ("" if visitor is None else visitor, "" if customer is None else customer)
+        asked: Attributes = {} if attributes is None else attributes
+        try:
+            question = self._question((campaign,), *whom, asked, time.time())
+            answers = await question.ask_async(
+                self._session.connection(), timeout_s=self._timeout_s
+            )
+            decided = self._answered(answers, campaign, *whom, default)
+        except Exception as error:  # a storefront is never broken by us
+            self._note(error, "the server did not decide")
+            decided = self._fallback(campaign, Reason.NOT_READY, *whom, default)
+        if expose:
+            self._expose(decided)
+        return decided
 
     def expose(self, decided: Assignment, *, time: datetime | None = None) -> bool:
         """Records that the unit really met the variant; True when that was news.
@@ -263,6 +269,17 @@ class Client(Deciding):
             reason = Reason.UNKNOWN_CAMPAIGN if self._in_force.compiled.etag else Reason.NOT_READY
             return self._fallback(campaign, reason, visitor, customer, default)
         answers = self._asked((campaign,), visitor, customer, attributes, time.time())
+        return self._answered(answers, campaign, visitor, customer, default)
+
+    def _answered(
+        self,
+        answers: Mapping[str, Assignment] | None,
+        campaign: str,
+        visitor: str,
+        customer: str,
+        default: str,
+    ) -> Assignment:
+        """The server's answer, or the caller's default when there is none."""
         if answers is None:
             return self._fallback(campaign, Reason.NOT_READY, visitor, customer, default)
         decided = answers[campaign]
@@ -287,19 +304,28 @@ class Client(Deciding):
     ) -> dict[str, Assignment] | None:
         """The server's answers, or None when none came in time."""
         try:
-            return remote.ask(
-                self._session.connection(),
-                campaigns,
-                visitor,
-                customer,
-                attributes,
-                first_seen=self._first_seen.get(customer, ""),
-                now=now,
-                timeout_s=self._timeout_s,
-            )
+            question = self._question(campaigns, visitor, customer, attributes, now)
+            return question.ask(self._session.connection(), timeout_s=self._timeout_s)
         except Exception as error:  # a storefront is never broken by us
             self._note(error, "the server did not decide")
             return None
+
+    def _question(
+        self,
+        campaigns: Sequence[str],
+        visitor: str,
+        customer: str,
+        attributes: Attributes,
+        now: float,
+    ) -> Question:
+        return Question(
+            campaigns=campaigns,
+            visitor=visitor,
+            customer=customer,
+            first_seen=self._first_seen.get(customer, ""),
+            attributes=attributes,
+            now=now,
+        )
 
     def _record(self, kind: Kind, make: Callable[[], Event]) -> None:
         what = f"an event of kind {kind.name.lower()}"

@@ -6,17 +6,15 @@ These lines are compiled where that is possible; see docs/decisions/0010.
 import logging
 import time
 from collections import Counter
-from typing import Final
 
 from fairlift.engine.assignment import Assignment, Reason
 from fairlift.engine.decision import CONTROL, InForce, without_campaign
-from fairlift.engine.given import Flag, Text
+from fairlift.engine.given import Flag, Text, text
 from fairlift.engine.matching import Attributes
 from fairlift.engine.native import mypyc_attr
 from fairlift.exposures import ExposureQueue
 
 _log = logging.getLogger("fairlift")
-_clock: Final = time.time
 # Mistakes told loudly; the rest would only fill the log.
 _LOUD = 20
 
@@ -57,15 +55,18 @@ class Deciding:
             visitor = ""
         if customer is None:
             customer = ""
+        is_met = False
         try:
+            if expose:
+                is_met = True
             decider = self._in_force.compiled.campaigns.get(campaign)
             if decider is not None:
-                decided = decider.decide(visitor, customer, asked, _clock())
+                decided = decider.decide(visitor, customer, asked, time.time())
             else:
                 decided = self._elsewhere(campaign, visitor, customer, asked, default)
         except Exception as error:  # a storefront is never broken by us
             decided = self._failed(campaign, visitor, customer, default, error)
-        if expose:
+        if is_met:
             self._expose(decided)
         return decided
 
@@ -78,7 +79,7 @@ class Deciding:
         expose: Flag = False,
     ) -> dict[str, Assignment]:
         """The variants of all campaigns, by campaign id. Never raises; empty when none is known."""
-        now = _clock()
+        now = time.time()
         asked: Attributes = {} if attributes is None else attributes
         if visitor is None:
             visitor = ""
@@ -93,15 +94,15 @@ class Deciding:
                 }
             else:
                 decided = self._all_elsewhere(visitor, customer, asked, now)
-        except Exception as error:  # a storefront is never broken by us
-            decided = {
-                campaign: self._failed(campaign, visitor, customer, CONTROL, error)
+            if expose:
+                for each in decided.values():
+                    self._expose(each)
+            return decided
+        except Exception:  # one by one, so that only what fails is lost
+            return {
+                campaign: self.assign(campaign, visitor, asked, customer=customer, expose=expose)
                 for campaign in campaigns
             }
-        if expose:
-            for each in decided.values():
-                self._expose(each)
-        return decided
 
     def _expose(self, met: Assignment) -> bool:
         outcome = met.outcome
@@ -111,7 +112,6 @@ class Deciding:
         try:
             return self._exposures.put(met)
         except Exception as error:  # attributes that answer no more
-            self._exposures.lose(met)
             self._note(error, "an exposure cannot be recorded")
             return False
 
@@ -143,15 +143,10 @@ class Deciding:
             text(visitor) or text(customer),
             variant=default if isinstance(default, str) else CONTROL,
             snapshot_time=self._in_force.compiled.snapshot_time,
-            now=_clock(),
+            now=time.time(),
         )
 
     def _note(self, error: Exception, what: str) -> None:
         self._errors += 1
         level = logging.WARNING if self._errors <= _LOUD else logging.DEBUG
         _log.log(level, "%s: %s: %s", what, type(error).__name__, error)
-
-
-def text(given: object) -> str:
-    """What a storefront gave, if it is a text; else an empty one."""
-    return given if isinstance(given, str) else ""

@@ -43,14 +43,14 @@ class ExposureQueue:
 
     Args:
         seen: What was recorded before.
-        room: How many may wait.
+        room: How many may wait, at first.
     """
 
-    __slots__ = ("_room", "_seen", "_waiting", "dropped")
+    __slots__ = ("_seen", "_waiting", "dropped", "room")
 
     def __init__(self, seen: SeenExposures, room: int) -> None:
         self._seen = seen
-        self._room = room
+        self.room = room
         self._waiting: deque[Assignment] = deque()
         # For want of room.
         self.dropped = 0
@@ -62,13 +62,17 @@ class ExposureQueue:
         """Whether it is news, and waits now."""
         if not self._seen.is_news(met):
             return False
-        if len(self._waiting) >= self._room:
+        if len(self._waiting) >= self.room:
             self.dropped += 1
             self._seen.forget(met)
             return False
         # As they are now: a storefront may use its dict again before this is sent.
         held = met.attributes
-        met.attributes = dict(held) if type(held) is dict else dict(held.items())
+        try:
+            met.attributes = dict(held) if type(held) is dict else dict(held.items())
+        except Exception:  # attributes of another library, which may answer no more
+            self._seen.forget(met)
+            raise
         self._waiting.append(met)
         return True
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.machinery import ExtensionFileLoader
 
 from fairlift import deciding
 from fairlift.local import LocalDecisions
@@ -57,5 +58,10 @@ def stats_of(
         not_counted=not_counted,
         errors=errors,
         problem=watch.problem if watch is not None else "",
-        is_compiled=not str(deciding.__file__).endswith(".py"),
+        is_compiled=is_compiled(),
     )
+
+
+def is_compiled() -> bool:
+    """Whether what runs for every visitor is machine code."""
+    return isinstance(deciding.__spec__.loader, ExtensionFileLoader)

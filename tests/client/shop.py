@@ -25,7 +25,7 @@ from fairlift.v1.event_service_pb2_grpc import (
 from fairlift.wire.assignment import assignment_to
 from fairlift.wire.campaign import campaign_id
 from fairlift.wire.snapshot import snapshot_from, snapshot_to
-from fairlift.wire.values import LazyAttributes
+from fairlift.wire.values import attributes_from
 
 
 def running(name: str, **changes: Any) -> SnapshotCampaign:
@@ -139,7 +139,7 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
         given: dict[str, Any] = {
             "visitor": request.visitor_id,
             "customer": request.customer_id,
-            "attributes": LazyAttributes(request.attributes),
+            "attributes": attributes_from(request.attributes),
             "now": time.time(),
         }
         names = [campaign_id(name) for name in request.campaigns]

@@ -273,6 +273,31 @@ def test_slow_server_costs_a_thin_client_its_deadline_and_no_more(shop: Shop) ->
         assert client.assign_all("v", {"x": 1}) is not None
 
 
+async def test_a_hundred_coroutines_keep_their_deadline_together(shop: Shop) -> None:
+    async with Client(shop.target, decide="server", timeout_s=0.3) as client:
+        assert (await client.assign_async("spring", "v", SPAIN)).reason is Reason.ASSIGNED
+        shop.delay_s = 2.0
+        started = time.perf_counter()
+        decided = await asyncio.gather(
+            *(client.assign_async("spring", f"v{i}", SPAIN, default="off") for i in range(100))
+        )
+        took_s = time.perf_counter() - started
+        shop.delay_s = 0.0
+
+    assert {(each.variant, each.reason) for each in decided} == {("off", Reason.NOT_READY)}
+    assert took_s < 1.0
+
+
+async def test_nonsense_in_a_coroutine_gives_the_control(shop: Shop) -> None:
+    async with Client(shop.target, decide="server", timeout_s=5.0) as client:
+        nonsense: list[Any] = [7, b"v", [1], object()]
+        decided = [await client.assign_async("spring", each, SPAIN) for each in nonsense]
+        unknown = await client.assign_async("sprnig", "v", SPAIN, default="off")
+
+    assert {each.variant for each in decided} == {"control"}
+    assert (unknown.variant, unknown.reason) == ("off", Reason.UNKNOWN_CAMPAIGN)
+
+
 async def test_client_serves_asyncio(shop: Shop) -> None:
     async with Client(shop.target) as client:
         while not client.stats().etag:

@@ -1,9 +1,12 @@
 """Whatever a storefront hands in, pure or compiled: an answer, the same one, and no exception."""
 
 import copy
+import gc
 import inspect
+import logging
 import pickle
-from collections import ChainMap, UserDict
+import sys
+from collections import ChainMap, UserDict, UserString
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,9 +17,11 @@ from unittest import mock
 import numpy as np
 import pytest
 from django.utils.datastructures import MultiValueDict
+from django.utils.functional import SimpleLazyObject
 from fairlift import Assignment, Client, Reason, snapshot_file
 from fairlift.engine.audience_text import parse
 from fairlift.engine.campaign import Campaign, Lifecycle, State, UnitKind, Variant
+from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 from fairlift.wire.snapshot import snapshot_to
 
@@ -71,7 +76,12 @@ def test_visitor_that_is_no_text_gets_the_control(client: Any, visitor: Any) -> 
     decided = client.assign("spain", visitor, {"country": "ES"}, expose=True)
 
     assert (decided.variant, decided.reason, decided.unit) == ("control", Reason.ERROR, "")
-    assert {each.reason for each in client.assign_all(visitor).values()} == {Reason.ERROR}
+    others = client.assign_all(visitor, customer="c")
+    assert {name: each.reason for name, each in others.items()} == {
+        "spain": Reason.ERROR,
+        "dear": Reason.ERROR,
+        "loyal": Reason.ASSIGNED,
+    }
     assert client.stats().waiting == 0
 
 
@@ -119,6 +129,75 @@ def test_default_that_is_no_text_is_the_control(client: Any) -> None:
     assert client.assign("unknown", "v", default=7).variant == "control"
     assert client.assign("unknown", 7, default=None).variant == "control"
     assert client.assign("unknown", "v", default="").variant == ""
+
+
+def test_nothing_that_is_no_text_is_held_for_ever(
+    client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, "fairlift")  # what is logged holds its error and its frames
+
+    class Stranger:
+        pass
+
+    stranger = Stranger()
+    first_seen: Any = {"c": stranger}
+    other: Any = Client(NOWHERE, first_seen=first_seen)
+    other._in_force.compiled = CompiledSnapshot(
+        Snapshot("etag", None, (salted("spain", 'country == "ES"'),), unreadable={"odd": "why"}),
+        first_seen=first_seen,
+    )
+    before = sys.getrefcount(stranger)
+    for _ in range(100):
+        client.assign("spain", stranger, {"country": stranger})
+        client.assign("loyal", "v", {"vip": False}, customer=stranger)
+        client.assign(stranger, stranger, stranger, customer=stranger, default=stranger)
+        client.assign_all(stranger, stranger, customer=stranger)
+        client.expose(stranger)
+        other.assign("spain", "v", customer="c")
+        other.assign("odd", stranger)
+    other.close(0.0)
+    gc.collect()
+
+    assert sys.getrefcount(stranger) - before < 10
+
+
+def test_what_only_behaves_like_a_text_is_none(client: Any) -> None:
+    class Odd(str):
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            return False
+
+        __hash__ = None  # type: ignore[assignment]
+
+        def __format__(self, form: str) -> str:
+            raise RuntimeError("no text")
+
+    for proxy in (UserString("v"), SimpleLazyObject(lambda: "v")):
+        assert client.assign("spain", proxy, {"country": "ES"}).reason is Reason.ERROR
+    plain = client.assign("spain", "v1", {"country": "ES"}, expose=True)
+    for _ in range(2):
+        odd = client.assign("spain", Odd("v1"), {"country": "ES"}, expose=True)
+        assert (odd.variant, type(odd.unit)) == (plain.variant, str)
+    assert client.assign(Odd("spain"), "v", {"country": "ES"}).campaign == "spain"
+    assert client.stats().waiting == 1
+
+
+@pytest.mark.parametrize("expose", [np.array([1, 2]), Unprintable()])
+def test_exposing_that_is_neither_true_nor_false_is_an_error(client: Any, expose: Any) -> None:
+    shown = client.assign("spain", "v", {"country": "ES"}, expose=expose)
+
+    assert (shown.variant, shown.reason) == ("control", Reason.ERROR)
+    assert {each.reason for each in client.assign_all("v", expose=expose).values()} == {
+        Reason.ERROR
+    }
+
+
+def test_frozen_clock_is_seen(client: Any) -> None:
+    with mock.patch("time.time", return_value=86_400.0):
+        shown = client.assign("spain", "v", {"country": "ES"})
+
+    assert shown.time == 86_400.0
 
 
 def test_no_visitor_is_no_unit(client: Any) -> None:

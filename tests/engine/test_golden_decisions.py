@@ -10,7 +10,7 @@ from fairlift.engine.decision import CompiledSnapshot
 from fairlift.v1.assignment_service_pb2 import AssignVariantsRequest, Snapshot
 from fairlift.wire.assignment import assignment_to
 from fairlift.wire.snapshot import snapshot_from
-from fairlift.wire.values import LazyAttributes, put_attributes
+from fairlift.wire.values import attributes_from, put_attributes
 from google.protobuf.json_format import MessageToDict, ParseDict
 
 FILES = sorted((Path(__file__).parents[1] / "golden" / "decisions").glob("*.json"))
@@ -20,7 +20,7 @@ def _decide(file: dict[str, Any], request: dict[str, Any], *, lazily: bool) -> d
     snapshot = snapshot_from(ParseDict(file["snapshot"], Snapshot()))
     compiled = CompiledSnapshot(snapshot, first_seen=file.get("firstSeen", {}))
     asked = ParseDict({"attributes": request["attributes"]}, AssignVariantsRequest())
-    lazy = LazyAttributes(asked.attributes)
+    lazy = attributes_from(asked.attributes)
     decided = compiled.decide(
         request["campaign"],
         visitor=request["visitorId"],
@@ -66,4 +66,4 @@ def test_attributes_survive_the_wire() -> None:
     message = AssignVariantsRequest()
     put_attributes(message.attributes, attributes)
 
-    assert dict(LazyAttributes(message.attributes)) == attributes
+    assert attributes_from(message.attributes) == attributes

@@ -53,7 +53,7 @@ class Outcome:
         object.__setattr__(self, "is_in_campaign", counts)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Compiled or not, the same bytes when pickled.
+        # Compiled or not, each can read what the other pickled.
         given = (self.campaign, self.variant, self.payload, self.reason)
         return Outcome, (*given, self.is_control, self.epoch, self.snapshot_time)
 

@@ -5,12 +5,12 @@ These lines run for every visitor, so everything that can be known before is in 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from fairlift.engine.assignment import Assignment, Outcome, Reason, assignment
 from fairlift.engine.bucketing import murmur3
 from fairlift.engine.campaign import MAX_UNIT
-from fairlift.engine.given import Text
+from fairlift.engine.given import Text, plain
 from fairlift.engine.matching import Attributes, Known, Matcher, known
 
 _hash: Final = murmur3
@@ -40,7 +40,7 @@ class Always(Decider):
         self, visitor: Text, customer: Text, attributes: Attributes, now: float
     ) -> Assignment:
         """That outcome."""
-        return assignment(self.outcome, visitor or customer, attributes, now)
+        return assignment(self.outcome, plain(visitor or customer), attributes, now)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,9 +71,10 @@ class Split(Decider):
         self, visitor: Text, customer: Text, attributes: Attributes, now: float
     ) -> Assignment:
         """The unit's variant, or the control for who is no unit, a bot, or not in the audience."""
-        unit: str = customer if self.unit_is_customer else visitor
+        given: Any = customer if self.unit_is_customer else visitor
         if self.is_sticky and customer:
-            unit = self.first_seen.get(customer, unit)
+            given = self.first_seen.get(customer, given)
+        unit = given if type(given) is str else plain(given)
         # As assignment() does, without the call.
         made = Assignment()
         made.unit = unit

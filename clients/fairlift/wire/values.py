@@ -1,6 +1,6 @@
 """Attributes, payloads and times."""
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -79,28 +79,9 @@ def _put(message: Value, value: object) -> None:
             raise TypeError(f"an attribute cannot be {value!r}; give a text, number, bool or time")
 
 
-class LazyAttributes(Mapping[str, Attribute | None]):
-    """A visitor's attributes as they came, each converted when a rule asks for it."""
-
-    __slots__ = ("_values",)
-
-    def __init__(self, values: Mapping[str, Value]) -> None:
-        self._values = values
-
-    def __getitem__(self, name: str) -> Attribute | None:
-        # A message map would insert an empty value for a name that it does not hold.
-        if name not in self._values:
-            raise KeyError(name)
-        return value_from(self._values[name])
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._values
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+def attributes_from(messages: Mapping[str, Value]) -> dict[str, Attribute | None]:
+    """What a visitor is known by."""
+    return {name: value_from(message) for name, message in messages.items()}
 
 
 def time_from(message: Timestamp) -> datetime:
