@@ -60,8 +60,14 @@ def main() -> None:
     "--format", "form", type=click.Choice(["text", "json", "github"]), default="text",
     show_default=True, help="How findings are printed.",
 )  # fmt: skip
-def check(paths: Sequence[Path], form: str) -> None:
+@click.option(
+    "--explain", is_flag=True,
+    help="Say each audience in words, too, and which campaigns share visitors.",
+)  # fmt: skip
+def check(paths: Sequence[Path], form: str, explain: bool) -> None:
     """Find every mistake in campaign files and folders of them."""
+    if explain and form != "text":
+        raise click.UsageError(f"--explain prints for people; leave out --format {form}")
     from fairlift_cli import findings
     from fairlift_cli.check import check as run
 
@@ -74,6 +80,11 @@ def check(paths: Sequence[Path], form: str) -> None:
             click.echo(findings.as_github(checked.findings))
         case "text" if checked.findings:
             click.echo(findings.as_text(checked.findings))
+    if explain:
+        from fairlift_cli.explain import explained
+
+        if told := explained(checked.documents):
+            click.echo(told)
     if form == "text":
         found = len(checked.findings)
         summary = _counted(found, "mistake") if found else "no mistakes"

@@ -12,7 +12,13 @@ HEAVY = {"grpc", "numpy", "scipy", "rich", "fairlift_server", "fairlift_stats", 
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["check", str(GOOD)], ["check", "--format", "json", str(GOOD)]]
+    "words",
+    [
+        ["--help"],
+        ["check", str(GOOD)],
+        ["check", "--explain", str(GOOD)],
+        ["check", "--format", "json", str(GOOD)],
+    ],
 )
 def test_help_and_check_import_nothing_heavy(words: list[str]) -> None:
     program = (
