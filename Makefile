@@ -54,7 +54,7 @@ $(COMPILED)/.ready: $(READY) tools/compile.py $(shell find clients/fairlift -nam
 check: $(READY) proto-check ## lint, types, import contracts, contract compatibility, generated code
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(PY) -m mypy clients server stats tests benchmarks examples
+	@$(PY) -m mypy clients server stats tests benchmarks examples tools hatch_build.py
 	@$(PY) -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())'
 
 proto-check: $(READY)
