@@ -36,7 +36,7 @@ class Backlog:
         self._queues: dict[Kind, deque[Waiting]] = {kind: deque() for kind in Kind}
         self._events = 0
         self._bytes = 0
-        self.dropped: Counter[Kind] = Counter()
+        self.dropped = Counter(dict.fromkeys(Kind, 0))
 
     def __len__(self) -> int:
         return self._events
@@ -46,13 +46,12 @@ class Backlog:
         """What waits, in bytes on the wire."""
         return self._bytes
 
-    def put(self, kind: Kind, event: Event) -> list[Waiting]:
+    def put(self, arrival: Waiting) -> list[Waiting]:
         """Adds an event and returns those that had to go for it: cheaper ones, or itself."""
-        arrival = Waiting(kind, event, event.ByteSize())
         lost: list[Waiting] = []
         with self._lock:
             if arrival.size > self._max_bytes:
-                self.dropped[kind] += 1
+                self.dropped[arrival.kind] += 1
                 return [arrival]
             self._insert(arrival)
             while self._events > self._max_events or self._bytes > self._max_bytes:

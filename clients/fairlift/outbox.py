@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 from fairlift import events
 from fairlift.backlog import Backlog, Kind, Waiting
-from fairlift.engine.errors import FairliftError, Invalid
+from fairlift.engine.assignment import Assignment
+from fairlift.engine.errors import Invalid
 from fairlift.exposures import ExposureQueue
 from fairlift.transport import Connection
 from fairlift.v1 import event_service_pb2 as pb
@@ -22,15 +23,16 @@ from fairlift.v1 import event_service_pb2 as pb
 _log = logging.getLogger("fairlift")
 
 BATCH_EVENTS = 500
-# The server takes messages of 1 MiB at most.
 BATCH_BYTES = 512 * 1024
+# The server takes messages of 4 MiB at most, and a few bytes of one are not the event's own.
+MAX_EVENT_BYTES = 4 * 1024 * 1024 - 16
 TIMEOUT_S = 10.0
 # How long one thread waits while another one sends.
 _TURN_S = 0.1
+# Exposures packed at once, some 30 ms: whoever waits for that looks at the clock afterwards.
+_PORTION = 1_000
 _BACKOFF_S = 0.25
 _MAX_BACKOFF_S = 30.0
-
-_FULL = "too many events wait; is the server reachable?"
 
 Connect: TypeAlias = Callable[[], Connection]
 
@@ -54,11 +56,15 @@ class Outbox:
     ) -> None:
         self._connect = connect
         self._exposures = exposures
+        self._max_events = max_events
         self._backlog = Backlog(max_events=max_events, max_bytes=max_bytes)
         self._sending = threading.Lock()
         self._packing = threading.Lock()
         self._failures = 0
         self._not_before = 0.0
+        self._lost = 0
+        self._is_overflowing = False
+        self._counting = threading.Lock()
         self.accepted = 0
         self.duplicates = 0
         self.retries = 0
@@ -82,50 +88,71 @@ class Outbox:
 
     def put(self, kind: Kind, event: pb.Event) -> None:
         """Takes any other event."""
-        lost = self._backlog.put(kind, event)
-        if lost and lost[-1].event is event:
-            _log.warning("an event of kind %s is given up: %s", kind.name.lower(), _FULL)
+        self._keep(kind, event)
 
     def tick(self, is_over: Callable[[], bool]) -> None:
         """Sends what waits, unless the server asked for a pause or cannot be reached.
 
         A batch under way is given up once `is_over`; `flush` sends it again, with the same ids.
         """
-        self._pack()
-        while self._backlog and not is_over() and time.monotonic() >= self._not_before:
-            if not self._send(time.monotonic() + TIMEOUT_S, is_over):
+        while self._pack() and not is_over():
+            is_time = time.monotonic() >= self._not_before
+            is_sent = is_time and self._send(time.monotonic() + TIMEOUT_S, is_over)
+            if not is_sent and not self._exposures:
                 return
-            self._pack()
 
     def flush(self, timeout_s: float) -> bool:
         """Sends everything now, waiting at most so long; True when nothing is left."""
         deadline = time.monotonic() + timeout_s
-        self._pack()
-        while self._backlog:
+        while self._pack():
             if time.monotonic() >= deadline:
                 return False
             if not self._send(min(deadline, time.monotonic() + TIMEOUT_S), lambda: False):
                 time.sleep(max(0.0, min(0.05, deadline - time.monotonic())))
-            self._pack()
         return True
 
-    def _pack(self) -> None:
-        """Makes messages of the exposures that were recorded."""
-        with self._packing:  # so that flush() never misses one that is in another thread's hands
-            while self._exposures:
-                met = self._exposures.take()
-                try:
-                    event = events.exposure(met)
-                except (ValueError, TypeError) as error:  # such as half a surrogate pair in an id
-                    self.refused["unsendable"] += 1
-                    _log.warning("an exposure of %s is given up: %s", met.campaign, error)
-                    continue
-                for lost in self._backlog.put(Kind.EXPOSURE, event):
-                    if lost.event is event:
-                        self._exposures.lose(met)
+    def _pack(self) -> bool:
+        """Makes messages of some exposures that were recorded; whether any event waits."""
+        with self._packing:  # so that none is in another thread's hands, unseen, at the end
+            for _ in range(min(_PORTION, len(self._exposures))):
+                self._pack_one(self._exposures.take())
+            # A full backlog still makes room for those that are dearer than what it holds.
+            spare = max(self._max_events - len(self._backlog), _PORTION)
+            self._exposures.room = min(self._max_events, spare)
+            self._tell_losses()
+            return self.waiting > 0
+
+    def _pack_one(self, met: Assignment) -> None:
+        try:
+            event = events.exposure(met)
+        except Exception as error:  # a shop's own mapping, half a surrogate pair in an id, …
+            what = f"an exposure of {met.campaign} is given up: {type(error).__name__}"
+            self._refused("unsendable", "%s: %s", what, error)
+            return
+        if any(lost.event is event for lost in self._keep(Kind.EXPOSURE, event)):
+            self._exposures.lose(met)
+
+    def _keep(self, kind: Kind, event: pb.Event) -> list[Waiting]:
+        """Puts the event where it waits to be sent; those that had to go for it."""
+        arrival = Waiting(kind, event, event.ByteSize())
+        if arrival.size <= MAX_EVENT_BYTES:
+            return self._backlog.put(arrival)
+        rule = f"has {arrival.size} bytes, the server takes {MAX_EVENT_BYTES}; it is given up"
+        self._refused("too_large", "an event of kind %s %s", kind.name.lower(), rule)
+        return []
+
+    def _tell_losses(self) -> None:
+        """Warns once, and again only after everything could be sent."""
+        lost = self._backlog.dropped.total() + self._exposures.dropped
+        if lost > self._lost and not self._is_overflowing:
+            _log.warning("too many events wait, %d are given up; is the server reachable?", lost)
+        is_full = self._is_overflowing or lost > self._lost
+        self._is_overflowing = is_full and self.waiting > 0
+        self._lost = lost
 
     def _send(self, deadline: float, is_over: Callable[[], bool]) -> bool:
-        if not self._sending.acquire(timeout=_TURN_S):
+        left = max(0.0, deadline - time.monotonic())
+        if not self._sending.acquire(timeout=min(left, _TURN_S)):
             return False
         try:
             batch = self._backlog.batch(max_events=BATCH_EVENTS, max_bytes=BATCH_BYTES)
@@ -134,15 +161,16 @@ class Outbox:
             self._sending.release()
 
     def _deliver(self, batch: list[Waiting], deadline: float, is_over: Callable[[], bool]) -> bool:
+        def is_wanted() -> bool:
+            self._pack()  # what waits unpacked is not bounded in bytes
+            return not is_over()
+
+        messages, left = [each.event for each in batch], deadline - time.monotonic()
         try:
-            outcomes = self._connect().record(
-                [each.event for each in batch],
-                timeout_s=deadline - time.monotonic(),
-                is_wanted=lambda: not is_over(),
-            )
+            outcomes = self._connect().record(messages, timeout_s=left, is_wanted=is_wanted)
         except Invalid as error:
             return self._refuse(batch, deadline, is_over, error)
-        except FairliftError as error:
+        except Exception as error:  # whatever it is, the events wait for a better time
             if not is_over():
                 self._fail(error)
             return False
@@ -160,12 +188,11 @@ class Outbox:
             half = len(batch) // 2
             parts = (batch[:half], batch[half:])
             return all(self._deliver(part, deadline, is_over) for part in parts)
-        self.refused["invalid"] += 1
-        _log.warning("the server cannot read an event, which is given up: %s", error)
+        self._refused("invalid", "the server cannot read an event, it is given up: %s", error)
         self._backlog.done(batch)
         return True
 
-    def _fail(self, error: FairliftError) -> None:
+    def _fail(self, error: Exception) -> None:
         ceiling = min(_MAX_BACKOFF_S, _BACKOFF_S * 2**self._failures)
         self._failures = min(self._failures + 1, 16)
         self.retries += 1
@@ -181,8 +208,17 @@ class Outbox:
             elif outcome.status == pb.EVENT_STATUS_DUPLICATE:
                 self.duplicates += 1
             else:
-                reason = pb.RefusalReason.Name(outcome.reason)
-                reason = reason.removeprefix("REFUSAL_REASON_").lower()
-                level = logging.DEBUG if self.refused[reason] else logging.WARNING
-                self.refused[reason] += 1
-                _log.log(level, "refused: %s %s", outcome.field, outcome.message)
+                reason = _reason(outcome.reason)
+                self._refused(reason, "refused: %s %s", outcome.field, outcome.message)
+
+    def _refused(self, reason: str, message: str, *given: object) -> None:
+        with self._counting:
+            level = logging.DEBUG if self.refused[reason] else logging.WARNING
+            self.refused[reason] += 1
+        _log.log(level, message, *given)
+
+
+def _reason(number: "pb.RefusalReason.ValueType") -> str:
+    if number not in pb.RefusalReason.values():
+        return f"reason_{number}"  # of a server that is newer
+    return pb.RefusalReason.Name(number).removeprefix("REFUSAL_REASON_").lower()

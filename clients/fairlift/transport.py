@@ -1,6 +1,7 @@
 """The one place of the SDK that speaks gRPC: connecting, calling, and errors back to ours."""
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from fairlift.v1.event_service_pb2_grpc import EventServiceStub
 Token: TypeAlias = str | Callable[[], str] | None
 
 _SLICE_S = 0.1
+# So the libraries of gRPC refuse a message, by the code that also means "later": C, Go; Java.
+_TOO_LARGE = re.compile("message larger than max|message exceeds maximum size", re.IGNORECASE)
 _MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024
 _OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.primary_user_agent", "fairlift-python"),
@@ -245,6 +248,8 @@ def error_from(error: grpc.RpcError) -> FairliftError:
             return NotFound(details)
         case grpc.StatusCode.UNIMPLEMENTED:
             return Unsupported(details)
+        case grpc.StatusCode.RESOURCE_EXHAUSTED if _TOO_LARGE.search(details):
+            return InvalidRequest([Violation("", details)])
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             return Overloaded(details)
         case _:

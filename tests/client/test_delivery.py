@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 from fairlift import Client, OrderLine, Reason
-from fairlift.backlog import Backlog, Kind
+from fairlift.backlog import Backlog, Kind, Waiting
 from fairlift.v1 import event_service_pb2 as e
 
 from tests.client.shop import Shop, eventually
@@ -152,8 +152,8 @@ def test_exposure_that_found_no_room_is_news_again(shop: Shop) -> None:
 def test_backlog_gives_batches_within_their_limits() -> None:
     backlog = Backlog(max_events=1_000, max_bytes=1_000_000)
     for i in range(100):
-        backlog.put(Kind.ACTION, e.Event(event_id=f"{i:036d}"))
-    backlog.put(Kind.ORDER, e.Event(event_id="order"))
+        backlog.put(Waiting(Kind.ACTION, e.Event(event_id=f"{i:036d}"), 38))
+    backlog.put(Waiting(Kind.ORDER, e.Event(event_id="order"), 7))
 
     first = backlog.batch(max_events=10, max_bytes=10_000)
     small = backlog.batch(max_events=10, max_bytes=100)
