@@ -64,16 +64,23 @@ class Endpoint:
     Args:
         target: host:port, unix:path, or any gRPC name. A proxy is taken from the environment
             (`https_proxy`, `no_proxy`), as gRPC does.
-        token: Sent as a bearer token with every call.
+        token: Sent as a bearer token with every call, without the white space around it.
         tls: True, or certificates, or False for plain text; None means TLS for every target but
             this machine.
         options: Further gRPC channel arguments; they win over ours.
+
+    Raises:
+        ValueError: the token holds what no call can carry.
     """
 
     target: str
     token: Token = None
     tls: bool | Tls | None = None
     options: Sequence[tuple[str, int | str]] = ()
+
+    def __post_init__(self) -> None:
+        if not callable(self.token):
+            _sendable(self.token)
 
     @property
     def is_encrypted(self) -> bool:
@@ -208,8 +215,27 @@ class Connection:
             raise Unavailable("the client was closed") from error
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
-        token = self._token() if callable(self._token) else self._token
+        token = _given(self._token) if callable(self._token) else _sendable(self._token)
         return (("authorization", f"Bearer {token}"),) if token else ()
+
+
+def _given(function: Callable[[], str]) -> str:
+    try:
+        return _sendable(function())
+    except Exception as error:  # it reads files, asks other servers, …
+        raise Unavailable(f"the token function failed: {type(error).__name__}: {error}") from error
+
+
+def _sendable(token: str | None) -> str:
+    """The token as a header of a call can carry it; empty when there is none."""
+    if not isinstance(token, str | None):
+        raise ValueError(f"the token is {type(token).__name__}, must be a text")
+    text = (token or "").strip()
+    # Not the token itself: this ends in logs.
+    strange = next((each for each in text if not " " <= each <= "~"), None)
+    if strange is not None:
+        raise ValueError(f"the token holds {strange!a}, must be of printable ASCII characters")
+    return text
 
 
 def _awaited(

@@ -4,17 +4,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import grpc
 import pytest
-from fairlift import Client, Tls, micros
+from fairlift import Client, OrderLine, Reason, Tls, micros
 from fairlift.engine import errors
 from fairlift.transport import Endpoint
 from fairlift.uuid7 import uuid7
 from fairlift.v1 import assignment_service_pb2 as a
 
-from tests.client.shop import Shop
+from tests.client.shop import Shop, eventually
 
 CERTIFICATES = Path(__file__).with_name("certificates")
 
@@ -61,14 +62,55 @@ def test_tls_with_a_root_of_ones_own() -> None:
         shop.stop()
 
 
+@pytest.mark.parametrize("token", ["secret\n", "\t secret \r\n"])
+def test_token_is_sent_without_the_white_space_of_its_file(shop: Shop, token: str) -> None:
+    for given in (token, lambda: token):
+        with Client(shop.target, token=given) as client:
+            assert client.wait_ready(10)
+            assert shop.metadata.pop("authorization") == "Bearer secret"
+
+
+@pytest.mark.parametrize("token", ["se\ncret", "sécret", "secret\x00", "\ud800", b"secret", 7])
+def test_token_that_no_call_can_carry_is_refused(token: Any) -> None:
+    with pytest.raises(ValueError, match=r"the token (holds '|is (bytes|int), must be a text)"):
+        Client("127.0.0.1:1", token=token)
+
+
+@pytest.mark.parametrize("failure", [OSError("no such file"), "se\ncret", b"secret"])
+def test_token_function_that_fails_is_asked_again(shop: Shop, failure: Any) -> None:
+    is_failing = True
+
+    def token() -> Any:
+        if is_failing and isinstance(failure, OSError):
+            raise failure
+        return failure if is_failing else "secret"
+
+    # Given a token function that fails, when things happen, then all waits
+    client = Client(shop.target, token=token)
+    client.order("v", "o", [OrderLine("p", 1, 1)], currency="EUR")
+    assert not client.flush(0.3)
+    assert eventually(lambda: "the token function failed" in client.stats().problem)
+    with Client(shop.target, token=token, decide="server") as thin:
+        assert thin.assign("spring", "v").reason is Reason.NOT_READY
+        assert thin.stats().errors == 1
+
+    # When it works again, then all goes on
+    is_failing = False
+    assert client.wait_ready(10)
+    client.close()
+    assert len(shop.of_kind("order")) == 1
+    assert shop.metadata["authorization"] == "Bearer secret"
+
+
 class _Failing(Shop):
     code = grpc.StatusCode.OK
+    details = "as the test wants"
 
     def AssignVariants(  # noqa: N802  # the contract's name
         self, request: a.AssignVariantsRequest, context: grpc.ServicerContext
     ) -> a.AssignVariantsResponse:
         del request
-        context.abort(self.code, "as the test wants")
+        context.abort(self.code, self.details)
         raise AssertionError
 
 
@@ -94,6 +136,26 @@ def test_status_becomes_one_of_our_errors(
     connection = Endpoint(shop.start().target).connect()
     try:
         with pytest.raises(error, match="as the test wants"):
+            connection.assign(a.AssignVariantsRequest(), timeout_s=5)
+    finally:
+        connection.close()
+        shop.stop()
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        "SERVER: Received message larger than max (4194305 vs. 4194304)",
+        "grpc: received message larger than max (5 vs. 4)",
+        "gRPC message exceeds maximum size 4194304: 4194305",
+    ],
+)
+def test_message_that_is_too_large_is_not_taken_for_a_busy_server(details: str) -> None:
+    shop = _Failing()
+    shop.code, shop.details = grpc.StatusCode.RESOURCE_EXHAUSTED, details
+    connection = Endpoint(shop.start().target).connect()
+    try:
+        with pytest.raises(errors.InvalidRequest, match="4"):
             connection.assign(a.AssignVariantsRequest(), timeout_s=5)
     finally:
         connection.close()
