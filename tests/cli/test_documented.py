@@ -10,9 +10,11 @@ from fairlift import Client, Reason
 from fairlift.engine.audience import MAX_DEPTH, MAX_LIST, MAX_NODES, MAX_TEXT
 from fairlift.engine.audience_text import parse
 from fairlift.engine.identity import IdentityPolicy
+from fairlift.engine.metric import OrderMeasure
 from fairlift.v1 import campaign_pb2, campaign_service_pb2, plan_pb2
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceStub
 from fairlift_cli.__main__ import main
+from fairlift_cli.check import check_documents
 from fairlift_cli.reader import read_text
 from fairlift_cli.schema import keys
 from google.protobuf.descriptor import Descriptor
@@ -42,7 +44,9 @@ def _block(kind: str, part: str) -> str:
         for each in (
             *(campaign_pb2.Campaign, campaign_pb2.Variant, campaign_pb2.LayerSlice),
             *(campaign_pb2.Prerequisite, campaign_pb2.Schedule),
-            *(plan_pb2.Plan, plan_pb2.PlannedMetric),
+            *(plan_pb2.Plan, plan_pb2.PlannedMetric, plan_pb2.Metric, plan_pb2.Measure),
+            *(plan_pb2.ActionMeasure, plan_pb2.ReturnMeasure, plan_pb2.Cap, plan_pb2.Stopping),
+            *(plan_pb2.GroupSequential, plan_pb2.Spending, plan_pb2.ExpectedLoss),
         )
     ],
     ids=lambda message: message.name,
@@ -51,6 +55,21 @@ def test_every_key_is_documented(message: Descriptor) -> None:
     used = {*re.findall(r"`([a-z_]+)", PAGE), *re.findall(r"\b([a-z_]+):", PAGE)}
 
     assert set(keys(message)) - used == set()
+
+
+@pytest.mark.parametrize("measure", OrderMeasure)
+def test_every_measure_of_orders_is_documented(measure: OrderMeasure) -> None:
+    assert f"`{measure}`" in PAGE
+
+
+def test_every_form_of_a_stopping_rule_is_one() -> None:
+    rules = re.findall(r"^\| `(stopping: [^`]+)` \|", PAGE, re.MULTILINE)
+    form = "campaign: x\nvariants: [{{id: a}}, {{id: b}}]{}  {}\n"
+
+    assert len(rules) == len(plan_pb2.Stopping.DESCRIPTOR.fields)
+    for rule in rules:
+        reading = read_text(form.format(PLAN, rule), "x.yaml")
+        assert [*reading.findings, *check_documents(reading.documents)] == []
 
 
 @pytest.mark.parametrize("policy", IdentityPolicy)
