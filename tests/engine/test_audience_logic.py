@@ -1,7 +1,11 @@
 """What follows from audiences, case by case."""
 
+import random
+import sys
+from collections.abc import Callable
+
 import pytest
-from fairlift.engine.audience import EVERYBODY, NOBODY
+from fairlift.engine.audience import EVERYBODY, MAX_LIST, NOBODY, AllOf, Condition, In
 from fairlift.engine.audience_logic import (
     always_holds,
     contradictions,
@@ -14,6 +18,8 @@ from fairlift.engine.audience_logic import (
 from fairlift.engine.audience_simplify import simplify
 from fairlift.engine.audience_text import parse, short_form
 from fairlift.engine.witnesses import CannotSay
+
+from tests.engine.oracle import holds
 
 
 @pytest.mark.parametrize(
@@ -134,13 +140,80 @@ def test_undecided_branch_does_not_hide_a_visitor() -> None:
     assert example(parse('(version(x) > "1.0" and x contains "zz") or vip')) == {"vip": True}
 
 
-def test_search_that_grows_too_long_gives_up() -> None:
-    choices = " and ".join(f"(a{i} == 1 or a{i} == 2)" for i in range(40))
-    hopeless = f"{choices} and x in [{','.join(map(str, range(3000)))}] and (x < 0 or x > 5000)"
+def _clauses(seed: int, count: int, names: int) -> str:
+    draw = random.Random(seed)
+    return " and ".join(
+        "("
+        + " or ".join(
+            f"x{draw.randrange(names)} {draw.choice(['==', '!='])} {draw.choice([0, 1])}"
+            for _ in range(3)
+        )
+        + ")"
+        for _ in range(count)
+    )
 
+
+# Nobody can have one of so many places each, and to prove it there is little but to try them all.
+def _places(people: int, places: int) -> str:
+    seated = [f"p{i} in [{','.join(map(str, range(places)))}]" for i in range(people)]
+    apart = [
+        f"(p{i} != {place} or p{j} != {place})"
+        for place in range(places)
+        for i in range(people)
+        for j in range(i)
+    ]
+    return " and ".join([*seated, *apart])
+
+
+SIXTEEN_ATTRIBUTES = _clauses(seed=2, count=48, names=16)
+HOPELESS = _places(6, 5)
+LONG_LISTS = AllOf(tuple(In("x", tuple(range(i, i + MAX_LIST))) for i in range(0, 9_000, 100)))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        parse(SIXTEEN_ATTRIBUTES),
+        parse(_clauses(seed=5, count=63, names=16)),
+        parse(_clauses(seed=6, count=63, names=12)),
+        parse(HOPELESS),
+        LONG_LISTS,
+    ],
+    ids=["sixteen attributes", "full", "narrow", "hopeless", "long lists"],
+)
+@pytest.mark.parametrize(
+    "ask", [never_holds, always_holds, contradictions, simplify], ids=lambda ask: ask.__name__
+)
+def test_any_audience_is_thought_through_with_little_work(
+    ask: Callable[[Condition], object], condition: Condition
+) -> None:
+    calls = 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        # Some seconds' worth; what is counted is the same on every machine.
+        assert calls < 8_000_000
+
+    sys.setprofile(count)
+    try:
+        ask(condition)
+    finally:
+        sys.setprofile(None)
+
+
+def test_audience_of_sixteen_attributes_is_decided() -> None:
+    visitor = example(parse(SIXTEEN_ATTRIBUTES))
+
+    assert visitor is not None
+    assert holds(parse(SIXTEEN_ATTRIBUTES), dict(visitor))
+    assert never_holds(parse(_places(5, 4)))
+
+
+def test_search_that_grows_too_long_gives_up() -> None:
     with pytest.raises(CannotSay, match="gave up"):
-        example(parse(hopeless))
-    assert not never_holds(parse(hopeless))
+        example(parse(HOPELESS))
+    assert not never_holds(parse(HOPELESS))
 
 
 def test_undeclared_attributes_are_named_with_a_suggestion() -> None:

@@ -1,39 +1,26 @@
 """What follows from conditions: which never hold, what two share, what can be left out.
 
 Everything rests on one question, "can this hold for anybody?", answered by searching for a visitor
-for whom it does. An attribute's conditions split its values into few classes, so it is enough to
-try one value of each class. What is said is always proved: a search that grows too long, or mixes
-versions with texts, ends in "cannot say", and then nothing is claimed.
+for whom it does. What is said is always proved: a search that grows too long, or mixes versions
+with texts, ends in "cannot say", and then nothing is claimed.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 
-from fairlift.engine.audience import (
-    NOBODY,
-    AllOf,
-    AnyOf,
-    Condition,
-    Leaf,
-    Not,
-    attributes,
-    children,
-)
+from fairlift.engine.audience import NOBODY, AllOf, Condition, Not, attributes, children
+from fairlift.engine.audience_search import Search
 from fairlift.engine.audience_text import short_form
-from fairlift.engine.matching import Known, Matcher, matcher
-from fairlift.engine.witnesses import CannotSay, Witness, candidates
-
-MAX_TRIALS = 200_000
-
-# A condition, and whether it is wanted to hold or not to hold.
-_Literal = tuple[Leaf, bool]
-_Wanted = tuple[Condition, bool]
+from fairlift.engine.witnesses import Witness
 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Conditions that cannot hold together; none of them can be left out of the proof."""
+    """Conditions that cannot hold together.
+
+    None of them can be left out of the proof, as far as that could be seen in reasonable time.
+    """
 
     conditions: tuple[Condition, ...]
 
@@ -64,22 +51,22 @@ def example(condition: Condition) -> dict[str, Witness] | None:
     >>> example(parse("cart_value >= 30 and not returning"))
     {'cart_value': 30, 'returning': False}
     """
-    return _Search().visitor([(condition, True)])
+    return Search().visitor((condition, True))
 
 
 def never_holds(condition: Condition) -> bool:
     """Whether it is proved that the condition holds for nobody."""
-    return _refuted([(condition, True)])
+    return Search().refutes((condition, True))
 
 
 def always_holds(condition: Condition) -> bool:
     """Whether it is proved that the condition holds for everybody."""
-    return _refuted([(condition, False)])
+    return Search().refutes((condition, False))
 
 
 def implies(condition: Condition, other: Condition) -> bool:
     """Whether it is proved that everybody in the first audience is in the other."""
-    return _refuted([(condition, True), (other, False)])
+    return Search().refutes((condition, True), (other, False))
 
 
 def overlap(condition: Condition, other: Condition) -> dict[str, Witness] | None:
@@ -88,7 +75,7 @@ def overlap(condition: Condition, other: Condition) -> dict[str, Witness] | None
     Raises:
         CannotSay: neither was found in reasonable time.
     """
-    return _Search().visitor([(condition, True), (other, True)])
+    return Search().visitor((condition, True), (other, True))
 
 
 def contradictions(condition: Condition) -> tuple[Contradiction, ...]:
@@ -98,13 +85,7 @@ def contradictions(condition: Condition) -> tuple[Contradiction, ...]:
     >>> [str(c) for c in contradictions(parse("cart_value >= 50 and vip and cart_value < 30"))]
     ['cart_value >= 50 and cart_value < 30 never holds']
     """
-    if condition == NOBODY:
-        return ()
-    if never_holds(condition):
-        return (Contradiction(_core(_conjuncts(condition))),)
-    if isinstance(condition, Not):
-        return ()
-    return tuple(found for child in children(condition) for found in contradictions(child))
+    return tuple(_contradictions(condition, Search()))
 
 
 def undeclared(condition: Condition, declared: Iterable[str]) -> tuple[Undeclared, ...]:
@@ -116,11 +97,14 @@ def undeclared(condition: Condition, declared: Iterable[str]) -> tuple[Undeclare
     )
 
 
-def _refuted(wanted: list[_Wanted]) -> bool:
-    try:
-        return _Search().visitor(wanted) is None
-    except CannotSay:
-        return False
+def _contradictions(condition: Condition, search: Search) -> Iterator[Contradiction]:
+    if condition == NOBODY:
+        return
+    if search.refutes((condition, True)):
+        yield Contradiction(_core(_conjuncts(condition), search))
+    elif not isinstance(condition, Not):
+        for child in children(condition):
+            yield from _contradictions(child, search)
 
 
 def _conjuncts(condition: Condition) -> list[Condition]:
@@ -129,93 +113,9 @@ def _conjuncts(condition: Condition) -> list[Condition]:
     return [condition]
 
 
-def _core(parts: list[Condition]) -> tuple[Condition, ...]:
+def _core(parts: list[Condition], search: Search) -> tuple[Condition, ...]:
     for part in list(parts):
         rest = [each for each in parts if each is not part]
-        if rest and _refuted([(each, True) for each in rest]):
+        if rest and search.refutes(*((each, True) for each in rest)):
             parts = rest
     return tuple(parts)
-
-
-@dataclass(slots=True)
-class _Search:
-    """A search for a visitor, with a bound on how many values it tries."""
-
-    trials: int = 0
-    # By identity: for Python, `x == true` and `x == 1` are equal.
-    matchers: dict[int, Matcher] = field(default_factory=dict)
-
-    def visitor(self, wanted: list[_Wanted]) -> dict[str, Witness] | None:
-        """Attributes with which all that is wanted is so, or None when there are none."""
-        literals: list[_Literal] = []
-        choices: list[_Wanted] = []
-        pending = wanted[::-1]
-        while pending:
-            condition, holds = pending.pop()
-            match condition:
-                case Not(inner):
-                    pending.append((inner, not holds))
-                case AllOf() | AnyOf() if isinstance(condition, AllOf) == holds:
-                    pending.extend((part, holds) for part in reversed(children(condition)))
-                case AllOf() | AnyOf():
-                    choices.append((condition, holds))
-                case _:
-                    literals.append((condition, holds))
-        found = self._together(literals)
-        return self._choose(literals, choices) if choices and found is not None else found
-
-    def _choose(
-        self, literals: list[_Literal], choices: list[_Wanted]
-    ) -> dict[str, Witness] | None:
-        (choice, holds), *others = choices
-        undecided: CannotSay | None = None
-        for branch in children(choice):
-            try:
-                found = self.visitor([*literals, *others, (branch, holds)])
-            except CannotSay as reason:
-                undecided = reason
-                continue
-            if found is not None:
-                return found
-        if undecided is not None:
-            raise undecided
-        return None
-
-    def _together(self, literals: list[_Literal]) -> dict[str, Witness] | None:
-        by_attribute: dict[str, list[_Literal]] = {}
-        for literal in literals:
-            by_attribute.setdefault(literal[0].attribute, []).append(literal)
-        visitor: dict[str, Witness] = {}
-        undecided: CannotSay | None = None
-        for name, wanted in by_attribute.items():
-            try:
-                fitting = self._first_fitting(name, wanted)
-            except CannotSay as reason:
-                undecided = reason
-                continue
-            if fitting is None:
-                return None
-            if fitting[0] is not None:
-                visitor[name] = fitting[0]
-        if undecided is not None:
-            raise undecided
-        return visitor
-
-    def _first_fitting(self, name: str, wanted: list[_Literal]) -> tuple[Witness] | None:
-        tests = [(self._matcher(leaf), holds) for leaf, holds in wanted]
-        values = candidates(wanted)
-        for value in values.each:
-            self.trials += 1
-            if self.trials > MAX_TRIALS:
-                raise CannotSay(f"gave up after {MAX_TRIALS} values; simplify the audience")
-            attributes: Known = {name: value}
-            if all(test.matches(attributes) == holds for test, holds in tests):
-                return (value,)
-        if not values.are_exhaustive:
-            raise CannotSay(f"{name} is asked for both as a version and as a text")
-        return None
-
-    def _matcher(self, leaf: Leaf) -> Matcher:
-        if id(leaf) not in self.matchers:
-            self.matchers[id(leaf)] = matcher(leaf)
-        return self.matchers[id(leaf)]

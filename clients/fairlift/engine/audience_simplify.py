@@ -1,6 +1,6 @@
 """The same audience with fewer conditions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from fairlift.engine.audience import (
     Not,
     Scalar,
 )
-from fairlift.engine.audience_logic import always_holds, implies, never_holds
+from fairlift.engine.audience_search import Search
 
 # Beyond it the search for conditions that follow from others would take too long.
 _MAX_COMPARED = 32
@@ -33,34 +33,42 @@ def simplify(condition: Condition) -> Condition:
     >>> short_form(simplify(parse('vip and (cart_value >= 30 and cart_value >= 50)')))
     'vip and cart_value >= 50'
     """
-    if never_holds(condition):
+    return _simplified(condition, Search())
+
+
+def _simplified(condition: Condition, search: Search) -> Condition:
+    if search.refutes((condition, True)):
         return NOBODY
-    if always_holds(condition):
+    if search.refutes((condition, False)):
         return EVERYBODY
     match condition:
         case Not(Not(inner)):
-            return simplify(inner)
+            return _simplified(inner, search)
         case Not(inner):
-            return Not(simplify(inner))
+            return Not(_simplified(inner, search))
         case AllOf(conditions):
-            parts = _needed(_parts(AllOf, conditions), _follows_from_all)
+            parts = _needed(AllOf, _parts(AllOf, conditions, search), search)
             parts = _between(_listed(parts, CompareOp.NE, is_negated=True))
             return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
         case AnyOf(conditions):
-            parts = _needed(_parts(AnyOf, conditions), _adds_nothing_to_any)
+            parts = _needed(AnyOf, _parts(AnyOf, conditions, search), search)
             parts = _listed(parts, CompareOp.EQ, is_negated=False)
             return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
         case In(name, values, negated):
             kept = _distinct(values)
-            op = CompareOp.NE if negated else CompareOp.EQ
-            return Compare(name, op, kept[0]) if len(kept) == 1 else In(name, kept, negated)
+            if len(kept) == 1:
+                return Compare(name, CompareOp.NE if negated else CompareOp.EQ, kept[0])
+            return condition if len(kept) == len(values) else In(name, kept, negated)
     return condition
 
 
-def _parts(join: type[AllOf] | type[AnyOf], conditions: Sequence[Condition]) -> list[Condition]:
+def _parts(
+    join: type[AllOf] | type[AnyOf], conditions: Sequence[Condition], search: Search
+) -> list[Condition]:
     """The simplified parts, with what is joined alike taken in, each once."""
     parts: list[Condition] = []
-    for each in map(simplify, conditions):
+    for condition in conditions:
+        each = _simplified(condition, search)
         inner = each.conditions if isinstance(each, join) else (each,)
         parts.extend(part for part in inner if not _is_among(part, parts))
     return parts
@@ -72,23 +80,18 @@ def _is_among(part: Condition, parts: list[Condition]) -> bool:
 
 
 def _needed(
-    parts: list[Condition], is_needless: Callable[[Condition, list[Condition]], bool]
+    join: type[AllOf] | type[AnyOf], parts: list[Condition], search: Search
 ) -> list[Condition]:
+    """The parts without those that follow from all others, or add nothing to any of them."""
     if len(parts) > _MAX_COMPARED:
         return parts
+    in_all = join is AllOf
     for part in list(parts):
         rest = [each for each in parts if each is not part]
-        if rest and is_needless(part, rest):
+        # Whoever the rest and this part see differently would have to be found.
+        if rest and search.refutes((join(tuple(rest)), in_all), (part, not in_all)):
             parts = rest
     return parts
-
-
-def _follows_from_all(part: Condition, rest: list[Condition]) -> bool:
-    return implies(AllOf(tuple(rest)), part)
-
-
-def _adds_nothing_to_any(part: Condition, rest: list[Condition]) -> bool:
-    return implies(part, AnyOf(tuple(rest)))
 
 
 def _listed(parts: list[Condition], op: CompareOp, *, is_negated: bool) -> list[Condition]:
@@ -98,13 +101,14 @@ def _listed(parts: list[Condition], op: CompareOp, *, is_negated: bool) -> list[
         match part:
             case Compare(name, found, value) if found is op:
                 values.setdefault(name, []).append(value)
-            case In(name, listed, negated) if negated is is_negated:
-                values.setdefault(name, []).extend(listed)
+            case In(name, several, negated) if negated is is_negated:
+                values.setdefault(name, []).extend(several)
+    listed = {name: _distinct(found) for name, found in values.items()}
     joined: list[Condition] = []
     for part in parts:
         if isinstance(part, Compare | In):
             mine = part.op is op if isinstance(part, Compare) else part.negated is is_negated
-            wanted = _distinct(values[part.attribute]) if mine else ()
+            wanted = listed[part.attribute] if mine else ()
             if 2 <= len(wanted) <= MAX_LIST:
                 part = In(part.attribute, wanted, is_negated)
         if not _is_among(part, joined):

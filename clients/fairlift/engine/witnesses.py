@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TypeAlias
 
 from fairlift.engine.audience import (
@@ -136,9 +136,8 @@ def _versions(constants: Iterable[str]) -> Iterator[str]:
 def _woven(wanted: Sequence[tuple[Leaf, bool]], texts: list[str]) -> str:
     """A text with every wanted start, part and end, and with no other likeness to a constant."""
     named = "".join(texts)
-    joiner = next(
-        (sign for sign in (*_JOINERS, *map(chr, range(0xE000, 0xF8FF))) if sign not in named), "~"
-    )
+    signs = chain(_JOINERS, map(chr, range(0xE000, 0xF8FF)))
+    joiner = next((sign for sign in signs if sign not in named), "~")
     start = max(_matched(wanted, TextOp.PREFIX), key=len, default="")
     end = max(_matched(wanted, TextOp.SUFFIX), key=len, default="")
     return joiner.join([start, *_matched(wanted, TextOp.CONTAINS), end])
