@@ -127,7 +127,7 @@ class Outbox:
             event = events.exposure(met)
         except Exception as error:  # a shop's own mapping, half a surrogate pair in an id, …
             what = f"an exposure of {met.campaign} is given up: {type(error).__name__}"
-            self._refused("unsendable", "%s: %s", what, error)
+            self._note_refusal("unsendable", "%s: %s", what, error)
             return
         if any(lost.event is event for lost in self._keep(Kind.EXPOSURE, event)):
             self._exposures.lose(met)
@@ -138,7 +138,7 @@ class Outbox:
         if arrival.size <= MAX_EVENT_BYTES:
             return self._backlog.put(arrival)
         rule = f"has {arrival.size} bytes, the server takes {MAX_EVENT_BYTES}; it is given up"
-        self._refused("too_large", "an event of kind %s %s", kind.name.lower(), rule)
+        self._note_refusal("too_large", "an event of kind %s %s", kind.name.lower(), rule)
         return []
 
     def _tell_losses(self) -> None:
@@ -169,7 +169,7 @@ class Outbox:
         try:
             outcomes = self._connect().record(messages, timeout_s=left, is_wanted=is_wanted)
         except Invalid as error:
-            return self._refuse(batch, deadline, is_over, error)
+            return self._split(batch, deadline, is_over, error)
         except Exception as error:  # whatever it is, the events wait for a better time
             if not is_over():
                 self._fail(error)
@@ -180,7 +180,7 @@ class Outbox:
         self._count(outcomes)
         return True
 
-    def _refuse(
+    def _split(
         self, batch: list[Waiting], deadline: float, is_over: Callable[[], bool], error: Invalid
     ) -> bool:
         """The server refused a whole batch: find the event that it cannot read, and give it up."""
@@ -188,7 +188,7 @@ class Outbox:
             half = len(batch) // 2
             parts = (batch[:half], batch[half:])
             return all(self._deliver(part, deadline, is_over) for part in parts)
-        self._refused("invalid", "the server cannot read an event, it is given up: %s", error)
+        self._note_refusal("invalid", "the server cannot read an event, it is given up: %s", error)
         self._backlog.done(batch)
         return True
 
@@ -209,9 +209,9 @@ class Outbox:
                 self.duplicates += 1
             else:
                 reason = _reason(outcome.reason)
-                self._refused(reason, "refused: %s %s", outcome.field, outcome.message)
+                self._note_refusal(reason, "refused: %s %s", outcome.field, outcome.message)
 
-    def _refused(self, reason: str, message: str, *given: object) -> None:
+    def _note_refusal(self, reason: str, message: str, *given: object) -> None:
         with self._counting:
             level = logging.DEBUG if self.refused[reason] else logging.WARNING
             self.refused[reason] += 1

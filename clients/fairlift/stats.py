@@ -24,7 +24,7 @@ class Stats:
     accepted: int
     duplicates: int
     retries: int
-    # By the server's reason.
+    # By the server's reason; `too_large` and `unsendable` are those that were not sent at all.
     refused: Mapping[str, int]
     # For want of room, by kind of event.
     dropped: Mapping[str, int]
