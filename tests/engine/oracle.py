@@ -1,6 +1,7 @@
 """What conditions mean, read straight from the contract: slow, plain, and written apart."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import zip_longest
 
 from fairlift.engine import audience as a
@@ -19,6 +20,8 @@ def holds(condition: a.Condition, attributes: dict[str, object]) -> bool:
         return False
     if isinstance(found, datetime) and found.tzinfo is None:
         found = found.replace(tzinfo=UTC)
+    if isinstance(found, Decimal):
+        found = float(found)
     match condition:
         case a.Exists():
             return True

@@ -1,6 +1,7 @@
 """What Hypothesis draws for the engine's tests."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from fairlift.engine.audience import (
     AllOf,
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 names = st.sampled_from(["country", "cart_value", "returning", "tags", "app", "seen"])
 texts = st.sampled_from(["ES", "RO", "E", "S", "", "vip", "1", "true", "1.2.3", "2.0.0-rc.1"])
 some_text = st.sampled_from(["ES", "RO", "E", "S", "vip", "1"])
-numbers = st.one_of(st.integers(-3, 3), st.sampled_from([0.5, 1.0, 30.0, 49.99]))
+numbers = st.one_of(st.integers(-3, 3), st.sampled_from([0.5, 1.0, 30.0, 49.99, 1e17]))
 times = st.integers(0, 3).map(lambda day: datetime(2026, 11, 20, tzinfo=UTC) + timedelta(day))
 versions = st.sampled_from(["1.2.3", "1.2.3-rc.1", "1.2.4", "2", "2.0.0-rc.1", "v2.1", "0.9"])
 scalars = st.one_of(texts, numbers, st.booleans(), times)
@@ -61,6 +62,7 @@ values = st.one_of(
     st.none(),
     st.lists(texts, max_size=3),
     st.sampled_from(["ESRO", "xES", "RO-vip", float("nan")]),
+    st.sampled_from(["49.99", "1.00", "0", "NaN"]).map(Decimal),
     times.map(lambda time: time.replace(tzinfo=None)),
 )
 attributes = st.dictionaries(names, values)

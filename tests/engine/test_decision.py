@@ -178,6 +178,37 @@ def test_money_as_decimal_is_compared() -> None:
     assert not matches({"cart": Decimal("NaN")})
 
 
+@pytest.mark.parametrize(
+    ("text", "is_met"),
+    [
+        ("cart between 30 and 49.9", True),
+        ("cart == 49.9", True),
+        ("cart != 49.9", False),
+        ("cart <= 49.9", True),
+        ("cart >= 49.9", True),
+        ("cart < 49.9", False),
+        ("cart > 49.9", False),
+        ("cart in [1, 49.9]", True),
+        ("cart in [2, 49.9]", True),
+        ("cart not in [2, 49.9]", False),
+        ('cart in ["49.90"]', False),
+        ('cart == "49.90"', False),
+    ],
+)
+def test_decimal_is_the_double_that_would_travel(text: str, is_met: bool) -> None:
+    money = Decimal("49.90")
+
+    assert matcher(parse(text)).matches({"cart": money}) is is_met
+    assert matcher(parse(text)).matches({"cart": float(money)}) is is_met
+
+
+@pytest.mark.parametrize("nothing", ["NaN", "sNaN", "-sNaN7"])
+def test_decimal_that_is_no_number_meets_no_number(nothing: str) -> None:
+    for text in ("x == 1", "x > 1", "x <= 1", "x between 0 and 1", "x in [1, 2]", "x in [2, 3]"):
+        assert not matcher(parse(text)).matches({"x": Decimal(nothing)})
+    assert matcher(parse("x != 1 and x not in [1, 2]")).matches({"x": Decimal(nothing)})
+
+
 def test_naive_time_is_utc() -> None:
     naive = datetime(2026, 11, 20)  # noqa: DTZ001  # what is tested
 

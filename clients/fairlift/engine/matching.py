@@ -7,6 +7,8 @@ cannot be compared does not match.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
+from math import nan
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final, TypeAlias, assert_never
 
@@ -27,13 +29,14 @@ from fairlift.engine.audience import (
 )
 from fairlift.engine.versions import version_key
 
-# Texts, numbers (Decimal too, which shops keep money in), true and false, times (a naive one is
-# taken as UTC), collections of texts. Anything else satisfies `!=`, `not in` and exists() only.
+# Texts, numbers (Decimal too, which shops keep money in: as the double that would travel to a
+# server), true and false, times (a naive one is taken as UTC), collections of texts. Anything else
+# satisfies `!=`, `not in` and exists() only.
 Attributes: TypeAlias = Mapping[str, object]
 # The same as a dict that is no more than a dict: the quickest to ask.
 Known: TypeAlias = dict[str, object]
 
-# What comparing with a stranger raises: another type, or a Decimal that is not a number.
+# What comparing with a stranger raises.
 _INCOMPARABLE: Final = (TypeError, ArithmeticError)
 _ORDERS: dict[CompareOp, Callable[[Any, Any], bool]] = {
     CompareOp.EQ: eq,
@@ -202,7 +205,11 @@ class _EqualsNumber(Matcher):
 
     def matches(self, attributes: Known) -> bool:
         found: Any = attributes.get(self.name)
-        return bool(found == self.value) and not isinstance(found, bool)
+        kind = type(found)
+        if kind is float or kind is int or kind is str:
+            equal: bool = found == self.value
+            return equal
+        return not isinstance(found, bool) and bool(_exact(found) == self.value)
 
 
 @dataclass(slots=True)
@@ -213,8 +220,11 @@ class _Above(Matcher):
 
     def matches(self, attributes: Known) -> bool:
         found: Any = attributes.get(self.name)
-        if found is None or isinstance(found, bool):
-            return False
+        kind = type(found)
+        if kind is not float and kind is not int:
+            if found is None or isinstance(found, (bool, str)):
+                return False
+            found = _exact(found)
         try:
             return bool(found >= self.value if self.or_equal else found > self.value)
         except _INCOMPARABLE:
@@ -229,8 +239,11 @@ class _Below(Matcher):
 
     def matches(self, attributes: Known) -> bool:
         found: Any = attributes.get(self.name)
-        if found is None or isinstance(found, bool):
-            return False
+        kind = type(found)
+        if kind is not float and kind is not int:
+            if found is None or isinstance(found, (bool, str)):
+                return False
+            found = _exact(found)
         try:
             return bool(found <= self.value if self.or_equal else found < self.value)
         except _INCOMPARABLE:
@@ -238,7 +251,7 @@ class _Below(Matcher):
 
 
 @dataclass(slots=True)
-class _Among(Matcher):
+class _AmongTexts(Matcher):
     name: str
     values: frozenset[Scalar]
 
@@ -246,6 +259,28 @@ class _Among(Matcher):
         try:
             return attributes.get(self.name) in self.values
         except TypeError:  # a list, which cannot be hashed
+            return False
+
+
+@dataclass(slots=True)
+class _Among(Matcher):
+    name: str
+    values: frozenset[Scalar]
+    # True, false, 1 and 0, each with whether it is true or false.
+    delicate: frozenset[tuple[bool, Scalar]]
+
+    def matches(self, attributes: Known) -> bool:
+        found: Any = attributes.get(self.name)
+        try:
+            if found in self.values:
+                return True
+            kind = type(found)
+            if kind is not float and kind is not int and kind is not str:
+                found = _exact(found)
+                if found in self.values:
+                    return True
+            return bool(self.delicate) and (isinstance(found, bool), found) in self.delicate
+        except TypeError:
             return False
 
 
@@ -278,17 +313,9 @@ def _among(name: str, values: tuple[Scalar, ...]) -> Matcher:
     # Only true, false, 1 and 0 need the company of their class to be told apart.
     delicate = frozenset((isinstance(each, bool), each) for each in values if each in (0, 1))
     plain = frozenset(each for each in values if each not in (0, 1))
-    if not delicate and not any(isinstance(each, datetime) for each in plain):
-        return _Among(name, plain)
-
-    def among(found: object) -> bool:
-        exact = _instant(found) or found
-        try:
-            return exact in plain or (isinstance(exact, bool), exact) in delicate
-        except TypeError:
-            return False
-
-    return _Test(name, among)
+    if all(isinstance(each, str) for each in values):
+        return _AmongTexts(name, plain)
+    return _Among(name, plain, delicate)
 
 
 def _text(name: str, op: TextOp, value: str) -> Matcher:
@@ -321,3 +348,15 @@ def _instant(found: object) -> datetime | None:
     if not isinstance(found, datetime):
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def _exact(found: object) -> object:
+    """A time with its zone, money as the double that would travel; anything else as it is."""
+    if isinstance(found, datetime):
+        return _instant(found)
+    if isinstance(found, Decimal):
+        try:
+            return float(found)
+        except ValueError:  # a NaN that signals
+            return nan
+    return found
