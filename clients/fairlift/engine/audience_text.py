@@ -7,9 +7,10 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import NoReturn, TypeVar, assert_never
 
 from fairlift.engine.audience import (
@@ -205,51 +206,60 @@ class _Parser:
             return NOBODY
         name = self._attribute()
         if start.text in ("exists", "version") and self._accept("sign", "("):
+            at = self._token.position
             inner = self._attribute()
             self._expect("sign", ")", f'{start.text}({inner} must be closed by ")"')
             if start.text == "exists":
-                return self._made(start.position, lambda: Exists(inner))
+                return self._made(at, lambda: Exists(inner))
             op = self._comparison("version(…) is followed by ==, !=, <, <=, > or >=")
+            places = {"value": self._token.position}
             value = self._string()
-            return self._made(start.position, lambda: Version(inner, op, value))
+            return self._made(at, lambda: Version(inner, op, value), places)
         return self._relation(start.position, name)
 
     def _relation(self, start: int, name: str) -> Condition:
         token = self._token
         if token.text in _COMPARISONS:
             op = self._comparison("")
+            places = {"value": self._token.position}
             value = self._scalar()
-            return self._made(start, lambda: Compare(name, op, value))
+            return self._made(start, lambda: Compare(name, op, value), places)
         if token.text in _TEXT_OPS:
             self._advance()
+            places = {"value": self._token.position}
             wanted = self._string()
-            return self._made(start, lambda: Text(name, _TEXT_OPS[token.text], wanted))
+            return self._made(start, lambda: Text(name, _TEXT_OPS[token.text], wanted), places)
         if self._accept("name", "between"):
             return self._between(start, name)
         negated = self._accept("name", "not")
         if self._accept("name", "in"):
-            values = self._list()
-            return self._made(start, lambda: In(name, values, negated))
+            values, places = self._list()
+            return self._made(start, lambda: In(name, values, negated), places)
         if negated:
             self._fail(f'{self._found()} is not expected after "{name} not"; it must be "in"')
         return self._made(start, lambda: Compare(name, CompareOp.EQ, True))
 
     def _between(self, start: int, name: str) -> Condition:
+        places = {"low": self._token.position}
         low = self._scalar()
         self._expect("name", "and", 'between is written "between 30 and 50"')
+        places["high"] = self._token.position
         high = self._scalar()
         # Between itself refuses what cannot be ordered.
-        return self._made(start, lambda: Between(name, low, high))  # type: ignore[arg-type]
+        return self._made(start, lambda: Between(name, low, high), places)  # type: ignore[arg-type]
 
-    def _list(self) -> tuple[Scalar, ...]:
+    def _list(self) -> tuple[tuple[Scalar, ...], dict[str, int]]:
+        """The values, and where they stand, by the names that In has for them."""
+        places = {"values": self._token.position}
         self._expect("sign", "[", 'a list is written ["ES", "RO"]')
         values: list[Scalar] = []
         while not self._accept("sign", "]"):
+            places[f"values[{len(values)}]"] = self._token.position
             values.append(self._scalar())
             if not self._accept("sign", ","):
                 self._expect("sign", "]", 'values in a list stand between commas, and "]" ends it')
                 break
-        return tuple(values)
+        return tuple(values), places
 
     def _attribute(self) -> str:
         token = self._token
@@ -317,12 +327,16 @@ class _Parser:
     def _found(self) -> str:
         return _shown(self._token)
 
-    def _made(self, start: int, make: Callable[[], T]) -> T:
+    def _made(
+        self, start: int, make: Callable[[], T], places: Mapping[str, int] = MappingProxyType({})
+    ) -> T:
+        """What is made; an error points at the place of the field that breaks a rule."""
         try:
             return make()
         except InvalidCampaign as error:
             violation = error.violations[0]
-            self._fail(f"{violation.field} {violation.message}".strip(), start)
+            at = places.get(violation.field, start)
+            self._fail(f"{violation.field} {violation.message}".strip(), at)
 
     def _fail(self, message: str, position: int | None = None) -> NoReturn:
         where = self._token.position if position is None else position
