@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairlift.engine.audience_logic import contradictions, undeclared
+from fairlift.engine.audience_logic import contradictions, mistyped, undeclared
 from fairlift.engine.campaign import Campaign, check_layers
 from fairlift.engine.errors import InvalidCampaign
 from fairlift.wire.campaign import campaign_from, campaign_id
@@ -104,6 +104,8 @@ def _audience(document: Document, campaign: Campaign) -> Iterator[Finding]:
             hint = f"; did you mean {unknown.suggestion}?" if unknown.suggestion else ""
             message = f"asks for {unknown.attribute}, which is not among the attributes{hint}"
             yield from _found(document, "audience", message)
+        for mistaken in mistyped(campaign.audience, campaign.attributes):
+            yield from _found(document, "audience", f"asks whether {mistaken}")
 
 
 def _found(document: Document, field: str, message: str) -> Iterator[Finding]:

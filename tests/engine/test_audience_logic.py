@@ -11,12 +11,14 @@ from fairlift.engine.audience_logic import (
     contradictions,
     example,
     implies,
+    mistyped,
     never_holds,
     overlap,
     undeclared,
 )
 from fairlift.engine.audience_simplify import simplify
 from fairlift.engine.audience_text import parse, short_form
+from fairlift.engine.campaign import AttributeType
 from fairlift.engine.witnesses import CannotSay
 
 from tests.engine.oracle import holds
@@ -223,6 +225,60 @@ def test_undeclared_attributes_are_named_with_a_suggestion() -> None:
         "cart_valeu is not declared; did you mean cart_value?",
         "zzz is not declared",
     ]
+
+
+# Named as they are declared.
+OF_EACH_TYPE = {each.value: each for each in AttributeType}
+
+
+@pytest.mark.parametrize(
+    ("text", "taken_for"),
+    [
+        ('number == "50"', "string"),
+        ("string >= 50", "number"),
+        ("number", "bool"),
+        ("bool != 1", "number"),
+        ("time between 1 and 2", "number"),
+        ("number between 2026-11-20 and 2026-11-27", "time"),
+        ('time == "2026-11-27"', "string"),
+        ('bool in ["yes"]', "string"),
+        ("number not in [true]", "bool"),
+        ('number contains "5"', "string"),
+        ('list == "vip"', "string"),
+        ('list starts_with "v"', "string"),
+        ('version(number) >= "2.0"', "version"),
+        ("version >= 2", "number"),
+    ],
+)
+def test_condition_on_another_type_than_declared_is_named(text: str, taken_for: str) -> None:
+    (found,) = mistyped(parse(f"other and (vip or not {text})"), OF_EACH_TYPE)
+
+    assert found.condition == parse(text)
+    assert str(found).endswith(f"is declared a {found.declared} and never a {taken_for}")
+
+
+def test_value_of_another_type_is_picked_from_its_list() -> None:
+    found = mistyped(parse('number in [1, "2", "3", 4, true, 5]'), OF_EACH_TYPE)
+
+    assert [str(each) for each in found] == [
+        'number in ["2"], but number is declared a number and never a string',
+        "number in [true], but number is declared a number and never a bool",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'string == "ES" and string in ["ES", "RO"] and string starts_with "E"',
+        'version(string) >= "2.0" and version(version) >= "2.0" and version == "2.0"',
+        'list contains "vip" and string contains "vip" and version contains "rc"',
+        "number between 1 and 2.5 and number in [1, 2.5] and time > 2026-11-27",
+        "bool and bool != false and exists(list) and exists(number)",
+        'undeclared == "50" and undeclared == 50',
+    ],
+)
+def test_condition_on_the_declared_type_is_none_to_name(text: str) -> None:
+    assert mistyped(parse(text), OF_EACH_TYPE) == ()
 
 
 @pytest.mark.parametrize(

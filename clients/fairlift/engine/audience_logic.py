@@ -5,14 +5,34 @@ for whom it does. What is said is always proved: a search that grows too long, o
 with texts, ends in "cannot say", and then nothing is claimed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 
-from fairlift.engine.audience import NOBODY, AllOf, Condition, Not, attributes, children
+from fairlift.engine.audience import (
+    NOBODY,
+    AllOf,
+    Between,
+    Compare,
+    Condition,
+    In,
+    Leaf,
+    Not,
+    Scalar,
+    Text,
+    TextOp,
+    Version,
+    attributes,
+    children,
+    leaves,
+)
 from fairlift.engine.audience_search import Search
 from fairlift.engine.audience_text import short_form
+from fairlift.engine.campaign import AttributeType
 from fairlift.engine.witnesses import Witness
+
+_TEXTS = (AttributeType.STRING, AttributeType.VERSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +59,21 @@ class Undeclared:
     def __str__(self) -> str:
         hint = f"; did you mean {self.suggestion}?" if self.suggestion else ""
         return f"{self.attribute} is not declared{hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mistyped:
+    """A condition that takes an attribute for another type than it is declared to have."""
+
+    condition: Leaf
+    declared: AttributeType
+    taken_for: AttributeType
+
+    def __str__(self) -> str:
+        return (
+            f"{short_form(self.condition)}, but {self.condition.attribute} is declared "
+            f"a {self.declared} and never a {self.taken_for}"
+        )
 
 
 def example(condition: Condition) -> dict[str, Witness] | None:
@@ -95,6 +130,52 @@ def undeclared(condition: Condition, declared: Iterable[str]) -> tuple[Undeclare
         Undeclared(name, next(iter(get_close_matches(name, known, 1)), None))
         for name in sorted(attributes(condition).difference(known))
     )
+
+
+def mistyped(condition: Condition, declared: Mapping[str, AttributeType]) -> tuple[Mistyped, ...]:
+    """The conditions that no value of the declared type can meet, or none can fail, in order.
+
+    >>> from fairlift.engine.audience_text import parse
+    >>> [str(m) for m in mistyped(parse('cart == "50"'), {"cart": AttributeType.NUMBER})]
+    ['cart == "50", but cart is declared a number and never a string']
+    """
+    return tuple(
+        Mistyped(part, declared[leaf.attribute], types[0])
+        for leaf in leaves(condition)
+        if leaf.attribute in declared
+        for part, types in _typed(leaf)
+        if declared[leaf.attribute] not in types
+    )
+
+
+def _typed(leaf: Leaf) -> Iterator[tuple[Leaf, tuple[AttributeType, ...]]]:
+    """The condition, or of a list one value of each type, with the types that can meet it."""
+    match leaf:
+        case Compare(_, _, value) | Between(_, value, _):
+            yield leaf, _types(value)
+        case In(name, values, negated):
+            first: dict[tuple[AttributeType, ...], Scalar] = {}
+            for value in values:
+                first.setdefault(_types(value), value)
+            for types, value in first.items():
+                yield In(name, (value,), negated), types
+        case Text(_, TextOp.CONTAINS, _):
+            yield leaf, (*_TEXTS, AttributeType.LIST)
+        case Text():
+            yield leaf, _TEXTS
+        case Version():
+            yield leaf, _TEXTS[::-1]
+
+
+def _types(value: Scalar) -> tuple[AttributeType, ...]:
+    match value:
+        case bool():
+            return (AttributeType.BOOL,)
+        case str():
+            return _TEXTS
+        case datetime():
+            return (AttributeType.TIME,)
+    return (AttributeType.NUMBER,)
 
 
 def _contradictions(condition: Condition, search: Search) -> Iterator[Contradiction]:
