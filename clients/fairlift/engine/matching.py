@@ -350,7 +350,8 @@ def _instant(found: object) -> datetime | None:
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
-def _exact(found: object) -> object:
+# Any: of an object mypyc would take for granted that it compares to a bool, and NumPy's does not.
+def _exact(found: object) -> Any:
     """A time with its zone, money as the double that would travel; anything else as it is."""
     if isinstance(found, datetime):
         return _instant(found)
