@@ -22,6 +22,7 @@ from fairlift import Assignment, Client, Reason, snapshot_file
 from fairlift.engine.audience_text import parse
 from fairlift.engine.campaign import Campaign, Lifecycle, State, UnitKind, Variant
 from fairlift.engine.decision import CompiledSnapshot
+from fairlift.engine.matching import matcher
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 from fairlift.wire.snapshot import snapshot_to
 
@@ -294,6 +295,46 @@ def test_any_number_is_compared_as_a_number(client: Any, cart: Any, is_in: bool)
     decided = client.assign("dear", "v", {"cart": cart})
 
     assert decided.reason is (Reason.ASSIGNED if is_in else Reason.NOT_IN_AUDIENCE)
+
+
+class Raising:
+    """Raises whatever it is asked."""
+
+    def _raise(self, *_: object) -> Any:
+        raise RuntimeError("ask me nothing")
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __hash__ = __contains__ = (
+        _raise
+    )
+
+
+STRANGE = [
+    np.array([1, 2]),
+    Decimal("sNaN"),
+    [np.array([1, 2])],
+    Raising(),
+    [Raising()],
+    1j,
+    object(),
+]
+
+
+@pytest.mark.parametrize("value", STRANGE, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize(
+    "audience",
+    [
+        *("x == 30", 'x == "ES"', "x == 2026-01-01", "x", "x < 30", "x > 30", "x <= 2026-01-01"),
+        *("x between 1 and 3", "x in [1, 2]", 'x in ["ES"]', "x in [2026-01-01]"),
+        *('x starts_with "a"', 'x ends_with "a"', 'x contains "a"', 'version(x) >= "1.0"'),
+    ],
+)
+def test_strange_value_matches_nothing_and_differs_from_everything(
+    audience: str, value: object
+) -> None:
+    assert not matcher(parse(audience)).matches({"x": value})
+    assert matcher(parse(f"not ({audience})")).matches({"x": value})
+    assert matcher(parse("exists(x)")).matches({"x": value})
+    assert matcher(parse("x != 30")).matches({"x": value})
 
 
 def test_texts_of_another_class_are_texts(client: Any) -> None:

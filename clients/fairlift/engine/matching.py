@@ -1,7 +1,8 @@
 """Conditions made ready for visitors, so that a decision only ever asks what it needs.
 
 A matcher answers for one mapping of attributes and never raises for the value it finds there: what
-cannot be compared does not match.
+cannot be compared does not match. A value may be any library's, such as an array, a missing number
+or a lazy text, and raise what it likes when it is compared, hashed or asked whether it is true.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from math import nan
 from operator import eq, ge, gt, le, lt, ne
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Any, TypeAlias, assert_never
 
 from fairlift.engine.audience import (
     AllOf,
@@ -36,8 +37,6 @@ Attributes: TypeAlias = Mapping[str, object]
 # The same as a dict that is no more than a dict: the quickest to ask.
 Known: TypeAlias = dict[str, object]
 
-# What comparing with a stranger raises.
-_INCOMPARABLE: Final = (TypeError, ArithmeticError)
 _ORDERS: dict[CompareOp, Callable[[Any, Any], bool]] = {
     CompareOp.EQ: eq,
     CompareOp.NE: ne,
@@ -176,7 +175,10 @@ class _Test(Matcher):
     holds: Callable[[object], bool]
 
     def matches(self, attributes: Known) -> bool:
-        return self.holds(attributes.get(self.name))
+        try:
+            return self.holds(attributes.get(self.name))
+        except Exception:  # see the module's first lines
+            return False
 
 
 @dataclass(slots=True)
@@ -186,7 +188,10 @@ class _EqualsText(Matcher):
 
     def matches(self, attributes: Known) -> bool:
         found: Any = attributes.get(self.name)
-        return bool(found == self.value)
+        try:
+            return bool(found == self.value)
+        except Exception:  # see the module's first lines
+            return False
 
 
 @dataclass(slots=True)
@@ -209,7 +214,11 @@ class _EqualsNumber(Matcher):
         if kind is float or kind is int or kind is str:
             equal: bool = found == self.value
             return equal
-        return not isinstance(found, bool) and bool(_exact(found) == self.value)
+        exact: Any = _exact(found)
+        try:
+            return not isinstance(found, bool) and bool(exact == self.value)
+        except Exception:  # see the module's first lines
+            return False
 
 
 @dataclass(slots=True)
@@ -227,7 +236,7 @@ class _Above(Matcher):
             found = _exact(found)
         try:
             return bool(found >= self.value if self.or_equal else found > self.value)
-        except _INCOMPARABLE:
+        except Exception:  # see the module's first lines
             return False
 
 
@@ -246,7 +255,7 @@ class _Below(Matcher):
             found = _exact(found)
         try:
             return bool(found <= self.value if self.or_equal else found < self.value)
-        except _INCOMPARABLE:
+        except Exception:  # see the module's first lines
             return False
 
 
@@ -258,7 +267,7 @@ class _AmongTexts(Matcher):
     def matches(self, attributes: Known) -> bool:
         try:
             return attributes.get(self.name) in self.values
-        except TypeError:  # a list, which cannot be hashed
+        except Exception:  # such as of a list, which cannot be hashed
             return False
 
 
@@ -280,7 +289,7 @@ class _Among(Matcher):
                 if found in self.values:
                     return True
             return bool(self.delicate) and (isinstance(found, bool), found) in self.delicate
-        except TypeError:
+        except Exception:  # such as of a list, which cannot be hashed
             return False
 
 
