@@ -23,7 +23,8 @@ class SeenExposures:
         """Whether the unit meets the campaign for the first time lately; now it is known."""
         key, younger = _key(decided), self._younger
         # Of threads that ask at once, only the one whose own key was kept brings news.
-        if key in self._older or younger.setdefault(key, key) is not key:
+        older = self._older
+        if (older and key in older) or younger.setdefault(key, key) is not key:
             return False
         if len(younger) > self._half:
             self._older, self._younger = younger, {}
