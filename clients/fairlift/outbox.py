@@ -86,9 +86,14 @@ class Outbox:
         dropped = self._backlog.dropped + Counter({Kind.EXPOSURE: self._exposures.dropped})
         return {kind.name.lower(): count for kind, count in dropped.items()}
 
-    def put(self, kind: Kind, event: pb.Event) -> None:
-        """Takes any other event."""
-        self._keep(kind, event)
+    def put(self, kind: Kind, event: pb.Event) -> list[Waiting]:
+        """Takes an event that waits to be sent, and returns those that had to go for it."""
+        arrival = Waiting(kind, event, event.ByteSize())
+        if arrival.size <= MAX_EVENT_BYTES:
+            return self._backlog.put(arrival)
+        rule = f"has {arrival.size} bytes, the server takes {MAX_EVENT_BYTES}; it is given up"
+        self._note_refusal("too_large", "an event of kind %s %s", kind.name.lower(), rule)
+        return []
 
     def tick(self, is_over: Callable[[], bool]) -> None:
         """Sends what waits, unless the server asked for a pause or cannot be reached.
@@ -129,17 +134,8 @@ class Outbox:
             what = f"an exposure of {met.campaign} is given up: {type(error).__name__}"
             self._note_refusal("unsendable", "%s: %s", what, error)
             return
-        if any(lost.event is event for lost in self._keep(Kind.EXPOSURE, event)):
+        if any(lost.event is event for lost in self.put(Kind.EXPOSURE, event)):
             self._exposures.lose(met)
-
-    def _keep(self, kind: Kind, event: pb.Event) -> list[Waiting]:
-        """Puts the event where it waits to be sent; those that had to go for it."""
-        arrival = Waiting(kind, event, event.ByteSize())
-        if arrival.size <= MAX_EVENT_BYTES:
-            return self._backlog.put(arrival)
-        rule = f"has {arrival.size} bytes, the server takes {MAX_EVENT_BYTES}; it is given up"
-        self._note_refusal("too_large", "an event of kind %s %s", kind.name.lower(), rule)
-        return []
 
     def _tell_losses(self) -> None:
         """Warns once, and again only after everything could be sent."""

@@ -113,10 +113,7 @@ def _all(matchers: list[Matcher]) -> Matcher:
 
 
 def _any(matchers: list[Matcher]) -> Matcher:
-    match matchers:
-        case [only]:
-            return only
-    return _Any(tuple(matchers))
+    return matchers[0] if len(matchers) == 1 else _Any(tuple(matchers))
 
 
 @dataclass(slots=True)
@@ -231,9 +228,9 @@ class _Above(Matcher):
         found: Any = attributes.get(self.name)
         kind = type(found)
         if kind is not float and kind is not int:
-            if found is None or isinstance(found, (bool, str)):
+            found = _orderable(found)
+            if found is None:
                 return False
-            found = _exact(found)
         try:
             return bool(found >= self.value if self.or_equal else found > self.value)
         except Exception:  # see the module's first lines
@@ -250,9 +247,9 @@ class _Below(Matcher):
         found: Any = attributes.get(self.name)
         kind = type(found)
         if kind is not float and kind is not int:
-            if found is None or isinstance(found, (bool, str)):
+            found = _orderable(found)
+            if found is None:
                 return False
-            found = _exact(found)
         try:
             return bool(found <= self.value if self.or_equal else found < self.value)
         except Exception:  # see the module's first lines
@@ -319,11 +316,11 @@ def _ordered(name: str, op: CompareOp, value: Scalar) -> Matcher:
 
 
 def _among(name: str, values: tuple[Scalar, ...]) -> Matcher:
+    if all(isinstance(each, str) for each in values):
+        return _AmongTexts(name, frozenset(values))
     # Only true, false, 1 and 0 need the company of their class to be told apart.
     delicate = frozenset((isinstance(each, bool), each) for each in values if each in (0, 1))
     plain = frozenset(each for each in values if each not in (0, 1))
-    if all(isinstance(each, str) for each in values):
-        return _AmongTexts(name, plain)
     return _Among(name, plain, delicate)
 
 
@@ -357,6 +354,11 @@ def _instant(found: object) -> datetime | None:
     if not isinstance(found, datetime):
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def _orderable(found: object) -> Any:
+    """What may have a place among numbers; None for what never has."""
+    return None if isinstance(found, (bool, str)) else _exact(found)
 
 
 # Any: of an object mypyc would take for granted that it compares to a bool, and NumPy's does not.
