@@ -129,7 +129,7 @@ class Connection:
 
     def __init__(self, channel: grpc.Channel, token: Token) -> None:
         self._channel = channel
-        self._token = token
+        self._token = token if callable(token) else _sendable(token)
         self._assignments: AssignmentServiceStub = AssignmentServiceStub(channel)
         self._events: EventServiceStub = EventServiceStub(channel)
         self._is_closed = False
@@ -215,7 +215,7 @@ class Connection:
             raise Unavailable("the client was closed") from error
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
-        token = _given(self._token) if callable(self._token) else _sendable(self._token)
+        token = _given(self._token) if callable(self._token) else self._token
         return (("authorization", f"Bearer {token}"),) if token else ()
 
 
