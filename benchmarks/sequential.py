@@ -8,15 +8,20 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from fairlift_stats.sequential import boundaries, futility, inference, lines, mixture, recursion
-from fairlift_stats.sequential.boundaries import Boundaries, spending_boundaries
-from fairlift_stats.sequential.futility import futility_design
-from fairlift_stats.sequential.inference import estimate_at_stop
+from fairlift_stats.sequential import lines
+from fairlift_stats.sequential.anytime import mixture
+from fairlift_stats.sequential.evidence import Evidence
+from fairlift_stats.sequential.group_sequential import boundaries, futility
+from fairlift_stats.sequential.group_sequential import estimation as inference
+from fairlift_stats.sequential.group_sequential.boundaries import Boundaries, spending_boundaries
+from fairlift_stats.sequential.group_sequential.classical_lines import equal_times
+from fairlift_stats.sequential.group_sequential.estimation import estimate_at_stop
+from fairlift_stats.sequential.group_sequential.futility import futility_design
+from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 from fairlift_stats.sequential.lines import sealed
-from fairlift_stats.sequential.looks import ArmCount, Evidence, Look, LookLog
+from fairlift_stats.sequential.looks import ArmCount, Look, LookLog
+from fairlift_stats.sequential.numerics import recursion
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
-from fairlift_stats.sequential.shapes import equal_times
-from fairlift_stats.sequential.spending import Side, Spending
 from fairlift_stats.verdict import decide
 
 from benchmarks.form import Measure, publish, side_by_side

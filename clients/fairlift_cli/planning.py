@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fairlift_stats.design.planning import Baseline, Horizon, horizons, plan_for
 from fairlift_stats.errors import StatisticsError
 from fairlift_stats.messages import Names, Number, Percent, Unit
-from fairlift_stats.planning import Baseline, Horizon, horizons, plan_for
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
 from rich.table import Table
 

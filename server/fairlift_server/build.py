@@ -14,12 +14,12 @@ from fairlift_server.api.events import EventApi
 from fairlift_server.api.paging import Pages
 from fairlift_server.api.results import ResultsApi
 from fairlift_server.api.server import Certificate, Server, Services
-from fairlift_server.calculators import Calculators
-from fairlift_server.campaigns import Campaigns
-from fairlift_server.ingest import Ingest
-from fairlift_server.publication import publication
-from fairlift_server.results import Results
-from fairlift_server.running import Running
+from fairlift_server.campaigns.lifecycle import Campaigns
+from fairlift_server.campaigns.live import Running
+from fairlift_server.campaigns.snapshot import publication
+from fairlift_server.events.ingest import Ingest
+from fairlift_server.results.campaign_results import Results
+from fairlift_server.results.worker_pool import Calculators
 from fairlift_server.settings import Settings
 from fairlift_server.store import campaigns as kept
 from fairlift_server.store.database import Store, Transaction

@@ -7,20 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fairlift_stats.analysis import Analysis, Guardrail, Report, compare
     from fairlift_stats.bayes.shrinkage import SCEPTICAL, LiftPrior
-    from fairlift_stats.errors import (
-        BadQuestion,
-        BadSummary,
-        MissingColumn,
-        NoEstimate,
-        StatisticsError,
-        TooFewUnits,
-        UnknownVariant,
-    )
-    from fairlift_stats.metrics import Funnel, Mean, Quantile, Rate, Ratio
-    from fairlift_stats.quantiles import QuantileArm
-    from fairlift_stats.results import (
+    from fairlift_stats.data.metrics import Funnel, Mean, Quantile, Rate, Ratio
+    from fairlift_stats.data.summary import Summary
+    from fairlift_stats.effects import (
         Arm,
         CannotSay,
         Effect,
@@ -30,25 +20,26 @@ if TYPE_CHECKING:
         NonInferiority,
         Posterior,
         Reason,
-        Result,
     )
-    from fairlift_stats.summary import Summary
+    from fairlift_stats.errors import (
+        BadQuestion,
+        BadSummary,
+        MissingColumn,
+        NoEstimate,
+        StatisticsError,
+        TooFewUnits,
+        UnknownVariant,
+    )
+    from fairlift_stats.methods.quantiles import QuantileArm
+    from fairlift_stats.report.analysis import Analysis, Report, compare
+    from fairlift_stats.report.question import Guardrail
+    from fairlift_stats.report.results import Result
 
 _HOME = {
-    "analysis": ("Analysis", "Guardrail", "Report", "compare"),
     "bayes.shrinkage": ("SCEPTICAL", "LiftPrior"),
-    "errors": (
-        "BadQuestion",
-        "BadSummary",
-        "MissingColumn",
-        "NoEstimate",
-        "StatisticsError",
-        "TooFewUnits",
-        "UnknownVariant",
-    ),
-    "metrics": ("Funnel", "Mean", "Quantile", "Rate", "Ratio"),
-    "quantiles": ("QuantileArm",),
-    "results": (
+    "data.metrics": ("Funnel", "Mean", "Quantile", "Rate", "Ratio"),
+    "data.summary": ("Summary",),
+    "effects": (
         "Arm",
         "CannotSay",
         "Effect",
@@ -58,9 +49,20 @@ _HOME = {
         "NonInferiority",
         "Posterior",
         "Reason",
-        "Result",
     ),
-    "summary": ("Summary",),
+    "errors": (
+        "BadQuestion",
+        "BadSummary",
+        "MissingColumn",
+        "NoEstimate",
+        "StatisticsError",
+        "TooFewUnits",
+        "UnknownVariant",
+    ),
+    "methods.quantiles": ("QuantileArm",),
+    "report.analysis": ("Analysis", "Report", "compare"),
+    "report.question": ("Guardrail",),
+    "report.results": ("Result",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -10,11 +10,11 @@ import pytest
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift_cli.report.tables import FLAGS, METHODS
 from fairlift_stats import QuantileArm
-from fairlift_stats.analysis import Analysis
+from fairlift_stats.data.metrics import Mean, Quantile, Rate, Ratio
+from fairlift_stats.data.summary import Summary
+from fairlift_stats.effects import FlagCode
 from fairlift_stats.locale import LANGUAGES
-from fairlift_stats.metrics import Mean, Quantile, Rate, Ratio
-from fairlift_stats.results import FlagCode
-from fairlift_stats.summary import Summary
+from fairlift_stats.report.analysis import Analysis
 
 from tests.cli.reports import report, shown
 

@@ -3,21 +3,21 @@
 import re
 from collections.abc import Sequence
 
-from fairlift_stats.sequential.boundaries import (
-    Boundaries,
-    spending_boundaries,
-)
-from fairlift_stats.sequential.mixture import (
+from fairlift_stats.sequential.anytime.mixture import (
     mixture_line,
     yeast_line,
 )
-from fairlift_stats.sequential.shapes import (
+from fairlift_stats.sequential.group_sequential.boundaries import (
+    Boundaries,
+    spending_boundaries,
+)
+from fairlift_stats.sequential.group_sequential.classical_lines import (
     equal_times,
     haybittle_peto,
     lines,
     wang_tsiatis,
 )
-from fairlift_stats.sequential.spending import Side, Spending
+from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 from scipy.special import ndtri
 
 

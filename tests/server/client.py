@@ -16,7 +16,7 @@ from fairlift.v1.event_service_pb2 import Event, EventOutcome
 from fairlift.v1.event_service_pb2_grpc import EventServiceStub
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
 from fairlift_server.build import serving
-from fairlift_server.calculators import Calculators
+from fairlift_server.results.worker_pool import Calculators
 from fairlift_server.settings import Settings
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from fairlift_server.ledger import (
+from fairlift_server.events.ledger import (
     MICROS,
     AmendmentEntry,
     OrderState,

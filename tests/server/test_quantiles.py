@@ -9,7 +9,7 @@ from fairlift.v1 import plan_pb2
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.campaign_pb2 import Campaign
 from fairlift_stats import QuantileArm
-from fairlift_stats.quantiles import compare_quantiles
+from fairlift_stats.methods.quantiles import compare_quantiles
 from scipy import stats
 
 from tests.server import shop

@@ -5,8 +5,8 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from fairlift_stats import score
-from fairlift_stats.rates import critical_z, wilson_limits
+from fairlift_stats.methods import score
+from fairlift_stats.methods.one_rate import critical_z, wilson_limits
 from scipy import stats
 
 Array: TypeAlias = npt.NDArray[np.float64]

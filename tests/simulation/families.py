@@ -4,9 +4,9 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from fairlift_stats.comparison import compare_linear, joint_p, simultaneous
-from fairlift_stats.linear import Estimates
-from fairlift_stats.segments import fit_segments
+from fairlift_stats.bayes.segment_shrinkage import fit_segments
+from fairlift_stats.methods.delta_method import Estimates
+from fairlift_stats.report.comparison import compare_linear, joint_p, simultaneous
 
 Array: TypeAlias = npt.NDArray[np.float64]
 

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from fairlift_stats.bayes.best import lift_cdf
 from fairlift_stats.bayes.marginals import Hurdle
-from fairlift_stats.comparison import compare_linear
-from fairlift_stats.fieller import log_lift_limits
-from fairlift_stats.linear import Estimates
+from fairlift_stats.methods.delta_method import Estimates
+from fairlift_stats.methods.fieller import log_lift_limits
+from fairlift_stats.report.comparison import compare_linear
 from scipy import special
 
 Array: TypeAlias = npt.NDArray[np.float64]

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from fairlift_stats.sequential.evidence import Evidence
+from fairlift_stats.sequential.group_sequential.classical_lines import equal_times
 from fairlift_stats.sequential.lines import sealed
-from fairlift_stats.sequential.looks import ArmCount, Evidence, Look, LookLog
+from fairlift_stats.sequential.looks import ArmCount, Look, LookLog
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
-from fairlift_stats.sequential.shapes import equal_times
 from fairlift_stats.verdict import Verdict, decide
 
 from tests.stats.sequential.asos import Point

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from fairlift_stats.sequential.mixture import mixture_line
+from fairlift_stats.sequential.anytime.mixture import mixture_line
 from numpy.typing import NDArray
 from scipy.special import ndtr
 

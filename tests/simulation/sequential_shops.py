@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from fairlift_stats.sequential.boundaries import Boundaries
-from fairlift_stats.sequential.counts import prior_strength
+from fairlift_stats.sequential.anytime.counts import prior_strength
+from fairlift_stats.sequential.group_sequential.boundaries import Boundaries
 from fairlift_stats.sequential.guards import hall_transform
 from numpy.typing import NDArray
 from scipy.special import gammaln

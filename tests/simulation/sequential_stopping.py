@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from fairlift_stats.sequential.bayes import LossRule, stopping_table
-from fairlift_stats.sequential.boundaries import exit_probabilities
-from fairlift_stats.sequential.characteristics import characteristics
-from fairlift_stats.sequential.futility import futility_design
-from fairlift_stats.sequential.inference import estimate_at_stop
-from fairlift_stats.sequential.mixture import mixture_line, yeast_line
-from fairlift_stats.sequential.shapes import equal_times, type_one
-from fairlift_stats.sequential.spending import Side, Spending
+from fairlift_stats.sequential.anytime.expected_loss import LossRule, stopping_table
+from fairlift_stats.sequential.anytime.mixture import mixture_line, yeast_line
+from fairlift_stats.sequential.group_sequential.boundaries import exit_probabilities
+from fairlift_stats.sequential.group_sequential.characteristics import characteristics
+from fairlift_stats.sequential.group_sequential.classical_lines import equal_times, type_one
+from fairlift_stats.sequential.group_sequential.estimation import estimate_at_stop
+from fairlift_stats.sequential.group_sequential.futility import futility_design
+from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 
 from tests.simulation.sequential_bandits import coverage
 from tests.simulation.sequential_walks import (

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from fairlift_stats.replay import History, Replay, replay
-from fairlift_stats.sequential.boundaries import spending_boundaries
-from fairlift_stats.sequential.counts import prior_strength
-from fairlift_stats.sequential.mixture import mixture_line
+from fairlift_stats.design.aa_replay import History, Replay, replay
+from fairlift_stats.sequential.anytime.counts import prior_strength
+from fairlift_stats.sequential.anytime.mixture import mixture_line
+from fairlift_stats.sequential.group_sequential.boundaries import spending_boundaries
+from fairlift_stats.sequential.group_sequential.spending import Side
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
-from fairlift_stats.sequential.spending import Side
 
 from tests.simulation.sequential_asos import replayed, tally
 from tests.simulation.sequential_shops import (

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from fairlift_stats.sequential.boundaries import Boundaries, spending_boundaries
-from fairlift_stats.sequential.mixture import mixture_line, yeast_line
-from fairlift_stats.sequential.shapes import equal_times, lines
-from fairlift_stats.sequential.spending import Side, Spending
+from fairlift_stats.sequential.anytime.mixture import mixture_line, yeast_line
+from fairlift_stats.sequential.group_sequential.boundaries import Boundaries, spending_boundaries
+from fairlift_stats.sequential.group_sequential.classical_lines import equal_times, lines
+from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 from numpy.typing import NDArray
 from scipy.special import ndtri
 

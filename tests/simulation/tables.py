@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from fairlift_stats.replay import clopper_pearson
+from fairlift_stats.design.aa_replay import clopper_pearson
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

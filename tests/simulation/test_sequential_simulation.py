@@ -3,13 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fairlift_stats.replay import clopper_pearson
-from fairlift_stats.sequential.boundaries import spending_boundaries
-from fairlift_stats.sequential.characteristics import characteristics
-from fairlift_stats.sequential.futility import futility_design
-from fairlift_stats.sequential.mixture import mixture_line, yeast_line
-from fairlift_stats.sequential.shapes import equal_times, type_one
-from fairlift_stats.sequential.spending import Side, Spending
+from fairlift_stats.design.aa_replay import clopper_pearson
+from fairlift_stats.sequential.anytime.mixture import mixture_line, yeast_line
+from fairlift_stats.sequential.group_sequential.boundaries import spending_boundaries
+from fairlift_stats.sequential.group_sequential.characteristics import characteristics
+from fairlift_stats.sequential.group_sequential.classical_lines import equal_times, type_one
+from fairlift_stats.sequential.group_sequential.futility import futility_design
+from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 
 from tests.simulation import sequential
 from tests.simulation.sequential_bandits import coverage

@@ -10,7 +10,7 @@ from fairlift_stats import (
     Summary,
     compare,
 )
-from fairlift_stats.metrics import Metric
+from fairlift_stats.data.metrics import Metric
 
 from tests.stats.strategies import Rows, shop, summary_of
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from fairlift_stats import BadQuestion, BadSummary
-from fairlift_stats.balance import contamination, split_check
+from fairlift_stats.methods.sample_ratio import contamination, split_check
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats

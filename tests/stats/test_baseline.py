@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from fairlift_stats.planning import Baseline
+from fairlift_stats.design.planning import Baseline
 from fairlift_stats.sequential.errors import NotANumber
 
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 from fairlift_stats import BadQuestion, Summary, TooFewUnits
-from fairlift_stats.bootstrap import bootstrap_interval, bootstrap_sums, poisson_weights
-from fairlift_stats.power import Spread
+from fairlift_stats.design.power import Spread
+from fairlift_stats.methods.bootstrap import bootstrap_interval, bootstrap_sums, poisson_weights
 from scipy import stats
 
 from tests.stats.strategies import shop

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 from fairlift_stats import NoEstimate, Summary, TooFewUnits
-from fairlift_stats.decomposition import Decomposition, Factor, decompose
+from fairlift_stats.effects import Interval
 from fairlift_stats.locale import text
-from fairlift_stats.results import Interval
+from fairlift_stats.report.decomposition import Decomposition, Factor, decompose
 
 from tests.stats.strategies import shop
 

@@ -16,10 +16,15 @@ from fairlift_stats import (
     TooFewUnits,
     UnknownVariant,
 )
-from fairlift_stats.dunnett import critical_value, loadings, p_values
-from fairlift_stats.multiplicity import adjusted_p, holm_families
-from fairlift_stats.random_effects import heterogeneity, james_stein, paule_mandel, random_effects
-from fairlift_stats.segments import SegmentPrior, fit_segments, log_lift
+from fairlift_stats.bayes.segment_shrinkage import SegmentPrior, fit_segments, log_lift
+from fairlift_stats.methods.dunnett import critical_value, loadings, p_values
+from fairlift_stats.methods.multiplicity import adjusted_p, holm_families
+from fairlift_stats.methods.random_effects import (
+    heterogeneity,
+    james_stein,
+    paule_mandel,
+    random_effects,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats

@@ -16,22 +16,30 @@ from fairlift_stats import (
     Summary,
     TooFewUnits,
 )
-from fairlift_stats.balance import split_check
 from fairlift_stats.bayes.draws import revenue_draws
 from fairlift_stats.bayes.marginals import Beta, Hurdle, Student
+from fairlift_stats.bayes.segment_shrinkage import fit_segments, log_lift
 from fairlift_stats.bayes.shrinkage import NormalPosterior, best_lift, normal_posterior
-from fairlift_stats.bootstrap import bootstrap_interval, bootstrap_sums, poisson_weights
-from fairlift_stats.capping import capped, pooled_cap
-from fairlift_stats.dunnett import critical_value, loadings, p_values
-from fairlift_stats.duration import Traffic, duration
-from fairlift_stats.means import Group, equivalent, lift, posterior, welch, yuen
-from fairlift_stats.multiplicity import adjusted_p
-from fairlift_stats.power import Design, Spread, cohen_h_units, mde, power_of_t, rate_power, t_mde
-from fairlift_stats.quantiles import QuantileArm, compare_quantiles, ranks
-from fairlift_stats.random_effects import james_stein
-from fairlift_stats.rates import clopper_pearson, jeffreys, wilson
-from fairlift_stats.rates_compared import TwoRates, exact_p, non_inferior
-from fairlift_stats.segments import fit_segments, log_lift
+from fairlift_stats.data.winsorizing import capped, pooled_cap
+from fairlift_stats.design.duration import Traffic, duration
+from fairlift_stats.design.power import (
+    Design,
+    Spread,
+    cohen_h_units,
+    mde,
+    power_of_t,
+    rate_power,
+    t_mde,
+)
+from fairlift_stats.methods.bootstrap import bootstrap_interval, bootstrap_sums, poisson_weights
+from fairlift_stats.methods.dunnett import critical_value, loadings, p_values
+from fairlift_stats.methods.multiplicity import adjusted_p
+from fairlift_stats.methods.one_rate import clopper_pearson, jeffreys, wilson
+from fairlift_stats.methods.quantiles import QuantileArm, compare_quantiles, ranks
+from fairlift_stats.methods.random_effects import james_stein
+from fairlift_stats.methods.sample_ratio import split_check
+from fairlift_stats.methods.two_means import Group, equivalent, lift, posterior, welch, yuen
+from fairlift_stats.methods.two_rates import TwoRates, exact_p, non_inferior
 
 NAN, INF = math.nan, math.inf
 TEN, ZERO, SHAKY = Group(10, 1, 100), Group(0, 0, 100), Group(0.5, 1, 100)

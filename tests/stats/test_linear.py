@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from fairlift_stats import Mean, Rate, Ratio, Summary
-from fairlift_stats.linear import Estimates, estimates
-from fairlift_stats.moments import stack
+from fairlift_stats.data.moments import stack
+from fairlift_stats.methods.delta_method import Estimates, estimates
 
 from tests.stats.strategies import shop
 

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from fairlift_stats import BadQuestion, NoEstimate, TooFewUnits
-from fairlift_stats.fieller import log_lift_limits
-from fairlift_stats.means import (
+from fairlift_stats.methods.fieller import log_lift_limits
+from fairlift_stats.methods.two_means import (
     Group,
     equivalent,
     lift,

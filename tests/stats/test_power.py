@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 from fairlift_stats import BadQuestion, NoEstimate, Summary
-from fairlift_stats.duration import Traffic, duration, mde_by_week
-from fairlift_stats.power import (
+from fairlift_stats.design.duration import Traffic, duration, mde_by_week
+from fairlift_stats.design.power import (
     Design,
     Spread,
     cohen_h_units,

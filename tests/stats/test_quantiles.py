@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 from fairlift_stats import BadQuestion, BadSummary, Summary, TooFewUnits
-from fairlift_stats.capping import capped, pooled_cap
-from fairlift_stats.quantiles import QuantileArm, compare_quantiles, ranks
+from fairlift_stats.data.winsorizing import capped, pooled_cap
+from fairlift_stats.methods.quantiles import QuantileArm, compare_quantiles, ranks
 from scipy import stats
 
 

@@ -5,8 +5,8 @@ from typing import Literal
 
 import pytest
 from fairlift_stats import BadQuestion, BadSummary, TooFewUnits
-from fairlift_stats.rates import clopper_pearson, jeffreys, wilson
-from fairlift_stats.results import Interval
+from fairlift_stats.effects import Interval
+from fairlift_stats.methods.one_rate import clopper_pearson, jeffreys, wilson
 from scipy.stats import binomtest
 from statsmodels.stats.proportion import proportion_confint
 

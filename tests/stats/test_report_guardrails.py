@@ -9,7 +9,7 @@ from fairlift_stats import (
     Rate,
     Summary,
 )
-from fairlift_stats.metrics import Direction, Metric
+from fairlift_stats.data.metrics import Direction, Metric
 
 from tests.stats.reports import CONVERSION, REVENUE
 from tests.stats.strategies import shop, summary_of

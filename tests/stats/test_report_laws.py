@@ -6,7 +6,7 @@ from fairlift_stats import (
     Effect,
     compare,
 )
-from fairlift_stats.metrics import Metric
+from fairlift_stats.data.metrics import Metric
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 

@@ -24,7 +24,7 @@ from fairlift_stats import (
     UnknownVariant,
     compare,
 )
-from fairlift_stats.metrics import Metric
+from fairlift_stats.data.metrics import Metric
 
 from tests.stats.reports import (
     CONVERSION,

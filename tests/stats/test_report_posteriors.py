@@ -15,7 +15,7 @@ from fairlift_stats import (
     Summary,
     compare,
 )
-from fairlift_stats.metrics import Direction, Metric
+from fairlift_stats.data.metrics import Direction, Metric
 
 from tests.stats.reports import CONVERSION, GOOD, REVENUE, TICKET, arm_of, three_arms
 

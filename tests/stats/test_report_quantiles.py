@@ -21,7 +21,7 @@ from fairlift_stats import (
     Summary,
 )
 from fairlift_stats.errors import BadQuestion
-from fairlift_stats.quantiles import compare_quantiles
+from fairlift_stats.methods.quantiles import compare_quantiles
 from scipy import stats
 
 MEDIAN = Quantile("median_order", 0.5)

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from fairlift_stats import BadQuestion, BadSummary, TooFewUnits, score
-from fairlift_stats.rates import critical_z
-from fairlift_stats.rates_compared import (
+from fairlift_stats import BadQuestion, BadSummary, TooFewUnits
+from fairlift_stats.methods import score
+from fairlift_stats.methods.one_rate import critical_z
+from fairlift_stats.methods.two_rates import (
     TwoRates,
     agresti_caffo,
     exact_p,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from fairlift_stats import BadQuestion, NoEstimate, Summary, TooFewUnits
-from fairlift_stats.rates_compared import TwoRates
-from fairlift_stats.stratification import mantel_haenszel, post_stratify
+from fairlift_stats.methods.stratification import mantel_haenszel, post_stratify
+from fairlift_stats.methods.two_rates import TwoRates
 from scipy import stats
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fairlift_stats import BadSummary, MissingColumn, Summary, TooFewUnits
-from fairlift_stats.summary import all_pairs
+from fairlift_stats.data.summary import all_pairs
 from hypothesis import given
 from hypothesis import strategies as st
 

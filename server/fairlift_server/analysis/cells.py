@@ -7,9 +7,9 @@ from typing import Any
 
 import ibis
 from fairlift.engine.metric import CapAtQuantile
+from fairlift_stats.data.summary import Summary
 from fairlift_stats.errors import TooFewUnits
-from fairlift_stats.quantiles import QuantileArm, Z, ranks
-from fairlift_stats.summary import Summary
+from fairlift_stats.methods.quantiles import QuantileArm, Z, ranks
 
 from fairlift_server.analysis.columns import MICROS, UnitColumn, UnitQuantile
 from fairlift_server.analysis.question import Cell, Question

@@ -16,8 +16,8 @@ from fairlift.engine.metric import (
     OrderMeasure,
     ReturnMeasure,
 )
-from fairlift_stats.metrics import Direction, Funnel, Mean, Quantile, Rate, Ratio, Unit
-from fairlift_stats.metrics import Metric as Tested
+from fairlift_stats.data.metrics import Direction, Funnel, Mean, Quantile, Rate, Ratio, Unit
+from fairlift_stats.data.metrics import Metric as Tested
 
 MICROS = 1_000_000
 # What a planned metric becomes; a funnel is several.

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fairlift.engine.identity import IdentityPolicy
-from fairlift_stats.quantiles import Quantiles
-from fairlift_stats.summary import Pair, Summary, Triple
+from fairlift_stats.data.summary import Pair, Summary, Triple
+from fairlift_stats.methods.quantiles import Quantiles
 
 from fairlift_server.analysis.columns import UnitColumn, UnitQuantile
 

@@ -16,7 +16,7 @@ from fairlift.wire.campaign import campaign_id
 from fairlift.wire.snapshot import snapshot_to
 from fairlift.wire.values import time_to, value_from
 
-from fairlift_server.running import Running
+from fairlift_server.campaigns.live import Running
 
 _MAX_CAMPAIGNS = 1_000
 # What tells a bot (fairlift.engine.bots).

@@ -15,7 +15,7 @@ from fairlift.wire.values import time_to
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from fairlift_server.api.paging import Pages
-from fairlift_server.campaigns import Campaigns, Update
+from fairlift_server.campaigns.lifecycle import Campaigns, Update
 from fairlift_server.store.campaigns import Change
 
 # Any: one context serves every method here; none of them looks at its messages through it.

@@ -8,10 +8,10 @@ from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.v1 import event_service_pb2 as pb
 from fairlift.v1.event_service_pb2_grpc import EventServiceServicer
 
-from fairlift_server.api.event_reading import EventReader
-from fairlift_server.ingest import Ingest
-from fairlift_server.ledger import Outcome, Refusal, Refused
-from fairlift_server.running import Running
+from fairlift_server.api.event_entries import EventReader
+from fairlift_server.campaigns.live import Running
+from fairlift_server.events.ingest import Ingest
+from fairlift_server.events.ledger import Outcome, Refusal, Refused
 
 MAX_EVENTS = 1_000
 _REASONS = {

@@ -10,11 +10,11 @@ from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceServicer
 from fairlift.wire.campaign import campaign_id
 
+from fairlift_server.api.language import Tongue, language_of
 from fairlift_server.api.paging import Pages
-from fairlift_server.api.report_writing import health_to, look_to, report_to
-from fairlift_server.api.stop_writing import put_stop
-from fairlift_server.api.tongue import Tongue, language_of
-from fairlift_server.results import Finding, Results
+from fairlift_server.api.report_messages import health_to, look_to, report_to
+from fairlift_server.api.stop_messages import put_stop
+from fairlift_server.results.campaign_results import Finding, Results
 
 # Any: one context serves every method here; none of them looks at its messages through it.
 Context = grpc.aio.ServicerContext[Any, Any]

@@ -30,9 +30,9 @@ from grpc_reflection.v1alpha import reflection
 
 from fairlift_server.api.admin import AdminApi
 from fairlift_server.api.assignments import Assignments
+from fairlift_server.api.call_guard import Gate
 from fairlift_server.api.campaigns import CampaignApi
 from fairlift_server.api.events import EventApi
-from fairlift_server.api.gate import Gate
 from fairlift_server.api.results import ResultsApi
 
 log = logging.getLogger("fairlift.server")

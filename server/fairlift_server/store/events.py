@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from fairlift_server.ledger import (
+from fairlift_server.events.ledger import (
     MICROS,
     ActionEntry,
     AmendmentEntry,

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from fairlift_stats.bayes.marginals import Marginal
+from fairlift_stats.data.metrics import Direction
 from fairlift_stats.errors import BadQuestion, NoEstimate
-from fairlift_stats.metrics import Direction
 
 __all__ = ["Best", "best_of", "lift_cdf", "lift_mean", "lift_quantiles", "p_greater"]
 

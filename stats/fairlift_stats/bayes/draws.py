@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy.special import betaincinv, stdtrit
 
 from fairlift_stats.bayes.marginals import Hurdle
+from fairlift_stats.data.metrics import Direction
 from fairlift_stats.errors import BadQuestion
-from fairlift_stats.metrics import Direction
 
 __all__ = ["RevenueDraws", "revenue_draws"]
 

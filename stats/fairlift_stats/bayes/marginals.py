@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, betaincinv, betaln, gammaln, ndtr, stdtr, stdtrit
 
-from fairlift_stats.centring import NOISE
+from fairlift_stats.data.sums import NOISE
 from fairlift_stats.errors import BadQuestion, TooFewUnits
 
 __all__ = ["Beta", "Hurdle", "Marginal", "Student"]

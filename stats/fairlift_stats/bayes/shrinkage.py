@@ -11,10 +11,10 @@ from scipy.special import ndtr
 
 from fairlift_stats.bayes.best import Best
 from fairlift_stats.bayes.marginals import gauss, gauss_rows
+from fairlift_stats.data.metrics import Direction
 from fairlift_stats.errors import BadQuestion, TooFewUnits
-from fairlift_stats.metrics import Direction
-from fairlift_stats.random_effects import paule_mandel
-from fairlift_stats.rates import critical_z
+from fairlift_stats.methods.one_rate import critical_z
+from fairlift_stats.methods.random_effects import paule_mandel
 
 __all__ = ["SCEPTICAL", "LiftPrior", "NormalPosterior", "best_lift", "normal_posterior"]
 

@@ -1,17 +1,55 @@
 """From a comparison to what a look keeps of it."""
 
 import math
+from dataclasses import dataclass
 from typing import assert_never
 
 from scipy.special import ndtri
 
-from fairlift_stats.metrics import Mean, Metric, Quantile, Rate, Ratio
-from fairlift_stats.results import CannotSay, Result
-from fairlift_stats.sequential.looks import Evidence
-from fairlift_stats.skewness import difference_skewness, third_of_ratio
-from fairlift_stats.summary import Summary
+from fairlift_stats.data.metrics import Mean, Metric, Quantile, Rate, Ratio
+from fairlift_stats.data.summary import Summary
+from fairlift_stats.effects import CannotSay
+from fairlift_stats.methods.skewness import difference_skewness, third_of_ratio
+from fairlift_stats.report.results import Result
+from fairlift_stats.sequential.errors import NotANumber, ZeroVariance
 
-__all__ = ["evidence_of"]
+__all__ = ["Evidence", "evidence_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a look says of one metric in one treatment arm: always treatment minus control.
+
+    Attributes:
+        metric: its name in the plan.
+        arm: the treatment.
+        z: the test statistic; positive means the treatment's figure is higher, good or bad.
+        estimate: difference per unit, in the metric's own unit (currency units for money).
+        se: its standard error.
+        control: the control's figure, to form the lift.
+        skew: skewness of the difference from third moments, if known.
+        capped: True when tickets were winsorised at a cap fixed before the start.
+    """
+
+    metric: str
+    arm: str
+    z: float
+    estimate: float
+    se: float
+    control: float
+    skew: float | None = None
+    capped: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse figures that are none."""
+        where = f"{self.metric} of {self.arm}"
+        for name in ("z", "estimate", "control"):
+            if not math.isfinite(getattr(self, name)):
+                raise NotANumber(f"{where}: {name}", "finite", getattr(self, name))
+        if not (math.isfinite(self.se) and self.se > 0):
+            raise ZeroVariance(f"{where}: standard error", self.se)
+        if self.skew is not None and not math.isfinite(self.skew):
+            raise NotANumber(f"{where}: skew", "finite", self.skew)
 
 
 def evidence_of(

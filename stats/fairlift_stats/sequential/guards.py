@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, assert_never, overload
 
 from fairlift_stats.sequential.errors import NotANumber
-from fairlift_stats.sequential.looks import ArmCount, Evidence, Look
+from fairlift_stats.sequential.evidence import Evidence
+from fairlift_stats.sequential.looks import ArmCount, Look
+from fairlift_stats.sequential.numerics.recursion import Floats
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
-from fairlift_stats.sequential.recursion import Floats
 
 Shortage: TypeAlias = Literal["converters", "orders"]
 

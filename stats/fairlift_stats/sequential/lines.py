@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import assert_never
 
-from fairlift_stats.sequential.boundaries import Boundaries, spending_boundaries
-from fairlift_stats.sequential.characteristics import drift_for_power, fixed_drift
-from fairlift_stats.sequential.futility import futility_design, futility_lines
-from fairlift_stats.sequential.mixture import mixture_line, yeast_line
+from fairlift_stats.sequential.anytime.mixture import mixture_line, yeast_line
+from fairlift_stats.sequential.group_sequential.boundaries import Boundaries, spending_boundaries
+from fairlift_stats.sequential.group_sequential.characteristics import drift_for_power, fixed_drift
+from fairlift_stats.sequential.group_sequential.futility import futility_design, futility_lines
+from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 from fairlift_stats.sequential.plan import SequentialPlan, harm_side, success_side
-from fairlift_stats.sequential.spending import Side, Spending
 
 
 @dataclass(frozen=True, slots=True)

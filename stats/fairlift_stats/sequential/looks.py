@@ -14,8 +14,8 @@ from fairlift_stats.sequential.errors import (
     NotANumber,
     PlanChanged,
     UnknownArm,
-    ZeroVariance,
 )
+from fairlift_stats.sequential.evidence import Evidence
 from fairlift_stats.sequential.lines import Line, lines_at, sealed
 from fairlift_stats.sequential.plan import SequentialPlan
 
@@ -50,42 +50,6 @@ class Cell:
         """Refuse counts below zero, and what is no count."""
         if not self.units or not all(0 <= count < math.inf for count in self.units):
             raise NotANumber(f"cell {self.name}: units", "0 or more, one per arm", self.units)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a look says of one metric in one treatment arm: always treatment minus control.
-
-    Attributes:
-        metric: its name in the plan.
-        arm: the treatment.
-        z: the test statistic; positive means the treatment's figure is higher, good or bad.
-        estimate: difference per unit, in the metric's own unit (currency units for money).
-        se: its standard error.
-        control: the control's figure, to form the lift.
-        skew: skewness of the difference from third moments, if known.
-        capped: True when tickets were winsorised at a cap fixed before the start.
-    """
-
-    metric: str
-    arm: str
-    z: float
-    estimate: float
-    se: float
-    control: float
-    skew: float | None = None
-    capped: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse figures that are none."""
-        where = f"{self.metric} of {self.arm}"
-        for name in ("z", "estimate", "control"):
-            if not math.isfinite(getattr(self, name)):
-                raise NotANumber(f"{where}: {name}", "finite", getattr(self, name))
-        if not (math.isfinite(self.se) and self.se > 0):
-            raise ZeroVariance(f"{where}: standard error", self.se)
-        if self.skew is not None and not math.isfinite(self.skew):
-            raise NotANumber(f"{where}: skew", "finite", self.skew)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from fairlift_stats.metrics import Direction, Unit
-from fairlift_stats.results import Role
+from fairlift_stats.data.metrics import Direction, Unit
+from fairlift_stats.effects import Role
 from fairlift_stats.sequential.errors import BadLevel, BadPlan, FlatPrior
-from fairlift_stats.sequential.shapes import equal_times
-from fairlift_stats.sequential.spending import Side, Spending
+from fairlift_stats.sequential.group_sequential.classical_lines import equal_times
+from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 
 Engine: TypeAlias = Literal[
     "group_sequential",

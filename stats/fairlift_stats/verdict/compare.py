@@ -3,13 +3,14 @@
 import math
 from dataclasses import dataclass
 
-from fairlift_stats.results import Interval
-from fairlift_stats.sequential.bayes import expected_losses, shrunk_lift
-from fairlift_stats.sequential.boundaries import Boundaries
-from fairlift_stats.sequential.counts import conversion_test, prior_strength, split_log_e
+from fairlift_stats.effects import Interval
+from fairlift_stats.sequential.anytime.counts import conversion_test, prior_strength, split_log_e
+from fairlift_stats.sequential.anytime.expected_loss import expected_losses, shrunk_lift
+from fairlift_stats.sequential.evidence import Evidence
+from fairlift_stats.sequential.group_sequential.boundaries import Boundaries
+from fairlift_stats.sequential.group_sequential.estimation import estimate_at_stop
 from fairlift_stats.sequential.guards import guarded_z, lack_of
-from fairlift_stats.sequential.inference import estimate_at_stop
-from fairlift_stats.sequential.looks import Evidence, Look, LookLog
+from fairlift_stats.sequential.looks import Look, LookLog
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
 from fairlift_stats.verdict.facts import (
     Comparison,

@@ -6,15 +6,16 @@ from typing import Literal, TypeAlias
 
 from scipy.special import chdtrc
 
-from fairlift_stats.results import Interval
-from fairlift_stats.sequential.counts import (
+from fairlift_stats.effects import Interval
+from fairlift_stats.sequential.anytime.counts import (
     WARN_AT,
     SplitCheck,
     prior_strength,
     split_by_cell,
     split_log_e,
 )
-from fairlift_stats.sequential.looks import Evidence, Look, LookLog
+from fairlift_stats.sequential.evidence import Evidence
+from fairlift_stats.sequential.looks import Look, LookLog
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
 
 Crossing: TypeAlias = Literal["success", "harm"]

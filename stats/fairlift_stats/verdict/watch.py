@@ -5,14 +5,15 @@ from datetime import date, datetime, timedelta
 
 from scipy.special import ndtri
 
-from fairlift_stats.sequential.boundaries import Boundaries, spending_boundaries
-from fairlift_stats.sequential.forecast import forecast
+from fairlift_stats.sequential.anytime.mixture import mixture_line
+from fairlift_stats.sequential.evidence import Evidence
+from fairlift_stats.sequential.group_sequential.boundaries import Boundaries, spending_boundaries
+from fairlift_stats.sequential.group_sequential.forecast import forecast
+from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 from fairlift_stats.sequential.guards import guarded_z, lack_of
 from fairlift_stats.sequential.lines import give_up_lines, sealed, stopping_lines
-from fairlift_stats.sequential.looks import Evidence, LookLog
-from fairlift_stats.sequential.mixture import mixture_line
+from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
-from fairlift_stats.sequential.spending import Side, Spending
 from fairlift_stats.verdict.facts import Comparison, Guardrail, Outlook, oriented, raw_estimate
 
 # One-sided error of each guardrail's non-inferiority: all must pass, so nothing is divided.

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from fairlift_stats.sequential.always_valid import (
+from fairlift_stats.sequential.anytime.always_valid import (
     ArmMoments,
     confidence_sequence,
     difference,
@@ -14,18 +14,18 @@ from fairlift_stats.sequential.always_valid import (
     regression_tuning,
     relative_lift,
 )
-from fairlift_stats.sequential.guards import hall_transform
-from fairlift_stats.sequential.howard import (
-    normal_log_mixture,
-    normal_mixture_bound,
-    poly_stitching_bound,
-)
-from fairlift_stats.sequential.mixture import (
+from fairlift_stats.sequential.anytime.mixture import (
     always_valid_p,
     mixture_line,
     tuning_constant,
     tuning_constant_approximate,
 )
+from fairlift_stats.sequential.anytime.uniform_boundaries import (
+    normal_log_mixture,
+    normal_mixture_bound,
+    poly_stitching_bound,
+)
+from fairlift_stats.sequential.guards import hall_transform
 
 from tests.golden.forms import Forms
 from tests.golden.formulas import formula_columns

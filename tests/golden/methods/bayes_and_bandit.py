@@ -2,14 +2,14 @@
 
 from fairlift_stats.bayes.best import best_of, p_greater
 from fairlift_stats.bayes.marginals import Beta
-from fairlift_stats.sequential.bandit import p_best_normal, top_two_shares, with_floor
-from fairlift_stats.sequential.bandit_inference import (
+from fairlift_stats.sequential.anytime.expected_loss import expected_losses
+from fairlift_stats.sequential.bandit.allocation import p_best_normal, top_two_shares, with_floor
+from fairlift_stats.sequential.bandit.effects import (
     Day,
     DayContrasts,
     batched_least_squares,
     precision_weighted,
 )
-from fairlift_stats.sequential.bayes import expected_losses
 
 from tests.golden.methods.exchange import (
     Json,

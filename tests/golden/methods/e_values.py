@@ -3,24 +3,24 @@
 import math
 
 import numpy as np
-from fairlift_stats.sequential.always_valid import (
+from fairlift_stats.sequential.anytime.always_valid import (
     ArmMoments,
     difference,
 )
-from fairlift_stats.sequential.betting import (
+from fairlift_stats.sequential.anytime.betting import (
     batch_betting,
     bernstein_interval,
     betting_interval,
     betting_log_wealth,
 )
-from fairlift_stats.sequential.counts import (
+from fairlift_stats.sequential.anytime.counts import (
     conversion_test,
     share_interval,
     share_log_e,
     split_log_e,
     split_over_time,
 )
-from fairlift_stats.sequential.mixture import (
+from fairlift_stats.sequential.anytime.mixture import (
     always_valid_p,
 )
 

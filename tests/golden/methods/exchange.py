@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from fairlift_stats.results import Interval
-from fairlift_stats.summary import Summary
+from fairlift_stats.data.summary import Summary
+from fairlift_stats.effects import Interval
 
 # JSON of many shapes goes in and comes out.
 Json = Any

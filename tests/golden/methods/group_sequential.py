@@ -2,28 +2,28 @@
 
 import math
 
-from fairlift_stats.sequential.boundaries import (
+from fairlift_stats.sequential.anytime.mixture import (
+    yeast_line,
+)
+from fairlift_stats.sequential.group_sequential.boundaries import (
     Boundaries,
     exit_probabilities,
 )
-from fairlift_stats.sequential.characteristics import (
+from fairlift_stats.sequential.group_sequential.characteristics import (
     characteristics,
     drift_for_power,
     fixed_drift,
     inflation,
 )
-from fairlift_stats.sequential.futility import futility_design
-from fairlift_stats.sequential.mixture import (
-    yeast_line,
-)
-from fairlift_stats.sequential.shapes import (
+from fairlift_stats.sequential.group_sequential.classical_lines import (
     equal_times,
     haybittle_peto,
     lines,
     type_one,
     wang_tsiatis,
 )
-from fairlift_stats.sequential.spending import Side
+from fairlift_stats.sequential.group_sequential.futility import futility_design
+from fairlift_stats.sequential.group_sequential.spending import Side
 from scipy.special import ndtri
 
 from tests.golden.designs import design_row, designed, named_design, spending_lines, spending_of

@@ -4,13 +4,14 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from fairlift_stats import means, rates
-from fairlift_stats.decomposition import log_factors
+from fairlift_stats.data.metrics import Mean, Ratio
+from fairlift_stats.data.moments import stack
 from fairlift_stats.errors import NoEstimate
-from fairlift_stats.fieller import log_lift_limits, satterthwaite
-from fairlift_stats.linear import Estimates, estimates
-from fairlift_stats.metrics import Mean, Ratio
-from fairlift_stats.moments import stack
+from fairlift_stats.methods import one_rate as rates
+from fairlift_stats.methods import two_means as means
+from fairlift_stats.methods.delta_method import Estimates, estimates
+from fairlift_stats.methods.fieller import log_lift_limits, satterthwaite
+from fairlift_stats.report.decomposition import log_factors
 from scipy.special import stdtr, stdtrit
 
 from tests.golden.forms import Forms

@@ -4,23 +4,23 @@ import math
 import re
 
 import numpy as np
-from fairlift_stats.sequential.forecast import (
+from fairlift_stats.sequential.group_sequential.classical_lines import (
+    equal_times,
+    lines,
+)
+from fairlift_stats.sequential.group_sequential.estimation import (
+    estimate_at_stop,
+    repeated_interval,
+    repeated_p_values,
+)
+from fairlift_stats.sequential.group_sequential.forecast import (
     conditional_exits,
     first_reaching,
     predictive_exits,
     shrunk_drift,
 )
-from fairlift_stats.sequential.futility import futility_design
-from fairlift_stats.sequential.inference import (
-    estimate_at_stop,
-    repeated_interval,
-    repeated_p_values,
-)
-from fairlift_stats.sequential.shapes import (
-    equal_times,
-    lines,
-)
-from fairlift_stats.sequential.spending import Side, Spending
+from fairlift_stats.sequential.group_sequential.futility import futility_design
+from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 
 from tests.golden.designs import designed, spending_lines, spending_of
 from tests.golden.forms import Forms

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from fairlift_stats import means, multiplicity
-from fairlift_stats.dunnett import critical_value, loadings, p_values
-from fairlift_stats.quantiles import QuantileArm
-from fairlift_stats.stratification import post_stratify
-from fairlift_stats.summary import Summary
+from fairlift_stats.data.summary import Summary
+from fairlift_stats.methods import multiplicity
+from fairlift_stats.methods import two_means as means
+from fairlift_stats.methods.dunnett import critical_value, loadings, p_values
+from fairlift_stats.methods.quantiles import QuantileArm
+from fairlift_stats.methods.stratification import post_stratify
 
 from tests.golden.methods.exchange import Found, any_level, ci
 

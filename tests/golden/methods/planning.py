@@ -2,7 +2,7 @@
 
 import math
 
-from fairlift_stats import power
+from fairlift_stats.design import power
 
 from tests.golden.methods.exchange import (
     Found,

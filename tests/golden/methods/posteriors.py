@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from fairlift_stats.bayes import best, shrinkage
 from fairlift_stats.bayes.marginals import Beta, Hurdle
-from fairlift_stats.random_effects import james_stein, random_effects
-from fairlift_stats.segments import SegmentPrior, fit_segments
+from fairlift_stats.bayes.segment_shrinkage import SegmentPrior, fit_segments
+from fairlift_stats.methods.random_effects import james_stein, random_effects
 
 from tests.golden.methods.exchange import Found, any_level
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fairlift_stats import rates, rates_compared
-from fairlift_stats.balance import split_check
-from fairlift_stats.rates_compared import TwoRates
-from fairlift_stats.results import Interval
-from fairlift_stats.stratification import mantel_haenszel
+from fairlift_stats.effects import Interval
+from fairlift_stats.methods import one_rate as rates
+from fairlift_stats.methods import two_rates as rates_compared
+from fairlift_stats.methods.sample_ratio import split_check
+from fairlift_stats.methods.stratification import mantel_haenszel
+from fairlift_stats.methods.two_rates import TwoRates
 
 from tests.golden.forms import Forms
 from tests.golden.methods.exchange import Found, any_level, ci

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from fairlift_stats.sequential.looks import ArmCount, Evidence, Look, LookLog
+from fairlift_stats.sequential.evidence import Evidence
+from fairlift_stats.sequential.looks import ArmCount, Look, LookLog
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
 from fairlift_stats.verdict import Verdict
 

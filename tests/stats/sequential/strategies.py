@@ -1,6 +1,6 @@
 """Hypothesis strategies for sequential analysis."""
 
-from fairlift_stats.sequential.spending import Spending
+from fairlift_stats.sequential.group_sequential.spending import Spending
 from hypothesis import strategies as st
 
 levels = st.floats(0.001, 0.2)

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from fairlift_stats.sequential.always_valid import (
+from fairlift_stats.sequential.anytime.always_valid import (
     ArmMoments,
     confidence_sequence,
     difference,
@@ -12,11 +12,23 @@ from fairlift_stats.sequential.always_valid import (
     regression_tuning,
     relative_lift,
 )
-from fairlift_stats.sequential.betting import (
+from fairlift_stats.sequential.anytime.betting import (
     batch_betting,
     bernstein_interval,
     betting_interval,
     betting_log_wealth,
+)
+from fairlift_stats.sequential.anytime.mixture import (
+    always_valid_p,
+    log_e_value,
+    mixture_line,
+    tuning_constant,
+    yeast_line,
+)
+from fairlift_stats.sequential.anytime.uniform_boundaries import (
+    normal_log_mixture,
+    normal_mixture_bound,
+    poly_stitching_bound,
 )
 from fairlift_stats.sequential.errors import (
     BadLevel,
@@ -25,18 +37,6 @@ from fairlift_stats.sequential.errors import (
     NotANumber,
     SequentialError,
     ZeroVariance,
-)
-from fairlift_stats.sequential.howard import (
-    normal_log_mixture,
-    normal_mixture_bound,
-    poly_stitching_bound,
-)
-from fairlift_stats.sequential.mixture import (
-    always_valid_p,
-    log_e_value,
-    mixture_line,
-    tuning_constant,
-    yeast_line,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,8 +1,8 @@
 import math
 
 import pytest
-from fairlift_stats.sequential.always_valid import msprt
-from fairlift_stats.sequential.mixture import always_valid_p
+from fairlift_stats.sequential.anytime.always_valid import msprt
+from fairlift_stats.sequential.anytime.mixture import always_valid_p
 from scipy.special import stdtr
 
 from tests.stats.sequential.asos import FILE, TAU_SQUARED, Point, streams

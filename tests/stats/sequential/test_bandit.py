@@ -4,13 +4,19 @@ import re
 import numpy as np
 import pytest
 from fairlift_stats.locale import text
-from fairlift_stats.sequential.bandit import (
+from fairlift_stats.sequential.anytime.expected_loss import (
+    LossRule,
+    expected_losses,
+    shrunk_lift,
+    stopping_table,
+)
+from fairlift_stats.sequential.bandit.allocation import (
     Allocation,
     p_best_normal,
     top_two_shares,
     with_floor,
 )
-from fairlift_stats.sequential.bandit_inference import (
+from fairlift_stats.sequential.bandit.effects import (
     Day,
     DayContrasts,
     batched_least_squares,
@@ -18,7 +24,6 @@ from fairlift_stats.sequential.bandit_inference import (
     stratified_sequence,
     weighted_aipw,
 )
-from fairlift_stats.sequential.bayes import LossRule, expected_losses, shrunk_lift, stopping_table
 from fairlift_stats.sequential.errors import BadPlan, FlatPrior, NotANumber, ZeroVariance
 from hypothesis import given
 from hypothesis import strategies as st

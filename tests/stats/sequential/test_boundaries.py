@@ -2,16 +2,6 @@ import math
 
 import numpy as np
 import pytest
-from fairlift_stats.sequential.boundaries import (
-    Boundaries,
-    exit_probabilities,
-    spending_boundaries,
-)
-from fairlift_stats.sequential.characteristics import (
-    characteristics,
-    drift_for_power,
-    fixed_drift,
-)
 from fairlift_stats.sequential.errors import (
     BadLevel,
     BadPlan,
@@ -20,17 +10,27 @@ from fairlift_stats.sequential.errors import (
     NotANumber,
     SequentialError,
 )
-from fairlift_stats.sequential.futility import futility_design, futility_lines
-from fairlift_stats.sequential.recursion import begin, bound_for
-from fairlift_stats.sequential.roots import root
-from fairlift_stats.sequential.shapes import (
+from fairlift_stats.sequential.group_sequential.boundaries import (
+    Boundaries,
+    exit_probabilities,
+    spending_boundaries,
+)
+from fairlift_stats.sequential.group_sequential.characteristics import (
+    characteristics,
+    drift_for_power,
+    fixed_drift,
+)
+from fairlift_stats.sequential.group_sequential.classical_lines import (
     equal_times,
     haybittle_peto,
     lines,
     type_one,
     wang_tsiatis,
 )
-from fairlift_stats.sequential.spending import Side, Spending
+from fairlift_stats.sequential.group_sequential.futility import futility_design, futility_lines
+from fairlift_stats.sequential.group_sequential.spending import Side, Spending
+from fairlift_stats.sequential.numerics.recursion import begin, bound_for
+from fairlift_stats.sequential.numerics.roots import root
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad

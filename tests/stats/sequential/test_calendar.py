@@ -8,20 +8,24 @@ from typing import Any
 import numpy as np
 import pytest
 from fairlift_stats.messages import Names
-from fairlift_stats.sequential.boundaries import (
+from fairlift_stats.sequential.anytime.mixture import mixture_line, yeast_line
+from fairlift_stats.sequential.errors import BadPlan, BeyondPlan, PlanChanged
+from fairlift_stats.sequential.group_sequential.boundaries import (
     Boundaries,
     exit_probabilities,
     spending_boundaries,
 )
-from fairlift_stats.sequential.errors import BadPlan, BeyondPlan, PlanChanged
-from fairlift_stats.sequential.futility import futility_lines
-from fairlift_stats.sequential.inference import estimate_at_stop, repeated_p_values, stagewise_p
+from fairlift_stats.sequential.group_sequential.classical_lines import equal_times, type_one
+from fairlift_stats.sequential.group_sequential.estimation import (
+    estimate_at_stop,
+    repeated_p_values,
+    stagewise_p,
+)
+from fairlift_stats.sequential.group_sequential.futility import futility_lines
+from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 from fairlift_stats.sequential.lines import Line, give_up_lines, lines_at, sealed, stopping_lines
 from fairlift_stats.sequential.looks import LookLog
-from fairlift_stats.sequential.mixture import mixture_line, yeast_line
 from fairlift_stats.sequential.plan import SequentialPlan
-from fairlift_stats.sequential.shapes import equal_times, type_one
-from fairlift_stats.sequential.spending import Side, Spending
 from fairlift_stats.verdict import decide
 from fairlift_stats.verdict.watch import harm_lines
 from hypothesis import given, settings

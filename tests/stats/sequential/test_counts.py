@@ -3,7 +3,7 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
-from fairlift_stats.sequential.counts import (
+from fairlift_stats.sequential.anytime.counts import (
     conversion_test,
     prior_strength,
     share_interval,
@@ -12,8 +12,8 @@ from fairlift_stats.sequential.counts import (
     split_log_e,
     split_over_time,
 )
+from fairlift_stats.sequential.anytime.mixture import log_e_value, tuning_constant
 from fairlift_stats.sequential.errors import BadLevel, NotANumber, ZeroVariance
-from fairlift_stats.sequential.mixture import log_e_value, tuning_constant
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -3,11 +3,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fairlift_stats.analysis import Analysis
-from fairlift_stats.metrics import Mean, Metric, Rate, Ratio
-from fairlift_stats.sequential.evidence import evidence_of
-from fairlift_stats.sequential.looks import Evidence
-from fairlift_stats.summary import Summary
+from fairlift_stats.data.metrics import Mean, Metric, Rate, Ratio
+from fairlift_stats.data.summary import Summary
+from fairlift_stats.report.analysis import Analysis
+from fairlift_stats.sequential.evidence import Evidence, evidence_of
 from scipy.stats import norm, skew, ttest_ind
 
 RPV = Mean("revenue_per_visitor", "revenue", buyers="bought")

@@ -5,17 +5,17 @@ from collections.abc import Callable
 
 import pytest
 from fairlift_stats import BadSummary, StatisticsError, TooFewUnits
-from fairlift_stats.sequential.always_valid import ArmMoments, msprt_stream, relative_lift
-from fairlift_stats.sequential.bandit_inference import Day
-from fairlift_stats.sequential.bayes import expected_losses
-from fairlift_stats.sequential.characteristics import fixed_drift
-from fairlift_stats.sequential.counts import share_interval, share_log_e
+from fairlift_stats.sequential.anytime.always_valid import ArmMoments, msprt_stream, relative_lift
+from fairlift_stats.sequential.anytime.counts import share_interval, share_log_e
+from fairlift_stats.sequential.anytime.expected_loss import expected_losses
+from fairlift_stats.sequential.anytime.mixture import always_valid_p
+from fairlift_stats.sequential.bandit.effects import Day
 from fairlift_stats.sequential.errors import BadPlan, NoAnswer, NotANumber, ZeroVariance
-from fairlift_stats.sequential.inference import repeated_interval
+from fairlift_stats.sequential.group_sequential.characteristics import fixed_drift
+from fairlift_stats.sequential.group_sequential.estimation import repeated_interval
+from fairlift_stats.sequential.group_sequential.spending import Spending
 from fairlift_stats.sequential.looks import Cell
-from fairlift_stats.sequential.mixture import always_valid_p
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
-from fairlift_stats.sequential.spending import Spending
 
 NAN, INF = math.nan, math.inf
 

@@ -2,23 +2,23 @@ import math
 
 import numpy as np
 import pytest
-from fairlift_stats.sequential.boundaries import Boundaries, spending_boundaries
 from fairlift_stats.sequential.errors import BadLevel, BadLook, BadPlan, NotANumber
-from fairlift_stats.sequential.forecast import (
+from fairlift_stats.sequential.group_sequential.boundaries import Boundaries, spending_boundaries
+from fairlift_stats.sequential.group_sequential.classical_lines import equal_times, lines
+from fairlift_stats.sequential.group_sequential.estimation import (
+    estimate_at_stop,
+    repeated_interval,
+    repeated_p_values,
+    stagewise_p,
+)
+from fairlift_stats.sequential.group_sequential.forecast import (
     Forecast,
     conditional_exits,
     forecast,
     predictive_exits,
     shrunk_drift,
 )
-from fairlift_stats.sequential.inference import (
-    estimate_at_stop,
-    repeated_interval,
-    repeated_p_values,
-    stagewise_p,
-)
-from fairlift_stats.sequential.shapes import equal_times, lines
-from fairlift_stats.sequential.spending import Side, Spending
+from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

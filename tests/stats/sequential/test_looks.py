@@ -3,7 +3,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from fairlift_stats.sequential.boundaries import spending_boundaries
+from fairlift_stats.sequential.anytime.mixture import mixture_line, yeast_line
 from fairlift_stats.sequential.errors import (
     BadLevel,
     BadLook,
@@ -18,17 +18,18 @@ from fairlift_stats.sequential.errors import (
     UnknownArm,
     ZeroVariance,
 )
+from fairlift_stats.sequential.evidence import Evidence
+from fairlift_stats.sequential.group_sequential.boundaries import spending_boundaries
+from fairlift_stats.sequential.group_sequential.classical_lines import equal_times, type_one
+from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 from fairlift_stats.sequential.lines import (
     give_up_lines,
     lines_at,
     sealed,
     stopping_lines,
 )
-from fairlift_stats.sequential.looks import ArmCount, Cell, Evidence, Look, LookLog
-from fairlift_stats.sequential.mixture import mixture_line, yeast_line
+from fairlift_stats.sequential.looks import ArmCount, Cell, Look, LookLog
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
-from fairlift_stats.sequential.shapes import equal_times, type_one
-from fairlift_stats.sequential.spending import Side, Spending
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -3,10 +3,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from fairlift_stats.replay import clopper_pearson
+from fairlift_stats.design.aa_replay import clopper_pearson
+from fairlift_stats.sequential.anytime.many_questions import closed_test, e_discoveries
+from fairlift_stats.sequential.anytime.mixture import log_e_value
 from fairlift_stats.sequential.errors import BadLevel, NotANumber
-from fairlift_stats.sequential.mixture import log_e_value
-from fairlift_stats.sequential.multiple import closed_test, e_discoveries
 from hypothesis import given
 from hypothesis import strategies as st
 

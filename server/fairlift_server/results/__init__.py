@@ -1,0 +1,1 @@
+"""Results: the analysis plan, looks, kept looks, data quality and the worker pool."""

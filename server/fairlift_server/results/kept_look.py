@@ -1,0 +1,121 @@
+"""What a look keeps: what the mathematics saw, so that its answer can be computed again."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from fairlift_stats.data.summary import Summary
+from fairlift_stats.methods.quantiles import QuantileArm, Quantiles
+from fairlift_stats.sequential.looks import Look, LookLog
+from fairlift_stats.sequential.plan import SequentialPlan
+
+Summaries = Mapping[str, Summary]
+
+
+@dataclass(frozen=True, slots=True)
+class LookContent:
+    """One look.
+
+    Attributes:
+        plan: the rule of stopping as it was at the first look: later versions obey it too.
+        look: counts and evidence, with the lines that were in force.
+        summaries: by variant, of all metrics.
+        quantiles: by variant and metric.
+        segments: by attribute, label and variant, of the first primary metric.
+        contaminated: units that met several variants, by the one they met first.
+        verdict: the kind of verdict that it gave.
+    """
+
+    plan: SequentialPlan
+    look: Look
+    summaries: Summaries
+    quantiles: Mapping[str, Quantiles]
+    segments: Mapping[str, Mapping[str, Summaries]]
+    contaminated: Mapping[str, int]
+    verdict: str = ""
+
+    def to_json(self) -> str:
+        """The look as JSON; floats keep every bit."""
+        return json.dumps(
+            {
+                "plan": json.loads(self.plan.to_json()),
+                "look": asdict(self.look),
+                "summaries": _written(self.summaries),
+                "quantiles": {
+                    variant: {metric: asdict(arm) for metric, arm in found.items()}
+                    for variant, found in self.quantiles.items()
+                },
+                "segments": {
+                    attribute: {label: _written(cut) for label, cut in labels.items()}
+                    for attribute, labels in self.segments.items()
+                },
+                "contaminated": dict(self.contaminated),
+                "verdict": self.verdict,
+            },
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "LookContent":
+        """The look that `to_json` wrote."""
+        read = json.loads(text)
+        plan = SequentialPlan.from_json(json.dumps(read["plan"]))
+        log = LookLog.from_json(json.dumps({"plan": plan.fingerprint(), "looks": [read["look"]]}))
+        return cls(
+            plan,
+            log.looks[0],
+            _read(read["summaries"]),
+            {
+                variant: {metric: QuantileArm(**arm) for metric, arm in found.items()}
+                # A look that was kept before there were quantiles has none.
+                for variant, found in read.get("quantiles", {}).items()
+            },
+            {
+                attribute: {label: _read(cut) for label, cut in labels.items()}
+                for attribute, labels in read["segments"].items()
+            },
+            read["contaminated"],
+            read["verdict"],
+        )
+
+
+def log_of(plan: SequentialPlan, contents: Sequence[LookContent]) -> LookLog:
+    """The looks as the log that verdicts are made from."""
+    return LookLog(plan.fingerprint(), tuple(content.look for content in contents))
+
+
+def _written(summaries: Summaries) -> dict[str, Any]:
+    return {variant: _summary_to(summary) for variant, summary in summaries.items()}
+
+
+def _read(summaries: Mapping[str, Any]) -> dict[str, Summary]:
+    return {variant: _summary_from(read) for variant, read in summaries.items()}
+
+
+def _summary_to(summary: Summary) -> dict[str, Any]:
+    """A summary as JSON values; products that were never added up are left out."""
+    comoments = [
+        [i, j, float(summary.comoments[i, j])]
+        for i in range(len(summary.columns))
+        for j in range(i, len(summary.columns))
+        if not np.isnan(summary.comoments[i, j])
+    ]
+    return {
+        "n": summary.n,
+        "columns": list(summary.columns),
+        "sums": list(summary.sums),
+        "comoments": comoments,
+        "thirds": [[*triple, value] for triple, value in summary.thirds.items()],
+    }
+
+
+def _summary_from(read: Mapping[str, Any]) -> Summary:
+    columns = tuple(read["columns"])
+    comoments = np.full((len(columns), len(columns)), np.nan)
+    for i, j, value in read["comoments"]:
+        comoments[i, j] = comoments[j, i] = value
+    thirds = {(a, b, c): value for a, b, c, value in read["thirds"]}
+    return Summary(read["n"], columns, tuple(read["sums"]), comoments, thirds)

@@ -1,0 +1,1 @@
+"""What goes in: summaries of units, and the metrics that read them."""

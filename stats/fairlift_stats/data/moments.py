@@ -1,0 +1,125 @@
+"""Summaries as arrays, groups stacked, so that one expression serves them all."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from fairlift_stats.data.metrics import Mean, Metric, Quantile, Rate, Ratio
+from fairlift_stats.data.summary import Pair, Summary, Triple, position_of
+from fairlift_stats.errors import MissingColumn
+
+__all__ = ["Moments", "products_of", "stack", "thirds_of"]
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Indices: TypeAlias = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Counts, means and covariances of stacked groups, with a last column that is always 1.
+
+    The constant column makes a mean the ratio to 1, so that means and ratios are one formula.
+
+    Attributes:
+        n: (groups,) units.
+        totals: (groups, columns + 1) sums.
+        means: (groups, columns + 1).
+        covariances: (groups, columns + 1, columns + 1), n − 1; 0 for groups below two units.
+        summaries: the groups themselves, for third moments.
+    """
+
+    columns: tuple[str, ...]
+    n: Array
+    totals: Array
+    means: Array
+    covariances: Array
+    summaries: tuple[Summary, ...]
+
+    def at(self, column: str | None) -> int:
+        """Position of a column; of the constant for None."""
+        return len(self.columns) if column is None else self.columns.index(column)
+
+
+def stack(summaries: Sequence[Summary], columns: tuple[str, ...]) -> Moments:
+    """Moments of these groups, with these columns in this order.
+
+    Raises:
+        MissingColumn: a group lacks one of the columns.
+    """
+    k = len(columns)
+    n = np.array([float(s.n) for s in summaries])
+    totals = np.empty((len(summaries), k + 1))
+    covariances = np.zeros((len(summaries), k + 1, k + 1))
+    for total, group, summary in zip(totals, covariances, summaries, strict=True):
+        at, square = _places(summary.columns, columns)
+        total[:k] = [summary.sums[i] for i in at]
+        total[k] = summary.n
+        group[:k, :k] = summary.comoments[square]
+    covariances /= np.maximum(n - 1, 1)[:, None, None]
+    means = totals / np.maximum(n, 1)[:, None]
+    return Moments(columns, n, totals, means, covariances, tuple(summaries))
+
+
+@lru_cache(maxsize=256)
+def _places(
+    have: tuple[str, ...], wanted: tuple[str, ...]
+) -> tuple[tuple[int, ...], tuple[Indices, Indices]]:
+    """Where these columns stand, and the index of their products; reports ask for the same ones."""
+    at = tuple(position_of(have, name) for name in wanted)
+    rows = np.array(at, dtype=np.intp)
+    return at, (rows[:, None], rows)
+
+
+def products_of(metrics: Iterable[Metric]) -> tuple[Pair, ...]:
+    """The products that these metrics need, each pair once."""
+    pairs: dict[frozenset[str], Pair] = {}
+    for metric in metrics:
+        match metric:
+            case Rate(covariates=()):
+                names: tuple[str, ...] = ()  # a count is its own square
+            case Rate():
+                names = (metric.column, *metric.covariates)
+            case Mean():
+                names = (metric.column, *metric.covariates)
+            case Quantile():
+                names = ()
+            case _:
+                pre = tuple(name for pair in metric.covariates for name in pair)
+                names = (metric.numerator, metric.denominator, *pre)
+        for i, first in enumerate(names):
+            for second in names[i:]:
+                pairs.setdefault(frozenset((first, second)), (first, second))
+    return tuple(pairs.values())
+
+
+def thirds_of(metrics: Iterable[Metric]) -> tuple[Triple, ...]:
+    """The third moments that the skew flags of these metrics use."""
+    triples: dict[Triple, None] = {}
+    for metric in metrics:
+        match metric:
+            case Mean():
+                triples[(metric.column,) * 3] = None
+            case Ratio(numerator=a, denominator=b):
+                for names in ((a, a, a), (a, a, b), (a, b, b), (b, b, b)):
+                    first, second, third = sorted(names)
+                    triples[first, second, third] = None
+            case _:
+                pass  # the score interval needs no warning of skewness: it is exact about it
+    return tuple(triples)
+
+
+def require(moments: Moments, pairs: Iterable[Pair]) -> None:
+    """Raise MissingColumn if a product that is needed was not given.
+
+    Raises:
+        MissingColumn: names the product.
+    """
+    if not np.isnan(moments.covariances).any():
+        return
+    for first, second in pairs:
+        if np.isnan(moments.covariances[:, moments.at(first), moments.at(second)]).any():
+            raise MissingColumn(f"the product {first} × {second} is not in every summary")

@@ -1,0 +1,1 @@
+"""Before the start: power, sample size, duration, assignment and A/A replays."""

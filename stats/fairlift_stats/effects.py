@@ -1,0 +1,141 @@
+"""What a result is made of: estimates, intervals, posteriors, warnings, and reasons for none."""
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, TypeAlias
+
+__all__ = [
+    "Arm",
+    "CannotSay",
+    "Effect",
+    "Flag",
+    "FlagCode",
+    "Interval",
+    "NonInferiority",
+    "Posterior",
+    "Reason",
+    "Role",
+]
+
+Role: TypeAlias = Literal["primary", "secondary", "guardrail"]
+
+
+class Reason(Enum):
+    """Why there is no number."""
+
+    NO_UNITS = "no_units"
+    TOO_FEW_UNITS = "too_few_units"
+    NO_EVENTS = "no_events"
+    NO_DENOMINATOR = "no_denominator"
+    NO_VARIATION = "no_variation"
+    CONTROL_ZERO = "control_zero"
+    TREATMENT_ZERO = "treatment_zero"
+    CONTROL_NEAR_ZERO = "control_near_zero"
+    NOT_POSITIVE = "not_positive"
+
+
+class FlagCode(Enum):
+    """What a reader must know before trusting the number beside it."""
+
+    FEW_EVENTS = "few_events"
+    FEW_BUYERS = "few_buyers"
+    SKEWED = "skewed"
+    TOO_SKEWED = "too_skewed"
+    CONDITIONAL_ON_BUYING = "conditional_on_buying"
+    ADJUSTED = "adjusted"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Two limits; either may be infinite."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        """True strictly between the limits: a limit equal to the value excludes it."""
+        return self.low < value < self.high
+
+    @property
+    def width(self) -> float:
+        """Distance of the limits."""
+        return self.high - self.low
+
+
+@dataclass(frozen=True, slots=True)
+class CannotSay:
+    """The honest absence of an answer: a code, one sentence, and the limits if there are any.
+
+    A rate whose control has no event keeps the lower limit of its lift: above 0 it still says that
+    the treatment is better.
+    """
+
+    reason: Reason
+    sentence: str
+    interval: Interval = Interval(-math.inf, math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """An estimate with its interval, and the wider one that holds for all treatments at once."""
+
+    value: float
+    interval: Interval
+    simultaneous: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One variant's own estimate. The interval is None where an arm has no spread to judge by."""
+
+    variant: str
+    n: int
+    estimate: float | None
+    interval: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """What to believe about one treatment arm, given the data and the prior.
+
+    Attributes:
+        lift: posterior mean of the lift, or its median where the mean does not exist.
+        interval: central credible interval of the lift.
+        p_positive: P(lift > 0).
+        p_best: P(this arm is the best of all, the control among them), by the metric's direction.
+        expected_loss: what choosing this arm costs on average, per unit, in the metric's own unit.
+        expected_loss_relative: the same as a share of the control's estimate.
+        control_p_best: P(the control is the best of all).
+        control_expected_loss: what keeping the control costs on average, per unit.
+        p_equivalent: P(lift lies within the region of practical equivalence).
+        prior: the prior in words.
+    """
+
+    lift: float
+    interval: Interval
+    p_positive: float
+    p_best: float
+    expected_loss: float
+    expected_loss_relative: float
+    control_p_best: float
+    control_expected_loss: float
+    p_equivalent: float
+    prior: str
+
+
+@dataclass(frozen=True, slots=True)
+class NonInferiority:
+    """Is the treatment worse than the control by less than the margin? One-sided."""
+
+    margin: float
+    p_value: float | None
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A warning beside a number: a code for programs, one sentence for people."""
+
+    code: FlagCode
+    sentence: str

@@ -1,0 +1,1 @@
+"""Statistical methods on plain numbers: estimates, tests, intervals and corrections."""

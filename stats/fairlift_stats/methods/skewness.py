@@ -1,0 +1,32 @@
+"""When not to trust a t interval: how skewed the difference of two means is."""
+
+from fairlift_stats.data.summary import Summary
+
+__all__ = ["DISTRUST", "WARN", "difference_skewness", "third_of_ratio"]
+
+# Kohavi et al. (2014) ask for n ≥ 355·skew² in one sample, which is skew/√n < 0.053.
+WARN = 0.06
+DISTRUST = 0.2
+
+
+def third_of_ratio(summary: Summary, numerator: str, denominator: str) -> float | None:
+    """Third central moment of the linear form (a − R·b)/b̄; None if a part of it is not kept."""
+    a, b = numerator, denominator
+    aaa, aab, abb, bbb = (
+        summary.third(*names) for names in ((a, a, a), (a, a, b), (a, b, b), (b, b, b))
+    )
+    if aaa is None or aab is None or abb is None or bbb is None or summary.mean(b) == 0:
+        return None
+    base = summary.mean(b)
+    r = summary.mean(a) / base
+    return (aaa - 3 * r * aab + 3 * r * r * abb - r**3 * bbb) / base**3
+
+
+def difference_skewness(
+    treatment: float, control: float, n_treatment: float, n_control: float, variance: float
+) -> float:
+    """Skewness of a difference of two means, from third moments per unit and its variance.
+
+    Equal splits of the same distribution cancel: that is why balanced tests are robust.
+    """
+    return float((treatment / n_treatment**2 - control / n_control**2) / variance**1.5)

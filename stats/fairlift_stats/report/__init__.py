@@ -1,0 +1,1 @@
+"""From summaries to a report: one result for each metric and treatment."""

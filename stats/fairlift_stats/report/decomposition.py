@@ -1,0 +1,167 @@
+"""Where a change in revenue per visitor comes from: more buyers, more orders, or bigger baskets."""
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from fairlift_stats.data.summary import Summary
+from fairlift_stats.effects import Interval
+from fairlift_stats.errors import NoEstimate, TooFewUnits
+from fairlift_stats.messages import Amount, Listed, Message
+from fairlift_stats.methods.one_rate import checked_confidence
+
+__all__ = ["FACTORS", "Decomposition", "Factor", "decompose", "log_factors"]
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+FACTORS = ("conversion", "orders per buyer", "average ticket")
+
+# Money of less than this, in the currency's unit, would read as none.
+_SEEN = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One factor's part in the change of revenue per visitor.
+
+    Attributes:
+        name: conversion, orders per buyer, or average ticket.
+        control, treatment: its value in each arm.
+        lift: treatment ÷ control − 1.
+        interval: of the lift, on its own.
+        joint: of the lift, so that all three hold at once.
+        money: its part of the change, per visitor; the three add up to the change exactly.
+    """
+
+    name: str
+    control: float
+    treatment: float
+    lift: float
+    interval: Interval
+    joint: Interval
+    money: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decomposition:
+    """The change of revenue per visitor, taken apart.
+
+    Attributes:
+        change: treatment − control, per visitor.
+        factors: the three parts, in the order of FACTORS.
+        covariance: (3, 3) of the three log lifts.
+    """
+
+    change: float
+    factors: tuple[Factor, Factor, Factor]
+    covariance: tuple[tuple[float, ...], ...]
+
+    def message(self, currency: str) -> Message:
+        """What happened, as far as the joint intervals allow to say.
+
+        Parts that go the way of the change come first, the biggest before the others.
+        """
+        verb = "even" if abs(self.change) < _SEEN else "rose" if self.change > 0 else "fell"
+        change = Amount(abs(self.change), currency)
+        sure = sorted(
+            # One order per buyer on both sides has no spread: what rounding leaves is no news.
+            (f for f in self.factors if 0 not in f.joint and abs(f.money) >= _SEEN),
+            key=lambda factor: (factor.money * self.change < 0, -abs(factor.money)),
+        )
+        if not sure:
+            return Message.of(f"decomposition.{verb}_unclear", change=change)
+        parts = _parts(sure, currency)
+        return Message.of(f"decomposition.{verb}", change=change, parts=parts)
+
+
+def log_factors(
+    summary: Summary, *, buyers: str = "converted", orders: str = "orders", revenue: str = "revenue"
+) -> tuple[Array, Array]:
+    """(3,) logarithms of conversion, orders per buyer and ticket, and their (3, 3) covariance.
+
+    Raises:
+        TooFewUnits: fewer than two units.
+        NoEstimate: no buyer, no order or no revenue: a factor is zero.
+
+    Source: delta method; checked against R survey's svycontrast.
+    """
+    names = (buyers, orders, revenue)
+    if summary.n < 2:
+        raise TooFewUnits(f"units: are {summary.n}, a variance needs 2 or more")
+    means = np.array([summary.mean(name) for name in names])
+    if not (means > 0).all():
+        found = dict(zip(names, means.tolist(), strict=True))
+        raise NoEstimate(f"means {found}: each must be positive to be a factor")
+    covariance = np.array([[summary.covariance(a, b) for a in names] for b in names])
+    # log conversion, log orders/buyer, log revenue/order as differences of the logs of the means.
+    jacobian = np.array([[1.0, 0, 0], [-1, 1, 0], [0, -1, 1]]) / means
+    return np.diff(np.log(means), prepend=0.0), jacobian @ covariance @ jacobian.T / summary.n
+
+
+def decompose(
+    control: Summary,
+    treatment: Summary,
+    *,
+    buyers: str = "converted",
+    orders: str = "orders",
+    revenue: str = "revenue",
+    confidence: float = 0.95,
+) -> Decomposition:
+    """The change of revenue per visitor as conversion × orders per buyer × average ticket.
+
+    The logarithms of the lifts add up, and so do the money parts, by the logarithmic mean.
+
+    Raises:
+        TooFewUnits, NoEstimate: see `log_factors`.
+
+    Source: LMDI, Ang (2004), for the parts that add up exactly.
+    """
+    columns = {"buyers": buyers, "orders": orders, "revenue": revenue}
+    log_c, cov_c = log_factors(control, **columns)
+    log_t, cov_t = log_factors(treatment, **columns)
+    gap, cov = log_t - log_c, cov_t + cov_c
+    before, after = control.mean(revenue), treatment.mean(revenue)
+    weight = _logarithmic_mean(before, after)
+    tail = (1 - checked_confidence(confidence)) / 2
+    own, joint = -float(ndtri(tail)), -float(ndtri(tail / len(FACTORS)))
+    # One order per buyer has no variance, which rounding may put below zero.
+    errors = np.sqrt(np.maximum(np.diagonal(cov), 0))
+    one, two, three = (
+        Factor(
+            name,
+            math.exp(log_c[i]),
+            math.exp(log_t[i]),
+            math.expm1(gap[i]),
+            _limits(gap[i], own * errors[i]),
+            _limits(gap[i], joint * errors[i]),
+            weight * float(gap[i]),
+        )
+        for i, name in enumerate(FACTORS)
+    )
+    factors = (one, two, three)
+    return Decomposition(after - before, factors, tuple(map(tuple, cov.tolist())))
+
+
+def _limits(centre: float, half: float) -> Interval:
+    return Interval(math.expm1(centre - half), math.expm1(centre + half))
+
+
+def _logarithmic_mean(a: float, b: float) -> float:
+    # Near a = b the quotient is 0/0; there the mean of the two is exact to the last digit.
+    return (b - a) / math.log(b / a) if abs(b / a - 1) > 1e-9 else (a + b) / 2
+
+
+def _parts(sure: list[Factor], currency: str) -> Listed | Message:
+    """Those that go the way of the first, but those that go the other way."""
+    ways: dict[bool, list[Message]] = {}
+    for factor in sure:
+        way = "more" if factor.lift > 0 else "less"
+        key = f"decomposition.{way}_{factor.name.replace(' ', '_')}"
+        part = Message.of(key, part=Amount(factor.money, currency, signed=True))
+        ways.setdefault(factor.lift > 0, []).append(part)
+    first, *other = (Listed(tuple(parts)) for parts in ways.values())
+    return Message.of("decomposition.but", first=first, second=other[0]) if other else first

@@ -1,0 +1,114 @@
+"""What to compare and how: metrics with their roles, the control, and the confidence."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+from fairlift_stats.bayes.shrinkage import LiftPrior
+from fairlift_stats.data.metrics import Funnel, Metric
+from fairlift_stats.data.moments import products_of, thirds_of
+from fairlift_stats.data.summary import Pair, Triple
+from fairlift_stats.effects import Role
+from fairlift_stats.errors import BadQuestion
+from fairlift_stats.report.layout import Layout
+
+__all__ = ["Guardrail", "Metrics", "Planned", "Question"]
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrail:
+    """A metric that must not get worse by more than a share of the control: 0.02 is 2 %."""
+
+    metric: Metric
+    margin: float
+
+    def __post_init__(self) -> None:
+        """A margin of 0 asks for proof that nothing at all was lost, which no data give."""
+        if not 0 < self.margin < 1:
+            raise BadQuestion(
+                f"{self.metric.name}: margin is {self.margin}, must lie between 0 and 1, e.g. 0.02"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A metric with the part it plays."""
+
+    metric: Metric
+    role: Role
+    margin: float | None = None
+
+
+Metrics: TypeAlias = tuple[Metric | Funnel, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """Metrics with their roles, the control, and the confidence.
+
+    Args of `prior`: None is flat; `rope` is the lift that counts as no lift, 0.01 being ±1 %.
+    """
+
+    primary: Metrics
+    secondary: Metrics = ()
+    guardrails: tuple[Guardrail, ...] = ()
+    control: str = "control"
+    confidence: float = 0.95
+    prior: LiftPrior | None = None
+    rope: float = 0.01
+
+    def __post_init__(self) -> None:
+        """Refuse what no report can answer."""
+        if not 0 < self.confidence < 1:
+            raise BadQuestion(
+                f"confidence: is {self.confidence}, must lie between 0 and 1, e.g. 0.95"
+            )
+        if not 0 <= self.rope < 1:
+            raise BadQuestion(f"rope: is {self.rope}, must be 0 or more and below 1, e.g. 0.01")
+        names = [planned.metric.name for planned in self.metrics]
+        if not names:
+            raise BadQuestion("metrics: there are none; name at least one primary metric")
+        if len(set(names)) < len(names):
+            raise BadQuestion(f"metrics: {names} repeat a name; each must be asked for once")
+
+    @cached_property
+    def metrics(self) -> tuple[Planned, ...]:
+        """Every metric with its role; a funnel as its rates."""
+        plain = [(m, role) for role, group in self._groups for m in group]
+        return (
+            *(
+                Planned(metric, role)
+                for whole, role in plain
+                for metric in (whole.rates if isinstance(whole, Funnel) else (whole,))
+            ),
+            *(Planned(g.metric, "guardrail", g.margin) for g in self.guardrails),
+        )
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The columns whose sums the summaries must hold: one query."""
+        return tuple(dict.fromkeys(c for p in self.metrics for c in p.metric.columns))
+
+    @cached_property
+    def products(self) -> tuple[Pair, ...]:
+        """The products of columns whose sums they must hold."""
+        return products_of(p.metric for p in self.metrics)
+
+    @cached_property
+    def thirds(self) -> tuple[Triple, ...]:
+        """The third moments that make the warnings of skewness possible; optional."""
+        return thirds_of(p.metric for p in self.metrics)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where the columns of the metrics stand."""
+        return Layout.of([planned.metric for planned in self.metrics], self.columns)
+
+    @property
+    def alpha(self) -> float:
+        """1 − confidence."""
+        return 1 - self.confidence
+
+    @property
+    def _groups(self) -> tuple[tuple[Role, Metrics], ...]:
+        return (("primary", self.primary), ("secondary", self.secondary))

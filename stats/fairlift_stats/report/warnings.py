@@ -1,0 +1,99 @@
+"""What to know before trusting a number: few events, few buyers, skewed tickets."""
+
+from collections.abc import Sequence
+
+from fairlift_stats.data.metrics import Metric, Quantile, Ratio
+from fairlift_stats.data.summary import Summary
+from fairlift_stats.effects import Flag, FlagCode
+from fairlift_stats.methods.skewness import DISTRUST, WARN, difference_skewness, third_of_ratio
+from fairlift_stats.report.rows import Row
+
+__all__ = ["ENOUGH_BUYERS", "flags_of"]
+
+# Measured: with 90/10 splits and fewer buyers than this, no interval from sums covers 95 %.
+ENOUGH_BUYERS = 50
+# Even equal splits need a few: below, a t interval rests on single orders.
+LEAST_BUYERS = 10
+LEAST_EVENTS = 5
+UNEQUAL = 1.25
+
+
+def flags_of(row: Row, summaries: Sequence[Summary], i: int) -> tuple[Flag, ...]:
+    """Warnings for treatment i (1 is the first) against the control."""
+    found: list[Flag | None]
+    if row.is_rate:
+        found = [_few_events(row, i)]
+    else:
+        found = [_few_buyers(row, i), _skewed(row, summaries, i)]
+        if isinstance(row.metric, Ratio):
+            found.append(_conditional(row.metric))
+    if row.metric.covariates:
+        least = min(row.reduction[0], row.reduction[i])
+        found.append(Flag(FlagCode.ADJUSTED, f"covariates took away {least:.0%} of the variance"))
+    return tuple(flag for flag in found if flag is not None)
+
+
+def _few_events(row: Row, i: int) -> Flag | None:
+    x, n = row.events, row.units
+    least = min(x[0], n[0] - x[0], x[i], n[i] - x[i])
+    if least >= LEAST_EVENTS:
+        return None
+    return Flag(
+        FlagCode.FEW_EVENTS,
+        f"only {least:.0f} units differ from the rest in one arm: the interval is honest, and wide",
+    )
+
+
+def _few_buyers(row: Row, i: int) -> Flag | None:
+    if not row.events:
+        return None
+    least = min(row.events[0], row.events[i])
+    unequal = max(row.n[0], row.n[i]) > UNEQUAL * min(row.n[0], row.n[i])
+    need = ENOUGH_BUYERS if unequal else LEAST_BUYERS
+    if least >= need:
+        return None
+    why = " of an unequal split" if unequal else ""
+    return Flag(
+        FlagCode.FEW_BUYERS,
+        f"an arm{why} has {least:.0f} buyers, needs {need} for its interval to hold",
+    )
+
+
+def _skewed(row: Row, summaries: Sequence[Summary], i: int) -> Flag | None:
+    if not (summaries[0].thirds and summaries[i].thirds):
+        return None
+    control, treatment = (_third(row.metric, summaries[a]) for a in (0, i))
+    if control is None or treatment is None:
+        return None
+    gamma = difference_skewness(
+        treatment, control, row.n[i], row.n[0], row.variance[i] + row.variance[0]
+    )
+    if abs(gamma) <= WARN:
+        return None
+    advice = "split equally, or cap the metric"
+    if abs(gamma) > DISTRUST:
+        return Flag(
+            FlagCode.TOO_SKEWED,
+            f"the difference has skewness {gamma:.2f}: do not trust its interval; {advice}",
+        )
+    return Flag(
+        FlagCode.SKEWED, f"the difference has skewness {gamma:.2f}: its interval is rough; {advice}"
+    )
+
+
+def _third(metric: Metric, summary: Summary) -> float | None:
+    match metric:
+        case Ratio():
+            return third_of_ratio(summary, metric.numerator, metric.denominator)
+        case Quantile():
+            return None
+        case _:
+            return summary.third(metric.column)
+
+
+def _conditional(metric: Ratio) -> Flag:
+    return Flag(
+        FlagCode.CONDITIONAL_ON_BUYING,
+        f"{metric.name} looks only at units with {metric.denominator}, and the campaign may change "
+        "who they are: read it beside conversion and the value per unit",
+    )

@@ -1,0 +1,1 @@
+"""Adaptive allocation of traffic, and estimates from its data."""

@@ -1,0 +1,1 @@
+"""The numerics under every stopping rule: recursive integration and root finding."""
