@@ -126,11 +126,19 @@ class Posterior:
 
 @dataclass(frozen=True, slots=True)
 class NonInferiority:
-    """Is the treatment worse than the control by less than the margin? One-sided."""
+    """Is the treatment shown to be no worse than the margin allows? One-sided.
+
+    Attributes:
+        margin: a share of the control, or an amount in the metric's own unit.
+        p_value: None where there is no test, as of a share of a control that is zero.
+        holds: shown, by a single look at the 5 % that a verdict spends over all of its looks.
+        is_absolute: the margin is an amount.
+    """
 
     margin: float
     p_value: float | None
     holds: bool
+    is_absolute: bool = False
 
 
 @dataclass(frozen=True, slots=True)

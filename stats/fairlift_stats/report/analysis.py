@@ -66,13 +66,19 @@ class Analysis(Question):
     """
 
     def report(
-        self, summaries: Mapping[str, Summary], quantiles: Mapping[str, Quantiles] | None = None
+        self,
+        summaries: Mapping[str, Summary],
+        quantiles: Mapping[str, Quantiles] | None = None,
+        *,
+        largest_k: Mapping[tuple[str, str], float] | None = None,
     ) -> Report:
         """Answers for every metric and every variant but the control.
 
         Args:
             summaries: by variant.
             quantiles: by variant and metric, what `Quantile` metrics need; sums do not tell it.
+            largest_k: by metric and variant, the largest critical value of the page that the
+                report is part of, where that is larger than its own: see `methods.contrast`.
 
         Raises:
             UnknownVariant: the control is missing, or there is no treatment.
@@ -93,7 +99,11 @@ class Analysis(Question):
                 "`QuantileArm` by metric"
             )
         results = _results(
-            self, variants, [summaries[name] for name in variants], [each or {} for each in beside]
+            self,
+            variants,
+            [summaries[name] for name in variants],
+            [each or {} for each in beside],
+            largest_k or {},
         )
         return Report(self.control, variants, self.confidence, results)
 
@@ -150,6 +160,7 @@ def _results(
     variants: tuple[str, ...],
     summaries: Sequence[Summary],
     quantiles: Sequence[Quantiles],
+    largest_k: Mapping[tuple[str, str], float],
 ) -> tuple[Result, ...]:
     """Answers for all metrics and treatments; the first variant is the control."""
     moments = stack(summaries, question.columns)
@@ -160,9 +171,20 @@ def _results(
     return tuple(
         Result(answers, i)
         for row, why, adjusted in zip(rows, whys, adjusted_p_values(rows, whys), strict=True)
-        for answers in (Answers(row, variants, why, adjusted, moments, question),)
+        for answers in (
+            Answers(
+                row, variants, why, adjusted, moments, question, _shown(row, variants, largest_k)
+            ),
+        )
         for i in treatments
     )
+
+
+def _shown(
+    row: Row, variants: tuple[str, ...], largest_k: Mapping[tuple[str, str], float]
+) -> tuple[float, ...]:
+    """The largest critical value of the page for each treatment; 0 where it is the table's own."""
+    return tuple(largest_k.get((row.metric.name, arm), 0.0) for arm in variants[1:])
 
 
 def adjusted_p_values(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from scipy.special import ndtr, stdtr
+from scipy.special import ndtr, ndtri
 
 from fairlift_stats.bayes.posteriors import ArmFacts, Belief
 from fairlift_stats.data.metrics import Mean, Quantile, Ratio
@@ -21,7 +21,8 @@ from fairlift_stats.effects import (
     Posterior,
     Reason,
 )
-from fairlift_stats.methods import score
+from fairlift_stats.methods.contrast import NON_INFERIORITY_LEVEL, Contrast, Margin
+from fairlift_stats.methods.two_rates import TwoRates
 from fairlift_stats.report.question import Question
 from fairlift_stats.report.rows import Row
 from fairlift_stats.report.warnings import flags_of
@@ -38,6 +39,8 @@ class Answers:
         variants: names of the arms.
         whys: why a treatment cannot be compared; None where it can.
         adjusted: p-values, adjusted for the arms and for the metrics of the same role.
+        largest_k: by treatment, the largest critical value that the page around the table shows:
+            a lift is shown everywhere or nowhere.
     """
 
     row: Row
@@ -46,6 +49,7 @@ class Answers:
     adjusted: Sequence[float | None]
     moments: Moments = field(repr=False, compare=False)
     question: Question = field(repr=False, compare=False)
+    largest_k: Sequence[float] = ()
 
     def arm(self, a: int) -> Arm:
         """An arm's own estimate."""
@@ -63,7 +67,12 @@ class Answers:
 
     def lift(self, i: int) -> Effect | CannotSay:
         """Treatment ÷ control − 1."""
-        return self.whys[i - 1] or _lift(self.row, i)
+        return self.whys[i - 1] or _lift(self.row, i, self._largest_k(i))
+
+    def _largest_k(self, i: int) -> float:
+        """The largest critical value that the page shows for this comparison."""
+        own = float(-ndtri(self.question.alpha / 2))
+        return max(own, self.largest_k[i - 1] if self.largest_k else 0.0)
 
     def p_value(self, i: int) -> float | None:
         """Two-sided, of no difference."""
@@ -75,10 +84,23 @@ class Answers:
 
     def non_inferiority(self, i: int) -> NonInferiority | None:
         """The answer of a guardrail; None for other roles."""
-        margin, alpha = self.row.planned.margin, self.question.alpha
-        if margin is None:
+        planned = self.row.planned
+        if planned.absolute_margin is not None:
+            margin = Margin(planned.absolute_margin, is_absolute=True)
+        elif planned.margin is not None:
+            margin = Margin(planned.margin)
+        else:
             return None
-        return _guard(self.row, i, margin, alpha, self.whys[i - 1])
+        z = None
+        if self.whys[i - 1] is None:
+            z = self.contrast(i).non_inferiority_z(margin, self.row.metric.direction)
+        p = None if z is None else float(ndtr(-z))
+        holds = p is not None and p < NON_INFERIORITY_LEVEL
+        return NonInferiority(margin.size, p, holds, margin.is_absolute)
+
+    def contrast(self, i: int) -> Contrast:
+        """A treatment's figures beside the control's."""
+        return _contrast(self.row, i)
 
     @property
     def method(self) -> str:
@@ -112,60 +134,50 @@ def _effect(five: list[float]) -> Effect:
     return Effect(value, Interval(low, high), Interval(wide_low, wide_high))
 
 
-def _lift(row: Row, i: int) -> Effect | CannotSay:
-    value, low, _, high, wide = five = row.lift[i - 1]
-    name, control = row.metric.name, row.value[0]
-    if row.is_rate:
-        if control == 0:
-            reason, why = Reason.CONTROL_ZERO, "the control has no event: a lift has no upper end"
-            if row.value[i] == 0:
-                reason, why = Reason.NO_EVENTS, "neither arm has an event: any lift is possible"
-            return CannotSay(reason, f"{name}: {why}.", Interval(low, math.inf))
+def _lift(row: Row, i: int, k: float) -> Effect | CannotSay:
+    five = row.lift[i - 1]
+    why = _contrast(row, i).no_lift(k)
+    if why is None and not all(map(math.isfinite, five)):
+        why = Reason.CONTROL_NEAR_ZERO
+    if why is None:
         return _effect(five)
-    if control <= 0:
-        return CannotSay(
-            Reason.CONTROL_ZERO if control == 0 else Reason.NOT_POSITIVE,
-            f"{name}: the control's estimate is {control:g}; a share of it has no plain meaning, "
-            "read the difference.",
-        )
-    if not (low <= value <= high):  # NaN: Fieller's set is unbounded
-        return CannotSay(
-            Reason.CONTROL_NEAR_ZERO,
-            f"{name}: the control's estimate cannot be told from zero, so no finite lift can be "
-            "given; read the difference.",
-        )
-    if low == high:
-        return CannotSay(
-            Reason.TREATMENT_ZERO,
-            f"{name}: all units of the treatment are zero, so chance cannot be judged in its lift; "
-            "read the difference.",
-        )
-    if math.isnan(wide):  # unbounded at the wider level only
-        five = [value, low, -math.inf, high, math.inf]
-    return _effect(five)
+    # The lower limit of a rate's lift holds though there is no upper one.
+    limits = Interval(five[1] if row.is_rate else -math.inf, math.inf)
+    words = _NO_LIFT[why].format(control=row.value[0])
+    return CannotSay(why, f"{row.metric.name}: {words}.", limits)
 
 
-def _guard(
-    row: Row, i: int, margin: float, alpha: float, why_not: CannotSay | None
-) -> NonInferiority:
-    """One-sided test that the treatment keeps more than 1 − margin of the control (or less)."""
-    if why_not:
-        return NonInferiority(margin, None, holds=False)
-    higher = row.metric.direction == "higher"
-    ratio = 1 - margin if higher else 1 + margin
-    if row.is_rate:
-        x, n = np.array(row.events), np.array(row.units)
-        arms = (x[i : i + 1], n[i : i + 1], x[:1], n[:1])
-        z = float(score.ratio_z(*arms, np.array([ratio]))[0])
-        p = float(ndtr(-z if higher else z))
-    else:
-        v, q, cov = row.value, row.variance, row.with_control[i - 1]
-        if v[0] <= 0:
-            return NonInferiority(margin, None, holds=False)
-        spread = q[i] - 2 * ratio * cov + ratio * ratio * q[0]
-        t = (v[i] - ratio * v[0]) / spread**0.5
-        p = float(stdtr(row.df[i - 1], -t if higher else t))
-    return NonInferiority(margin, p, holds=p < alpha)
+_NO_LIFT = {
+    Reason.NO_EVENTS: "neither arm has an event: any lift is possible",
+    Reason.CONTROL_ZERO: "the control is at zero, so there is no share of it; read the difference",
+    Reason.NOT_POSITIVE: (
+        "the control's estimate is {control:g}; a share of it has no plain meaning, read the "
+        "difference"
+    ),
+    Reason.CONTROL_NEAR_ZERO: (
+        "the control's estimate cannot be told from zero, so no finite lift can be given; read the "
+        "difference"
+    ),
+    Reason.TREATMENT_ZERO: (
+        "all units of the treatment are zero, so chance cannot be judged in its lift; read the "
+        "difference"
+    ),
+}
+
+
+def _contrast(row: Row, i: int) -> Contrast:
+    """A treatment's figures beside the control's."""
+    return Contrast(
+        control=row.value[0],
+        treatment=row.value[i],
+        control_variance=row.variance[0],
+        treatment_variance=row.variance[i],
+        covariance=row.with_control[i - 1],
+        df=row.df[i - 1],
+        rates=TwoRates(row.events[i], row.units[i], row.events[0], row.units[0])
+        if row.is_rate
+        else None,
+    )
 
 
 def _method(row: Row) -> str:

@@ -1,5 +1,6 @@
 """What to compare and how: metrics with their roles, the control, and the confidence."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -17,16 +18,32 @@ __all__ = ["Guardrail", "Metrics", "Planned", "Question"]
 
 @dataclass(frozen=True, slots=True)
 class Guardrail:
-    """A metric that must not get worse by more than a share of the control: 0.02 is 2 %."""
+    """A metric that must not get worse by more than a margin.
+
+    Attributes:
+        metric: what must not suffer.
+        margin: a share of the control: 0.02 is 2 %.
+        absolute_margin: an amount in the metric's own unit, where a share of the control has no
+            meaning: the coupon cost beside an arm without coupons.
+    """
 
     metric: Metric
-    margin: float
+    margin: float | None = None
+    absolute_margin: float | None = None
 
     def __post_init__(self) -> None:
         """A margin of 0 asks for proof that nothing at all was lost, which no data give."""
-        if not 0 < self.margin < 1:
+        if (self.margin is None) == (self.absolute_margin is None):
+            raise BadQuestion(
+                f"{self.metric.name}: a guardrail has one of margin and absolute_margin"
+            )
+        if self.margin is not None and not 0 < self.margin < 1:
             raise BadQuestion(
                 f"{self.metric.name}: margin is {self.margin}, must lie between 0 and 1, e.g. 0.02"
+            )
+        if self.absolute_margin is not None and not 0 < self.absolute_margin < math.inf:
+            raise BadQuestion(
+                f"{self.metric.name}: absolute_margin is {self.absolute_margin}, must be above 0"
             )
 
 
@@ -37,6 +54,7 @@ class Planned:
     metric: Metric
     role: Role
     margin: float | None = None
+    absolute_margin: float | None = None
 
 
 Metrics: TypeAlias = tuple[Metric | Funnel, ...]
@@ -81,7 +99,7 @@ class Question:
                 for whole, role in plain
                 for metric in (whole.rates if isinstance(whole, Funnel) else (whole,))
             ),
-            *(Planned(g.metric, "guardrail", g.margin) for g in self.guardrails),
+            *(Planned(g.metric, "guardrail", g.margin, g.absolute_margin) for g in self.guardrails),
         )
 
     @cached_property

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from fairlift_stats.effects import Arm, CannotSay, Effect, Flag, NonInferiority, Posterior, Role
+from fairlift_stats.methods.contrast import Contrast
 from fairlift_stats.report.answers import Answers
 
 __all__ = ["Result"]
@@ -73,6 +74,16 @@ class Result:
     def non_inferiority(self) -> NonInferiority | None:
         """The answer of a guardrail; None for other roles."""
         return self.answers.non_inferiority(self.place)
+
+    @property
+    def contrast(self) -> Contrast:
+        """Both figures with what their limits need, for looks and verdicts."""
+        return self.answers.contrast(self.place)
+
+    @property
+    def units_of_all_arms(self) -> int:
+        """Units of all arms of the report together."""
+        return int(sum(self.answers.row.n))
 
     @property
     def posterior(self) -> Posterior | CannotSay:
