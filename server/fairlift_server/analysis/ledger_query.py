@@ -234,4 +234,3 @@ def _units_by_variant(entries: Iterable[EntryCount]) -> dict[str, int]:
     for entry in entries:
         units[entry.variant] = units.get(entry.variant, 0) + entry.units
     return units
-

@@ -22,13 +22,15 @@ class CampaignDays:
     """Day 1 is the first whole day in the campaign's time zone; days touched by a pause are none.
 
     Attributes:
-        start_us: when the epoch began.
+        start_us: when the epoch began; it may lie in the past.
+        opened_us: when somebody began it, by the clock.
         stop_us: when somebody stopped the campaign.
         settle_us: how long events of a day may take to arrive.
     """
 
     time_zone: str
     start_us: int
+    opened_us: int
     settle_us: int
     pauses: tuple[Pause, ...] = ()
     stop_us: int | None = None
@@ -55,9 +57,7 @@ class CampaignDays:
 
     def _ends_in_pause(self, moment_us: int) -> bool:
         """Whether no day can follow, since a pause that lasts has begun."""
-        return any(
-            pause.end_us is None and pause.start_us < moment_us for pause in self.pauses
-        )
+        return any(pause.end_us is None and pause.start_us < moment_us for pause in self.pauses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +89,9 @@ def is_over(days: CampaignDays, arrivals: Arrivals, calendar_day: int) -> bool:
         return True
     if days.stop_us is not None and days.stop_us >= settled_us:
         return True
-    is_quiet = (
-        arrivals.last_received_us is None
-        or arrivals.last_received_us <= arrivals.now_us - days.settle_us
-    )
+    # A campaign that was begun just now may wait for its history to be imported.
+    heard_us = max(days.opened_us, arrivals.last_received_us or days.opened_us)
+    is_quiet = heard_us <= arrivals.now_us - days.settle_us
     return is_quiet and arrivals.now_us >= settled_us
 
 

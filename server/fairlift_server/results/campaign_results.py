@@ -9,14 +9,22 @@ from weakref import WeakValueDictionary
 
 from fairlift.engine.campaign import Campaign
 from fairlift.engine.errors import NotFound, WrongState
+from fairlift_stats.sequential.errors import LookEdited
 
 from fairlift_server.results.analysis_plan import AnalysisPlan, analysis_plan_of
-from fairlift_server.results.kept_look import KeptLook
-from fairlift_server.results.look import DataQuality, LookResult, check_data, make_look
+from fairlift_server.results.campaign_days import HOUR_US, CampaignDays
+from fairlift_server.results.campaign_history import campaign_days_of
+from fairlift_server.results.data_quality import DataQuality
+from fairlift_server.results.kept_look import KeptLook, sealed_from_json, sealed_to_json
+from fairlift_server.results.look import LookRequest, LookResult, check_data, make_looks
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.store import campaigns as campaign_store
+from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.looks import LookRecord, add_look, looks
+
+# Time that events of a day have to arrive before its look is made.
+SETTLE_HOURS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +34,38 @@ class ReportInput:
     Attributes:
         campaign: as it was when the epoch began, with its lifecycle as it is now.
         plan: how it is analysed.
+        days: of the epoch.
         result: the looks and what they say.
-        look_times: of each look, the newest last.
+        look_times: when each look was made, the newest last.
         time: of this reading.
     """
 
     campaign: Campaign
     plan: AnalysisPlan
+    days: CampaignDays
     result: LookResult
     look_times: tuple[datetime, ...]
     time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredEpoch:
+    """What the store holds of one epoch of a campaign."""
+
+    campaign: Campaign
+    plan: AnalysisPlan
+    days: CampaignDays
+    records: list[LookRecord]
+
+    def request(self, now: datetime) -> LookRequest:
+        return LookRequest(
+            self.plan,
+            self.campaign.lifecycle.plan_hash,
+            self.days,
+            tuple(sealed_from_json(record.content) for record in self.records),
+            microseconds(self.records[-1].time) if self.records else None,
+            microseconds(now),
+        )
 
 
 class CampaignResults:
@@ -57,7 +87,7 @@ class CampaignResults:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def read(self, campaign: str, *, epoch: int = 0) -> ReportInput:
-        """What the plan allows to say now; a new look is written down first, if one is due.
+        """What the plan allows to say now; looks that are due are made and written down first.
 
         Args:
             campaign: its id.
@@ -65,9 +95,9 @@ class CampaignResults:
 
         Raises:
             NotFound: there is no such campaign or epoch.
-            WrongState: the campaign has not started.
+            WrongState: the campaign has not started, or what was sealed at its start was changed.
         """
-        # One look at a time: two that came at once would both spend.
+        # One reader at a time: two that came at once would make the same looks.
         async with self._locks.setdefault(campaign, asyncio.Lock()):
             reading = asyncio.create_task(self._read(campaign, epoch))
             # A reader who goes away must not part a look from its being written down.
@@ -75,12 +105,10 @@ class CampaignResults:
 
     async def data_quality(self, campaign: str) -> tuple[Campaign, AnalysisPlan, DataQuality]:
         """Whether the data can be trusted; makes no look."""
-        of_epoch, plan, stored = await self._store.read(lambda t: self._stored(t, campaign, 0))
-        contents = [record.content for record in stored]
-        quality = await self._workers.run(
-            _check_data, self._store.path, plan, contents, self._now()
-        )
-        return of_epoch, plan, quality
+        stored = await self._store.read(lambda t: self._stored(t, campaign, 0))
+        request = stored.request(self._now())
+        quality = await self._workers.run(_check_data, self._store.path, request)
+        return stored.campaign, stored.plan, quality
 
     async def looks(
         self, campaign: str, *, epoch: int, after: int, limit: int
@@ -94,7 +122,7 @@ class CampaignResults:
             return [
                 (
                     record,
-                    KeptLook.from_json(record.content),
+                    KeptLook.from_json(sealed_from_json(record.content).content),
                     number,
                     of_epoch.lifecycle.plan_hash,
                 )
@@ -104,23 +132,50 @@ class CampaignResults:
         return await self._store.read(job)
 
     async def _read(self, campaign: str, epoch: int) -> ReportInput:
-        of_epoch, plan, stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
+        stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
         now = self._now()
-        contents = [record.content for record in stored]
-        result = await self._workers.run(_make_look, self._store.path, plan, contents, now)
-        times = [record.time for record in stored]
-        if result.is_new:
-            times.append(now)
-            new = LookRecord(len(times), now, result.looks[-1].to_json())
-            await self._store.write(lambda t: add_look(t, campaign, plan.epoch, new))
-        return ReportInput(of_epoch, plan, result, tuple(times), now)
+        try:
+            result = await self._workers.run(_make_looks, self._store.path, stored.request(now))
+        except LookEdited as error:
+            raise WrongState(
+                f"campaign {campaign}: {error}; restore the database from a backup"
+            ) from None
+        times = [record.time for record in stored.records]
+        new = [
+            LookRecord(number, now, sealed_to_json(look))
+            for number, look in enumerate(result.new, start=len(times) + 1)
+        ]
+        if new:
+            await self._store.write(lambda t: _add_looks(t, campaign, stored.plan.epoch, new))
+        times.extend(record.time for record in new)
+        return ReportInput(stored.campaign, stored.plan, stored.days, result, tuple(times), now)
 
-    def _stored(
-        self, transaction: Transaction, campaign: str, epoch: int
-    ) -> tuple[Campaign, AnalysisPlan, list[LookRecord]]:
+    def _stored(self, transaction: Transaction, campaign: str, epoch: int) -> _StoredEpoch:
         of_epoch = _campaign_of_epoch(transaction, campaign, epoch)
-        plan = analysis_plan_of(of_epoch, currency=self._currency)
-        return of_epoch, plan, looks(transaction, campaign, of_epoch.lifecycle.epoch)
+        _check_seal(of_epoch)
+        return _StoredEpoch(
+            of_epoch,
+            analysis_plan_of(of_epoch, currency=self._currency),
+            campaign_days_of(transaction, of_epoch, settle_us=SETTLE_HOURS * HOUR_US),
+            looks(transaction, campaign, of_epoch.lifecycle.epoch),
+        )
+
+
+def _add_looks(transaction: Transaction, campaign: str, epoch: int, new: list[LookRecord]) -> None:
+    for record in new:
+        add_look(transaction, campaign, epoch, record)
+
+
+def _check_seal(campaign: Campaign) -> None:
+    """Refuse a plan that is not the one that was sealed at the start."""
+    plan, sealed_hash = campaign.plan, campaign.lifecycle.plan_hash
+    assert plan is not None, "a campaign without a plan cannot start"
+    if plan.hash != sealed_hash:
+        raise WrongState(
+            f"campaign {campaign.id}: its plan has the hash {plan.hash[:12]}, the plan that was "
+            f"sealed at the start has {sealed_hash[:12]}: it was changed in the store; restore the "
+            "database from a backup"
+        )
 
 
 def _campaign_of_epoch(transaction: Transaction, campaign: str, epoch: int) -> Campaign:
@@ -144,13 +199,13 @@ def _campaign_of_epoch(transaction: Transaction, campaign: str, epoch: int) -> C
 # DuckDB and Ibis are imported where they run: in the worker processes, never in the server.
 
 
-def _make_look(path: Path, plan: AnalysisPlan, stored: list[str], now: datetime) -> LookResult:
+def _make_looks(path: Path, request: LookRequest) -> LookResult:
     from fairlift_server.analysis.duckdb_engine import answers
 
-    return make_look(lambda queries: answers(path, queries), plan, stored, now)
+    return make_looks(lambda queries: answers(path, queries), request)
 
 
-def _check_data(path: Path, plan: AnalysisPlan, stored: list[str], now: datetime) -> DataQuality:
+def _check_data(path: Path, request: LookRequest) -> DataQuality:
     from fairlift_server.analysis.duckdb_engine import answers
 
-    return check_data(lambda queries: answers(path, queries), plan, stored, now)
+    return check_data(lambda queries: answers(path, queries), request)
