@@ -11,7 +11,7 @@ from fairlift_server.settings import Settings
 
 from tests.server.client import calculators, settings_of
 
-PEM = Path(__file__).parent.parent / "client" / "certificates"
+PEM = Path(__file__).parents[2] / "client" / "certificates"
 
 
 def settings(folder: Path, **more: str) -> Settings:
