@@ -19,7 +19,6 @@ from pathlib import Path
 
 from fairlift import Client, snapshot_file
 from fairlift.engine.assignment import Assignment
-from fairlift.engine.audience_text import parse
 from fairlift.engine.bots import BotRules
 from fairlift.engine.bucketing import bucket
 from fairlift.engine.campaign import Campaign, Lifecycle, State, Variant
@@ -29,6 +28,7 @@ from fairlift.local import LocalDecisions
 from fairlift.stats import is_compiled
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.wire.snapshot import snapshot_from, snapshot_to
+from fairlift_cli.audience.parser import parse
 from fairlift_stats.design.assignment import buckets
 
 from benchmarks.form import Measure, publish, side_by_side

@@ -3,7 +3,6 @@
 from collections.abc import Callable, MutableMapping, MutableSequence
 from typing import Any, cast
 
-from fairlift.engine.audience_text import parse
 from fairlift.engine.errors import InvalidAudience, InvalidCampaign
 from fairlift.v1.audience_pb2 import Condition
 from fairlift.v1.campaign_pb2 import Variant
@@ -17,6 +16,7 @@ from google.protobuf.struct_pb2 import Value as JsonValue
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fairlift_cli import values
+from fairlift_cli.audience.parser import parse
 from fairlift_cli.findings import Finding, did_you_mean, nearest
 from fairlift_cli.schema import Form, Key, bare_field, homes, is_output_only, keys, named_choices
 from fairlift_cli.values import Mistaken

@@ -19,12 +19,12 @@ import pytest
 from django.utils.datastructures import MultiValueDict
 from django.utils.functional import SimpleLazyObject
 from fairlift import Assignment, Client, Reason, snapshot_file
-from fairlift.engine.audience_text import parse
 from fairlift.engine.campaign import Campaign, Lifecycle, State, UnitKind, Variant
 from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.matching import matcher
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 from fairlift.wire.snapshot import snapshot_to
+from fairlift_cli.audience.parser import parse
 
 NOWHERE = "127.0.0.1:1"
 
