@@ -12,27 +12,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fairlift.change import Change
     from fairlift.client import Client
+    from fairlift.client_stats import ClientStats
     from fairlift.engine.assignment import Assignment, Reason
     from fairlift.engine.bots import BotRules
     from fairlift.engine.errors import FairliftError
     from fairlift.events import Cancellation, LineKind, OrderLine, Refund, micros
-    from fairlift.stats import Stats
+    from fairlift.snapshot_change import SnapshotChange
     from fairlift.transport import Tls
 
 _HOMES = {
     "Assignment": "fairlift.engine.assignment",
     "BotRules": "fairlift.engine.bots",
     "Cancellation": "fairlift.events",
-    "Change": "fairlift.change",
+    "SnapshotChange": "fairlift.snapshot_change",
     "Client": "fairlift.client",
     "FairliftError": "fairlift.engine.errors",
     "LineKind": "fairlift.events",
     "OrderLine": "fairlift.events",
     "Reason": "fairlift.engine.assignment",
     "Refund": "fairlift.events",
-    "Stats": "fairlift.stats",
+    "ClientStats": "fairlift.client_stats",
     "Tls": "fairlift.transport",
     "micros": "fairlift.events",
 }
@@ -41,14 +41,14 @@ __all__ = [
     "Assignment",
     "BotRules",
     "Cancellation",
-    "Change",
     "Client",
+    "ClientStats",
     "FairliftError",
     "LineKind",
     "OrderLine",
     "Reason",
     "Refund",
-    "Stats",
+    "SnapshotChange",
     "Tls",
     "micros",
 ]

@@ -18,10 +18,10 @@ from openfeature.flag_evaluation import Reason as FlagReason
 from openfeature.provider import AbstractProvider, Metadata
 from openfeature.track import TrackingEventDetails
 
-from fairlift.change import Change
 from fairlift.client import Client
 from fairlift.engine.assignment import Assignment, Reason
-from fairlift.tracking import OrderReader
+from fairlift.openfeature_orders import OrderReader
+from fairlift.snapshot_change import SnapshotChange
 
 _log = logging.getLogger("fairlift")
 
@@ -108,7 +108,7 @@ class FairliftProvider(AbstractProvider):
         """Sends what waits, and ends."""
         self._client.close()
 
-    def _tell(self, change: Change) -> None:
+    def _tell(self, change: SnapshotChange) -> None:
         with self._telling:
             if self._told is None or not self._client.wait_ready(0):
                 return
@@ -258,7 +258,7 @@ class FairliftProvider(AbstractProvider):
         )
 
 
-def _standing(change: Change) -> tuple[ProviderEvent, str | None]:
+def _standing(change: SnapshotChange) -> tuple[ProviderEvent, str | None]:
     if change.refusal:
         return ProviderEvent.PROVIDER_ERROR, change.refusal
     if change.is_stale:

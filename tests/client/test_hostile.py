@@ -143,7 +143,7 @@ def test_nothing_that_is_no_text_is_held_for_ever(
     stranger = Stranger()
     first_seen: Any = {"c": stranger}
     other: Any = Client(NOWHERE, first_seen=first_seen)
-    other._in_force.compiled = CompiledSnapshot(
+    other._current.compiled = CompiledSnapshot(
         Snapshot("etag", None, (salted("spain", 'country == "ES"'),), unreadable={"odd": "why"}),
         first_seen=first_seen,
     )

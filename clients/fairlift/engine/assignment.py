@@ -8,7 +8,7 @@ from typing import Any, overload
 
 from fairlift.engine.campaign import JSON
 from fairlift.engine.matching import Attributes
-from fairlift.engine.native import mypyc_attr
+from fairlift.engine.mypyc_hints import mypyc_attr
 
 
 class Reason(StrEnum):

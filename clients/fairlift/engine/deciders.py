@@ -10,8 +10,8 @@ from typing import Any, Final
 from fairlift.engine.assignment import Assignment, Outcome, Reason, assignment
 from fairlift.engine.bucketing import murmur3
 from fairlift.engine.campaign import MAX_UNIT
-from fairlift.engine.given import Text, plain
 from fairlift.engine.matching import Attributes, Known, Matcher, known
+from fairlift.engine.untrusted import Text, plain
 
 _hash: Final = murmur3
 # A control given for another reason is no membership that another campaign could build on.
@@ -94,10 +94,8 @@ class Split(Decider):
             made.outcome = self.not_in_audience
         else:
             hashed: int = _hash(text)
-            for (
-                end,
-                outcome,
-            ) in self.variants:  # pragma: no branch  # the last ends beyond all
+            # The last variant ends beyond every hash, so the loop always breaks.
+            for end, outcome in self.variants:  # pragma: no branch
                 if hashed < end:
                     made.outcome = outcome
                     break

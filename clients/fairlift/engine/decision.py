@@ -107,7 +107,7 @@ class CompiledSnapshot:
         return [each.decide(visitor, customer, attributes, now) for each in self.campaigns.values()]
 
 
-class InForce:
+class CurrentSnapshot:
     """The snapshot that is decided by; a new one takes the place of the old in one assignment."""
 
     __slots__ = ("compiled",)

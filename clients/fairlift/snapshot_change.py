@@ -9,7 +9,7 @@ from fairlift.engine.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SnapshotChange:
     """What is new: campaigns, or what the client knows of the server."""
 
     # Ids of those that came, went or are different; empty when it is about the server alone.
@@ -22,7 +22,7 @@ class Change:
     refusal: str
 
 
-Listener: TypeAlias = Callable[[Change], None]
+Listener: TypeAlias = Callable[[SnapshotChange], None]
 
 
 def changed_campaigns(before: Snapshot, now: Snapshot) -> frozenset[str]:
