@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from fairlift.engine.assignment import Assignment, Reason
     from fairlift.engine.bots import BotRules
     from fairlift.engine.errors import FairliftError
-    from fairlift.events import Cancellation, LineKind, OrderLine, Refund, micros
+    from fairlift.event_messages import Cancellation, LineKind, OrderLine, Refund, micros
     from fairlift.snapshot_change import SnapshotChange
     from fairlift.transport import Tls
 
 _HOMES = {
     "Assignment": "fairlift.engine.assignment",
     "BotRules": "fairlift.engine.bots",
-    "Cancellation": "fairlift.events",
+    "Cancellation": "fairlift.event_messages",
     "SnapshotChange": "fairlift.snapshot_change",
     "Client": "fairlift.client",
     "FairliftError": "fairlift.engine.errors",
-    "LineKind": "fairlift.events",
-    "OrderLine": "fairlift.events",
+    "LineKind": "fairlift.event_messages",
+    "OrderLine": "fairlift.event_messages",
     "Reason": "fairlift.engine.assignment",
-    "Refund": "fairlift.events",
+    "Refund": "fairlift.event_messages",
     "ClientStats": "fairlift.client_stats",
     "Tls": "fairlift.transport",
-    "micros": "fairlift.events",
+    "micros": "fairlift.event_messages",
 }
 
 __all__ = [

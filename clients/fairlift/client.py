@@ -11,15 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from fairlift import events
+from fairlift import event_messages
 from fairlift.assigner import Assigner, ErrorLog, Fallback
-from fairlift.backlog import Kind
 from fairlift.client_stats import ClientStats, stats_of
 from fairlift.engine.assignment import Assignment, assignment
 from fairlift.engine.bots import BotRules
 from fairlift.engine.decision import CONTROL
 from fairlift.engine.matching import Attributes
-from fairlift.events import Cancellation, OrderLine, Refund
+from fairlift.event_messages import Cancellation, OrderLine, Refund
+from fairlift.event_queue import Kind
 from fairlift.exposures import ExposureQueue, SeenExposures
 from fairlift.fallbacks import DefaultFallback, ServerFallback
 from fairlift.local_snapshot import LocalSnapshot
@@ -146,7 +146,7 @@ class Client(Assigner):
         time: datetime | None = None,
     ) -> None:
         """Records a named micro-conversion, with a score or weight when it has one."""
-        self._record(Kind.ACTION, lambda: events.action(unit, name, value, time or _now()))
+        self._record(Kind.ACTION, lambda: event_messages.action(unit, name, value, time or _now()))
 
     def order(
         self,
@@ -165,7 +165,7 @@ class Client(Assigner):
         """Records an order. Money is in micros of the currency (see `fairlift.micros`)."""
         self._record(
             Kind.ORDER,
-            lambda: events.order(
+            lambda: event_messages.order(
                 unit,
                 order_id,
                 lines,
@@ -183,7 +183,9 @@ class Client(Assigner):
         self, order_id: str, change: Refund | Cancellation, *, time: datetime | None = None
     ) -> None:
         """Records what became of an order; it may come before the order itself."""
-        self._record(Kind.AMENDMENT, lambda: events.amendment(order_id, change, time or _now()))
+        self._record(
+            Kind.AMENDMENT, lambda: event_messages.amendment(order_id, change, time or _now())
+        )
 
     def identify(self, visitor: str, customer: str, *, time: datetime | None = None) -> None:
         """Records that a visitor turned out to be a customer, at login.
@@ -193,7 +195,9 @@ class Client(Assigner):
         """
         with suppress(Exception):  # a mapping of the caller's own
             self._first_seen.setdefault(customer, visitor)
-        self._record(Kind.IDENTITY, lambda: events.identity(visitor, customer, time or _now()))
+        self._record(
+            Kind.IDENTITY, lambda: event_messages.identity(visitor, customer, time or _now())
+        )
 
     def on_change(self, listener: Listener) -> None:
         """Calls it, in a background thread, when campaigns or the server's standing change."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 
-from fairlift.events import LineKind, OrderLine, micros
+from fairlift.event_messages import LineKind, OrderLine, micros
 
 _log = logging.getLogger("fairlift")
 

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from fairlift import events
-from fairlift.backlog import Backlog, Kind, Waiting
+from fairlift import event_messages
 from fairlift.engine.assignment import Assignment
 from fairlift.engine.errors import Invalid
+from fairlift.event_queue import Backlog, Kind, Waiting
 from fairlift.exposures import ExposureQueue
 from fairlift.transport import Connection
 from fairlift.v1 import event_service_pb2 as pb
@@ -129,7 +129,7 @@ class Outbox:
 
     def _pack_one(self, met: Assignment) -> None:
         try:
-            event = events.exposure(met)
+            event = event_messages.exposure(met)
         except Exception as error:  # a shop's own mapping, half a surrogate pair in an id, …
             what = f"an exposure of {met.campaign} is given up: {type(error).__name__}"
             self._note_refusal("unsendable", "%s: %s", what, error)

@@ -15,8 +15,8 @@ from fairlift.exposures import ExposureQueue
 from fairlift.heartbeat import INTERVAL_S, Heartbeat
 from fairlift.local_snapshot import LocalSnapshot
 from fairlift.outbox import Outbox
+from fairlift.snapshot_watch import SnapshotWatch
 from fairlift.transport import Connection, Endpoint
-from fairlift.watch import SnapshotWatch
 
 _log = logging.getLogger("fairlift")
 
