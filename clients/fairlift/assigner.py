@@ -12,7 +12,7 @@ from fairlift.engine.assignment import Assignment, Reason
 from fairlift.engine.decision import CONTROL, CurrentSnapshot, without_campaign
 from fairlift.engine.matching import Attributes
 from fairlift.engine.mypyc_hints import mypyc_attr
-from fairlift.engine.untrusted import Flag, Text, text
+from fairlift.engine.untrusted import BoolInput, TextInput, text_or_empty
 from fairlift.exposures import ExposureQueue
 
 _log = logging.getLogger("fairlift")
@@ -75,13 +75,13 @@ class Assigner:
 
     def assign(
         self,
-        campaign: Text,
-        visitor: Text | None = "",
+        campaign: TextInput,
+        visitor: TextInput | None = "",
         attributes: Attributes | None = None,
         *,
-        customer: Text | None = "",
-        default: Text = CONTROL,
-        expose: Flag = False,
+        customer: TextInput | None = "",
+        default: TextInput = CONTROL,
+        expose: BoolInput = False,
     ) -> Assignment:
         """The variant that the visitor gets in a campaign, and why. Never raises, never waits.
 
@@ -109,7 +109,7 @@ class Assigner:
             else:
                 assigned = self._fallback.assign(campaign, visitor, customer, values, default)
         except Exception as error:  # a storefront is never broken by us
-            what = f"campaign {text(campaign)} could not be decided, the control is given"
+            what = f"campaign {text_or_empty(campaign)} could not be decided, the control is given"
             self._errors.add(error, what)
             assigned = without_answer(
                 self._current, campaign, Reason.ERROR, visitor, customer, default
@@ -120,11 +120,11 @@ class Assigner:
 
     def assign_all(
         self,
-        visitor: Text | None = "",
+        visitor: TextInput | None = "",
         attributes: Attributes | None = None,
         *,
-        customer: Text | None = "",
-        expose: Flag = False,
+        customer: TextInput | None = "",
+        expose: BoolInput = False,
     ) -> dict[str, Assignment]:
         """The variants of all campaigns, by campaign id. Never raises; empty when none is known."""
         now = time.time()
@@ -166,17 +166,17 @@ class Assigner:
 
 def without_answer(
     current: CurrentSnapshot,
-    campaign: Text,
+    campaign: TextInput,
     reason: Reason,
-    visitor: Text,
-    customer: Text,
+    visitor: TextInput,
+    customer: TextInput,
     default: object,
 ) -> Assignment:
     """The caller's default, or the control, for a campaign that cannot be decided."""
     return without_campaign(
-        text(campaign),
+        text_or_empty(campaign),
         reason,
-        text(visitor) or text(customer),
+        text_or_empty(visitor) or text_or_empty(customer),
         variant=default if isinstance(default, str) else CONTROL,
         snapshot_time=current.compiled.snapshot_time,
         now=time.time(),

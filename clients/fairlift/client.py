@@ -125,14 +125,16 @@ class Client(Assigner):
             self._expose(assigned)
         return assigned
 
-    def expose(self, decided: Assignment, *, time: datetime | None = None) -> bool:
+    def expose(self, assigned: Assignment, *, time: datetime | None = None) -> bool:
         """Records that the unit really met the variant; True when that was news.
 
         Once per unit, campaign and epoch is enough; who is not in the campaign is not recorded.
         """
         try:
-            met = _now() if time is None else time.timestamp()
-            return self._expose(assignment(decided.outcome, decided.unit, decided.attributes, met))
+            exposed_at = _now() if time is None else time.timestamp()
+            return self._expose(
+                assignment(assigned.outcome, assigned.unit, assigned.attributes, exposed_at)
+            )
         except Exception as error:  # a storefront is never broken by us
             self._errors.add(error, "an exposure cannot be recorded")
             return False
