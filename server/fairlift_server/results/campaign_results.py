@@ -14,9 +14,9 @@ from fairlift_server.results.analysis_plan import Study, study
 from fairlift_server.results.kept_look import LookContent
 from fairlift_server.results.look import Examined, Vital, check, examine
 from fairlift_server.results.worker_pool import Calculators
-from fairlift_server.store import campaigns as kept
+from fairlift_server.store import campaigns as stored_campaigns
 from fairlift_server.store.database import Store, Transaction
-from fairlift_server.store.looks import KeptLook, add_look, looks
+from fairlift_server.store.looks import LookRecord, add_look, looks_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,13 @@ class Results:
 
     async def looks(
         self, campaign: str, *, epoch: int, after: int, limit: int
-    ) -> list[tuple[KeptLook, LookContent, int, str]]:
+    ) -> list[tuple[LookRecord, LookContent, int, str]]:
         """Looks from the first after `after`: each with its content, epoch and plan's hash."""
 
-        def job(transaction: Transaction) -> list[tuple[KeptLook, LookContent, int, str]]:
+        def job(transaction: Transaction) -> list[tuple[LookRecord, LookContent, int, str]]:
             then = _epoch(transaction, campaign, epoch)
             number = then.lifecycle.epoch
-            rows = looks(transaction, campaign, number)[after : after + limit]
+            rows = looks_of(transaction, campaign, number)[after : after + limit]
             return [
                 (row, LookContent.from_json(row.content), number, then.lifecycle.plan_hash)
                 for row in rows
@@ -110,24 +110,24 @@ class Results:
         times = [row.time for row in rows]
         if found.is_new:
             times.append(now)
-            new = KeptLook(len(times), now, found.looks[-1].to_json())
+            new = LookRecord(len(times), now, found.looks[-1].to_json())
             await self._store.write(lambda t: add_look(t, campaign, asked.epoch, new))
         return Finding(then, asked, found, tuple(times), now)
 
     def _asked(
         self, transaction: Transaction, campaign: str, epoch: int
-    ) -> tuple[Study, Campaign, list[KeptLook]]:
+    ) -> tuple[Study, Campaign, list[LookRecord]]:
         then = _epoch(transaction, campaign, epoch)
         asked = study(then, currency=self._currency)
-        return asked, then, looks(transaction, campaign, then.lifecycle.epoch)
+        return asked, then, looks_of(transaction, campaign, then.lifecycle.epoch)
 
 
 def _epoch(transaction: Transaction, campaign: str, epoch: int) -> Campaign:
     """The campaign as it was when the epoch began, with its name and lifecycle as they are now."""
-    current = kept.get(transaction, campaign)
+    current = stored_campaigns.get(transaction, campaign)
     if current is None:
         raise NotFound(f"campaign {campaign!r} does not exist")
-    epochs = kept.epochs(transaction, campaign).get(campaign, {})
+    epochs = stored_campaigns.epochs_of(transaction, campaign).get(campaign, {})
     if not epochs:
         raise WrongState(
             f"campaign {campaign} is {current.lifecycle.state} and was never started: "

@@ -6,8 +6,8 @@ from fairlift_server.events.ledger import (
     MICROS,
     AmendmentEntry,
     OrderState,
-    Refusal,
-    Refused,
+    RefusalReason,
+    RefusedEvent,
     exchanged,
 )
 from hypothesis import given
@@ -55,7 +55,7 @@ def test_refunds_stay_within_what_was_paid() -> None:
         (refund(1, items=4), "items"),
     ):
         refused = state().amended(amendment)
-        assert isinstance(refused, Refused)
+        assert isinstance(refused, RefusedEvent)
         assert refused.field == f"amendment.refund.{field}"
     assert isinstance(state().amended(refund(90, recovered=40, items=3)), OrderState)
 
@@ -63,8 +63,8 @@ def test_refunds_stay_within_what_was_paid() -> None:
 def test_a_refund_is_in_the_order_s_currency() -> None:
     refused = state().amended(refund(1, currency="USD"))
 
-    assert isinstance(refused, Refused)
-    assert refused.reason is Refusal.CURRENCY
+    assert isinstance(refused, RefusedEvent)
+    assert refused.reason is RefusalReason.CURRENCY
 
 
 @given(amounts=st.lists(st.integers(0, 30), max_size=6), order=st.randoms())
@@ -73,7 +73,7 @@ def test_refunds_restate_the_same_in_any_order(amounts: list[int], order: object
         current = state()
         for amount in sequence:
             after = current.amended(refund(amount))
-            current = current if isinstance(after, Refused) else after
+            current = current if isinstance(after, RefusedEvent) else after
         return current
 
     shuffled = [*amounts]

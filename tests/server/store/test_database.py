@@ -84,7 +84,7 @@ def test_a_database_that_another_program_locks_is_an_overload_and_logged(
 
     (record,) = (each for each in caplog.records if each.name == "fairlift.store")
     assert (record.levelname, record.getMessage()) == ("ERROR", "the database cannot write")
-    assert getattr(record, "fields", None) == {"why": "database is locked"}
+    assert getattr(record, "fields", None) == {"reason": "database is locked"}
     other.close()
     store.close()
 
