@@ -18,8 +18,8 @@ from fairlift_server.campaigns.lifecycle import Campaigns
 from fairlift_server.campaigns.live import Running
 from fairlift_server.campaigns.snapshot import publication
 from fairlift_server.events.ingest import Ingest
-from fairlift_server.results.campaign_results import Results
-from fairlift_server.results.worker_pool import Calculators
+from fairlift_server.results.campaign_results import CampaignResults
+from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
 from fairlift_server.store import campaigns as kept
 from fairlift_server.store.database import Store, Transaction
@@ -38,13 +38,13 @@ def token() -> str:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, *, calculators: Calculators | None = None
+    settings: Settings, *, workers: WorkerPool | None = None
 ) -> AsyncIterator[Server]:
     """A server that has started; drained when the block ends, with nothing acknowledged lost.
 
     Args:
         settings: of this server.
-        calculators: the processes that compute, when several servers share them; they stay open.
+        workers: the processes that compute, when several servers share them; they stay open.
 
     Raises:
         WrongState: the address is taken, another server holds the database, or its currency is
@@ -61,9 +61,9 @@ async def serving(
             ),
             limit_events=settings.queue_events,
         )
-        own = Calculators(settings.analyses)
+        own = WorkerPool(settings.analyses)
         server = Server(
-            _services(settings, store, running, ingest, calculators or own),
+            _services(settings, store, running, ingest, workers or own),
             listen=settings.listen,
             token=settings.token,
             has_reflection=settings.has_reflection,
@@ -97,7 +97,7 @@ def _services(
     store: Store,
     running: Running,
     ingest: Ingest,
-    calculators: Calculators,
+    workers: WorkerPool,
 ) -> Services:
     pages = Pages()
     campaigns = Campaigns(store, running, currency=settings.currency, now=now, token=token)
@@ -106,7 +106,7 @@ def _services(
         CampaignApi(campaigns, pages),
         EventApi(ingest, running, currency=settings.currency, history_days=settings.history_days),
         ResultsApi(
-            Results(store, calculators, currency=settings.currency, now=now),
+            CampaignResults(store, workers, currency=settings.currency, now=now),
             pages,
             currency=settings.currency,
             watch_every_s=settings.keep_alive_s,

@@ -1,4 +1,4 @@
-"""Findings as the contract's Report."""
+"""Readings as the contract's Report."""
 
 import math
 from collections.abc import Iterator
@@ -24,11 +24,12 @@ from fairlift_server.api.metric_messages import (
     why_not,
 )
 from fairlift_server.results import data_quality as health
-from fairlift_server.results.analysis_plan import TOTALS, Study
-from fairlift_server.results.campaign_results import Finding
-from fairlift_server.results.kept_look import LookContent
-from fairlift_server.results.look import Vital
-from fairlift_server.results.segments import SegmentCut
+from fairlift_server.results.analysis_plan import TOTALS, AnalysisPlan
+from fairlift_server.results.campaign_results import ReportInput
+from fairlift_server.results.kept_look import KeptLook
+from fairlift_server.results.look import DataQuality
+from fairlift_server.results.look_report import LookReport
+from fairlift_server.results.segment_cuts import SegmentCut
 
 _MICROS = 1_000_000
 _FACTORS = {
@@ -37,49 +38,47 @@ _FACTORS = {
     "average ticket": "average_ticket",
 }
 _STATUSES = {
-    health.Status.OK: pb.HEALTH_STATUS_OK,
-    health.Status.WARNING: pb.HEALTH_STATUS_WARNING,
-    health.Status.BROKEN: pb.HEALTH_STATUS_BROKEN,
+    health.HealthStatus.OK: pb.HEALTH_STATUS_OK,
+    health.HealthStatus.WARNING: pb.HEALTH_STATUS_WARNING,
+    health.HealthStatus.BROKEN: pb.HEALTH_STATUS_BROKEN,
 }
 
 
-def report_to(finding: Finding, *, currency: str, language: str) -> pb.Report:
+def report_to(reading: ReportInput, *, currency: str, language: str) -> pb.Report:
     """The whole report."""
-    found, study, campaign = finding.found, finding.study, finding.campaign
+    result, plan, campaign = reading.result, reading.plan, reading.campaign
     tongue = Tongue.of(campaign, language)
     report = pb.Report(
         campaign=campaign.name,
         display_name=campaign.title,
-        epoch=study.epoch,
-        create_time=time_to(finding.time),
+        epoch=plan.epoch,
+        create_time=time_to(reading.time),
         plan_hash=campaign.lifecycle.plan_hash,
         currency_code=currency,
         verdict=_nobody(tongue),
-        totals=_totals(finding),
-        health=health_to(study, found.vital, tongue),
-        notes=map(tongue.text, _notes(finding)),
+        totals=_totals(reading),
+        health=health_to(plan, result.quality, tongue),
+        notes=map(tongue.text, _notes(reading)),
         unit=UNITS.to(campaign.unit),
     )
-    if found.verdict is None:
+    if result.verdict is None or result.report is None:
         return report
-    last = found.looks[-1]
-    report.verdict.CopyFrom(_verdict(finding, found.verdict))
-    _put_words(report.verdict, found.verdict, tongue)
-    report.metrics.extend(_metrics(finding, found.verdict, tongue))
+    confidence = plan.analysis.confidence
+    report.verdict.CopyFrom(_verdict(reading, result.verdict))
+    _put_words(report.verdict, result.verdict, tongue)
+    report.metrics.extend(_metrics(plan, result.report, result.verdict, tongue))
     report.decompositions.extend(
-        _decomposition(
-            variant, each, tongue.text(each.message(currency)), study.analysis.confidence
-        )
-        for variant, each in (found.decompositions or {}).items()
+        _decomposition(variant, parts, tongue.text(parts.message(currency)), confidence)
+        for variant, parts in result.report.decompositions.items()
     )
-    for cut in found.segments:
-        report.segments.extend(_segments(cut, tongue, study.analysis.confidence))
-    report.look.CopyFrom(_look(finding, -1))
-    _put_next_look(report, finding, last)
+    for cut in result.report.segments:
+        report.segments.extend(_segments(cut, tongue, confidence))
+    report.look.CopyFrom(_look(reading, -1))
+    _put_next_look(report, reading, result.looks[-1])
     return report
 
 
-def health_to(study: Study, vital: Vital, tongue: Tongue) -> pb.Health:
+def health_to(plan: AnalysisPlan, quality: DataQuality, tongue: Tongue) -> pb.Health:
     """The checks."""
     return pb.Health(
         checks=(
@@ -90,13 +89,13 @@ def health_to(study: Study, vital: Vital, tongue: Tongue) -> pb.Health:
                 value=check.value,
                 evidence=check.evidence,
             )
-            for check in health.checks(study, vital)
+            for check in health.checks(plan, quality)
         )
     )
 
 
 def look_to(
-    number: int, time: datetime, content: LookContent, *, epoch: int, plan_hash: str
+    number: int, time: datetime, content: KeptLook, *, epoch: int, plan_hash: str
 ) -> pb.Look:
     """One look."""
     look = content.look
@@ -123,14 +122,14 @@ def look_to(
     )
 
 
-def _look(finding: Finding, index: int) -> pb.Look:
-    looks, epoch = finding.found.looks, finding.study.epoch
+def _look(reading: ReportInput, index: int) -> pb.Look:
+    looks, epoch = reading.result.looks, reading.plan.epoch
     return look_to(
         range(1, len(looks) + 1)[index],
-        finding.look_times[index],
+        reading.look_times[index],
         looks[index],
         epoch=epoch,
-        plan_hash=finding.campaign.lifecycle.plan_hash,
+        plan_hash=reading.campaign.lifecycle.plan_hash,
     )
 
 
@@ -147,8 +146,8 @@ def _nobody(tongue: Tongue) -> pb.Verdict:
     )
 
 
-def _verdict(finding: Finding, verdict: Verdict) -> pb.Verdict:
-    facts, looks = verdict.facts, finding.found.looks
+def _verdict(reading: ReportInput, verdict: Verdict) -> pb.Verdict:
+    facts, looks = verdict.facts, reading.result.looks
     message = pb.Verdict(
         kind=_kind(verdict.kind),
         variant=verdict.variant or "",
@@ -161,7 +160,7 @@ def _verdict(finding: Finding, verdict: Verdict) -> pb.Verdict:
     if told is not None:
         _put_lift(message, told, facts.confidence)
     if isinstance(told, Comparison) and told.crossed_look is not None:
-        message.deciding_look.CopyFrom(_look(finding, told.crossed_look - 1))
+        message.deciding_look.CopyFrom(_look(reading, told.crossed_look - 1))
     return message
 
 
@@ -193,7 +192,7 @@ def _code(message: Message) -> str:
     return message.key.rpartition(".")[2]
 
 
-def _decision_days(verdict: Verdict, last: LookContent) -> list[float]:
+def _decision_days(verdict: Verdict, last: KeptLook) -> list[float]:
     outlook = verdict.facts.outlook
     if outlook is None:
         return []
@@ -206,36 +205,38 @@ def _decision_days(verdict: Verdict, last: LookContent) -> list[float]:
     return days
 
 
-def _totals(finding: Finding) -> list[pb.VariantTotals]:
-    study, found = finding.study, finding.found
-    titles = {variant.id: variant.display_name for variant in finding.campaign.variants}
+def _totals(reading: ReportInput) -> list[pb.VariantTotals]:
+    plan, result = reading.plan, reading.result
+    titles = {variant.id: variant.display_name for variant in reading.campaign.variants}
     totals = []
-    for arm, summary in found.live.items():
-        total = {measure: summary.sum(study.column(measure)) for measure in TOTALS}
+    for arm, summary in result.live.items():
+        total = {measure: summary.sum(plan.column(measure)) for measure in TOTALS}
         totals.append(
             pb.VariantTotals(
                 variant=arm,
                 display_name=titles[arm] or arm,
-                control=arm == study.control,
+                control=arm == plan.control,
                 units=summary.n,
                 buyers=int(total[OrderMeasure.BUYERS]),
                 orders=int(total[OrderMeasure.ORDERS]),
                 revenue_micros=round(total[OrderMeasure.REVENUE] * _MICROS),
                 net_revenue_micros=round(total[OrderMeasure.NET_REVENUE] * _MICROS),
                 refunded_orders=int(total[OrderMeasure.REFUNDED_ORDERS]),
-                contaminated_units=found.vital.contaminated.get(arm, 0),
+                contaminated_units=result.quality.contaminated.get(arm, 0),
             )
         )
     return totals
 
 
-def _metrics(finding: Finding, verdict: Verdict, tongue: Tongue) -> list[pb.MetricResult]:
-    study, found = finding.study, finding.found
-    assert found.report is not None, "there is a verdict, so there is a report"
-    writer = MetricWriter(study.plan, tongue)
-    metrics = writer.written(study.analysis, found.report, sequential_intervals(verdict))
-    if study.described is not None and found.described is not None:
-        metrics += writer.written(study.described, found.described, {}, described=True)
+def _metrics(
+    plan: AnalysisPlan, report: LookReport, verdict: Verdict, tongue: Tongue
+) -> list[pb.MetricResult]:
+    writer = MetricWriter(plan.plan, tongue)
+    metrics = []
+    if report.tested is not None:
+        metrics += writer.written(plan.analysis, report.tested, sequential_intervals(verdict))
+    if plan.descriptive is not None and report.descriptive is not None:
+        metrics += writer.written(plan.descriptive, report.descriptive, {}, described=True)
     return metrics
 
 
@@ -303,33 +304,33 @@ def _segment(
     )
 
 
-def _notes(finding: Finding) -> list[Message]:
-    found = finding.found
+def _notes(reading: ReportInput) -> list[Message]:
+    result = reading.result
     notes: list[Message] = []
-    if found.looks:
-        last = found.looks[-1]
-        ahead = sum(found.vital.units.values()) - last.look.units
+    if result.looks:
+        last = result.looks[-1]
+        ahead = sum(result.quality.units.values()) - last.look.units
         if ahead > 0 and last.plan.is_last(last.look.information or 0, last.look.day):
             figures = {"units": Number(last.look.units), "later": Number(ahead)}
             notes.append(Message.counted("note.after_end", "later", **figures))
     return notes
 
 
-def _put_next_look(report: pb.Report, finding: Finding, last: LookContent) -> None:
+def _put_next_look(report: pb.Report, reading: ReportInput, last: KeptLook) -> None:
     plan, information = last.plan, last.look.information or 0.0
-    vital = finding.found.vital
-    if plan.is_last(information, max(last.look.day, vital.day)):
+    quality = reading.result.quality
+    if plan.is_last(information, max(last.look.day, quality.day)):
         return
     due = math.ceil((information + plan.minimum_step) * plan.n_max)
     due = min(due, plan.n_max) if plan.ends else due
     report.next_look_units = due
-    units = sum(vital.units.values())
-    if vital.day and units and _is_running(finding.campaign):
-        days = (due - units) * vital.day / units
+    units = sum(quality.units.values())
+    if quality.day and units and _is_running(reading.campaign):
+        days = (due - units) * quality.day / units
         if plan.maximum_days is not None:
-            days = min(days, plan.maximum_days - vital.day)
+            days = min(days, plan.maximum_days - quality.day)
         if days < 3_650:
-            at = finding.time + timedelta(days=max(0.0, days))
+            at = reading.time + timedelta(days=max(0.0, days))
             report.next_look_time.CopyFrom(time_to(at))
 
 

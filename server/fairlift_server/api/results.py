@@ -14,7 +14,7 @@ from fairlift_server.api.language import Tongue, language_of
 from fairlift_server.api.paging import Pages
 from fairlift_server.api.report_messages import health_to, look_to, report_to
 from fairlift_server.api.stop_messages import put_stop
-from fairlift_server.results.campaign_results import Finding, Results
+from fairlift_server.results.campaign_results import CampaignResults, ReportInput
 
 # Any: one context serves every method here; none of them looks at its messages through it.
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -24,7 +24,7 @@ class ResultsApi(ResultsServiceServicer):
     """Answers from looks."""
 
     def __init__(
-        self, results: Results, pages: Pages, *, currency: str, watch_every_s: float
+        self, results: CampaignResults, pages: Pages, *, currency: str, watch_every_s: float
     ) -> None:
         self._results = results
         self._pages = pages
@@ -34,8 +34,8 @@ class ResultsApi(ResultsServiceServicer):
     async def GetResults(self, request: pb.GetResultsRequest, context: Context) -> pb.Report:
         """The report as the plan allows it now."""
         language = language_of(request.language)
-        finding = await self._results.find(_named(request.name), epoch=_epoch(request.epoch))
-        return self._report(finding, language)
+        reading = await self._results.read(_named(request.name), epoch=_epoch(request.epoch))
+        return self._report(reading, language)
 
     async def ListLooks(
         self, request: pb.ListLooksRequest, context: Context
@@ -62,21 +62,21 @@ class ResultsApi(ResultsServiceServicer):
         language, name = language_of(request.language), _named(request.name)
         looks = -1
         while True:
-            finding = await self._results.find(name)
-            if len(finding.look_times) != looks:
-                looks = len(finding.look_times)
-                yield self._report(finding, language)
+            reading = await self._results.read(name)
+            if len(reading.look_times) != looks:
+                looks = len(reading.look_times)
+                yield self._report(reading, language)
             await asyncio.sleep(self._watch_every_s)
 
     async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.Health:
         """Whether the data can be trusted."""
         language = language_of(request.language)
-        campaign, study, vital = await self._results.vital(_named(request.name))
-        return health_to(study, vital, Tongue.of(campaign, language))
+        campaign, plan, quality = await self._results.data_quality(_named(request.name))
+        return health_to(plan, quality, Tongue.of(campaign, language))
 
-    def _report(self, finding: Finding, language: str) -> pb.Report:
-        report = report_to(finding, currency=self._currency, language=language)
-        put_stop(report.verdict, finding.campaign, Tongue.of(finding.campaign, language))
+    def _report(self, reading: ReportInput, language: str) -> pb.Report:
+        report = report_to(reading, currency=self._currency, language=language)
+        put_stop(report.verdict, reading.campaign, Tongue.of(reading.campaign, language))
         return report
 
 
