@@ -19,10 +19,10 @@ from fairlift_server.campaigns.lifecycle import CampaignLifecycle
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.campaigns.snapshot_build import published_snapshot
 from fairlift_server.events.ingest import Ingest
-from fairlift_server.results.campaign_results import Results
-from fairlift_server.results.worker_pool import Calculators
+from fairlift_server.results.campaign_results import CampaignResults
+from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
-from fairlift_server.store import campaigns as stored_campaigns
+from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.events import store_events
 
@@ -39,13 +39,13 @@ def token() -> str:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, *, calculators: Calculators | None = None
+    settings: Settings, *, workers: WorkerPool | None = None
 ) -> AsyncIterator[GrpcServer]:
     """A started server. When the block ends it drains: no acknowledged event is lost.
 
     Args:
         settings: of this server.
-        calculators: processes that compute results, shared by several servers and left open; by
+        workers: processes that compute results, shared by several servers and left open; by
             default the server starts its own.
 
     Raises:
@@ -65,9 +65,9 @@ async def serving(
             ),
             limit_events=settings.queue_events,
         )
-        own_calculators = Calculators(settings.analyses)
+        own_workers = WorkerPool(settings.analyses)
         server = GrpcServer(
-            _services(settings, store, live, ingest, calculators or own_calculators),
+            _services(settings, store, live, ingest, workers or own_workers),
             listen=settings.listen,
             token=settings.token,
             has_reflection=settings.has_reflection,
@@ -79,7 +79,7 @@ async def serving(
         finally:
             await server.drain(delay_s=settings.drain_delay_s, grace_s=settings.drain_s)
             await ingest.close()
-            own_calculators.close()
+            own_workers.close()
     finally:
         store.close()
 
@@ -101,7 +101,7 @@ def _services(
     store: Store,
     live: LiveCampaigns,
     ingest: Ingest,
-    calculators: Calculators,
+    workers: WorkerPool,
 ) -> Services:
     page_tokens = PageTokens()
     campaigns = CampaignLifecycle(store, live, currency=settings.currency, now=now, token=token)
@@ -110,7 +110,7 @@ def _services(
         CampaignApi(campaigns, page_tokens),
         EventApi(ingest, live, currency=settings.currency, history_days=settings.history_days),
         ResultsApi(
-            Results(store, calculators, currency=settings.currency, now=now),
+            CampaignResults(store, workers, currency=settings.currency, now=now),
             page_tokens,
             currency=settings.currency,
             watch_every_s=settings.keep_alive_s,
@@ -119,12 +119,12 @@ def _services(
 
 
 def _set_currency(transaction: Transaction, currency: str) -> None:
-    shop = stored_campaigns.current_shop(transaction)
+    shop = campaign_store.current_shop(transaction)
     if shop is None:
-        shop = stored_campaigns.Shop(currency, holdout_bps=0, holdout_salt=token())
-    elif shop.currency_code != currency and stored_campaigns.holds_money(transaction):
+        shop = campaign_store.Shop(currency, holdout_bps=0, holdout_salt=token())
+    elif shop.currency_code != currency and campaign_store.holds_money(transaction):
         raise WrongState(
             f"FAIRLIFT_CURRENCY is {currency}, but the ledger's amounts are in "
             f"{shop.currency_code}; set it back, or use another database"
         )
-    stored_campaigns.put_shop(transaction, replace(shop, currency_code=currency))
+    campaign_store.put_shop(transaction, replace(shop, currency_code=currency))

@@ -3,18 +3,18 @@
 from fairlift.v1 import results_service_pb2 as pb
 
 from fairlift_server.api.language import ReaderLanguage
-from fairlift_server.results.analysis_plan import Study
-from fairlift_server.results.data_quality import Status, checks
-from fairlift_server.results.look import Vital
+from fairlift_server.results.analysis_plan import AnalysisPlan
+from fairlift_server.results.data_quality import HealthStatus, checks
+from fairlift_server.results.look import DataQuality
 
 _STATUSES = {
-    Status.OK: pb.HEALTH_STATUS_OK,
-    Status.WARNING: pb.HEALTH_STATUS_WARNING,
-    Status.BROKEN: pb.HEALTH_STATUS_BROKEN,
+    HealthStatus.OK: pb.HEALTH_STATUS_OK,
+    HealthStatus.WARNING: pb.HEALTH_STATUS_WARNING,
+    HealthStatus.BROKEN: pb.HEALTH_STATUS_BROKEN,
 }
 
 
-def health_to(plan: Study, quality: Vital, reader: ReaderLanguage) -> pb.Health:
+def health_to(plan: AnalysisPlan, quality: DataQuality, reader: ReaderLanguage) -> pb.Health:
     """All checks, with their sentences in the reader's language."""
     return pb.Health(
         checks=(

@@ -5,12 +5,12 @@ from datetime import datetime
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.values import time_to
 
-from fairlift_server.results.campaign_results import Finding
-from fairlift_server.results.kept_look import LookContent
+from fairlift_server.results.campaign_results import ReportInput
+from fairlift_server.results.kept_look import KeptLook
 
 
 def look_to(
-    number: int, time: datetime, kept_look: LookContent, *, epoch: int, plan_hash: str
+    number: int, time: datetime, kept_look: KeptLook, *, epoch: int, plan_hash: str
 ) -> pb.Look:
     """The look with its number, counted from 1."""
     look = kept_look.look
@@ -37,13 +37,13 @@ def look_to(
     )
 
 
-def numbered_look_to(reading: Finding, number: int) -> pb.Look:
+def numbered_look_to(reading: ReportInput, number: int) -> pb.Look:
     """The look with this number, counted from 1."""
     return look_to(
         number,
         reading.look_times[number - 1],
-        reading.found.looks[number - 1],
-        epoch=reading.study.epoch,
+        reading.result.looks[number - 1],
+        epoch=reading.plan.epoch,
         plan_hash=reading.campaign.lifecycle.plan_hash,
     )
 

@@ -19,7 +19,7 @@ from fairlift_server.api.segment_messages import segments_to
 from fairlift_server.api.verdict_messages import verdict_to
 from fairlift_server.events.ledger import MICROS
 from fairlift_server.results.analysis_plan import TOTALS
-from fairlift_server.results.campaign_results import Finding
+from fairlift_server.results.campaign_results import ReportInput
 
 _FACTORS = {
     "conversion": "conversion_rate",
@@ -30,11 +30,11 @@ _FACTORS = {
 _FORECAST_DAYS = 3_650
 
 
-def report_to(reading: Finding, *, currency: str, language: str) -> pb.Report:
+def report_to(reading: ReportInput, *, currency: str, language: str) -> pb.Report:
     """The report, with its sentences in the language; before the first look it has no metrics."""
-    result, plan, campaign = reading.found, reading.study, reading.campaign
+    result, plan, campaign = reading.result, reading.plan, reading.campaign
     reader = ReaderLanguage.of(campaign, language)
-    confidence = plan.analysis.confidence
+    report, confidence = result.report, plan.analysis.confidence
     next_look_units = _next_look_units(reading)
     next_look = None if next_look_units is None else _next_look_time(reading, next_look_units)
     return pb.Report(
@@ -49,11 +49,13 @@ def report_to(reading: Finding, *, currency: str, language: str) -> pb.Report:
         metrics=_metrics(reading, reader),
         decompositions=(
             _decomposition(variant, factors, reader.text(factors.message(currency)), confidence)
-            for variant, factors in (result.decompositions or {}).items()
+            for variant, factors in (report.decompositions.items() if report else ())
         ),
-        health=health_to(plan, result.vital, reader),
+        health=health_to(plan, result.quality, reader),
         segments=(
-            segment for cut in result.segments for segment in segments_to(cut, reader, confidence)
+            segment
+            for cut in (report.segments if report else ())
+            for segment in segments_to(cut, reader, confidence)
         ),
         look=numbered_look_to(reading, len(result.looks)) if result.looks else None,
         next_look_time=None if next_look is None else time_to(next_look),
@@ -63,8 +65,8 @@ def report_to(reading: Finding, *, currency: str, language: str) -> pb.Report:
     )
 
 
-def _totals(reading: Finding) -> Iterator[pb.VariantTotals]:
-    plan, result = reading.study, reading.found
+def _totals(reading: ReportInput) -> Iterator[pb.VariantTotals]:
+    plan, result = reading.plan, reading.result
     display_names = {variant.id: variant.display_name for variant in reading.campaign.variants}
     for variant, summary in result.live.items():
         total = {measure: summary.sum(plan.column(measure)) for measure in TOTALS}
@@ -78,18 +80,19 @@ def _totals(reading: Finding) -> Iterator[pb.VariantTotals]:
             revenue_micros=round(total[OrderMeasure.REVENUE] * MICROS),
             net_revenue_micros=round(total[OrderMeasure.NET_REVENUE] * MICROS),
             refunded_orders=int(total[OrderMeasure.REFUNDED_ORDERS]),
-            contaminated_units=result.vital.contaminated.get(variant, 0),
+            contaminated_units=result.quality.contaminated.get(variant, 0),
         )
 
 
-def _metrics(reading: Finding, reader: ReaderLanguage) -> Iterator[pb.MetricResult]:
+def _metrics(reading: ReportInput, reader: ReaderLanguage) -> Iterator[pb.MetricResult]:
     """The planned metrics, and after them the descriptive ones."""
-    plan, result = reading.study, reading.found
-    if result.verdict is not None and result.report is not None:
-        intervals = sequential_intervals(result.verdict)
-        yield from metrics_to(plan.analysis, result.report, reader, intervals)
-    if plan.described is not None and result.described is not None:
-        yield from metrics_to(plan.described, result.described, reader, {}, descriptive=True)
+    plan, report, verdict = reading.plan, reading.result.report, reading.result.verdict
+    if report is None or verdict is None:
+        return
+    if report.tested is not None:
+        yield from metrics_to(plan.analysis, report.tested, reader, sequential_intervals(verdict))
+    if plan.descriptive is not None and report.descriptive is not None:
+        yield from metrics_to(plan.descriptive, report.descriptive, reader, {}, descriptive=True)
 
 
 def _decomposition(
@@ -111,21 +114,21 @@ def _decomposition(
     )
 
 
-def _notes(reading: Finding) -> Iterator[Message]:
-    result = reading.found
+def _notes(reading: ReportInput) -> Iterator[Message]:
+    result = reading.result
     if result.looks:
         last = result.looks[-1]
-        later_units = sum(result.vital.units.values()) - last.look.units
+        later_units = sum(result.quality.units.values()) - last.look.units
         if later_units > 0 and last.plan.is_last(last.look.information or 0, last.look.day):
             units = {"units": Number(last.look.units), "later": Number(later_units)}
             yield Message.counted("note.after_end", "later", **units)
 
 
-def _next_look_units(reading: Finding) -> int | None:
+def _next_look_units(reading: ReportInput) -> int | None:
     """The number of units at which the next look is due; None if there is no next look."""
-    if reading.found.verdict is None:
+    if reading.result.verdict is None:
         return None
-    last, quality = reading.found.looks[-1], reading.found.vital
+    last, quality = reading.result.looks[-1], reading.result.quality
     plan, information = last.plan, last.look.information or 0.0
     if plan.is_last(information, max(last.look.day, quality.day)):
         return None
@@ -133,9 +136,9 @@ def _next_look_units(reading: Finding) -> int | None:
     return min(units, plan.n_max) if plan.ends else units
 
 
-def _next_look_time(reading: Finding, due_units: int) -> datetime | None:
+def _next_look_time(reading: ReportInput, due_units: int) -> datetime | None:
     """When the next look is due, if units keep arriving as they did so far."""
-    quality, plan = reading.found.vital, reading.found.looks[-1].plan
+    quality, plan = reading.result.quality, reading.result.looks[-1].plan
     units = sum(quality.units.values())
     if not quality.day or not units or reading.campaign.lifecycle.stop_time is not None:
         return None

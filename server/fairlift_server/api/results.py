@@ -14,14 +14,19 @@ from fairlift_server.api.look_messages import look_to
 from fairlift_server.api.names import campaign_id_of
 from fairlift_server.api.paging import PageTokens
 from fairlift_server.api.report_messages import report_to
-from fairlift_server.results.campaign_results import Results
+from fairlift_server.results.campaign_results import CampaignResults
 
 
 class ResultsApi(ResultsServiceServicer):
     """Implements the service on top of the campaigns' results."""
 
     def __init__(
-        self, results: Results, page_tokens: PageTokens, *, currency: str, watch_every_s: float
+        self,
+        results: CampaignResults,
+        page_tokens: PageTokens,
+        *,
+        currency: str,
+        watch_every_s: float,
     ) -> None:
         self._results = results
         self._page_tokens = page_tokens
@@ -31,7 +36,7 @@ class ResultsApi(ResultsServiceServicer):
     async def GetResults(self, request: pb.GetResultsRequest, context: Context) -> pb.Report:
         """The report as of the newest look; makes a look first if one is due."""
         language = language_of(request.language)
-        reading = await self._results.find(
+        reading = await self._results.read(
             campaign_id_of(request.name), epoch=_checked_epoch(request.epoch)
         )
         return report_to(reading, currency=self._currency, language=language)
@@ -62,7 +67,7 @@ class ResultsApi(ResultsServiceServicer):
         language, campaign = language_of(request.language), campaign_id_of(request.name)
         looks_sent = -1
         while True:
-            reading = await self._results.find(campaign)
+            reading = await self._results.read(campaign)
             if len(reading.look_times) != looks_sent:
                 looks_sent = len(reading.look_times)
                 yield report_to(reading, currency=self._currency, language=language)
@@ -71,7 +76,7 @@ class ResultsApi(ResultsServiceServicer):
     async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.Health:
         """The data quality checks as of now; makes no look."""
         language = language_of(request.language)
-        campaign, plan, quality = await self._results.vital(campaign_id_of(request.name))
+        campaign, plan, quality = await self._results.data_quality(campaign_id_of(request.name))
         return health_to(plan, quality, ReaderLanguage.of(campaign, language))
 
 

@@ -9,7 +9,7 @@ from fairlift_stats.report.segment_report import SegmentLift
 
 from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.api.metric_messages import cannot_say_message, interval_to
-from fairlift_server.results.segments import SegmentCut
+from fairlift_server.results.segment_cuts import SegmentCut
 
 
 def segments_to(

@@ -14,8 +14,8 @@ from fairlift_stats.verdict.facts import Comparison, Guardrail
 from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.api.look_messages import numbered_look_to, verdict_kind_to
 from fairlift_server.api.metric_messages import interval_to
-from fairlift_server.results.campaign_results import Finding
-from fairlift_server.results.kept_look import LookContent
+from fairlift_server.results.campaign_results import ReportInput
+from fairlift_server.results.kept_look import KeptLook
 
 # Reasons about days to come: a stopped campaign has none.
 _FORECAST_REASONS = {"chances", "end"}
@@ -35,15 +35,15 @@ class _Advice:
         return [self.cause, *map(_code, self.reasons)]
 
 
-def verdict_to(reading: Finding, reader: ReaderLanguage) -> pb.Verdict:
+def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
     """The verdict as of the newest look; before the first look, that no unit was exposed yet."""
-    verdict = reading.found.verdict
+    verdict = reading.result.verdict
     if verdict is None:
         return _without_units(reading.campaign, reader)
     judged, confidence = _judged(verdict), verdict.facts.confidence
     raw_lift = None if judged is None or judged.raw is None else judged.raw.lift
     advice = _Advice(verdict.headline, verdict.action, verdict.cause, verdict.reasons)
-    decision_days = _decision_days(verdict, reading.found.looks[-1])
+    decision_days = _decision_days(verdict, reading.result.looks[-1])
     if _is_stopped_undecided(reading.campaign, verdict.kind):
         advice, decision_days = _stopped_advice(reading.campaign, advice.reasons), []
     lift, lift_interval = _lift(judged, confidence)
@@ -125,7 +125,7 @@ def _lift(
     return estimate.lift, None if interval is None else interval_to(interval, confidence)
 
 
-def _deciding_look(reading: Finding, judged: Comparison | Guardrail | None) -> pb.Look | None:
+def _deciding_look(reading: ReportInput, judged: Comparison | Guardrail | None) -> pb.Look | None:
     if isinstance(judged, Comparison) and judged.crossed_look is not None:
         return numbered_look_to(reading, judged.crossed_look)
     return None
@@ -136,7 +136,7 @@ def _code(reason: Message) -> str:
     return reason.key.rpartition(".")[2]
 
 
-def _decision_days(verdict: Verdict, last_look: LookContent) -> list[float]:
+def _decision_days(verdict: Verdict, last_look: KeptLook) -> list[float]:
     outlook = verdict.facts.outlook
     if outlook is None:
         return []

@@ -27,7 +27,7 @@ from fairlift_server.campaigns.update import (
     check_change,
     check_etag,
 )
-from fairlift_server.store import campaigns as stored_campaigns
+from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.database import Store, Transaction
 
 T = TypeVar("T")
@@ -74,7 +74,7 @@ class CampaignLifecycle:
     async def listed(self, states: Sequence[State], *, after: str, limit: int) -> list[Campaign]:
         """Campaigns in these states, ordered by id, starting after the id `after`."""
         return await self._store.read(
-            lambda transaction: stored_campaigns.listed(
+            lambda transaction: campaign_store.listed(
                 transaction, states=states, after=after, limit=limit
             )
         )
@@ -88,7 +88,7 @@ class CampaignLifecycle:
         """
 
         def job(transaction: Transaction) -> Campaign:
-            if stored_campaigns.get(transaction, campaign.id):
+            if campaign_store.get(transaction, campaign.id):
                 raise AlreadyExists(
                     f"campaign {campaign.id!r} exists already; update it, or choose another id"
                 )
@@ -108,7 +108,7 @@ class CampaignLifecycle:
         """
 
         def job(transaction: Transaction) -> Campaign:
-            before = stored_campaigns.get(transaction, update.id)
+            before = campaign_store.get(transaction, update.id)
             if before is None and update.allow_missing:
                 return self._create(transaction, update.create(), update.validate_only, author)
             before = _existing(transaction, update.id)
@@ -138,7 +138,7 @@ class CampaignLifecycle:
         """
 
         def job(transaction: Transaction) -> PlannedChange:
-            before = stored_campaigns.get(transaction, campaign)
+            before = campaign_store.get(transaction, campaign)
             if before is None:
                 self._check_conflicts(transaction, update.create())
                 return PlannedChange(ChangeClass.CREATE, ())
@@ -178,8 +178,8 @@ class CampaignLifecycle:
                 lifecycle = replace(lifecycle, stop_time=lifecycle.update_time)
             after = replace(before, lifecycle=lifecycle)
             if verb == "start":
-                stored_campaigns.add_epoch(transaction, self._epoch(after))
-            stored_campaigns.replace(transaction, after)
+                campaign_store.add_epoch(transaction, self._epoch(after))
+            campaign_store.replace(transaction, after)
             self._add_history(transaction, after, verb, author, reason=reason)
             return after
 
@@ -187,14 +187,12 @@ class CampaignLifecycle:
 
     async def history(
         self, campaign: str, *, after: int, limit: int
-    ) -> list[stored_campaigns.HistoryEntry]:
+    ) -> list[campaign_store.HistoryEntry]:
         """Who changed what, oldest first, starting after the entry `after`."""
 
-        def job(transaction: Transaction) -> list[stored_campaigns.HistoryEntry]:
+        def job(transaction: Transaction) -> list[campaign_store.HistoryEntry]:
             _existing(transaction, campaign)
-            return stored_campaigns.campaign_history(
-                transaction, campaign, after=after, limit=limit
-            )
+            return campaign_store.campaign_history(transaction, campaign, after=after, limit=limit)
 
         return await self._store.read(job)
 
@@ -213,9 +211,9 @@ class CampaignLifecycle:
             raise InvalidRequest([Violation("holdout.share_bps", text)])
 
         def job(transaction: Transaction) -> int:
-            shop = stored_campaigns.current_shop(transaction)
+            shop = campaign_store.current_shop(transaction)
             assert shop is not None, "the shop is written when the server starts"
-            stored_campaigns.put_shop(transaction, replace(shop, holdout_bps=share_bps))
+            campaign_store.put_shop(transaction, replace(shop, holdout_bps=share_bps))
             return share_bps
 
         return await self._write_and_publish(job)
@@ -247,7 +245,7 @@ class CampaignLifecycle:
         )
         created = replace(campaign, lifecycle=lifecycle)
         if not validate_only:
-            stored_campaigns.add(transaction, created)
+            campaign_store.add(transaction, created)
             self._store_layer(transaction, created)
             self._add_history(transaction, created, "create", author)
         return created
@@ -260,10 +258,10 @@ class CampaignLifecycle:
         field_changes: tuple[FieldChange, ...],
         author: str,
     ) -> None:
-        stored_campaigns.replace(transaction, after)
+        campaign_store.replace(transaction, after)
         self._store_layer(transaction, after)
         if after.lifecycle.epoch != before.lifecycle.epoch:
-            stored_campaigns.add_epoch(transaction, self._epoch(after))
+            campaign_store.add_epoch(transaction, self._epoch(after))
         self._add_history(transaction, after, "update", author, fields=field_changes)
 
     def _check_conflicts(self, transaction: Transaction, campaign: Campaign) -> None:
@@ -274,7 +272,7 @@ class CampaignLifecycle:
             violations.append(Violation("currency_code", text))
         if campaign.lifecycle.state not in (State.STOPPED, State.ARCHIVED):
             unarchived = [state for state in State if state is not State.ARCHIVED]
-            others = stored_campaigns.listed(transaction, states=unarchived)
+            others = campaign_store.listed(transaction, states=unarchived)
             campaigns = [*(other for other in others if other.id != campaign.id), campaign]
             for check in (check_layers, check_prerequisites):
                 violations += check(campaigns).get(campaign.id, ())
@@ -291,15 +289,15 @@ class CampaignLifecycle:
         now = lifecycle.update_time
         return replace(lifecycle, start_time=now, epoch_time=now, plan_hash=campaign.plan.hash)
 
-    def _epoch(self, campaign: Campaign) -> stored_campaigns.Epoch:
-        return stored_campaigns.Epoch(
+    def _epoch(self, campaign: Campaign) -> campaign_store.Epoch:
+        return campaign_store.Epoch(
             campaign, traffic_salt=self._token(), variants_salt=self._token()
         )
 
     def _store_layer(self, transaction: Transaction, campaign: Campaign) -> None:
         layer = campaign.layer
-        if layer is not None and layer.layer not in stored_campaigns.layer_salts(transaction):
-            stored_campaigns.add_layer(transaction, layer.layer, self._token())
+        if layer is not None and layer.layer not in campaign_store.layer_salts(transaction):
+            campaign_store.add_layer(transaction, layer.layer, self._token())
 
     def _with_new_etag(self, lifecycle: Lifecycle) -> Lifecycle:
         return replace(lifecycle, etag=self._token(), update_time=self._now())
@@ -316,7 +314,7 @@ class CampaignLifecycle:
     ) -> None:
         time = campaign.lifecycle.update_time
         assert time is not None, "every change sets it"
-        stored_campaigns.add_change(
+        campaign_store.add_change(
             transaction,
             campaign,
             verb=verb,
@@ -328,7 +326,7 @@ class CampaignLifecycle:
 
 
 def _existing(transaction: Transaction, campaign: str) -> Campaign:
-    stored = stored_campaigns.get(transaction, campaign)
+    stored = campaign_store.get(transaction, campaign)
     if stored is None:
         raise NotFound(f"campaign {campaign!r} does not exist; create it first")
     return stored

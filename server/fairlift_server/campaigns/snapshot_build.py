@@ -9,7 +9,7 @@ from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 
 from fairlift_server.campaigns.live import ExposureRules, PublishedSnapshot
-from fairlift_server.store import campaigns as stored_campaigns
+from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.database import Transaction
 
 # A draft has no salts yet, and an archived campaign assigns nobody.
@@ -18,9 +18,9 @@ _IN_SNAPSHOT = frozenset({State.RUNNING, State.PAUSED, State.STOPPED})
 
 def published_snapshot(transaction: Transaction, now: datetime) -> PublishedSnapshot:
     """All campaigns as they are stored in this transaction."""
-    campaigns = stored_campaigns.listed(transaction, states=State)
-    epochs = stored_campaigns.epochs_of(transaction)
-    shop = stored_campaigns.current_shop(transaction)
+    campaigns = campaign_store.listed(transaction, states=State)
+    epochs = campaign_store.epochs_of(transaction)
+    shop = campaign_store.current_shop(transaction)
     assert shop is not None, "the shop is written when the server starts"
     assignable = tuple(
         _snapshot_campaign(campaign, epochs[campaign.id][campaign.lifecycle.epoch])
@@ -31,7 +31,7 @@ def published_snapshot(transaction: Transaction, now: datetime) -> PublishedSnap
         etag=_etag(assignable, shop),
         create_time=now,
         campaigns=assignable,
-        layer_salts=stored_campaigns.layer_salts(transaction),
+        layer_salts=campaign_store.layer_salts(transaction),
         holdout_bps=shop.holdout_bps,
         holdout_salt=shop.holdout_salt,
     )
@@ -41,7 +41,7 @@ def published_snapshot(transaction: Transaction, now: datetime) -> PublishedSnap
     )
 
 
-def _snapshot_campaign(campaign: Campaign, epoch: stored_campaigns.Epoch) -> SnapshotCampaign:
+def _snapshot_campaign(campaign: Campaign, epoch: campaign_store.Epoch) -> SnapshotCampaign:
     return SnapshotCampaign(
         campaign,
         epoch.traffic_salt,
@@ -50,14 +50,14 @@ def _snapshot_campaign(campaign: Campaign, epoch: stored_campaigns.Epoch) -> Sna
     )
 
 
-def _etag(campaigns: Sequence[SnapshotCampaign], shop: stored_campaigns.Shop) -> str:
+def _etag(campaigns: Sequence[SnapshotCampaign], shop: campaign_store.Shop) -> str:
     # Layer and epoch salts are left out: they never change without the etag of a campaign.
     parts = [f"{entry.campaign.id}={entry.campaign.lifecycle.etag}" for entry in campaigns]
     parts.append(f"{shop.holdout_bps}/{shop.holdout_salt}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _rules(campaign: Campaign, epochs: Mapping[int, stored_campaigns.Epoch]) -> ExposureRules:
+def _rules(campaign: Campaign, epochs: Mapping[int, campaign_store.Epoch]) -> ExposureRules:
     return ExposureRules(
         campaign.lifecycle.state,
         campaign.lifecycle.epoch,

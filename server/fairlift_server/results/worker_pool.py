@@ -23,7 +23,7 @@ Ts = TypeVarTuple("Ts")
 _MOST_WAITING = 64
 
 
-class Calculators:
+class WorkerPool:
     """A few processes, started when first needed, replaced when one dies."""
 
     def __init__(self, processes: int) -> None:

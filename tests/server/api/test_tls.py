@@ -9,7 +9,7 @@ from fairlift.engine.errors import InvalidRequest, WrongState
 from fairlift_server.build import serving
 from fairlift_server.settings import Settings
 
-from tests.server.client import calculators, settings_of
+from tests.server.client import settings_of, workers
 
 PEM = Path(__file__).parents[2] / "client" / "certificates"
 
@@ -22,7 +22,7 @@ def settings(folder: Path, **more: str) -> Settings:
 
 
 async def test_the_sdk_reaches_a_server_with_a_certificate_by_tls_alone(tmp_path: Path) -> None:
-    async with serving(settings(tmp_path), calculators=calculators()) as server:
+    async with serving(settings(tmp_path), workers=workers()) as server:
         root = (PEM / "localhost.pem").read_bytes()
         target = f"localhost:{server.port}"
         async with (

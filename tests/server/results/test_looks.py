@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -59,25 +58,6 @@ async def test_looks_survive_a_restart_and_give_the_same_report(tmp_path: Path) 
         report.ClearField("create_time")
         report.ClearField("next_look_time")
     assert after == before
-
-
-async def test_looks_that_were_kept_before_there_were_quantiles_are_still_read(
-    tmp_path: Path,
-) -> None:
-    async with running(tmp_path) as caller:
-        await caller.start(shop.campaign(planned_units=1_000))
-        await send(caller, crowd("control", 100, [25.0, 35.0] * 10))
-        await send(caller, crowd("free", 100, [25.0, 45.0] * 12))
-        before = await results(caller)
-    with sqlite3.connect(tmp_path / "shop.db") as kept:
-        kept.execute("UPDATE looks SET content = json_remove(content, '$.quantiles')")
-    kept.close()
-
-    async with running(tmp_path) as caller:
-        after = await results(caller)
-
-    assert after.metrics == before.metrics
-    assert after.verdict == before.verdict
 
 
 async def test_nobody_looked_until_the_plan_was_over(tmp_path: Path) -> None:

@@ -149,7 +149,10 @@ async def test_a_funnel_decides_by_its_last_step_and_shows_them_all(tmp_path: Pa
         await caller.start(campaign)
         for variant, buyers in (("control", 10), ("free", 30)):
             await send(caller, crowd(variant, 100, [20.0] * buyers))
-            await send(caller, (shop.action(f"{variant}-{n}", "view") for n in range(60)))
+            # The first 60 units of each variant look at a product when they come.
+            moments = [START + timedelta(days=14) * (n / 100) for n in range(60)]
+            views = (shop.action(f"{variant}-{n}", "view", at=at) for n, at in enumerate(moments))
+            await send(caller, views)
 
         report = await results(caller)
 
@@ -159,6 +162,27 @@ async def test_a_funnel_decides_by_its_last_step_and_shows_them_all(tmp_path: Pa
     assert len(steps) == 3
     assert estimates[steps[0]] == pytest.approx([0.6, 0.6])
     assert metric(report, "checkout").display_name == "Checkout"
+
+
+async def test_units_that_skip_a_step_stop_there_and_the_report_stands(tmp_path: Path) -> None:
+    campaign = shop.campaign(metric="conversion_rate", planned_units=400)
+    campaign.plan.secondary.add(metric="checkout")
+    funnel = campaign.plan.metrics.add(name="checkout")
+    funnel.funnel.steps.add().action.name = "view"
+    funnel.funnel.steps.add().order = plan_pb2.ORDER_MEASURE_ORDERS
+    async with running(tmp_path) as caller:
+        await caller.start(campaign)
+        # Ten units of each variant buy and never viewed anything.
+        for variant in ("control", "free"):
+            await send(caller, crowd(variant, 40, [20.0] * 10))
+
+        report = await results(caller)
+
+    assert [arm.estimate for arm in metric(report, "conversion_rate").arms] == [0.25, 0.25]
+    for name in ("checkout", "checkout.1", "checkout.2"):
+        assert [arm.estimate for arm in metric(report, name).arms] == [0.0, 0.0]
+    # Nobody viewed: of nobody it cannot be said how many went on.
+    assert not any(arm.HasField("estimate") for arm in metric(report, "checkout.1>2").arms)
 
 
 async def test_a_small_segment_is_drawn_towards_the_whole(tmp_path: Path) -> None:
