@@ -13,10 +13,10 @@ import weakref
 from fairlift import transport
 from fairlift.exposures import ExposureQueue
 from fairlift.heartbeat import INTERVAL_S, Heartbeat
-from fairlift.local import LocalDecisions
+from fairlift.local_snapshot import LocalSnapshot
 from fairlift.outbox import Outbox
+from fairlift.snapshot_watch import SnapshotWatch
 from fairlift.transport import Connection, Endpoint
-from fairlift.watch import SnapshotWatch
 
 _log = logging.getLogger("fairlift")
 
@@ -29,7 +29,7 @@ class Session:
     def __init__(
         self,
         endpoint: Endpoint,
-        local: LocalDecisions | None,
+        local: LocalSnapshot | None,
         exposures: ExposureQueue,
         *,
         max_events: int,
@@ -48,7 +48,7 @@ class Session:
         self.watch: SnapshotWatch | None = None
         if local is not None:
             self.watch = SnapshotWatch(
-                self.connection, local.take, etag=local.in_force.compiled.etag
+                self.connection, local.take, etag=local.current.compiled.etag
             )
         self._heartbeat = Heartbeat(
             [self._send, self._check_freshness], at_end=lambda: self.close(EXIT_S)

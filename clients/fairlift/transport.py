@@ -232,7 +232,7 @@ def _sendable(token: str | None) -> str:
         raise ValueError(f"the token is {type(token).__name__}, must be a text")
     text = (token or "").strip()
     # Not the token itself: this ends in logs.
-    strange = next((each for each in text if not " " <= each <= "~"), None)
+    strange = next((character for character in text if not " " <= character <= "~"), None)
     if strange is not None:
         raise ValueError(f"the token holds {strange!a}, must be of printable ASCII characters")
     return text

@@ -19,12 +19,12 @@ import pytest
 from django.utils.datastructures import MultiValueDict
 from django.utils.functional import SimpleLazyObject
 from fairlift import Assignment, Client, Reason, snapshot_file
-from fairlift.engine.audience_text import parse
 from fairlift.engine.campaign import Campaign, Lifecycle, State, UnitKind, Variant
 from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.matching import matcher
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 from fairlift.wire.snapshot import snapshot_to
+from fairlift_cli.audience.parser import parse
 
 NOWHERE = "127.0.0.1:1"
 
@@ -143,7 +143,7 @@ def test_nothing_that_is_no_text_is_held_for_ever(
     stranger = Stranger()
     first_seen: Any = {"c": stranger}
     other: Any = Client(NOWHERE, first_seen=first_seen)
-    other._in_force.compiled = CompiledSnapshot(
+    other._current.compiled = CompiledSnapshot(
         Snapshot("etag", None, (salted("spain", 'country == "ES"'),), unreadable={"odd": "why"}),
         first_seen=first_seen,
     )

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from fairlift import Client, OrderLine
-from fairlift.engine.audience_text import parse
 from fairlift.engine.campaign import Lifecycle, State, UnitKind, Variant
 from fairlift.openfeature import FairliftProvider
+from fairlift_cli.audience.parser import parse
 from openfeature import api
 from openfeature.client import OpenFeatureClient
 from openfeature.evaluation_context import EvaluationContext

@@ -189,7 +189,7 @@ def test_money_that_micros_cannot_hold_is_refused(amount: str) -> None:
 
 def test_engine_alone_imports_no_grpc_and_the_client_nothing_heavy() -> None:
     code = (
-        "import sys; import fairlift.engine.decision, fairlift.engine.audience_simplify;"
+        "import sys; import fairlift.engine.decision, fairlift_cli.audience.simplify;"
         "assert not {'grpc', 'google'} & set(sys.modules), 'engine';"
         "from fairlift import Client;"
         "heavy = {'numpy', 'scipy', 'sqlalchemy', 'yaml', 'pydantic', 'click', 'rich'};"

@@ -18,7 +18,8 @@ from fairlift.engine.audience import (
     Not,
     Scalar,
 )
-from fairlift.engine.audience_search import Search
+
+from fairlift_cli.audience.search import Search
 
 # Beyond it the search for conditions that follow from others would take too long.
 _MAX_COMPARED = 32
@@ -29,7 +30,8 @@ T = TypeVar("T")
 def simplify(condition: Condition) -> Condition:
     """A condition that holds for the same visitors and says it more briefly.
 
-    >>> from fairlift.engine.audience_text import parse, short_form
+    >>> from fairlift.engine.short_form import short_form
+    >>> from fairlift_cli.audience.parser import parse
     >>> short_form(simplify(parse('vip and (cart_value >= 30 and cart_value >= 50)')))
     'vip and cart_value >= 50'
     """

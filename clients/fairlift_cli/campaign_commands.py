@@ -8,8 +8,8 @@ from fairlift.v1 import campaign_service_pb2 as service
 from fairlift.wire.campaign import campaign_id
 from rich.cells import cell_len
 
-from fairlift_cli.remote import Server, full_name
 from fairlift_cli.screen import Screen, plain_table
+from fairlift_cli.server_connection import Server, full_name
 
 _PAGE = 200
 _STYLES = {

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 from fairlift.engine.audience import AllOf, AnyOf, Condition, Not, children, depth, node_count
-from fairlift.engine.audience_logic import (
+from fairlift.engine.errors import InvalidAudience
+from fairlift.engine.matching import matcher
+from fairlift.engine.short_form import short_form
+from fairlift_cli.audience.checks import (
     always_holds,
     contradictions,
     example,
@@ -13,12 +16,10 @@ from fairlift.engine.audience_logic import (
     never_holds,
     overlap,
 )
-from fairlift.engine.audience_simplify import simplify
-from fairlift.engine.audience_text import parse, short_form
-from fairlift.engine.audience_words import in_words
-from fairlift.engine.errors import InvalidAudience
-from fairlift.engine.matching import matcher
-from fairlift.engine.witnesses import CannotSay
+from fairlift_cli.audience.parser import parse
+from fairlift_cli.audience.simplify import simplify
+from fairlift_cli.audience.witnesses import CannotSay
+from fairlift_cli.audience.words import in_words
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -58,20 +58,20 @@ _KINDS = {
 }
 
 
-def exposure(met: Assignment) -> pb.Event:
+def exposure(exposed: Assignment) -> pb.Event:
     """The unit really met the variant, at the assignment's time.
 
     Attributes that cannot travel are left out.
     """
     # There is one for every visitor; field by field costs less than half of nested constructors.
     event = pb.Event(event_id=uuid7())
-    _set_time(event.event_time, met.time)
-    made = event.exposure
-    made.campaign = f"campaigns/{met.campaign}"
-    made.variant = met.variant
-    made.unit_id = met.unit
-    made.epoch = met.epoch
-    put_attributes(made.attributes, met.attributes)
+    _set_time(event.event_time, exposed.time)
+    exposure_message = event.exposure
+    exposure_message.campaign = f"campaigns/{exposed.campaign}"
+    exposure_message.variant = exposed.variant
+    exposure_message.unit_id = exposed.unit
+    exposure_message.epoch = exposed.epoch
+    put_attributes(exposure_message.attributes, exposed.attributes)
     return event
 
 

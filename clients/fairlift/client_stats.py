@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.machinery import ExtensionFileLoader
 
-from fairlift import deciding
-from fairlift.local import LocalDecisions
+from fairlift import assigner
+from fairlift.local_snapshot import LocalSnapshot
 from fairlift.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class ClientStats:
     """What a client has done so far in this process."""
 
     # Of the snapshot in use; empty before the first.
@@ -38,13 +38,13 @@ class Stats:
 
 
 def stats_of(
-    session: Session, local: LocalDecisions, *, not_counted: Mapping[str, int], errors: int
-) -> Stats:
+    session: Session, local: LocalSnapshot, *, not_counted: Mapping[str, int], errors: int
+) -> ClientStats:
     """What the client that holds these parts has done so far."""
     outbox, watch = session.outbox, session.watch
-    compiled = local.in_force.compiled
+    compiled = local.current.compiled
     contact = watch.last_contact if watch is not None else None
-    return Stats(
+    return ClientStats(
         etag=compiled.etag,
         snapshot_age_s=time.time() - compiled.snapshot_time if compiled.snapshot_time else None,
         silence_s=time.monotonic() - contact if contact is not None else None,
@@ -64,4 +64,4 @@ def stats_of(
 
 def is_compiled() -> bool:
     """Whether what runs for every visitor is machine code."""
-    return isinstance(deciding.__spec__.loader, ExtensionFileLoader)
+    return isinstance(assigner.__spec__.loader, ExtensionFileLoader)

@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 from fairlift.engine.audience import AllOf, AnyOf, Condition, In, Leaf, Not, Text, Version, children
 from fairlift.engine.matching import Matcher, matcher
-from fairlift.engine.witnesses import CannotSay, Witness, candidates
+
+from fairlift_cli.audience.witnesses import CannotSay, Witness, candidates
 
 # A step is about what it costs to ask one condition of one value; a second has enough of them for
 # all the searches that answer one question together, on a slow machine too.

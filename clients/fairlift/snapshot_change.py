@@ -9,7 +9,7 @@ from fairlift.engine.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SnapshotChange:
     """What is new: campaigns, or what the client knows of the server."""
 
     # Ids of those that came, went or are different; empty when it is about the server alone.
@@ -22,14 +22,14 @@ class Change:
     refusal: str
 
 
-Listener: TypeAlias = Callable[[Change], None]
+Listener: TypeAlias = Callable[[SnapshotChange], None]
 
 
 def changed_campaigns(before: Snapshot, now: Snapshot) -> frozenset[str]:
     """Ids of the campaigns that the two snapshots do not have in common."""
     old, new = _by_id(before), _by_id(now)
     names = old.keys() | new.keys()
-    return frozenset(each for each in names if not is_same(old.get(each), new.get(each)))
+    return frozenset(name for name in names if not is_same(old.get(name), new.get(name)))
 
 
 def _by_id(snapshot: Snapshot) -> Mapping[str, object]:

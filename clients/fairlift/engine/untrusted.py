@@ -7,22 +7,22 @@ checked on the inside; people and type checkers read what is meant.
 
 from typing import TypeAlias
 
-Text: TypeAlias = str
-Flag: TypeAlias = bool
+TextInput: TypeAlias = str
+BoolInput: TypeAlias = bool
 
 
-def plain(given: Text) -> str:
+def plain(value: TextInput) -> str:
     """The same text as a str and no more: subclasses may hash, compare and measure as they like.
 
     Raises:
         TypeError: it is no text; what only behaves like one, such as a proxy, is none either.
     """
-    return "".join([given])
+    return "".join([value])
 
 
-def text(given: object) -> str:
+def text_or_empty(value: object) -> str:
     """What was given, if it is a text; else an empty one."""
     try:
-        return plain(given)  # type: ignore[arg-type]  # that is the question
+        return plain(value)  # type: ignore[arg-type]  # that is the question
     except TypeError:
         return ""

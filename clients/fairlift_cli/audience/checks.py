@@ -27,10 +27,11 @@ from fairlift.engine.audience import (
     children,
     leaves,
 )
-from fairlift.engine.audience_search import Search
-from fairlift.engine.audience_text import short_form
 from fairlift.engine.campaign import AttributeType
-from fairlift.engine.witnesses import Witness
+from fairlift.engine.short_form import short_form
+
+from fairlift_cli.audience.search import Search
+from fairlift_cli.audience.witnesses import Witness
 
 _TEXTS = (AttributeType.STRING, AttributeType.VERSION)
 
@@ -82,7 +83,7 @@ def example(condition: Condition) -> dict[str, Witness] | None:
     Raises:
         CannotSay: neither was found in reasonable time.
 
-    >>> from fairlift.engine.audience_text import parse
+    >>> from fairlift_cli.audience.parser import parse
     >>> example(parse("cart_value >= 30 and not returning"))
     {'cart_value': 30, 'returning': False}
     """
@@ -116,7 +117,7 @@ def overlap(condition: Condition, other: Condition) -> dict[str, Witness] | None
 def contradictions(condition: Condition) -> tuple[Contradiction, ...]:
     """The parts of the condition that never hold, each with the fewest conditions that prove it.
 
-    >>> from fairlift.engine.audience_text import parse
+    >>> from fairlift_cli.audience.parser import parse
     >>> [str(c) for c in contradictions(parse("cart_value >= 50 and vip and cart_value < 30"))]
     ['cart_value >= 50 and cart_value < 30 never holds']
     """
@@ -135,7 +136,7 @@ def undeclared(condition: Condition, declared: Iterable[str]) -> tuple[Undeclare
 def mistyped(condition: Condition, declared: Mapping[str, AttributeType]) -> tuple[Mistyped, ...]:
     """The conditions that no value of the declared type can meet, or none can fail, in order.
 
-    >>> from fairlift.engine.audience_text import parse
+    >>> from fairlift_cli.audience.parser import parse
     >>> [str(m) for m in mistyped(parse('cart == "50"'), {"cart": AttributeType.NUMBER})]
     ['cart == "50", but cart is declared a number and never a string']
     """

@@ -1,17 +1,16 @@
-"""The short form of an audience, one line for people: read into the tree, and written from it.
+"""Parses the short form of an audience, one line for people, into the tree of conditions.
 
     country in ["ES", "RO"] and cart_value >= 30 and not returning
 
 `or` binds weakest, then `and`, then `not`; parentheses group. A bare attribute is `== true`.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import NoReturn, TypeVar, assert_never
+from typing import NoReturn, TypeVar
 
 from fairlift.engine.audience import (
     EVERYBODY,
@@ -31,6 +30,7 @@ from fairlift.engine.audience import (
     Version,
 )
 from fairlift.engine.errors import InvalidAudience, InvalidCampaign
+from fairlift.engine.short_form import RESERVED
 
 MAX_LENGTH = 400_000
 MAX_NESTING = 64
@@ -58,7 +58,6 @@ _HINTS = {
     "`": "the name has no closing `",
     "~": "there are no patterns; use contains, starts_with or ends_with",
 }
-_RESERVED = frozenset({"and", "or", "not", "true", "false", "in", "everybody", "nobody"})
 
 _COMPARISONS = {op.value: op for op in CompareOp}
 _TEXT_OPS = {op.value: op for op in TextOp}
@@ -83,66 +82,6 @@ def parse(text: str) -> Condition:
     Compare(attribute='cart_value', op=<CompareOp.GE: '>='>, value=30)
     """
     return _Parser(text).whole()
-
-
-def short_form(condition: Condition) -> str:
-    """The condition as one line that `parse` reads back.
-
-    >>> short_form(Not(In("country", ("ES", "RO"))))
-    'not country in ["ES", "RO"]'
-    """
-    match condition:
-        case AllOf(()):
-            return "everybody"
-        case AnyOf(()):
-            return "nobody"
-        case AllOf((only,)) | AnyOf((only,)):
-            return short_form(only)
-        case AllOf(conditions):
-            return " and ".join(_grouped(each, AllOf, AnyOf) for each in conditions)
-        case AnyOf(conditions):
-            return " or ".join(_grouped(each, AnyOf) for each in conditions)
-        case Not(inner):
-            return f"not {_grouped(inner, AllOf, AnyOf)}"
-        case Compare(name, CompareOp.EQ, True):
-            return _name(name)
-        case Compare(name, op, value):
-            return f"{_name(name)} {op} {literal(value)}"
-        case In(name, values, negated):
-            listed = ", ".join(map(literal, values))
-            return f"{_name(name)} {'not in' if negated else 'in'} [{listed}]"
-        case Between(name, low, high):
-            return f"{_name(name)} between {literal(low)} and {literal(high)}"
-        case Text(name, op, value):
-            return f"{_name(name)} {op} {literal(value)}"
-        case Version(name, op, value):
-            return f"version({_name(name)}) {op} {literal(value)}"
-        case Exists(name):
-            return f"exists({_name(name)})"
-    assert_never(condition)
-
-
-def literal(value: Scalar) -> str:
-    """The value as the short form writes it."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return json.dumps(value, ensure_ascii=False)
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return repr(value)
-
-
-def _name(name: str) -> str:
-    return f"`{name}`" if name in _RESERVED else name
-
-
-def _grouped(condition: Condition, *kinds: type[AllOf] | type[AnyOf]) -> str:
-    while isinstance(condition, AllOf | AnyOf) and len(condition.conditions) == 1:
-        condition = condition.conditions[0]
-    is_joined = isinstance(condition, kinds) and condition.conditions
-    return f"({short_form(condition)})" if is_joined else short_form(condition)
 
 
 class _Parser:
@@ -263,7 +202,7 @@ class _Parser:
 
     def _attribute(self) -> str:
         token = self._token
-        if token.kind != "name" or token.text in _RESERVED:
+        if token.kind != "name" or token.text in RESERVED:
             self._fail(f"{self._found()} is not expected here; it must be an attribute")
         self._advance()
         return token.text.strip("`")

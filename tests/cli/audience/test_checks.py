@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 from fairlift.engine.audience import EVERYBODY, MAX_LIST, NOBODY, AllOf, Condition, In
-from fairlift.engine.audience_logic import (
+from fairlift.engine.campaign import AttributeType
+from fairlift.engine.short_form import short_form
+from fairlift_cli.audience.checks import (
     always_holds,
     contradictions,
     example,
@@ -16,10 +18,9 @@ from fairlift.engine.audience_logic import (
     overlap,
     undeclared,
 )
-from fairlift.engine.audience_simplify import simplify
-from fairlift.engine.audience_text import parse, short_form
-from fairlift.engine.campaign import AttributeType
-from fairlift.engine.witnesses import CannotSay
+from fairlift_cli.audience.parser import parse
+from fairlift_cli.audience.simplify import simplify
+from fairlift_cli.audience.witnesses import CannotSay
 
 from tests.engine.oracle import holds
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from fairlift import snapshot_file
-from fairlift.change import Change, Listener, changed_campaigns
 from fairlift.engine.bots import BotRules
-from fairlift.engine.decision import CompiledSnapshot, InForce
+from fairlift.engine.decision import CompiledSnapshot, CurrentSnapshot
 from fairlift.engine.snapshot import Snapshot
+from fairlift.snapshot_change import Listener, SnapshotChange, changed_campaigns
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.wire.snapshot import snapshot_from
 
@@ -22,7 +22,7 @@ _log = logging.getLogger("fairlift")
 _BREATH_S = 0.0003
 
 
-class LocalDecisions:
+class LocalSnapshot:
     """Keeps the snapshot in force up to date.
 
     Args:
@@ -51,7 +51,7 @@ class LocalDecisions:
         self._listeners: tuple[Listener, ...] = ()
         self._compiling = threading.Lock()
         self.ready = threading.Event()
-        self.in_force = InForce()
+        self.current = CurrentSnapshot()
         self._load()
 
     def after_fork(self) -> None:
@@ -97,7 +97,9 @@ class LocalDecisions:
             self._tell(frozenset())
 
     def _tell(self, campaigns: frozenset[str]) -> None:
-        change = Change(campaigns, self.in_force.compiled.etag, self._is_stale, self._refusal)
+        change = SnapshotChange(
+            campaigns, self.current.compiled.etag, self._is_stale, self._refusal
+        )
         for listener in self._listeners:
             try:
                 listener(change)
@@ -114,7 +116,7 @@ class LocalDecisions:
                 between=_Breath(),
             )
             self._snapshot = snapshot
-            self.in_force.compiled = compiled
+            self.current.compiled = compiled
         for campaign, reason in compiled.broken.items():
             _log.error("campaign %s gives everybody the control: %s", campaign, reason)
         self.ready.set()

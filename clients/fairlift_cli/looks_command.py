@@ -9,8 +9,8 @@ from fairlift_stats.messages import Names, Number, Percent, telling_names
 from rich.text import Text
 
 from fairlift_cli.figures import ABSENT, Figures, unit_of
-from fairlift_cli.remote import Server, full_name
 from fairlift_cli.screen import Screen, figure_table, row_name
+from fairlift_cli.server_connection import Server, full_name
 
 _PAGE = 200
 

@@ -38,7 +38,7 @@ _MATCHED = {
 def in_words(condition: Condition) -> str:
     """The condition as a phrase in English.
 
-    >>> from fairlift.engine.audience_text import parse
+    >>> from fairlift_cli.audience.parser import parse
     >>> in_words(parse('country in ["ES", "RO"] and cart_value >= 30 and not returning'))
     'country is ES or RO, and cart value is at least 30, and not returning'
     """
