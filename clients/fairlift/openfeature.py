@@ -20,6 +20,8 @@ from openfeature.track import TrackingEventDetails
 
 from fairlift.client import Client
 from fairlift.engine.assignment import Assignment, Reason
+from fairlift.engine.untrusted import plain
+from fairlift.event_queue import Kind
 from fairlift.openfeature_orders import OrderReader
 from fairlift.snapshot_change import SnapshotChange
 
@@ -74,6 +76,7 @@ class FairliftProvider(AbstractProvider):
         self._expose = expose
         self._ready_s = ready_s
         self._orders = OrderReader()
+        self._has_refused_customer = False
         self._linked: dict[tuple[str, str], tuple[str, str]] = {}
         self._emitting = threading.Lock()
         # None until `initialize` is over: its outcome is told by the SDK of OpenFeature.
@@ -189,7 +192,7 @@ class FairliftProvider(AbstractProvider):
         try:
             order = self._orders.order(details.attributes or {}, details.value)
         except Exception as error:  # a checkout is never broken by us
-            _log.warning("an order cannot be recorded and is lost: %s", error)
+            self._client.give_up(Kind.ORDER, error)
             return
         self._client.order(
             unit,
@@ -208,11 +211,22 @@ class FairliftProvider(AbstractProvider):
         if context is None:
             return "", "", {}
         visitor = context.targeting_key or ""
-        customer_id = context.attributes.get("customer_id")
-        customer = customer_id if isinstance(customer_id, str) else ""
+        customer = self._customer(context.attributes.get("customer_id"))
         if visitor and customer and visitor != customer:
             self._link((visitor, customer))
         return visitor, customer, context.attributes
+
+    def _customer(self, customer_id: object) -> str:
+        """The customer's id as text; empty, and logged once, where it is none."""
+        if customer_id is None:
+            return ""
+        try:
+            return plain(customer_id)  # type: ignore[arg-type]  # that is the question
+        except Exception as error:  # a class of the caller's own may raise what it likes
+            level = logging.DEBUG if self._has_refused_customer else logging.WARNING
+            self._has_refused_customer = True
+            _log.log(level, "customer_id: %s; the visitor alone is used", error)
+            return ""
 
     def _link(self, pair: tuple[str, str]) -> None:
         # Of threads that ask at once, only the one whose own pair was kept brings news.

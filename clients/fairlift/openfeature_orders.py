@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 
+from fairlift.engine.untrusted import plain
 from fairlift.event_messages import LineKind, OrderLine, micros
 
 _log = logging.getLogger("fairlift")
@@ -103,4 +104,7 @@ def _required(attributes: Mapping[str, object], name: str) -> str:
     entry = attributes.get(name)
     if entry is None or entry == "":
         raise ValueError(f"{name} is absent; put it among the attributes of the tracking details")
-    return str(entry)
+    try:
+        return plain(entry)  # type: ignore[arg-type]  # that is the question
+    except TypeError as error:
+        raise ValueError(f"{name}: {error}") from None

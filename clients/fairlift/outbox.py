@@ -95,6 +95,11 @@ class Outbox:
         self._note_refusal("too_large", "an event of kind %s %s", kind.name.lower(), rule)
         return []
 
+    def count_unsendable(self) -> None:
+        """Counts an event that could not be made, and so is lost."""
+        with self._counting:
+            self.refused["unsendable"] += 1
+
     def tick(self, is_over: Callable[[], bool]) -> None:
         """Sends what waits, unless the server asked for a pause or cannot be reached.
 

@@ -11,7 +11,7 @@ from fairlift.engine.assignment import Assignment, Outcome, Reason, assignment
 from fairlift.engine.bucketing import murmur3
 from fairlift.engine.campaign import MAX_UNIT
 from fairlift.engine.matching import Attributes, Matcher, PlainAttributes, plain_attributes
-from fairlift.engine.untrusted import TextInput, plain
+from fairlift.engine.untrusted import IdInput, id_or_empty, plain
 
 _hash: Final = murmur3
 # A control given for another reason is no membership that another campaign could build on.
@@ -24,7 +24,7 @@ class Decider:
     __slots__ = ()
 
     def decide(
-        self, visitor: TextInput, customer: TextInput, attributes: Attributes, now: float
+        self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> Assignment:
         """The variant that the visitor, or the customer, meets; `now` in epoch seconds."""
         raise NotImplementedError
@@ -37,10 +37,10 @@ class Always(Decider):
     outcome: Outcome
 
     def decide(
-        self, visitor: TextInput, customer: TextInput, attributes: Attributes, now: float
+        self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> Assignment:
         """That outcome."""
-        return assignment(self.outcome, plain(visitor or customer), attributes, now)
+        return assignment(self.outcome, plain(visitor) or plain(customer), attributes, now)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,12 +68,14 @@ class Split(Decider):
     variants: tuple[tuple[int, Outcome], ...]
 
     def decide(
-        self, visitor: TextInput, customer: TextInput, attributes: Attributes, now: float
+        self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> Assignment:
         """The unit's variant, or the control for who is no unit, a bot, or not in the audience."""
         unit_input: Any = customer if self.unit_is_customer else visitor
-        if self.is_sticky and customer:
-            unit_input = self.first_seen.get(customer, unit_input)
+        if self.is_sticky and (customer or customer == 0):
+            person = customer if type(customer) is str else id_or_empty(customer)
+            if person:
+                unit_input = self.first_seen.get(person, unit_input)
         unit = unit_input if type(unit_input) is str else plain(unit_input)
         # As assignment() does, without the call.
         assigned = Assignment()
@@ -110,7 +112,7 @@ class Gate:
     __slots__ = ()
 
     def outcome(
-        self, assigned: Assignment, visitor: TextInput, customer: TextInput, now: float
+        self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
         """What the unit of this assignment gets instead; None lets it pass."""
         raise NotImplementedError
@@ -133,7 +135,7 @@ class Gated(Decider):
     gates: tuple[Gate, ...]
 
     def decide(
-        self, visitor: TextInput, customer: TextInput, attributes: Attributes, now: float
+        self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> Assignment:
         """What the first gate that speaks says, or else the split."""
         assigned = self.split.decide(visitor, customer, attributes, now)
@@ -154,7 +156,7 @@ class Forced(Gate):
     by_unit: dict[str, Outcome]
 
     def outcome(
-        self, assigned: Assignment, visitor: TextInput, customer: TextInput, now: float
+        self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
         """The unit's own."""
         return self.by_unit.get(assigned.unit)
@@ -167,7 +169,7 @@ class Closed(Gate):
     closed: Outcome
 
     def outcome(
-        self, assigned: Assignment, visitor: TextInput, customer: TextInput, now: float
+        self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
         """The same for all."""
         return self.closed
@@ -182,7 +184,7 @@ class During(Gate):
     closed: Outcome
 
     def outcome(
-        self, assigned: Assignment, visitor: TextInput, customer: TextInput, now: float
+        self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
         """The same for all, in that time."""
         return self.closed if self.from_s <= now < self.until_s else None
@@ -198,7 +200,7 @@ class Slice(Gate):
     outside: Outcome
 
     def outcome(
-        self, assigned: Assignment, visitor: TextInput, customer: TextInput, now: float
+        self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
         """Who is outside the range."""
         hashed: int = _hash((self.prefix + assigned.unit).encode())
@@ -214,7 +216,7 @@ class Prerequisites(Gate):
     unmet: Outcome
 
     def outcome(
-        self, assigned: Assignment, visitor: TextInput, customer: TextInput, now: float
+        self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
         """Who misses one."""
         for name, variants in self.required:
