@@ -74,9 +74,10 @@ def code_in(page: Path) -> list[str]:
 
 
 def paths_in(page: Path) -> list[str]:
-    """Files and folders that a page names: with an ending, or with a slash at the end."""
+    """Files and folders that a page names: below a folder of the root, or by their ending."""
+    below = r"(benchmarks|clients|docs|examples|proto|server|stats|tests|tools)/[\w./-]*"
     ending = r"[\w./-]+(/|\.(py|md|proto|yaml|json|binpb|toml|po|mo|txt))"
-    return [code for code in code_in(page) if re.fullmatch(ending, code)]
+    return [code for code in code_in(page) if re.fullmatch(f"{below}|{ending}", code)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
