@@ -54,6 +54,10 @@ class Client(Assigner):
             Hand in a mapping of your own to keep it between processes; it must answer at once.
         max_events: Events that may wait to be sent, and their bytes in `max_bytes`.
         channel_options: Further gRPC channel arguments.
+
+    Raises:
+        ValueError: An argument cannot be used.
+        RuntimeError: eventlet has patched this process; gRPC cannot run under it.
     """
 
     def __init__(
