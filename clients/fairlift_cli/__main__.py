@@ -13,8 +13,8 @@ from fairlift_cli.options import LANGUAGE, remote, share, weekly
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-    from fairlift_cli.remote import Target
     from fairlift_cli.screen import Screen
+    from fairlift_cli.server_connection import Target
 
 _PATHS = click.argument(
     "paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True)
@@ -103,7 +103,7 @@ def apply(
     """Create or change campaigns as files say; first shows how."""
     from fairlift_cli import apply as applying
     from fairlift_cli.failures import Refused
-    from fairlift_cli.remote import connected
+    from fairlift_cli.server_connection import connected
 
     campaigns = applying.campaigns_of(paths)
     with connected(target) as server:
@@ -148,8 +148,8 @@ def stop(names: Sequence[str], reason: str, target: "Target", as_json: bool) -> 
 @remote
 def list_campaigns(archived: bool, target: "Target", as_json: bool) -> None:
     """List the campaigns on the server."""
-    from fairlift_cli import campaigns
-    from fairlift_cli.remote import connected
+    from fairlift_cli import campaign_commands as campaigns
+    from fairlift_cli.server_connection import connected
 
     with connected(target) as server:
         found = list(campaigns.every(server, archived=archived))
@@ -172,8 +172,8 @@ def results(
     """Tell what a campaign did, and what to do now."""
     from fairlift.v1.results_service_pb2 import GetResultsRequest
 
-    from fairlift_cli.remote import connected, full_name
     from fairlift_cli.report import show_report
+    from fairlift_cli.server_connection import connected, full_name
 
     request = GetResultsRequest(name=full_name(name), epoch=epoch or 0, language=language)
     with connected(target) as server:
@@ -191,8 +191,8 @@ def results(
 @remote
 def looks(name: str, epoch: int | None, language: str, target: "Target", as_json: bool) -> None:
     """List every analysis of a campaign that was ever shown."""
-    from fairlift_cli import looks as log
-    from fairlift_cli.remote import connected
+    from fairlift_cli import looks_command as log
+    from fairlift_cli.server_connection import connected
 
     with connected(target) as server:
         found = list(log.every(server, name, epoch=epoch or 0))
@@ -231,7 +231,7 @@ def plan(
     weeks: int, power: float, alpha: float, language: str,
 ) -> None:  # fmt: skip
     """Tell what a campaign can find, in how many weeks."""
-    from fairlift_cli import planning
+    from fairlift_cli import plan_command as planning
 
     given = visitors or customers
     if given is None or (visitors and customers):
@@ -260,8 +260,8 @@ def version() -> None:
 def _move(
     verb: str, names: Sequence[str], target: "Target", *, as_json: bool, reason: str = ""
 ) -> None:
-    from fairlift_cli import campaigns
-    from fairlift_cli.remote import connected
+    from fairlift_cli import campaign_commands as campaigns
+    from fairlift_cli.server_connection import connected
 
     with connected(target) as server:
         for name in names:

@@ -21,8 +21,8 @@ from fairlift.v1.campaign_service_pb2 import (
 from fairlift_cli.check import check
 from fairlift_cli.failures import Refused
 from fairlift_cli.findings import as_text
-from fairlift_cli.remote import Server, is_not_found
 from fairlift_cli.screen import Screen
+from fairlift_cli.server_connection import Server, is_not_found
 
 _WORDS: dict[ChangeClass.ValueType, tuple[str, str]] = {
     CHANGE_CLASS_NONE: ("unchanged", "dim"),

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairlift.engine.audience_logic import contradictions, mistyped, undeclared
 from fairlift.engine.campaign import Campaign, check_layers
 from fairlift.engine.errors import InvalidCampaign
 from fairlift.wire.campaign import campaign_from, campaign_id
 
+from fairlift_cli.audience.checks import contradictions, mistyped, undeclared
 from fairlift_cli.failures import Misused
 from fairlift_cli.findings import Finding, in_order
 from fairlift_cli.reader import Document, read

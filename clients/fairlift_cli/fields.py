@@ -3,7 +3,6 @@
 from collections.abc import Callable, MutableMapping, MutableSequence
 from typing import Any, cast
 
-from fairlift.engine.audience_text import parse
 from fairlift.engine.errors import InvalidAudience, InvalidCampaign
 from fairlift.v1.audience_pb2 import Condition
 from fairlift.v1.campaign_pb2 import Variant
@@ -16,11 +15,12 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.struct_pb2 import Value as JsonValue
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from fairlift_cli import values
+from fairlift_cli import yaml_values
+from fairlift_cli.audience.parser import parse
 from fairlift_cli.findings import Finding, did_you_mean, nearest
 from fairlift_cli.schema import Form, Key, bare_field, homes, is_output_only, keys, named_choices
-from fairlift_cli.values import Mistaken
 from fairlift_cli.yaml_tree import Entry, Fields, Place, Scalar, Sequence, Tree
+from fairlift_cli.yaml_values import Mistaken
 
 
 class MessageReader:
@@ -155,7 +155,7 @@ class MessageReader:
         path: str,
     ) -> None:
         try:
-            put(values.scalar(tree, field, form))
+            put(yaml_values.scalar(tree, field, form))
         except Mistaken as mistake:
             self._wrong(path, tree, str(mistake))
 
@@ -185,7 +185,7 @@ class MessageReader:
 
     def _timestamp(self, tree: Tree, message: Timestamp, at: str) -> bool:
         try:
-            message.CopyFrom(time_to(values.time(tree)))
+            message.CopyFrom(time_to(yaml_values.time(tree)))
         except Mistaken as mistake:
             self._wrong(at, tree, str(mistake))
         return True
@@ -236,7 +236,7 @@ class MessageReader:
 
     def _loose(self, tree: Scalar, value: Value | JsonValue, at: str) -> None:
         try:
-            match values.loose(tree):
+            match yaml_values.loose(tree):
                 case bool(truth):
                     value.bool_value = truth
                 case float(number):

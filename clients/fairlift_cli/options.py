@@ -22,7 +22,7 @@ def remote(command: Command) -> Command:
     def with_target(
         *arguments: Any, address: str, token: str, plaintext: bool, ca: bytes | None, **options: Any
     ) -> Any:
-        from fairlift_cli.remote import Target
+        from fairlift_cli.server_connection import Target
 
         target = Target(address, token, plaintext, ca)
         return command(*arguments, target=target, **options)

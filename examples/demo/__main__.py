@@ -11,8 +11,8 @@ from pathlib import Path
 from fairlift import Client
 from fairlift.v1.results_service_pb2 import GetResultsRequest, Report, VerdictKind
 from fairlift_cli.__main__ import main as fairlift
-from fairlift_cli.remote import Server, Target, connected, full_name
 from fairlift_cli.screen import Screen
+from fairlift_cli.server_connection import Server, Target, connected, full_name
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -11,7 +11,7 @@ from fairlift.transport import Endpoint
 from fairlift.v1.event_service_pb2 import EVENT_STATUS_ACCEPTED, Event
 from fairlift.v1.results_service_pb2 import GetResultsRequest, Report
 from fairlift_cli.__main__ import main as fairlift
-from fairlift_cli.remote import Target, connected, full_name
+from fairlift_cli.server_connection import Target, connected, full_name
 from rich.progress import track
 
 from examples.hillstrom.data import CAMPAIGN, CURRENCY, DAYS, events

@@ -1,4 +1,4 @@
-"""fairlift-server: serve, migrate."""
+"""The command fairlift-server: serve and migrate."""
 
 import argparse
 import asyncio
@@ -13,14 +13,13 @@ from pathlib import Path
 from fairlift.engine.errors import FairliftError, Invalid
 
 from fairlift_server.logs import JsonFormatter
-from fairlift_server.settings import Settings, described
+from fairlift_server.settings import Settings, settings_help
 
-# The server itself is imported where it begins: help, and what is wrong with a setting, come at
-# once.
+# The server is imported when it starts: `--help` and errors in settings must not wait for it.
 
 
 def main() -> None:
-    """Runs a command; exit codes: 0 done, 1 could not, 2 called wrongly."""
+    """Runs a command; exit codes: 0 success, 1 failure, 2 wrong usage."""
     arguments = _parser().parse_args()
     try:
         settings = Settings.from_environment(os.environ)
@@ -42,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fairlift-server",
         description="Assigns campaigns, keeps an order ledger, and says what the data say.",
-        epilog=f"settings, all from the environment:\n{described()}",
+        epilog=f"settings, all from the environment:\n{settings_help()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=version("fairlift"))
@@ -53,29 +52,29 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="write HOST:PORT to this file once the server listens",
     )
-    commands.add_parser("migrate", help="bring the database to this version, and end")
+    commands.add_parser("migrate", help="upgrade the database to this version, and exit")
     return parser
 
 
 async def _serve(settings: Settings, port_file: Path | None) -> None:
     from fairlift_server.build import serving
 
-    stopped = asyncio.Event()
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, stop.set)
     async with serving(settings) as server:
-        # What stands by now stays: the collector need not walk through it while calls wait.
+        # Everything loaded by now stays alive: keep the collector from walking it during calls.
         gc.collect()
         gc.freeze()
         address = f"{settings.listen.rpartition(':')[0]}:{server.port}"
         print(f"listening on {address}", flush=True)
         if port_file is not None:
-            # In one step: whoever waits for the file never reads half an address.
-            written = port_file.with_name(port_file.name + ".new")
-            written.write_text(f"{address}\n")
-            written.replace(port_file)
-        await stopped.wait()
+            # Atomic: a program that waits for the file never reads half an address.
+            new_file = port_file.with_name(port_file.name + ".new")
+            new_file.write_text(f"{address}\n")
+            new_file.replace(port_file)
+        await stop.wait()
 
 
 def _migrate(settings: Settings) -> None:

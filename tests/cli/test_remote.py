@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from fairlift import Client, OrderLine, micros
 from fairlift.v1.campaign_pb2 import CAMPAIGN_STATE_RUNNING, Campaign, Variant
 from fairlift_cli.__main__ import main
-from fairlift_cli.campaigns import show_list
+from fairlift_cli.campaign_commands import show_list
 from fairlift_cli.screen import Screen
 from rich.console import Console
 

@@ -8,7 +8,7 @@ import fairlift_cli
 import fairlift_stats.locale
 import pytest
 from fairlift.v1 import results_service_pb2 as pb
-from fairlift_cli.report.tables import FLAGS, METHODS
+from fairlift_cli.report.result_tables import FLAGS, METHODS
 from fairlift_stats import QuantileArm
 from fairlift_stats.data.metrics import Mean, Quantile, Rate, Ratio
 from fairlift_stats.data.summary import Summary

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from fairlift.engine.audience_text import parse
 from fairlift.engine.campaign import Campaign, Lifecycle, State, Variant
 from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
@@ -26,6 +25,7 @@ from fairlift.wire.assignment import assignment_to
 from fairlift.wire.campaign import campaign_id
 from fairlift.wire.snapshot import snapshot_from, snapshot_to
 from fairlift.wire.values import attributes_from
+from fairlift_cli.audience.parser import parse
 
 
 def running(name: str, **changes: Any) -> SnapshotCampaign:

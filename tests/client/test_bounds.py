@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import grpc
 import pytest
-from fairlift import OrderLine, events
-from fairlift.backlog import Kind
+from fairlift import OrderLine
+from fairlift import event_messages as events
+from fairlift.event_queue import Kind
 from fairlift.exposures import ExposureQueue, SeenExposures
 from fairlift.outbox import MAX_EVENT_BYTES, Outbox
 from fairlift.transport import Endpoint

@@ -67,7 +67,7 @@ def test_unknown_campaign_gives_the_default(shop: Shop) -> None:
 
 @pytest.mark.parametrize(
     ("visitor", "attributes"),
-    [(b"v", SPAIN), (7, SPAIN), ("v", "ES"), ("v", 5), ([1], SPAIN)],
+    [(b"v", SPAIN), (7.5, SPAIN), ("v", "ES"), ("v", 5), ([1], SPAIN)],
 )
 def test_nonsense_gives_the_control_and_no_exception(
     shop: Shop, visitor: Any, attributes: Any, caplog: pytest.LogCaptureFixture
@@ -290,7 +290,7 @@ async def test_a_hundred_coroutines_keep_their_deadline_together(shop: Shop) -> 
 
 async def test_nonsense_in_a_coroutine_gives_the_control(shop: Shop) -> None:
     async with Client(shop.target, decide="server", timeout_s=5.0) as client:
-        nonsense: list[Any] = [7, b"v", [1], object()]
+        nonsense: list[Any] = [7.5, b"v", [1], object()]
         decided = [await client.assign_async("spring", each, SPAIN) for each in nonsense]
         unknown = await client.assign_async("sprnig", "v", SPAIN, default="off")
 

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 from fairlift import Client, OrderLine, Reason
-from fairlift.backlog import Backlog, Kind, Waiting
+from fairlift.event_queue import Backlog, Kind, Waiting
 from fairlift.v1 import event_service_pb2 as e
 
 from tests.client.shop import Shop, eventually

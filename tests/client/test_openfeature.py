@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from fairlift import Client, OrderLine
-from fairlift.engine.audience_text import parse
 from fairlift.engine.campaign import Lifecycle, State, UnitKind, Variant
 from fairlift.openfeature import FairliftProvider
+from fairlift_cli.audience.parser import parse
 from openfeature import api
 from openfeature.client import OpenFeatureClient
 from openfeature.evaluation_context import EvaluationContext
@@ -107,7 +107,7 @@ def test_control_without_a_payload_means_the_codes_own_default(flags: OpenFeatur
         ),
         (
             "people",
-            EvaluationContext("v", {"customer_id": 5}),
+            EvaluationContext("v", {"customer_id": 5.5}),
             Reason.ERROR,
             ErrorCode.TARGETING_KEY_MISSING,
         ),
@@ -199,7 +199,7 @@ def test_visitor_and_customer_are_told_to_be_one_once(shop: Shop) -> None:
         EvaluationContext("x"),
         EvaluationContext(None, {"customer_id": "e"}),
         EvaluationContext("same", {"customer_id": "same"}),
-        EvaluationContext("y", {"customer_id": 5}),
+        EvaluationContext("y", {"customer_id": 5.5}),
     ):
         provider.track("newsletter", alone)
     provider.shutdown()
@@ -284,7 +284,7 @@ def test_order_that_cannot_be_read_is_told(
 ) -> None:
     flags.track("order", EvaluationContext("v"), TrackingEventDetails(attributes=attributes))
 
-    assert "an order cannot be recorded and is lost" in caplog.text
+    assert "an event of kind order cannot be sent and is lost" in caplog.text
     assert why in caplog.text
 
 

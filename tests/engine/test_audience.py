@@ -24,9 +24,10 @@ from fairlift.engine.audience import (
     attributes,
     leaves,
 )
-from fairlift.engine.audience_text import MAX_LENGTH, MAX_NESTING, parse, short_form
-from fairlift.engine.audience_words import in_words
 from fairlift.engine.errors import InvalidAudience, InvalidCampaign
+from fairlift.engine.short_form import short_form
+from fairlift_cli.audience.parser import MAX_LENGTH, MAX_NESTING, parse
+from fairlift_cli.audience.words import in_words
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 

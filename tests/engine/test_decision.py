@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from fairlift.engine.assignment import Outcome, Reason, assignment
-from fairlift.engine.audience_text import parse
 from fairlift.engine.bots import BotRules
 from fairlift.engine.bucketing import hash_of
 from fairlift.engine.campaign import (
@@ -23,6 +22,7 @@ from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.matching import matcher
 from fairlift.engine.prerequisites import MAX_CHAIN, check_prerequisites
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
+from fairlift_cli.audience.parser import parse
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 from fairlift.engine.errors import InvalidRequest
-from fairlift_server.settings import Settings, described, variable
+from fairlift_server.settings import Settings, settings_help, variable
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -60,8 +60,8 @@ def test_a_server_that_others_can_reach_needs_a_token_or_consent() -> None:
     assert Settings(listen="0.0.0.0:50051", allow_open=True).is_loopback is False
 
 
-def test_every_setting_is_described() -> None:
-    text = described()
+def test_every_setting_is_settings_help() -> None:
+    text = settings_help()
 
     assert all(f"{variable(each)} = " in text for each in fields(Settings))
     assert "FAIRLIFT_ALLOW_OPEN = no" in text

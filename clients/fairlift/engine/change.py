@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import IntEnum
 
 from fairlift.engine.audience import EVERYBODY, Condition
-from fairlift.engine.audience_text import short_form
 from fairlift.engine.campaign import Campaign, State
 from fairlift.engine.equality import is_same
+from fairlift.engine.short_form import short_form
 
 
 class ChangeClass(IntEnum):

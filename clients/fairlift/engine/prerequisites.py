@@ -32,8 +32,8 @@ def _violations(campaign: Campaign, known: Mapping[str, Campaign]) -> Iterable[V
                 yield Violation(f"{where}.variants[{place}]", message)
     chain = _longest_chain(campaign, known)
     if len(chain) > MAX_CHAIN:
-        shown = " → ".join(chain[:MAX_CHAIN])
-        message = f"{shown} → … is a circle or has more than {MAX_CHAIN} campaigns"
+        path = " → ".join(chain[:MAX_CHAIN])
+        message = f"{path} → … is a circle or has more than {MAX_CHAIN} campaigns"
         yield Violation("prerequisites", message)
 
 

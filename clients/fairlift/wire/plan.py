@@ -42,8 +42,8 @@ from fairlift.engine.plan import (
 from fairlift.v1 import plan_pb2 as pb
 from fairlift.v1 import value_pb2
 from fairlift.wire.enums import EnumTable
-from fairlift.wire.findings import Findings
 from fairlift.wire.identity import IDENTITY_POLICIES
+from fairlift.wire.violations import Findings
 
 _ORDER = EnumTable(OrderMeasure, pb.OrderMeasure, "ORDER_MEASURE")
 _ACTION = EnumTable(ActionOf, pb.ActionMeasure.Of, "OF")

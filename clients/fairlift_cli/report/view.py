@@ -11,8 +11,7 @@ from rich.text import Text
 
 from fairlift_cli.figures import Figures, unit_of
 from fairlift_cli.report.chart import Bar, draw
-from fairlift_cli.report.scene import Scene, scene, shown_interval
-from fairlift_cli.report.tables import (
+from fairlift_cli.report.result_tables import (
     counts_table,
     details_table,
     methods,
@@ -20,6 +19,7 @@ from fairlift_cli.report.tables import (
     remarks,
     segments_table,
 )
+from fairlift_cli.report.scene import Scene, scene, shown_interval
 from fairlift_cli.screen import Screen
 
 _STYLES = {

@@ -21,7 +21,7 @@ from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.database import Store, Transaction
-from fairlift_server.store.looks import LookRecord, add_look, looks
+from fairlift_server.store.looks import LookRecord, add_look, looks_of
 
 # Time that events of a day have to arrive before its look is made.
 SETTLE_HOURS = 2
@@ -118,7 +118,7 @@ class CampaignResults:
         def job(transaction: Transaction) -> list[tuple[LookRecord, KeptLook, int, str]]:
             of_epoch = _campaign_of_epoch(transaction, campaign, epoch)
             number = of_epoch.lifecycle.epoch
-            records = looks(transaction, campaign, number)[after : after + limit]
+            records = looks_of(transaction, campaign, number)[after : after + limit]
             return [
                 (
                     record,
@@ -157,7 +157,7 @@ class CampaignResults:
             of_epoch,
             analysis_plan_of(of_epoch, currency=self._currency),
             campaign_days_of(transaction, of_epoch, settle_us=SETTLE_HOURS * HOUR_US),
-            looks(transaction, campaign, of_epoch.lifecycle.epoch),
+            looks_of(transaction, campaign, of_epoch.lifecycle.epoch),
         )
 
 
@@ -183,7 +183,7 @@ def _campaign_of_epoch(transaction: Transaction, campaign: str, epoch: int) -> C
     current = campaign_store.get(transaction, campaign)
     if current is None:
         raise NotFound(f"campaign {campaign!r} does not exist")
-    epochs = campaign_store.epochs(transaction, campaign).get(campaign, {})
+    epochs = campaign_store.epochs_of(transaction, campaign).get(campaign, {})
     if not epochs:
         raise WrongState(
             f"campaign {campaign} is {current.lifecycle.state} and was never started: "

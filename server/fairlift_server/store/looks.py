@@ -1,4 +1,4 @@
-"""The look log: every analysis that was shown, written before it was."""
+"""The look log: each look is stored before its result is shown."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,25 +11,28 @@ from fairlift_server.store.campaigns import microseconds, moment
 
 @dataclass(frozen=True, slots=True)
 class LookRecord:
-    """One look as it is kept; `content` is JSON that only `results` reads."""
+    """One stored look; `content` is JSON that fairlift_server.results writes and reads."""
 
     number: int
     time: datetime
     content: str
 
 
-def looks(connection: Connection, campaign: str, epoch: int) -> list[LookRecord]:
-    """The looks at one epoch, oldest first."""
+def looks_of(connection: Connection, campaign: str, epoch: int) -> list[LookRecord]:
+    """The looks of one epoch, oldest first."""
     query = (
         select(tables.looks)
         .where(tables.looks.c.campaign == campaign, tables.looks.c.epoch == epoch)
         .order_by(tables.looks.c.number)
     )
-    return [LookRecord(r.number, moment(r.time_us), r.content) for r in connection.execute(query)]
+    return [
+        LookRecord(row.number, moment(row.time_us), row.content)
+        for row in connection.execute(query)
+    ]
 
 
 def add_look(connection: Connection, campaign: str, epoch: int, look: LookRecord) -> None:
-    """Keeps a look; its number must be free."""
+    """Inserts a look; its number must not be taken."""
     connection.execute(
         insert(tables.looks).values(
             campaign=campaign,
