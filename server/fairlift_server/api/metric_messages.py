@@ -89,7 +89,7 @@ def sequential_intervals(verdict: Verdict) -> SequentialIntervals:
     """By treatment and primary metric: the interval of the lift that holds at every look."""
     return {
         (comparison.arm, comparison.metric): comparison.raw.lift_interval
-        for comparison in verdict.facts.comparisons
+        for comparison in verdict.facts.arms
         if comparison.raw is not None and comparison.raw.lift_interval is not None
     }
 

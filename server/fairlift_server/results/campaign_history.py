@@ -6,7 +6,7 @@ from fairlift.engine.campaign import Campaign
 
 from fairlift_server.results.campaign_days import CampaignDays, Pause
 from fairlift_server.store import campaigns as campaign_store
-from fairlift_server.store.campaigns import Change, microseconds
+from fairlift_server.store.campaigns import HistoryEntry, microseconds
 from fairlift_server.store.database import Transaction
 
 # More entries than a campaign's history ever has.
@@ -23,8 +23,8 @@ def campaign_days_of(
         campaign: as it was when the epoch began, with its lifecycle as it is now.
         settle_us: how long events of a day may take to arrive.
     """
-    history = campaign_store.changes(transaction, campaign.id, after=0, limit=_ALL)
-    epochs = campaign_store.epochs(transaction, campaign.id)[campaign.id]
+    history = campaign_store.campaign_history(transaction, campaign.id, after=0, limit=_ALL)
+    epochs = campaign_store.epochs_of(transaction, campaign.id)[campaign.id]
     epoch = campaign.lifecycle.epoch
     start = epochs[epoch].campaign.lifecycle.epoch_time
     assert start is not None, "an epoch has a beginning"
@@ -42,18 +42,18 @@ def campaign_days_of(
     )
 
 
-def _opened_us(history: list[Change], start: datetime) -> int:
+def _opened_us(history: list[HistoryEntry], start: datetime) -> int:
     """When the epoch was begun, by the clock: a campaign may start in the past."""
-    started = (change.time for change in history if change.verb == "start")
+    started = (entry.time for entry in history if entry.verb == "start")
     return microseconds(max(start, next(started, start)))
 
 
-def _pauses(history: list[Change]) -> tuple[Pause, ...]:
+def _pauses(history: list[HistoryEntry]) -> tuple[Pause, ...]:
     pauses: list[Pause] = []
-    for change in history:
-        time_us = microseconds(change.time)
-        if change.verb == "pause":
+    for entry in history:
+        time_us = microseconds(entry.time)
+        if entry.verb == "pause":
             pauses.append(Pause(time_us, None))
-        elif change.verb in ("resume", "stop") and pauses and pauses[-1].end_us is None:
+        elif entry.verb in ("resume", "stop") and pauses and pauses[-1].end_us is None:
             pauses[-1] = Pause(pauses[-1].start_us, time_us)
     return tuple(pauses)

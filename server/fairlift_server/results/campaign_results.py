@@ -1,30 +1,51 @@
 """Results of campaigns: looks made when they are due, written down before anybody sees them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from fairlift.engine.campaign import Campaign
+from fairlift.engine.campaign import Campaign, State
 from fairlift.engine.errors import NotFound, WrongState
 from fairlift_stats.sequential.errors import LookEdited
+from fairlift_stats.verdict.standings import lines_of
 
 from fairlift_server.results.analysis_plan import AnalysisPlan, analysis_plan_of
 from fairlift_server.results.campaign_days import HOUR_US, CampaignDays
 from fairlift_server.results.campaign_history import campaign_days_of
 from fairlift_server.results.data_quality import DataQuality
-from fairlift_server.results.kept_look import KeptLook, sealed_from_json, sealed_to_json
+from fairlift_server.results.kept_look import KeptLook, log_of, sealed_from_json, sealed_to_json
 from fairlift_server.results.look import LookRequest, LookResult, check_data, make_looks
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.store import campaigns as campaign_store
-from fairlift_server.store.campaigns import microseconds
+from fairlift_server.store.campaigns import microseconds, moment
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.looks import LookRecord, add_look, looks_of
 
+_WITH_LOOKS = (State.RUNNING, State.PAUSED, State.STOPPED)
 # Time that events of a day have to arrive before its look is made.
 SETTLE_HOURS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ListedLook:
+    """A look as a list shows it.
+
+    Attributes:
+        number: counted from 1.
+        time: when it was made.
+        boundaries: by primary metric and treatment, the z that would have been a success.
+    """
+
+    number: int
+    time: datetime
+    kept_look: KeptLook
+    epoch: int
+    plan_hash: str
+    boundaries: Mapping[tuple[str, str], float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +68,23 @@ class ReportInput:
     look_times: tuple[datetime, ...]
     time: datetime
 
+    @property
+    def next_look_time(self) -> datetime | None:
+        """When the next look is due; None when there is none, or while the campaign is paused."""
+        looks = self.result.looks
+        if looks and looks[-1].look.closing is not None:
+            return None
+        made = looks[-1].look.day if looks else 0
+        following = next(islice(self.days.calendar_days(), made, None), None)
+        if following is None:
+            return None
+        return moment(self.days.end_us(following) + self.days.settle_us)
+
+    def listed_look(self, number: int) -> ListedLook:
+        """The look with this number, counted from 1."""
+        looks = self.result.looks[:number]
+        return _listed(looks, self.look_times[number - 1], self.campaign)
+
 
 @dataclass(frozen=True, slots=True)
 class _StoredEpoch:
@@ -56,6 +94,19 @@ class _StoredEpoch:
     plan: AnalysisPlan
     days: CampaignDays
     records: list[LookRecord]
+
+    def may_be_due(self, now_us: int) -> bool:
+        """Whether the clock has passed the next day to be looked at."""
+        looks_made = 0
+        if self.records:
+            last = KeptLook.from_json(sealed_from_json(self.records[-1].content).content).look
+            if last.closing is not None:
+                return False
+            looks_made = last.day
+        following = next(islice(self.days.calendar_days(), looks_made, None), None)
+        return following is not None and (
+            self.days.end_us(following) + self.days.settle_us <= now_us
+        )
 
     def request(self, now: datetime) -> LookRequest:
         return LookRequest(
@@ -103,6 +154,17 @@ class CampaignResults:
             # A reader who goes away must not part a look from its being written down.
             return await asyncio.shield(reading)
 
+    async def due_campaigns(self) -> list[str]:
+        """Campaigns that have a day without a look whose events may all have arrived."""
+
+        def job(transaction: Transaction) -> list[str]:
+            now_us = microseconds(self._now())
+            campaigns = campaign_store.listed(transaction, states=_WITH_LOOKS)
+            stored = (self._stored(transaction, campaign.id, 0) for campaign in campaigns)
+            return [epoch.campaign.id for epoch in stored if epoch.may_be_due(now_us)]
+
+        return await self._store.read(job)
+
     async def data_quality(self, campaign: str) -> tuple[Campaign, AnalysisPlan, DataQuality]:
         """Whether the data can be trusted; makes no look."""
         stored = await self._store.read(lambda t: self._stored(t, campaign, 0))
@@ -110,26 +172,18 @@ class CampaignResults:
         quality = await self._workers.run(_check_data, self._store.path, request)
         return stored.campaign, stored.plan, quality
 
-    async def looks(
-        self, campaign: str, *, epoch: int, after: int, limit: int
-    ) -> list[tuple[LookRecord, KeptLook, int, str]]:
-        """Looks from the first after `after`: each with its content, epoch and plan's hash."""
-
-        def job(transaction: Transaction) -> list[tuple[LookRecord, KeptLook, int, str]]:
-            of_epoch = _campaign_of_epoch(transaction, campaign, epoch)
-            number = of_epoch.lifecycle.epoch
-            records = looks_of(transaction, campaign, number)[after : after + limit]
-            return [
-                (
-                    record,
-                    KeptLook.from_json(sealed_from_json(record.content).content),
-                    number,
-                    of_epoch.lifecycle.plan_hash,
-                )
-                for record in records
-            ]
-
-        return await self._store.read(job)
+    async def looks(self, campaign: str, *, epoch: int, after: int, limit: int) -> list[ListedLook]:
+        """Looks from the first after `after`."""
+        stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
+        kept_looks = [
+            KeptLook.from_json(sealed_from_json(record.content).content)
+            for record in stored.records
+        ]
+        return [
+            _listed(kept_looks[:number], record.time, stored.campaign)
+            for number, record in enumerate(stored.records[: after + limit], start=1)
+            if number > after
+        ]
 
     async def _read(self, campaign: str, epoch: int) -> ReportInput:
         stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
@@ -159,6 +213,24 @@ class CampaignResults:
             campaign_days_of(transaction, of_epoch, settle_us=SETTLE_HOURS * HOUR_US),
             looks_of(transaction, campaign, of_epoch.lifecycle.epoch),
         )
+
+
+def _listed(looks: Sequence[KeptLook], time: datetime, campaign: Campaign) -> ListedLook:
+    """The last of these looks."""
+    plan = looks[0].plan
+    log = log_of(plan, looks)
+    return ListedLook(
+        len(looks),
+        time,
+        looks[-1],
+        campaign.lifecycle.epoch,
+        campaign.lifecycle.plan_hash,
+        {
+            (metric.name, arm): lines_of(plan, log, metric.name, arm)[-1].success
+            for metric in plan.primaries
+            for arm in plan.treatments
+        },
+    )
 
 
 def _add_looks(transaction: Transaction, campaign: str, epoch: int, new: list[LookRecord]) -> None:

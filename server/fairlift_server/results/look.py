@@ -176,9 +176,7 @@ def _arrivals(live: LedgerAnswer, now_us: int) -> Arrivals:
     )
 
 
-def _is_last(
-    plan: AnalysisPlan, days: CampaignDays, arrivals: Arrivals, calendar_day: int
-) -> bool:
+def _is_last(plan: AnalysisPlan, days: CampaignDays, arrivals: Arrivals, calendar_day: int) -> bool:
     """Whether entry was stopped by hand, and all who had entered are mature by the day's end."""
     stopped_us = entry_stopped_us(days, arrivals)
     if stopped_us is None:
