@@ -27,10 +27,10 @@ def unit_rows(ledger: Ledger, query: LedgerQuery) -> Table:
 
 
 def _late(events: Table, query: LedgerQuery, kind: str) -> Value:
-    if query.late is None:
-        return ibis.literal(0).sum()
-    is_late = (events.time_us < query.late.end_us) & (events.received_us > query.late.made_us)
-    return ((events.kind == kind) & is_late).sum()
+    is_late = ibis.literal(False)
+    if query.late is not None:
+        is_late = (events.time_us < query.late.end_us) & (events.received_us > query.late.made_us)
+    return ibis.ifelse((events.kind == kind) & is_late, 1, 0).sum()
 
 
 def _number(events: Table, column: UnitColumn, query: LedgerQuery) -> Value:

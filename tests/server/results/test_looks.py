@@ -12,12 +12,12 @@ from scipy import stats
 
 from tests.server import shop
 from tests.server.client import running
-from tests.server.crowds import NAME, START, arrivals, crowd, results, send
+from tests.server.crowds import NAME, START, arrivals, crowd, results, send, start
 
 
 async def test_a_look_is_made_when_enough_has_come_and_not_before(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
-        await caller.start(shop.campaign(planned_units=10_000))
+        await start(caller, shop.campaign(planned_units=10_000))
         nobody = await results(caller)
         await send(caller, crowd("control", 300, [30.0] * 30))
         await send(caller, crowd("free", 300, [30.0] * 33))
@@ -47,7 +47,7 @@ async def test_a_look_is_made_when_enough_has_come_and_not_before(tmp_path: Path
 
 async def test_looks_survive_a_restart_and_give_the_same_report(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
-        await caller.start(shop.campaign(planned_units=1_000, segments=["country"]))
+        await start(caller, shop.campaign(planned_units=1_000, segments=["country"]))
         await send(caller, crowd("control", 200, [25.0, 35.0] * 20))
         await send(caller, crowd("free", 200, [25.0, 45.0] * 24))
         before = await results(caller)
@@ -62,7 +62,7 @@ async def test_looks_survive_a_restart_and_give_the_same_report(tmp_path: Path) 
 
 async def test_nobody_looked_until_the_plan_was_over(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
-        await caller.start(shop.campaign(planned_units=400))
+        await start(caller, shop.campaign(planned_units=400))
         await send(caller, crowd("control", 300, [20.0] * 40))
         await send(caller, crowd("free", 300, [20.0] * 40))
 
@@ -94,7 +94,7 @@ async def test_a_campaign_whose_days_are_over_looks_once_more_and_decides(
     if stopping:
         campaign.plan.stopping.CopyFrom(plan_pb2.Stopping(**stopping))  # type: ignore[arg-type]
     async with running(tmp_path) as caller:
-        await caller.start(campaign)
+        await start(caller, campaign)
         for days in (range(14), range(14, 15)):
             await send(caller, arrivals("control", days, buyers=5))
             await send(caller, arrivals("free", days, buyers=buyers))
@@ -125,8 +125,8 @@ async def test_a_running_campaign_s_next_look_comes_with_its_last_day_at_the_lat
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path) as caller:
-        await caller.start(
-            shop.campaign(metric="conversion_rate", planned_units=200_000, maximum_days=21)
+        await start(
+            caller, shop.campaign(metric="conversion_rate", planned_units=200_000, maximum_days=21)
         )
         await send(caller, arrivals("control", range(15), buyers=5))
         await send(caller, arrivals("free", range(15), buyers=5))
@@ -139,7 +139,7 @@ async def test_a_running_campaign_s_next_look_comes_with_its_last_day_at_the_lat
 
 async def test_a_broken_split_forbids_a_verdict(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
-        await caller.start(shop.campaign(planned_units=4_000))
+        await start(caller, shop.campaign(planned_units=4_000))
         await send(caller, crowd("control", 1_200, [20.0] * 120))
         await send(caller, crowd("free", 900, [20.0] * 160))
 
@@ -183,7 +183,7 @@ async def test_every_rule_of_stopping_gives_a_verdict(
     campaign.plan.stopping.CopyFrom(plan_pb2.Stopping(**stopping))  # type: ignore[arg-type]
     campaign.plan.secondary.add(metric="average_ticket")
     async with running(tmp_path) as caller:
-        await caller.start(campaign)
+        await start(caller, campaign)
         await send(caller, crowd("control", 400, [20.0, 30.0] * 20))
         await send(caller, crowd("free", 400, [20.0, 30.0] * 60))
 
@@ -200,7 +200,7 @@ async def test_every_rule_of_stopping_gives_a_verdict(
 
 async def test_a_watcher_hears_of_new_looks(tmp_path: Path) -> None:
     async with running(tmp_path, keep_alive_s=0.2) as caller:
-        await caller.start(shop.campaign())
+        await start(caller, shop.campaign())
         watched = caller.results.WatchResults(pb.WatchResultsRequest(name=NAME))
         nobody = await asyncio.wait_for(watched.read(), 120)
         await send(caller, crowd("control", 100, [20.0] * 10))
