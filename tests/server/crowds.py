@@ -16,9 +16,9 @@ START = shop.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelt
 
 
 async def start(caller: Caller, campaign: Campaign, *, at: datetime = START) -> Campaign:
-    """Starts the campaign when it is `at` by the server's clock, which then goes back to now."""
+    """Starts the campaign a minute before `at` by the server's clock, which then goes back."""
     ahead = caller.clock.ahead
-    caller.clock.set(at)
+    caller.clock.set(at - timedelta(minutes=1))
     started = await caller.start(campaign)
     caller.clock.ahead = ahead
     return started
