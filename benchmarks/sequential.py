@@ -21,7 +21,7 @@ from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 from fairlift_stats.sequential.lines import sealed
 from fairlift_stats.sequential.looks import ArmCount, Look, LookLog
 from fairlift_stats.sequential.numerics import recursion
-from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 from fairlift_stats.verdict import decide
 
 from benchmarks.form import Measure, publish, side_by_side
@@ -70,9 +70,9 @@ def ten_metrics() -> tuple[SequentialPlan, LookLog]:
     """A plan with one primary, three guardrails and six secondaries, at its tenth daily look."""
     names = [f"metric_{i}" for i in range(10)]
     metrics = (
-        PlannedMetric(names[0]),
-        *(PlannedMetric(name, role="guardrail", margin=0.05) for name in names[1:4]),
-        *(PlannedMetric(name, role="secondary") for name in names[4:]),
+        SequentialMetric(names[0]),
+        *(SequentialMetric(name, role="guardrail", margin=0.05) for name in names[1:4]),
+        *(SequentialMetric(name, role="secondary") for name in names[4:]),
     )
     plan = sealed(SequentialPlan(("a", "b"), metrics, n_max=28_000))
     log = LookLog.begin(plan)

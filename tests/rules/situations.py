@@ -95,7 +95,7 @@ def _look(
         ArmCount(arm, units[arm], converters[arm], orders[arm], **_more(line, plan, arm, is_first))
         for arm in plan.arms
     ]
-    found = [*_primary(line, plan, day, units, converters), *_guardrail(line, plan, day, units)]
+    found = [*_primary(line, day, units, converters), *_guardrail(line, day, units)]
     return Look(
         (START + timedelta(days=day - 1)).isoformat(),
         day,
@@ -120,7 +120,6 @@ def _more(
 
 def _primary(
     line: Mapping[str, Any],
-    plan: SequentialPlan,
     day: int,
     units: Mapping[str, int],
     converters: Mapping[str, int],
@@ -138,9 +137,7 @@ def _primary(
         yield evidence("conversion_rate", z, total, skew=line.get("skew"))
 
 
-def _guardrail(
-    line: Mapping[str, Any], plan: SequentialPlan, day: int, units: Mapping[str, int]
-) -> Iterator[Evidence]:
+def _guardrail(line: Mapping[str, Any], day: int, units: Mapping[str, int]) -> Iterator[Evidence]:
     """A guardrail whose z of "no worse than the margin" is as the table says."""
     z = line.get("guardrail", {}).get(day)
     if z is None:

@@ -9,7 +9,7 @@ from fairlift_stats.sequential.evidence import Evidence
 from fairlift_stats.sequential.group_sequential.classical_lines import equal_times
 from fairlift_stats.sequential.lines import sealed
 from fairlift_stats.sequential.looks import ArmCount, Look, LookLog
-from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 from fairlift_stats.verdict import Verdict, decide
 
 from tests.stats.sequential.asos import Point
@@ -33,7 +33,7 @@ def replayed(points: list[Point], *, whole_weeks: bool = False) -> Decided:
     plan = sealed(
         SequentialPlan(
             ("control", "treatment"),
-            (PlannedMetric("metric", unit="count", needs="nothing"),),
+            (SequentialMetric("metric", unit="count", needs="nothing"),),
             n_max=round(total),
             shares=(shares[0], 1 - shares[0]),
             looks=equal_times(14),

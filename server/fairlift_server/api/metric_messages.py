@@ -142,7 +142,8 @@ def _arms(results: list[Result], confidence: float) -> list[pb.MetricResult.ArmE
     if isinstance(posterior, Posterior):
         control.probability_best = posterior.control_p_best
         control.expected_loss = posterior.control_expected_loss
-        if first.control.estimate:
+        # Its sign is the control's noise where the control has no lift.
+        if first.control.estimate and posterior.lift is not None:
             control.expected_loss_relative = posterior.control_expected_loss / abs(
                 first.control.estimate
             )
@@ -164,18 +165,20 @@ def _treatment(result: Result, confidence: float) -> pb.MetricResult.ArmEstimate
     if isinstance(posterior, Posterior):
         message.probability_best = posterior.p_best
         message.expected_loss = posterior.expected_loss
-        if math.isfinite(posterior.expected_loss_relative):
-            message.expected_loss_relative = posterior.expected_loss_relative
+        relative = posterior.expected_loss_relative
+        if relative is not None and math.isfinite(relative):
+            message.expected_loss_relative = relative
     return message
 
 
 def _posterior(posterior: Posterior, confidence: float) -> pb.MetricResult.Posterior:
     message = pb.MetricResult.Posterior(
-        interval=interval_to(posterior.interval, confidence),
         probability_better=posterior.p_positive,
         probability_equivalent=posterior.p_equivalent,
     )
-    if math.isfinite(posterior.lift):
+    if posterior.interval is not None:
+        message.interval.CopyFrom(interval_to(posterior.interval, confidence))
+    if posterior.lift is not None and math.isfinite(posterior.lift):
         message.mean = posterior.lift
     return message
 

@@ -7,7 +7,14 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from fairlift_stats.bayes.best import best_of, lift_cdf, lift_mean, lift_quantiles
+from fairlift_stats.bayes.best import (
+    Best,
+    best_of,
+    lift_cdf,
+    lift_mean,
+    lift_quantiles,
+    p_greater,
+)
 from fairlift_stats.bayes.marginals import Beta, Hurdle, Marginal, Student
 from fairlift_stats.bayes.shrinkage import LiftPrior, best_lift
 from fairlift_stats.data.metrics import Direction
@@ -55,9 +62,14 @@ class ArmFacts:
 
 @dataclass(slots=True)
 class Belief:
-    """Posteriors of all treatments of one metric, the control first among the arms."""
+    """Posteriors of all treatments of one metric, the control first among the arms.
+
+    `has_lift` says of each treatment whether it has a lift: probabilities and losses, which need
+    no ratio, are worked out where it has none, too.
+    """
 
     facts: tuple[ArmFacts, ...] = field(repr=False)
+    has_lift: tuple[bool, ...]
     direction: Direction
     prior: LiftPrior | None
     rope: float
@@ -89,6 +101,10 @@ class Belief:
         tail = (1 - self.confidence) / 2
         found = []
         for i, treatment in enumerate(treatments, start=1):
+            if not self.has_lift[i - 1]:
+                p_positive = p_greater(treatment, control)
+                found.append(_without_lift(best, i, p_positive=p_positive))
+                continue
             low, median, high = lift_quantiles(treatment, control, [tail, 0.5, 1 - tail])
             below = lift_cdf(treatment, control, np.array([-self.rope, 0.0, self.rope]))
             mean = lift_mean(treatment, control)
@@ -140,6 +156,22 @@ class Belief:
                 )
             )
         return tuple(answers)
+
+
+def _without_lift(best: Best, i: int, *, p_positive: float) -> Posterior:
+    """What can be believed of a treatment whose control has no shares: differences only."""
+    return Posterior(
+        lift=None,
+        interval=None,
+        p_positive=p_positive,
+        p_best=best.p_best[i],
+        expected_loss=best.expected_loss[i],
+        expected_loss_relative=None,
+        control_p_best=best.p_best[0],
+        control_expected_loss=best.expected_loss[0],
+        p_equivalent=None,
+        prior="flat",
+    )
 
 
 def _check_units(arms: tuple[ArmFacts, ...]) -> None:

@@ -161,7 +161,7 @@ def horizons(
     >>> from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
     >>> plan = SequentialPlan(("a", "b"), (SequentialMetric("conversion_rate"),), n_max=1000)
     >>> [round(h.mde, 3) for h in horizons(plan, Baseline.of_rate(0.03), [20_000] * 4)]
-    [0.238, 0.17, 0.14, 0.121]
+    [0.225, 0.163, 0.134, 0.117]
     """
     return tuple(
         plan_for(plan, baseline, weekly_units[:weeks], looks_per_week=looks_per_week).horizon

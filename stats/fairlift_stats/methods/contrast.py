@@ -107,6 +107,10 @@ class Contrast:
     def se(self) -> float:
         """Standard error of the difference."""
         spread = self.treatment_variance + self.control_variance - 2 * self.covariance
+        if spread <= 0 and self.rates is not None:
+            # All against none: neither arm varies, but both together do.
+            pooled = (self.rates.xt + self.rates.xc) / (self.rates.nt + self.rates.nc)
+            spread = pooled * (1 - pooled) * (1 / self.rates.nt + 1 / self.rates.nc)
         return math.sqrt(max(0.0, spread))
 
     def no_lift(self, k: float) -> Reason | None:

@@ -110,23 +110,24 @@ class Answers:
     def posterior(self, i: int) -> Posterior | CannotSay:
         """The belief about a treatment; worked out for all of them at the first call.
 
-        Where there are no data, or no plain meaning of a lift, there is none: it would be the prior
-        alone, or a ratio whose sign is the control's noise. A rate's lift that only lacks an upper
-        end has one.
+        Where there are no data there is none: it would be the prior alone. Where a lift has no
+        plain meaning, the chance to be better or best and the losses are those of the difference.
+        A rate's lift that only lacks an upper end has one.
         """
-        lift = self.lift(i)
-        if self.whys[i - 1] or (isinstance(lift, CannotSay) and math.isinf(lift.interval.low)):
-            assert isinstance(lift, CannotSay)
-            return lift
-        return self._belief[i - 1]
+        return self.whys[i - 1] or self._belief[i - 1]
 
     @cached_property
     def _belief(self) -> Belief:
         asked = self.question
+        treatments = range(1, len(self.variants))
         return Belief(
-            _facts_of(self.row, self.moments), self.row.metric.direction,
-            asked.prior, asked.rope, asked.confidence,
+            _facts_of(self.row, self.moments), tuple(map(self._has_posterior_lift, treatments)),
+            self.row.metric.direction, asked.prior, asked.rope, asked.confidence,
         )  # fmt: skip
+
+    def _has_posterior_lift(self, i: int) -> bool:
+        lift = self.lift(i)
+        return not (isinstance(lift, CannotSay) and math.isinf(lift.interval.low))
 
 
 def _effect(five: list[float]) -> Effect:

@@ -14,8 +14,8 @@ from fairlift_stats.sequential.errors import BadPlan, NoAnswer, NotANumber, Zero
 from fairlift_stats.sequential.group_sequential.characteristics import fixed_drift
 from fairlift_stats.sequential.group_sequential.estimation import repeated_interval
 from fairlift_stats.sequential.group_sequential.spending import Spending
-from fairlift_stats.sequential.looks import Cell
-from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.sequential.looks import TrafficPart
+from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 
 NAN, INF = math.nan, math.inf
 
@@ -23,7 +23,7 @@ NAN, INF = math.nan, math.inf
 def _plan(*, n_max: float = 1000, drift: float | None = None) -> SequentialPlan:
     # A number read from elsewhere may be any: the type does not stop it.
     size: int = n_max  # type: ignore[assignment]
-    return SequentialPlan(("a", "b"), (PlannedMetric("x"),), n_max=size, drift=drift)
+    return SequentialPlan(("a", "b"), (SequentialMetric("x"),), n_max=size, drift=drift)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def _plan(*, n_max: float = 1000, drift: float | None = None) -> SequentialPlan:
         (lambda: repeated_interval(1, 1, NAN), NotANumber),
         (lambda: repeated_interval(1, 0, 2), ZeroVariance),
         (lambda: Spending("hsd", -4.0).spent(0.05, NAN), NotANumber),
-        (lambda: Cell("web", (1, NAN)), NotANumber),  # type: ignore[arg-type]
+        (lambda: TrafficPart("web", (1, NAN)), NotANumber),  # type: ignore[arg-type]
         (lambda: _plan(n_max=NAN), BadPlan),
         (lambda: _plan(n_max=INF), BadPlan),
         (lambda: _plan(n_max=1000.5), BadPlan),
