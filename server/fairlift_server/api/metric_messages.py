@@ -187,6 +187,6 @@ def sequential_intervals(verdict: Verdict) -> dict[tuple[str, str], Interval]:
     """By treatment and primary metric, the interval of the lift that holds at every look."""
     return {
         (found.arm, found.metric): found.raw.lift_interval
-        for found in verdict.facts.comparisons
+        for found in verdict.facts.arms
         if found.raw is not None and found.raw.lift_interval is not None
     }

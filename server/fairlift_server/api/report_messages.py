@@ -1,7 +1,6 @@
 """Findings as the contract's Report."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 
 from fairlift.engine.campaign import Campaign
@@ -14,7 +13,7 @@ from fairlift_stats.messages import Message, Number, Text
 from fairlift_stats.report.decomposition import Decomposition
 from fairlift_stats.report.segment_report import SegmentLift
 from fairlift_stats.verdict import Verdict
-from fairlift_stats.verdict.facts import Comparison, Guardrail
+from fairlift_stats.verdict.facts import ArmStanding, GuardrailStanding
 
 from fairlift_server.api.language import Tongue
 from fairlift_server.api.metric_messages import (
@@ -26,7 +25,7 @@ from fairlift_server.api.metric_messages import (
 from fairlift_server.results import data_quality as health
 from fairlift_server.results.analysis_plan import TOTALS, Study
 from fairlift_server.results.campaign_results import Finding
-from fairlift_server.results.kept_look import LookContent
+from fairlift_server.results.kept_look import LookContent, boundaries
 from fairlift_server.results.look import Vital
 from fairlift_server.results.segments import SegmentCut
 
@@ -74,8 +73,8 @@ def report_to(finding: Finding, *, currency: str, language: str) -> pb.Report:
     )
     for cut in found.segments:
         report.segments.extend(_segments(cut, tongue, study.analysis.confidence))
-    report.look.CopyFrom(_look(finding, -1))
-    _put_next_look(report, finding, last)
+    report.look.CopyFrom(_look(finding, len(found.looks) - 1))
+    _put_next_look(report, finding, found.verdict, last)
     return report
 
 
@@ -96,25 +95,29 @@ def health_to(study: Study, vital: Vital, tongue: Tongue) -> pb.Health:
 
 
 def look_to(
-    number: int, time: datetime, content: LookContent, *, epoch: int, plan_hash: str
+    number: int,
+    time: datetime,
+    content: LookContent,
+    *,
+    boundaries: Mapping[tuple[str, str], float],
+    epoch: int,
+    plan_hash: str,
 ) -> pb.Look:
-    """One look."""
+    """One look, with the lines of its primary metrics by metric and treatment."""
     look = content.look
-    line = look.line
-    primaries = {metric.name for metric in content.plan.primaries}
     return pb.Look(
         number=number,
         look_time=time_to(time),
         epoch=epoch,
-        information=look.information or 0.0,
+        information=content.plan.information(look.units),
         units=look.units,
         comparisons=(
             pb.Look.LookComparison(
                 metric=evidence.metric,
                 variant=evidence.arm,
                 z=evidence.z,
-                boundary=line.success if line and evidence.metric in primaries else None,
-                lift=evidence.estimate / evidence.control if evidence.control else None,
+                boundary=boundaries.get((evidence.metric, evidence.arm)),
+                lift=evidence.contrast.lift if evidence.contrast.control else None,
             )
             for evidence in look.evidence
         ),
@@ -126,15 +129,18 @@ def look_to(
 def _look(finding: Finding, index: int) -> pb.Look:
     looks, epoch = finding.found.looks, finding.study.epoch
     return look_to(
-        range(1, len(looks) + 1)[index],
+        index + 1,
         finding.look_times[index],
         looks[index],
+        boundaries=boundaries(looks)[index],
         epoch=epoch,
         plan_hash=finding.campaign.lifecycle.plan_hash,
     )
 
 
 def _kind(kind: str) -> pb.VerdictKind.ValueType:
+    # The contract has no word yet for an end without a decision.
+    kind = "stop_futile" if kind == "inconclusive" else kind
     return pb.VerdictKind.Value(f"VERDICT_KIND_{kind.upper()}")
 
 
@@ -153,22 +159,22 @@ def _verdict(finding: Finding, verdict: Verdict) -> pb.Verdict:
         kind=_kind(verdict.kind),
         variant=verdict.variant or "",
         metric=verdict.metric or "",
-        evidence=max(c.meter for c in facts.comparisons if verdict.variant in (None, c.arm)),
+        evidence=max(c.meter for c in facts.arms if verdict.variant in (None, c.arm)),
         reason_codes=[verdict.cause, *(_code(reason) for reason in verdict.reasons)],
         decision_days=_decision_days(verdict, looks[-1]),
     )
     told = _told(verdict)
     if told is not None:
         _put_lift(message, told, facts.confidence)
-    if isinstance(told, Comparison) and told.crossed_look is not None:
+    if isinstance(told, ArmStanding) and told.crossed_look is not None:
         message.deciding_look.CopyFrom(_look(finding, told.crossed_look - 1))
     return message
 
 
-def _told(verdict: Verdict) -> Comparison | Guardrail | None:
+def _told(verdict: Verdict) -> ArmStanding | GuardrailStanding | None:
     """What the verdict rests on, where it speaks of one variant."""
     asked = (verdict.variant, verdict.metric)
-    found: list[Comparison | Guardrail] = [*verdict.facts.comparisons, *verdict.facts.guardrails]
+    found: list[ArmStanding | GuardrailStanding] = [*verdict.facts.arms, *verdict.facts.guardrails]
     return next((each for each in found if (each.arm, each.metric) == asked), None)
 
 
@@ -178,8 +184,10 @@ def _put_words(message: pb.Verdict, verdict: Verdict, tongue: Tongue) -> None:
     message.reasons.extend(map(tongue.text, verdict.reasons))
 
 
-def _put_lift(message: pb.Verdict, told: Comparison | Guardrail, confidence: float) -> None:
-    corrected = told.corrected if isinstance(told, Comparison) else None
+def _put_lift(
+    message: pb.Verdict, told: ArmStanding | GuardrailStanding, confidence: float
+) -> None:
+    corrected = told.corrected if isinstance(told, ArmStanding) else None
     best = corrected or told.raw
     if best is not None and best.lift is not None:
         message.lift = best.lift
@@ -309,28 +317,20 @@ def _notes(finding: Finding) -> list[Message]:
     if found.looks:
         last = found.looks[-1]
         ahead = sum(found.vital.units.values()) - last.look.units
-        if ahead > 0 and last.plan.is_last(last.look.information or 0, last.look.day):
+        if ahead > 0 and last.look.closing is not None:
             figures = {"units": Number(last.look.units), "later": Number(ahead)}
             notes.append(Message.counted("note.after_end", "later", **figures))
     return notes
 
 
-def _put_next_look(report: pb.Report, finding: Finding, last: LookContent) -> None:
-    plan, information = last.plan, last.look.information or 0.0
-    vital = finding.found.vital
-    if plan.is_last(information, max(last.look.day, vital.day)):
+def _put_next_look(
+    report: pb.Report, finding: Finding, verdict: Verdict, last: LookContent
+) -> None:
+    if verdict.next_due is None or not _is_running(finding.campaign):
         return
-    due = math.ceil((information + plan.minimum_step) * plan.n_max)
-    due = min(due, plan.n_max) if plan.ends else due
-    report.next_look_units = due
-    units = sum(vital.units.values())
-    if vital.day and units and _is_running(finding.campaign):
-        days = (due - units) * vital.day / units
-        if plan.maximum_days is not None:
-            days = min(days, plan.maximum_days - vital.day)
-        if days < 3_650:
-            at = finding.time + timedelta(days=max(0.0, days))
-            report.next_look_time.CopyFrom(time_to(at))
+    days = verdict.next_due - max(last.look.day, finding.found.vital.day)
+    at = finding.time + timedelta(days=max(0, days))
+    report.next_look_time.CopyFrom(time_to(at))
 
 
 def _is_running(campaign: Campaign) -> bool:

@@ -49,8 +49,15 @@ class ResultsApi(ResultsServiceServicer):
         more = self._pages.token(listing, str(found[size - 1][0].number)) if found[size:] else ""
         return pb.ListLooksResponse(
             looks=(
-                look_to(row.number, row.time, content, epoch=number, plan_hash=plan_hash)
-                for row, content, number, plan_hash in found[:size]
+                look_to(
+                    row.number,
+                    row.time,
+                    content,
+                    boundaries=drawn,
+                    epoch=number,
+                    plan_hash=plan_hash,
+                )
+                for row, content, drawn, number, plan_hash in found[:size]
             ),
             next_page_token=more,
         )

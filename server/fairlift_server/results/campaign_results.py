@@ -11,7 +11,7 @@ from fairlift.engine.campaign import Campaign
 from fairlift.engine.errors import NotFound, WrongState
 
 from fairlift_server.results.analysis_plan import Study, study
-from fairlift_server.results.kept_look import LookContent
+from fairlift_server.results.kept_look import Boundaries, LookContent, boundaries
 from fairlift_server.results.look import Examined, Vital, check, examine
 from fairlift_server.results.worker_pool import Calculators
 from fairlift_server.store import campaigns as kept
@@ -82,17 +82,19 @@ class Results:
 
     async def looks(
         self, campaign: str, *, epoch: int, after: int, limit: int
-    ) -> list[tuple[KeptLook, LookContent, int, str]]:
-        """Looks from the first after `after`: each with its content, epoch and plan's hash."""
+    ) -> list[tuple[KeptLook, LookContent, Boundaries, int, str]]:
+        """Looks from the first after `after`: content, boundaries, epoch and plan's hash."""
 
-        def job(transaction: Transaction) -> list[tuple[KeptLook, LookContent, int, str]]:
+        def job(
+            transaction: Transaction,
+        ) -> list[tuple[KeptLook, LookContent, Boundaries, int, str]]:
             then = _epoch(transaction, campaign, epoch)
             number = then.lifecycle.epoch
-            rows = looks(transaction, campaign, number)[after : after + limit]
-            return [
-                (row, LookContent.from_json(row.content), number, then.lifecycle.plan_hash)
-                for row in rows
-            ]
+            rows = looks(transaction, campaign, number)[: after + limit]
+            # A look's lines follow from it and the ones before.
+            contents = [LookContent.from_json(row.content) for row in rows]
+            drawn = zip(rows, contents, boundaries(contents), strict=True)
+            return [(*look, number, then.lifecycle.plan_hash) for look in drawn][after:]
 
         return await self._store.read(job)
 

@@ -10,8 +10,13 @@ from fairlift_stats.data.summary import Summary
 from fairlift_stats.methods.quantiles import QuantileArm, Quantiles
 from fairlift_stats.sequential.looks import Look, LookLog
 from fairlift_stats.sequential.plan import SequentialPlan
+from fairlift_stats.sequential.sealed_looks import look_from_json, look_to_json
+from fairlift_stats.sequential.sealed_plan import fingerprint, plan_from_json, plan_to_json
+from fairlift_stats.verdict.standings import lines_of
 
 Summaries = Mapping[str, Summary]
+# By metric and treatment, the z at which it succeeds.
+Boundaries = dict[tuple[str, str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,8 @@ class LookContent:
         """The look as JSON; floats keep every bit."""
         return json.dumps(
             {
-                "plan": json.loads(self.plan.to_json()),
-                "look": asdict(self.look),
+                "plan": json.loads(plan_to_json(self.plan)),
+                "look": json.loads(look_to_json(self.look)),
                 "summaries": _written(self.summaries),
                 "quantiles": {
                     variant: {metric: asdict(arm) for metric, arm in found.items()}
@@ -62,11 +67,9 @@ class LookContent:
     def from_json(cls, text: str) -> "LookContent":
         """The look that `to_json` wrote."""
         read = json.loads(text)
-        plan = SequentialPlan.from_json(json.dumps(read["plan"]))
-        log = LookLog.from_json(json.dumps({"plan": plan.fingerprint(), "looks": [read["look"]]}))
         return cls(
-            plan,
-            log.looks[0],
+            plan_from_json(json.dumps(read["plan"])),
+            look_from_json(json.dumps(read["look"])),
             _read(read["summaries"]),
             {
                 variant: {metric: QuantileArm(**arm) for metric, arm in found.items()}
@@ -84,7 +87,22 @@ class LookContent:
 
 def log_of(plan: SequentialPlan, contents: Sequence[LookContent]) -> LookLog:
     """The looks as the log that verdicts are made from."""
-    return LookLog(plan.fingerprint(), tuple(content.look for content in contents))
+    return LookLog(fingerprint(plan), tuple(content.look for content in contents))
+
+
+def boundaries(contents: Sequence[LookContent]) -> list[Boundaries]:
+    """At each look, by primary metric and treatment, the z at which it succeeds."""
+    if not contents:
+        return []
+    plan = contents[0].plan
+    log = log_of(plan, contents)
+    found: list[Boundaries] = [{} for _ in contents]
+    for metric in plan.primaries:
+        for arm in plan.treatments:
+            for drawn, line in zip(found, lines_of(plan, log, metric.name, arm), strict=True):
+                if line.success is not None:
+                    drawn[metric.name, arm] = line.success
+    return found
 
 
 def _written(summaries: Summaries) -> dict[str, Any]:

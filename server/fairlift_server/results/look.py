@@ -16,11 +16,15 @@ from fairlift_stats.methods.quantiles import Quantiles
 from fairlift_stats.methods.sample_ratio import split_check
 from fairlift_stats.report.analysis import Analysis, Report
 from fairlift_stats.report.decomposition import Decomposition, decompose
-from fairlift_stats.sequential.anytime.counts import SplitCheck, prior_strength, split_over_time
+from fairlift_stats.sequential.anytime.counts import (
+    SequentialSampleRatio,
+    prior_strength,
+    sample_ratio_over_time,
+)
 from fairlift_stats.sequential.errors import BadLook
 from fairlift_stats.sequential.evidence import Evidence, evidence_of
 from fairlift_stats.sequential.looks import ArmCount, Look
-from fairlift_stats.sequential.plan import OVERRUN, SequentialPlan
+from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict import Verdict, decide
 
 from fairlift_server.analysis.question import Answer, Question
@@ -30,6 +34,8 @@ from fairlift_server.results.segments import SegmentCut, cut_by_segment, segment
 
 Ask: TypeAlias = Callable[[Sequence[Question]], list[Answer]]
 
+# Traffic does not stop to the visitor: entry may end this little past the plan.
+_OVERRUN = 1.10
 _DAY_US = 86_400 * 1_000_000
 # The first visitor comes a little after the start: a day that lacks less than this is full.
 _GRACE_US = 3_600 * 1_000_000
@@ -48,7 +54,7 @@ class Vital:
 
     units: Mapping[str, int]
     contaminated: Mapping[str, int]
-    split: SplitCheck
+    split: SequentialSampleRatio
     chi_square_p: float
     day: int
 
@@ -104,7 +110,7 @@ def check(ask: Ask, study: Study, kept: Sequence[str], now: datetime) -> Vital:
 def _with_answers(found: Examined, study: Study) -> Examined:
     last = found.looks[-1]
     plan = last.plan
-    verdict = decide(plan, log_of(plan, found.looks), day=max(found.vital.day, last.look.day))
+    verdict = decide(plan, log_of(plan, found.looks))
     return replace(
         found,
         looks=(*found.looks[:-1], replace(last, verdict=last.verdict or verdict.kind)),
@@ -134,17 +140,19 @@ def _new_look(
     """
     plan = looks[0].plan if looks else study.sequential
     log = log_of(plan, looks)
-    if live.units == 0 or (looks and not log.is_due(plan, live.units, day=day)):
+    # A look is as of a day; the first day counts from the first unit on.
+    day = max(day, 1)
+    if live.units == 0 or log.is_closed or (looks and day <= looks[-1].look.day):
         return None
     # Nobody looked until the plan was over: the sample is then who came while it was not.
-    is_late = plan.ends and plan.information(live.units) > OVERRUN
+    is_late = plan.ends_by_units and plan.information(live.units) > _OVERRUN
     first_units = plan.n_max if is_late else None
     seen = ask([study.question(first_units=first_units)])[0] if is_late else live
     summaries, quantiles = _whole(study, seen), seen.quantiles()
     quantiles = {arm: quantiles.get(arm, {}) for arm in study.arms}
     look = Look(
         at=now.astimezone(ZoneInfo(zone)).isoformat(),
-        day=max(day, looks[-1].look.day if looks else 0),
+        day=day,
         counts=tuple(_count(study, arm, summaries[arm]) for arm in plan.arms),
         evidence=tuple(_evidence(study, plan, summaries, quantiles)),
     )
@@ -190,7 +198,6 @@ def _evidence(
             planned.metric,
             summaries[study.control],
             summaries[variant],
-            confidence=study.analysis.confidence,
             capped=planned.metric.name in study.capped,
         )
         for planned in study.analysis.metrics
@@ -231,7 +238,7 @@ def _vital(study: Study, live: Answer, looks: tuple[LookContent, ...], now: date
     plan = looks[0].plan if looks else study.sequential
     history = [[content.look.count(arm).units for arm in study.arms] for content in looks]
     history.append([*units.values()])
-    split = split_over_time(history, plan.shares, k=prior_strength(plan.n_max))[-1]
+    split = sample_ratio_over_time(history, plan.shares, k=prior_strength(plan.n_max))[-1]
     weights = dict(zip(study.arms, plan.shares, strict=True))
     chi_square_p = split_check(units, weights).p_value
     return Vital(units, live.contaminated, split, chi_square_p, _full_days(live, now))

@@ -7,15 +7,13 @@ from fairlift.engine.campaign import Campaign
 from fairlift.engine.metric import ActionMeasure, Metric, ReturnMeasure
 from fairlift.engine.plan import Plan
 from fairlift_stats.data.metrics import Metric as Tested
-from fairlift_stats.data.metrics import Rate
+from fairlift_stats.data.metrics import Rate, Ratio
 from fairlift_stats.report.analysis import Analysis
-from fairlift_stats.sequential.group_sequential.classical_lines import equal_times
 from fairlift_stats.sequential.group_sequential.spending import Spending
-from fairlift_stats.sequential.plan import Needs, PlannedMetric, SequentialPlan
+from fairlift_stats.sequential.plan import Needs, SequentialMetric, SequentialPlan
 
 # Usual share of visitors who buy: only tunes the exact test, which holds whatever it is.
 _USUAL_CONVERSION = 0.03
-_MOST_LOOKS = 28
 
 
 def stopping_plan(
@@ -24,14 +22,18 @@ def stopping_plan(
     """The rule of stopping for the primary metrics and guardrails of the analysis."""
     arms = (campaign.control, *campaign.treatments)
     weights = [arm.weight for arm in arms]
+    effects = {chosen.metric: chosen.minimum_effect for chosen in plan.primary}
     metrics = [
-        PlannedMetric(
-            each.metric.name,
-            each.role,
-            each.metric.direction,
-            each.metric.unit,
-            _needs(plan.metric(each.metric.name), each.metric),
-            each.margin,
+        SequentialMetric(
+            name=each.metric.name,
+            role=each.role,
+            direction=each.metric.direction,
+            unit=each.metric.unit,
+            needs=_needs(plan.metric(each.metric.name), each.metric),
+            margin=each.margin,
+            absolute_margin=each.absolute_margin,
+            minimum_effect=effects.get(each.metric.name),
+            among_buyers=isinstance(each.metric, Ratio),
         )
         for each in analysis.metrics
         if each.role != "secondary"
@@ -43,11 +45,9 @@ def stopping_plan(
         shares=tuple(weight / sum(weights) for weight in weights),
         alpha=plan.alpha,
         power=plan.power,
-        looks=equal_times(min(plan.maximum_days, _MOST_LOOKS)),
+        decide="daily",
         minimum_days=plan.minimum_days,
         maximum_days=plan.maximum_days,
-        # Who plans for less than a week has said that weekdays do not matter.
-        whole_weeks=plan.minimum_days >= 7,
         planned_converters=max(1, round(plan.planned_units * _USUAL_CONVERSION)),
         currency=currency,
         futility=None,
@@ -71,7 +71,7 @@ def _with_engine(plan: SequentialPlan, stopping: planned.Stopping) -> Sequential
                 plan,
                 engine="group_sequential",
                 spending=_spending(success),
-                harm_spending=None if harm is None else _spending(harm),
+                harm_spending=plan.harm_spending if harm is None else _spending(harm),
                 futility=None if futility is None else _spending(futility),
             )
         case planned.AlwaysValid():

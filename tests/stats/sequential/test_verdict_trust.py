@@ -29,7 +29,7 @@ def test_before_a_week_success_waits_but_harm_does_not() -> None:
     assert ahead.number == Number(3)
     assert (hurt.kind, hurt.cause, hurt.variant) == ("stop_harm", "harm", "coupon")
     assert keys(hurt) == ["reason.false_alarm", "reason.harm_early"]
-    assert "reason.harm_early" not in keys(decide(plan(), daily(plan(), [-5.0] * 7)))
+    assert "reason.harm_early" not in keys(decide(plan(), daily(plan(), [*WEEK, -5.0])))
     assert hurt.facts.arms[0].corrected is not None
     assert hurt.facts.arms[0].corrected.interval.high < 0
 
