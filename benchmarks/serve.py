@@ -57,7 +57,7 @@ def campaign(number: int) -> campaign_pb2.Campaign:
         name=f"campaigns/campaign-{number}",
         variants=[campaign_pb2.Variant(id=name, weight=1) for name in ("control", "popup")],
         plan=plan_pb2.Plan(
-            primary=[plan_pb2.SequentialMetric(metric="conversion_rate", minimum_effect=0.05)],
+            primary=[plan_pb2.PlannedMetric(metric="conversion_rate", minimum_effect=0.05)],
             planned_units=100_000,
         ),
     )

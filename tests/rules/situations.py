@@ -129,8 +129,13 @@ def _primary(
         (xc, xt), (nc, nt) = converters.values(), units.values()
         rates = TwoRates(xt, nt, xc, nc)
         control, treatment = xc / nc, xt / nt
-        spread = [rate * (1 - rate) / n for rate, n in ((control, nc), (treatment, nt))]
-        contrast = Contrast(control, treatment, *spread, rates=rates)
+        contrast = Contrast(
+            control,
+            treatment,
+            control * (1 - control) / nc,
+            treatment * (1 - treatment) / nt,
+            rates=rates,
+        )
         z = contrast.difference / contrast.se
         yield Evidence("conversion_rate", "coupon", z, contrast, total, (xc, xt))
     elif (z := line["looks"][day]) is not None:

@@ -68,6 +68,9 @@ def test_posteriors_add_up(prior: LiftPrior | None, direction: Direction) -> Non
         assert isinstance(c, Posterior)
         assert b.control_p_best + b.p_best + c.p_best == pytest.approx(1)
         for posterior in (b, c):
+            assert posterior.lift is not None
+            assert posterior.interval is not None
+            assert posterior.p_equivalent is not None
             assert posterior.interval.low < posterior.lift < posterior.interval.high
             assert 0 <= posterior.p_equivalent <= 1
             assert posterior.expected_loss > 0
@@ -91,6 +94,10 @@ def test_a_sceptical_prior_draws_lifts_towards_nothing() -> None:
 
     assert isinstance(flat, Posterior)
     assert isinstance(shrunk, Posterior)
+    assert flat.lift is not None
+    assert shrunk.lift is not None
+    assert flat.interval is not None
+    assert shrunk.interval is not None
     assert 0 < shrunk.lift < flat.lift
     assert shrunk.interval.width < flat.interval.width
 

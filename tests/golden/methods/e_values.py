@@ -15,10 +15,10 @@ from fairlift_stats.sequential.anytime.betting import (
 )
 from fairlift_stats.sequential.anytime.counts import (
     conversion_test,
-    share_interval,
-    share_log_e,
     counts_log_e,
     sample_ratio_over_time,
+    share_interval,
+    share_log_e,
 )
 from fairlift_stats.sequential.anytime.mixture import (
     always_valid_p,

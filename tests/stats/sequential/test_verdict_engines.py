@@ -23,9 +23,11 @@ from tests.stats.sequential.shop import CR, WEEK, daily, evidence, keys, look, p
 def counted(control: int, treatment: int, *, units: int = 1000) -> Evidence:
     """The evidence of converters."""
     rates = TwoRates(treatment, units, control, units)
-    p = [control / units, treatment / units]
-    variances = [max(rate * (1 - rate), 1e-9) / units for rate in p]
-    return Evidence("conversion_rate", "coupon", 1.0, Contrast(*p, *variances, rates=rates), 1)
+    a, b = control / units, treatment / units
+    contrast = Contrast(
+        a, b, max(a * (1 - a), 1e-9) / units, max(b * (1 - b), 1e-9) / units, rates=rates
+    )
+    return Evidence("conversion_rate", "coupon", 1.0, contrast, 1)
 
 
 def exact() -> SequentialPlan:
