@@ -58,6 +58,28 @@ def test_exact_conversions_need_no_minimum() -> None:
     assert decide(made, bare).cause == "no_answer"
 
 
+def test_exact_conversions_share_their_error_over_treatments() -> None:
+    """Evidence between 1/.049 and 2/.049: enough for one treatment, not for one of two."""
+    made = plan(
+        engine="exact_conversion",
+        planned_converters=150,
+        minimum_days=0,
+        arms=("control", "a", "b"),
+    )
+    # With k = 100/8.212 and even shares, 6 against 24 has the evidence 31.0.
+    share, k, log_e = 0.5, prior_strength(100), 0.0
+    log_e = math.lgamma(k) - math.lgamma(k + 30) - 30 * math.log(share)
+    log_e += sum(math.lgamma(k / 2 + x) - math.lgamma(k / 2) for x in (6, 24))
+    assert 1 / 0.049 < math.exp(log_e) < 2 / 0.049
+    found = counted(6, 24), replace(counted(6, 6), arm="b")
+    log = LookLog.begin(made).add(made, look(made, 7, replace(found[0], arm="a"), found[1]))
+    one = exact()
+    alone = LookLog.begin(one).add(one, look(one, 7, counted(6, 24)))
+
+    assert decide(made, log).kind == "keep_going"
+    assert decide(one, alone).kind == "ship"
+
+
 def test_open_ended_plans_go_on_past_their_tuning() -> None:
     made = plan(engine="always_valid", maximum_days=None)
     log = LookLog.begin(made).add(
