@@ -40,8 +40,8 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fairlift-server",
-        description="Assigns campaigns, keeps an order ledger, and says what the data say.",
-        epilog=f"settings, all from the environment:\n{settings_help()}",
+        description="Assigns variants, stores events and orders, and reports results.",
+        epilog=f"settings, from environment variables:\n{settings_help()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=version("fairlift"))

@@ -63,7 +63,7 @@ def test_a_server_that_others_can_reach_needs_a_token_or_consent() -> None:
 def test_every_setting_is_settings_help() -> None:
     text = settings_help()
 
-    assert all(f"{variable(each)} = " in text for each in fields(Settings))
+    assert all(f"{variable(setting)} = " in text for setting in fields(Settings))
     assert "FAIRLIFT_ALLOW_OPEN = no" in text
     assert "FAIRLIFT_TOKEN = unset" in text
 

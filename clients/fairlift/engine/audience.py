@@ -252,6 +252,7 @@ def _check_scalar(field: str, value: Scalar) -> None:
             if value.tzinfo is None:
                 raise _invalid(field, f"is {value}, must have a time zone; write {value}Z for UTC")
         case _:
+            # The annotation excludes this case, but callers need not be type-checked.
             kinds = "a text, a number, true, false or a time"  # type: ignore[unreachable]
             raise _invalid(field, f"is {value!r}, must be {kinds}")
 

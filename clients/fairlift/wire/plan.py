@@ -62,6 +62,7 @@ def plan_from(message: pb.Plan) -> Plan:
     """
     findings = Findings()
     metrics = tuple(
+        # mypy cannot infer the type of a lambda with a default argument.
         findings.take(f"metrics[{i}]", lambda m=m: metric_from(m), _BROKEN)  # type: ignore[misc]
         for i, m in enumerate(message.metrics)
     )

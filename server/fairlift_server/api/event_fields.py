@@ -1,6 +1,9 @@
 """Checks of single fields that all kinds of events share."""
 
 import re
+from hashlib import blake2b
+
+from fairlift.v1 import event_service_pb2 as pb
 
 from fairlift_server.events.ledger import MAX_AMOUNT_MICROS, RefusalReason, RefusedEvent
 
@@ -70,3 +73,9 @@ def shortened(text: str) -> str:
 def invalid(field: str, message: str) -> EventRefusal:
     """A refusal of an event that breaks a rule by itself."""
     return EventRefusal(RefusalReason.INVALID, field, message)
+
+
+def digest(message: pb.Event | pb.Order) -> bytes:
+    """A hash of the content, by which the same event is recognised when it is sent again."""
+    content = message.SerializeToString(deterministic=True)
+    return blake2b(content, digest_size=8).digest()

@@ -349,16 +349,16 @@ async def test_a_batch_of_more_than_a_thousand_is_refused_whole(caller: Caller) 
 
 async def test_a_stream_acknowledges_batch_by_batch(caller: Caller) -> None:
     stream = caller.events.StreamEvents()
-    found = []
+    acknowledged = []
     for sequence in (1, 2, 3):
         events = [shop.exposure(f"v-{sequence}-{number}") for number in range(10)]
         await stream.write(event_service_pb2.StreamEventsRequest(sequence=sequence, events=events))
         answer = await stream.read()
         assert isinstance(answer, event_service_pb2.StreamEventsResponse)
-        found.append((answer.sequence, {outcome.status for outcome in answer.outcomes}))
+        acknowledged.append((answer.sequence, {outcome.status for outcome in answer.outcomes}))
     await stream.done_writing()
 
-    assert found == [(sequence, {EVENT_STATUS_ACCEPTED}) for sequence in (1, 2, 3)]
+    assert acknowledged == [(sequence, {EVENT_STATUS_ACCEPTED}) for sequence in (1, 2, 3)]
 
 
 async def test_a_stream_that_skips_a_number_is_ended(caller: Caller) -> None:
