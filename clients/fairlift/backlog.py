@@ -101,4 +101,4 @@ class Backlog:
                 self._events -= 1
                 self._bytes -= lost.size
                 return lost
-        raise AssertionError("there is nothing to drop from an empty backlog")
+        raise AssertionError("an empty backlog has nothing to drop")

@@ -76,7 +76,7 @@ class Client(Deciding):
         self._max_events = max_events
         self._max_bytes = max_bytes
         if decide not in ("local", "server"):
-            raise ValueError(f'decide is {decide!r}; it may be "local" or "server"')
+            raise ValueError(f'decide is {decide!r}; must be "local" or "server"')
         self._is_local = decide == "local"
         self._first_seen: MutableMapping[str, str] = {} if first_seen is None else first_seen
         self._local = LocalDecisions(
@@ -115,7 +115,7 @@ class Client(Deciding):
             )
             decided = self._answered(answers, campaign, *whom, default)
         except Exception as error:  # a storefront is never broken by us
-            self._note(error, "the server did not decide")
+            self._note(error, "the server did not assign a variant")
             decided = self._fallback(campaign, Reason.NOT_READY, *whom, default)
         if expose:
             self._expose(decided)
@@ -307,7 +307,7 @@ class Client(Deciding):
             question = self._question(campaigns, visitor, customer, attributes, now)
             return question.ask(self._session.connection(), timeout_s=self._timeout_s)
         except Exception as error:  # a storefront is never broken by us
-            self._note(error, "the server did not decide")
+            self._note(error, "the server did not assign a variant")
             return None
 
     def _question(

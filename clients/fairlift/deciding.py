@@ -130,7 +130,9 @@ class Deciding:
     def _failed(
         self, campaign: Text, visitor: Text, customer: Text, default: Text, error: Exception
     ) -> Assignment:
-        self._note(error, f"campaign {text(campaign)} could not be decided, the control is given")
+        self._note(
+            error, f"campaign {text(campaign)} could not be assigned; the control is returned"
+        )
         return self._fallback(campaign, Reason.ERROR, visitor, customer, default)
 
     def _fallback(

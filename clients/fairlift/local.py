@@ -74,7 +74,7 @@ class LocalDecisions:
             try:
                 snapshot_file.save(self._path, message.SerializeToString())
             except OSError as error:
-                _log.warning("the snapshot cannot be kept in %s: %s", self._path, error)
+                _log.warning("the snapshot cannot be saved to %s: %s", self._path, error)
         if self._listeners:
             self._tell(changed_campaigns(before, now))
 
@@ -116,7 +116,7 @@ class LocalDecisions:
             self._snapshot = snapshot
             self.in_force.compiled = compiled
         for campaign, reason in compiled.broken.items():
-            _log.error("campaign %s gives everybody the control: %s", campaign, reason)
+            _log.error("campaign %s gives all visitors the control: %s", campaign, reason)
         self.ready.set()
 
     def _load(self) -> None:

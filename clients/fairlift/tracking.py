@@ -55,7 +55,7 @@ class OrderReader:
         """
         order_id, currency = (_required(given, name) for name in _REQUIRED)
         for name in sorted(given.keys() - set(_KNOWN), key=str):
-            self._leave_out(name, f"is not known; known are {', '.join(_KNOWN)}")
+            self._leave_out(name, f"is not known and is ignored; known are {', '.join(_KNOWN)}")
         read = {name: self._optional(given, name, kind) for name, kind in _KINDS.items()}
         kept = {name: found for name, found in read.items() if found is not None}
         lines = self._lines(given.get("lines"), value)
@@ -68,7 +68,7 @@ class OrderReader:
             return int(found)  # what came by JSON
         if found is None or type(found) is kind:  # True is no amount, though Python says so
             return found
-        self._leave_out(name, f"is {found!r}, must be of type {kind.__name__}")
+        self._leave_out(name, f"is {found!r} and is ignored; it must be of type {kind.__name__}")
         return None
 
     def _lines(self, given: object, value: float | None) -> list[OrderLine]:
@@ -77,7 +77,9 @@ class OrderReader:
         if given:
             raise ValueError(f"lines is {given!r}, must be a list of OrderLine or of their fields")
         if value is None:
-            self._leave_out("lines", "is absent, and so is the value: orders count with amount 0")
+            self._leave_out(
+                "lines", "is missing, and so is the value: the order counts with amount 0"
+            )
         return [OrderLine("order", 1, micros(Decimal(str(value or 0))))]
 
     def _line(self, given: object) -> OrderLine:
@@ -86,7 +88,10 @@ class OrderReader:
         if not isinstance(given, Mapping):
             raise ValueError(f"a line is {given!r}, must be an OrderLine or its fields")
         for name in sorted(given.keys() - set(_LINE_KEYS), key=str):
-            self._leave_out(f"lines: {name}", f"is not known; known are {', '.join(_LINE_KEYS)}")
+            known_keys = ", ".join(_LINE_KEYS)
+            self._leave_out(
+                f"lines: {name}", f"is not known and is ignored; known are {known_keys}"
+            )
         known = {name: given[name] for name in _LINE_KEYS if name in given}
         return OrderLine(**{**known, "kind": LineKind(known.get("kind", LineKind.REGULAR))})
 
@@ -94,11 +99,11 @@ class OrderReader:
         mistake = (name, why)
         if mistake not in self._told and len(self._told) < _TOLD:
             self._told.add(mistake)
-            _log.warning('track("order"): %s %s; it is left out', name, why)
+            _log.warning('track("order"): %s %s', name, why)
 
 
 def _required(given: Mapping[str, object], name: str) -> str:
     found = given.get(name)
     if found is None or found == "":
-        raise ValueError(f"{name} is absent; put it among the attributes of the tracking details")
+        raise ValueError(f"{name} is missing; add it to the attributes of the tracking details")
     return str(found)

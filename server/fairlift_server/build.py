@@ -121,6 +121,6 @@ def _settle_currency(transaction: Transaction, currency: str) -> None:
     elif shop.currency_code != currency and kept.holds_money(transaction):
         raise WrongState(
             f"FAIRLIFT_CURRENCY is {currency}, but the ledger's amounts are in "
-            f"{shop.currency_code}; set it back, or begin another database"
+            f"{shop.currency_code}; set it back, or use another database"
         )
     kept.put_shop(transaction, kept.Shop(currency, shop.holdout_bps, shop.holdout_salt))

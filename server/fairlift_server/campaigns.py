@@ -108,7 +108,7 @@ class Campaigns:
         def job(transaction: Transaction) -> Campaign:
             if kept.get(transaction, campaign.id):
                 raise AlreadyExists(
-                    f"campaign {campaign.id!r} exists already; update it, or choose another id"
+                    f"campaign {campaign.id!r} already exists; update it, or choose another id"
                 )
             return self._create(transaction, campaign, validate_only, author)
 
@@ -274,13 +274,13 @@ class Campaigns:
         state = before.lifecycle.state
         if grave is ChangeClass.REFUSED:
             raise ChangeRefused(
-                f"campaign {before.id} is {state} and cannot change so: {reasons}; "
+                f"campaign {before.id} is {state} and does not allow this change: {reasons}; "
                 "stop it and create another"
             )
         if grave is ChangeClass.NEW_EPOCH and not wish.new_epoch:
             raise NeedsNewEpoch(
-                f"campaign {before.id} is {state}, and this starts a new epoch: {reasons}; "
-                "consent with new_epoch (fairlift apply --new-epoch)"
+                f"campaign {before.id} is {state}, and this change starts a new epoch: {reasons}; "
+                "allow it with new_epoch (fairlift apply --new-epoch)"
             )
 
     def _keep_change(
@@ -317,7 +317,7 @@ class Campaigns:
     ) -> Lifecycle:
         self._check_fit(transaction, campaign)
         if campaign.plan is None:
-            text = "is absent; say before the start how the campaign will be judged"
+            text = "is missing; a campaign needs a plan before it starts"
             raise InvalidCampaign([Violation("plan", text)])
         now = lifecycle.update_time
         return replace(lifecycle, start_time=now, epoch_time=now, plan_hash=campaign.plan.hash)

@@ -54,8 +54,8 @@ class Ingest:
             return []
         if self._events + len(events) > self._limit:
             raise Overloaded(
-                f"{self._events} events wait for the disk already, the limit is {self._limit}; "
-                "send the same events again a little later",
+                f"{self._events} events already wait for the disk, the limit is {self._limit}; "
+                "send the same events again later",
                 retry_after_s=0.5,
             )
         batch = _Batch(events, asyncio.get_running_loop().create_future())
@@ -105,4 +105,4 @@ class Ingest:
             self._events -= len(events)
 
 
-_BROKEN = "the events could not be kept because of an error in the server; see its log"
+_BROKEN = "the events could not be stored because of an error in the server; see its log"

@@ -130,12 +130,12 @@ def _epoch(transaction: Transaction, campaign: str, epoch: int) -> Campaign:
     epochs = kept.epochs(transaction, campaign).get(campaign, {})
     if not epochs:
         raise WrongState(
-            f"campaign {campaign} is {current.lifecycle.state} and was never started: "
-            "there are no results"
+            f"campaign {campaign} is {current.lifecycle.state} and was never started, "
+            "so it has no results"
         )
     found = epochs.get(epoch or current.lifecycle.epoch)
     if found is None:
-        raise NotFound(f"campaign {campaign} has the epochs 1 to {len(epochs)}, not {epoch}")
+        raise NotFound(f"campaign {campaign} has epochs 1 to {len(epochs)}, not {epoch}")
     lifecycle = replace(current.lifecycle, epoch=found.campaign.lifecycle.epoch)
     return replace(found.campaign, display_name=current.display_name, lifecycle=lifecycle)
 

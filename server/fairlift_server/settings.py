@@ -38,11 +38,13 @@ class Settings:
     )
     token: str = field(
         default="",
-        metadata={"says": "callers must send `authorization: Bearer TOKEN`; empty: open to all"},
+        metadata={
+            "says": "token that callers send as `authorization: Bearer TOKEN`; empty: open to all"
+        },
     )
     tls_certificate: str = field(
         default="",
-        metadata={"says": "path of a PEM certificate chain; with it calls are encrypted"},
+        metadata={"says": "path of a PEM certificate chain; encrypts calls"},
     )
     tls_key: str = field(
         default="",
@@ -50,11 +52,11 @@ class Settings:
     )
     allow_open: bool = field(
         default=False,
-        metadata={"says": "consent to listen beyond this machine without a token"},
+        metadata={"says": "allow listening beyond this machine without a token"},
     )
     reflection: bool | None = field(
         default=None,
-        metadata={"says": "describe the services to grpcurl and buf; default: on loopback only"},
+        metadata={"says": "offer gRPC reflection to grpcurl and buf; default: on loopback only"},
     )
     history_days: int = field(
         default=400,
@@ -62,7 +64,7 @@ class Settings:
     )
     queue_events: int = field(
         default=50_000,
-        metadata={"says": "events that may wait for the disk; beyond it callers are sent away"},
+        metadata={"says": "events that may wait for the disk; beyond it callers must retry later"},
     )
     analyses: int = field(
         default=1,
@@ -74,13 +76,11 @@ class Settings:
     )
     drain_delay_s: float = field(
         default=0.0,
-        metadata={
-            "says": "after SIGTERM, seconds to serve on while balancers see that health is down"
-        },
+        metadata={"says": "after SIGTERM, seconds to go on serving while load balancers notice"},
     )
     drain_s: float = field(
         default=10.0,
-        metadata={"says": "after SIGTERM, seconds that calls under way may take"},
+        metadata={"says": "after SIGTERM, seconds that running calls may take"},
     )
     log_level: str = field(
         default="info",
@@ -196,7 +196,7 @@ def _checked(settings: Settings) -> list[Violation]:
     check(
         "://" not in settings.database,
         "database",
-        "must be the path of a SQLite file; other databases are not served yet",
+        "must be the path of a SQLite file; other databases are not supported yet",
     )
     check(
         Settings.CURRENCY.fullmatch(settings.currency) is not None,
@@ -207,7 +207,7 @@ def _checked(settings: Settings) -> list[Violation]:
         check(
             bool(getattr(settings, name)) or not getattr(settings, other),
             name,
-            f"must be set too, for {PREFIX}{other.upper()} is",
+            f"must be set too, because {PREFIX}{other.upper()} is",
         )
     check(settings.history_days >= 1, "history_days", "must be 1 or more")
     check(settings.queue_events >= 1_000, "queue_events", "must be 1,000 or more: one full batch")
@@ -224,7 +224,7 @@ def _checked(settings: Settings) -> list[Violation]:
         found.append(
             Violation(
                 "FAIRLIFT_TOKEN",
-                f"is unset while {settings.listen} can be reached from other machines, and whoever "
+                f"is unset while {settings.listen} can be reached from other machines, so whoever "
                 "reaches the server may change campaigns; set a token, or FAIRLIFT_ALLOW_OPEN=yes",
             )
         )

@@ -111,7 +111,7 @@ class Analysis:
         if not names:
             raise BadQuestion("metrics: there are none; name at least one primary metric")
         if len(set(names)) < len(names):
-            raise BadQuestion(f"metrics: {names} repeat a name; each must be asked for once")
+            raise BadQuestion(f"metrics: {names} repeat a name; each name must be used once")
 
     @cached_property
     def metrics(self) -> tuple[Planned, ...]:

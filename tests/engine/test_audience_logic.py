@@ -261,8 +261,8 @@ def test_value_of_another_type_is_picked_from_its_list() -> None:
     found = mistyped(parse('number in [1, "2", "3", 4, true, 5]'), OF_EACH_TYPE)
 
     assert [str(each) for each in found] == [
-        'number in ["2"], but number is declared a number and never a string',
-        "number in [true], but number is declared a number and never a bool",
+        'number in ["2"], but number is declared as a number, not a string',
+        "number in [true], but number is declared as a number, not a bool",
     ]
 
 

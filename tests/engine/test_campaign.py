@@ -64,7 +64,7 @@ def test_mappings_of_a_campaign_cannot_be_changed_from_outside() -> None:
         ("variants[0].weight", "is -1", {"variants": (Variant("a", -1), Variant("b"))}),
         (
             "variants[1].control",
-            "variants[0] is the control already",
+            "variants[0] is already the control",
             {"variants": (Variant("a", control=True), Variant("b", control=True))},
         ),
         (

@@ -72,7 +72,7 @@ class Mistyped:
     def __str__(self) -> str:
         return (
             f"{short_form(self.condition)}, but {self.condition.attribute} is declared "
-            f"a {self.declared} and never a {self.taken_for}"
+            f"as a {self.declared}, not a {self.taken_for}"
         )
 
 
@@ -137,7 +137,7 @@ def mistyped(condition: Condition, declared: Mapping[str, AttributeType]) -> tup
 
     >>> from fairlift.engine.audience_text import parse
     >>> [str(m) for m in mistyped(parse('cart == "50"'), {"cart": AttributeType.NUMBER})]
-    ['cart == "50", but cart is declared a number and never a string']
+    ['cart == "50", but cart is declared as a number, not a string']
     """
     return tuple(
         Mistyped(part, declared[leaf.attribute], types[0])

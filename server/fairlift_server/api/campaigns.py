@@ -72,7 +72,7 @@ class CampaignApi(CampaignServiceServicer):
     ) -> campaign_pb2.Campaign:
         """The campaign as it was kept."""
         if not request.HasField("campaign"):
-            raise InvalidRequest([Violation("campaign", "is absent")])
+            raise InvalidRequest([Violation("campaign", "is missing")])
         created = await self._campaigns.create(
             campaign_from(request.campaign),
             validate_only=request.validate_only,
@@ -185,7 +185,7 @@ class CampaignApi(CampaignServiceServicer):
 def _named(name: str) -> str:
     found = campaign_id(name)
     if not found:
-        raise InvalidRequest([Violation("name", "is absent, must be campaigns/ and an id")])
+        raise InvalidRequest([Violation("name", "is missing, must be campaigns/ and an id")])
     return found
 
 
@@ -217,9 +217,9 @@ def _unknown_paths(mask: FieldMask) -> list[tuple[int, str, str]]:
     found = []
     for index, path in enumerate(mask.paths):
         if path.split(".")[0] in _OUTPUT:
-            found.append((index, path, "is written by the server alone"))
+            found.append((index, path, "is set by the server"))
         elif not FieldMask(paths=[path]).IsValidForDescriptor(campaign_pb2.Campaign.DESCRIPTOR):
-            found.append((index, path, "is no field of a campaign"))
+            found.append((index, path, "is not a field of a campaign"))
     return found
 
 

@@ -71,7 +71,7 @@ class EventReader:
             kind = message.WhichOneof("kind")
             if kind is None:
                 known = ", ".join(_READ)
-                raise _Refuse(Refusal.INVALID, "", f"holds no event; set one of {known}")
+                raise _Refuse(Refusal.INVALID, "", f"contains no event; set one of {known}")
             event_id = _event_id(message.event_id)
             time_us = self._time_us(message)
             entry = _READ[kind](self, event_id, time_us, getattr(message, kind))
@@ -81,7 +81,7 @@ class EventReader:
 
     def _time_us(self, message: pb.Event) -> int:
         if not message.HasField("event_time"):
-            raise _Refuse(Refusal.INVALID, "event_time", "is absent; say when it happened")
+            raise _Refuse(Refusal.INVALID, "event_time", "is missing; give the time of the event")
         time = message.event_time
         time_us = time.seconds * 1_000_000 + time.nanos // 1_000
         if time_us > self._now_us:
@@ -91,7 +91,7 @@ class EventReader:
                     Refusal.IN_THE_FUTURE,
                     "event_time",
                     f"is {ahead_s} s ahead of the server's clock, must be at most "
-                    f"{AHEAD_US // 1_000_000} s ahead; set the sender's clock right",
+                    f"{AHEAD_US // 1_000_000} s ahead; correct the sender's clock",
                 )
             return self._now_us
         if time_us < self._oldest_us:
@@ -100,7 +100,7 @@ class EventReader:
                 Refusal.TOO_OLD,
                 "event_time",
                 f"is {age_days} days ago, must be at most {self._history_days}; "
-                "FAIRLIFT_HISTORY_DAYS says how far back the server takes events",
+                "FAIRLIFT_HISTORY_DAYS sets how far back the server accepts events",
             )
         return time_us
 
@@ -112,14 +112,15 @@ class EventReader:
             text = f"campaign {campaign!r} does not exist; create and start it first"
             raise _Refuse(Refusal.UNKNOWN_CAMPAIGN, "exposure.campaign", text)
         if not known.ran_at(time_us):
-            text = f"campaign {campaign} is {known.state}; exposures count only for when it ran"
+            text = f"campaign {campaign} is {known.state}; only exposures from its run are accepted"
             raise _Refuse(Refusal.NOT_RUNNING, "exposure.campaign", text)
         variants = known.variants_by_epoch.get(message.epoch)
         if variants is None:
-            text = f"is {message.epoch}, campaign {campaign} has the epochs 1 to {known.epoch}"
+            text = f"is {message.epoch}, campaign {campaign} has epochs 1 to {known.epoch}"
             raise _Refuse(Refusal.UNKNOWN_EPOCH, "exposure.epoch", text)
         if message.variant not in variants:
-            text = f"{message.variant!r} is no variant of {campaign}; it has {', '.join(variants)}"
+            names = ", ".join(variants)
+            text = f"{message.variant!r} is not a variant of {campaign}; its variants are {names}"
             raise _Refuse(Refusal.UNKNOWN_VARIANT, "exposure.variant", text)
         segments = _segments(message, known.segments) if known.segments else None
         return ExposureEntry(
@@ -189,7 +190,7 @@ class EventReader:
         when = (event_id, time_us, self._now_us)
         match message.WhichOneof("kind"):
             case None:
-                raise _invalid("amendment", "says nothing; set refund or cancellation")
+                raise _invalid("amendment", "is empty; set refund or cancellation")
             case "cancellation":
                 return AmendmentEntry(*when, order_id, True, "", 0, 0, 0)
         refund, where = message.refund, "amendment.refund"
@@ -235,7 +236,7 @@ class EventReader:
     def _exchange_rate(self, event_id: bytes, time_us: int, message: pb.ExchangeRate) -> RateEntry:
         currency = _currency("exchange_rate.currency_code", message.currency_code)
         if currency == self._currency:
-            text = f"is {currency}, the shop's own currency, which is worth 1 of itself"
+            text = f"is {currency}, the shop's own currency, which needs no rate"
             raise _invalid("exchange_rate.currency_code", text)
         rate, where = message.shop_micros_per_unit, "exchange_rate.shop_micros_per_unit"
         if not 0 < rate <= 10**12:
@@ -280,7 +281,7 @@ def _text(field: str, text: str, *, least: int = 1) -> str:
             field, f"has {len(text)} characters, must have {least} to {MAX_TEXT}; hash longer ids"
         )
     if not text.isprintable() and (found := _CONTROL.search(text)):
-        raise _invalid(field, f"holds the control character {found[0]!r}; remove it")
+        raise _invalid(field, f"contains the control character {found[0]!r}; remove it")
     return text
 
 
@@ -294,7 +295,7 @@ def _amount(field: str, micros: int) -> int:
     if not 0 <= micros <= MAX_AMOUNT_MICROS:
         text = f"is {micros} micros, must be 0 to {MAX_AMOUNT_MICROS}"
         if micros < 0:
-            text += "; what is given back is a refund or a discount, not a negative amount"
+            text += "; record a refund or a discount, not a negative amount"
         raise _invalid(field, text)
     return micros
 
@@ -347,7 +348,7 @@ def _label(name: str, value: Any) -> str | None:  # a Value of the contract
         case _:
             text = str(found)
     if len(text) > MAX_LABEL:
-        rule = f"must have at most {MAX_LABEL} as the plan makes segments of it"
+        rule = f"must have at most {MAX_LABEL} because the plan uses it as a segment"
         raise _invalid(where, f"has {len(text)} characters, {rule}")
     return text
 

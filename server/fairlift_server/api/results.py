@@ -83,7 +83,7 @@ class ResultsApi(ResultsServiceServicer):
 def _named(name: str) -> str:
     found = campaign_id(name)
     if not found:
-        raise InvalidRequest([Violation("name", "is absent, must be campaigns/ and an id")])
+        raise InvalidRequest([Violation("name", "is missing, must be campaigns/ and an id")])
     return found
 
 

@@ -128,7 +128,7 @@ class _Recording:
             elif known != digest:
                 self._refused[index] = Refused(
                     Refusal.CONFLICT,
-                    "was sent before with other contents; give every event its own id",
+                    "was sent before with different contents; give every event its own id",
                     "event_id",
                 )
         self._many(_SEEN, [marks[index] for index in fresh])
@@ -235,8 +235,8 @@ class _Recording:
     def _no_rate(self, currency: str, kind: str) -> Refused:
         return Refused(
             Refusal.CURRENCY,
-            f"is {currency}, the shop's currency is {self._currency}, and no exchange rate for "
-            f"{currency} begins at or before the {kind}'s time; send one first",
+            f"is {currency}, the shop's currency is {self._currency}, and there is no "
+            f"exchange rate for {currency} at or before the time of the {kind}; send one first",
             f"{kind}.currency_code",
         )
 
@@ -265,7 +265,7 @@ def _sent_again(order: OrderEntry, digest: bytes) -> Outcome:
         return "duplicate"
     return Refused(
         Refusal.CONFLICT,
-        f"{order.order_id} was sent before with other contents; an order is changed by an "
-        "amendment, and another order needs another id",
+        f"{order.order_id} was sent before with different contents; change an order with an "
+        "amendment, and give another order another id",
         "order.order_id",
     )
