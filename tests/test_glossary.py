@@ -6,13 +6,20 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+import click
 import fairlift_stats.locale
 import pytest
 from babel.messages.pofile import read_po
+from fairlift_cli.__main__ import main
 from fairlift_stats.locale import LANGUAGES
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+PAGES = [
+    path
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    if path.name != "glossary.md"  # it lists the words to avoid
+]
 PLACE = re.compile(r"\{[a-z_]*\}")
 Catalogue = Mapping[str, tuple[str, ...]]
 
@@ -128,3 +135,22 @@ def test_a_planted_word_to_avoid_is_found() -> None:
     assert [*forbidden("ro", {"planted": ("{variant} dăunează.",)})]
     # A place of the message is no word of it.
     assert [*forbidden("en", {"planted": ("{hurts} is better.",)})] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_uses_a_word_to_avoid(page: Path) -> None:
+    prose = re.sub(r"```.*?```|`[^`\n]*`", " ", page.read_text("utf-8"), flags=re.DOTALL)
+
+    assert [*forbidden("en", {page.name: (prose,)})] == []
+
+
+def test_no_help_text_uses_a_word_to_avoid() -> None:
+    helps = {name: (_help(command),) for name, command in main.commands.items()}
+
+    assert len(helps) > 10
+    assert [*forbidden("en", helps)] == []
+
+
+def _help(command: click.Command) -> str:
+    with click.Context(command) as context:
+        return command.get_help(context)

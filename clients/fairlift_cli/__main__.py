@@ -65,7 +65,7 @@ def main() -> None:
     help="Also describe each audience in words, and show which campaigns share visitors.",
 )  # fmt: skip
 def check(paths: Sequence[Path], form: str, explain: bool) -> None:
-    """Check campaign files, or folders of them, and print every mistake."""
+    """Check campaign files and print every mistake."""
     if explain and form != "text":
         raise click.UsageError(f"--explain prints text for people; remove --format {form}")
     from fairlift_cli import findings
@@ -128,10 +128,10 @@ def _life(verb: str, doc: str) -> None:
         _move(verb, names, target, as_json=as_json)
 
 
-_life("start", "Start campaigns: seal their plans and let visitors in.")
-_life("pause", "Pause campaigns: all visitors get the control, and no new ones are counted.")
+_life("start", "Start campaigns and seal their plans.")
+_life("pause", "Pause campaigns; all visitors get the control.")
 _life("resume", "Resume paused campaigns.")
-_life("archive", "Archive campaigns: hide them from lists, and keep their results.")
+_life("archive", "Archive campaigns; their results are kept.")
 
 
 @main.command()
@@ -209,8 +209,8 @@ def looks(name: str, epoch: int | None, language: str, target: "Target", as_json
 @main.command()
 @click.option(
     "--visitors", callback=weekly, metavar="N[,N...]",
-    help="New visitors per week who would see the campaign; or one figure per week, "
-    "because visitors who return count once.",
+    help="New visitors per week who would see the campaign; or a list with one figure "
+    "per week, because returning visitors count only once.",
 )  # fmt: skip
 @click.option(
     "--customers", callback=weekly, metavar="N[,N...]",
@@ -262,7 +262,7 @@ def plan(
     ticket: float | None, ticket_sd: float | None, effect: float | None, variants: int,
     weeks: int, power: float, alpha: float, language: str,
 ) -> None:  # fmt: skip
-    """Show what lift a campaign can detect, week by week, before it starts."""
+    """Show what lift a campaign can detect, by week."""
     from fairlift_cli import planning
 
     given = visitors or customers
