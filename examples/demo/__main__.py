@@ -13,6 +13,8 @@ from fairlift.v1.results_service_pb2 import GetResultsRequest, Report, VerdictKi
 from fairlift_cli.__main__ import main as fairlift
 from fairlift_cli.remote import Server, Target, connected, full_name
 from fairlift_cli.screen import Screen
+from fairlift_stats.locale import text
+from fairlift_stats.messages import Message
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -82,9 +84,13 @@ def _looked(server: Server) -> str:
         campaign: VerdictKind.Name(_report(server, campaign).verdict.kind) for campaign in TRUTH
     }
     return "\n".join(
-        f"  {campaign}: {kind.removeprefix('VERDICT_KIND_').replace('_', ' ').lower()}"
+        f"  {campaign}: {text(Message.of(f'kind.{_kind(kind)}')).lower()}"
         for campaign, kind in kinds.items()
     )
+
+
+def _kind(name: str) -> str:
+    return name.removeprefix("VERDICT_KIND_").lower()
 
 
 def _flush(client: Client) -> None:

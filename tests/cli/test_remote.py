@@ -266,7 +266,7 @@ def test_results_count_exactly_what_was_sent(
     assert [look["units"] for look in looks] == ["600"]
     heading, title, row = fairlift("looks", name).output.splitlines()[:3]
     assert heading.split() == ["z", "Decides", "at"]
-    assert title.startswith("Look 1, ")
+    assert title.startswith("Analysis 1, ")
     assert " UTC, 60% of the plan: " in title
     assert row.split(", ")[0] == "  revenue per visitor"
 

@@ -123,7 +123,7 @@ def test_segments_stand_in_a_table_with_what_must_be_said() -> None:
 
     assert ["desktop", "30", "+6.0%", "-1.0%", "…", "+13.0%"] in [row.split() for row in rows]
     assert "  · desktop: too few to say." in rows
-    assert any("same in every segment: 40%" in row for row in rows)
+    assert any("had the same lift: 40%" in row for row in rows)
 
 
 def test_a_guardrail_says_whether_its_margin_holds() -> None:
@@ -241,14 +241,17 @@ def test_methods_are_told_in_the_language_even_where_they_were_adjusted() -> Non
     found = report()
     found.metrics[0].comparisons[0].method = "Welch t, Fieller lift, adjusted by arm (CUPED, Lin)"
 
-    english = shown(found, details=True, width=100)
-    spanish = shown(found, details=True, width=100, language="es")
+    english = shown(found, details=True, width=100).replace("\n", " ")
+    spanish = shown(found, details=True, width=100, language="es").replace("\n", " ")
 
     assert (
         "Revenue per visitor: Welch t-test, Fieller interval for the lift, "
         "adjusted within each variant (CUPED, Lin)" in english
     )
-    assert "t de Welch, variación según Fieller, ajustada por variante (CUPED, Lin)" in spanish
+    assert (
+        "prueba t de Welch, intervalo de Fieller para la variación, "
+        "con ajuste dentro de cada variante (CUPED, Lin)" in spanish
+    )
 
 
 def test_the_methods_and_flags_of_the_statistics_have_a_name_in_every_language() -> None:

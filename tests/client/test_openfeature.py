@@ -258,10 +258,10 @@ def test_what_cannot_be_read_is_told_once_and_costs_no_order(
 
     assert [each.order_id for each in shop.of_kind("order")] == ["o0", "o1"]
     for told in (
-        "discount_micros is 'a lot', must be of type int",
-        "first_purchase is 1, must be of type bool",
-        "shipping is not known; known are order_id, currency,",
-        "lines: size is not known; known are product_id,",
+        "discount_micros is 'a lot' and is ignored; it must be of type int",
+        "first_purchase is 1 and is ignored; it must be of type bool",
+        "shipping is not known and is ignored; known are order_id, currency,",
+        "lines: size is not known and is ignored; known are product_id,",
     ):
         assert caplog.text.count(told) == 1
 

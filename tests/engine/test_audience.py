@@ -92,7 +92,7 @@ def test_short_form_knows_every_condition(text: str, condition: Condition) -> No
         ('a >= "x"', 5, "must be a number or a time"),
         ("a contains 5", 11, "must be a text in quotes"),
         ("version(a == 1", 10, 'version(a must be closed by ")"'),
-        ("version(a) in []", 11, "is followed by =="),
+        ("version(a) in []", 11, "must be followed by =="),
         ("a between true and 1", 10, "must be a number or a time"),
         ("b and a between 1 and 2026-11-27", 22, "of the same kind as low"),
         ("a in [1, 9007199254740993, 2]", 9, "must lie within"),

@@ -40,7 +40,7 @@ async def test_a_win_of_an_earlier_look_names_that_look_and_both_figures(tmp_pat
     assert later.raw_lift == pytest.approx(140 / 80 - 1)
     assert later.reason_codes[:2] == ["won", "corrected_then"]
     assert later.reasons[0].startswith("+200.0% comes from analysis 1 (")
-    assert later.reasons[0].endswith("all data up to the latest look show +75.0%.")
+    assert later.reasons[0].endswith("All data up to the latest analysis show +75.0%.")
 
 
 async def test_while_nothing_is_decided_no_look_is_named(tmp_path: Path) -> None:

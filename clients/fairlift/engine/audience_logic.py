@@ -46,7 +46,7 @@ class Contradiction:
 
     def __str__(self) -> str:
         whole = AllOf(self.conditions) if len(self.conditions) > 1 else self.conditions[0]
-        return f"{short_form(whole)} never holds"
+        return f"{short_form(whole)} is always false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def contradictions(condition: Condition) -> tuple[Contradiction, ...]:
 
     >>> from fairlift.engine.audience_text import parse
     >>> [str(c) for c in contradictions(parse("cart_value >= 50 and vip and cart_value < 30"))]
-    ['cart_value >= 50 and cart_value < 30 never holds']
+    ['cart_value >= 50 and cart_value < 30 is always false']
     """
     return tuple(_contradictions(condition, Search()))
 
