@@ -199,7 +199,7 @@ def _violations(settings: Settings) -> list[Violation]:
     check(
         "://" not in settings.database,
         "database",
-        "must be the path of a SQLite file; other databases are not served yet",
+        "must be the path of a SQLite file; other databases are not supported yet",
     )
     check(
         Settings.CURRENCY.fullmatch(settings.currency) is not None,
@@ -232,7 +232,7 @@ def _violations(settings: Settings) -> list[Violation]:
         violations.append(
             Violation(
                 "FAIRLIFT_TOKEN",
-                f"is unset while {settings.listen} can be reached from other machines, and whoever "
+                f"is unset while {settings.listen} can be reached from other machines, so whoever "
                 "reaches the server may change campaigns; set a token, or FAIRLIFT_ALLOW_OPEN=yes",
             )
         )

@@ -143,7 +143,7 @@ class Text:
         _check_attribute(self.attribute)
         _check_text(self.value)
         if not self.value:
-            raise _invalid("value", "is empty, and every text would match; use exists instead")
+            raise _invalid("value", "is empty, so every text would match; use exists instead")
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,7 @@ def _measure_from(message: pb.Measure, field: str) -> Measure:
             return ReturnMeasure(back.from_day, back.to_day, back.bought)
         case _:
             raise InvalidCampaign(
-                [Violation(field, "is absent; give one of order, action, returned")]
+                [Violation(field, "is missing; give one of order, action, returned")]
             )
 
 

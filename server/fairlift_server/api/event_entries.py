@@ -61,7 +61,9 @@ class EventReader:
             kind = message.WhichOneof("kind")
             if kind is None:
                 kinds = ", ".join(_READ_BY_KIND)
-                raise EventRefusal(RefusalReason.INVALID, "", f"holds no event; set one of {kinds}")
+                raise EventRefusal(
+                    RefusalReason.INVALID, "", f"contains no event; set one of {kinds}"
+                )
             event_id = event_id_from(message.event_id)
             time_us = self._time_us(message)
             entry = _READ_BY_KIND[kind](self, event_id, time_us, getattr(message, kind))
@@ -72,7 +74,7 @@ class EventReader:
     def _time_us(self, message: pb.Event) -> int:
         if not message.HasField("event_time"):
             raise EventRefusal(
-                RefusalReason.INVALID, "event_time", "is absent; say when it happened"
+                RefusalReason.INVALID, "event_time", "is missing; give the time of the event"
             )
         time = message.event_time
         time_us = time.seconds * 1_000_000 + time.nanos // 1_000
@@ -83,7 +85,7 @@ class EventReader:
                     RefusalReason.IN_THE_FUTURE,
                     "event_time",
                     f"is {ahead_s} s ahead of the server's clock, must be at most "
-                    f"{_MAX_CLOCK_SKEW_US // 1_000_000} s ahead; set the sender's clock right",
+                    f"{_MAX_CLOCK_SKEW_US // 1_000_000} s ahead; correct the sender's clock",
                 )
             return self._now_us
         if time_us < self._oldest_us:
@@ -92,7 +94,7 @@ class EventReader:
                 RefusalReason.TOO_OLD,
                 "event_time",
                 f"is {age_days} days ago, must be at most {self._history_days}; "
-                "FAIRLIFT_HISTORY_DAYS says how far back the server takes events",
+                "FAIRLIFT_HISTORY_DAYS sets how far back the server accepts events",
             )
         return time_us
 
@@ -104,14 +106,15 @@ class EventReader:
             text = f"campaign {campaign!r} does not exist; create and start it first"
             raise EventRefusal(RefusalReason.UNKNOWN_CAMPAIGN, "exposure.campaign", text)
         if not rules.ran_at(time_us):
-            text = f"campaign {campaign} is {rules.state}; exposures count only for when it ran"
+            text = f"campaign {campaign} is {rules.state}; only exposures from its run are accepted"
             raise EventRefusal(RefusalReason.NOT_RUNNING, "exposure.campaign", text)
         variants = rules.variants_by_epoch.get(message.epoch)
         if variants is None:
-            text = f"is {message.epoch}, campaign {campaign} has the epochs 1 to {rules.epoch}"
+            text = f"is {message.epoch}, campaign {campaign} has epochs 1 to {rules.epoch}"
             raise EventRefusal(RefusalReason.UNKNOWN_EPOCH, "exposure.epoch", text)
         if message.variant not in variants:
-            text = f"{message.variant!r} is no variant of {campaign}; it has {', '.join(variants)}"
+            names = ", ".join(variants)
+            text = f"{message.variant!r} is not a variant of {campaign}; its variants are {names}"
             raise EventRefusal(RefusalReason.UNKNOWN_VARIANT, "exposure.variant", text)
         segments = segment_labels(message, rules.segments) if rules.segments else None
         return ExposureEntry(
@@ -171,7 +174,7 @@ class EventReader:
     def _exchange_rate(self, event_id: bytes, time_us: int, message: pb.ExchangeRate) -> RateEntry:
         currency = checked_currency("exchange_rate.currency_code", message.currency_code)
         if currency == self._currency:
-            text = f"is {currency}, the shop's own currency, which is worth 1 of itself"
+            text = f"is {currency}, the shop's own currency, which needs no rate"
             raise invalid("exchange_rate.currency_code", text)
         rate, where = message.shop_micros_per_unit, "exchange_rate.shop_micros_per_unit"
         if not 0 < rate <= 10**12:

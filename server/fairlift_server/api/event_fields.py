@@ -44,7 +44,7 @@ def checked_text(field: str, text: str, *, min_length: int = 1) -> str:
             f"has {len(text)} characters, must have {min_length} to {_MAX_TEXT}; hash longer ids",
         )
     if not text.isprintable() and (control := _CONTROL.search(text)):
-        raise invalid(field, f"holds the control character {control[0]!r}; remove it")
+        raise invalid(field, f"contains the control character {control[0]!r}; remove it")
     return text
 
 
@@ -60,7 +60,7 @@ def checked_amount(field: str, micros: int) -> int:
     if not 0 <= micros <= MAX_AMOUNT_MICROS:
         text = f"is {micros} micros, must be 0 to {MAX_AMOUNT_MICROS}"
         if micros < 0:
-            text += "; what is given back is a refund or a discount, not a negative amount"
+            text += "; record a refund or a discount, not a negative amount"
         raise invalid(field, text)
     return micros
 

@@ -71,7 +71,7 @@ def amendment_entry(
     identity = (event_id, time_us, received_us)
     match message.WhichOneof("kind"):
         case None:
-            raise invalid("amendment", "says nothing; set refund or cancellation")
+            raise invalid("amendment", "is empty; set refund or cancellation")
         case "cancellation":
             return AmendmentEntry(*identity, order_id, True, "", 0, 0, 0)
     refund, where = message.refund, "amendment.refund"

@@ -42,6 +42,6 @@ def _label(name: str, value: Any) -> str | None:  # a Value of the contract
         case _:
             text = str(attribute)
     if len(text) > _MAX_LABEL_TEXT:
-        rule = f"must have at most {_MAX_LABEL_TEXT} as the plan makes segments of it"
+        rule = f"must have at most {_MAX_LABEL_TEXT} because the plan uses it as a segment"
         raise invalid(where, f"has {len(text)} characters, {rule}")
     return text

@@ -191,4 +191,4 @@ async def test_an_attribute_that_is_no_time_is_an_error_of_the_caller(caller: Ca
         await caller.assignments.AssignVariants(request)
 
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert "no time between the years 1 and 9999" in (caught.value.details() or "")
+    assert "not a time between the years 1 and 9999" in (caught.value.details() or "")

@@ -58,7 +58,7 @@ def test_a_job_that_fails_leaves_nothing(tmp_path: Path) -> None:
 def test_a_file_has_one_server(tmp_path: Path) -> None:
     store = Store(tmp_path / "shop.db")
 
-    with pytest.raises(WrongState, match="another server holds"):
+    with pytest.raises(WrongState, match="another server uses"):
         Store(tmp_path / "shop.db")
 
     store.close()
@@ -122,7 +122,7 @@ def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
     other.close()
     store = Store(path)
 
-    with pytest.raises(WrongState, match="holds the tables of another program, such as recipes"):
+    with pytest.raises(WrongState, match="contains the tables of another program, such as recipes"):
         store.migrate()
     store.close()
 
