@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.engine import strategies as s
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "buckets.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "buckets.json").read_text())
 
 
 def test_golden_buckets_hold() -> None:
