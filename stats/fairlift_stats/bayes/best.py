@@ -134,7 +134,9 @@ def _ratio_cdf(treatment: Marginal, control: Marginal, ratio: Array) -> tuple[Ar
     points, other = (treatment, control) if by_treatment else (control, treatment)
     # Where all units of the other arm did it, its distribution meets 1 like a square root.
     if not getattr(other, "b", math.inf) < STEEP:
-        return of_one(points.rule, other, ratio)
+        # Where the control changes its sign the integrand jumps: the mesh is cut there.
+        rule = points.quadrature((0.0,)) if points.rule[0][0] < 0 else points.rule
+        return of_one(rule, other, ratio)
     pairs = [
         of_one(
             points.quadrature((r if by_treatment else 1 / r) * TOWARDS_END), other, np.array([r])
