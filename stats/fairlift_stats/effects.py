@@ -29,6 +29,7 @@ class Reason(Enum):
     NO_EVENTS = "no_events"
     NO_DENOMINATOR = "no_denominator"
     NO_VARIATION = "no_variation"
+    TIED_VALUES = "tied_values"
     CONTROL_ZERO = "control_zero"
     TREATMENT_ZERO = "treatment_zero"
     CONTROL_NEAR_ZERO = "control_near_zero"

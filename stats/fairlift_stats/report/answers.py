@@ -53,7 +53,7 @@ class Answers:
         n, value, units = int(row.n[a]), row.value[a], row.units[a]
         if units == 0 or not math.isfinite(value):
             return Arm(variant, n, None, None)
-        if not row.is_rate and units < 2:
+        if not row.is_rate and (units < 2 or math.isnan(row.variance[a])):
             return Arm(variant, n, value, None)
         return Arm(variant, n, value, Interval(row.low[a], row.high[a]))
 

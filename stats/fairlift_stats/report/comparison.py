@@ -1,5 +1,6 @@
 """Every arm against the control: one test per metric decides its p-value and both its intervals."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -14,7 +15,7 @@ from fairlift_stats.errors import BadQuestion
 from fairlift_stats.methods import dunnett, fieller, score
 from fairlift_stats.methods.delta_method import Estimates, estimates
 from fairlift_stats.methods.one_rate import wilson_limits
-from fairlift_stats.methods.quantiles import Quantiles
+from fairlift_stats.methods.quantiles import QuantileArm, Quantiles
 from fairlift_stats.report.layout import Layout
 
 __all__ = [
@@ -181,9 +182,14 @@ def linear_estimates(
                     f"{asked.name}: asks at {asked.at}, an arm answers at {arm.level}"
                 )
         value[:, i] = [np.nan if arm is None else arm.value for arm in arms]
-        variance[:, i] = [np.nan if arm is None else arm.variance for arm in arms]
+        variance[:, i] = [np.nan if arm is None else _quantile_variance(arm) for arm in arms]
         units[:, i] = np.inf
     return Estimates(value, variance, with_control, units, np.zeros((0, 0)), reduction)
+
+
+def _quantile_variance(arm: QuantileArm) -> float:
+    """NaN where equal values leave none; 0 where all values near the quantile are the same."""
+    return math.nan if arm.is_tied and arm.lower < arm.upper else arm.variance
 
 
 def _against_control(groups: Array) -> tuple[Array, Array]:

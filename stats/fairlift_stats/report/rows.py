@@ -84,11 +84,25 @@ class Row(NamedTuple):
             reason, why = Reason.NO_DENOMINATOR, "an arm's denominator is zero: there is no ratio"
         elif units < 2:
             reason, why = Reason.TOO_FEW_UNITS, "an arm has fewer than two units to learn from"
+        elif isinstance(self.metric, Quantile) and self._is_tied(i):
+            price = f"{min(self.value[0], self.value[i]):g}"
+            reason, why = (
+                Reason.TIED_VALUES,
+                (
+                    f"many values are equal ({price}), so the quantile jumps from one to the next; "
+                    f"compare the share of values at or below {price} instead"
+                ),
+            )
         elif self._noise_of_difference(i) > NOISE * (self.variance[0] + self.variance[i]):
             return None
         else:
             reason, why = Reason.NO_VARIATION, "units do not vary, so chance cannot be judged"
         return CannotSay(reason, f"{self.metric.name}: {why}.")
+
+    def _is_tied(self, i: int) -> bool:
+        """Do equal values leave one arm without an error? If both have none, nothing varies."""
+        control, treatment = self.variance[0], self.variance[i]
+        return math.isnan(control + treatment) or (control == 0) != (treatment == 0)
 
     def _noise_of_difference(self, i: int) -> float:
         return self.variance[0] + self.variance[i] - 2 * self.with_control[i - 1]
