@@ -23,6 +23,10 @@ __all__ = [
 class StatisticsError(ValueError):
     """Anything the statistics refuse to answer."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the message: some errors word it themselves, from other arguments."""
+        return _restored, (type(self), self.args), vars(self)
+
 
 class BadSummary(StatisticsError):
     """The numbers cannot come from data: NaN, a negative variance, more successes than units."""
@@ -46,3 +50,7 @@ class UnknownVariant(StatisticsError):
 
 class NoEstimate(StatisticsError):
     """The data hold no finite answer to this question."""
+
+
+def _restored(error_class: type[StatisticsError], args: tuple[object, ...]) -> StatisticsError:
+    return error_class.__new__(error_class, *args)
