@@ -3,19 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.bayes.marginals import Marginal
 from fairlift_stats.data.metrics import Direction
 from fairlift_stats.errors import BadQuestion, NoEstimate
 
 __all__ = ["Best", "best_of", "lift_cdf", "lift_mean", "lift_quantiles", "p_greater"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 # An arm this much narrower than another is a step to it: the mesh is cut where the step lies.
 NARROW = 0.25

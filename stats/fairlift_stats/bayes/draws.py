@@ -3,19 +3,17 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import betaincinv, stdtrit
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.bayes.marginals import Hurdle
 from fairlift_stats.data.metrics import Direction
 from fairlift_stats.errors import BadQuestion
 
 __all__ = ["RevenueDraws", "revenue_draws"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 TABLE = 4097
 

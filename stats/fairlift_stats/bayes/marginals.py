@@ -4,18 +4,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, betaincinv, betaln, gammaln, ndtr, stdtr, stdtrit
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.data.sums import NOISE
 from fairlift_stats.errors import BadQuestion, TooFewUnits
 
 __all__ = ["Beta", "Hurdle", "Marginal", "Student"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 NODES = 96
 FAR = 1e-13  # what is left out at each end

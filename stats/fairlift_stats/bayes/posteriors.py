@@ -2,10 +2,8 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from fairlift_stats.bayes.best import best_of, lift_cdf, lift_mean, lift_quantiles
 from fairlift_stats.bayes.marginals import Beta, Hurdle, Marginal, Student
@@ -16,7 +14,6 @@ from fairlift_stats.errors import NoEstimate, StatisticsError, TooFewUnits
 
 __all__ = ["ArmFacts", "Belief"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 # A mean's posterior has one degree of freedom less than units, and needs three.
 LEAST_UNITS = 4

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.bayes.marginals import gauss
 from fairlift_stats.effects import Interval
 from fairlift_stats.errors import BadQuestion, BadSummary
@@ -16,7 +16,6 @@ from fairlift_stats.methods.random_effects import Heterogeneity, checked, hetero
 
 __all__ = ["Hierarchy", "Segment", "SegmentPrior", "fit_segments", "log_lift"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 GRID = 121
 REACH = 6.0  # in scales of the half-normal: what lies beyond has weight 1e-8

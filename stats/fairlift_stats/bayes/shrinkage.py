@@ -3,12 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.bayes.best import Best
 from fairlift_stats.bayes.marginals import gauss, gauss_rows
 from fairlift_stats.data.metrics import Direction
@@ -18,7 +17,6 @@ from fairlift_stats.methods.random_effects import paule_mandel
 
 __all__ = ["SCEPTICAL", "LiftPrior", "NormalPosterior", "best_lift", "normal_posterior"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 # Below this many past experiments their spread is too uncertain to be a prior.
 ENOUGH_HISTORY = 10

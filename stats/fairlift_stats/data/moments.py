@@ -3,19 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from fairlift_stats.arrays import Array, Indices
 from fairlift_stats.data.metrics import Mean, Metric, Quantile, Rate, Ratio
 from fairlift_stats.data.summary import Pair, Summary, Triple, position_of
 from fairlift_stats.errors import MissingColumn
 
 __all__ = ["Moments", "products_of", "stack", "thirds_of"]
-
-Array: TypeAlias = npt.NDArray[np.float64]
-Indices: TypeAlias = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.data.sums import (
     LARGEST,
     ROUNDING_OF_MEANS,
@@ -25,7 +26,6 @@ from fairlift_stats.errors import BadSummary, MissingColumn, TooFewUnits
 
 __all__ = ["Pair", "Summary", "Triple", "position_of"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 Key = TypeVar("Key")
 
 # The largest value of one unit by the kind of its array. Whole numbers go to where the distance

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.errors import BadSummary, MissingColumn
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
 Number: TypeAlias = int | float
 Pair: TypeAlias = tuple[str, str]
 Triple: TypeAlias = tuple[str, str, str]
-Array: TypeAlias = npt.NDArray[np.float64]
 
 # Fieller's limits multiply four numbers of a column's size: beyond this they overflow.
 LARGEST: Final = 1e75

@@ -6,13 +6,13 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.effects import Interval
 from fairlift_stats.errors import BadQuestion, BadSummary, NoEstimate, TooFewUnits
 from fairlift_stats.methods.one_rate import checked_confidence
 
 __all__ = ["bootstrap_interval", "bootstrap_sums", "poisson_weights"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 Ids: TypeAlias = npt.NDArray[np.uint64]
 
 LEAST_REPLICATES = 100

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.data.metrics import Ratio, Summed
 from fairlift_stats.data.moments import Moments, stack
 from fairlift_stats.data.summary import Summary
@@ -13,7 +13,6 @@ from fairlift_stats.data.sums import NOISE
 
 __all__ = ["Adjust", "Estimates", "adjust", "estimates", "estimates_within", "linearised"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 Adjust: TypeAlias = Literal["by_arm", "pooled"]
 Moved: TypeAlias = tuple[Array, Array]
 

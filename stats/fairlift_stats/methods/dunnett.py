@@ -2,17 +2,16 @@
 
 import math
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri, gammaln, ndtr, ndtri, owens_t, stdtr, stdtrit
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.errors import BadQuestion
 
 __all__ = ["critical_value", "loadings", "p_values"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 ROOT_OF_2PI = math.sqrt(2 * math.pi)
 # A step steeper than this is lost between the nodes. A control 5,000 times smaller than its

@@ -6,11 +6,11 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.errors import BadQuestion
 
 __all__ = ["Adjustment", "adjusted_p", "benjamini_hochberg", "holm_families"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 Adjustment: TypeAlias = Literal[
     "bonferroni", "sidak", "holm", "holm-sidak", "hochberg", "hommel", "BH", "BY", "none"
 ]

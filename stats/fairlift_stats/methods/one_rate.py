@@ -1,18 +1,15 @@
 """One arm's rate: how well a share is known from x of n."""
 
 import math
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import betaincinv, ndtri
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.effects import Interval
 from fairlift_stats.errors import BadQuestion, BadSummary, TooFewUnits
 
 __all__ = ["clopper_pearson", "jeffreys", "wilson", "wilson_limits"]
-
-Array: TypeAlias = npt.NDArray[np.float64]
 
 
 def wilson_limits(x: Array, n: Array, z: float) -> tuple[Array, Array]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtrc
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.data.sums import LARGEST
 from fairlift_stats.errors import BadQuestion, TooFewUnits
 
@@ -20,7 +21,6 @@ __all__ = [
     "random_effects",
 ]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 TauMethod: TypeAlias = Literal["DL", "PM", "REML"]
 
 

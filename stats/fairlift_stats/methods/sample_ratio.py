@@ -4,17 +4,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import chdtrc, gammaln, xlogy
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.effects import Interval
 from fairlift_stats.errors import BadQuestion, BadSummary
 from fairlift_stats.methods.one_rate import wilson
-
-Array: TypeAlias = npt.NDArray[np.float64]
 
 __all__ = ["ALARM", "Contamination", "SplitCheck", "contamination", "split_check"]
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+from fairlift_stats.arrays import Array
 
 __all__ = ["Limits", "difference_z", "limits", "pooled_z", "ratio_z"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 Limits: TypeAlias = tuple[Array, Array]
 # From a Lagrange multiplier, the variance that the score has there, and the slope of that.
 Curve: TypeAlias = Callable[[Array], tuple[Array, Array]]

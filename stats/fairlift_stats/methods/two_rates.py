@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.effects import Interval
 from fairlift_stats.errors import BadQuestion, BadSummary
 from fairlift_stats.methods import score
@@ -26,7 +26,6 @@ __all__ = [
     "wald",
 ]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 ExactTest: TypeAlias = Literal["fisher", "barnard", "boschloo"]
 Alternative: TypeAlias = Literal["two-sided", "less", "greater"]
 # Barnard and Boschloo search a nuisance parameter: beyond this many units they take seconds.

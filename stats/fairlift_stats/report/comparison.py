@@ -3,12 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.data.moments import Moments
 from fairlift_stats.data.sums import NOISE
 from fairlift_stats.errors import BadQuestion
@@ -26,8 +25,6 @@ __all__ = [
     "linear_estimates",
     "simultaneous",
 ]
-
-Array: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,12 @@
 import math
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from babel.numbers import get_currency_precision
 from scipy.special import ndtri
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.data.summary import Summary
 from fairlift_stats.effects import Interval
 from fairlift_stats.errors import NoEstimate, TooFewUnits
@@ -18,7 +17,6 @@ from fairlift_stats.methods.one_rate import checked_confidence
 
 __all__ = ["FACTORS", "Decomposition", "Factor", "decompose", "log_factors"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 FACTORS = ("conversion", "orders per buyer", "average ticket")
 

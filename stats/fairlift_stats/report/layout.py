@@ -2,19 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from fairlift_stats.arrays import Array, Indices
 from fairlift_stats.data.metrics import Mean, Metric, Quantile, Rate, Ratio, Summed
 from fairlift_stats.data.moments import Moments
 from fairlift_stats.errors import BadSummary
 
 __all__ = ["Layout"]
-
-Array: TypeAlias = npt.NDArray[np.float64]
-Indices: TypeAlias = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from fairlift_stats.data.metrics import Metric, Quantile
 from fairlift_stats.data.moments import Moments
@@ -25,7 +24,6 @@ from fairlift_stats.report.question import Planned
 
 __all__ = ["Row", "rows_of"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 # What a row takes from a `Comparison`, in the order of its own fields.
 FIELDS = (
     "value", "low", "high", "variance", "units", "df", "with_control", "p", "difference", "lift",

@@ -4,12 +4,12 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtr
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.bayes.segment_shrinkage import Segment, SegmentPrior, fit_segments, log_lift
 from fairlift_stats.data.metrics import Direction, Quantile, Rate, Summed
 from fairlift_stats.data.moments import Moments, products_of, require, stack
@@ -28,7 +28,6 @@ from fairlift_stats.report.question import Question
 
 __all__ = ["SegmentFamily", "SegmentLift", "segment_families"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 # The lift that a segment too small to conclude is told it would need units for.
 WORTH_SEEING = 0.10
