@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from fairlift_stats.methods.quantiles import QuantileArm
     from fairlift_stats.report.analysis import Analysis, Report, compare
     from fairlift_stats.report.question import Guardrail
-    from fairlift_stats.report.results import Result
+    from fairlift_stats.report.result import Result
 
 _HOME = {
     "bayes.shrinkage": ("SCEPTICAL", "LiftPrior"),
@@ -62,7 +62,7 @@ _HOME = {
     "methods.quantiles": ("QuantileArm",),
     "report.analysis": ("Analysis", "Report", "compare"),
     "report.question": ("Guardrail",),
-    "report.results": ("Result",),
+    "report.result": ("Result",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -10,7 +10,7 @@ from fairlift.v1 import value_pb2
 from fairlift_stats.effects import Arm, CannotSay, Effect, Interval, Posterior, Reason
 from fairlift_stats.messages import Message, MetricName
 from fairlift_stats.report.analysis import Analysis, Report
-from fairlift_stats.report.results import Result
+from fairlift_stats.report.result import Result
 from fairlift_stats.verdict import Verdict
 
 from fairlift_server.api.language import Tongue

@@ -190,7 +190,7 @@ def test_questions_that_no_report_answers_are_refused() -> None:
         Analysis(primary=(CONVERSION,), rope=-0.1)
     with pytest.raises(BadQuestion, match="at least one primary"):
         Analysis(primary=())
-    with pytest.raises(BadQuestion, match="repeat a name"):
+    with pytest.raises(BadQuestion, match="has a name twice"):
         Analysis(primary=(CONVERSION, CONVERSION))
     with pytest.raises(BadQuestion, match="margin"):
         Guardrail(CONVERSION, 0.0)
