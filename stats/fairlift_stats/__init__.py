@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from fairlift_stats.effects import (
         Arm,
         CannotSay,
+        CannotSayCode,
         Effect,
         Flag,
         FlagCode,
         Interval,
         NonInferiority,
         Posterior,
-        Reason,
     )
     from fairlift_stats.errors import (
         BadQuestion,
@@ -48,7 +48,7 @@ _HOME = {
         "Interval",
         "NonInferiority",
         "Posterior",
-        "Reason",
+        "CannotSayCode",
     ),
     "errors": (
         "BadQuestion",
@@ -73,6 +73,7 @@ __all__ = [
     "BadQuestion",
     "BadSummary",
     "CannotSay",
+    "CannotSayCode",
     "Effect",
     "Flag",
     "FlagCode",
@@ -89,7 +90,6 @@ __all__ = [
     "QuantileArm",
     "Rate",
     "Ratio",
-    "Reason",
     "Report",
     "Result",
     "StatisticsError",

@@ -8,20 +8,20 @@ from typing import Literal, TypeAlias
 __all__ = [
     "Arm",
     "CannotSay",
+    "CannotSayCode",
     "Effect",
     "Flag",
     "FlagCode",
     "Interval",
     "NonInferiority",
     "Posterior",
-    "Reason",
     "Role",
 ]
 
 Role: TypeAlias = Literal["primary", "secondary", "guardrail"]
 
 
-class Reason(Enum):
+class CannotSayCode(Enum):
     """Why there is no number."""
 
     NO_UNITS = "no_units"
@@ -72,7 +72,7 @@ class CannotSay:
     the treatment is better.
     """
 
-    reason: Reason
+    reason: CannotSayCode
     sentence: str
     interval: Interval = Interval(-math.inf, math.inf)
 

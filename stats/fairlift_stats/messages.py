@@ -16,13 +16,13 @@ __all__ = [
     "Number",
     "PValue",
     "Percent",
-    "Text",
-    "Unit",
+    "UnitWord",
     "VariantName",
+    "Verbatim",
     "telling_names",
 ]
 
-Unit: TypeAlias = Literal["visitor", "customer"]
+UnitWord: TypeAlias = Literal["visitor", "customer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class Verbatim:
     """Words that are not translated: a segment's."""
 
     value: str
@@ -104,7 +104,7 @@ class Names:
 
     variants: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
-    unit: Unit = "visitor"
+    unit: UnitWord = "visitor"
 
 
 def telling_names(called: Mapping[str, str]) -> dict[str, str]:
@@ -141,5 +141,14 @@ class Message:
 
 # A message within a message is a part of its sentence.
 Figure: TypeAlias = (
-    Percent | Amount | Number | PValue | Day | Text | VariantName | MetricName | Listed | Message
+    Percent
+    | Amount
+    | Number
+    | PValue
+    | Day
+    | Verbatim
+    | VariantName
+    | MetricName
+    | Listed
+    | Message
 )

@@ -16,7 +16,7 @@ from fairlift.engine.metric import (
     OrderMeasure,
     ReturnMeasure,
 )
-from fairlift_stats.data.metrics import Direction, Funnel, Mean, Quantile, Rate, Ratio, Unit
+from fairlift_stats.data.metrics import Direction, Funnel, Mean, MetricUnit, Quantile, Rate, Ratio
 from fairlift_stats.data.metrics import Metric as Tested
 
 MICROS = 1_000_000
@@ -27,7 +27,7 @@ _DIRECTIONS: dict[planned.Direction, Direction] = {
     planned.Direction.HIGHER: "higher",
     planned.Direction.LOWER: "lower",
 }
-_UNITS: dict[planned.Quantity, Unit] = {
+_UNITS: dict[planned.Quantity, MetricUnit] = {
     planned.Quantity.SHARE: "share",
     planned.Quantity.MONEY: "money",
     planned.Quantity.COUNT: "count",

@@ -7,7 +7,7 @@ from itertools import groupby
 from fairlift.engine.plan import Plan
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
-from fairlift_stats.effects import Arm, CannotSay, Effect, Interval, Posterior, Reason
+from fairlift_stats.effects import Arm, CannotSay, CannotSayCode, Effect, Interval, Posterior
 from fairlift_stats.messages import Message, MetricName
 from fairlift_stats.report.analysis import Analysis, Report
 from fairlift_stats.report.result import Result
@@ -114,7 +114,7 @@ class MetricWriter:
         return message
 
 
-def why_not(reason: Reason) -> Message:
+def why_not(reason: CannotSayCode) -> Message:
     """Why there is no number."""
     return Message.of(f"cannot_say.{reason.value}")
 

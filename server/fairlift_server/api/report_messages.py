@@ -10,7 +10,7 @@ from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.campaign import UNITS
 from fairlift.wire.values import time_to
 from fairlift_stats.effects import CannotSay
-from fairlift_stats.messages import Message, Number, Text
+from fairlift_stats.messages import Message, Number, Verbatim
 from fairlift_stats.report.decomposition import Decomposition
 from fairlift_stats.report.segment_report import SegmentLift
 from fairlift_stats.verdict import Verdict
@@ -285,7 +285,7 @@ def _segments(cut: SegmentCut, tongue: Tongue, confidence: float) -> Iterator[pb
 
 
 def _left_out(segment: str, why: CannotSay) -> Message:
-    return Message.of("segment.left_out", segment=Text(segment), why=why_not(why.reason))
+    return Message.of("segment.left_out", segment=Verbatim(segment), why=why_not(why.reason))
 
 
 def _segment(

@@ -13,7 +13,7 @@ from fairlift.engine.metric import OrderMeasure
 from fairlift_stats.data.summary import Summary
 from fairlift_stats.errors import StatisticsError
 from fairlift_stats.methods.quantiles import Quantiles
-from fairlift_stats.methods.sample_ratio import split_check
+from fairlift_stats.methods.sample_ratio import sample_ratio
 from fairlift_stats.report.analysis import Analysis, Report
 from fairlift_stats.report.decomposition import Decomposition, decompose
 from fairlift_stats.sequential.anytime.counts import SplitCheck, prior_strength, split_over_time
@@ -233,7 +233,7 @@ def _vital(study: Study, live: Answer, looks: tuple[LookContent, ...], now: date
     history.append([*units.values()])
     split = split_over_time(history, plan.shares, k=prior_strength(plan.n_max))[-1]
     weights = dict(zip(study.arms, plan.shares, strict=True))
-    chi_square_p = split_check(units, weights).p_value
+    chi_square_p = sample_ratio(units, weights).p_value
     return Vital(units, live.contaminated, split, chi_square_p, _full_days(live, now))
 
 

@@ -10,7 +10,7 @@ from fairlift_stats.bayes.best import best_of, lift_cdf, lift_mean, lift_quantil
 from fairlift_stats.bayes.marginals import Beta, Hurdle, Marginal, Student
 from fairlift_stats.bayes.shrinkage import LiftPrior, best_lift
 from fairlift_stats.data.metrics import Direction
-from fairlift_stats.effects import CannotSay, Interval, Posterior, Reason
+from fairlift_stats.effects import CannotSay, CannotSayCode, Interval, Posterior
 from fairlift_stats.errors import NoEstimate, StatisticsError, TooFewUnits
 
 __all__ = ["ArmData", "BuyerSums", "MetricPosteriors", "TrialCounts"]
@@ -97,12 +97,16 @@ class MetricPosteriors:
             _check_units(arms)
             return self._flat(arms) if self.prior is None else self._shrunk(arms, self.prior)
         except TooFewUnits as error:
-            refusal = CannotSay(Reason.TOO_FEW_UNITS, f"No posterior: {error}.")
+            refusal = CannotSay(CannotSayCode.TOO_FEW_UNITS, f"No posterior: {error}.")
         except NoEstimate as error:
-            reason = Reason.CONTROL_NEAR_ZERO if self.prior is None else Reason.NOT_POSITIVE
+            reason = (
+                CannotSayCode.CONTROL_NEAR_ZERO
+                if self.prior is None
+                else CannotSayCode.NOT_POSITIVE
+            )
             refusal = CannotSay(reason, f"No posterior: {error}.")
         except StatisticsError as error:
-            refusal = CannotSay(Reason.NO_VARIATION, f"No posterior: {error}.")
+            refusal = CannotSay(CannotSayCode.NO_VARIATION, f"No posterior: {error}.")
         return (refusal,) * (len(arms) - 1)
 
     def _flat(self, arms: tuple[ArmData, ...]) -> tuple[Posterior, ...]:

@@ -5,10 +5,20 @@ from typing import Literal, TypeAlias
 
 from fairlift_stats.errors import BadQuestion
 
-__all__ = ["Direction", "Funnel", "Mean", "Metric", "Quantile", "Rate", "Ratio", "Summed", "Unit"]
+__all__ = [
+    "Direction",
+    "Funnel",
+    "Mean",
+    "Metric",
+    "MetricUnit",
+    "Quantile",
+    "Rate",
+    "Ratio",
+    "Summed",
+]
 
 Direction: TypeAlias = Literal["higher", "lower"]
-Unit: TypeAlias = Literal["share", "money", "count"]
+MetricUnit: TypeAlias = Literal["share", "money", "count"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,7 @@ class Rate:
             raise BadQuestion(f"{self.name}: a rate among some units takes no covariates")
 
     @property
-    def unit(self) -> Unit:
+    def unit(self) -> MetricUnit:
         """A rate is always a share."""
         return "share"
 
@@ -55,7 +65,7 @@ class Mean:
     name: str
     column: str
     buyers: str | None = None
-    unit: Unit = "money"
+    unit: MetricUnit = "money"
     direction: Direction = "higher"
     covariates: tuple[str, ...] = ()
 
@@ -77,7 +87,7 @@ class Ratio:
     numerator: str
     denominator: str
     buyers: str | None = None
-    unit: Unit = "money"
+    unit: MetricUnit = "money"
     direction: Direction = "higher"
     covariates: tuple[tuple[str, str], ...] = ()
 
@@ -100,7 +110,7 @@ class Quantile:
 
     name: str
     at: float
-    unit: Unit = "money"
+    unit: MetricUnit = "money"
     direction: Direction = "higher"
 
     def __post_init__(self) -> None:

@@ -13,8 +13,8 @@ from fairlift_stats.arrays import Array
 from fairlift_stats.data.sums import (
     LARGEST,
     ROUNDING_OF_MEANS,
-    Number,
     Pair,
+    Sum,
     Triple,
     centred_products,
     centred_thirds,
@@ -26,7 +26,7 @@ from fairlift_stats.errors import BadSummary, MissingColumn, TooFewUnits
 
 __all__ = ["Pair", "Summary", "Triple", "position_of"]
 
-Key = TypeVar("Key")
+K = TypeVar("K")
 
 # The largest value of one unit by the kind of its array. Whole numbers go to where the distance
 # of two still fits into 64 bits; Python objects to where a float still holds a whole number.
@@ -54,7 +54,7 @@ class Summary:
 
     n: int
     columns: tuple[str, ...]
-    sums: tuple[Number, ...]
+    sums: tuple[Sum, ...]
     comoments: Array
     thirds: Mapping[Triple, float] = field(default_factory=dict)
 
@@ -83,11 +83,11 @@ class Summary:
     def from_sums(
         cls,
         n: int,
-        sums: Mapping[str, Number],
-        products: Mapping[Pair, Number],
-        thirds: Mapping[Triple, Number] | None = None,
+        sums: Mapping[str, Sum],
+        products: Mapping[Pair, Sum],
+        thirds: Mapping[Triple, Sum] | None = None,
         *,
-        centre: Mapping[str, Number] | None = None,
+        centre: Mapping[str, Sum] | None = None,
     ) -> "Summary":
         """Summary from what a database adds up: Σx, Σxy and, if wanted, Σxyz.
 
@@ -204,7 +204,7 @@ class Summary:
         """(columns,) means per unit; 0 for an empty group."""
         return np.array([s / self.n for s in self.sums]) if self.n else np.zeros(len(self.columns))
 
-    def sum(self, column: str) -> Number:
+    def sum(self, column: str) -> Sum:
         """Exact total of a column."""
         return self.sums[position_of(self.columns, column)]
 
@@ -295,12 +295,12 @@ def _check_count(n: object) -> None:
         raise BadSummary(f"n: is {n!r}, must be a whole number, 0 or more")
 
 
-def _plain(values: Mapping[Key, Number]) -> dict[Key, Number]:
+def _plain(values: Mapping[K, Sum]) -> dict[K, Sum]:
     """Python numbers: numpy integers would overflow where Python's do not."""
     return {key: _plain_number(key, value) for key, value in values.items()}
 
 
-def _plain_number(key: object, value: Number) -> Number:
+def _plain_number(key: object, value: Sum) -> Sum:
     try:
         return int(value) if isinstance(value, int | np.integer) else float(value)
     except (TypeError, ValueError):  # what a database says of a sum over no rows
@@ -324,7 +324,7 @@ def _numbers(name: str, values: npt.ArrayLike) -> npt.NDArray[np.generic]:
     return array
 
 
-def _put_distances(row: Array, values: npt.NDArray[np.generic], total: Number) -> None:
+def _put_distances(row: Array, values: npt.NDArray[np.generic], total: Sum) -> None:
     """Fill a row with the (units,) distances from the mean."""
     if isinstance(total, int):
         whole, rest = divmod(total, max(len(values), 1))
@@ -338,7 +338,7 @@ def _put_distances(row: Array, values: npt.NDArray[np.generic], total: Number) -
         row[np.abs(row) <= ROUNDING_OF_MEANS * abs(mean)] = 0.0
 
 
-def _exact_total(values: npt.NDArray[np.generic]) -> Number:
+def _exact_total(values: npt.NDArray[np.generic]) -> Sum:
     if values.dtype.kind == "f":
         return math.fsum(values.tolist())
     wide = values.astype(np.int64)

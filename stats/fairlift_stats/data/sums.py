@@ -13,8 +13,8 @@ __all__ = [
     "LARGEST",
     "NOISE",
     "ROUNDING_OF_MEANS",
-    "Number",
     "Pair",
+    "Sum",
     "Triple",
     "centred_products",
     "centred_thirds",
@@ -23,7 +23,7 @@ __all__ = [
     "position_of",
 ]
 
-Number: TypeAlias = int | float
+Sum: TypeAlias = int | float
 Pair: TypeAlias = tuple[str, str]
 Triple: TypeAlias = tuple[str, str, str]
 
@@ -39,9 +39,9 @@ NOISE: Final = 1e-13
 
 def centred_products(
     n: int,
-    sums: Mapping[str, Number],
-    products: Mapping[Pair, Number],
-    centre: Mapping[str, Number],
+    sums: Mapping[str, Sum],
+    products: Mapping[Pair, Sum],
+    centre: Mapping[str, Sum],
 ) -> Array:
     """(columns, columns) Σ(x−x̄)(y−ȳ) from sums and from products around a centre; NaN if unknown.
 
@@ -70,8 +70,8 @@ def centred_products(
 def centred_thirds(
     n: int,
     comoments: Array,
-    thirds: Mapping[Triple, Number],
-    shifted: Mapping[str, Number],
+    thirds: Mapping[Triple, Sum],
+    shifted: Mapping[str, Sum],
 ) -> dict[Triple, float]:
     """Third moments moved from the centre of aggregation, `shifted` from it, to the means."""
     columns = tuple(shifted)
@@ -88,7 +88,7 @@ def centred_thirds(
     return centred
 
 
-def check_size(what: str, value: Number, most: float = LARGEST) -> None:
+def check_size(what: str, value: Sum, most: float = LARGEST) -> None:
     """Refuse what is not finite, and what no arithmetic can square.
 
     Raises:
@@ -119,7 +119,7 @@ def ordered(triple: Iterable[str]) -> Triple:
     return first, second, third
 
 
-def _centred(n: int, pair: Pair, product: Number, x: Number, y: Number) -> float:
+def _centred(n: int, pair: Pair, product: Sum, x: Sum, y: Sum) -> float:
     if n == 0:
         if product != 0:
             raise BadSummary(f"product of {pair}: is {product} over no units, must be 0")
@@ -129,9 +129,7 @@ def _centred(n: int, pair: Pair, product: Number, x: Number, y: Number) -> float
     return float(product) - float(x) * (float(y) / n)
 
 
-def _square(
-    n: int, column: str, value: float, product: Number, total: Number, slip: float
-) -> float:
+def _square(n: int, column: str, value: float, product: Sum, total: Sum, slip: float) -> float:
     """A sum of squares, once it is sure to be one: `slip` is what centring may have lost."""
     raw = float(product)
     lost = ROUNDING * abs(raw) + slip
@@ -156,7 +154,7 @@ def _is_mixed(pair: Pair) -> bool:
 
 
 def _check_bound(
-    pair: Pair, value: float, xx: float, yy: float, products: Mapping[Pair, Number]
+    pair: Pair, value: float, xx: float, yy: float, products: Mapping[Pair, Sum]
 ) -> None:
     """Cauchy and Schwarz: a product of columns is no larger than the squares allow."""
     if math.isnan(xx) or math.isnan(yy):

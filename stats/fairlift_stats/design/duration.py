@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from fairlift_stats.design.power import STANDARD, Design, Spread, mde
+from fairlift_stats.design.power import STANDARD, PowerDesign, Variability, mde
 from fairlift_stats.errors import BadQuestion
 
 __all__ = ["Duration", "Traffic", "duration", "mde_by_week"]
@@ -104,10 +104,10 @@ def duration(
 
 
 def mde_by_week(
-    spread: Spread,
+    spread: Variability,
     traffic: Traffic,
     weeks: Sequence[int],
-    design: Design = STANDARD,
+    design: PowerDesign = STANDARD,
 ) -> dict[int, float]:
     """Smallest effect, relative to the mean, that each number of weeks can show.
 

@@ -13,8 +13,8 @@ from fairlift_stats.methods import dunnett
 
 __all__ = [
     "STANDARD",
-    "Design",
-    "Spread",
+    "PowerDesign",
+    "Variability",
     "cohen_h_units",
     "mde",
     "power_of_t",
@@ -22,7 +22,7 @@ __all__ = [
     "rate_units",
     "t_mde",
     "t_units",
-    "units",
+    "units_needed",
 ]
 
 # Beyond this noncentrality the distribution is a normal to the last digit, and scipy's loses hold.
@@ -30,7 +30,7 @@ FAR_NONCENTRAL = 37.0
 
 
 @dataclass(frozen=True, slots=True)
-class Design:
+class PowerDesign:
     """The error rates and the shape of a comparison.
 
     Attributes:
@@ -77,11 +77,11 @@ class Design:
         return float(ndtri(self.power))
 
 
-STANDARD = Design()
+STANDARD = PowerDesign()
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class Variability:
     """Mean and variance per unit of a metric in the control, from history.
 
     Raises:
@@ -98,13 +98,13 @@ class Spread:
                               "and a positive, finite variance")  # fmt: skip
 
     @classmethod
-    def of_mean(cls, summary: Summary, column: str) -> "Spread":
-        """Spread of a mean per unit."""
+    def of_mean(cls, summary: Summary, column: str) -> "Variability":
+        """Variability of a mean per unit."""
         return cls(summary.mean(column), summary.variance(column))
 
     @classmethod
-    def of_ratio(cls, summary: Summary, numerator: str, denominator: str) -> "Spread":
-        """Spread of a ratio of sums, per unit (the variance of its linear form).
+    def of_ratio(cls, summary: Summary, numerator: str, denominator: str) -> "Variability":
+        """Variability of a ratio of sums, per unit (the variance of its linear form).
 
         Raises:
             NoEstimate: the denominator is 0.
@@ -123,7 +123,7 @@ class Spread:
         """Coefficient of variation: the one number that rules how long a test takes."""
         return math.sqrt(self.variance) / abs(self.mean) if self.mean else math.inf
 
-    def explained(self, correlation: float) -> "Spread":
+    def explained(self, correlation: float) -> "Variability":
         """What is left when a covariate with this correlation is used (CUPED).
 
         Raises:
@@ -131,11 +131,11 @@ class Spread:
         """
         if not -1 < correlation < 1:
             raise BadQuestion(f"correlation: is {correlation}, must lie between −1 and 1")
-        return Spread(self.mean, self.variance * (1 - correlation**2))
+        return Variability(self.mean, self.variance * (1 - correlation**2))
 
 
-def units(
-    spread: Spread, effect: float, design: Design = STANDARD, *, margin: float = 0.0
+def units_needed(
+    spread: Variability, effect: float, design: PowerDesign = STANDARD, *, margin: float = 0.0
 ) -> float:
     """Units in the control that an absolute effect needs; treatments get `ratio` times as many.
 
@@ -150,7 +150,7 @@ def units(
     return noise * ((design.z_alpha + design.z_power) / distance) ** 2
 
 
-def mde(spread: Spread, n_control: float, design: Design = STANDARD) -> float:
+def mde(spread: Variability, n_control: float, design: PowerDesign = STANDARD) -> float:
     """Smallest absolute effect that this many units in the control can show.
 
     Raises:
@@ -164,7 +164,7 @@ def mde(spread: Spread, n_control: float, design: Design = STANDARD) -> float:
 def rate_units(
     control: float,
     treatment: float,
-    design: Design = STANDARD,
+    design: PowerDesign = STANDARD,
     *,
     margin: float = 0.0,
 ) -> float:
@@ -185,7 +185,7 @@ def rate_units(
 
 
 def rate_power(
-    control: float, treatment: float, n_control: float, design: Design = STANDARD
+    control: float, treatment: float, n_control: float, design: PowerDesign = STANDARD
 ) -> float:
     """Chance that this many units tell two rates apart.
 
@@ -198,7 +198,7 @@ def rate_power(
     return float(ndtr((distance - design.z_alpha * pooled) / own))
 
 
-def cohen_h_units(control: float, treatment: float, design: Design = STANDARD) -> float:
+def cohen_h_units(control: float, treatment: float, design: PowerDesign = STANDARD) -> float:
     """Units in the control by the arcsine difference, both tails counted, to compare with others.
 
     Raises:
@@ -213,7 +213,7 @@ def cohen_h_units(control: float, treatment: float, design: Design = STANDARD) -
     return (1 + 1 / design.ratio) * (shift / h) ** 2
 
 
-def power_of_t(n_control: float, effect: float, sd: float, design: Design = STANDARD) -> float:
+def power_of_t(n_control: float, effect: float, sd: float, design: PowerDesign = STANDARD) -> float:
     """Power of a t-test with equal variances, exact for normal data.
 
     Raises:
@@ -243,7 +243,7 @@ def _noncentral(df: float, shift: float, t: float) -> float:
     return 0.0 if math.isnan(below) else below
 
 
-def t_units(effect: float, sd: float, design: Design = STANDARD) -> float:
+def t_units(effect: float, sd: float, design: PowerDesign = STANDARD) -> float:
     """Units in the control for a t-test, exact for normal data: what `units` becomes below ~500.
 
     Raises:
@@ -251,7 +251,7 @@ def t_units(effect: float, sd: float, design: Design = STANDARD) -> float:
     """
     from scipy.optimize import brentq
 
-    start = units(Spread(0.0, sd * sd), effect, design)
+    start = units_needed(Variability(0.0, sd * sd), effect, design)
     least = 3 / (1 + design.ratio)
 
     def short(n: float) -> float:
@@ -262,7 +262,7 @@ def t_units(effect: float, sd: float, design: Design = STANDARD) -> float:
     return float(brentq(short, least, 2 * start + 10, xtol=1e-9, rtol=1e-13))
 
 
-def t_mde(n_control: float, sd: float, design: Design = STANDARD) -> float:
+def t_mde(n_control: float, sd: float, design: PowerDesign = STANDARD) -> float:
     """Smallest absolute effect that a t-test on this many units in the control can show.
 
     Raises:
@@ -270,7 +270,7 @@ def t_mde(n_control: float, sd: float, design: Design = STANDARD) -> float:
     """
     from scipy.optimize import brentq
 
-    start = mde(Spread(0.0, sd * sd), n_control, design)
+    start = mde(Variability(0.0, sd * sd), n_control, design)
     high = start
     while power_of_t(n_control, high, sd, design) < design.power:
         high *= 2
@@ -285,7 +285,7 @@ def t_mde(n_control: float, sd: float, design: Design = STANDARD) -> float:
     )
 
 
-def _shift(design: Design) -> float:
+def _shift(design: PowerDesign) -> float:
     """Standardised effect that a two-sided z test sees with the design's power, either tail."""
     from scipy.optimize import brentq
 

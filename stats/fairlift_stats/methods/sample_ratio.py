@@ -13,7 +13,7 @@ from fairlift_stats.effects import Interval
 from fairlift_stats.errors import BadQuestion, BadSummary
 from fairlift_stats.methods.one_rate import wilson
 
-__all__ = ["ALARM", "Contamination", "SplitCheck", "contamination", "split_check"]
+__all__ = ["ALARM", "Contamination", "SampleRatio", "contamination", "sample_ratio"]
 
 ALARM = 0.001
 EXACT_BELOW = 50
@@ -22,7 +22,7 @@ MOST_TABLES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class SplitCheck:
+class SampleRatio:
     """Sample-ratio test.
 
     Attributes:
@@ -52,9 +52,9 @@ class Contamination:
     interval: Interval
 
 
-def split_check(
+def sample_ratio(
     observed: Mapping[str, int], weights: Mapping[str, float], *, exact_below: int = EXACT_BELOW
-) -> SplitCheck:
+) -> SampleRatio:
     """Test that units fell on variants in proportion to the weights.
 
     A variant with weight 0 must have no unit and is not counted in the degrees of freedom. With
@@ -66,7 +66,7 @@ def split_check(
 
     Source: Pearson (1900); Fabijan et al. (2019) for its use. Checked against R's chisq.test.
 
-    >>> check = split_check({"a": 821_588, "b": 815_482}, {"a": 0.5, "b": 0.5})
+    >>> check = sample_ratio({"a": 821_588, "b": 815_482}, {"a": 0.5, "b": 0.5})
     >>> check.alarm, f"{check.p_value:.2g}"
     (True, '1.8e-06')
     """
@@ -79,14 +79,14 @@ def split_check(
     df = len(arms) - 1
     plan = dict(zip(arms, expected.tolist(), strict=True))
     if counts.sum() == 0:
-        return SplitCheck(0.0, df, 1.0, False, plan, "no units yet")
+        return SampleRatio(0.0, df, 1.0, False, plan, "no units yet")
     statistic = float(np.sum((counts - expected) ** 2 / expected))
     total = int(counts.sum())
     if total < exact_below and math.comb(total + df, df) <= MOST_TABLES:
         p, method = _multinomial_p(counts, share / share.sum()), "exact multinomial"
     else:
         p, method = float(chdtrc(df, statistic)), "χ²"
-    return SplitCheck(statistic, df, p, p < ALARM, plan, method)
+    return SampleRatio(statistic, df, p, p < ALARM, plan, method)
 
 
 def contamination(units: int, total: int, *, confidence: float = 0.95) -> Contamination:

@@ -13,7 +13,7 @@ from fairlift_stats.effects import Interval
 from fairlift_stats.errors import BadQuestion, NoEstimate, TooFewUnits
 from fairlift_stats.methods import fieller
 from fairlift_stats.methods.one_rate import checked_confidence
-from fairlift_stats.methods.two_means import Group
+from fairlift_stats.methods.two_means import ArmMoments
 from fairlift_stats.methods.two_rates import TwoRates
 
 __all__ = ["PostStratified", "mantel_haenszel", "post_stratify"]
@@ -128,8 +128,8 @@ def _merge_small(strata: Sequence[Stratum]) -> tuple[list[Stratum], int]:
     return [*enough, rest], len(small)
 
 
-def _group(summary: Summary, column: str) -> Group:
-    return Group(summary.mean(column), summary.variance(column) / summary.n, summary.n)
+def _group(summary: Summary, column: str) -> ArmMoments:
+    return ArmMoments(summary.mean(column), summary.variance(column) / summary.n, summary.n)
 
 
 def _least(stratum: Stratum) -> int:

@@ -19,7 +19,7 @@ __all__ = [
     "exact_p",
     "katz",
     "newcombe",
-    "non_inferior",
+    "rate_non_inferior",
     "score_difference",
     "score_p",
     "score_ratio",
@@ -94,7 +94,7 @@ def score_p(rates: TwoRates, *, corrected: bool = True) -> tuple[float, float]:
     return z, float(2 * ndtr(-abs(z)))
 
 
-def non_inferior(
+def rate_non_inferior(
     rates: TwoRates,
     *,
     difference: float | None = None,

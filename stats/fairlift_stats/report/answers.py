@@ -14,12 +14,12 @@ from fairlift_stats.data.moments import Moments
 from fairlift_stats.effects import (
     Arm,
     CannotSay,
+    CannotSayCode,
     Effect,
     Flag,
     Interval,
     NonInferiority,
     Posterior,
-    Reason,
 )
 from fairlift_stats.methods import score
 from fairlift_stats.report.comparison import EffectLimits
@@ -121,26 +121,32 @@ def _lift(row: ResultRow, i: int) -> Effect | CannotSay:
     name, control = row.metric.name, row.value[0]
     if row.is_rate:
         if control == 0:
-            reason, why = Reason.CONTROL_ZERO, "the control has no event: a lift has no upper end"
+            reason, why = (
+                CannotSayCode.CONTROL_ZERO,
+                "the control has no event: a lift has no upper end",
+            )
             if row.value[i] == 0:
-                reason, why = Reason.NO_EVENTS, "neither arm has an event: any lift is possible"
+                reason, why = (
+                    CannotSayCode.NO_EVENTS,
+                    "neither arm has an event: any lift is possible",
+                )
             return CannotSay(reason, f"{name}: {why}.", Interval(low, math.inf))
         return _effect(limits)
     if control <= 0:
         return CannotSay(
-            Reason.CONTROL_ZERO if control == 0 else Reason.NOT_POSITIVE,
+            CannotSayCode.CONTROL_ZERO if control == 0 else CannotSayCode.NOT_POSITIVE,
             f"{name}: the control's estimate is {control:g}; a share of it has no plain meaning, "
             "read the difference.",
         )
     if not (low <= value <= high):  # NaN: Fieller's set is unbounded
         return CannotSay(
-            Reason.CONTROL_NEAR_ZERO,
+            CannotSayCode.CONTROL_NEAR_ZERO,
             f"{name}: the control's estimate cannot be told from zero, so no finite lift can be "
             "given; read the difference.",
         )
     if low == high:
         return CannotSay(
-            Reason.TREATMENT_ZERO,
+            CannotSayCode.TREATMENT_ZERO,
             f"{name}: all units of the treatment are zero, so chance cannot be judged in its lift; "
             "read the difference.",
         )

@@ -10,7 +10,7 @@ from fairlift_stats.arrays import Array
 from fairlift_stats.data.metrics import Metric, Quantile
 from fairlift_stats.data.moments import Moments
 from fairlift_stats.data.sums import NOISE
-from fairlift_stats.effects import CannotSay, Reason
+from fairlift_stats.effects import CannotSay, CannotSayCode
 from fairlift_stats.methods.quantiles import Quantiles
 from fairlift_stats.report.comparison import (
     EffectLimits,
@@ -67,21 +67,32 @@ class ResultRow(NamedTuple):
         """Why treatment i (1 is the first) cannot be compared with the control; None if it can."""
         units = min(self.units[0], self.units[i])
         if self.n[0] == 0 or self.n[i] == 0:
-            code, reason = Reason.NO_UNITS, "an arm has no units yet"
+            code = CannotSayCode.NO_UNITS
+            reason = "an arm has no units yet"
         elif self.is_rate:
             if units > 0:
                 return None
-            code, reason = Reason.NO_DENOMINATOR, "an arm has no units in the rate's base yet"
+            code, reason = (
+                CannotSayCode.NO_DENOMINATOR,
+                "an arm has no units in the rate's base yet",
+            )
         elif isinstance(self.metric, Quantile) and math.isnan(self.value[0] + self.value[i]):
-            code, reason = Reason.TOO_FEW_UNITS, "an arm has too few values for this quantile"
+            code, reason = (
+                CannotSayCode.TOO_FEW_UNITS,
+                "an arm has too few values for this quantile",
+            )
         elif not (math.isfinite(self.value[0]) and math.isfinite(self.value[i])):
-            code, reason = Reason.NO_DENOMINATOR, "an arm's denominator is zero: there is no ratio"
+            code, reason = (
+                CannotSayCode.NO_DENOMINATOR,
+                "an arm's denominator is zero: there is no ratio",
+            )
         elif units < 2:
-            code, reason = Reason.TOO_FEW_UNITS, "an arm has fewer than two units"
+            code = CannotSayCode.TOO_FEW_UNITS
+            reason = "an arm has fewer than two units"
         elif isinstance(self.metric, Quantile) and self._is_tied(i):
             value = f"{min(self.value[0], self.value[i]):g}"
             code, reason = (
-                Reason.TIED_VALUES,
+                CannotSayCode.TIED_VALUES,
                 (
                     f"many values are equal ({value}), so the quantile jumps from one to the next; "
                     f"compare the share of values at or below {value} instead"
@@ -90,7 +101,10 @@ class ResultRow(NamedTuple):
         elif self._variance_of_difference(i) > NOISE * (self.variance[0] + self.variance[i]):
             return None
         else:
-            code, reason = Reason.NO_VARIATION, "units do not vary, so chance cannot be judged"
+            code, reason = (
+                CannotSayCode.NO_VARIATION,
+                "units do not vary, so chance cannot be judged",
+            )
         return CannotSay(code, f"{self.metric.name}: {reason}.")
 
     def _is_tied(self, i: int) -> bool:

@@ -14,10 +14,10 @@ from fairlift_stats.bayes.segment_shrinkage import Segment, SegmentPrior, fit_se
 from fairlift_stats.data.metrics import Direction, Quantile, Rate, Summed
 from fairlift_stats.data.moments import Moments, products_of, require, stack
 from fairlift_stats.data.summary import Summary
-from fairlift_stats.effects import CannotSay, Interval, Reason
+from fairlift_stats.effects import CannotSay, CannotSayCode, Interval
 from fairlift_stats.errors import UnknownVariant
 from fairlift_stats.locale import text
-from fairlift_stats.messages import Message, Number, Percent, Text
+from fairlift_stats.messages import Message, Number, Percent, Verbatim
 from fairlift_stats.methods import fieller, score
 from fairlift_stats.methods.delta_method import estimates_within
 from fairlift_stats.methods.multiplicity import adjusted_p
@@ -157,8 +157,8 @@ def _effects(
         effect, variance = log_lift(xt, nt, xc, nc)
         safe_t, safe_c = np.maximum(nt, 1), np.maximum(nc, 1)
         p = 2 * ndtr(-np.abs(score.pooled_z(xt, safe_t, xc, safe_c)))
-        empty = _reasons(metric.name, (nt > 0) & (nc > 0), Reason.NO_UNITS, "no units")
-        same = _reasons(metric.name, variance > 0, Reason.NO_VARIATION, "everybody did it")
+        empty = _reasons(metric.name, (nt > 0) & (nc > 0), CannotSayCode.NO_UNITS, "no units")
+        same = _reasons(metric.name, variance > 0, CannotSayCode.NO_VARIATION, "everybody did it")
         reasons = [
             [a or b for a, b in zip(*rows, strict=True)] for rows in zip(empty, same, strict=True)
         ]
@@ -180,11 +180,11 @@ def _effects(
         df = fieller.satterthwaite(vt, vc, units[:, 1:], units[:, :1])
         p = 2 * stdtr(df, -np.abs(mt - mc) / np.sqrt(vt + vc - 2 * cov))
     why = "an arm is empty, not positive, or all the same"
-    return effect, variance, p, _reasons(metric.name, usable, Reason.TOO_FEW_UNITS, why)
+    return effect, variance, p, _reasons(metric.name, usable, CannotSayCode.TOO_FEW_UNITS, why)
 
 
 def _reasons(
-    name: str, usable: npt.NDArray[np.bool_], reason: Reason, why: str
+    name: str, usable: npt.NDArray[np.bool_], reason: CannotSayCode, why: str
 ) -> list[list[CannotSay | None]]:
     answer = CannotSay(reason, f"{name}: cannot conclude in this segment; {why}.")
     return [[None if ok else answer for ok in row] for row in usable.tolist()]
@@ -195,7 +195,7 @@ def _family(found: _Effects, prior: SegmentPrior, confidence: float) -> SegmentF
     left_out = {found.segments[i]: why for i, why in enumerate(found.why) if why is not None}
     if len(kept) < 2:
         alone = CannotSay(
-            Reason.TOO_FEW_UNITS,
+            CannotSayCode.TOO_FEW_UNITS,
             f"{found.metric}: a comparison of segments needs two or more with an answer.",
         )
         left_out |= {found.segments[i]: alone for i in kept}
@@ -234,7 +234,7 @@ def _exp(interval: Interval) -> Interval:
 
 def _claim(name: str, interval: Interval, spread: float, direction: Direction) -> Message:
     """What may be claimed; `spread` is the variance that one unit alone would have."""
-    segment = Text(name)
+    segment = Verbatim(name)
     if 0 in interval:
         distance = float(ndtri(0.975) + ndtri(0.8)) / math.log1p(WORTH_SEEING)
         needed = Number(float(f"{spread * distance**2:.2g}"))  # "about" has no five digits

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from fairlift_stats import BadQuestion, Summary, TooFewUnits
-from fairlift_stats.design.power import Spread
+from fairlift_stats.design.power import Variability
 from fairlift_stats.methods.bootstrap import bootstrap_interval, bootstrap_sums, poisson_weights
 from scipy import stats
 
@@ -37,7 +37,7 @@ def test_resampled_sums_add_over_chunks_and_agree_with_the_formula() -> None:
     assert whole["revenue"] == pytest.approx(parts[0]["revenue"] + parts[1]["revenue"])
     interval = bootstrap_interval(lambda t, _: t["revenue"] / t["orders"], whole, whole)
     summary = Summary.from_rows(columns)
-    error = math.sqrt(Spread.of_ratio(summary, "revenue", "orders").variance / 4000)
+    error = math.sqrt(Variability.of_ratio(summary, "revenue", "orders").variance / 4000)
     assert interval.width == pytest.approx(2 * 1.96 * error, rel=0.15)
 
 

@@ -9,6 +9,7 @@ from fairlift_stats import (
     Analysis,
     BadSummary,
     CannotSay,
+    CannotSayCode,
     Effect,
     FlagCode,
     Guardrail,
@@ -18,7 +19,6 @@ from fairlift_stats import (
     QuantileArm,
     Rate,
     Ratio,
-    Reason,
     Result,
     Summary,
 )
@@ -137,9 +137,9 @@ def test_a_quantile_without_an_answer_says_why() -> None:
     nobody = reported({"control": arm, "b": None}, units=0)["b"].difference
 
     for found, reason in (
-        (few, Reason.TOO_FEW_UNITS),
-        (one_price, Reason.NO_VARIATION),
-        (nobody, Reason.NO_UNITS),
+        (few, CannotSayCode.TOO_FEW_UNITS),
+        (one_price, CannotSayCode.NO_VARIATION),
+        (nobody, CannotSayCode.NO_UNITS),
     ):
         assert isinstance(found, CannotSay)
         assert found.reason is reason
@@ -230,7 +230,7 @@ def test_a_quantile_between_two_prices_is_not_a_difference() -> None:
     )["order", "b"]
 
     assert isinstance(result.difference, CannotSay)
-    assert result.difference.reason is Reason.TIED_VALUES
+    assert result.difference.reason is CannotSayCode.TIED_VALUES
     assert result.difference.sentence == (
         "order: many values are equal (9.99), so the quantile jumps from one to the next; "
         "compare the share of values at or below 9.99 instead."

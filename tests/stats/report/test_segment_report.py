@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from fairlift_stats import (
     Analysis,
+    CannotSayCode,
     Mean,
     Rate,
     Ratio,
-    Reason,
     Summary,
     UnknownVariant,
 )
@@ -78,7 +78,7 @@ def test_segments_without_an_answer_are_named() -> None:
 
     few = analysis.segments({"web": cells["web"], "nobody": cells["nobody"]})[0]
     assert few.segments == ()
-    assert few.left_out["web"].reason is Reason.TOO_FEW_UNITS
+    assert few.left_out["web"].reason is CannotSayCode.TOO_FEW_UNITS
     assert few.average is None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fairlift.engine.bucketing import bucket, hash_of, variant_limits
-from fairlift_stats.design.assignment import buckets, hashes, variants
+from fairlift_stats.design.bulk_assignment import buckets, hashes, variants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
