@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fairlift.engine.campaign import Campaign, UnitKind
 from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift_stats.locale import LANGUAGES, figure_text, text
-from fairlift_stats.messages import Figure, Message, Names, UnitWord, telling_names
+from fairlift_stats.messages import Figure, Message, Names, UnitWord, unique_names
 
 _UNITS: dict[UnitKind, UnitWord] = {UnitKind.VISITOR: "visitor", UnitKind.CUSTOMER: "customer"}
 
@@ -24,7 +24,7 @@ class Tongue:
         return cls(
             language,
             Names(
-                variants=telling_names({each.id: each.display_name for each in campaign.variants}),
+                variants=unique_names({each.id: each.display_name for each in campaign.variants}),
                 metrics={each.name: each.display_name for each in metrics if each.display_name},
                 unit=_UNITS[campaign.unit],
             ),

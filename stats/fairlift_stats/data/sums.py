@@ -1,4 +1,4 @@
-"""From what a database adds up to centred moments: exact in integers, refused where digits went."""
+"""From raw sums to centred moments: exact for integers, refused when rounding ate the digits."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ LARGEST: Final = 1e75
 ROUNDING_OF_MEANS: Final = 2.3e-16
 # A centred product may come out this much off, relative to the raw ones, by rounding alone.
 ROUNDING: Final = 1e-9
-# A square this small beside the raw one, when that was added up in floating point, is mere noise.
+# A centred square this small, relative to the raw floating-point sum, is rounding noise.
 NOISE: Final = 1e-13
 
 
@@ -46,25 +46,25 @@ def centred_products(
     """(columns, columns) Σ(x−x̄)(y−ȳ) from sums and from products around a centre; NaN if unknown.
 
     Raises:
-        BadSummary: a number is not finite, a pair is given twice, or no data have these products.
+        BadSummary: a number is not finite, a pair occurs twice, or no data have these products.
     """
     columns = tuple(sums)
     shifted = {name: total - n * centre.get(name, 0) for name, total in sums.items()}
-    found = [[math.nan] * len(columns) for _ in columns]
+    comoments = [[math.nan] * len(columns) for _ in columns]
     for pair in sorted(products, key=_is_mixed):  # squares come first
         product, (first, second) = products[pair], pair
         check_size(f"product of {pair}", product, LARGEST**2)
         i, j = position_of(columns, first), position_of(columns, second)
-        if not math.isnan(found[i][j]):
-            raise BadSummary(f"product of {pair}: is given twice, in either order")
+        if not math.isnan(comoments[i][j]):
+            raise BadSummary(f"product of {pair}: occurs twice (its order does not matter)")
         value = _centred(n, pair, product, shifted[first], shifted[second])
         if i == j:
             slip = 4e-16 * (abs(float(sums[first])) + n * abs(float(centre.get(first, 0))))
             value = _square(n, first, value, product, shifted[first], slip**2 / max(n, 1))
         else:
-            _check_bound(pair, value, found[i][i], found[j][j], products)
-        found[i][j] = found[j][i] = value if n > 1 else 0.0
-    return np.array(found).reshape(len(columns), len(columns))
+            _check_bound(pair, value, comoments[i][i], comoments[j][j], products)
+        comoments[i][j] = comoments[j][i] = value if n > 1 else 0.0
+    return np.array(comoments).reshape(len(columns), len(columns))
 
 
 def centred_thirds(
@@ -89,7 +89,7 @@ def centred_thirds(
 
 
 def check_size(what: str, value: Sum, most: float = LARGEST) -> None:
-    """Refuse what is not finite, and what no arithmetic can square.
+    """Refuse numbers that are not finite, or too large to square.
 
     Raises:
         BadSummary: names the number.
@@ -102,10 +102,10 @@ def check_size(what: str, value: Sum, most: float = LARGEST) -> None:
 
 
 def position_of(columns: tuple[str, ...], name: str) -> int:
-    """Where a column stands.
+    """Position of a column.
 
     Raises:
-        MissingColumn: it is not there.
+        MissingColumn: there is no such column.
     """
     try:
         return columns.index(name)
@@ -114,7 +114,7 @@ def position_of(columns: tuple[str, ...], name: str) -> int:
 
 
 def ordered(triple: Iterable[str]) -> Triple:
-    """The triple by name, so that each has one key."""
+    """The triple in the order of names, so that every triple has one key."""
     first, second, third = sorted(triple)
     return first, second, third
 

@@ -24,7 +24,7 @@ from fairlift_stats.messages import (
     PValue,
     VariantName,
     Verbatim,
-    telling_names,
+    unique_names,
 )
 from fairlift_stats.verdict import decide
 
@@ -274,4 +274,4 @@ def test_building_again_changes_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_name_that_is_empty_or_shared_tells_nobody() -> None:
     called = {"a": "No popup", "b": "Coupon", "c": "Coupon", "d": ""}
 
-    assert telling_names(called) == {"a": "No popup"}
+    assert unique_names(called) == {"a": "No popup"}
