@@ -1,4 +1,4 @@
-"""Joint statements on conversion, spending and revenue per visitor: seeded Sobol draws."""
+"""Joint probabilities of conversion, spending and revenue per visitor, by Sobol draws."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""From raw sums to centred moments: exact for integers, refused when rounding ate the digits."""
+"""From raw sums to centred moments: exact for integers, refused when digits are lost."""
 
 import math
 from collections.abc import Iterable, Mapping

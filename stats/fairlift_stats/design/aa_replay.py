@@ -1,4 +1,4 @@
-"""The strongest reason to trust the engine: your own orders, shuffled a thousand times."""
+"""A/A replay: past data split at random many times, to count a plan's false alarms."""
 
 import math
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """What units did in the past, when nothing was tested.
+    """Past data of units, from a time without a campaign.
 
     Attributes:
         day: (units,) whole day on which the unit first came, from 0.
@@ -40,7 +40,7 @@ class History:
     cap: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse arrays that do not fit, days before the first, figures that are none."""
+        """Refuse arrays of different lengths, negative days, and values that are not finite."""
         arrays = [self.value] if self.denominator is None else [self.value, self.denominator]
         if any(a.shape != self.day.shape for a in arrays) or self.day.size < 2:
             raise NotANumber("history", "as many days as values, two or more", self.day.size)
@@ -55,7 +55,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class ObservedRate:
-    """How often something happened, with the bounds that the binomial gives."""
+    """How often an event occurred, with its exact binomial interval."""
 
     times: int
     runs: int
@@ -69,7 +69,7 @@ class ObservedRate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replay:
-    """What the plan would have said of a difference that is not there.
+    """False alarms of a plan where nothing differs.
 
     Attributes:
         winners: false winners at any look.

@@ -1,4 +1,4 @@
-"""How many units a question needs, and how small an effect a number of units can show."""
+"""Power and sample size: units for an effect, and the minimum detectable effect of units."""
 
 import math
 from dataclasses import dataclass
@@ -35,9 +35,9 @@ class PowerDesign:
 
     Attributes:
         alpha: two-sided, or one-sided where a margin is tested.
-        power: chance to see a true effect of the size asked about.
+        power: probability of detecting a true effect of the planned size.
         ratio: units in a treatment per unit in the control.
-        treatments: arms compared with the control; more of them ask for more (Dunnett).
+        treatments: arms compared with the control; more arms need more units (Dunnett).
         one_sided: test one direction only, as non-inferiority does.
 
     Raises:
@@ -51,7 +51,7 @@ class PowerDesign:
     one_sided: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be designed."""
+        """Refuse numbers that no design can have."""
         if not 0 < self.alpha < 1:
             raise BadQuestion(f"alpha: is {self.alpha}, must lie between 0 and 1")
         if not self.alpha < self.power < 1:
@@ -92,7 +92,7 @@ class Variability:
     variance: float
 
     def __post_init__(self) -> None:
-        """Refuse what has no spread."""
+        """Refuse values without a variance."""
         if not (math.isfinite(self.mean) and 0 < self.variance < math.inf):
             raise BadQuestion(f"mean {self.mean}, variance {self.variance}: needs a finite mean "
                               "and a positive, finite variance")  # fmt: skip
@@ -115,12 +115,12 @@ class Variability:
         r = summary.mean(numerator) / base
         of_parts = summary.variance(numerator) + r * r * summary.variance(denominator)
         variance = of_parts - 2 * r * summary.covariance(numerator, denominator)
-        # One price for all: what rounding leaves of the variance is none.
+        # One price for all orders: rounding alone must not pass for a variance.
         return cls(r, variance / base**2 if variance > NOISE * of_parts else 0.0)
 
     @property
     def cv(self) -> float:
-        """Coefficient of variation: the one number that rules how long a test takes."""
+        """Coefficient of variation, which determines how long a test takes."""
         return math.sqrt(self.variance) / abs(self.mean) if self.mean else math.inf
 
     def explained(self, correlation: float) -> "Variability":
@@ -139,11 +139,11 @@ def units_needed(
 ) -> float:
     """Units in the control that an absolute effect needs; treatments get `ratio` times as many.
 
-    With a margin (absolute, positive) the question is non-inferiority: effect + margin is what
-    keeps the truth from the bound, and the test is one-sided if the design says so.
+    With a margin (absolute, positive) the test is non-inferiority: the true difference is effect +
+    margin away from the bound. The test is one-sided if the design is.
 
     Raises:
-        BadQuestion: effect and margin leave nothing to see.
+        BadQuestion: effect and margin leave nothing to detect.
     """
     distance = _distance(effect, margin)
     noise = spread.variance * (1 + 1 / design.ratio)
@@ -151,10 +151,10 @@ def units_needed(
 
 
 def mde(spread: Variability, n_control: float, design: PowerDesign = STANDARD) -> float:
-    """Smallest absolute effect that this many units in the control can show.
+    """Minimum detectable effect (absolute) of this many units in the control.
 
     Raises:
-        BadQuestion: there are no units, or no end of them.
+        BadQuestion: units are not positive and finite.
     """
     _check_units(n_control)
     noise = spread.variance * (1 + 1 / design.ratio) / n_control
@@ -168,13 +168,13 @@ def rate_units(
     *,
     margin: float = 0.0,
 ) -> float:
-    """Units in the control that tell two rates apart.
+    """Units in the control needed to detect the difference of two rates.
 
     Pooled variance under no difference, own variances under the alternative; with a margin,
     own variances in both.
 
     Raises:
-        BadQuestion: a rate is outside (0, 1), or there is nothing to tell apart.
+        BadQuestion: a rate is outside (0, 1), or they do not differ.
 
     Source: Fleiss (1981); equals R's power.prop.test.
     """
@@ -187,7 +187,7 @@ def rate_units(
 def rate_power(
     control: float, treatment: float, n_control: float, design: PowerDesign = STANDARD
 ) -> float:
-    """Chance that this many units tell two rates apart.
+    """Power of this many units to detect the difference of two rates.
 
     Raises:
         BadQuestion: a rate is outside (0, 1), they are equal, or there are no units.
@@ -238,7 +238,7 @@ def power_of_t(n_control: float, effect: float, sd: float, design: PowerDesign =
 
 
 def _noncentral(df: float, shift: float, t: float) -> float:
-    """P(T ≤ t) of the noncentral t; scipy says NaN where it is too small to be told."""
+    """P(T ≤ t) of the noncentral t; scipy returns NaN where it underflows."""
     below = float(nctdtr(df, shift, t))
     return 0.0 if math.isnan(below) else below
 
@@ -263,7 +263,7 @@ def t_units(effect: float, sd: float, design: PowerDesign = STANDARD) -> float:
 
 
 def t_mde(n_control: float, sd: float, design: PowerDesign = STANDARD) -> float:
-    """Smallest absolute effect that a t-test on this many units in the control can show.
+    """Minimum detectable effect (absolute) of a t-test on this many units in the control.
 
     Raises:
         BadQuestion: fewer than two units, or no spread.
@@ -286,7 +286,7 @@ def t_mde(n_control: float, sd: float, design: PowerDesign = STANDARD) -> float:
 
 
 def _shift(design: PowerDesign) -> float:
-    """Standardised effect that a two-sided z test sees with the design's power, either tail."""
+    """Standardised effect that a z test detects with the design's power, in either tail."""
     from scipy.optimize import brentq
 
     z = design.z_alpha
@@ -317,6 +317,7 @@ def _distance(effect: float, margin: float) -> float:
     distance = effect + margin if margin else abs(effect)
     if distance <= 0:
         raise BadQuestion(
-            f"effect {effect} with margin {margin}: nothing is left to see; ask for a bigger one"
+            f"effect {effect} with margin {margin}: nothing is left to detect; "
+            "use a larger effect or margin"
         )
     return distance

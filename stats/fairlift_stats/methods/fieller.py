@@ -1,4 +1,4 @@
-"""Difference and relative lift of two estimates from one t statistic, on arrays."""
+"""Fieller's limits of a lift from the t statistic of the difference, on arrays."""
 
 import numpy as np
 

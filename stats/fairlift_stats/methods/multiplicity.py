@@ -1,4 +1,4 @@
-"""Many comparisons: p-values adjusted so that a family keeps its error rate."""
+"""Multiple comparisons: p-values adjusted so that a family keeps its error rate."""
 
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
@@ -17,7 +17,7 @@ Adjustment: TypeAlias = Literal[
 
 
 def adjusted_p(p: npt.ArrayLike, how: Adjustment) -> Array:
-    """Adjusted p-values, in the order given.
+    """Adjusted p-values, in the order of the input.
 
     Holm, Hommel, Hochberg, Bonferroni and Šidák hold the chance of any false claim; BH and BY the
     share of false claims among all. Hochberg and Hommel assume positive dependence, as does BH.
@@ -45,11 +45,11 @@ def adjusted_p(p: npt.ArrayLike, how: Adjustment) -> Array:
         case "bonferroni":
             adjusted = m * ordered
         case "sidak":
-            adjusted = _none_of(m, ordered)
+            adjusted = _sidak(m, ordered)
         case "holm":
             adjusted = np.maximum.accumulate((m - rank + 1) * ordered)
         case "holm-sidak":
-            adjusted = np.maximum.accumulate(_none_of(m - rank + 1, ordered))
+            adjusted = np.maximum.accumulate(_sidak(m - rank + 1, ordered))
         case "hochberg" | "simes-hochberg":
             adjusted = _step_up((m - rank + 1) * ordered)
         case "bh" | "fdr_bh" | "fdr":
@@ -66,12 +66,12 @@ def adjusted_p(p: npt.ArrayLike, how: Adjustment) -> Array:
 
 
 def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """p-values adjusted by BH, in the order given; on a few numbers lists beat arrays."""
-    found, least = list(p), 1.0
+    """p-values adjusted by BH, in the order of the input; for few numbers lists beat arrays."""
+    adjusted, least = list(p), 1.0
     for rank, i in enumerate(sorted(range(len(p)), key=p.__getitem__)[::-1]):
         least = min(least, len(p) / (len(p) - rank) * p[i])
-        found[i] = least
-    return found
+        adjusted[i] = least
+    return adjusted
 
 
 def holm_families(p: Sequence[Sequence[float]]) -> list[list[float]]:
@@ -99,7 +99,7 @@ def holm_families(p: Sequence[Sequence[float]]) -> list[list[float]]:
     return adjusted
 
 
-def _none_of(times: npt.ArrayLike, p: Array) -> Array:
+def _sidak(times: npt.ArrayLike, p: Array) -> Array:
     """1 − (1 − p)^times, for small p too."""
     with np.errstate(divide="ignore"):
         return np.asarray(-np.expm1(np.asarray(times) * np.log1p(-p)))

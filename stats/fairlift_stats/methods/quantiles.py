@@ -1,4 +1,4 @@
-"""Quantiles of what units do, from three percentiles per arm."""
+"""Quantiles of values, from three percentiles per arm."""
 
 import math
 from collections.abc import Mapping
@@ -32,8 +32,9 @@ class QuantileArm:
         n: values, e.g. units, or orders of which a unit may have several.
         level: which quantile, within (0, 1).
         value, lower, upper: the quantile, and the values at the ranks that `ranks` names.
-        n_at_ranks: the n that the ranks were worked out for; n if they are exact.
-        clusters: for values that come in units: the sums per unit of 1(x ≤ value) and of 1.
+        n_at_ranks: the n that the ranks were computed for; n if they are exact.
+        clusters: for values that come in units: a summary of two counts per unit, of
+            values at or below the quantile and of all values.
         largest_tie: how often the most frequent value from lower to upper occurs; None if unknown.
 
     Raises:
@@ -54,7 +55,7 @@ class QuantileArm:
     largest_tie: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what has no interval."""
+        """Refuse numbers that have no interval."""
         ranks(self.n, self.level)
         if not -math.inf < self.lower <= self.value <= self.upper < math.inf:
             raise BadSummary(
@@ -78,10 +79,15 @@ class QuantileArm:
     def of(
         cls, values: npt.ArrayLike, level: float, *, units: npt.ArrayLike | None = None
     ) -> "QuantileArm":
-        """The quantile of these values; `units` says whose each is, where units may have several.
+        """The quantile of these values.
+
+        Args:
+            values: of one arm.
+            level: which quantile.
+            units: the unit of each value, if a unit may have several values.
 
         Raises:
-            BadSummary: a value is not finite, the values are not flat, or not each has a unit.
+            BadSummary: a value is not finite, the values are not flat, or a value has no unit.
             BadQuestion, TooFewUnits: as for the class.
 
         >>> arm = QuantileArm.of([10, 20, 30, 40, 50, 60], 0.5)
@@ -124,8 +130,8 @@ class QuantileArm:
     def is_tied(self) -> bool:
         """Are so many values equal near the quantile that no interval follows from the limits?
 
-        Prices are few, so that a quantile lies on one of them and jumps to the next, and order
-        statistics beside it tell the price or the jump, not its error.
+        Where prices are few, a quantile lies on one of them and jumps to the next. The order
+        statistics around it then measure the price or the jump, not the error.
         """
         if self.value in (self.lower, self.upper):
             return True
@@ -133,20 +139,20 @@ class QuantileArm:
         return (self.largest_tie or 1) > max(1, MOST_TIED * between)
 
     def _inflation(self, clusters: Summary) -> float:
-        """How much more the share below varies than if the values were independent."""
+        """Variance of the share at or below the quantile, relative to independent values."""
         moments = stack([clusters], clusters.columns)
         _, joint = linearised(moments, [0], [1])
         of_share = float(joint[0, 0, 0]) / clusters.n
         return of_share / (self.level * (1 - self.level) / self.n)
 
 
-# Of one variant, by metric; one with too few values is left out.
+# Of one variant, by metric; metrics with too few values are left out.
 Quantiles: TypeAlias = Mapping[str, QuantileArm]
 
 
 @dataclass(frozen=True, slots=True)
 class QuantileComparison:
-    """Difference of two quantiles and their lift, if both are positive, the control surely."""
+    """Difference of two quantiles, and the lift if the control is clearly positive."""
 
     difference: float
     interval: Interval
@@ -156,7 +162,7 @@ class QuantileComparison:
 
 
 def ranks(n: int, level: float) -> tuple[float, float]:
-    """Levels whose values bound the quantile with 95 %: what the query must ask for.
+    """Levels whose values bound the quantile with 95 % confidence: the levels to query.
 
     Raises:
         BadQuestion: the level is outside (0, 1).
@@ -200,7 +206,7 @@ def compare_quantiles(
     gap = treatment.value - control.value
     interval = Interval(gap - z * error, gap + z * error)
     p = float(2 * ndtr(-abs(gap) / error))
-    # The delta method divides by the control: where that may be zero, its lift is no number.
+    # The delta method divides by the control, which must not be near zero.
     if treatment.value <= 0 or control.value <= z * math.sqrt(control.variance):
         return QuantileComparison(gap, interval, p, None, None)
     ratio = treatment.value / control.value

@@ -1,4 +1,4 @@
-"""Did the split go as configured? If not, no other number may be believed."""
+"""Sample ratio mismatch (SRM) and contamination: is the data fit for a comparison?"""
 
 import math
 from collections.abc import Mapping
@@ -17,20 +17,20 @@ __all__ = ["ALARM", "Contamination", "SampleRatio", "contamination", "sample_rat
 
 ALARM = 0.001
 EXACT_BELOW = 50
-# The exact test lists every table of its size: beyond this many, chi-square has to do.
+# The exact test lists every table of its size: beyond this many, χ² is used.
 MOST_TABLES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class SampleRatio:
-    """Sample-ratio test.
+    """Result of the test for a sample ratio mismatch (SRM).
 
     Attributes:
         statistic: Pearson's χ².
         df: arms with a weight, less one.
         p_value: of the configured weights.
-        alarm: p_value < 0.001: the verdict must be withheld.
-        expected: units per arm, had the weights been kept exactly.
+        alarm: p_value < 0.001: no other number can be trusted.
+        expected: units per arm by the weights.
         method: exact or χ².
     """
 
@@ -44,7 +44,7 @@ class SampleRatio:
 
 @dataclass(frozen=True, slots=True)
 class Contamination:
-    """Units that met more than one variant: they are left out, and counted here."""
+    """Units exposed to more than one variant: they are excluded, and counted here."""
 
     units: int
     total: int
@@ -55,7 +55,7 @@ class Contamination:
 def sample_ratio(
     observed: Mapping[str, int], weights: Mapping[str, float], *, exact_below: int = EXACT_BELOW
 ) -> SampleRatio:
-    """Test that units fell on variants in proportion to the weights.
+    """Test for a sample ratio mismatch: are the units split in proportion to the weights?
 
     A variant with weight 0 must have no unit and is not counted in the degrees of freedom. With
     fewer than `exact_below` units the multinomial is summed exactly.
@@ -90,7 +90,7 @@ def sample_ratio(
 
 
 def contamination(units: int, total: int, *, confidence: float = 0.95) -> Contamination:
-    """Share of units that met more than one variant, with Wilson's interval.
+    """Share of units exposed to more than one variant, with Wilson's interval.
 
     Raises:
         BadSummary, TooFewUnits: the count is not within 0…total, or there are no units.
@@ -101,7 +101,7 @@ def contamination(units: int, total: int, *, confidence: float = 0.95) -> Contam
 
 def _check(observed: Mapping[str, int], weights: Mapping[str, float]) -> None:
     if set(observed) != set(weights):
-        raise BadQuestion(f"variants {[*observed]} and weights {[*weights]} do not pair up")
+        raise BadQuestion(f"variants {[*observed]} and weights {[*weights]} have different names")
     for name, count in observed.items():
         if not (0 <= count < math.inf and count == int(count)):
             raise BadSummary(f"{name}: has {count} units, must be a whole number, 0 or more")

@@ -1,4 +1,4 @@
-"""Two means: equivalence, margins, trimming, and the tests from moments that reports build on."""
+"""Two means from their moments: Welch, Fieller, non-inferiority, equivalence, trimmed means."""
 
 import math
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ArmMoments:
-    """Mean of a group, variance of that mean, and the units it stands on.
+    """Mean of an arm, variance of that mean, and the units it is estimated from.
 
     Raises:
         TooFewUnits: fewer than two units.
@@ -40,7 +40,7 @@ class ArmMoments:
     units: float
 
     def __post_init__(self) -> None:
-        """Refuse what has no spread."""
+        """Refuse moments without a variance."""
         if not self.units >= 2:
             raise TooFewUnits(f"units: are {self.units}, a variance needs 2 or more")
         if not (abs(self.mean) <= LARGEST and 0 <= self.variance <= LARGEST**2):
@@ -51,7 +51,7 @@ class ArmMoments:
 
     @classmethod
     def of(cls, n: int, total: float, squares: float) -> "ArmMoments":
-        """ArmMoments from Σx and Σx² of n units.
+        """Moments from Σx and Σx² of n units.
 
         Raises:
             TooFewUnits: fewer than two units.
@@ -133,9 +133,9 @@ def mean_non_inferior(treatment: ArmMoments, control: ArmMoments, *, margin: flo
     if control.mean <= 0:
         raise NoEstimate(f"the control's mean {control.mean:g} is not positive: no share of it")
     _, _, df = _difference(treatment, control)
-    kept = 1 - margin
-    error = math.sqrt(treatment.variance + kept * kept * control.variance)
-    return float(stdtr(df, -(treatment.mean - kept * control.mean) / error))
+    ratio = 1 - margin
+    error = math.sqrt(treatment.variance + ratio * ratio * control.variance)
+    return float(stdtr(df, -(treatment.mean - ratio * control.mean) / error))
 
 
 def equivalent(treatment: ArmMoments, control: ArmMoments, *, low: float, high: float) -> float:
@@ -171,7 +171,7 @@ def posterior(group: ArmMoments, *, confidence: float = 0.95) -> tuple[float, In
 def yuen(
     treatment: npt.ArrayLike, control: npt.ArrayLike, *, trim: float = 0.2, confidence: float = 0.95
 ) -> TTest:
-    """Difference of trimmed means: for rows with wild tails.
+    """Difference of trimmed means, for values with heavy tails.
 
     Raises:
         BadQuestion: the share to trim is not within [0, 0.5).

@@ -135,14 +135,14 @@ def _lift(row: ResultRow, i: int) -> Effect | CannotSay:
     if control <= 0:
         return CannotSay(
             CannotSayCode.CONTROL_ZERO if control == 0 else CannotSayCode.NOT_POSITIVE,
-            f"{name}: the control's estimate is {control:g}; a share of it has no plain meaning, "
+            f"{name}: the control's estimate is {control:g}; a share of it has no meaning; "
             "read the difference.",
         )
     if not (low <= value <= high):  # NaN: Fieller's set is unbounded
         return CannotSay(
             CannotSayCode.CONTROL_NEAR_ZERO,
-            f"{name}: the control's estimate cannot be told from zero, so no finite lift can be "
-            "given; read the difference.",
+            f"{name}: the control's estimate cannot be told from zero, so the lift has no "
+            "finite limits; read the difference.",
         )
     if low == high:
         return CannotSay(

@@ -1,4 +1,4 @@
-"""Where a change in revenue per visitor comes from: more buyers, more orders, or bigger baskets."""
+"""A change in revenue per visitor as parts: conversion, orders per buyer and average ticket."""
 
 import math
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Decomposition:
-    """The change of revenue per visitor, taken apart.
+    """The change of revenue per visitor, in three parts.
 
     Attributes:
         change: treatment − control, per visitor.
@@ -101,8 +101,8 @@ def log_factors(
         raise TooFewUnits(f"units: are {summary.n}, a variance needs 2 or more")
     means = np.array([summary.mean(name) for name in names])
     if not (means > 0).all():
-        found = dict(zip(names, means.tolist(), strict=True))
-        raise NoEstimate(f"means {found}: each must be positive to be a factor")
+        by_name = dict(zip(names, means.tolist(), strict=True))
+        raise NoEstimate(f"means {by_name}: each must be positive to be a factor")
     covariance = np.array([[summary.covariance(a, b) for a in names] for b in names])
     # log conversion, log orders/buyer, log revenue/order as differences of the logs of the means.
     jacobian = np.array([[1.0, 0, 0], [-1, 1, 0], [0, -1, 1]]) / means

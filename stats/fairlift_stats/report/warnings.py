@@ -1,4 +1,4 @@
-"""What to know before trusting a number: few events, few buyers, skewed tickets."""
+"""Warnings about a result: few events, few buyers, skewed values."""
 
 from collections.abc import Sequence
 
@@ -20,17 +20,17 @@ UNEQUAL = 1.25
 
 def flags_of(row: ResultRow, summaries: Sequence[Summary], i: int) -> tuple[Flag, ...]:
     """Warnings for treatment i (1 is the first) against the control."""
-    found: list[Flag | None]
+    flags: list[Flag | None]
     if row.is_rate:
-        found = [_few_events(row, i)]
+        flags = [_few_events(row, i)]
     else:
-        found = [_few_buyers(row, i), _skewed(row, summaries, i)]
+        flags = [_few_buyers(row, i), _skewed(row, summaries, i)]
         if isinstance(row.metric, Ratio):
-            found.append(_conditional(row.metric))
+            flags.append(_conditional(row.metric))
     if row.metric.covariates:
         least = min(row.reduction[0], row.reduction[i])
-        found.append(Flag(FlagCode.ADJUSTED, f"covariates took away {least:.0%} of the variance"))
-    return tuple(flag for flag in found if flag is not None)
+        flags.append(Flag(FlagCode.ADJUSTED, f"covariates removed {least:.0%} of the variance"))
+    return tuple(flag for flag in flags if flag is not None)
 
 
 def _few_events(row: ResultRow, i: int) -> Flag | None:
@@ -40,7 +40,7 @@ def _few_events(row: ResultRow, i: int) -> Flag | None:
         return None
     return Flag(
         FlagCode.FEW_EVENTS,
-        f"only {least:.0f} units differ from the rest in one arm: the interval is honest, and wide",
+        f"only {least:.0f} units of an arm differ from the others: the interval is valid, but wide",
     )
 
 
@@ -94,6 +94,6 @@ def _third(metric: Metric, summary: Summary) -> float | None:
 def _conditional(metric: Ratio) -> Flag:
     return Flag(
         FlagCode.CONDITIONAL_ON_BUYING,
-        f"{metric.name} looks only at units with {metric.denominator}, and the campaign may change "
-        "who they are: read it beside conversion and the value per unit",
+        f"{metric.name} covers only units with {metric.denominator}, and the campaign may change "
+        "who they are: read it together with conversion and the value per unit",
     )
