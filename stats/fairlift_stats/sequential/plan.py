@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from fairlift_stats.data.metrics import Direction, Unit
+from fairlift_stats.data.metrics import Direction, MetricUnit
 from fairlift_stats.effects import Role
 from fairlift_stats.sequential.errors import BadLevel, BadPlan, FlatPrior
 from fairlift_stats.sequential.group_sequential.classical_lines import equal_times
@@ -45,7 +45,7 @@ class PlannedMetric:
     name: str
     role: Role = "primary"
     direction: Direction = "higher"
-    unit: Unit = "share"
+    unit: MetricUnit = "share"
     needs: Needs = "converters"
     margin: float | None = None
 
