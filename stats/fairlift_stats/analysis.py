@@ -109,7 +109,7 @@ class Analysis:
             raise BadQuestion(f"rope: is {self.rope}, must be 0 or more and below 1, e.g. 0.01")
         names = [planned.metric.name for planned in self.metrics]
         if not names:
-            raise BadQuestion("metrics: there are none; name at least one primary metric")
+            raise BadQuestion("metrics: is empty; give at least one primary metric")
         if len(set(names)) < len(names):
             raise BadQuestion(f"metrics: {names} repeat a name; each name must be used once")
 

@@ -178,7 +178,7 @@ def linear_estimates(
         for arm in arms:
             if arm is not None and arm.level != asked.at:
                 raise BadQuestion(
-                    f"{asked.name}: asks at {asked.at}, an arm answers at {arm.level}"
+                    f"{asked.name}: is the quantile at {asked.at}, an arm has that at {arm.level}"
                 )
         value[:, i] = [np.nan if arm is None else arm.value for arm in arms]
         variance[:, i] = [np.nan if arm is None else arm.variance for arm in arms]

@@ -83,8 +83,8 @@ def lift(treatment: Group, control: Group, *, confidence: float = 0.95) -> Inter
     """Fieller's interval of treatment ÷ control − 1, from Welch's test.
 
     Raises:
-        NoEstimate: nothing varies, the treatment is zero throughout, or the control's mean cannot
-            be told from zero.
+        NoEstimate: nothing varies, the treatment is zero throughout, or the control's mean is
+            too close to zero.
 
     Source: Fieller (1954); checked by inverting the t statistic numerically.
     """
@@ -102,8 +102,8 @@ def lift(treatment: Group, control: Group, *, confidence: float = 0.95) -> Inter
     )
     if control.mean <= 0 or math.isnan(low):
         raise NoEstimate(
-            f"the control's mean {control.mean:g} ± {math.sqrt(control.variance):g} cannot be told "
-            "from zero, or is below it: there is no finite lift; use the difference"
+            f"the control's mean {control.mean:g} ± {math.sqrt(control.variance):g} is too close "
+            "to zero, or below it: there is no finite lift; use the difference"
         )
     if low == high:
         raise NoEstimate("all units of the treatment are zero: chance cannot be judged in its lift")
@@ -122,7 +122,9 @@ def non_inferior(treatment: Group, control: Group, *, margin: float) -> float:
     if not 0 <= margin < 1:
         raise BadQuestion(f"margin: is {margin}, must be 0 or more and below 1, e.g. 0.02")
     if control.mean <= 0:
-        raise NoEstimate(f"the control's mean {control.mean:g} is not positive: no share of it")
+        raise NoEstimate(
+            f"the control's mean {control.mean:g} is not positive, so a share of it has no meaning"
+        )
     _, _, df = _difference(treatment, control)
     kept = 1 - margin
     error = math.sqrt(treatment.variance + kept * kept * control.variance)

@@ -123,7 +123,7 @@ def segment_families(
 
 def _variants(control: str, cells: Mapping[str, Mapping[str, Summary]]) -> tuple[str, ...]:
     if not cells:
-        raise UnknownVariant("segments: there are none")
+        raise UnknownVariant("segments: is empty")
     first = next(iter(cells.values()))
     for segment, arms in cells.items():
         if set(arms) != set(first) or control not in arms or len(arms) < 2:

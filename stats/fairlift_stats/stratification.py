@@ -97,7 +97,7 @@ def mantel_haenszel(strata: Sequence[TwoRates]) -> tuple[float, float]:
     Source: Mantel and Haenszel (1959); checked against R's mantelhaen.test.
     """
     if not strata:
-        raise BadQuestion("strata: there are none")
+        raise BadQuestion("strata: is empty")
     excess = variance = 0.0
     for s in strata:
         n, x = s.nt + s.nc, s.xt + s.xc
@@ -112,7 +112,7 @@ def mantel_haenszel(strata: Sequence[TwoRates]) -> tuple[float, float]:
 def _merge_small(strata: Sequence[Stratum]) -> tuple[list[Stratum], int]:
     """Strata with enough units in both arms; the others together as one, or with the smallest."""
     if not strata:
-        raise BadQuestion("strata: there are none")
+        raise BadQuestion("strata: is empty")
     enough = [s for s in strata if _least(s) >= LEAST_UNITS]
     small = [s for s in strata if _least(s) < LEAST_UNITS]
     if not small:

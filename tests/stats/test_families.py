@@ -261,7 +261,7 @@ def test_segments_need_the_same_variants() -> None:
     cells = _cells({"web": 300, "app": 200})
     analysis = Analysis(primary=(Rate("r", "converted"),))
 
-    with pytest.raises(UnknownVariant, match="there are none"):
+    with pytest.raises(UnknownVariant, match="segments: is empty"):
         analysis.segments({})
     with pytest.raises(UnknownVariant, match="same variants"):
         analysis.segments({**cells, "app": {"control": cells["app"]["control"]}})

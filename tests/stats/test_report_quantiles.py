@@ -171,5 +171,5 @@ def test_quantiles_that_nobody_gave_are_asked_for() -> None:
     with pytest.raises(BadQuestion, match="between 0 and 1"):
         Quantile("middle", 50)
     tail = QuantileArm.of(orders(400, seed=1), 0.9)
-    with pytest.raises(BadQuestion, match=r"asks at 0\.5, an arm answers at 0\.9"):
+    with pytest.raises(BadQuestion, match=r"is the quantile at 0\.5, an arm has that at 0\.9"):
         reported({"control": tail, "b": tail})

@@ -56,7 +56,7 @@ def test_a_factor_is_of_a_column() -> None:
         (np.array(["2026-01-01"], dtype="M8[D]"), "must be numbers"),
         ([1j, 2], "must be numbers"),
         (np.ma.array([1.0, 2.0], mask=[False, True]), "masked"),
-        ([1, "?", None], "no number"),
+        ([1, "?", None], "not a number"),
         ([1, None], "not finite"),
         ([-np.inf, np.inf], "not finite"),
         ([1e80, 0.0], "beyond"),
