@@ -50,7 +50,7 @@ def move(server: Server, verb: str, campaign: str, *, reason: str = "") -> pb.Ca
             return server.call(stub.StopCampaign, request)
         case "archive":
             return server.call(stub.ArchiveCampaign, service.ArchiveCampaignRequest(name=name))
-    raise ValueError(f"{verb!r} is none of {VERBS}")
+    raise ValueError(f"{verb!r} must be one of {VERBS}")
 
 
 def show_list(screen: Screen, campaigns: list[pb.Campaign]) -> None:

@@ -319,7 +319,9 @@ def _numbers(name: str, values: npt.ArrayLike) -> npt.NDArray[np.generic]:
             raise BadSummary(f"{name}: holds a value that is not a number: {error}") from None
     least, most = (array.min().item(), array.max().item()) if array.size else (0, 0)
     if not (least >= -MOST[kind] and most <= MOST[kind]):  # NaN fails, too
-        raise BadSummary(f"{name}: holds a value that is not finite, or beyond ±{MOST[kind]:.3g}")
+        raise BadSummary(
+            f"{name}: contains a value that is not finite, or beyond ±{MOST[kind]:.3g}"
+        )
     return array
 
 

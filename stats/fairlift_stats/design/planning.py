@@ -175,7 +175,7 @@ def plan_for(
         BadPlan: there is no week, or it brings no units.
     """
     if not weekly_units or looks_per_week < 1:
-        raise BadPlan("weeks: there are none; a plan runs at least one whole week")
+        raise BadPlan("weeks: is empty; a plan runs at least one whole week")
     if any(not (math.isfinite(units) and units > 0) for units in weekly_units):
         raise BadPlan(f"weekly units: are {list(weekly_units)}, must be finite and above 0")
     n_max = round(sum(weekly_units))

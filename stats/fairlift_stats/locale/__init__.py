@@ -59,7 +59,7 @@ def text(message: Message, locale: str = "en", names: Names = _NO_NAMES) -> str:
     """
     sentence = _sentence(message, _catalogue(_parsed(locale).language), names.unit)
     if sentence == message.key:
-        raise BadQuestion(f"message {message.key!r}: is in no catalogue")
+        raise BadQuestion(f"message {message.key!r}: is not in any catalogue")
     figures = {name: figure_text(figure, locale, names) for name, figure in message.figures}
     return sentence.format(**figures)
 

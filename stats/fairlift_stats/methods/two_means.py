@@ -92,8 +92,8 @@ def lift(treatment: ArmMoments, control: ArmMoments, *, confidence: float = 0.95
     """Fieller's interval of treatment ÷ control − 1, from Welch's test.
 
     Raises:
-        NoEstimate: nothing varies, the treatment is zero throughout, or the control's mean cannot
-            be told from zero.
+        NoEstimate: nothing varies, the treatment is zero throughout, or the control's mean is
+            too close to zero.
 
     Source: Fieller (1954); checked by inverting the t statistic numerically.
     """
@@ -111,8 +111,8 @@ def lift(treatment: ArmMoments, control: ArmMoments, *, confidence: float = 0.95
     )
     if control.mean <= 0 or math.isnan(low):
         raise NoEstimate(
-            f"the control's mean {control.mean:g} ± {math.sqrt(control.variance):g} cannot be told "
-            "from zero, or is below it: there is no finite lift; use the difference"
+            f"the control's mean {control.mean:g} ± {math.sqrt(control.variance):g} is too close "
+            "to zero, or below it: there is no finite lift; use the difference"
         )
     if low == high:
         raise NoEstimate("all units of the treatment are zero: chance cannot be judged in its lift")
@@ -131,7 +131,9 @@ def mean_non_inferior(treatment: ArmMoments, control: ArmMoments, *, margin: flo
     if not 0 <= margin < 1:
         raise BadQuestion(f"margin: is {margin}, must be 0 or more and below 1, e.g. 0.02")
     if control.mean <= 0:
-        raise NoEstimate(f"the control's mean {control.mean:g} is not positive: no share of it")
+        raise NoEstimate(
+            f"the control's mean {control.mean:g} is not positive, so a share of it has no meaning"
+        )
     _, _, df = _difference(treatment, control)
     ratio = 1 - margin
     error = math.sqrt(treatment.variance + ratio * ratio * control.variance)

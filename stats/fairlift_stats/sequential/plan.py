@@ -253,8 +253,8 @@ def _check_sizes(plan: SequentialPlan) -> None:
     least_days = max(1, plan.minimum_days)
     if plan.maximum_days is not None and not least_days <= plan.maximum_days < math.inf:
         raise BadPlan(
-            f"maximum_days: is {plan.maximum_days}, must be at least {least_days}, for there is no"
-            " success before; leave it out to end by units alone"
+            f"maximum_days: is {plan.maximum_days}, must be at least {least_days}, because success"
+            " is not judged before; leave it out to end by units alone"
         )
     if plan.engine == "exact_conversion" and not _is_positive(plan.planned_converters):
         raise BadPlan(

@@ -281,7 +281,7 @@ def test_a_language_without_catalogue_is_refused(locale: str) -> None:
 
 
 def test_a_message_that_is_not_written_is_refused() -> None:
-    with pytest.raises(BadQuestion, match="in no catalogue"):
+    with pytest.raises(BadQuestion, match="not in any catalogue"):
         text(Message.of("verdict.guess"))
 
 
