@@ -47,6 +47,7 @@ class Tree(click.Group):
     epilog="Exit codes: 0 all is well; 1 mistakes were found, or the server refused; "
     "2 wrong usage, or no server answers.",
 )
+@click.version_option(package_name="fairlift", prog_name="fairlift", message="%(prog)s %(version)s")
 def main() -> None:
     """Campaigns as experiments: check them, run them, read what they did."""
     for stream in (sys.stdout, sys.stderr):
@@ -247,14 +248,6 @@ def plan(
         unit="visitor" if visitors else "customer",
     )  # fmt: skip
     planning.show(_screen(), shop, effect=effect, language=language)
-
-
-@main.command()
-def version() -> None:
-    """Print the version."""
-    from importlib.metadata import version as installed
-
-    click.echo(f"fairlift {installed('fairlift')}")
 
 
 def _move(

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fairlift.engine.errors import FairliftError, Invalid
+from fairlift.extras import missing_line
 
 from fairlift_server.logs import JsonFormatter
 from fairlift_server.settings import Settings, described
@@ -22,6 +23,11 @@ from fairlift_server.settings import Settings, described
 def main() -> None:
     """Runs a command; exit codes: 0 done, 1 could not, 2 called wrongly."""
     arguments = _parser().parse_args()
+    # Before anything is started: results are computed in another process, which imports its part
+    # when the first report is read.
+    if line := missing_line("fairlift-server", "server"):
+        print(line, file=sys.stderr)
+        sys.exit(2)
     try:
         settings = Settings.from_environment(os.environ)
         _log_to_stderr(settings.log_level)
@@ -45,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"settings, all from the environment:\n{described()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=version("fairlift"))
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlift')}")
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="serve until SIGTERM or Ctrl-C; migrates first")
     serve.add_argument(
