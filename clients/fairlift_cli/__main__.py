@@ -277,7 +277,12 @@ def _print_json(found: "Message | Sequence[Message]") -> None:
     from google.protobuf.json_format import MessageToDict
 
     def plain(message: "Message") -> dict[str, Any]:
-        return MessageToDict(message, preserving_proto_field_name=True)
+        # Zeros too: a program should not have to know what an absent field means.
+        return MessageToDict(
+            message,
+            preserving_proto_field_name=True,
+            always_print_fields_with_no_presence=True,
+        )
 
     whole = [plain(each) for each in found] if isinstance(found, Sequence) else plain(found)
     click.echo(json.dumps(whole, indent=2))

@@ -90,6 +90,18 @@ def test_the_command_line_checks_files(environments: Environments) -> None:
     assert "layers.yaml:3: " in bad.stdout
 
 
+def test_the_shell_completes_commands(environments: Environments) -> None:
+    cli = environments.of("cli")
+    typed = {"COMP_WORDS": "fairlift res", "COMP_CWORD": "1"}
+    for shell in ("bash", "zsh", "fish"):
+        line = f"_FAIRLIFT_COMPLETE={shell}_source fairlift"
+        assert line in (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+
+    run = cli.run("fairlift", settings={"_FAIRLIFT_COMPLETE": "bash_complete", **typed})
+
+    assert run.stdout.splitlines() == ["plain,results", "plain,resume"]
+
+
 @pytest.mark.parametrize("extra", ["", "client", "stats"])
 @pytest.mark.parametrize(
     ("command", "needed"),
