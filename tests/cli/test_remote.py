@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -239,7 +240,7 @@ def test_results_for_programs_have_zeros_and_every_field(
     fairlift("apply", file())
     fairlift("start", name)
 
-    report = json.loads(fairlift("results", name, "--json").output)
+    report: dict[str, Any] = json.loads(fairlift("results", name, "--json").output)
 
     counts = ("units", "buyers", "orders", "revenue_micros", "contaminated_units")
     assert [[total[count] for count in counts] for total in report["totals"]] == [["0"] * 5] * 2
@@ -247,7 +248,7 @@ def test_results_for_programs_have_zeros_and_every_field(
     assert _absent(report, Report.DESCRIPTOR) == []
 
 
-def _absent(tree: dict[str, object], message: Descriptor) -> list[str]:
+def _absent(tree: dict[str, Any], message: Descriptor) -> list[str]:
     """Fields that JSON lacks, though the contract does not call them optional."""
     missing = []
     for field in message.fields:
