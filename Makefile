@@ -80,7 +80,7 @@ test-compiled: $(READY) ## the tests of the engine and the SDK once more, as a w
 	@if $(PY) tools/compile.py --check $(COMPILED); then \
 	  $(MAKE) --no-print-directory $(COMPILED)/.ready && \
 	  FAIRLIFT_TESTED=compiled PYTHONPATH=$(COMPILED) $(PY) -m pytest -n auto -q \
-	    tests/engine tests/client tests/golden tests/server/test_assignments.py tests/e2e/test_sdk.py; \
+	    tests/engine tests/client tests/golden tests/server/api/test_assignments.py tests/e2e/test_sdk.py; \
 	else echo "The compiled engine is NOT tested on this machine."; fi
 
 $(COMPILED)/.ready: $(READY) tools/compile.py $(shell find clients/fairlift -name '*.py')

@@ -3,7 +3,7 @@
     from fairlift import Client
 
     client = Client("fairlift.example:443", token="…")
-    shown = client.assign("free-shipping", visitor_id, {"country": "ES"}, expose=True)
+    assignment = client.assign("free-shipping", visitor_id, {"country": "ES"}, expose=True)
 
 Names are imported when they are first asked for, so that `fairlift.engine` stays free of gRPC.
 """

@@ -12,7 +12,7 @@ from fairlift.engine.assignment import Assignment, Reason
 from fairlift.engine.decision import CONTROL, CurrentSnapshot, without_campaign
 from fairlift.engine.matching import Attributes
 from fairlift.engine.mypyc_hints import mypyc_attr
-from fairlift.engine.untrusted import Flag, Text, text
+from fairlift.engine.untrusted import BoolInput, IdInput, TextInput, id_or_empty
 from fairlift.exposures import ExposureQueue
 
 _log = logging.getLogger("fairlift")
@@ -24,13 +24,18 @@ class Fallback(Protocol):
     """Answers for campaigns that the snapshot in memory does not have."""
 
     def assign(
-        self, campaign: str, visitor: str, customer: str, attributes: Attributes, default: str
+        self,
+        campaign: str,
+        visitor: IdInput,
+        customer: IdInput,
+        attributes: Attributes,
+        default: str,
     ) -> Assignment:
         """The answer for one campaign."""
         ...
 
     def assign_all(
-        self, visitor: str, customer: str, attributes: Attributes, now: float
+        self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> dict[str, Assignment]:
         """The answers for all campaigns, when there is no snapshot."""
         ...
@@ -75,13 +80,13 @@ class Assigner:
 
     def assign(
         self,
-        campaign: Text,
-        visitor: Text | None = "",
+        campaign: TextInput,
+        visitor: IdInput | None = "",
         attributes: Attributes | None = None,
         *,
-        customer: Text | None = "",
-        default: Text = CONTROL,
-        expose: Flag = False,
+        customer: IdInput | None = "",
+        default: TextInput = CONTROL,
+        expose: BoolInput = False,
     ) -> Assignment:
         """The variant that the visitor gets in a campaign, and why. Never raises, never waits.
 
@@ -109,7 +114,7 @@ class Assigner:
             else:
                 assigned = self._fallback.assign(campaign, visitor, customer, values, default)
         except Exception as error:  # a storefront is never broken by us
-            what = f"campaign {text(campaign)} could not be decided, the control is given"
+            what = f"campaign {_text(campaign)} could not be assigned; the control is returned"
             self._errors.add(error, what)
             assigned = without_answer(
                 self._current, campaign, Reason.ERROR, visitor, customer, default
@@ -120,11 +125,11 @@ class Assigner:
 
     def assign_all(
         self,
-        visitor: Text | None = "",
+        visitor: IdInput | None = "",
         attributes: Attributes | None = None,
         *,
-        customer: Text | None = "",
-        expose: Flag = False,
+        customer: IdInput | None = "",
+        expose: BoolInput = False,
     ) -> dict[str, Assignment]:
         """The variants of all campaigns, by campaign id. Never raises; empty when none is known."""
         now = time.time()
@@ -166,18 +171,22 @@ class Assigner:
 
 def without_answer(
     current: CurrentSnapshot,
-    campaign: Text,
+    campaign: TextInput,
     reason: Reason,
-    visitor: Text,
-    customer: Text,
+    visitor: IdInput,
+    customer: IdInput,
     default: object,
 ) -> Assignment:
     """The caller's default, or the control, for a campaign that cannot be decided."""
     return without_campaign(
-        text(campaign),
+        _text(campaign),
         reason,
-        text(visitor) or text(customer),
+        id_or_empty(visitor) or id_or_empty(customer),
         variant=default if isinstance(default, str) else CONTROL,
         snapshot_time=current.compiled.snapshot_time,
         now=time.time(),
     )
+
+
+def _text(campaign: object) -> str:
+    return id_or_empty(campaign) if isinstance(campaign, str) else ""

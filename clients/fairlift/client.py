@@ -18,6 +18,7 @@ from fairlift.engine.assignment import Assignment, assignment
 from fairlift.engine.bots import BotRules
 from fairlift.engine.decision import CONTROL
 from fairlift.engine.matching import Attributes
+from fairlift.engine.untrusted import IdInput, plain
 from fairlift.event_messages import Cancellation, OrderLine, Refund
 from fairlift.event_queue import Kind
 from fairlift.exposures import ExposureQueue, SeenExposures
@@ -53,6 +54,10 @@ class Client(Assigner):
             Hand in a mapping of your own to keep it between processes; it must answer at once.
         max_events: Events that may wait to be sent, and their bytes in `max_bytes`.
         channel_options: Further gRPC channel arguments.
+
+    Raises:
+        ValueError: An argument cannot be used.
+        RuntimeError: eventlet has patched this process; gRPC cannot run under it.
     """
 
     def __init__(
@@ -75,7 +80,7 @@ class Client(Assigner):
         self._max_events = max_events
         self._max_bytes = max_bytes
         if decide not in ("local", "server"):
-            raise ValueError(f'decide is {decide!r}; it may be "local" or "server"')
+            raise ValueError(f'decide is {decide!r}; must be "local" or "server"')
         self._is_local = decide == "local"
         self._first_seen: MutableMapping[str, str] = {} if first_seen is None else first_seen
         self._local = LocalSnapshot(
@@ -102,10 +107,10 @@ class Client(Assigner):
     async def assign_async(
         self,
         campaign: str,
-        visitor: str | None = "",
+        visitor: IdInput | None = "",
         attributes: Attributes | None = None,
         *,
-        customer: str | None = "",
+        customer: IdInput | None = "",
         default: str = CONTROL,
         expose: bool = False,
     ) -> Assignment:
@@ -125,21 +130,23 @@ class Client(Assigner):
             self._expose(assigned)
         return assigned
 
-    def expose(self, decided: Assignment, *, time: datetime | None = None) -> bool:
+    def expose(self, assigned: Assignment, *, time: datetime | None = None) -> bool:
         """Records that the unit really met the variant; True when that was news.
 
         Once per unit, campaign and epoch is enough; who is not in the campaign is not recorded.
         """
         try:
-            met = _now() if time is None else time.timestamp()
-            return self._expose(assignment(decided.outcome, decided.unit, decided.attributes, met))
+            exposed_at = _now() if time is None else time.timestamp()
+            return self._expose(
+                assignment(assigned.outcome, assigned.unit, assigned.attributes, exposed_at)
+            )
         except Exception as error:  # a storefront is never broken by us
             self._errors.add(error, "an exposure cannot be recorded")
             return False
 
     def action(
         self,
-        unit: str,
+        unit: IdInput,
         name: str,
         value: float | None = None,
         *,
@@ -150,8 +157,8 @@ class Client(Assigner):
 
     def order(
         self,
-        unit: str,
-        order_id: str,
+        unit: IdInput,
+        order_id: IdInput,
         lines: Sequence[OrderLine],
         *,
         currency: str,
@@ -180,21 +187,23 @@ class Client(Assigner):
         )
 
     def amend(
-        self, order_id: str, change: Refund | Cancellation, *, time: datetime | None = None
+        self, order_id: IdInput, change: Refund | Cancellation, *, time: datetime | None = None
     ) -> None:
         """Records what became of an order; it may come before the order itself."""
         self._record(
             Kind.AMENDMENT, lambda: event_messages.amendment(order_id, change, time or _now())
         )
 
-    def identify(self, visitor: str, customer: str, *, time: datetime | None = None) -> None:
+    def identify(
+        self, visitor: IdInput, customer: IdInput, *, time: datetime | None = None
+    ) -> None:
         """Records that a visitor turned out to be a customer, at login.
 
         From then on campaigns whose identity policy is `first_seen` decide for this customer by the
         visitor id under which they were first seen.
         """
         with suppress(Exception):  # a mapping of the caller's own
-            self._first_seen.setdefault(customer, visitor)
+            self._first_seen.setdefault(plain(customer), plain(visitor))
         self._record(
             Kind.IDENTITY, lambda: event_messages.identity(visitor, customer, time or _now())
         )
@@ -280,7 +289,12 @@ class Client(Assigner):
         try:
             self._session.outbox.put(kind, make())
         except Exception as error:  # a checkout is never broken by us
-            self._errors.add(error, f"{what} cannot be sent and is lost")
+            self.give_up(kind, error)
+
+    def give_up(self, kind: Kind, error: Exception) -> None:
+        """Counts and logs an event that cannot be made; for adapters such as OpenFeature's."""
+        self._errors.add(error, f"an event of kind {kind.name.lower()} cannot be sent and is lost")
+        self._session.outbox.count_unsendable()
 
 
 def _begin_again_after_fork(client: Client) -> None:

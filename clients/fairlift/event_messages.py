@@ -10,6 +10,7 @@ from typing import assert_never
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fairlift.engine.assignment import Assignment
+from fairlift.engine.untrusted import IdInput, plain
 from fairlift.uuid7 import uuid7
 from fairlift.v1 import event_service_pb2 as pb
 from fairlift.wire.values import put_attributes, time_to
@@ -27,7 +28,7 @@ class LineKind(StrEnum):
 class OrderLine:
     """One line of an order. Money is in micros of the order's currency: 1.00 is 1_000_000."""
 
-    product_id: str
+    product_id: IdInput
     quantity: int
     unit_price_micros: int
     unit_cost_micros: int = 0
@@ -58,31 +59,31 @@ _KINDS = {
 }
 
 
-def exposure(met: Assignment) -> pb.Event:
+def exposure(exposed: Assignment) -> pb.Event:
     """The unit really met the variant, at the assignment's time.
 
     Attributes that cannot travel are left out.
     """
     # There is one for every visitor; field by field costs less than half of nested constructors.
     event = pb.Event(event_id=uuid7())
-    _set_time(event.event_time, met.time)
-    made = event.exposure
-    made.campaign = f"campaigns/{met.campaign}"
-    made.variant = met.variant
-    made.unit_id = met.unit
-    made.epoch = met.epoch
-    put_attributes(made.attributes, met.attributes)
+    _set_time(event.event_time, exposed.time)
+    exposure_message = event.exposure
+    exposure_message.campaign = f"campaigns/{exposed.campaign}"
+    exposure_message.variant = exposed.variant
+    exposure_message.unit_id = exposed.unit
+    exposure_message.epoch = exposed.epoch
+    put_attributes(exposure_message.attributes, exposed.attributes)
     return event
 
 
-def action(unit: str, name: str, value: float | None, time: datetime | float) -> pb.Event:
+def action(unit: IdInput, name: str, value: float | None, time: datetime | float) -> pb.Event:
     """A named micro-conversion."""
-    return _event(time, action=pb.Action(name=name, unit_id=unit, value=value))
+    return _event(time, action=pb.Action(name=name, unit_id=_id("unit", unit), value=value))
 
 
 def order(
-    unit: str,
-    order_id: str,
+    unit: IdInput,
+    order_id: IdInput,
     lines: Sequence[OrderLine],
     time: datetime | float,
     *,
@@ -97,19 +98,19 @@ def order(
     return _event(
         time,
         order=pb.Order(
-            order_id=order_id,
-            unit_id=unit,
+            order_id=_id("order_id", order_id),
+            unit_id=_id("unit", unit),
             currency_code=currency,
             lines=[
                 pb.OrderLine(
-                    product_id=line.product_id,
+                    product_id=_id(f"lines[{number}].product_id", line.product_id),
                     quantity=line.quantity,
                     unit_price_micros=line.unit_price_micros,
                     unit_cost_micros=line.unit_cost_micros,
                     kind=_KINDS[LineKind(line.kind)],
                     category=line.category,
                 )
-                for line in lines
+                for number, line in enumerate(lines)
             ],
             discount_micros=discount_micros,
             coupon=coupon,
@@ -120,9 +121,9 @@ def order(
     )
 
 
-def amendment(order_id: str, change: Refund | Cancellation, time: datetime | float) -> pb.Event:
+def amendment(order_id: IdInput, change: Refund | Cancellation, time: datetime | float) -> pb.Event:
     """What became of an order."""
-    message = pb.Amendment(order_id=order_id)
+    message = pb.Amendment(order_id=_id("order_id", order_id))
     match change:
         case Refund():
             message.refund.currency_code = change.currency
@@ -136,9 +137,11 @@ def amendment(order_id: str, change: Refund | Cancellation, time: datetime | flo
     return _event(time, amendment=message)
 
 
-def identity(visitor: str, customer: str, time: datetime | float) -> pb.Event:
+def identity(visitor: IdInput, customer: IdInput, time: datetime | float) -> pb.Event:
     """A visitor turned out to be a customer."""
-    link = pb.IdentityLink(visitor_id=visitor, customer_id=customer)
+    link = pb.IdentityLink(
+        visitor_id=_id("visitor", visitor), customer_id=_id("customer", customer)
+    )
     return _event(time, identity=link)
 
 
@@ -152,7 +155,9 @@ def micros(amount: Decimal | str | int) -> int:
     49900000
     """
     if isinstance(amount, float):
-        raise ValueError(f"{amount} is a float, which cannot hold most amounts; give text, Decimal")
+        raise ValueError(
+            f"{amount} is a float, which cannot represent most amounts exactly; give text, Decimal"
+        )
     scaled = Decimal(amount).scaleb(6)
     if scaled != scaled.to_integral_value():
         raise ValueError(f"{amount} has more than six decimals")
@@ -175,6 +180,18 @@ def _event(
     else:
         _set_time(event.event_time, time)
     return event
+
+
+def _id(field: str, value: IdInput) -> str:
+    """The id as text.
+
+    Raises:
+        TypeError: it is none; the message names the field.
+    """
+    try:
+        return plain(value)
+    except TypeError as error:
+        raise TypeError(f"{field}: {error}") from None
 
 
 def _set_time(message: Timestamp, time_s: float) -> None:

@@ -48,16 +48,16 @@ class Backlog:
 
     def put(self, arrival: Waiting) -> list[Waiting]:
         """Adds an event and returns those that had to go for it: cheaper ones, or itself."""
-        lost: list[Waiting] = []
+        dropped_events: list[Waiting] = []
         with self._lock:
             if arrival.size > self._max_bytes:
                 self.dropped[arrival.kind] += 1
                 return [arrival]
             self._insert(arrival)
             while self._events > self._max_events or self._bytes > self._max_bytes:
-                lost.append(self._cheapest(arrival))
-                self.dropped[lost[-1].kind] += 1
-        return lost
+                dropped_events.append(self._cheapest(arrival))
+                self.dropped[dropped_events[-1].kind] += 1
+        return dropped_events
 
     def batch(self, *, max_events: int, max_bytes: int) -> list[Waiting]:
         """The next events to send, the dearest first; they stay until `done`."""
@@ -79,8 +79,8 @@ class Backlog:
             for kind in {waiting.kind for waiting in sent}:
                 queue = self._queues[kind]
                 # A batch is the head of its queues, but for what was dropped meanwhile.
-                kept = [queue.popleft() for _ in range(min(len(queue), len(ids)))]
-                for waiting in reversed(kept):
+                requeued = [queue.popleft() for _ in range(min(len(queue), len(ids)))]
+                for waiting in reversed(requeued):
                     if id(waiting) in ids:
                         self._events -= 1
                         self._bytes -= waiting.size
@@ -97,8 +97,8 @@ class Backlog:
             queue = self._queues[kind]
             if queue:
                 # Of its own kind the newcomer goes: the older ones are closer to being sent.
-                lost = queue.pop() if kind is arrival.kind else queue.popleft()
+                dropped_events = queue.pop() if kind is arrival.kind else queue.popleft()
                 self._events -= 1
-                self._bytes -= lost.size
-                return lost
-        raise AssertionError("there is nothing to drop from an empty backlog")
+                self._bytes -= dropped_events.size
+                return dropped_events
+        raise AssertionError("an empty backlog has nothing to drop")

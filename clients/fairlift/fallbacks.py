@@ -7,6 +7,7 @@ from fairlift.assigner import ErrorLog, without_answer
 from fairlift.engine.assignment import Assignment, Reason
 from fairlift.engine.decision import CurrentSnapshot
 from fairlift.engine.matching import Attributes
+from fairlift.engine.untrusted import IdInput, plain
 from fairlift.transport import Connection
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.wire.assignment import assignment_from
@@ -20,7 +21,12 @@ class DefaultFallback:
         self._current = current
 
     def assign(
-        self, campaign: str, visitor: str, customer: str, attributes: Attributes, default: str
+        self,
+        campaign: str,
+        visitor: IdInput,
+        customer: IdInput,
+        attributes: Attributes,
+        default: str,
     ) -> Assignment:
         """The default, with the reason."""
         is_ready = bool(self._current.compiled.etag)
@@ -28,7 +34,7 @@ class DefaultFallback:
         return without_answer(self._current, campaign, reason, visitor, customer, default)
 
     def assign_all(
-        self, visitor: str, customer: str, attributes: Attributes, now: float
+        self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> dict[str, Assignment]:
         """No campaign is known."""
         return {}
@@ -61,14 +67,24 @@ class ServerFallback:
         self._errors = errors
 
     def assign(
-        self, campaign: str, visitor: str, customer: str, attributes: Attributes, default: str
+        self,
+        campaign: str,
+        visitor: IdInput,
+        customer: IdInput,
+        attributes: Attributes,
+        default: str,
     ) -> Assignment:
         """The server's answer, or the default when none came in time."""
         answers = self._ask((campaign,), visitor, customer, attributes, time.time())
         return self._answer(answers, campaign, visitor, customer, default)
 
     async def assign_async(
-        self, campaign: str, visitor: str, customer: str, attributes: Attributes, default: str
+        self,
+        campaign: str,
+        visitor: IdInput,
+        customer: IdInput,
+        attributes: Attributes,
+        default: str,
     ) -> Assignment:
         """As `assign`, without holding up the event loop."""
         try:
@@ -77,11 +93,11 @@ class ServerFallback:
             answers = _assignments(await call, attributes, time.time())
             return self._answer(answers, campaign, visitor, customer, default)
         except Exception as error:  # a storefront is never broken by us
-            self._errors.add(error, "the server did not decide")
+            self._errors.add(error, "the server did not assign a variant")
             return self._answer(None, campaign, visitor, customer, default)
 
     def assign_all(
-        self, visitor: str, customer: str, attributes: Attributes, now: float
+        self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> dict[str, Assignment]:
         """The server's answers on all campaigns; empty when none came in time."""
         return self._ask((), visitor, customer, attributes, now) or {}
@@ -89,8 +105,8 @@ class ServerFallback:
     def _ask(
         self,
         campaigns: Sequence[str],
-        visitor: str,
-        customer: str,
+        visitor: IdInput,
+        customer: IdInput,
         attributes: Attributes,
         now: float,
     ) -> dict[str, Assignment] | None:
@@ -100,16 +116,16 @@ class ServerFallback:
             response = self._connection().assign(request, timeout_s=self._timeout_s)
             return _assignments(response, attributes, now)
         except Exception as error:  # a storefront is never broken by us
-            self._errors.add(error, "the server did not decide")
+            self._errors.add(error, "the server did not assign a variant")
             return None
 
     def _request(
-        self, campaigns: Sequence[str], visitor: str, customer: str, attributes: Attributes
+        self, campaigns: Sequence[str], visitor: IdInput, customer: IdInput, attributes: Attributes
     ) -> pb.AssignVariantsRequest:
         request = pb.AssignVariantsRequest(
-            visitor_id=visitor,
-            customer_id=customer,
-            first_seen_visitor_id=self._first_seen.get(customer, ""),
+            visitor_id=plain(visitor),
+            customer_id=plain(customer),
+            first_seen_visitor_id=self._first_seen.get(plain(customer), ""),
             campaigns=[f"campaigns/{campaign}" for campaign in campaigns],
         )
         put_attributes(request.attributes, attributes)
@@ -119,8 +135,8 @@ class ServerFallback:
         self,
         answers: Mapping[str, Assignment] | None,
         campaign: str,
-        visitor: str,
-        customer: str,
+        visitor: IdInput,
+        customer: IdInput,
         default: str,
     ) -> Assignment:
         if answers is None:

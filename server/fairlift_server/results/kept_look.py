@@ -11,17 +11,21 @@ from fairlift_stats.methods.quantiles import QuantileArm, Quantiles
 from fairlift_stats.sequential.looks import Look, LookLog
 from fairlift_stats.sequential.plan import SequentialPlan
 
+from fairlift_server.analysis.columns import Window
+
+# By variant, every one of them.
 Summaries = Mapping[str, Summary]
 
 
 @dataclass(frozen=True, slots=True)
-class LookContent:
+class KeptLook:
     """One look.
 
     Attributes:
         plan: the rule of stopping as it was at the first look: later versions obey it too.
         look: counts and evidence, with the lines that were in force.
-        summaries: by variant, of all metrics.
+        summaries: by window and variant, of the units for which the window was over.
+        entered: by variant, units that were exposed, mature or not.
         quantiles: by variant and metric.
         segments: by attribute, label and variant, of the first primary metric.
         contaminated: units that met several variants, by the one they met first.
@@ -30,7 +34,8 @@ class LookContent:
 
     plan: SequentialPlan
     look: Look
-    summaries: Summaries
+    summaries: Mapping[Window, Summaries]
+    entered: Mapping[str, int]
     quantiles: Mapping[str, Quantiles]
     segments: Mapping[str, Mapping[str, Summaries]]
     contaminated: Mapping[str, int]
@@ -42,10 +47,13 @@ class LookContent:
             {
                 "plan": json.loads(self.plan.to_json()),
                 "look": asdict(self.look),
-                "summaries": _written(self.summaries),
+                "summaries": [
+                    [window, _written(by_variant)] for window, by_variant in self.summaries.items()
+                ],
+                "entered": dict(self.entered),
                 "quantiles": {
-                    variant: {metric: asdict(arm) for metric, arm in found.items()}
-                    for variant, found in self.quantiles.items()
+                    variant: {metric: asdict(arm) for metric, arm in arms.items()}
+                    for variant, arms in self.quantiles.items()
                 },
                 "segments": {
                     attribute: {label: _written(cut) for label, cut in labels.items()}
@@ -59,7 +67,7 @@ class LookContent:
         )
 
     @classmethod
-    def from_json(cls, text: str) -> "LookContent":
+    def from_json(cls, text: str) -> "KeptLook":
         """The look that `to_json` wrote."""
         read = json.loads(text)
         plan = SequentialPlan.from_json(json.dumps(read["plan"]))
@@ -67,11 +75,11 @@ class LookContent:
         return cls(
             plan,
             log.looks[0],
-            _read(read["summaries"]),
+            {window: _read(by_variant) for window, by_variant in read["summaries"]},
+            read["entered"],
             {
-                variant: {metric: QuantileArm(**arm) for metric, arm in found.items()}
-                # A look that was kept before there were quantiles has none.
-                for variant, found in read.get("quantiles", {}).items()
+                variant: {metric: QuantileArm(**arm) for metric, arm in arms.items()}
+                for variant, arms in read["quantiles"].items()
             },
             {
                 attribute: {label: _read(cut) for label, cut in labels.items()}
@@ -82,7 +90,7 @@ class LookContent:
         )
 
 
-def log_of(plan: SequentialPlan, contents: Sequence[LookContent]) -> LookLog:
+def log_of(plan: SequentialPlan, contents: Sequence[KeptLook]) -> LookLog:
     """The looks as the log that verdicts are made from."""
     return LookLog(plan.fingerprint(), tuple(content.look for content in contents))
 

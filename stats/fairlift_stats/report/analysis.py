@@ -1,19 +1,19 @@
 """Turns summaries into a report that answers a question."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from fairlift_stats.bayes.segment_shrinkage import SegmentPrior
 from fairlift_stats.data.metrics import Metric
 from fairlift_stats.data.moments import require, stack
 from fairlift_stats.data.summary import Summary
-from fairlift_stats.effects import CannotSay
+from fairlift_stats.effects import CannotSay, Role
 from fairlift_stats.errors import MissingColumn, UnknownVariant
 from fairlift_stats.methods.multiplicity import benjamini_hochberg, holm_families
 from fairlift_stats.methods.quantiles import Quantiles
 from fairlift_stats.report.answers import Answers
-from fairlift_stats.report.question import Question
+from fairlift_stats.report.question import Planned, Question
 from fairlift_stats.report.results import Result
 from fairlift_stats.report.rows import Row, rows_of
 from fairlift_stats.report.segment_report import SegmentFamily, segment_families
@@ -97,6 +97,18 @@ class Analysis(Question):
         )
         return Report(self.control, variants, self.confidence, results)
 
+    def only(self, names: Collection[str]) -> "Analysis":
+        """The same analysis of some of its metrics."""
+        return replace(
+            self,
+            primary=tuple(p.metric for p in self._in_role("primary", names)),
+            secondary=tuple(p.metric for p in self._in_role("secondary", names)),
+            guardrails=tuple(g for g in self.guardrails if g.metric.name in names),
+        )
+
+    def _in_role(self, role: Role, names: Collection[str]) -> list[Planned]:
+        return [p for p in self.metrics if p.role == role and p.metric.name in names]
+
     def segments(
         self, cells: Mapping[str, Mapping[str, Summary]], *, prior: SegmentPrior | None = None
     ) -> tuple[SegmentFamily, ...]:
@@ -147,13 +159,15 @@ def _results(
     whys = [[row.cannot_compare(i) for i in treatments] for row in rows]
     return tuple(
         Result(answers, i)
-        for row, why, adjusted in zip(rows, whys, _adjusted(rows, whys), strict=True)
+        for row, why, adjusted in zip(rows, whys, adjusted_p_values(rows, whys), strict=True)
         for answers in (Answers(row, variants, why, adjusted, moments, question),)
         for i in treatments
     )
 
 
-def _adjusted(rows: list[Row], whys: list[list[CannotSay | None]]) -> list[list[float | None]]:
+def adjusted_p_values(
+    rows: list[Row], whys: list[list[CannotSay | None]]
+) -> list[list[float | None]]:
     """Holm over primary metrics, BH over secondary ones; guardrails are judged one by one."""
     found: list[list[float | None]] = [
         [None if why else p for p, why in zip(row.joint_p, said, strict=True)]
