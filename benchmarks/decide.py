@@ -18,18 +18,18 @@ from itertools import count
 from pathlib import Path
 
 from fairlift import Client, snapshot_file
+from fairlift.client_stats import is_compiled
 from fairlift.engine.assignment import Assignment
-from fairlift.engine.audience_text import parse
 from fairlift.engine.bots import BotRules
 from fairlift.engine.bucketing import bucket
 from fairlift.engine.campaign import Campaign, Lifecycle, State, Variant
 from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
-from fairlift.local import LocalDecisions
-from fairlift.stats import is_compiled
+from fairlift.local_snapshot import LocalSnapshot
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.wire.snapshot import snapshot_from, snapshot_to
-from fairlift_stats.design.assignment import buckets
+from fairlift_cli.audience.parser import parse
+from fairlift_stats.design.bulk_assignment import buckets
 
 from benchmarks.form import Measure, publish, side_by_side
 from benchmarks.peers import deciders
@@ -69,7 +69,7 @@ def pure_client_class() -> type[Client]:
     sys.path.insert(0, str(SOURCES))
     try:
         found: type[Client] = importlib.import_module("fairlift.client").Client
-        if importlib.import_module("fairlift.stats").is_compiled():
+        if importlib.import_module("fairlift.client_stats").is_compiled():
             raise RuntimeError("the sources hold compiled modules")
         return found
     finally:
@@ -205,16 +205,16 @@ def swap_pause_s(message: pb.Snapshot) -> float:
     The 99.9th percentile with swaps less that without: on a shared machine the very slowest
     decision says more about the neighbours.
     """
-    local = LocalDecisions(path=None, bots=BotRules(), first_seen={}, stale_after_s=None)
+    local = LocalSnapshot(path=None, bots=BotRules(), first_seen={}, stale_after_s=None)
     local.take(message)
 
-    in_force = local.in_force
+    current = local.current
 
     def slow_decisions(seconds: float) -> float:
         times = []
         end = time.perf_counter() + seconds
         while (start := time.perf_counter()) < end:
-            in_force.compiled.campaigns["c1"].decide("visitor-1", "", deciders.ATTRIBUTES, 0.0)
+            current.compiled.campaigns["c1"].decide("visitor-1", "", deciders.ATTRIBUTES, 0.0)
             times.append(time.perf_counter() - start)
         return sorted(times)[int(len(times) * 0.999)]
 

@@ -1,5 +1,6 @@
 """What the documents show is true: every campaign in them passes the checks that they describe."""
 
+import pkgutil
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,20 @@ from fairlift.engine.metric import CATALOGUE
 from fairlift_cli.__main__ import main
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+# Where paths in documents begin: at the root, or in the package that the page is about.
+FOLDERS = (
+    "",
+    "clients",
+    "clients/fairlift",
+    "server",
+    "server/fairlift_server",
+    "stats/fairlift_stats",
+)
+# Paths that are not in this repository, each with its reason.
+ELSEWHERE = {
+    "wire.py": "a file that decision 2 did not make",
+}
 BLOCKS = [
     pytest.param(block, id=f"{page.name}-{index}")
     for page in PAGES
@@ -51,3 +65,38 @@ def test_catalogue_is_documented(name: str) -> None:
 def test_links_between_documents_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def code_in(page: Path) -> list[str]:
+    """What stands in backticks within sentences and tables."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    return re.findall(r"`([^`\n]+)`", text)
+
+
+def paths_in(page: Path) -> list[str]:
+    """Files and folders that a page names: below a folder of the root, or by their ending."""
+    below = r"(benchmarks|clients|docs|examples|proto|server|stats|tests|tools)/[\w./-]*"
+    ending = r"[\w./-]+(/|\.(py|md|proto|yaml|json|binpb|toml|po|mo|txt))"
+    return [code for code in code_in(page) if re.fullmatch(f"{below}|{ending}", code)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_path_in_a_document_exists(page: Path) -> None:
+    missing = [
+        path
+        for path in paths_in(page)
+        if path not in ELSEWHERE and not any((ROOT / folder / path).exists() for folder in FOLDERS)
+    ]
+    assert missing == []
+
+
+def test_architecture_names_its_files() -> None:
+    assert len(paths_in(ROOT / "ARCHITECTURE.md")) > 50
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_name_in_a_document_exists(page: Path) -> None:
+    for name in code_in(page):
+        # Names in fairlift.v1 may be the contract's.
+        if re.fullmatch(r"fairlift(_cli|_server|_stats)?(?!\.v1)(\.\w+)+", name):
+            pkgutil.resolve_name(name)

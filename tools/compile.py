@@ -19,16 +19,16 @@ MODULES = (
     "engine/deciders",
     "engine/decision",
     "exposures",
-    "deciding",
+    "assigner",
 )
-# What storefronts hand in is let in unchecked (see fairlift.engine.given). Types of libraries that
-# are not there while building are not needed.
+# Storefronts' arguments are let in unchecked (see fairlift.engine.untrusted). Types of libraries
+# that are not there while building are not needed.
 MYPY = """
 [mypy]
 strict = True
 ignore_missing_imports = True
 follow_imports = silent
-[mypy-fairlift.engine.given]
+[mypy-fairlift.engine.untrusted]
 follow_imports = skip
 """
 

@@ -3,7 +3,7 @@
     from fairlift import Client
 
     client = Client("fairlift.example:443", token="…")
-    shown = client.assign("free-shipping", visitor_id, {"country": "ES"}, expose=True)
+    assignment = client.assign("free-shipping", visitor_id, {"country": "ES"}, expose=True)
 
 Names are imported when they are first asked for, so that `fairlift.engine` stays free of gRPC.
 """
@@ -12,43 +12,43 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fairlift.change import Change
     from fairlift.client import Client
+    from fairlift.client_stats import ClientStats
     from fairlift.engine.assignment import Assignment, Reason
     from fairlift.engine.bots import BotRules
     from fairlift.engine.errors import FairliftError
-    from fairlift.events import Cancellation, LineKind, OrderLine, Refund, micros
-    from fairlift.stats import Stats
+    from fairlift.event_messages import Cancellation, LineKind, OrderLine, Refund, micros
+    from fairlift.snapshot_change import SnapshotChange
     from fairlift.transport import Tls
 
 _HOMES = {
     "Assignment": "fairlift.engine.assignment",
     "BotRules": "fairlift.engine.bots",
-    "Cancellation": "fairlift.events",
-    "Change": "fairlift.change",
+    "Cancellation": "fairlift.event_messages",
+    "SnapshotChange": "fairlift.snapshot_change",
     "Client": "fairlift.client",
     "FairliftError": "fairlift.engine.errors",
-    "LineKind": "fairlift.events",
-    "OrderLine": "fairlift.events",
+    "LineKind": "fairlift.event_messages",
+    "OrderLine": "fairlift.event_messages",
     "Reason": "fairlift.engine.assignment",
-    "Refund": "fairlift.events",
-    "Stats": "fairlift.stats",
+    "Refund": "fairlift.event_messages",
+    "ClientStats": "fairlift.client_stats",
     "Tls": "fairlift.transport",
-    "micros": "fairlift.events",
+    "micros": "fairlift.event_messages",
 }
 
 __all__ = [
     "Assignment",
     "BotRules",
     "Cancellation",
-    "Change",
     "Client",
+    "ClientStats",
     "FairliftError",
     "LineKind",
     "OrderLine",
     "Reason",
     "Refund",
-    "Stats",
+    "SnapshotChange",
     "Tls",
     "micros",
 ]

@@ -4,27 +4,28 @@ import asyncio
 import os
 import time
 import weakref
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from fairlift import events
-from fairlift.backlog import Kind
-from fairlift.change import Listener
-from fairlift.deciding import Deciding
-from fairlift.engine.assignment import Assignment, Reason, assignment
+from fairlift import event_messages
+from fairlift.assigner import Assigner, ErrorLog, Fallback
+from fairlift.client_stats import ClientStats, stats_of
+from fairlift.engine.assignment import Assignment, assignment
 from fairlift.engine.bots import BotRules
 from fairlift.engine.decision import CONTROL
 from fairlift.engine.matching import Attributes
-from fairlift.events import Cancellation, OrderLine, Refund
+from fairlift.engine.untrusted import IdInput, plain
+from fairlift.event_messages import Cancellation, OrderLine, Refund
+from fairlift.event_queue import Kind
 from fairlift.exposures import ExposureQueue, SeenExposures
-from fairlift.local import LocalDecisions
-from fairlift.remote import Question
+from fairlift.fallbacks import DefaultFallback, ServerFallback
+from fairlift.local_snapshot import LocalSnapshot
 from fairlift.session import Session
-from fairlift.stats import Stats, stats_of
+from fairlift.snapshot_change import Listener
 from fairlift.transport import Endpoint, Tls, Token
 from fairlift.v1.event_service_pb2 import Event
 
@@ -32,7 +33,7 @@ from fairlift.v1.event_service_pb2 import Event
 _REMEMBERED = 65_536
 
 
-class Client(Deciding):
+class Client(Assigner):
     """Assigns variants and records what happened. One serves a whole process, from any thread.
 
     Nothing here raises for what a visitor, a network or a server does: assignments fall back to the
@@ -53,6 +54,10 @@ class Client(Deciding):
             Hand in a mapping of your own to keep it between processes; it must answer at once.
         max_events: Events that may wait to be sent, and their bytes in `max_bytes`.
         channel_options: Further gRPC channel arguments.
+
+    Raises:
+        ValueError: An argument cannot be used.
+        RuntimeError: eventlet has patched this process; gRPC cannot run under it.
     """
 
     def __init__(
@@ -72,21 +77,29 @@ class Client(Deciding):
         channel_options: Sequence[tuple[str, int | str]] = (),
     ) -> None:
         self._endpoint = Endpoint(target, token, tls, tuple(channel_options))
-        self._timeout_s = timeout_s
         self._max_events = max_events
         self._max_bytes = max_bytes
         if decide not in ("local", "server"):
-            raise ValueError(f'decide is {decide!r}; it may be "local" or "server"')
+            raise ValueError(f'decide is {decide!r}; must be "local" or "server"')
         self._is_local = decide == "local"
         self._first_seen: MutableMapping[str, str] = {} if first_seen is None else first_seen
-        self._local = LocalDecisions(
+        self._local = LocalSnapshot(
             path=Path(snapshot_path) if snapshot_path is not None and self._is_local else None,
             bots=bots,
             first_seen=self._first_seen,
             stale_after_s=stale_after_s,
         )
         self._seen = SeenExposures(_REMEMBERED)
-        super().__init__(self._local.in_force, ExposureQueue(self._seen, max_events))
+        current, errors = self._local.current, ErrorLog()
+        self._server = ServerFallback(
+            current,
+            lambda: self._session.connection(),
+            timeout_s=timeout_s,
+            first_seen=self._first_seen,
+            errors=errors,
+        )
+        fallback: Fallback = DefaultFallback(current) if self._is_local else self._server
+        super().__init__(current, ExposureQueue(self._seen, max_events), fallback, errors)
         self._is_closed = False
         self._session = self._begin()
         _begin_again_after_fork(self)
@@ -94,10 +107,10 @@ class Client(Deciding):
     async def assign_async(
         self,
         campaign: str,
-        visitor: str | None = "",
+        visitor: IdInput | None = "",
         attributes: Attributes | None = None,
         *,
-        customer: str | None = "",
+        customer: IdInput | None = "",
         default: str = CONTROL,
         expose: bool = False,
     ) -> Assignment:
@@ -106,48 +119,46 @@ class Client(Deciding):
             return self.assign(
                 campaign, visitor, attributes, customer=customer, default=default, expose=expose
             )
-        whom = ("" if visitor is None else visitor, "" if customer is None else customer)
-        asked: Attributes = {} if attributes is None else attributes
-        try:
-            question = self._question((campaign,), *whom, asked, time.time())
-            answers = await question.ask_async(
-                self._session.connection(), timeout_s=self._timeout_s
-            )
-            decided = self._answered(answers, campaign, *whom, default)
-        except Exception as error:  # a storefront is never broken by us
-            self._note(error, "the server did not decide")
-            decided = self._fallback(campaign, Reason.NOT_READY, *whom, default)
+        assigned = await self._server.assign_async(
+            campaign,
+            "" if visitor is None else visitor,
+            "" if customer is None else customer,
+            {} if attributes is None else attributes,
+            default,
+        )
         if expose:
-            self._expose(decided)
-        return decided
+            self._expose(assigned)
+        return assigned
 
-    def expose(self, decided: Assignment, *, time: datetime | None = None) -> bool:
+    def expose(self, assigned: Assignment, *, time: datetime | None = None) -> bool:
         """Records that the unit really met the variant; True when that was news.
 
         Once per unit, campaign and epoch is enough; who is not in the campaign is not recorded.
         """
         try:
-            met = _now() if time is None else time.timestamp()
-            return self._expose(assignment(decided.outcome, decided.unit, decided.attributes, met))
+            exposed_at = _now() if time is None else time.timestamp()
+            return self._expose(
+                assignment(assigned.outcome, assigned.unit, assigned.attributes, exposed_at)
+            )
         except Exception as error:  # a storefront is never broken by us
-            self._note(error, "an exposure cannot be recorded")
+            self._errors.add(error, "an exposure cannot be recorded")
             return False
 
     def action(
         self,
-        unit: str,
+        unit: IdInput,
         name: str,
         value: float | None = None,
         *,
         time: datetime | None = None,
     ) -> None:
         """Records a named micro-conversion, with a score or weight when it has one."""
-        self._record(Kind.ACTION, lambda: events.action(unit, name, value, time or _now()))
+        self._record(Kind.ACTION, lambda: event_messages.action(unit, name, value, time or _now()))
 
     def order(
         self,
-        unit: str,
-        order_id: str,
+        unit: IdInput,
+        order_id: IdInput,
         lines: Sequence[OrderLine],
         *,
         currency: str,
@@ -161,7 +172,7 @@ class Client(Deciding):
         """Records an order. Money is in micros of the currency (see `fairlift.micros`)."""
         self._record(
             Kind.ORDER,
-            lambda: events.order(
+            lambda: event_messages.order(
                 unit,
                 order_id,
                 lines,
@@ -176,20 +187,26 @@ class Client(Deciding):
         )
 
     def amend(
-        self, order_id: str, change: Refund | Cancellation, *, time: datetime | None = None
+        self, order_id: IdInput, change: Refund | Cancellation, *, time: datetime | None = None
     ) -> None:
         """Records what became of an order; it may come before the order itself."""
-        self._record(Kind.AMENDMENT, lambda: events.amendment(order_id, change, time or _now()))
+        self._record(
+            Kind.AMENDMENT, lambda: event_messages.amendment(order_id, change, time or _now())
+        )
 
-    def identify(self, visitor: str, customer: str, *, time: datetime | None = None) -> None:
+    def identify(
+        self, visitor: IdInput, customer: IdInput, *, time: datetime | None = None
+    ) -> None:
         """Records that a visitor turned out to be a customer, at login.
 
         From then on campaigns whose identity policy is `first_seen` decide for this customer by the
         visitor id under which they were first seen.
         """
         with suppress(Exception):  # a mapping of the caller's own
-            self._first_seen.setdefault(customer, visitor)
-        self._record(Kind.IDENTITY, lambda: events.identity(visitor, customer, time or _now()))
+            self._first_seen.setdefault(plain(customer), plain(visitor))
+        self._record(
+            Kind.IDENTITY, lambda: event_messages.identity(visitor, customer, time or _now())
+        )
 
     def on_change(self, listener: Listener) -> None:
         """Calls it, in a background thread, when campaigns or the server's standing change."""
@@ -212,10 +229,13 @@ class Client(Deciding):
         """As `close`, without holding up the event loop."""
         await asyncio.to_thread(self.close, timeout_s)
 
-    def stats(self) -> Stats:
+    def stats(self) -> ClientStats:
         """What was done, what waits, what went wrong."""
         return stats_of(
-            self._session, self._local, not_counted=dict(self._not_counted), errors=self._errors
+            self._session,
+            self._local,
+            not_counted=dict(self._not_counted),
+            errors=self._errors.count,
         )
 
     def __enter__(self) -> Self:
@@ -262,79 +282,19 @@ class Client(Deciding):
             self._exposures = ExposureQueue(self._seen, self._max_events)
             self._session = self._begin()
 
-    def _elsewhere(
-        self, campaign: str, visitor: str, customer: str, attributes: Attributes, default: str
-    ) -> Assignment:
-        if self._is_local:
-            reason = Reason.UNKNOWN_CAMPAIGN if self._in_force.compiled.etag else Reason.NOT_READY
-            return self._fallback(campaign, reason, visitor, customer, default)
-        answers = self._asked((campaign,), visitor, customer, attributes, time.time())
-        return self._answered(answers, campaign, visitor, customer, default)
-
-    def _answered(
-        self,
-        answers: Mapping[str, Assignment] | None,
-        campaign: str,
-        visitor: str,
-        customer: str,
-        default: str,
-    ) -> Assignment:
-        """The server's answer, or the caller's default when there is none."""
-        if answers is None:
-            return self._fallback(campaign, Reason.NOT_READY, visitor, customer, default)
-        decided = answers[campaign]
-        if decided.reason is Reason.UNKNOWN_CAMPAIGN:
-            return self._fallback(campaign, decided.reason, decided.unit, customer, default)
-        return decided
-
-    def _all_elsewhere(
-        self, visitor: str, customer: str, attributes: Attributes, now: float
-    ) -> dict[str, Assignment]:
-        if self._is_local:
-            return {}
-        return self._asked((), visitor, customer, attributes, now) or {}
-
-    def _asked(
-        self,
-        campaigns: Sequence[str],
-        visitor: str,
-        customer: str,
-        attributes: Attributes,
-        now: float,
-    ) -> dict[str, Assignment] | None:
-        """The server's answers, or None when none came in time."""
-        try:
-            question = self._question(campaigns, visitor, customer, attributes, now)
-            return question.ask(self._session.connection(), timeout_s=self._timeout_s)
-        except Exception as error:  # a storefront is never broken by us
-            self._note(error, "the server did not decide")
-            return None
-
-    def _question(
-        self,
-        campaigns: Sequence[str],
-        visitor: str,
-        customer: str,
-        attributes: Attributes,
-        now: float,
-    ) -> Question:
-        return Question(
-            campaigns=campaigns,
-            visitor=visitor,
-            customer=customer,
-            first_seen=self._first_seen.get(customer, ""),
-            attributes=attributes,
-            now=now,
-        )
-
     def _record(self, kind: Kind, make: Callable[[], Event]) -> None:
         what = f"an event of kind {kind.name.lower()}"
         if self._is_closed:
-            self._note(RuntimeError("the client is closed"), f"{what} waits until flush()")
+            self._errors.add(RuntimeError("the client is closed"), f"{what} waits until flush()")
         try:
             self._session.outbox.put(kind, make())
         except Exception as error:  # a checkout is never broken by us
-            self._note(error, f"{what} cannot be sent and is lost")
+            self.give_up(kind, error)
+
+    def give_up(self, kind: Kind, error: Exception) -> None:
+        """Counts and logs an event that cannot be made; for adapters such as OpenFeature's."""
+        self._errors.add(error, f"an event of kind {kind.name.lower()} cannot be sent and is lost")
+        self._session.outbox.count_unsendable()
 
 
 def _begin_again_after_fork(client: Client) -> None:

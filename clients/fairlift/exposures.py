@@ -19,9 +19,9 @@ class SeenExposures:
         self._younger: dict[object, object] = {}
         self._older: dict[object, object] = {}
 
-    def is_news(self, decided: Assignment) -> bool:
+    def is_news(self, assigned: Assignment) -> bool:
         """Whether the unit meets the campaign for the first time lately; now it is known."""
-        key, younger = _key(decided), self._younger
+        key, younger = _key(assigned), self._younger
         # Of threads that ask at once, only the one whose own key was kept brings news.
         older = self._older
         if (older and key in older) or younger.setdefault(key, key) is not key:
@@ -30,9 +30,9 @@ class SeenExposures:
             self._older, self._younger = younger, {}
         return True
 
-    def forget(self, decided: Assignment) -> None:
+    def forget(self, assigned: Assignment) -> None:
         """Makes the exposure news again, for it was lost."""
-        key = _key(decided)
+        key = _key(assigned)
         self._younger.pop(key, None)
         self._older.pop(key, None)
 
@@ -59,22 +59,22 @@ class ExposureQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, met: Assignment) -> bool:
+    def put(self, exposed: Assignment) -> bool:
         """Whether it is news, and waits now."""
-        if not self._seen.is_news(met):
+        if not self._seen.is_news(exposed):
             return False
         if len(self._waiting) >= self.room:
             self.dropped += 1
-            self._seen.forget(met)
+            self._seen.forget(exposed)
             return False
         # As they are now: a storefront may use its dict again before this is sent.
-        held = met.attributes
+        values = exposed.attributes
         try:
-            met.attributes = dict(held) if type(held) is dict else dict(held.items())
+            exposed.attributes = dict(values) if type(values) is dict else dict(values.items())
         except Exception:  # attributes of another library, which may answer no more
-            self._seen.forget(met)
+            self._seen.forget(exposed)
             raise
-        self._waiting.append(met)
+        self._waiting.append(exposed)
         return True
 
     def take(self) -> Assignment:
@@ -85,11 +85,11 @@ class ExposureQueue:
         """
         return self._waiting.popleft()
 
-    def lose(self, met: Assignment) -> None:
+    def lose(self, exposed: Assignment) -> None:
         """It was taken but cannot be sent, so it is news when it comes again."""
-        self._seen.forget(met)
+        self._seen.forget(exposed)
 
 
-def _key(decided: Assignment) -> object:
+def _key(assigned: Assignment) -> object:
     # An object of its own also where it is compiled; a tuple would be made anew for every use.
-    return (decided.unit, decided.outcome.campaign, decided.outcome.epoch)
+    return (assigned.unit, assigned.outcome.campaign, assigned.outcome.epoch)

@@ -18,10 +18,12 @@ from openfeature.flag_evaluation import Reason as FlagReason
 from openfeature.provider import AbstractProvider, Metadata
 from openfeature.track import TrackingEventDetails
 
-from fairlift.change import Change
 from fairlift.client import Client
 from fairlift.engine.assignment import Assignment, Reason
-from fairlift.tracking import OrderReader
+from fairlift.engine.untrusted import plain
+from fairlift.event_queue import Kind
+from fairlift.openfeature_orders import OrderReader
+from fairlift.snapshot_change import SnapshotChange
 
 _log = logging.getLogger("fairlift")
 
@@ -74,10 +76,11 @@ class FairliftProvider(AbstractProvider):
         self._expose = expose
         self._ready_s = ready_s
         self._orders = OrderReader()
+        self._has_refused_customer = False
         self._linked: dict[tuple[str, str], tuple[str, str]] = {}
-        self._telling = threading.Lock()
+        self._emitting = threading.Lock()
         # None until `initialize` is over: its outcome is told by the SDK of OpenFeature.
-        self._told: ProviderEvent | None = None
+        self._last_event: ProviderEvent | None = None
         # Of the snapshot that was told of last; empty before the first.
         self._etag = ""
         client.on_change(self._tell)
@@ -95,12 +98,12 @@ class FairliftProvider(AbstractProvider):
         """
         del evaluation_context
         self._client.wait_ready(self._ready_s)
-        with self._telling:
+        with self._emitting:
             if self._client.wait_ready(0):
-                self._told = ProviderEvent.PROVIDER_READY
+                self._last_event = ProviderEvent.PROVIDER_READY
                 self._etag = self._client.stats().etag
                 return
-            self._told = ProviderEvent.PROVIDER_ERROR
+            self._last_event = ProviderEvent.PROVIDER_ERROR
         problem = self._client.stats().problem or "the server has not answered"
         raise ProviderNotReadyError(f"no snapshot in {self._ready_s} s: {problem}")
 
@@ -108,13 +111,13 @@ class FairliftProvider(AbstractProvider):
         """Sends what waits, and ends."""
         self._client.close()
 
-    def _tell(self, change: Change) -> None:
-        with self._telling:
-            if self._told is None or not self._client.wait_ready(0):
+    def _tell(self, change: SnapshotChange) -> None:
+        with self._emitting:
+            if self._last_event is None or not self._client.wait_ready(0):
                 return
             event, message = _standing(change)
-            if event is not self._told:
-                self._told = event
+            if event is not self._last_event:
+                self._last_event = event
                 code = ErrorCode.GENERAL if event is ProviderEvent.PROVIDER_ERROR else None
                 self.emit(event, ProviderEventDetails(message=message, error_code=code))
             if change.campaigns and self._etag not in ("", change.etag):
@@ -189,7 +192,7 @@ class FairliftProvider(AbstractProvider):
         try:
             order = self._orders.order(details.attributes or {}, details.value)
         except Exception as error:  # a checkout is never broken by us
-            _log.warning("an order cannot be recorded and is lost: %s", error)
+            self._client.give_up(Kind.ORDER, error)
             return
         self._client.order(
             unit,
@@ -208,11 +211,22 @@ class FairliftProvider(AbstractProvider):
         if context is None:
             return "", "", {}
         visitor = context.targeting_key or ""
-        found = context.attributes.get("customer_id")
-        customer = found if isinstance(found, str) else ""
+        customer = self._customer(context.attributes.get("customer_id"))
         if visitor and customer and visitor != customer:
             self._link((visitor, customer))
         return visitor, customer, context.attributes
+
+    def _customer(self, customer_id: object) -> str:
+        """The customer's id as text; empty, and logged once, where it is none."""
+        if customer_id is None:
+            return ""
+        try:
+            return plain(customer_id)  # type: ignore[arg-type]  # that is the question
+        except Exception as error:  # a class of the caller's own may raise what it likes
+            level = logging.DEBUG if self._has_refused_customer else logging.WARNING
+            self._has_refused_customer = True
+            _log.log(level, "customer_id: %s; the visitor alone is used", error)
+            return ""
 
     def _link(self, pair: tuple[str, str]) -> None:
         # Of threads that ask at once, only the one whose own pair was kept brings news.
@@ -227,64 +241,64 @@ class FairliftProvider(AbstractProvider):
     ) -> FlagResolutionDetails[T]:
         campaign, _, entry = flag_key.partition(".")
         visitor, customer, attributes = self._who(context)
-        decided = self._client.assign(campaign, visitor, attributes, customer=customer)
-        code = _ERRORS.get(decided.reason)
+        assigned = self._client.assign(campaign, visitor, attributes, customer=customer)
+        code = _ERRORS.get(assigned.reason)
         if code is not None:
-            return _failed(default, code, f"campaign {campaign}: {decided.reason}")
+            return _failed(default, code, f"campaign {campaign}: {assigned.reason}")
         if self._expose:
-            self._client.expose(decided)
+            self._client.expose(assigned)
         metadata: dict[str, bool | int | float | str] = {
             "campaign": campaign,
-            "epoch": decided.epoch,
-            "reason": decided.reason.value,
+            "epoch": assigned.epoch,
+            "reason": assigned.reason.value,
         }
-        found = _found(decided, entry, kind)
-        reason = _REASONS[decided.reason]
-        if found is None:
+        raw = _flag_value(assigned, entry, kind)
+        reason = _REASONS[assigned.reason]
+        if raw is None:
             if not entry and kind is not dict:
-                rule = "is a text, boolean or object; for a number name an entry of its payload"
+                rule = "is a text, boolean or object; for a number, name an entry of its payload"
                 return _failed(default, ErrorCode.TYPE_MISMATCH, f"campaign {campaign} {rule}")
             # A variant without a payload, often the control, means the code's own default.
             return FlagResolutionDetails(
-                default, reason=reason, variant=decided.variant, flag_metadata=metadata
+                default, reason=reason, variant=assigned.variant, flag_metadata=metadata
             )
-        value = _of_kind(found, kind)
+        value = _of_kind(raw, kind)
         if value is None:
             return _failed(
-                default, ErrorCode.TYPE_MISMATCH, f"{flag_key} is {found!r}, not a {kind.__name__}"
+                default, ErrorCode.TYPE_MISMATCH, f"{flag_key} is {raw!r}, not a {kind.__name__}"
             )
         return FlagResolutionDetails(
-            cast("T", value), reason=reason, variant=decided.variant, flag_metadata=metadata
+            cast("T", value), reason=reason, variant=assigned.variant, flag_metadata=metadata
         )
 
 
-def _standing(change: Change) -> tuple[ProviderEvent, str | None]:
+def _standing(change: SnapshotChange) -> tuple[ProviderEvent, str | None]:
     if change.refusal:
         return ProviderEvent.PROVIDER_ERROR, change.refusal
     if change.is_stale:
-        return ProviderEvent.PROVIDER_STALE, "the server is silent; variants stay what they were"
+        return ProviderEvent.PROVIDER_STALE, "the server does not answer; variants stay the same"
     return ProviderEvent.PROVIDER_READY, None
 
 
-def _found(decided: Assignment, entry: str, kind: type) -> object:
+def _flag_value(assigned: Assignment, entry: str, kind: type) -> object:
     if entry:
-        return decided.payload.get(entry)
-    whole: dict[type, object] = {
-        str: decided.variant,
-        bool: not decided.is_control,
-        dict: decided.payload or None,
+        return assigned.payload.get(entry)
+    by_kind: dict[type, object] = {
+        str: assigned.variant,
+        bool: not assigned.is_control,
+        dict: assigned.payload or None,
     }
-    return whole.get(kind)
+    return by_kind.get(kind)
 
 
-def _of_kind(found: object, kind: type) -> object:
+def _of_kind(raw: object, kind: type) -> object:
     if kind is dict:
-        return found if isinstance(found, dict | list) else None
-    if isinstance(found, bool) or kind in (bool, str):
-        return found if isinstance(found, kind) and type(found) is kind else None
-    if isinstance(found, float) and kind is int:
-        return int(found) if found.is_integer() else None
-    return kind(found) if isinstance(found, int | float) else None
+        return raw if isinstance(raw, dict | list) else None
+    if isinstance(raw, bool) or kind in (bool, str):
+        return raw if isinstance(raw, kind) and type(raw) is kind else None
+    if isinstance(raw, float) and kind is int:
+        return int(raw) if raw.is_integer() else None
+    return kind(raw) if isinstance(raw, int | float) else None
 
 
 def _failed(default: T, code: ErrorCode, message: str) -> FlagResolutionDetails[T]:

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from fairlift import events
-from fairlift.backlog import Backlog, Kind, Waiting
+from fairlift import event_messages
 from fairlift.engine.assignment import Assignment
 from fairlift.engine.errors import Invalid
+from fairlift.event_queue import Backlog, Kind, Waiting
 from fairlift.exposures import ExposureQueue
 from fairlift.transport import Connection
 from fairlift.v1 import event_service_pb2 as pb
@@ -91,9 +91,16 @@ class Outbox:
         arrival = Waiting(kind, event, event.ByteSize())
         if arrival.size <= MAX_EVENT_BYTES:
             return self._backlog.put(arrival)
-        rule = f"has {arrival.size} bytes, the server takes {MAX_EVENT_BYTES}; it is given up"
+        rule = (
+            f"has {arrival.size} bytes, the server accepts {MAX_EVENT_BYTES}; the event is dropped"
+        )
         self._note_refusal("too_large", "an event of kind %s %s", kind.name.lower(), rule)
         return []
+
+    def count_unsendable(self) -> None:
+        """Counts an event that could not be made, and so is lost."""
+        with self._counting:
+            self.refused["unsendable"] += 1
 
     def tick(self, is_over: Callable[[], bool]) -> None:
         """Sends what waits, unless the server asked for a pause or cannot be reached.
@@ -122,33 +129,36 @@ class Outbox:
             for _ in range(min(_PORTION, len(self._exposures))):
                 self._pack_one(self._exposures.take())
             # A full backlog still makes room for those that are dearer than what it holds.
-            spare = max(self._max_events - len(self._backlog), _PORTION)
-            self._exposures.room = min(self._max_events, spare)
+            free_places = max(self._max_events - len(self._backlog), _PORTION)
+            self._exposures.room = min(self._max_events, free_places)
             self._tell_losses()
             return self.waiting > 0
 
-    def _pack_one(self, met: Assignment) -> None:
+    def _pack_one(self, exposed: Assignment) -> None:
         try:
-            event = events.exposure(met)
+            event = event_messages.exposure(exposed)
         except Exception as error:  # a shop's own mapping, half a surrogate pair in an id, …
-            what = f"an exposure of {met.campaign} is given up: {type(error).__name__}"
+            what = f"an exposure of {exposed.campaign} is dropped: {type(error).__name__}"
             self._note_refusal("unsendable", "%s: %s", what, error)
             return
-        if any(lost.event is event for lost in self.put(Kind.EXPOSURE, event)):
-            self._exposures.lose(met)
+        if any(dropped.event is event for dropped in self.put(Kind.EXPOSURE, event)):
+            self._exposures.lose(exposed)
 
     def _tell_losses(self) -> None:
         """Warns once, and again only after everything could be sent."""
-        lost = self._backlog.dropped.total() + self._exposures.dropped
-        if lost > self._lost and not self._is_overflowing:
-            _log.warning("too many events wait, %d are given up; is the server reachable?", lost)
-        is_full = self._is_overflowing or lost > self._lost
+        dropped_count = self._backlog.dropped.total() + self._exposures.dropped
+        if dropped_count > self._lost and not self._is_overflowing:
+            _log.warning(
+                "too many events are waiting, %d were dropped; is the server reachable?",
+                dropped_count,
+            )
+        is_full = self._is_overflowing or dropped_count > self._lost
         self._is_overflowing = is_full and self.waiting > 0
-        self._lost = lost
+        self._lost = dropped_count
 
     def _send(self, deadline: float, is_over: Callable[[], bool]) -> bool:
-        left = max(0.0, deadline - time.monotonic())
-        if not self._sending.acquire(timeout=min(left, _TURN_S)):
+        remaining_s = max(0.0, deadline - time.monotonic())
+        if not self._sending.acquire(timeout=min(remaining_s, _TURN_S)):
             return False
         try:
             batch = self._backlog.batch(max_events=BATCH_EVENTS, max_bytes=BATCH_BYTES)
@@ -161,9 +171,9 @@ class Outbox:
             self._pack()  # what waits unpacked is not bounded in bytes
             return not is_over()
 
-        messages, left = [each.event for each in batch], deadline - time.monotonic()
+        messages, remaining_s = [entry.event for entry in batch], deadline - time.monotonic()
         try:
-            outcomes = self._connect().record(messages, timeout_s=left, is_wanted=is_wanted)
+            outcomes = self._connect().record(messages, timeout_s=remaining_s, is_wanted=is_wanted)
         except Invalid as error:
             return self._split(batch, deadline, is_over, error)
         except Exception as error:  # whatever it is, the events wait for a better time
@@ -184,7 +194,9 @@ class Outbox:
             half = len(batch) // 2
             parts = (batch[:half], batch[half:])
             return all(self._deliver(part, deadline, is_over) for part in parts)
-        self._note_refusal("invalid", "the server cannot read an event, it is given up: %s", error)
+        self._note_refusal(
+            "invalid", "the server cannot read an event; the event is dropped: %s", error
+        )
         self._backlog.done(batch)
         return True
 
@@ -195,7 +207,7 @@ class Outbox:
         # Full jitter: clients that were cut off together do not come back together.
         self._not_before = time.monotonic() + random.uniform(0, ceiling)
         level = logging.WARNING if self._failures == 1 else logging.DEBUG
-        _log.log(level, "%d events wait, sending failed: %s", self.waiting, error)
+        _log.log(level, "sending failed, %d events are waiting: %s", self.waiting, error)
 
     def _count(self, outcomes: Sequence[pb.EventOutcome]) -> None:
         for outcome in outcomes:
@@ -207,11 +219,11 @@ class Outbox:
                 reason = _reason(outcome.reason)
                 self._note_refusal(reason, "refused: %s %s", outcome.field, outcome.message)
 
-    def _note_refusal(self, reason: str, message: str, *given: object) -> None:
+    def _note_refusal(self, reason: str, message: str, *arguments: object) -> None:
         with self._counting:
             level = logging.DEBUG if self.refused[reason] else logging.WARNING
             self.refused[reason] += 1
-        _log.log(level, message, *given)
+        _log.log(level, message, *arguments)
 
 
 def _reason(number: "pb.RefusalReason.ValueType") -> str:

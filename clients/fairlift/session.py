@@ -12,11 +12,12 @@ import weakref
 
 from fairlift import transport
 from fairlift.exposures import ExposureQueue
+from fairlift.green_threads import prepare_grpc
 from fairlift.heartbeat import INTERVAL_S, Heartbeat
-from fairlift.local import LocalDecisions
+from fairlift.local_snapshot import LocalSnapshot
 from fairlift.outbox import Outbox
+from fairlift.snapshot_watch import SnapshotWatch
 from fairlift.transport import Connection, Endpoint
-from fairlift.watch import SnapshotWatch
 
 _log = logging.getLogger("fairlift")
 
@@ -24,17 +25,22 @@ EXIT_S = 2.0
 
 
 class Session:
-    """Starts at once, and waits for nothing."""
+    """Starts at once, and waits for nothing.
+
+    Raises:
+        RuntimeError: eventlet has patched this process.
+    """
 
     def __init__(
         self,
         endpoint: Endpoint,
-        local: LocalDecisions | None,
+        local: LocalSnapshot | None,
         exposures: ExposureQueue,
         *,
         max_events: int,
         max_bytes: int,
     ) -> None:
+        prepare_grpc()
         self._endpoint = endpoint
         # Held while the process forks, by the thread that forks.
         self._connecting = threading.RLock()
@@ -48,7 +54,7 @@ class Session:
         self.watch: SnapshotWatch | None = None
         if local is not None:
             self.watch = SnapshotWatch(
-                self.connection, local.take, etag=local.in_force.compiled.etag
+                self.connection, local.take, etag=local.current.compiled.etag
             )
         self._heartbeat = Heartbeat(
             [self._send, self._check_freshness], at_end=lambda: self.close(EXIT_S)

@@ -39,6 +39,8 @@ _OPTIONS: tuple[tuple[str, int | str], ...] = (
     # A frozen server is found out within 40 s, also on a stream that has nothing to say.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # Its default of a minute would otherwise win over the one above.
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
@@ -232,7 +234,7 @@ def _sendable(token: str | None) -> str:
         raise ValueError(f"the token is {type(token).__name__}, must be a text")
     text = (token or "").strip()
     # Not the token itself: this ends in logs.
-    strange = next((each for each in text if not " " <= each <= "~"), None)
+    strange = next((character for character in text if not " " <= character <= "~"), None)
     if strange is not None:
         raise ValueError(f"the token holds {strange!a}, must be of printable ASCII characters")
     return text
@@ -246,7 +248,7 @@ def _awaited(
             return call.result(timeout=_SLICE_S)
         except grpc.FutureTimeoutError as error:
             if not is_wanted():
-                raise Unavailable("nobody waits for the answer any more") from error
+                raise Unavailable("the caller no longer waits for the answer") from error
 
 
 def keep_grpc() -> object:
@@ -283,10 +285,22 @@ def error_from(error: grpc.RpcError) -> FairliftError:
 
 
 def _is_local(target: str) -> bool:
+    """Whether every address of the target is this machine."""
     if target.startswith(("unix:", "unix-abstract:")):
         return True
-    host = target.rsplit("/", 1)[-1].rsplit(":", 1)[0].strip("[]")
+    # ipv4:127.0.0.1:50051,127.0.0.2:50051, dns:///localhost:50051, or a bare localhost:50051.
+    addresses = re.sub("^(ipv4:|ipv6:|dns:)", "", target).rsplit("/", 1)[-1]
+    return all(_is_loopback(address) for address in addresses.split(","))
+
+
+def _is_loopback(address: str) -> bool:
+    bracketed = re.fullmatch(r"\[(.*)\](:\d+)?", address)
+    if bracketed is not None:
+        host = bracketed[1]
+    else:
+        # More than one colon outside brackets is an IPv6 address without a port.
+        host = address.rsplit(":", 1)[0] if address.count(":") == 1 else address
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return host.lower() in ("localhost", "localhost.")

@@ -21,8 +21,8 @@ from fairlift.v1.campaign_service_pb2 import (
 from fairlift_cli.check import check
 from fairlift_cli.failures import Refused
 from fairlift_cli.findings import as_text
-from fairlift_cli.remote import Server, is_not_found
 from fairlift_cli.screen import Screen
+from fairlift_cli.server_connection import Server, is_not_found
 
 _WORDS: dict[ChangeClass.ValueType, tuple[str, str]] = {
     CHANGE_CLASS_NONE: ("unchanged", "dim"),
@@ -83,8 +83,9 @@ def why_not(found: Sequence[Step], *, new_epoch: bool) -> str:
         return ""
     names = ", ".join(_id(step) for step in stopped)
     if any(step.change.change_class == CHANGE_CLASS_REFUSED for step in stopped):
-        return f"Nothing was applied: changes to {names} are refused. Stop it, or start another."
-    return f"Nothing was applied: {names} would start a new epoch. Agree by --new-epoch."
+        refused = f"Nothing was applied: changes to {names} are refused."
+        return f"{refused} Stop the campaign and create another."
+    return f"Nothing was applied: {names} would start a new epoch. Allow it with --new-epoch."
 
 
 def show(screen: Screen, found: Iterable[Step]) -> None:

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from fairlift.engine.audience_logic import overlap
-from fairlift.engine.audience_simplify import simplify
-from fairlift.engine.audience_text import literal, short_form
-from fairlift.engine.audience_words import in_words
 from fairlift.engine.campaign import Campaign
 from fairlift.engine.errors import InvalidCampaign
-from fairlift.engine.witnesses import CannotSay, Witness
+from fairlift.engine.short_form import literal, short_form
 from fairlift.wire.campaign import campaign_from
 
+from fairlift_cli.audience.checks import overlap
+from fairlift_cli.audience.simplify import simplify
+from fairlift_cli.audience.witnesses import CannotSay, Witness
+from fairlift_cli.audience.words import in_words
 from fairlift_cli.reader import Document
 from fairlift_cli.text import clean
 
@@ -49,7 +49,7 @@ def _paragraph(campaign: Campaign, campaigns: Sequence[Campaign]) -> Iterator[st
         try:
             visitor = overlap(campaign.audience, other.audience)
         except CannotSay as reason:
-            yield _part(f"whether it shares visitors with {other.id} cannot be said: {reason}")
+            yield _part(f"cannot tell whether it shares visitors with {other.id}: {reason}")
             continue
         if visitor is not None:
             shared[other.id] = _example(visitor)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, MutableMapping, MutableSequence
 from typing import Any, cast
 
-from fairlift.engine.audience_text import parse
 from fairlift.engine.errors import InvalidAudience, InvalidCampaign
 from fairlift.v1.audience_pb2 import Condition
 from fairlift.v1.campaign_pb2 import Variant
@@ -16,11 +15,12 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.struct_pb2 import Value as JsonValue
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from fairlift_cli import values
+from fairlift_cli import yaml_values
+from fairlift_cli.audience.parser import parse
 from fairlift_cli.findings import Finding, did_you_mean, nearest
 from fairlift_cli.schema import Form, Key, bare_field, homes, is_output_only, keys, named_choices
-from fairlift_cli.values import Mistaken
 from fairlift_cli.yaml_tree import Entry, Fields, Place, Scalar, Sequence, Tree
+from fairlift_cli.yaml_values import Mistaken
 
 
 class MessageReader:
@@ -64,13 +64,13 @@ class MessageReader:
         home = next(iter(homes(message, entry.key)), None)
         own = message.fields_by_name.get(entry.key)
         if own and not home and is_output_only(own):
-            self._say(path, entry.place, "is the server's to say; remove the line")
+            self._say(path, entry.place, "is set by the server; remove the line")
             return None
         meant = home or nearest(entry.key, known)
         if meant in known:
             # What follows from its absence is not news.
             self.flagged.add(_join(at, known[meant].field.name))
-        hint = f"did you mean {meant}?" if meant else f"known here are {', '.join(sorted(known))}"
+        hint = f"did you mean {meant}?" if meant else f"known keys are {', '.join(sorted(known))}"
         self._say(path, entry.place, f"is not known; {hint}")
         return None
 
@@ -79,7 +79,7 @@ class MessageReader:
         for rival in (key.field.name, _oneof(key.field)):
             before = seen.get(rival) if rival else None
             if before is not None:
-                verb = f"cannot stand beside {before.key} (line {before.place.line}); keep one"
+                verb = f"cannot be combined with {before.key} (line {before.place.line}); keep one"
                 self._say(_join(at, entry.key), entry.place, verb)
                 return False
         for rival in (key.field.name, _oneof(key.field)):
@@ -155,7 +155,7 @@ class MessageReader:
         path: str,
     ) -> None:
         try:
-            put(values.scalar(tree, field, form))
+            put(yaml_values.scalar(tree, field, form))
         except Mistaken as mistake:
             self._wrong(path, tree, str(mistake))
 
@@ -185,7 +185,7 @@ class MessageReader:
 
     def _timestamp(self, tree: Tree, message: Timestamp, at: str) -> bool:
         try:
-            message.CopyFrom(time_to(values.time(tree)))
+            message.CopyFrom(time_to(yaml_values.time(tree)))
         except Mistaken as mistake:
             self._wrong(at, tree, str(mistake))
         return True
@@ -236,7 +236,7 @@ class MessageReader:
 
     def _loose(self, tree: Scalar, value: Value | JsonValue, at: str) -> None:
         try:
-            match values.loose(tree):
+            match yaml_values.loose(tree):
                 case bool(truth):
                     value.bool_value = truth
                 case float(number):
@@ -252,7 +252,7 @@ class MessageReader:
 
     def _repeated(self, tree: Fields, at: str) -> None:
         for entry, first in tree.repeated:
-            message = f"stands twice, first on line {first.line}; keep one"
+            message = f"appears twice, first on line {first.line}; keep one"
             self._say(_join(at, entry.key), entry.place, message)
 
     def _written(self, path: str) -> str:

@@ -1,4 +1,4 @@
-"""fairlift-server: serve, migrate."""
+"""The command fairlift-server: serve and migrate."""
 
 import argparse
 import asyncio
@@ -11,17 +11,22 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fairlift.engine.errors import FairliftError, Invalid
+from fairlift.extras import missing_line
 
 from fairlift_server.logs import JsonFormatter
-from fairlift_server.settings import Settings, described
+from fairlift_server.settings import Settings, settings_help
 
-# The server itself is imported where it begins: help, and what is wrong with a setting, come at
-# once.
+# The server is imported when it starts: `--help` and errors in settings must not wait for it.
 
 
 def main() -> None:
-    """Runs a command; exit codes: 0 done, 1 could not, 2 called wrongly."""
+    """Runs a command; exit codes: 0 success, 1 failure, 2 wrong usage."""
     arguments = _parser().parse_args()
+    # Before anything is started: results are computed in another process, which imports its part
+    # when the first report is read.
+    if line := missing_line("fairlift-server", "server"):
+        print(line, file=sys.stderr)
+        sys.exit(2)
     try:
         settings = Settings.from_environment(os.environ)
         _log_to_stderr(settings.log_level)
@@ -41,41 +46,43 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fairlift-server",
-        description="Assigns campaigns, keeps an order ledger, and says what the data say.",
-        epilog=f"settings, all from the environment:\n{described()}",
+        description="The Fairlift server: assigns variants, records orders and computes results.",
+        epilog=f"settings (environment variables):\n{settings_help()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=version("fairlift"))
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlift')}")
     commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="serve until SIGTERM or Ctrl-C; migrates first")
+    serve = commands.add_parser(
+        "serve", help="migrate the database, then serve until SIGTERM or Ctrl-C"
+    )
     serve.add_argument(
         "--port-file",
         type=Path,
         help="write HOST:PORT to this file once the server listens",
     )
-    commands.add_parser("migrate", help="bring the database to this version, and end")
+    commands.add_parser("migrate", help="upgrade the database to this version, and exit")
     return parser
 
 
 async def _serve(settings: Settings, port_file: Path | None) -> None:
     from fairlift_server.build import serving
 
-    stopped = asyncio.Event()
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, stop.set)
     async with serving(settings) as server:
-        # What stands by now stays: the collector need not walk through it while calls wait.
+        # Everything loaded by now stays alive: keep the collector from walking it during calls.
         gc.collect()
         gc.freeze()
         address = f"{settings.listen.rpartition(':')[0]}:{server.port}"
         print(f"listening on {address}", flush=True)
         if port_file is not None:
-            # In one step: whoever waits for the file never reads half an address.
-            written = port_file.with_name(port_file.name + ".new")
-            written.write_text(f"{address}\n")
-            written.replace(port_file)
-        await stopped.wait()
+            # Atomic: a program that waits for the file never reads half an address.
+            new_file = port_file.with_name(port_file.name + ".new")
+            new_file.write_text(f"{address}\n")
+            new_file.replace(port_file)
+        await stop.wait()
 
 
 def _migrate(settings: Settings) -> None:
@@ -86,7 +93,7 @@ def _migrate(settings: Settings) -> None:
         store.migrate()
     finally:
         store.close()
-    print(f"{store.path} is at this version")
+    print(f"{store.path} is up to date")
 
 
 def _log_to_stderr(level: str) -> None:

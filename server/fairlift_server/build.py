@@ -1,33 +1,34 @@
-"""The composition root: the only place where the parts of the server meet."""
+"""The composition root: creates the parts of the server and connects them."""
 
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fairlift.engine.errors import WrongState
 
-from fairlift_server.api.assignments import Assignments
+from fairlift_server.api.assignments import AssignmentApi
 from fairlift_server.api.campaigns import CampaignApi
 from fairlift_server.api.events import EventApi
-from fairlift_server.api.paging import Pages
+from fairlift_server.api.paging import PageTokens
 from fairlift_server.api.results import ResultsApi
-from fairlift_server.api.server import Certificate, Server, Services
-from fairlift_server.campaigns.lifecycle import Campaigns
-from fairlift_server.campaigns.live import Running
-from fairlift_server.campaigns.snapshot import publication
+from fairlift_server.api.server import Certificate, GrpcServer, Services
+from fairlift_server.campaigns.lifecycle import CampaignLifecycle
+from fairlift_server.campaigns.live import LiveCampaigns
+from fairlift_server.campaigns.snapshot_build import published_snapshot
 from fairlift_server.events.ingest import Ingest
-from fairlift_server.results.campaign_results import Results
-from fairlift_server.results.worker_pool import Calculators
+from fairlift_server.results.campaign_results import CampaignResults
+from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
-from fairlift_server.store import campaigns as kept
+from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.database import Store, Transaction
-from fairlift_server.store.events import record
+from fairlift_server.store.events import store_events
 
 
 def now() -> datetime:
-    """The time, in UTC."""
+    """The current time, in UTC."""
     return datetime.now(UTC)
 
 
@@ -38,32 +39,35 @@ def token() -> str:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, *, calculators: Calculators | None = None
-) -> AsyncIterator[Server]:
-    """A server that has started; drained when the block ends, with nothing acknowledged lost.
+    settings: Settings, *, workers: WorkerPool | None = None
+) -> AsyncIterator[GrpcServer]:
+    """A started server. When the block ends it drains: no acknowledged event is lost.
 
     Args:
         settings: of this server.
-        calculators: the processes that compute, when several servers share them; they stay open.
+        workers: processes that compute results, shared by several servers and left open; by
+            default the server starts its own.
 
     Raises:
-        WrongState: the address is taken, another server holds the database, or its currency is
-            not the one in the settings.
+        WrongState: the address is taken, another server uses the database, or the database is in
+            another currency than the settings.
     """
     store = Store(Path(settings.database))
     try:
         store.migrate()
-        store.write_now(lambda transaction: _settle_currency(transaction, settings.currency))
-        running = Running(store.read_now(lambda transaction: publication(transaction, now())))
+        store.write_now(lambda transaction: _set_currency(transaction, settings.currency))
+        live = LiveCampaigns(
+            store.read_now(lambda transaction: published_snapshot(transaction, now()))
+        )
         ingest = Ingest(
             lambda events: store.write(
-                lambda transaction: record(transaction, events, settings.currency)
+                lambda transaction: store_events(transaction, events, settings.currency)
             ),
             limit_events=settings.queue_events,
         )
-        own = Calculators(settings.analyses)
-        server = Server(
-            _services(settings, store, running, ingest, calculators or own),
+        own_workers = WorkerPool(settings.analyses)
+        server = GrpcServer(
+            _services(settings, store, live, ingest, workers or own_workers),
             listen=settings.listen,
             token=settings.token,
             has_reflection=settings.has_reflection,
@@ -75,7 +79,7 @@ async def serving(
         finally:
             await server.drain(delay_s=settings.drain_delay_s, grace_s=settings.drain_s)
             await ingest.close()
-            own.close()
+            own_workers.close()
     finally:
         store.close()
 
@@ -95,32 +99,32 @@ def _certificate(settings: Settings) -> Certificate | None:
 def _services(
     settings: Settings,
     store: Store,
-    running: Running,
+    live: LiveCampaigns,
     ingest: Ingest,
-    calculators: Calculators,
+    workers: WorkerPool,
 ) -> Services:
-    pages = Pages()
-    campaigns = Campaigns(store, running, currency=settings.currency, now=now, token=token)
+    page_tokens = PageTokens()
+    campaigns = CampaignLifecycle(store, live, currency=settings.currency, now=now, token=token)
     return Services(
-        Assignments(running, keep_alive_s=settings.keep_alive_s),
-        CampaignApi(campaigns, pages),
-        EventApi(ingest, running, currency=settings.currency, history_days=settings.history_days),
+        AssignmentApi(live, keep_alive_s=settings.keep_alive_s),
+        CampaignApi(campaigns, page_tokens),
+        EventApi(ingest, live, currency=settings.currency, history_days=settings.history_days),
         ResultsApi(
-            Results(store, calculators, currency=settings.currency, now=now),
-            pages,
+            CampaignResults(store, workers, currency=settings.currency, now=now),
+            page_tokens,
             currency=settings.currency,
             watch_every_s=settings.keep_alive_s,
         ),
     )
 
 
-def _settle_currency(transaction: Transaction, currency: str) -> None:
-    shop = kept.shop(transaction)
+def _set_currency(transaction: Transaction, currency: str) -> None:
+    shop = campaign_store.current_shop(transaction)
     if shop is None:
-        shop = kept.Shop(currency, holdout_bps=0, holdout_salt=token())
-    elif shop.currency_code != currency and kept.holds_money(transaction):
+        shop = campaign_store.Shop(currency, holdout_bps=0, holdout_salt=token())
+    elif shop.currency_code != currency and campaign_store.holds_money(transaction):
         raise WrongState(
             f"FAIRLIFT_CURRENCY is {currency}, but the ledger's amounts are in "
-            f"{shop.currency_code}; set it back, or begin another database"
+            f"{shop.currency_code}; set it back, or use another database"
         )
-    kept.put_shop(transaction, kept.Shop(currency, shop.holdout_bps, shop.holdout_salt))
+    campaign_store.put_shop(transaction, replace(shop, currency_code=currency))

@@ -1,4 +1,4 @@
-"""How log records are written."""
+"""Writes log records as JSON, one object a line."""
 
 import json
 import logging
@@ -6,10 +6,10 @@ import time
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: whatever a message holds, it cannot forge another line."""
+    """Formats a record as one line of JSON: text in a message cannot forge another line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON."""
+        """The record as one JSON object."""
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         line = {
             "time": f"{moment}.{int(record.msecs):03}Z",

@@ -1,4 +1,4 @@
-"""What the environment says, read once: the only place where the server looks at it."""
+"""The server's settings, from environment variables; no other module reads the environment."""
 
 import difflib
 import re
@@ -12,85 +12,85 @@ from fairlift.engine.errors import Invalid, InvalidRequest, Violation
 PREFIX = "FAIRLIFT_"
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
-# Defaults as people write them.
-_SHOWN = {"''": "unset", "None": "unset", "True": "yes", "False": "no"}
+# Default values as `--help` prints them.
+_DEFAULT_TEXT = {"''": "unset", "None": "unset", "True": "yes", "False": "no"}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The server's settings, each from the environment variable FAIRLIFT_ and its name.
+    """The server's settings; `queue_events` is read from FAIRLIFT_QUEUE_EVENTS, and so on.
 
     Raises:
-        InvalidRequest: with every setting that breaks a rule.
+        InvalidRequest: lists every setting that breaks a rule.
     """
 
     listen: str = field(
         default="127.0.0.1:50051",
-        metadata={"says": "host:port to listen on; port 0 takes a free one and prints it"},
+        metadata={"help": "host:port to listen on; port 0 takes a free one and prints it"},
     )
     database: str = field(
         default="fairlift.db",
-        metadata={"says": "path of the SQLite file; its folder must exist"},
+        metadata={"help": "path of the SQLite file; its folder must exist"},
     )
     currency: str = field(
         default="EUR",
-        metadata={"says": "the shop's own currency (ISO 4217); fixed once the ledger holds orders"},
+        metadata={"help": "the shop's own currency (ISO 4217); fixed once the ledger holds orders"},
     )
     token: str = field(
         default="",
-        metadata={"says": "callers must send `authorization: Bearer TOKEN`; empty: open to all"},
+        metadata={"help": "callers must send `authorization: Bearer TOKEN`; empty: no token"},
     )
     tls_certificate: str = field(
         default="",
-        metadata={"says": "path of a PEM certificate chain; with it calls are encrypted"},
+        metadata={"help": "path of a PEM certificate chain; turns on TLS"},
     )
     tls_key: str = field(
         default="",
-        metadata={"says": "path of the certificate's PEM private key"},
+        metadata={"help": "path of the certificate's PEM private key"},
     )
     allow_open: bool = field(
         default=False,
-        metadata={"says": "consent to listen beyond this machine without a token"},
+        metadata={"help": "yes: listen beyond this machine without a token"},
     )
     reflection: bool | None = field(
         default=None,
-        metadata={"says": "describe the services to grpcurl and buf; default: on loopback only"},
+        metadata={"help": "describe the services to grpcurl and buf; default: on loopback only"},
     )
     history_days: int = field(
         default=400,
-        metadata={"says": "events older than this are refused"},
+        metadata={"help": "events older than this are refused"},
     )
     queue_events: int = field(
         default=50_000,
-        metadata={"says": "events that may wait for the disk; beyond it callers are sent away"},
+        metadata={"help": "events that may wait for the disk; above it calls are refused"},
     )
     analyses: int = field(
         default=1,
-        metadata={"says": "processes that compute results"},
+        metadata={"help": "processes that compute results"},
     )
     keep_alive_s: float = field(
         default=20.0,
-        metadata={"says": "seconds between keep-alives on quiet streams"},
+        metadata={"help": "seconds between keep-alives on quiet streams"},
     )
     drain_delay_s: float = field(
         default=0.0,
         metadata={
-            "says": "after SIGTERM, seconds to serve on while balancers see that health is down"
+            "help": "after SIGTERM, seconds to keep serving while load balancers see health as down"
         },
     )
     drain_s: float = field(
         default=10.0,
-        metadata={"says": "after SIGTERM, seconds that calls under way may take"},
+        metadata={"help": "after SIGTERM, seconds that running calls may take"},
     )
     log_level: str = field(
         default="info",
-        metadata={"says": "debug, info, warning or error; one JSON object a line on stderr"},
+        metadata={"help": "debug, info, warning or error; one JSON object a line on stderr"},
     )
 
     CURRENCY: ClassVar[re.Pattern[str]] = re.compile(r"[A-Z]{3}")
 
     def __post_init__(self) -> None:
-        violations = [*_checked(self)]
+        violations = _violations(self)
         if violations:
             raise InvalidRequest(violations)
 
@@ -99,21 +99,21 @@ class Settings:
         """Settings from variables such as FAIRLIFT_LISTEN.
 
         Raises:
-            InvalidRequest: a value breaks a rule, or a variable is named almost like a setting.
+            InvalidRequest: a value breaks a rule, or a variable looks like a misspelt setting.
         """
-        known = {variable(each): each for each in fields(cls)}
-        given: dict[str, object] = {}
+        settings_by_variable = {variable(setting): setting for setting in fields(cls)}
+        values: dict[str, object] = {}
         violations: list[Violation] = []
         for name, text in environment.items():
-            if name in known:
+            if setting := settings_by_variable.get(name):
                 try:
-                    given[known[name].name] = _parsed(known[name], text)
+                    values[setting.name] = _parsed(setting, text)
                 except ValueError as error:
                     violations.append(Violation(name, str(error)))
-            elif meant := _almost(name, known):
-                violations.append(Violation(name, f"is not known; did you mean {meant}?"))
+            elif suggestion := _close_match(name, settings_by_variable):
+                violations.append(Violation(name, f"is not known; did you mean {suggestion}?"))
         try:
-            settings = cls(**given)  # type: ignore[arg-type]  # parsed by each field's type above
+            settings = cls(**values)  # type: ignore[arg-type]  # each value is parsed by its field's type
         except Invalid as error:
             violations += error.violations
         if violations:
@@ -144,23 +144,26 @@ def variable(setting: "Field[object]") -> str:
     return PREFIX + setting.name.upper()
 
 
-def described() -> str:
-    """Every setting with its default and meaning, as `--help` prints them."""
+def settings_help() -> str:
+    """Every setting with its default and meaning, for `--help`."""
     lines = []
-    for each in fields(Settings):
-        assert each.default is not MISSING
-        default = _SHOWN.get(repr(each.default), each.default)
-        lines.append(f"  {variable(each)} = {default}\n      {each.metadata['says']}")
+    for setting in fields(Settings):
+        assert setting.default is not MISSING
+        default = _DEFAULT_TEXT.get(repr(setting.default), setting.default)
+        lines.append(f"  {variable(setting)} = {default}\n      {setting.metadata['help']}")
     return "\n".join(lines)
 
 
-def _almost(name: str, known: Iterable[str]) -> str | None:
-    """The setting that was probably meant; other FAIRLIFT_ variables are other programs'."""
+def _close_match(name: str, variables: Iterable[str]) -> str | None:
+    """The setting that a variable probably misspells.
+
+    Other FAIRLIFT_ variables are accepted: they may belong to other programs.
+    """
     if not name.startswith(PREFIX):
         return None
-    words = [each.removeprefix(PREFIX) for each in known]
-    close = difflib.get_close_matches(name.removeprefix(PREFIX), words, n=1, cutoff=0.8)
-    return f"{PREFIX}{close[0]}" if close else None
+    names = [variable.removeprefix(PREFIX) for variable in variables]
+    matches = difflib.get_close_matches(name.removeprefix(PREFIX), names, n=1, cutoff=0.8)
+    return f"{PREFIX}{matches[0]}" if matches else None
 
 
 def _parsed(setting: "Field[object]", text: str) -> object:
@@ -178,13 +181,13 @@ def _parsed(setting: "Field[object]", text: str) -> object:
     return word in _YES
 
 
-def _checked(settings: Settings) -> list[Violation]:
-    found = []
+def _violations(settings: Settings) -> list[Violation]:
+    violations = []
 
     def check(holds: bool, name: str, message: str) -> None:
         if not holds:
             value = getattr(settings, name)
-            found.append(Violation(PREFIX + name.upper(), f"is {value!r}, {message}"))
+            violations.append(Violation(PREFIX + name.upper(), f"is {value!r}, {message}"))
 
     host, colon, port = settings.listen.rpartition(":")
     check(
@@ -196,7 +199,7 @@ def _checked(settings: Settings) -> list[Violation]:
     check(
         "://" not in settings.database,
         "database",
-        "must be the path of a SQLite file; other databases are not served yet",
+        "must be the path of a SQLite file; other databases are not supported yet",
     )
     check(
         Settings.CURRENCY.fullmatch(settings.currency) is not None,
@@ -207,7 +210,7 @@ def _checked(settings: Settings) -> list[Violation]:
         check(
             bool(getattr(settings, name)) or not getattr(settings, other),
             name,
-            f"must be set too, for {PREFIX}{other.upper()} is",
+            f"must be set too, because {PREFIX}{other.upper()} is",
         )
     check(settings.history_days >= 1, "history_days", "must be 1 or more")
     check(settings.queue_events >= 1_000, "queue_events", "must be 1,000 or more: one full batch")
@@ -220,12 +223,17 @@ def _checked(settings: Settings) -> list[Violation]:
         "log_level",
         "must be debug, info, warning or error",
     )
-    if not found and not settings.is_loopback and not settings.token and not settings.allow_open:
-        found.append(
+    if (
+        not violations
+        and not settings.is_loopback
+        and not settings.token
+        and not settings.allow_open
+    ):
+        violations.append(
             Violation(
                 "FAIRLIFT_TOKEN",
-                f"is unset while {settings.listen} can be reached from other machines, and whoever "
+                f"is unset while {settings.listen} can be reached from other machines, so whoever "
                 "reaches the server may change campaigns; set a token, or FAIRLIFT_ALLOW_OPEN=yes",
             )
         )
-    return found
+    return violations

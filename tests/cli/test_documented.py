@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 from fairlift import Client, Reason
 from fairlift.engine.audience import MAX_DEPTH, MAX_LIST, MAX_NODES, MAX_TEXT
-from fairlift.engine.audience_text import parse
 from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import OrderMeasure
 from fairlift.v1 import campaign_pb2, campaign_service_pb2, plan_pb2
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceStub
 from fairlift_cli.__main__ import main
+from fairlift_cli.audience.parser import parse
 from fairlift_cli.check import check_documents
 from fairlift_cli.reader import read_text
 from fairlift_cli.schema import keys

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from fairlift.engine.audience_text import parse
 from fairlift.engine.campaign import Campaign, Lifecycle, State, Variant
 from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
@@ -26,6 +25,7 @@ from fairlift.wire.assignment import assignment_to
 from fairlift.wire.campaign import campaign_id
 from fairlift.wire.snapshot import snapshot_from, snapshot_to
 from fairlift.wire.values import attributes_from
+from fairlift_cli.audience.parser import parse
 
 
 def running(name: str, **changes: Any) -> SnapshotCampaign:
@@ -186,6 +186,7 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
                 status, reason = e.EVENT_STATUS_ACCEPTED, 0
                 self.events[event.event_id] = event
             outcomes.append(
+                # protobuf accepts the number of an enum value; its stubs do not.
                 e.EventOutcome(event_id=event.event_id, status=status, reason=reason)  # type: ignore[arg-type]
             )
         return outcomes

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import grpc
 import pytest
-from fairlift import OrderLine, events
-from fairlift.backlog import Kind
+from fairlift import OrderLine
+from fairlift import event_messages as events
+from fairlift.event_queue import Kind
 from fairlift.exposures import ExposureQueue, SeenExposures
 from fairlift.outbox import MAX_EVENT_BYTES, Outbox
 from fairlift.transport import Endpoint
@@ -179,4 +180,4 @@ def test_overflow_is_told_once_until_everything_was_sent(
             assert lost == 2_990 * told
             shop.failures = []
             assert client.flush()
-            assert warnings(caplog, "too many events wait") == told
+            assert warnings(caplog, "too many events are waiting") == told

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import grpc
 import pytest
-from fairlift import Change, Client
+from fairlift import Client, SnapshotChange
 from fairlift.openfeature import FairliftProvider
 from fairlift.v1 import assignment_service_pb2 as a
 from openfeature import api
@@ -85,7 +85,7 @@ def test_silence_of_the_server_is_stale_and_its_return_ready(shop: Shop, heard: 
 
     assert eventually(lambda: heard.of(ProviderEvent.PROVIDER_STALE))
     assert flags.get_provider_status() is ProviderStatus.STALE
-    assert "silent" in str(heard.of(ProviderEvent.PROVIDER_STALE)[0].message)
+    assert "does not answer" in str(heard.of(ProviderEvent.PROVIDER_STALE)[0].message)
 
     heard.events.clear()
     shop.start()
@@ -143,10 +143,10 @@ def _threads() -> list[str]:
 
 
 def test_listener_that_fails_costs_nothing(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    def fail(change: Change) -> None:
+    def fail(change: SnapshotChange) -> None:
         raise RuntimeError(f"no room for {sorted(change.campaigns)}")
 
-    changes: list[Change] = []
+    changes: list[SnapshotChange] = []
     with Client(shop.target) as client:
         client.on_change(fail)
         client.on_change(changes.append)

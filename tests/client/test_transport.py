@@ -28,6 +28,17 @@ CERTIFICATES = Path(__file__).with_name("certificates")
         ("[::1]:50051", False),
         ("unix:/run/fairlift", False),
         ("dns:///127.0.0.1:50051", False),
+        ("LOCALHOST:50051", False),
+        ("dns:localhost:50051", False),
+        ("ipv4:127.0.0.1:50051", False),
+        ("ipv4:127.0.0.1:50051,127.0.0.2:50051", False),
+        ("ipv6:[::1]:50051", False),
+        ("::1", False),
+        # One address elsewhere is enough to need TLS.
+        ("ipv4:127.0.0.1:50051,10.0.0.1:50051", True),
+        ("ipv6:[2001:db8::1]:50051", True),
+        ("dns://127.0.0.1/fairlift.example:443", True),
+        ("localhost.evil.example:443", True),
         ("fairlift.example:443", True),
         ("10.0.0.1:50051", True),
         ("dns:///fairlift.example:443", True),
@@ -189,7 +200,7 @@ def test_money_that_micros_cannot_hold_is_refused(amount: str) -> None:
 
 def test_engine_alone_imports_no_grpc_and_the_client_nothing_heavy() -> None:
     code = (
-        "import sys; import fairlift.engine.decision, fairlift.engine.audience_simplify;"
+        "import sys; import fairlift.engine.decision, fairlift_cli.audience.simplify;"
         "assert not {'grpc', 'google'} & set(sys.modules), 'engine';"
         "from fairlift import Client;"
         "heavy = {'numpy', 'scipy', 'sqlalchemy', 'yaml', 'pydantic', 'click', 'rich'};"

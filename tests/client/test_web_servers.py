@@ -25,8 +25,8 @@ def subscribed(shop: Shop) -> list[str]:
 
 @pytest.mark.parametrize(
     "options",
-    [("--preload",), ("--worker-class=gthread", "--threads=4")],
-    ids=["sync-preload", "gthread"],
+    [("--preload",), ("--worker-class=gthread", "--threads=4"), ("--worker-class=gevent",)],
+    ids=["sync-preload", "gthread", "gevent"],
 )
 def test_gunicorn_delivers_every_event(shop: Shop, options: tuple[str, ...]) -> None:
     # Given workers that are recycled after 30 visits, and then all replaced at a reload

@@ -2,12 +2,12 @@
 
 import grpc
 from fairlift import Client, OrderLine, Reason, micros
-from fairlift.engine.audience_text import parse
 from fairlift.engine.campaign import Campaign, LayerSlice, Variant
 from fairlift.engine.plan import Plan, PlannedMetric
 from fairlift.v1 import campaign_service_pb2 as pb
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceStub
 from fairlift.wire.campaign import campaign_to
+from fairlift_cli.audience.parser import parse
 
 from examples.server import running_server
 from tests.client.shop import eventually

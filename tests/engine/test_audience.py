@@ -24,9 +24,10 @@ from fairlift.engine.audience import (
     attributes,
     leaves,
 )
-from fairlift.engine.audience_text import MAX_LENGTH, MAX_NESTING, parse, short_form
-from fairlift.engine.audience_words import in_words
 from fairlift.engine.errors import InvalidAudience, InvalidCampaign
+from fairlift.engine.short_form import short_form
+from fairlift_cli.audience.parser import MAX_LENGTH, MAX_NESTING, parse
+from fairlift_cli.audience.words import in_words
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
@@ -71,28 +72,28 @@ def test_short_form_knows_every_condition(text: str, condition: Condition) -> No
 @pytest.mark.parametrize(
     ("text", "position", "says"),
     [
-        ('country = "ES"', 8, 'comparing is written "=="'),
+        ('country = "ES"', 8, 'write "==" to compare'),
         ("country == ES", 11, 'a text needs quotes: "ES"'),
         ('a == "x', 5, "the text has no closing quote"),
         ("`a", 0, "the name has no closing `"),
-        ("a && b", 2, 'both is written "and"'),
-        ("a || b", 2, 'either is written "or"'),
-        ("!a", 0, '"not" stands before a condition'),
-        ('a ~ "x"', 2, "there are no patterns"),
+        ("a && b", 2, 'write "and"'),
+        ("a || b", 2, 'write "or"'),
+        ("!a", 0, 'write "not" before a condition'),
+        ('a ~ "x"', 2, "patterns are not supported"),
         ("a ; b", 2, "remove it"),
         ("(a or b", 7, "the parenthesis is not closed"),
         ("a)", 1, 'join conditions by "and" or "or"'),
         ("a b", 2, 'join conditions by "and" or "or"'),
         ("a and", 5, "it must be an attribute"),
         ("a not 5", 6, 'it must be "in"'),
-        ("a in 5", 5, "a list is written"),
-        ('a in ["x" "y"]', 10, "values in a list stand between commas"),
-        ("a between 1 or 2", 12, "between is written"),
+        ("a in 5", 5, "write a list as"),
+        ('a in ["x" "y"]', 10, "separate the values of a list by commas"),
+        ("a between 1 or 2", 12, 'write "between'),
         ("a between 5 and 1", 16, "must not be below low"),
         ('a >= "x"', 5, "must be a number or a time"),
         ("a contains 5", 11, "must be a text in quotes"),
         ("version(a == 1", 10, 'version(a must be closed by ")"'),
-        ("version(a) in []", 11, "is followed by =="),
+        ("version(a) in []", 11, "must be followed by =="),
         ("a between true and 1", 10, "must be a number or a time"),
         ("b and a between 1 and 2026-11-27", 22, "of the same kind as low"),
         ("a in [1, 9007199254740993, 2]", 9, "must lie within"),
@@ -144,11 +145,13 @@ def test_audience_error_keeps_its_place_when_it_travels() -> None:
         (lambda: Compare("a", CompareOp.EQ, float("nan")), "value", "must be finite"),
         (lambda: Compare("a", CompareOp.EQ, 2**53 + 1), "value", "within"),
         (lambda: Compare("a", CompareOp.EQ, NOON.replace(tzinfo=None)), "value", "time zone"),
+        # A wrong type, on purpose.
         (lambda: Compare("a", CompareOp.EQ, (1,)), "value", "must be a text, a number"),  # type: ignore[arg-type]
         (lambda: Compare("a", CompareOp.LT, True), "value", "must be a number or a time"),
         (lambda: In("a", tuple(range(MAX_LIST + 1))), "values", f"at most {MAX_LIST}"),
         (lambda: In("a", ("x", float("inf"))), "values[1]", "must be finite"),
         (lambda: Between("a", 1, NOON), "high", "must be of the same kind"),
+        # A wrong type, on purpose.
         (lambda: Text("a", TextOp.PREFIX, 5), "value", "must be a text"),  # type: ignore[arg-type]
         (lambda: Version("a", CompareOp.EQ, "1." + "9" * 200), "value", "must be a version"),
     ],

@@ -5,9 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from fairlift.change import changed_campaigns
 from fairlift.engine.audience import Exists
-from fairlift.engine.audience_text import parse
 from fairlift.engine.campaign import (
     Campaign,
     LayerSlice,
@@ -20,6 +18,8 @@ from fairlift.engine.campaign import (
 from fairlift.engine.change import ChangeClass, changes, gravest
 from fairlift.engine.plan import AlwaysValid, Plan, PlannedMetric
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
+from fairlift.snapshot_change import changed_campaigns
+from fairlift_cli.audience.parser import parse
 
 A, B = Variant("a"), Variant("b", payload={"percent": 10})
 PLAN = Plan((PlannedMetric("conversion_rate", 0.05),), 10_000)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from fairlift.engine.assignment import Outcome, Reason, assignment
-from fairlift.engine.audience_text import parse
 from fairlift.engine.bots import BotRules
 from fairlift.engine.bucketing import hash_of
 from fairlift.engine.campaign import (
@@ -23,6 +22,7 @@ from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.matching import matcher
 from fairlift.engine.prerequisites import MAX_CHAIN, check_prerequisites
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
+from fairlift_cli.audience.parser import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -139,6 +139,7 @@ def test_payload_is_the_callers_own() -> None:
     outcome = Outcome("c", "b", PAYLOAD, Reason.ASSIGNED, is_control=False, epoch=2)
     decided = assignment(outcome, "v", {"secret": 1}, 0.0)
 
+    # This entry is a list; its type is any JSON value.
     decided.payload["list"].append(3)  # type: ignore[union-attr]
 
     assert decided.payload == PAYLOAD
@@ -243,7 +244,9 @@ def test_prerequisites_are_checked_before_they_are_asked() -> None:
     found = check_prerequisites([base, wrong, gone, archived])
 
     assert {name: [str(each) for each in each] for name, each in found.items()} == {
-        "wrong": ["prerequisites[0].variants[0]: 'z' is no variant of base; it has a, b"],
+        "wrong": [
+            "prerequisites[0].variants[0]: 'z' is not a variant of base; its variants are a, b"
+        ],
         "gone": ["prerequisites[0].campaign: 'archived' does not exist"],
     }
 

@@ -8,7 +8,7 @@ from fairlift_stats.sequential import guards, lines
 from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.sequential.plan import SequentialPlan, harm_side
-from fairlift_stats.verdict import ruling, standings
+from fairlift_stats.verdict import guardrails, ruling, standings
 from fairlift_stats.verdict.guardrails import AlarmAt
 
 from tests.rules import test_rule
@@ -53,7 +53,7 @@ def multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forgotten_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = ruling.alarms_of
+    watch = guardrails.alarms_of
 
     def quiet(plan: SequentialPlan, log: LookLog, arm: str) -> tuple[AlarmAt, ...]:
         return tuple(replace(at, is_raised=False) for at in watch(plan, log, arm))

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 from fairlift_stats import Analysis, Guardrail, Mean, Rate, Summary
-from fairlift_stats.effects import CannotSay, Posterior, Reason
+from fairlift_stats.effects import CannotSay, CannotSayCode, Posterior
 from fairlift_stats.messages import Amount
 from fairlift_stats.sequential.calendar import next_due
 from fairlift_stats.sequential.evidence import evidence_of
@@ -130,9 +130,11 @@ def test_of_metrics_below_zero_the_best_difference_ships_and_is_told_in_money() 
     assert (verdict.kind, verdict.variant) == ("ship", "big")
     assert isinstance(verdict.number, Amount)
     assert verdict.number.value == pytest.approx(0.8, abs=1e-6)
-    assert verdict.sentence().startswith("big is better: profit per visitor +€0.80 (between +€0.7")
+    assert verdict.sentence().startswith(
+        "big is better than control: profit per visitor +€0.80 (between +€0.7"
+    )
     assert isinstance(result.lift, CannotSay)
-    assert result.lift.reason is Reason.NOT_POSITIVE
+    assert result.lift.reason is CannotSayCode.NOT_POSITIVE
     assert isinstance(result.posterior, Posterior)
     assert result.posterior.lift is None
     assert result.posterior.p_best == pytest.approx(1.0)

@@ -16,7 +16,7 @@ from fairlift.v1.event_service_pb2 import Event, EventOutcome
 from fairlift.v1.event_service_pb2_grpc import EventServiceStub
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
 from fairlift_server.build import serving
-from fairlift_server.results.worker_pool import Calculators
+from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
@@ -58,9 +58,9 @@ def settings_of(chosen: Mapping[str, object]) -> Settings:
 
 
 @cache
-def calculators() -> Calculators:
+def workers() -> WorkerPool:
     """The processes that compute results, shared: each takes seconds to start."""
-    shared = Calculators(1)
+    shared = WorkerPool(1)
     atexit.register(shared.close)
     return shared
 
@@ -70,7 +70,7 @@ async def running(folder: Path, **settings: object) -> AsyncIterator[Caller]:
     """A server in this process, its store in the folder, and a caller of it."""
     chosen = {"listen": "127.0.0.1:0", "database": str(folder / "shop.db"), **settings}
     async with (
-        serving(settings_of(chosen), calculators=calculators()) as server,
+        serving(settings_of(chosen), workers=workers()) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         yield Caller(channel)
@@ -78,12 +78,12 @@ async def running(folder: Path, **settings: object) -> AsyncIterator[Caller]:
 
 def details(error: grpc.aio.AioRpcError) -> tuple[ErrorInfo, BadRequest, RetryInfo]:
     """The google.rpc details of a failed call; empty ones where there are none."""
-    found = (ErrorInfo(), BadRequest(), RetryInfo())
+    unpacked = (ErrorInfo(), BadRequest(), RetryInfo())
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
             status = Status.FromString(value)
             assert status.message == error.details()
             for packed in status.details:
-                for message in found:
+                for message in unpacked:
                     packed.Unpack(message)
-    return found
+    return unpacked

@@ -1,10 +1,13 @@
 """A little shop: messages as a storefront would send them."""
 
+import json
 import os
 import time
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
+from zoneinfo import ZoneInfo
 
 from fairlift.v1 import campaign_pb2, event_service_pb2, plan_pb2
 from fairlift.v1.event_service_pb2 import Event
@@ -15,6 +18,22 @@ DAY = timedelta(days=1)
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """The moment at which a day begins in a time zone."""
+    return datetime.combine(day, clock_time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def local_date(time_us: int, zone: str) -> date:
+    """What the calendar shows in a time zone at a moment in microseconds."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
+    return moment.astimezone(ZoneInfo(zone)).date()
+
+
+def segment(text: str, attribute: str) -> str:
+    """The label of one attribute in a segments text of the ledger."""
+    return str(json.loads(text).get(attribute, ""))
 
 
 def event_id() -> str:

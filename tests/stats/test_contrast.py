@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from fairlift_stats import Analysis, BadQuestion, Guardrail, Mean, Rate, Summary
-from fairlift_stats.effects import CannotSay, Effect, Reason
+from fairlift_stats.effects import CannotSay, CannotSayCode, Effect
 from fairlift_stats.methods.contrast import Contrast, Margin
 from fairlift_stats.methods.two_rates import TwoRates
 from hypothesis import given, settings
@@ -132,18 +132,22 @@ def test_few_units_have_students_limits() -> None:
     ("contrast", "k", "expected"),
     [
         (Contrast(2.0, 2.2, 0.01, 0.01), 19.9, None),
-        (Contrast(2.0, 2.2, 0.01, 0.01), 20.1, Reason.CONTROL_NEAR_ZERO),
-        (Contrast(2.0, 2.2, 0.01, 0.01), -20.1, Reason.CONTROL_NEAR_ZERO),
-        (Contrast(0.0, 2.2, 0.0, 0.01), 1.0, Reason.CONTROL_ZERO),
-        (Contrast(-1.0, 2.2, 0.0001, 0.01), 1.0, Reason.NOT_POSITIVE),
-        (Contrast(2.0, 0.0, 0.01, 0.0), 1.0, Reason.TREATMENT_ZERO),
-        (Contrast(0.0, 0.1, 0.0, 0.01, rates=TwoRates(1, 10, 0, 10)), 1.0, Reason.CONTROL_ZERO),
-        (Contrast(0.0, 0.0, 0.0, 0.0, rates=TwoRates(0, 10, 0, 10)), 1.0, Reason.NO_EVENTS),
+        (Contrast(2.0, 2.2, 0.01, 0.01), 20.1, CannotSayCode.CONTROL_NEAR_ZERO),
+        (Contrast(2.0, 2.2, 0.01, 0.01), -20.1, CannotSayCode.CONTROL_NEAR_ZERO),
+        (Contrast(0.0, 2.2, 0.0, 0.01), 1.0, CannotSayCode.CONTROL_ZERO),
+        (Contrast(-1.0, 2.2, 0.0001, 0.01), 1.0, CannotSayCode.NOT_POSITIVE),
+        (Contrast(2.0, 0.0, 0.01, 0.0), 1.0, CannotSayCode.TREATMENT_ZERO),
+        (
+            Contrast(0.0, 0.1, 0.0, 0.01, rates=TwoRates(1, 10, 0, 10)),
+            1.0,
+            CannotSayCode.CONTROL_ZERO,
+        ),
+        (Contrast(0.0, 0.0, 0.0, 0.0, rates=TwoRates(0, 10, 0, 10)), 1.0, CannotSayCode.NO_EVENTS),
         (Contrast(0.1, 0.0, 0.01, 0.0, rates=TwoRates(0, 10, 1, 10)), 9.0, None),
     ],
 )
 def test_a_control_that_is_not_told_from_zero_has_no_lift(
-    contrast: Contrast, k: float, expected: Reason | None
+    contrast: Contrast, k: float, expected: CannotSayCode | None
 ) -> None:
     assert contrast.no_lift(k) is expected
 
@@ -161,7 +165,7 @@ def test_a_lift_is_on_the_whole_page_or_nowhere() -> None:
 
     assert isinstance(alone.lift, Effect)
     assert isinstance(beside.lift, CannotSay)
-    assert beside.lift.reason is Reason.CONTROL_NEAR_ZERO
+    assert beside.lift.reason is CannotSayCode.CONTROL_NEAR_ZERO
     assert isinstance(beside.difference, Effect)
     assert narrower.lift == alone.lift
 

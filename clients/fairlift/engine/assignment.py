@@ -8,7 +8,7 @@ from typing import Any, overload
 
 from fairlift.engine.campaign import JSON
 from fairlift.engine.matching import Attributes
-from fairlift.engine.native import mypyc_attr
+from fairlift.engine.mypyc_hints import mypyc_attr
 
 
 class Reason(StrEnum):
@@ -54,8 +54,8 @@ class Outcome:
 
     def __reduce__(self) -> tuple[object, ...]:
         # Compiled or not, each can read what the other pickled.
-        given = (self.campaign, self.variant, self.payload, self.reason)
-        return Outcome, (*given, self.is_control, self.epoch, self.snapshot_time)
+        arguments = (self.campaign, self.variant, self.payload, self.reason)
+        return Outcome, (*arguments, self.is_control, self.epoch, self.snapshot_time)
 
 
 @mypyc_attr(free_list_len=1)
@@ -105,8 +105,8 @@ class Assignment:
     @property
     def snapshot_age_s(self) -> float | None:
         """How old the snapshot was, in seconds; None when there was none."""
-        made = self.outcome.snapshot_time
-        return max(0.0, self.time - made) if made else None
+        created = self.outcome.snapshot_time
+        return max(0.0, self.time - created) if created else None
 
     @property
     def payload(self) -> dict[str, JSON]:
@@ -127,17 +127,17 @@ class Assignment:
         A whole number serves where a float is asked for, and 50.0 where an int is: on its way
         through the contract every number is a double.
         """
-        found = self.outcome.payload.get(key)
-        if found.__class__ is default.__class__:
-            return _copied(found)
+        entry = self.outcome.payload.get(key)
+        if entry.__class__ is default.__class__:
+            return _copied(entry)
         if not isinstance(default, int | float) or isinstance(default, bool):
             return default
-        if isinstance(found, bool) or not isinstance(found, int | float):
+        if isinstance(entry, bool) or not isinstance(entry, int | float):
             return default
-        if not math.isfinite(found):
+        if not math.isfinite(entry):
             return default
-        number = type(default)(found)
-        return number if number == found else default
+        number = type(default)(entry)
+        return number if number == entry else default
 
     def __reduce__(self) -> tuple[object, ...]:
         return assignment, (self.outcome, self.unit, self.attributes, self.time)
@@ -149,17 +149,17 @@ class Assignment:
 
 def assignment(outcome: Outcome, unit: str, attributes: Attributes, time: float) -> Assignment:
     """The outcome for this unit at this time, in epoch seconds."""
-    made = Assignment()
-    made.outcome = outcome
-    made.unit = unit
-    made.attributes = attributes
-    made.time = time
-    return made
+    created = Assignment()
+    created.outcome = outcome
+    created.unit = unit
+    created.attributes = attributes
+    created.time = time
+    return created
 
 
 def _copied(value: JSON) -> JSON:
     if isinstance(value, Mapping):
-        return {key: _copied(each) for key, each in value.items()}
+        return {key: _copied(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_copied(each) for each in value]
+        return [_copied(item) for item in value]
     return value

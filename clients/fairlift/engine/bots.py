@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from fairlift.engine.matching import Known
+from fairlift.engine.matching import PlainAttributes
 
 _REMEMBERED = 4_096
 
@@ -57,11 +57,11 @@ class BotRules:
             agent = agent.replace(name, "")
         return any(fragment in agent for fragment in self.fragments)
 
-    def matcher(self) -> Callable[[Known], bool]:
+    def matcher(self) -> Callable[[PlainAttributes], bool]:
         """A function that says whether a visitor is a bot, quick for agents seen before."""
         names = lru_cache(_REMEMBERED)(self.names)
 
-        def is_bot(attributes: Known) -> bool:
+        def is_bot(attributes: PlainAttributes) -> bool:
             if attributes.get("is_bot") is True:
                 return True
             agent = attributes.get("user_agent")

@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import IntEnum
 
 from fairlift.engine.audience import EVERYBODY, Condition
-from fairlift.engine.audience_text import short_form
 from fairlift.engine.campaign import Campaign, State
 from fairlift.engine.equality import is_same
+from fairlift.engine.short_form import short_form
 
 
 class ChangeClass(IntEnum):
@@ -96,10 +96,14 @@ def _traffic(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
     old, new = before.traffic_bps, after.traffic_bps
     if new > old:
         yield FieldChange(
-            "traffic_bps", str(old), str(new), ChangeClass.SAFE, "more traffic moves nobody"
+            "traffic_bps",
+            str(old),
+            str(new),
+            ChangeClass.SAFE,
+            "more traffic moves no one to another variant",
         )
     elif new < old:
-        reason = "{units} who were in would fall out, and half-treated ones would stay counted"
+        reason = "{units} who were in the campaign would leave it, and would still be counted"
         yield FieldChange("traffic_bps", str(old), str(new), ChangeClass.NEW_EPOCH, reason)
 
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 from fairlift.engine.assignment import Assignment, Outcome, Reason, assignment
 from fairlift.engine.bucketing import murmur3
 from fairlift.engine.campaign import MAX_UNIT
-from fairlift.engine.given import Text, plain
-from fairlift.engine.matching import Attributes, Known, Matcher, known
+from fairlift.engine.matching import Attributes, Matcher, PlainAttributes, plain_attributes
+from fairlift.engine.untrusted import IdInput, id_or_empty, plain
 
 _hash: Final = murmur3
 # A control given for another reason is no membership that another campaign could build on.
@@ -24,7 +24,7 @@ class Decider:
     __slots__ = ()
 
     def decide(
-        self, visitor: Text, customer: Text, attributes: Attributes, now: float
+        self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> Assignment:
         """The variant that the visitor, or the customer, meets; `now` in epoch seconds."""
         raise NotImplementedError
@@ -37,10 +37,10 @@ class Always(Decider):
     outcome: Outcome
 
     def decide(
-        self, visitor: Text, customer: Text, attributes: Attributes, now: float
+        self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> Assignment:
         """That outcome."""
-        return assignment(self.outcome, plain(visitor or customer), attributes, now)
+        return assignment(self.outcome, plain(visitor) or plain(customer), attributes, now)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Split(Decider):
     is_sticky: bool
     first_seen: Mapping[str, str]
     no_unit: Outcome
-    is_bot: Callable[[Known], bool]
+    is_bot: Callable[[PlainAttributes], bool]
     bot: Outcome
     names: tuple[str, ...]
     audience: Matcher
@@ -68,40 +68,42 @@ class Split(Decider):
     variants: tuple[tuple[int, Outcome], ...]
 
     def decide(
-        self, visitor: Text, customer: Text, attributes: Attributes, now: float
+        self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> Assignment:
         """The unit's variant, or the control for who is no unit, a bot, or not in the audience."""
-        given: Any = customer if self.unit_is_customer else visitor
-        if self.is_sticky and customer:
-            given = self.first_seen.get(customer, given)
-        unit = given if type(given) is str else plain(given)
+        unit_input: Any = customer if self.unit_is_customer else visitor
+        if self.is_sticky and (customer or customer == 0):
+            person = customer if type(customer) is str else id_or_empty(customer)
+            if person:
+                unit_input = self.first_seen.get(person, unit_input)
+        unit = unit_input if type(unit_input) is str else plain(unit_input)
         # As assignment() does, without the call.
-        made = Assignment()
-        made.unit = unit
-        made.attributes = attributes
-        made.time = now
+        assigned = Assignment()
+        assigned.unit = unit
+        assigned.attributes = attributes
+        assigned.time = now
         try:
-            text = (self.prefix + unit).encode()
+            hash_input = (self.prefix + unit).encode()
         except UnicodeEncodeError:  # half a surrogate pair, as a broken cookie may hold
-            made.outcome = self.no_unit
-            return made
-        asked = attributes if type(attributes) is dict else known(attributes, self.names)
+            assigned.outcome = self.no_unit
+            return assigned
+        values = (
+            attributes if type(attributes) is dict else plain_attributes(attributes, self.names)
+        )
         if not 0 < len(unit) <= MAX_UNIT:
-            made.outcome = self.no_unit
-        elif ("is_bot" in asked or "user_agent" in asked) and self.is_bot(asked):
-            made.outcome = self.bot
-        elif not self.audience.matches(asked):
-            made.outcome = self.not_in_audience
+            assigned.outcome = self.no_unit
+        elif ("is_bot" in values or "user_agent" in values) and self.is_bot(values):
+            assigned.outcome = self.bot
+        elif not self.audience.matches(values):
+            assigned.outcome = self.not_in_audience
         else:
-            hashed: int = _hash(text)
-            for (
-                end,
-                outcome,
-            ) in self.variants:  # pragma: no branch  # the last ends beyond all
+            hashed: int = _hash(hash_input)
+            # The last variant ends beyond every hash, so the loop always breaks.
+            for end, outcome in self.variants:  # pragma: no branch
                 if hashed < end:
-                    made.outcome = outcome
+                    assigned.outcome = outcome
                     break
-        return made
+        return assigned
 
 
 class Gate:
@@ -110,7 +112,7 @@ class Gate:
     __slots__ = ()
 
     def outcome(
-        self, made: Assignment, visitor: Text, customer: Text, now: float
+        self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
         """What the unit of this assignment gets instead; None lets it pass."""
         raise NotImplementedError
@@ -133,18 +135,18 @@ class Gated(Decider):
     gates: tuple[Gate, ...]
 
     def decide(
-        self, visitor: Text, customer: Text, attributes: Attributes, now: float
+        self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> Assignment:
         """What the first gate that speaks says, or else the split."""
-        made = self.split.decide(visitor, customer, attributes, now)
-        if made.outcome.reason is Reason.NO_UNIT:
-            return made
-        for gate in self.gates if made.outcome.is_in_campaign else self.before:
-            outcome = gate.outcome(made, visitor, customer, now)
+        assigned = self.split.decide(visitor, customer, attributes, now)
+        if assigned.outcome.reason is Reason.NO_UNIT:
+            return assigned
+        for gate in self.gates if assigned.outcome.is_in_campaign else self.before:
+            outcome = gate.outcome(assigned, visitor, customer, now)
             if outcome is not None:
-                made.outcome = outcome
+                assigned.outcome = outcome
                 break
-        return made
+        return assigned
 
 
 @dataclass(slots=True)
@@ -154,10 +156,10 @@ class Forced(Gate):
     by_unit: dict[str, Outcome]
 
     def outcome(
-        self, made: Assignment, visitor: Text, customer: Text, now: float
+        self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
         """The unit's own."""
-        return self.by_unit.get(made.unit)
+        return self.by_unit.get(assigned.unit)
 
 
 @dataclass(slots=True)
@@ -167,7 +169,7 @@ class Closed(Gate):
     closed: Outcome
 
     def outcome(
-        self, made: Assignment, visitor: Text, customer: Text, now: float
+        self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
         """The same for all."""
         return self.closed
@@ -182,7 +184,7 @@ class During(Gate):
     closed: Outcome
 
     def outcome(
-        self, made: Assignment, visitor: Text, customer: Text, now: float
+        self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
         """The same for all, in that time."""
         return self.closed if self.from_s <= now < self.until_s else None
@@ -198,10 +200,10 @@ class Slice(Gate):
     outside: Outcome
 
     def outcome(
-        self, made: Assignment, visitor: Text, customer: Text, now: float
+        self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
         """Who is outside the range."""
-        hashed: int = _hash((self.prefix + made.unit).encode())
+        hashed: int = _hash((self.prefix + assigned.unit).encode())
         return None if self.low <= hashed < self.high else self.outside
 
 
@@ -210,15 +212,15 @@ class Prerequisites(Gate):
     """Only units that got one of the wanted variants in each of the other campaigns pass."""
 
     campaigns: Mapping[str, Decider]
-    wanted: tuple[tuple[str, tuple[str, ...]], ...]
+    required: tuple[tuple[str, tuple[str, ...]], ...]
     unmet: Outcome
 
     def outcome(
-        self, made: Assignment, visitor: Text, customer: Text, now: float
+        self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
         """Who misses one."""
-        for name, variants in self.wanted:
-            other = self.campaigns[name].decide(visitor, customer, made.attributes, now).outcome
+        for name, variants in self.required:
+            other = self.campaigns[name].decide(visitor, customer, assigned.attributes, now).outcome
             if other.variant not in variants or other.reason not in _HAS_VARIANT:
                 return self.unmet
         return None

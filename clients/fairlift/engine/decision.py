@@ -64,7 +64,7 @@ class CompiledSnapshot:
     ) -> None:
         self.etag = snapshot.etag
         self.snapshot_time = _epoch_s(snapshot.create_time)
-        self.units = {each.campaign.id: each.campaign.unit for each in snapshot.campaigns}
+        self.units = {salted.campaign.id: salted.campaign.unit for salted in snapshot.campaigns}
         self.broken = dict(snapshot.unreadable)
         self.campaigns: dict[str, Decider] = {
             name: Always(without_campaign(name, Reason.ERROR).outcome) for name in self.broken
@@ -104,10 +104,13 @@ class CompiledSnapshot:
         self, *, visitor: str = "", customer: str = "", attributes: Attributes, now: float
     ) -> list[Assignment]:
         """The variants of all campaigns, by campaign id."""
-        return [each.decide(visitor, customer, attributes, now) for each in self.campaigns.values()]
+        return [
+            decider.decide(visitor, customer, attributes, now)
+            for decider in self.campaigns.values()
+        ]
 
 
-class InForce:
+class CurrentSnapshot:
     """The snapshot that is decided by; a new one takes the place of the old in one assignment."""
 
     __slots__ = ("compiled",)
@@ -147,18 +150,18 @@ class _Compiler:
         self._first_seen = first_seen
         self._counted = Reason.STALE if is_stale else Reason.ASSIGNED
         self._campaigns = campaigns
-        self._unmeetable = check_prerequisites([each.campaign for each in snapshot.campaigns])
+        self._unmeetable = check_prerequisites([salted.campaign for salted in snapshot.campaigns])
 
     def decider(self, salted: SnapshotCampaign) -> Decider:
         """The decision on one campaign: all that can be known before is, and no more is asked."""
         version = salted.campaign.lifecycle.hash_version
         if version != HASH_VERSION:
             raise ValueError(
-                f"hash version {version} is not known here; update the fairlift package"
+                f"hash version {version} is not supported; update the fairlift package"
             )
-        split = self._split(salted)
+        weighted = self._split(salted)
         before, after = tuple(self._gates_before(salted.campaign)), tuple(self._gates_after(salted))
-        return Gated(split, before, before + after) if before or after else split
+        return Gated(weighted, before, before + after) if before or after else weighted
 
     def _split(self, salted: SnapshotCampaign) -> Decider:
         campaign = salted.campaign
@@ -177,8 +180,8 @@ class _Compiler:
             not_in_audience=self.control(campaign, Reason.NOT_IN_AUDIENCE),
             prefix=f"{salted.variants_salt}:",
             variants=tuple(
-                (hashes_below(end), self._outcome(campaign, each, self._counted))
-                for end, each in zip(ends, campaign.variants, strict=True)
+                (hashes_below(end), self._outcome(campaign, variant, self._counted))
+                for end, variant in zip(ends, campaign.variants, strict=True)
             ),
         )
 
@@ -221,8 +224,8 @@ class _Compiler:
         unmet = self.control(campaign, Reason.PREREQUISITE)
         if campaign.id in self._unmeetable:
             return Closed(unmet)
-        wanted = tuple((each.campaign, each.variants) for each in campaign.prerequisites)
-        return Prerequisites(self._campaigns, wanted, unmet)
+        required = tuple((other.campaign, other.variants) for other in campaign.prerequisites)
+        return Prerequisites(self._campaigns, required, unmet)
 
     def control(self, campaign: Campaign, reason: Reason) -> Outcome:
         """The control, for this reason."""

@@ -35,7 +35,7 @@ from fairlift.engine.versions import version_key
 # satisfies `!=`, `not in` and exists() only.
 Attributes: TypeAlias = Mapping[str, object]
 # The same as a dict that is no more than a dict: the quickest to ask.
-Known: TypeAlias = dict[str, object]
+PlainAttributes: TypeAlias = dict[str, object]
 
 _ORDERS: dict[CompareOp, Callable[[Any, Any], bool]] = {
     CompareOp.EQ: eq,
@@ -47,13 +47,13 @@ _ORDERS: dict[CompareOp, Callable[[Any, Any], bool]] = {
 }
 
 
-def known(attributes: Attributes, names: Iterable[str]) -> Known:
+def plain_attributes(attributes: Attributes, names: Iterable[str]) -> PlainAttributes:
     """What a mapping of any kind answers for these names.
 
     Such as a web framework's, which looks like a dict and holds lists of what it answers with.
     """
-    held = attributes.keys()
-    return {name: attributes[name] for name in names if name in held}
+    present = attributes.keys()
+    return {name: attributes[name] for name in names if name in present}
 
 
 class Matcher:
@@ -61,7 +61,7 @@ class Matcher:
 
     __slots__ = ()
 
-    def matches(self, attributes: Known) -> bool:
+    def matches(self, attributes: PlainAttributes) -> bool:
         """Whether the condition holds for a visitor's attributes."""
         raise NotImplementedError
 
@@ -77,9 +77,9 @@ def matcher(condition: Condition) -> Matcher:
     """
     match condition:
         case AllOf(conditions):
-            return _all([matcher(each) for each in conditions])
+            return _all([matcher(child) for child in conditions])
         case AnyOf(conditions):
-            return _any([matcher(each) for each in conditions])
+            return _any([matcher(child) for child in conditions])
         case Not(inner):
             return _Not(matcher(inner))
         case Compare(name, CompareOp.EQ, value):
@@ -99,7 +99,7 @@ def matcher(condition: Condition) -> Matcher:
         case Version(name, op, value):
             return _version(name, op, value)
         case Exists(name):
-            return _Test(name, lambda found: found is not None)
+            return _Test(name, lambda actual: actual is not None)
     assert_never(condition)
 
 
@@ -121,7 +121,7 @@ class _Both(Matcher):
     first: Matcher
     second: Matcher
 
-    def matches(self, attributes: Known) -> bool:
+    def matches(self, attributes: PlainAttributes) -> bool:
         return self.first.matches(attributes) and self.second.matches(attributes)
 
 
@@ -129,9 +129,9 @@ class _Both(Matcher):
 class _All(Matcher):
     matchers: tuple[Matcher, ...]
 
-    def matches(self, attributes: Known) -> bool:
-        for each in self.matchers:  # noqa: SIM110  # costs half of all() over a generator
-            if not each.matches(attributes):
+    def matches(self, attributes: PlainAttributes) -> bool:
+        for inner in self.matchers:  # noqa: SIM110  # costs half of all() over a generator
+            if not inner.matches(attributes):
                 return False
         return True
 
@@ -140,9 +140,9 @@ class _All(Matcher):
 class _Any(Matcher):
     matchers: tuple[Matcher, ...]
 
-    def matches(self, attributes: Known) -> bool:
-        for each in self.matchers:  # noqa: SIM110  # costs half of any() over a generator
-            if each.matches(attributes):
+    def matches(self, attributes: PlainAttributes) -> bool:
+        for inner in self.matchers:  # noqa: SIM110  # costs half of any() over a generator
+            if inner.matches(attributes):
                 return True
         return False
 
@@ -151,7 +151,7 @@ class _Any(Matcher):
 class _Not(Matcher):
     inner: Matcher
 
-    def matches(self, attributes: Known) -> bool:
+    def matches(self, attributes: PlainAttributes) -> bool:
         return not self.inner.matches(attributes)
 
 
@@ -160,7 +160,7 @@ class _PresentAndNot(Matcher):
     name: str
     inner: Matcher
 
-    def matches(self, attributes: Known) -> bool:
+    def matches(self, attributes: PlainAttributes) -> bool:
         return attributes.get(self.name) is not None and not self.inner.matches(attributes)
 
 
@@ -169,11 +169,11 @@ class _Test(Matcher):
     """Whatever else may be asked of one attribute; None where it is missing."""
 
     name: str
-    holds: Callable[[object], bool]
+    predicate: Callable[[object], bool]
 
-    def matches(self, attributes: Known) -> bool:
+    def matches(self, attributes: PlainAttributes) -> bool:
         try:
-            return self.holds(attributes.get(self.name))
+            return self.predicate(attributes.get(self.name))
         except Exception:  # see the module's first lines
             return False
 
@@ -183,10 +183,10 @@ class _EqualsText(Matcher):
     name: str
     value: str
 
-    def matches(self, attributes: Known) -> bool:
-        found: Any = attributes.get(self.name)
+    def matches(self, attributes: PlainAttributes) -> bool:
+        actual: Any = attributes.get(self.name)
         try:
-            return bool(found == self.value)
+            return bool(actual == self.value)
         except Exception:  # see the module's first lines
             return False
 
@@ -196,7 +196,7 @@ class _Is(Matcher):
     name: str
     value: bool
 
-    def matches(self, attributes: Known) -> bool:
+    def matches(self, attributes: PlainAttributes) -> bool:
         return attributes.get(self.name) is self.value
 
 
@@ -205,15 +205,15 @@ class _EqualsNumber(Matcher):
     name: str
     value: int | float
 
-    def matches(self, attributes: Known) -> bool:
-        found: Any = attributes.get(self.name)
-        kind = type(found)
+    def matches(self, attributes: PlainAttributes) -> bool:
+        actual: Any = attributes.get(self.name)
+        kind = type(actual)
         if kind is float or kind is int or kind is str:
-            equal: bool = found == self.value
+            equal: bool = actual == self.value
             return equal
-        exact: Any = _exact(found)
+        exact: Any = _exact(actual)
         try:
-            return not isinstance(found, bool) and bool(exact == self.value)
+            return not isinstance(actual, bool) and bool(exact == self.value)
         except Exception:  # see the module's first lines
             return False
 
@@ -224,15 +224,15 @@ class _Above(Matcher):
     value: str | int | float
     or_equal: bool
 
-    def matches(self, attributes: Known) -> bool:
-        found: Any = attributes.get(self.name)
-        kind = type(found)
+    def matches(self, attributes: PlainAttributes) -> bool:
+        actual: Any = attributes.get(self.name)
+        kind = type(actual)
         if kind is not float and kind is not int:
-            found = _orderable(found)
-            if found is None:
+            actual = _orderable(actual)
+            if actual is None:
                 return False
         try:
-            return bool(found >= self.value if self.or_equal else found > self.value)
+            return bool(actual >= self.value if self.or_equal else actual > self.value)
         except Exception:  # see the module's first lines
             return False
 
@@ -243,15 +243,15 @@ class _Below(Matcher):
     value: str | int | float
     or_equal: bool
 
-    def matches(self, attributes: Known) -> bool:
-        found: Any = attributes.get(self.name)
-        kind = type(found)
+    def matches(self, attributes: PlainAttributes) -> bool:
+        actual: Any = attributes.get(self.name)
+        kind = type(actual)
         if kind is not float and kind is not int:
-            found = _orderable(found)
-            if found is None:
+            actual = _orderable(actual)
+            if actual is None:
                 return False
         try:
-            return bool(found <= self.value if self.or_equal else found < self.value)
+            return bool(actual <= self.value if self.or_equal else actual < self.value)
         except Exception:  # see the module's first lines
             return False
 
@@ -261,7 +261,7 @@ class _AmongTexts(Matcher):
     name: str
     values: frozenset[Scalar]
 
-    def matches(self, attributes: Known) -> bool:
+    def matches(self, attributes: PlainAttributes) -> bool:
         try:
             return attributes.get(self.name) in self.values
         except Exception:  # such as of a list, which cannot be hashed
@@ -275,17 +275,17 @@ class _Among(Matcher):
     # True, false, 1 and 0, each with whether it is true or false.
     delicate: frozenset[tuple[bool, Scalar]]
 
-    def matches(self, attributes: Known) -> bool:
-        found: Any = attributes.get(self.name)
+    def matches(self, attributes: PlainAttributes) -> bool:
+        actual: Any = attributes.get(self.name)
         try:
-            if found in self.values:
+            if actual in self.values:
                 return True
-            kind = type(found)
+            kind = type(actual)
             if kind is not float and kind is not int and kind is not str:
-                found = _exact(found)
-                if found in self.values:
+                actual = _exact(actual)
+                if actual in self.values:
                     return True
-            return bool(self.delicate) and (isinstance(found, bool), found) in self.delicate
+            return bool(self.delicate) and (isinstance(actual, bool), actual) in self.delicate
         except Exception:  # such as of a list, which cannot be hashed
             return False
 
@@ -297,17 +297,17 @@ def _equals(name: str, value: Scalar) -> Matcher:
         case bool():
             return _Is(name, value)
         case datetime():
-            return _Test(name, lambda found: _instant(found) == value)
+            return _Test(name, lambda actual: _instant(actual) == value)
     return _EqualsNumber(name, value)
 
 
 def _ordered(name: str, op: CompareOp, value: Scalar) -> Matcher:
     if isinstance(value, datetime):
-        holds = _ORDERS[op]
+        predicate = _ORDERS[op]
 
-        def ordered(found: object) -> bool:
-            instant = _instant(found)
-            return instant is not None and holds(instant, value)
+        def ordered(actual: object) -> bool:
+            instant = _instant(actual)
+            return instant is not None and predicate(instant, value)
 
         return _Test(name, ordered)
     if op in (CompareOp.GT, CompareOp.GE):
@@ -316,59 +316,59 @@ def _ordered(name: str, op: CompareOp, value: Scalar) -> Matcher:
 
 
 def _among(name: str, values: tuple[Scalar, ...]) -> Matcher:
-    if all(isinstance(each, str) for each in values):
+    if all(isinstance(item, str) for item in values):
         return _AmongTexts(name, frozenset(values))
     # Only true, false, 1 and 0 need the company of their class to be told apart.
-    delicate = frozenset((isinstance(each, bool), each) for each in values if each in (0, 1))
-    plain = frozenset(each for each in values if each not in (0, 1))
+    delicate = frozenset((isinstance(item, bool), item) for item in values if item in (0, 1))
+    plain = frozenset(item for item in values if item not in (0, 1))
     return _Among(name, plain, delicate)
 
 
 def _text(name: str, op: TextOp, value: str) -> Matcher:
     match op:
         case TextOp.PREFIX:
-            return _Test(name, lambda found: isinstance(found, str) and found.startswith(value))
+            return _Test(name, lambda actual: isinstance(actual, str) and actual.startswith(value))
         case TextOp.SUFFIX:
-            return _Test(name, lambda found: isinstance(found, str) and found.endswith(value))
+            return _Test(name, lambda actual: isinstance(actual, str) and actual.endswith(value))
         case TextOp.CONTAINS:
             return _Test(
                 name,
-                lambda found: (
-                    isinstance(found, str | list | tuple | set | frozenset) and value in found
+                lambda actual: (
+                    isinstance(actual, str | list | tuple | set | frozenset) and value in actual
                 ),
             )
     assert_never(op)
 
 
 def _version(name: str, op: CompareOp, value: str) -> Matcher:
-    wanted, holds = version_key(value), _ORDERS[op]
+    required, predicate = version_key(value), _ORDERS[op]
 
-    def version(found: object) -> bool:
-        key = version_key(found) if isinstance(found, str) else None
-        return key is not None and holds(key, wanted)
+    def version(actual: object) -> bool:
+        key = version_key(actual) if isinstance(actual, str) else None
+        return key is not None and predicate(key, required)
 
     return _Test(name, version)
 
 
-def _instant(found: object) -> datetime | None:
-    if not isinstance(found, datetime):
+def _instant(actual: object) -> datetime | None:
+    if not isinstance(actual, datetime):
         return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return actual if actual.tzinfo is not None else actual.replace(tzinfo=UTC)
 
 
-def _orderable(found: object) -> Any:
+def _orderable(actual: object) -> Any:
     """What may have a place among numbers; None for what never has."""
-    return None if isinstance(found, (bool, str)) else _exact(found)
+    return None if isinstance(actual, (bool, str)) else _exact(actual)
 
 
 # Any: of an object mypyc would take for granted that it compares to a bool, and NumPy's does not.
-def _exact(found: object) -> Any:
+def _exact(actual: object) -> Any:
     """A time with its zone, money as the double that would travel; anything else as it is."""
-    if isinstance(found, datetime):
-        return _instant(found)
-    if isinstance(found, Decimal):
+    if isinstance(actual, datetime):
+        return _instant(actual)
+    if isinstance(actual, Decimal):
         try:
-            return float(found)
+            return float(actual)
         except ValueError:  # a NaN that signals
             return nan
-    return found
+    return actual

@@ -24,10 +24,10 @@ def version_key(text: str) -> Key | None:
     """
     if len(text) > MAX_LENGTH:
         return None
-    found = _VERSION.fullmatch(text)
-    if found is None:
+    match = _VERSION.fullmatch(text)
+    if match is None:
         return None
-    major, minor, patch, pre_release = found.groups()
+    major, minor, patch, pre_release = match.groups()
     identifiers = tuple(map(_identifier, pre_release.split("."))) if pre_release else ()
     return (int(major), int(minor or 0), int(patch or 0), 0 if identifiers else 1, identifiers)
 

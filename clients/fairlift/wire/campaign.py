@@ -22,8 +22,8 @@ from fairlift.v1 import campaign_pb2 as pb
 from fairlift.v1 import value_pb2
 from fairlift.wire.audience import condition_from, condition_to
 from fairlift.wire.enums import EnumTable
-from fairlift.wire.findings import Findings
 from fairlift.wire.values import struct_from, struct_to, time_from, time_to
+from fairlift.wire.violations import Findings
 
 if TYPE_CHECKING:
     from fairlift.engine.plan import Plan

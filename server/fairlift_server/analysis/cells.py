@@ -1,120 +1,132 @@
-"""From one row per unit to sums per cell, and from those to summaries."""
+"""From one row per unit to sums per variant and day: the cells that every look is added up from."""
 
-import math
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import ibis
 from fairlift.engine.metric import CapAtQuantile
 from fairlift_stats.data.summary import Summary
-from fairlift_stats.errors import TooFewUnits
-from fairlift_stats.methods.quantiles import QuantileArm, Z, ranks
 
-from fairlift_server.analysis.columns import MICROS, UnitColumn, UnitQuantile
-from fairlift_server.analysis.question import Cell, Question
-from fairlift_server.analysis.units import Table
+from fairlift_server.analysis.columns import UnitColumn, maturity_us
+from fairlift_server.analysis.day_calendar import DAY_US, DayCalendar
+from fairlift_server.analysis.events import Table, Value, when
+from fairlift_server.analysis.ledger_query import (
+    ColumnGroup,
+    EntryCount,
+    LedgerCell,
+    LedgerQuery,
+)
 
-
-def cells(rows: Table, question: Question) -> Table:
-    """One row per variant and contamination (and segment): counts, sums, products, thirds."""
-    rows, keys = _capped(rows, question.columns), ["variant", "is_contaminated"]
-    if question.segment:
-        label = rows.segments.cast("json")[question.segment].str
-        rows, keys = rows.mutate(segment=ibis.coalesce(label, "")), [*keys, "segment"]
-    rows = rows.mutate(
-        **{
-            name: part
-            for i, quantile in enumerate(question.quantiles)
-            for name, part in _places(rows, keys, i, quantile).items()
-        }
-    )
-    # Double before multiplying: products of integers overflow, on some engines in silence.
-    double = {column.name: rows[column.name].cast("float64") for column in question.columns}
-    return rows.group_by(keys).aggregate(
-        n=rows.count(),
-        first_us=rows.first_us.min(),
-        last_us=rows.last_us.max(),
-        **{f"s{i}": rows[column.name].sum() for i, column in enumerate(question.columns)},
-        **{f"p{i}": (double[a] * double[b]).sum() for i, (a, b) in enumerate(question.products)},
-        **{
-            f"t{i}": (double[a] * double[b] * double[c]).sum()
-            for i, (a, b, c) in enumerate(question.thirds)
-        },
-        **{
-            name: part
-            for i, quantile in enumerate(question.quantiles)
-            for name, part in _neighbours(rows, i, double[quantile.column]).items()
-        },
-    )
+# From which moment on the zone's clock is how far ahead of UTC.
+Offsets = list[tuple[int, int]]
 
 
-def cell(row: Mapping[str, Any], question: Question) -> Cell:
-    """The cell that a row of `cells` holds; `Any`: a database's values."""
-    columns = question.columns
-    summary = Summary.from_sums(
-        int(row["n"]),
-        {column.name: row[f"s{i}"] for i, column in enumerate(columns)},
-        {pair: row[f"p{i}"] for i, pair in enumerate(question.products)},
-        {triple: row[f"t{i}"] for i, triple in enumerate(question.thirds)},
-    )
-    return Cell(
-        variant=row["variant"],
-        segment=row.get("segment") or "",
-        is_contaminated=bool(row["is_contaminated"]),
-        summary=summary.scaled({c.name: 1 / MICROS for c in columns if c.is_money}),
-        first_us=int(row["first_us"]),
-        last_us=int(row["last_us"]),
-        quantiles=_quantiles(row, question),
-    )
+def with_caps(rows: Table, query: LedgerQuery) -> Table:
+    """Values above the quantile of the positive ones, of all arms together, count as it.
 
-
-def _places(rows: Table, keys: list[str], i: int, quantile: UnitQuantile) -> dict[str, Any]:
-    """The rank of each unit by a column, from 0, and the places of the quantile and its limits."""
-    rank = ibis.row_number().over(ibis.window(group_by=keys, order_by=rows[quantile.column]))
-    n = rows[quantile.column].count().over(ibis.window(group_by=keys)).cast("float64")
-    spread = ibis.literal(quantile.at * (1 - quantile.at), "float64")
-    half = Z * (spread / n).sqrt()
-    levels = (quantile.at, quantile.at - half, quantile.at + half)
-    return {f"rank{i}": rank} | {f"at{i}_{k}": (n - 1) * level for k, level in enumerate(levels)}
-
-
-def _neighbours(rows: Table, i: int, value: Any) -> dict[str, Any]:
-    """Each place with the values on both sides of it."""
-    found: dict[str, Any] = {}
-    for k in range(3):
-        place, rank = rows[f"at{i}_{k}"], rows[f"rank{i}"]
-        found |= {
-            f"at{i}_{k}": place.max(),
-            f"lo{i}_{k}": value.max(where=rank == place.floor()),
-            f"hi{i}_{k}": value.max(where=rank == place.ceil()),
-        }
-    return found
-
-
-def _quantiles(row: Mapping[str, Any], question: Question) -> dict[str, QuantileArm]:
-    """Quantiles by metric, without those for which there are too few units.
-
-    Between two values as numpy and R (type 7) have it.
+    The quantile is of the units that count at the end of the query's day.
     """
-    found, money = {}, {column.name for column in question.columns if column.is_money}
-    for i, quantile in enumerate(question.quantiles):
-        n, unit = int(row["n"]), 1 / MICROS if quantile.column in money else 1
-        with suppress(TooFewUnits):
-            ranks(n, quantile.at)
-            sides = [[row[f"{part}{i}_{k}"] for part in ("at", "lo", "hi")] for k in range(3)]
-            three = [(low + math.modf(at)[0] * (high - low)) * unit for at, low, high in sides]
-            found[quantile.metric] = QuantileArm(n, quantile.at, *three)
-    return found
-
-
-def _capped(rows: Table, columns: tuple[UnitColumn, ...]) -> Table:
-    """Values above the quantile of the positive ones, of all arms together, count as it."""
-    found = {}
-    for column in columns:
+    capped = {}
+    for column in query.columns:
         if isinstance(column.cap, CapAtQuantile):
             value = rows[column.name]
-            positive = ibis.ifelse(value > 0, value, ibis.null(value.type()))
+            positive = when((value > 0) & is_mature(rows, column, query), value)
             cap = positive.quantile(column.cap.quantile).over(ibis.window())
-            found[column.name] = ibis.least(value.cast("float64"), cap.cast("float64"))
-    return rows.mutate(**found) if found else rows
+            capped[column.name] = ibis.least(value.cast("float64"), cap.cast("float64"))
+    return rows.mutate(**capped) if capped else rows
+
+
+def is_mature(rows: Table, column: UnitColumn, query: LedgerQuery) -> Value:
+    """Whether a unit's number is final at the end of the query's day."""
+    if query.as_of_day is None:
+        return ibis.literal(True)
+    end_us = DayCalendar(query.time_zone).end_us(query.as_of_day)
+    return rows.first_us + maturity_us(column.maturity) < end_us
+
+
+def entry_counts(rows: Table, offsets: Offsets) -> Table:
+    """One row per variant, day of entry and day of mixing."""
+    days = rows.mutate(
+        entry_day=_day(rows.first_us, offsets), mixed_day=_day(rows.mixed_us, offsets)
+    )
+    return days.group_by(["variant", "entry_day", "mixed_day"]).aggregate(
+        units=days.count(), first_us=days.first_us.min(), last_us=days.last_us.max()
+    )
+
+
+def day_cells(rows: Table, group: ColumnGroup, offsets: Offsets, *, by_segment: bool) -> Table:
+    """One row per variant and day of entry, maturity and mixing: count, sums, products, thirds."""
+    rows = rows.mutate(
+        entry_day=_day(rows.first_us, offsets),
+        mature_day=_day(rows.first_us + maturity_us(group.maturity), offsets),
+        mixed_day=_day(rows.mixed_us, offsets),
+    )
+    keys = ["variant", "entry_day", "mature_day", "mixed_day"]
+    if by_segment:
+        keys.append("segments")
+    # Double before multiplying: products of integers overflow, on some engines in silence.
+    double = {name: rows[name].cast("float64") for name in group.columns}
+    return rows.group_by(keys).aggregate(
+        n=rows.count(),
+        **{f"s{i}": rows[name].sum() for i, name in enumerate(group.columns)},
+        **{f"p{i}": (double[a] * double[b]).sum() for i, (a, b) in enumerate(group.products)},
+        **{
+            f"t{i}": (double[a] * double[b] * double[c]).sum()
+            for i, (a, b, c) in enumerate(group.thirds)
+        },
+    )
+
+
+# `Any` below: a database's values.
+
+
+def read_entry(row: Mapping[str, Any]) -> EntryCount:
+    """A row of `entry_counts`."""
+    return EntryCount(
+        row["variant"],
+        int(row["entry_day"]),
+        _whole(row["mixed_day"]),
+        int(row["units"]),
+        int(row["first_us"]),
+        int(row["last_us"]),
+    )
+
+
+def read_cell(row: Mapping[str, Any], group: ColumnGroup) -> LedgerCell:
+    """A row of `day_cells`."""
+    return LedgerCell(
+        group.maturity,
+        row["variant"],
+        int(row["entry_day"]),
+        int(row["mature_day"]),
+        _whole(row["mixed_day"]),
+        row.get("segments"),
+        Summary.from_sums(
+            int(row["n"]),
+            {name: row[f"s{i}"] for i, name in enumerate(group.columns)},
+            {pair: row[f"p{i}"] for i, pair in enumerate(group.products)},
+            {triple: row[f"t{i}"] for i, triple in enumerate(group.thirds)},
+        ),
+    )
+
+
+def _day(time_us: Value, offsets: Offsets) -> Value:
+    """The local day of a moment."""
+    return (time_us + _offset(time_us, offsets)) // DAY_US
+
+
+def _offset(time_us: Value, offsets: Offsets) -> Value:
+    branches = [(time_us < until, offset) for until, offset in _until(offsets)]
+    last = offsets[-1][1]
+    return ibis.cases(*branches, else_=last) if branches else ibis.literal(last)
+
+
+def _until(offsets: Offsets) -> Iterator[tuple[int, int]]:
+    """Each offset but the last, with the moment at which it ends."""
+    for (_start, offset), (end, _next) in pairwise(offsets):
+        yield end, offset
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)

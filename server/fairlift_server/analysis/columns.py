@@ -1,7 +1,8 @@
-"""What a plan asks of a unit: its metrics as columns, one number per unit each."""
+"""The numbers per unit that a plan's metrics are made of: one column each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeAlias
 
 from fairlift.engine import metric as planned
@@ -16,18 +17,23 @@ from fairlift.engine.metric import (
     OrderMeasure,
     ReturnMeasure,
 )
-from fairlift_stats.data.metrics import Direction, Funnel, Mean, Quantile, Rate, Ratio, Unit
-from fairlift_stats.data.metrics import Metric as Tested
+from fairlift_stats.data.metrics import Direction, Mean, MetricUnit, Quantile, Rate, Ratio
+from fairlift_stats.data.metrics import Metric as SummaryMetric
+
+from fairlift_server.analysis.day_calendar import DAY_US
 
 MICROS = 1_000_000
-# What a planned metric becomes; a funnel is several.
-Measured: TypeAlias = Tested | Funnel
+
+# Days from the first exposure; 0 is the same visit; None has no end.
+Window: TypeAlias = int | None
+# A visit is over when its visitor has been quiet for half an hour, in the usage of the trade.
+VISIT_US = 1_800 * 1_000_000
 
 _DIRECTIONS: dict[planned.Direction, Direction] = {
     planned.Direction.HIGHER: "higher",
     planned.Direction.LOWER: "lower",
 }
-_UNITS: dict[planned.Quantity, Unit] = {
+_UNITS: dict[planned.Quantity, MetricUnit] = {
     planned.Quantity.SHARE: "share",
     planned.Quantity.MONEY: "money",
     planned.Quantity.COUNT: "count",
@@ -46,21 +52,28 @@ _AMONG = frozenset({OrderMeasure.BUYERS})
 
 
 @dataclass(frozen=True, slots=True)
+class FunnelSteps:
+    """1 for a unit that went through all these steps, each at or after the step before."""
+
+    steps: tuple[Measure, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class UnitColumn:
     """One number per unit, from its events.
 
     Attributes:
-        name: unique among the columns of a question.
+        name: unique among the columns of a query.
         measure: what is counted or added up; money in micros.
-        window_days: from first exposure on; 0 is until the analysis.
-        before_days: if not 0, the days before first exposure instead: a covariate.
+        window: from the first exposure on.
+        before_days: if not 0, the days before the first exposure instead: a covariate.
         is_indicator: 1 where the measure is positive, else 0.
         cap: values above it count as it.
     """
 
     name: str
-    measure: Measure
-    window_days: int = 0
+    measure: Measure | FunnelSteps
+    window: Window = None
     before_days: int = 0
     is_indicator: bool = False
     cap: CapAtAmount | CapAtQuantile | None = None
@@ -69,6 +82,35 @@ class UnitColumn:
     def is_money(self) -> bool:
         """Whether it is in micros."""
         return self.measure in MONEY_MEASURES and not self.is_indicator
+
+    @property
+    def maturity(self) -> Window:
+        """How long a unit waits before it counts; None: not at all."""
+        if self.before_days:
+            return None
+        if isinstance(self.measure, ReturnMeasure):
+            return self.measure.to_day
+        return self.window
+
+
+def maturity_us(maturity: Window) -> int:
+    """The time from a unit's first exposure until it counts."""
+    match maturity:
+        case None:
+            return 0
+        case 0:
+            return VISIT_US
+        case days:
+            return days * DAY_US
+
+
+def longest(windows: Iterable[Window]) -> Window:
+    """The window that units wait for the longest; nobody waits for one without an end.
+
+    >>> longest([None, 3, 14, 0])
+    14
+    """
+    return max(windows, key=maturity_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +122,35 @@ class UnitQuantile:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class FunnelColumns:
+    """A funnel as columns: how far units came. What is tested is who came through.
+
+    Attributes:
+        completion: the share of all units that went through every step.
+        steps: the share of all units that reached each step, and that went on to the next.
+    """
+
+    completion: Rate
+    steps: tuple[Rate, ...]
+
+
+# What a planned metric becomes.
+MetricColumns: TypeAlias = SummaryMetric | FunnelColumns
+
+
 @dataclass(slots=True)
-class Columns:
+class ColumnSet:
     """Collects the columns that metrics need, each once, and the quantiles of them."""
 
-    window_days: int
+    window: Window
     covariate_days: int = 0
-    found: dict[str, UnitColumn] = field(default_factory=dict)
+    columns: dict[str, UnitColumn] = field(default_factory=dict)
     quantiles: list[UnitQuantile] = field(default_factory=list)
 
-    def measured(self, metric: Metric) -> Measured:
+    def add_metric(self, metric: Metric) -> MetricColumns:
         """The metric over the columns it needs."""
-        window = self.window_days if metric.window_days is None else metric.window_days
+        window = self.window if metric.window_days is None else window_of(metric.window_days)
         direction, unit = _DIRECTIONS[metric.direction], _UNITS[metric.reads_as]
         match metric.kind:
             case planned.Rate(of):
@@ -99,7 +158,7 @@ class Columns:
                 return Rate(metric.name, column, None, direction, self._before(of, column))
             case planned.Mean(of):
                 column = self._plain(of, window, metric.cap)
-                buyers = self._indicator(_whose(of), window)
+                buyers = self._indicator(_nonzero_where(of), window)
                 before = self._before(of, column)
                 return Mean(metric.name, column, buyers, unit, direction, before)
             case planned.Ratio(top, base) if top in _ZERO_OR_ONE and base in _AMONG:
@@ -112,20 +171,23 @@ class Columns:
                 pairs = self._pairs(top, base)
                 return Ratio(metric.name, above, below, buyers, unit, direction, pairs)
             case planned.Funnel(steps):
-                columns = tuple(self._indicator(step, window) for step in steps)
-                return Funnel(metric.name, columns, direction)
+                return self._funnel(metric.name, steps, window, direction)
             case planned.Quantile(of, at):
                 column = self._plain(of, window, metric.cap)
                 self.quantiles.append(UnitQuantile(metric.name, column, at))
                 return Quantile(metric.name, at, unit, direction)
 
-    def add(self, measures: Iterable[Measure]) -> None:
-        """The plain columns of these measures, in the plan's window."""
+    def add_measures(self, measures: Iterable[Measure], window: Window) -> None:
+        """The plain columns of these measures."""
         for measure in measures:
-            self._plain(measure, self.window_days)
+            self._plain(measure, window)
+
+    def maturity(self, columns: Iterable[str]) -> Window:
+        """When all these columns of a unit are final."""
+        return longest(self.columns[name].maturity for name in columns)
 
     def _plain(
-        self, measure: Measure, window: int, cap: CapAtAmount | CapAtQuantile | None = None
+        self, measure: Measure, window: Window, cap: CapAtAmount | CapAtQuantile | None = None
     ) -> str:
         name = _name(measure, window)
         match cap:
@@ -133,32 +195,60 @@ class Columns:
                 name = f"{name}|{amount:g}"
             case CapAtQuantile(quantile):
                 name = f"{name}|p{quantile:g}"
-        return self._keep(UnitColumn(name, measure, window, cap=cap))
+        return self._add(UnitColumn(name, measure, window, cap=cap))
 
-    def _indicator(self, measure: Measure, window: int) -> str:
+    def _indicator(self, measure: Measure, window: Window) -> str:
         if _is_zero_or_one(measure):
             return self._plain(measure, window)
         name = f"any:{_name(measure, window)}"
-        return self._keep(UnitColumn(name, measure, window, is_indicator=True))
+        return self._add(UnitColumn(name, measure, window, is_indicator=True))
 
     def _before(self, measure: Measure, column: str) -> tuple[str, ...]:
         days = self.covariate_days
         if not days or isinstance(measure, ReturnMeasure):
             return ()
-        indicator = self.found[column].is_indicator
+        indicator = self.columns[column].is_indicator
         name = f"{column}<{days}"
-        return (self._keep(UnitColumn(name, measure, before_days=days, is_indicator=indicator)),)
+        return (self._add(UnitColumn(name, measure, before_days=days, is_indicator=indicator)),)
 
     def _pairs(self, top: Measure, base: Measure) -> tuple[tuple[str, str], ...]:
         if not self.covariate_days or ReturnMeasure in (type(top), type(base)):
             return ()
-        above = self._before(top, self._plain(top, self.window_days))
-        below = self._before(base, self._plain(base, self.window_days))
+        above = self._before(top, self._plain(top, self.window))
+        below = self._before(base, self._plain(base, self.window))
         return ((above[0], below[0]),)
 
-    def _keep(self, column: UnitColumn) -> str:
-        self.found.setdefault(column.name, column)
+    def _funnel(
+        self, name: str, steps: tuple[Measure, ...], window: Window, direction: Direction
+    ) -> FunnelColumns:
+        columns = [
+            self._add(UnitColumn(f"{name}.{number}", FunnelSteps(steps[:number]), window))
+            for number in range(1, len(steps) + 1)
+        ]
+        reached = (Rate(column, column, direction=direction) for column in columns)
+        onward = (
+            Rate(f"{before}>{number}", after, of=before, direction=direction)
+            for number, (before, after) in enumerate(pairwise(columns), 2)
+        )
+        return FunnelColumns(Rate(name, columns[-1], direction=direction), (*reached, *onward))
+
+    def _add(self, column: UnitColumn) -> str:
+        self.columns.setdefault(column.name, column)
         return column.name
+
+
+def window_of(days: int) -> Window:
+    """The window that a plan names in days; 0 has no end there."""
+    return days or None
+
+
+def measures_behind(columns: Iterable[UnitColumn]) -> Iterator[Measure]:
+    """Every measure behind these columns, the steps of funnels too."""
+    for column in columns:
+        if isinstance(column.measure, FunnelSteps):
+            yield from column.measure.steps
+        else:
+            yield column.measure
 
 
 def _is_zero_or_one(measure: Measure) -> bool:
@@ -170,7 +260,7 @@ def _is_zero_or_one(measure: Measure) -> bool:
     return measure in _ZERO_OR_ONE
 
 
-def _whose(measure: Measure) -> Measure:
+def _nonzero_where(measure: Measure) -> Measure:
     """What tells the units that can have an amount other than zero."""
     match measure:
         case ActionMeasure(name):
@@ -180,7 +270,7 @@ def _whose(measure: Measure) -> Measure:
     return OrderMeasure.BUYERS
 
 
-def _name(measure: Measure, window: int) -> str:
+def _name(measure: Measure, window: Window) -> str:
     match measure:
         case ActionMeasure(name, of):
             text = f"{name}.{of}"
@@ -188,4 +278,9 @@ def _name(measure: Measure, window: int) -> str:
             return f"{'bought' if bought else 'back'}.d{first}-{last}"
         case _:
             text = str(measure)
-    return f"{text}@{window}" if window else text
+    match window:
+        case None:
+            return text
+        case 0:
+            return f"{text}@visit"
+    return f"{text}@{window}"

@@ -1,4 +1,4 @@
-"""AdminService: in the contract, not yet served."""
+"""AdminService: part of the contract, not implemented yet."""
 
 from collections.abc import AsyncIterator
 from typing import Any, NoReturn
@@ -9,31 +9,31 @@ from fairlift.v1.admin_service_pb2_grpc import AdminServiceServicer
 
 
 class AdminApi(AdminServiceServicer):
-    """Says so, in a sentence, instead of a bare UNIMPLEMENTED."""
+    """Refuses each call with a sentence that says why."""
 
-    # Any: nothing is read.
+    # Any: no message is read.
     async def CreateToken(self, request: Any, context: Any) -> pb.CreateTokenResponse:
-        """Refused."""
-        _tokens()
+        """Not supported yet."""
+        _refuse_tokens()
 
     async def ListTokens(self, request: Any, context: Any) -> pb.ListTokensResponse:
-        """Refused."""
-        _tokens()
+        """Not supported yet."""
+        _refuse_tokens()
 
     async def RevokeToken(self, request: Any, context: Any) -> pb.Token:
-        """Refused."""
-        _tokens()
+        """Not supported yet."""
+        _refuse_tokens()
 
     async def EraseUnit(self, request: Any, context: Any) -> pb.EraseUnitResponse:
-        """Refused."""
+        """Not supported yet."""
         raise Unsupported("this server does not erase units yet; nothing was erased")
 
     def ExportUnit(self, request: Any, context: Any) -> AsyncIterator[pb.ExportUnitResponse]:
-        """Refused."""
+        """Not supported yet."""
         raise Unsupported("this server does not export units yet")
 
 
-def _tokens() -> NoReturn:
+def _refuse_tokens() -> NoReturn:
     raise Unsupported(
         "this server has one token, set by FAIRLIFT_TOKEN; it does not manage tokens yet"
     )

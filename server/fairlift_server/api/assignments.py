@@ -1,4 +1,4 @@
-"""AssignmentService: which variant? Decided from memory, by the engine that SDKs hold too."""
+"""AssignmentService: assigns variants from memory, by the same engine as the SDK."""
 
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -16,27 +16,28 @@ from fairlift.wire.campaign import campaign_id
 from fairlift.wire.snapshot import snapshot_to
 from fairlift.wire.values import time_to, value_from
 
-from fairlift_server.campaigns.live import Running
+from fairlift_server.campaigns.live import LiveCampaigns
 
 _MAX_CAMPAIGNS = 1_000
-# What tells a bot (fairlift.engine.bots).
+# The attributes by which fairlift.engine.bots recognises bots.
 _BOT_ATTRIBUTES = frozenset({"is_bot", "user_agent"})
 
 AssignContext = grpc.aio.ServicerContext[pb.AssignVariantsRequest, pb.AssignVariantsResponse]
 WatchContext = grpc.aio.ServicerContext[pb.WatchSnapshotRequest, pb.WatchSnapshotResponse]
 
 
-class Assignments(AssignmentServiceServicer):
-    """Answers from the compiled snapshot in memory; no database, no waiting."""
+class AssignmentApi(AssignmentServiceServicer):
+    """Assigns from the compiled snapshot in memory, without the database."""
 
-    def __init__(self, running: Running, *, keep_alive_s: float) -> None:
-        self._running = running
+    def __init__(self, live: LiveCampaigns, *, keep_alive_s: float) -> None:
+        self._live = live
         self._keep_alive_s = keep_alive_s
-        # By id of the outcome, what all its units share; outcomes live as long as what holds them.
-        self._encoded: dict[int, bytes] = {}
-        self._compiled = running.compiled
-        self._begin()
-        self._snapshot: pb.WatchSnapshotResponse | None = None
+        # By id() of the outcome: its encoded message without the unit. The compiled snapshot keeps
+        # its outcomes alive, so an id is not reused.
+        self._encoded_outcomes: dict[int, bytes] = {}
+        self._compiled = live.compiled
+        self._use_current_snapshot()
+        self._response: pb.WatchSnapshotResponse | None = None
 
     async def AssignVariants(
         self,
@@ -44,35 +45,39 @@ class Assignments(AssignmentServiceServicer):
         context: AssignContext,
     ) -> pb.AssignVariantsResponse:
         """The variants of one visitor in the named campaigns, or in all."""
-        compiled = self._running.compiled
+        compiled = self._live.compiled
         if compiled is not self._compiled:
-            self._begin()
+            self._use_current_snapshot()
         names = request.campaigns
         if len(names) > _MAX_CAMPAIGNS:
             text = f"names {len(names)}, must name at most {_MAX_CAMPAIGNS}; none means all"
             raise InvalidRequest([Violation("campaigns", text)])
         sent = request.attributes
         # `in` first: asking a message map for a name inserts it.
-        attributes = {name: value_from(sent[name]) for name in self._asked_for if name in sent}
+        attributes = {
+            name: value_from(sent[name]) for name in self._attribute_names if name in sent
+        }
         visitor, customer, now = request.visitor_id, request.customer_id, time.time()
         if request.first_seen_visitor_id:
-            self._running.first_seen[customer] = request.first_seen_visitor_id
+            self._live.first_seen[customer] = request.first_seen_visitor_id
         try:
-            decided = self._decide(names, visitor, customer, attributes, now)
+            assignments = self._decide(names, visitor, customer, attributes, now)
         finally:
-            self._running.first_seen.clear()
-        encoded = self._encoded
+            self._live.first_seen.clear()
+        encoded_outcomes = self._encoded_outcomes
         parts = []
         unit, unit_field = "", b""
-        for assignment in decided:
+        for assignment in assignments:
             outcome = assignment.outcome
-            shared = encoded.get(id(outcome)) or self._shared(outcome)
+            encoded = encoded_outcomes.get(id(outcome)) or self._encode(outcome)
             if assignment.unit != unit:
                 unit = assignment.unit
                 unit_field = _field(pb.Assignment.UNIT_ID_FIELD_NUMBER, unit.encode())
-            parts.append(_field(_ASSIGNMENTS, shared + unit_field))
-        # Parsed at once from parts that stand ready: a tenth of building message by message.
-        return pb.AssignVariantsResponse.FromString(b"".join((*parts, self._ending)))
+            parts.append(_field(_ASSIGNMENTS, encoded + unit_field))
+        # Parsed from encoded parts in one step: a tenth of the time of building each message.
+        return pb.AssignVariantsResponse.FromString(
+            b"".join((*parts, self._encoded_snapshot_fields))
+        )
 
     def _decide(
         self,
@@ -82,7 +87,7 @@ class Assignments(AssignmentServiceServicer):
         attributes: Attributes,
         now: float,
     ) -> list[Assignment]:
-        compiled = self._running.compiled
+        compiled = self._live.compiled
         if not names:
             return compiled.decide_all(
                 visitor=visitor, customer=customer, attributes=attributes, now=now
@@ -105,35 +110,35 @@ class Assignments(AssignmentServiceServicer):
     ) -> AsyncIterator[pb.WatchSnapshotResponse]:
         """The snapshot when it differs from the caller's, then on every change."""
         keep_alive = pb.WatchSnapshotResponse()
-        watched = self._running.watch(request.etag, keep_alive_s=self._keep_alive_s)
-        async for snapshot in watched:
-            yield keep_alive if snapshot is None else self._watched(snapshot)
+        snapshots = self._live.watch(request.etag, keep_alive_s=self._keep_alive_s)
+        async for snapshot in snapshots:
+            yield keep_alive if snapshot is None else self._snapshot_message(snapshot)
 
-    def _watched(self, snapshot: Snapshot) -> pb.WatchSnapshotResponse:
-        """The snapshot as a message, made once for all who watch."""
-        if self._snapshot is None or self._snapshot.snapshot.etag != snapshot.etag:
-            self._snapshot = pb.WatchSnapshotResponse(snapshot=snapshot_to(snapshot))
-        return self._snapshot
+    def _snapshot_message(self, snapshot: Snapshot) -> pb.WatchSnapshotResponse:
+        """The snapshot as a message, built once for all watchers."""
+        if self._response is None or self._response.snapshot.etag != snapshot.etag:
+            self._response = pb.WatchSnapshotResponse(snapshot=snapshot_to(snapshot))
+        return self._response
 
-    def _begin(self) -> None:
-        self._compiled = self._running.compiled
-        self._encoded = {}
-        snapshot = self._running.snapshot
-        # Converting all that a storefront sends costs more than deciding.
-        self._asked_for = sorted(
+    def _use_current_snapshot(self) -> None:
+        self._compiled = self._live.compiled
+        self._encoded_outcomes = {}
+        snapshot = self._live.snapshot
+        # Only the attributes that audiences name: converting all of them costs more than deciding.
+        self._attribute_names = sorted(
             _BOT_ATTRIBUTES.union(
-                *(attributes_of(each.campaign.audience) for each in snapshot.campaigns)
+                *(attributes_of(entry.campaign.audience) for entry in snapshot.campaigns)
             )
         )
-        assert snapshot.create_time is not None, "the server always says when it published"
-        self._ending = pb.AssignVariantsResponse(
+        assert snapshot.create_time is not None, "the server sets it when it publishes"
+        self._encoded_snapshot_fields = pb.AssignVariantsResponse(
             snapshot_etag=snapshot.etag, snapshot_time=time_to(snapshot.create_time)
         ).SerializeToString()
 
-    def _shared(self, outcome: Outcome) -> bytes:
+    def _encode(self, outcome: Outcome) -> bytes:
         encoded = outcome_to(outcome).SerializeToString()
-        if outcome.epoch:  # an outcome of no campaign is made anew for each call
-            self._encoded[id(outcome)] = encoded
+        if outcome.epoch:  # outcomes without a campaign are new objects in each call
+            self._encoded_outcomes[id(outcome)] = encoded
         return encoded
 
 
@@ -141,7 +146,7 @@ _ASSIGNMENTS = pb.AssignVariantsResponse.ASSIGNMENTS_FIELD_NUMBER
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """A field of bytes, text or a message, as Protocol Buffers write it: tag, length, content."""
+    """A length-delimited field in the Protocol Buffers encoding: tag, length, content."""
     size = len(content)
     if size < 128:
         return bytes((number << 3 | 2, size)) + content

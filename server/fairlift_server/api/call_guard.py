@@ -1,4 +1,4 @@
-"""What every call passes: token, time limit, errors, log; and how streams end at shutdown."""
+"""Wraps every call: checks the token, limits the time, maps errors, logs, and ends streams."""
 
 import asyncio
 import hmac
@@ -18,27 +18,27 @@ from fairlift_server.api.errors import STATUS, abort, reason
 
 log = logging.getLogger("fairlift.calls")
 
-# Balancers ask without a token.
-_OPEN = "/grpc.health.v1.Health/"
+# Load balancers check health without a token.
+_WITHOUT_TOKEN = "/grpc.health.v1.Health/"
 _LIMIT_S = 10.0
 _LIMITS_S: Mapping[str, float | None] = {
-    # Never waits for anything, so that a timer would only cost.
+    # Never waits for anything: a timer would be pure cost.
     "/fairlift.v1.AssignmentService/AssignVariants": None,
     "/fairlift.v1.ResultsService/GetResults": 60.0,
     "/fairlift.v1.ResultsService/GetHealth": 60.0,
 }
 
-_ENDING = "the server is shutting down; connect again"
+_SHUTTING_DOWN = "the server is shutting down; connect again"
 
-Context = grpc.aio.ServicerContext[Any, Any]  # Any: the gate serves every kind of message
+Context = grpc.aio.ServicerContext[Any, Any]  # Any: the context of any service's calls
 Unary = Callable[[Any, Context], Awaitable[Message]]
 Stream = Callable[[Any, Context], AsyncIterator[Message]]
 
 
-class Gate:
-    """Wraps handlers where they are registered; gRPC's own interceptors cost each call a tenth.
+class CallGuard:
+    """Wraps handlers when they are registered: gRPC's interceptors add a tenth to each call.
 
-    It takes the server's place in what the generated code calls to add a service.
+    The generated functions `add_…Servicer_to_server` take it in place of the server.
     """
 
     def __init__(self, server: grpc.aio.Server, *, token: str) -> None:
@@ -49,9 +49,9 @@ class Gate:
 
     # Any: grpcio's handlers are untyped tuples.
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
-        """Adds a service, each of its methods behind the gate."""
+        """Adds a service, with all its methods wrapped."""
         wrapped = {
-            method: self._behind(f"/{service}/{method}", handler)
+            method: self._wrapped(f"/{service}/{method}", handler)
             for method, handler in handlers.items()
         }
         self._server.add_generic_rpc_handlers(
@@ -60,15 +60,15 @@ class Gate:
         self._server.add_registered_method_handlers(service, wrapped)
 
     def add_generic_rpc_handlers(self, handlers: Any) -> None:
-        """Nothing: the same handlers come registered too."""
+        """Ignored: the generated code registers the same handlers by the other method too."""
 
     def end_streams(self) -> None:
-        """Ends every stream with UNAVAILABLE: after OK some clients never come back."""
+        """Ends every stream with UNAVAILABLE: after OK some clients do not reconnect."""
         self._draining = True
         for stream in self._streams:
             stream.cancel()
 
-    def _behind(self, method: str, handler: Any) -> Any:
+    def _wrapped(self, method: str, handler: Any) -> Any:
         codecs = (handler.request_deserializer, handler.response_serializer)
         if handler.unary_unary:
             unary = self._unary(method, handler.unary_unary)
@@ -79,82 +79,82 @@ class Gate:
         stream = self._stream(method, handler.stream_stream)
         return grpc.stream_stream_rpc_method_handler(stream, *codecs)
 
-    def _unary(self, method: str, answer: Unary) -> Unary:
+    def _unary(self, method: str, handler: Unary) -> Unary:
         limit_s = _LIMITS_S.get(method, _LIMIT_S)
-        checks_token = bool(self._bearer) and not method.startswith(_OPEN)
+        checks_token = bool(self._bearer) and not method.startswith(_WITHOUT_TOKEN)
 
-        async def quick(request: Any, context: Context) -> Message:
+        async def without_limit(request: Any, context: Context) -> Message:
             try:
                 if checks_token:
                     self._check_token(context)
-                return await answer(request, context)
+                return await handler(request, context)
             except FairliftError as error:
-                await _end(method, context, error)
+                await _abort(method, context, error)
             except grpc.aio.AbortError:
                 raise
             except Exception:
-                await _end_broken(method, context)
+                await _abort_internal(method, context)
 
-        async def limited(request: Any, context: Context) -> Message:
+        async def with_limit(request: Any, context: Context) -> Message:
             started = time.monotonic()
             try:
                 if checks_token:
                     self._check_token(context)
                 async with asyncio.timeout(limit_s):
-                    response = await answer(request, context)
+                    response = await handler(request, context)
             except FairliftError as error:
-                await _end(method, context, error)
+                await _abort(method, context, error)
             except TimeoutError:
                 text = f"the call took more than {limit_s:g} s; try again later"
-                await _end(method, context, Unavailable(text))
+                await _abort(method, context, Unavailable(text))
             except grpc.aio.AbortError:
                 raise
             except Exception:
-                await _end_broken(method, context)
+                await _abort_internal(method, context)
             _log(logging.DEBUG, method, "OK", started=started)
             return response
 
-        return quick if limit_s is None else limited
+        return without_limit if limit_s is None else with_limit
 
-    def _stream(self, method: str, answer: Stream) -> Stream:
-        if inspect.iscoroutinefunction(answer):  # one that writes by itself, such as health
+    def _stream(self, method: str, handler: Stream) -> Stream:
+        if inspect.iscoroutinefunction(handler):  # writes responses itself, as health does
 
             async def writing(request: Any, context: Context) -> None:
                 async with self._guarded(method, context):
-                    await answer(request, context)
+                    await handler(request, context)
 
-            return writing  # type: ignore[return-value]  # gRPC takes both forms
+            return writing  # type: ignore[return-value]  # gRPC accepts both kinds of handler
 
         async def yielding(request: Any, context: Context) -> AsyncIterator[Message]:
             async with self._guarded(method, context):
-                async for response in answer(request, context):
+                async for response in handler(request, context):
                     yield response
 
         return yielding
 
     @asynccontextmanager
     async def _guarded(self, method: str, context: Context) -> AsyncIterator[None]:
-        """A stream from its token to its end."""
+        """Registers a stream, checks its token and maps its errors."""
         task = asyncio.current_task()
         assert task is not None, "gRPC runs every handler in a task"
         self._streams.add(task)
         try:
             if self._draining:
-                raise Unavailable(_ENDING)
-            if self._bearer and not method.startswith(_OPEN):
+                raise Unavailable(_SHUTTING_DOWN)
+            if self._bearer and not method.startswith(_WITHOUT_TOKEN):
                 self._check_token(context)
             yield
         except FairliftError as error:
-            await _end(method, context, error)
+            await _abort(method, context, error)
         except asyncio.CancelledError:
             if not self._draining:
                 raise
             task.uncancel()
-            await _end(method, context, Unavailable(_ENDING))
+            await _abort(method, context, Unavailable(_SHUTTING_DOWN))
         except grpc.aio.AbortError:
             raise
         except Exception:
-            await _end_broken(method, context)
+            await _abort_internal(method, context)
         finally:
             self._streams.discard(task)
 
@@ -167,17 +167,17 @@ class Gate:
         raise Unauthenticated("send the metadata `authorization: Bearer TOKEN` with a valid token")
 
 
-async def _end(method: str, context: Context, error: FairliftError) -> NoReturn:
+async def _abort(method: str, context: Context, error: FairliftError) -> NoReturn:
     request_id = _request_id(context)
     code = STATUS[type(error)].name
     _log(logging.INFO, method, code, reason=reason(error), request_id=request_id)
     await abort(context, error, request_id=request_id)
 
 
-async def _end_broken(method: str, context: Context) -> NoReturn:
+async def _abort_internal(method: str, context: Context) -> NoReturn:
     request_id = _request_id(context)
     _log(logging.ERROR, method, "INTERNAL", request_id=request_id, exc_info=True)
-    error = FairliftError(f"an error in the server, logged under request id {request_id}")
+    error = FairliftError(f"internal server error, logged under request id {request_id}")
     await abort(context, error, request_id=request_id)
 
 
@@ -197,7 +197,7 @@ def _log(
     exc_info: bool = False,
     **fields: str,
 ) -> None:
-    """One call. Never its contents: ids of visitors do not belong in logs."""
+    """Logs one call, never its contents: visitor ids do not belong in logs."""
     if log.isEnabledFor(level):
         if started is not None:
             fields["ms"] = f"{(time.monotonic() - started) * 1_000:.1f}"

@@ -1,28 +1,27 @@
-"""CampaignService: messages in, messages out; the rules are elsewhere."""
+"""CampaignService: reads requests, calls the lifecycle, writes responses."""
 
 from collections.abc import Callable
 from typing import Any
 
-import grpc
 from fairlift.engine.campaign import Campaign, State
 from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.v1 import campaign_pb2, campaign_service_pb2
 from fairlift.v1 import campaign_service_pb2 as pb
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceServicer
-from fairlift.wire.campaign import STATES, campaign_from, campaign_id, campaign_to
+from fairlift.wire.campaign import STATES, campaign_from, campaign_to
 from fairlift.wire.change import CHANGE_CLASSES, change_to
 from fairlift.wire.values import time_to
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from fairlift_server.api.paging import Pages
-from fairlift_server.campaigns.lifecycle import Campaigns, Update
-from fairlift_server.store.campaigns import Change
+from fairlift_server.api.call_guard import Context
+from fairlift_server.api.names import campaign_id_of
+from fairlift_server.api.paging import PageTokens
+from fairlift_server.campaigns.lifecycle import CampaignLifecycle
+from fairlift_server.campaigns.update import CampaignUpdate
+from fairlift_server.store.campaigns import HistoryEntry
 
-# Any: one context serves every method here; none of them looks at its messages through it.
-Context = grpc.aio.ServicerContext[Any, Any]
-
-# What the server alone writes; a mask may not name it.
-_OUTPUT = frozenset(
+# Written by the server only: a field mask may not name them.
+_OUTPUT_FIELDS = frozenset(
     {
         "name",
         "state",
@@ -39,41 +38,43 @@ _OUTPUT = frozenset(
 
 
 class CampaignApi(CampaignServiceServicer):
-    """Reads requests, calls the campaigns, writes answers."""
+    """Implements the service on top of the campaign lifecycle."""
 
-    def __init__(self, campaigns: Campaigns, pages: Pages) -> None:
-        self._campaigns = campaigns
-        self._pages = pages
+    def __init__(self, lifecycle: CampaignLifecycle, page_tokens: PageTokens) -> None:
+        self._lifecycle = lifecycle
+        self._page_tokens = page_tokens
 
     async def GetCampaign(
         self, request: pb.GetCampaignRequest, context: Context
     ) -> campaign_pb2.Campaign:
         """The campaign."""
-        return campaign_to(await self._campaigns.get(_named(request.name)))
+        return campaign_to(await self._lifecycle.get(campaign_id_of(request.name)))
 
     async def ListCampaigns(
         self, request: pb.ListCampaignsRequest, context: Context
     ) -> pb.ListCampaignsResponse:
-        """A page of campaigns by id."""
-        asked = {STATES.get(number, State.ARCHIVED) for number in request.states}
-        states = sorted(asked) or [state for state in State if state is not State.ARCHIVED]
+        """A page of campaigns, ordered by id."""
+        requested = {STATES.get(number, State.ARCHIVED) for number in request.states}
+        states = sorted(requested) or [state for state in State if state is not State.ARCHIVED]
         listing = f"campaigns/{','.join(states)}"
-        size = self._pages.size(request.page_size)
-        found = await self._campaigns.listed(
-            states, after=self._pages.after(listing, request.page_token), limit=size + 1
+        size = self._page_tokens.size(request.page_size)
+        campaigns = await self._lifecycle.listed(
+            states, after=self._page_tokens.after(listing, request.page_token), limit=size + 1
         )
-        more = self._pages.token(listing, found[size - 1].id) if len(found) > size else ""
         return pb.ListCampaignsResponse(
-            campaigns=map(campaign_to, found[:size]), next_page_token=more
+            campaigns=map(campaign_to, campaigns[:size]),
+            next_page_token=self._page_tokens.next_token(
+                listing, campaigns, size, lambda campaign: campaign.id
+            ),
         )
 
     async def CreateCampaign(
         self, request: pb.CreateCampaignRequest, context: Context
     ) -> campaign_pb2.Campaign:
-        """The campaign as it was kept."""
+        """The campaign as it was stored."""
         if not request.HasField("campaign"):
-            raise InvalidRequest([Violation("campaign", "is absent")])
-        created = await self._campaigns.create(
+            raise InvalidRequest([Violation("campaign", "is missing")])
+        created = await self._lifecycle.create(
             campaign_from(request.campaign),
             validate_only=request.validate_only,
             author=_author(context),
@@ -84,27 +85,26 @@ class CampaignApi(CampaignServiceServicer):
         self, request: pb.UpdateCampaignRequest, context: Context
     ) -> campaign_pb2.Campaign:
         """The campaign after the change."""
-        given = request.campaign
-        wish = Update(
-            _named(given.name),
-            change=_change(given, request.update_mask),
-            whole=lambda: campaign_from(given),
-            etag=given.etag,
+        requested = request.campaign
+        update = CampaignUpdate(
+            campaign_id_of(requested.name),
+            change=_change(requested, request.update_mask),
+            create=lambda: campaign_from(requested),
+            etag=requested.etag,
             validate_only=request.validate_only,
             new_epoch=request.new_epoch,
             allow_missing=request.allow_missing,
         )
-        return campaign_to(await self._campaigns.update(wish, author=_author(context)))
+        return campaign_to(await self._lifecycle.update(update, author=_author(context)))
 
     async def PlanChange(
         self, request: pb.PlanChangeRequest, context: Context
     ) -> pb.PlanChangeResponse:
         """What the update would do."""
-        given = request.campaign
-        name = _named(given.name)
-        whole = campaign_from(given)
-        wish = Update(name, change=lambda _: whole, whole=lambda: whole)
-        planned = await self._campaigns.plan_change(name, wish)
+        campaign_id = campaign_id_of(request.campaign.name)
+        requested = campaign_from(request.campaign)
+        update = CampaignUpdate(campaign_id, change=lambda _: requested, create=lambda: requested)
+        planned = await self._lifecycle.plan_change(campaign_id, update)
         return pb.PlanChangeResponse(
             change_class=CHANGE_CLASSES.to(planned.change_class),
             changes=map(change_to, planned.changes),
@@ -113,7 +113,7 @@ class CampaignApi(CampaignServiceServicer):
     async def StartCampaign(
         self, request: pb.StartCampaignRequest, context: Context
     ) -> campaign_pb2.Campaign:
-        """The campaign, running, its plan sealed."""
+        """The campaign, running, with its plan sealed."""
         return await self._move("start", request, context)
 
     async def PauseCampaign(
@@ -140,53 +140,50 @@ class CampaignApi(CampaignServiceServicer):
     async def ArchiveCampaign(
         self, request: pb.ArchiveCampaignRequest, context: Context
     ) -> campaign_pb2.Campaign:
-        """The campaign, hidden."""
+        """The campaign, archived."""
         return await self._move("archive", request, context)
 
     async def ListChanges(
         self, request: pb.ListChangesRequest, context: Context
     ) -> pb.ListChangesResponse:
         """A page of the campaign's history, oldest first."""
-        name = _named(request.name)
+        name = campaign_id_of(request.name)
         listing = f"changes/{name}"
-        size = self._pages.size(request.page_size)
-        after = self._pages.after(listing, request.page_token)
-        found = await self._campaigns.history(name, after=int(after or 0), limit=size + 1)
-        more = self._pages.token(listing, str(found[size - 1].id)) if len(found) > size else ""
-        return pb.ListChangesResponse(changes=map(_entry, found[:size]), next_page_token=more)
+        size = self._page_tokens.size(request.page_size)
+        after = self._page_tokens.after(listing, request.page_token)
+        entries = await self._lifecycle.history(name, after=int(after or 0), limit=size + 1)
+        return pb.ListChangesResponse(
+            changes=map(_entry, entries[:size]),
+            next_page_token=self._page_tokens.next_token(
+                listing, entries, size, lambda entry: str(entry.id)
+            ),
+        )
 
     async def GetHoldout(
         self, request: pb.GetHoldoutRequest, context: Context
     ) -> campaign_pb2.Holdout:
-        """The share of units kept out of every campaign."""
-        return campaign_pb2.Holdout(share_bps=self._campaigns.holdout_bps())
+        """The share of units held out of every campaign."""
+        return campaign_pb2.Holdout(share_bps=self._lifecycle.holdout_bps())
 
     async def UpdateHoldout(
         self, request: pb.UpdateHoldoutRequest, context: Context
     ) -> campaign_pb2.Holdout:
         """The share as it is now."""
-        share_bps = await self._campaigns.set_holdout(request.holdout.share_bps)
+        share_bps = await self._lifecycle.set_holdout(request.holdout.share_bps)
         return campaign_pb2.Holdout(share_bps=share_bps)
 
-    # Any: the five requests are alike, yet of five types.
+    # Any: five request types that share the fields name and etag.
     async def _move(
         self, verb: str, request: Any, context: Context, *, reason: str = ""
     ) -> campaign_pb2.Campaign:
-        moved = await self._campaigns.move(
+        moved = await self._lifecycle.move(
             verb,
-            _named(request.name),
+            campaign_id_of(request.name),
             etag=request.etag,
             author=_author(context),
             reason=reason,
         )
         return campaign_to(moved)
-
-
-def _named(name: str) -> str:
-    found = campaign_id(name)
-    if not found:
-        raise InvalidRequest([Violation("name", "is absent, must be campaigns/ and an id")])
-    return found
 
 
 def _author(context: Context) -> str:
@@ -195,10 +192,10 @@ def _author(context: Context) -> str:
     return "token" if any(sent) else ""
 
 
-def _change(given: campaign_pb2.Campaign, mask: FieldMask) -> Callable[[Campaign], Campaign]:
-    """From the campaign as it is to the masked fields as given; without a mask, to all of them."""
+def _change(requested: campaign_pb2.Campaign, mask: FieldMask) -> Callable[[Campaign], Campaign]:
+    """Replaces the masked fields by the requested ones; without a mask, all fields."""
     if not mask.paths:
-        return lambda _: campaign_from(given)
+        return lambda _: campaign_from(requested)
     if unknown := _unknown_paths(mask):
         raise InvalidRequest(
             Violation(f"update_mask.paths[{index}]", f"{path!r} {rule}")
@@ -207,28 +204,30 @@ def _change(given: campaign_pb2.Campaign, mask: FieldMask) -> Callable[[Campaign
 
     def change(before: Campaign) -> Campaign:
         message = campaign_to(before)
-        mask.MergeMessage(given, message, replace_message_field=True, replace_repeated_field=True)
+        mask.MergeMessage(
+            requested, message, replace_message_field=True, replace_repeated_field=True
+        )
         return campaign_from(message)
 
     return change
 
 
 def _unknown_paths(mask: FieldMask) -> list[tuple[int, str, str]]:
-    found = []
+    unknown = []
     for index, path in enumerate(mask.paths):
-        if path.split(".")[0] in _OUTPUT:
-            found.append((index, path, "is written by the server alone"))
+        if path.split(".")[0] in _OUTPUT_FIELDS:
+            unknown.append((index, path, "is set by the server"))
         elif not FieldMask(paths=[path]).IsValidForDescriptor(campaign_pb2.Campaign.DESCRIPTOR):
-            found.append((index, path, "is no field of a campaign"))
-    return found
+            unknown.append((index, path, "is not a field of a campaign"))
+    return unknown
 
 
-def _entry(change: Change) -> campaign_service_pb2.Change:
+def _entry(entry: HistoryEntry) -> campaign_service_pb2.Change:
     return pb.Change(
-        change_time=time_to(change.time),
-        author=change.author,
-        verb=change.verb,
-        epoch=change.epoch,
-        changes=map(change_to, change.fields),
-        reason=change.reason,
+        change_time=time_to(entry.time),
+        author=entry.author,
+        verb=entry.verb,
+        epoch=entry.epoch,
+        changes=map(change_to, entry.fields),
+        reason=entry.reason,
     )

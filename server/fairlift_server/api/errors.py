@@ -1,4 +1,4 @@
-"""The one map from our errors to what gRPC callers see."""
+"""Maps Fairlift's errors to gRPC statuses; no other module names a status code."""
 
 import re
 from typing import NoReturn
@@ -32,7 +32,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 DOMAIN = "fairlift"
-# Trailing metadata must stay below 8 KiB, or clients see a broken call instead of the error.
+# Clients refuse trailing metadata above 8 KiB: the call fails, and the error is lost.
 _MESSAGE_CHARACTERS = 1_000
 _VIOLATION_BYTES = 4_000
 
@@ -60,12 +60,12 @@ STATUS: dict[type[FairliftError], grpc.StatusCode] = {
 
 
 def reason(error: FairliftError) -> str:
-    """The error's stable name for programs, such as STALE_ETAG."""
+    """The stable name of the error for programs, such as STALE_ETAG."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).upper()
 
 
 def status_of(error: FairliftError, *, request_id: str = "") -> Status:
-    """The error with its details, as google.rpc has them."""
+    """The error as a google.rpc.Status with details."""
     code = STATUS[type(error)]
     info = ErrorInfo(reason=reason(error), domain=DOMAIN)
     if request_id:
@@ -95,7 +95,7 @@ async def abort(
     status = status_of(error, request_id=request_id)
     trailing = [("grpc-status-details-bin", status.SerializeToString())]
     if isinstance(error, Overloaded):
-        # Generic clients would repeat at once, which is what overload needs least.
+        # -1: generic clients must not retry at once, because that adds to the overload.
         trailing.append(("grpc-retry-pushback-ms", b"-1"))
     await context.abort(STATUS[type(error)], status.message, tuple(trailing))
 
@@ -104,8 +104,8 @@ def _bad_request(error: Invalid) -> BadRequest:
     message = BadRequest()
     for index, violation in enumerate(error.violations):
         if message.ByteSize() > _VIOLATION_BYTES:
-            rest = len(error.violations) - index
-            message.field_violations.add(description=f"and {rest} more")
+            remaining = len(error.violations) - index
+            message.field_violations.add(description=f"and {remaining} more")
             break
         message.field_violations.add(
             field=violation.field, description=_shortened(violation.message)

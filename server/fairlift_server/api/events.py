@@ -1,4 +1,4 @@
-"""EventService: events in, outcomes out, durable before they are acknowledged."""
+"""EventService: stores events and acknowledges them once they are durable."""
 
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -9,13 +9,13 @@ from fairlift.v1 import event_service_pb2 as pb
 from fairlift.v1.event_service_pb2_grpc import EventServiceServicer
 
 from fairlift_server.api.event_entries import EventReader
-from fairlift_server.campaigns.live import Running
+from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.events.ingest import Ingest
-from fairlift_server.events.ledger import Outcome, Refusal, Refused
+from fairlift_server.events.ledger import EventOutcome, RefusalReason, RefusedEvent
 
 MAX_EVENTS = 1_000
 _REASONS = {
-    refusal: pb.RefusalReason.Value(f"REFUSAL_REASON_{refusal.name}") for refusal in Refusal
+    refusal: pb.RefusalReason.Value(f"REFUSAL_REASON_{refusal.name}") for refusal in RefusalReason
 }
 
 RecordContext = grpc.aio.ServicerContext[pb.RecordEventsRequest, pb.RecordEventsResponse]
@@ -23,13 +23,13 @@ StreamContext = grpc.aio.ServicerContext[pb.StreamEventsRequest, pb.StreamEvents
 
 
 class EventApi(EventServiceServicer):
-    """Reads events, has them kept, says what became of each."""
+    """Reads events, stores them, and reports the outcome of each."""
 
     def __init__(
-        self, ingest: Ingest, running: Running, *, currency: str, history_days: int
+        self, ingest: Ingest, live: LiveCampaigns, *, currency: str, history_days: int
     ) -> None:
         self._ingest = ingest
-        self._running = running
+        self._live = live
         self._currency = currency
         self._history_days = history_days
 
@@ -38,47 +38,50 @@ class EventApi(EventServiceServicer):
         request: pb.RecordEventsRequest,
         context: RecordContext,
     ) -> pb.RecordEventsResponse:
-        """One outcome per event, in order, once all that were accepted are durable."""
-        return pb.RecordEventsResponse(outcomes=await self._recorded(request.events))
+        """One outcome per event, in order, once all accepted events are durable."""
+        return pb.RecordEventsResponse(outcomes=await self._record(request.events))
 
     async def StreamEvents(
         self,
         requests: AsyncIterator[pb.StreamEventsRequest],
         context: StreamContext,
     ) -> AsyncIterator[pb.StreamEventsResponse]:
-        """One acknowledgement per batch, in order; the next is read when one is durable."""
+        """One acknowledgement per batch, in order; the next batch is read when one is durable."""
         expected = 1
         async for request in requests:
             if request.sequence != expected:
-                text = f"is {request.sequence}, must be {expected}: batches count from 1 by 1"
+                text = f"is {request.sequence}, must be {expected}: batches are numbered 1, 2, 3, …"
                 raise InvalidRequest([Violation("sequence", text)])
-            outcomes = await self._recorded(request.events)
+            outcomes = await self._record(request.events)
             yield pb.StreamEventsResponse(sequence=expected, outcomes=outcomes)
             expected += 1
 
-    async def _recorded(self, events: Sequence[pb.Event]) -> list[pb.EventOutcome]:
+    async def _record(self, events: Sequence[pb.Event]) -> list[pb.EventOutcome]:
         if len(events) > MAX_EVENTS:
-            text = f"holds {len(events)}, must hold at most {MAX_EVENTS}; send several batches"
+            text = (
+                f"contains {len(events)}, must contain at most {MAX_EVENTS}; send several batches"
+            )
             raise InvalidRequest([Violation("events", text)])
         reader = EventReader(
-            self._running,
+            self._live,
             now_us=time.time_ns() // 1_000,
             history_days=self._history_days,
             currency=self._currency,
         )
-        read = [reader.read(event) for event in events]
-        good = [event for event in read if not isinstance(event, Refused)]
-        kept = iter(await self._ingest.record(good))
+        checked = [reader.read(event) for event in events]
+        valid = [event for event in checked if not isinstance(event, RefusedEvent)]
+        stored = iter(await self._ingest.record(valid))
+        outcomes = (event if isinstance(event, RefusedEvent) else next(stored) for event in checked)
         return [
-            _outcome(event.event_id, found if isinstance(found, Refused) else next(kept))
-            for event, found in zip(events, read, strict=True)
+            _outcome(event.event_id, outcome)
+            for event, outcome in zip(events, outcomes, strict=True)
         ]
 
 
-def _outcome(event_id: str, outcome: Outcome) -> pb.EventOutcome:
-    if isinstance(outcome, Refused):
+def _outcome(event_id: str, outcome: EventOutcome) -> pb.EventOutcome:
+    if isinstance(outcome, RefusedEvent):
         return pb.EventOutcome(
-            event_id=event_id[:64],  # a refused id may be anything
+            event_id=event_id[:64],  # the id itself may be why the event is refused
             status=pb.EVENT_STATUS_REFUSED,
             reason=_REASONS[outcome.reason],
             message=f"{outcome.field}: {outcome.message}" if outcome.field else outcome.message,

@@ -1,31 +1,35 @@
-"""How one reader is spoken to: their language, and the campaign's own names."""
+"""Renders messages in the reader's language, with the campaign's display names."""
 
 from dataclasses import dataclass
 
 from fairlift.engine.campaign import Campaign, UnitKind
 from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift_stats.locale import LANGUAGES, figure_text, text
-from fairlift_stats.messages import Figure, Message, Names, Unit, telling_names
+from fairlift_stats.messages import Figure, Message, Names, UnitWord, unique_names
 
-_UNITS: dict[UnitKind, Unit] = {UnitKind.VISITOR: "visitor", UnitKind.CUSTOMER: "customer"}
+_UNITS: dict[UnitKind, UnitWord] = {UnitKind.VISITOR: "visitor", UnitKind.CUSTOMER: "customer"}
 
 
 @dataclass(frozen=True, slots=True)
-class Tongue:
-    """Says messages and figures."""
+class ReaderLanguage:
+    """Renders messages and figures for one campaign in one language."""
 
     language: str
     names: Names
 
     @classmethod
-    def of(cls, campaign: Campaign, language: str) -> "Tongue":
-        """The language, with the campaign's unit and its names of variants and of own metrics."""
+    def of(cls, campaign: Campaign, language: str) -> "ReaderLanguage":
+        """The language, with the display names of the campaign's variants and metrics."""
         metrics = () if campaign.plan is None else campaign.plan.metrics
         return cls(
             language,
             Names(
-                variants=telling_names({each.id: each.display_name for each in campaign.variants}),
-                metrics={each.name: each.display_name for each in metrics if each.display_name},
+                variants=unique_names(
+                    {variant.id: variant.display_name for variant in campaign.variants}
+                ),
+                metrics={
+                    metric.name: metric.display_name for metric in metrics if metric.display_name
+                },
                 unit=_UNITS[campaign.unit],
             ),
         )
@@ -35,18 +39,18 @@ class Tongue:
         return text(message, self.language, self.names)
 
     def figure(self, figure: Figure) -> str:
-        """One figure."""
+        """The figure as text."""
         return figure_text(figure, self.language, self.names)
 
 
-def language_of(asked: str) -> str:
-    """The language of the sentences.
+def language_of(requested: str) -> str:
+    """The supported language for a requested one; empty means English.
 
     Raises:
-        InvalidRequest: there is no catalogue for it.
+        InvalidRequest: the language is not supported.
     """
-    language = asked.replace("_", "-").partition("-")[0].lower() or "en"
+    language = requested.replace("_", "-").partition("-")[0].lower() or "en"
     if language not in LANGUAGES:
-        text = f"is {asked[:20]!r}, must be one of {', '.join(LANGUAGES)}"
+        text = f"is {requested[:20]!r}, must be one of {', '.join(LANGUAGES)}"
         raise InvalidRequest([Violation("language", text)])
     return language

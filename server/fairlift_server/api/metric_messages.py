@@ -1,19 +1,18 @@
-"""Metrics, their arms and comparisons as the contract has them."""
+"""Metrics with their arms and comparisons as the contract's MetricResult."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from fairlift.engine.plan import Plan
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
-from fairlift_stats.effects import Arm, CannotSay, Effect, Interval, Posterior, Reason
+from fairlift_stats.effects import Arm, CannotSay, CannotSayCode, Effect, Interval, Posterior
 from fairlift_stats.messages import Message, MetricName
 from fairlift_stats.report.analysis import Analysis, Report
-from fairlift_stats.report.results import Result
+from fairlift_stats.report.result import Result
 from fairlift_stats.verdict import Verdict
 
-from fairlift_server.api.language import Tongue
+from fairlift_server.api.language import ReaderLanguage
 
 _ROLES = {
     "primary": pb.METRIC_ROLE_PRIMARY,
@@ -33,160 +32,177 @@ _DIRECTIONS = {
 SequentialIntervals = Mapping[tuple[str, str], Interval]
 
 
-class MetricWriter:
-    """Writes the metrics of one report for one reader."""
+def metrics_to(
+    analysis: Analysis,
+    report: Report,
+    reader: ReaderLanguage,
+    sequential: SequentialIntervals,
+    *,
+    descriptive: bool = False,
+) -> Iterator[pb.MetricResult]:
+    """The metrics of the report, in its order.
 
-    def __init__(self, plan: Plan, tongue: Tongue) -> None:
-        self._own = {metric.name: metric for metric in plan.metrics}
-        self._tongue = tongue
-
-    def written(
-        self,
-        analysis: Analysis,
-        report: Report,
-        sequential: SequentialIntervals,
-        *,
-        described: bool = False,
-    ) -> list[pb.MetricResult]:
-        """Every metric of the report, in its order.
-
-        Args:
-            analysis: what was asked.
-            report: what was answered.
-            sequential: intervals that hold at every look, where there are any.
-            described: shown for understanding, judged by nobody.
-        """
-        asked = {each.metric.name: each for each in analysis.metrics}
-        metrics = []
-        for name, group in groupby(report.results, key=lambda result: result.metric):
-            results = list(group)
-            metric = asked[name].metric
-            role = pb.METRIC_ROLE_DESCRIPTIVE if described else _ROLES[asked[name].role]
-            metrics.append(
-                pb.MetricResult(
-                    metric=name,
-                    display_name=self._tongue.figure(MetricName(name)),
-                    role=role,
-                    quantity=_QUANTITIES[metric.unit],
-                    direction=_DIRECTIONS[metric.direction],
-                    arms=_arms(results, report.confidence),
-                    comparisons=(
-                        self._comparison(
-                            result,
-                            report.confidence,
-                            sequential.get((result.variant, name)),
-                            described=described,
-                        )
-                        for result in results
-                    ),
+    Args:
+        analysis: of which the report is the result.
+        report: one result per metric and treatment.
+        reader: for display names and sentences.
+        sequential: intervals that hold at every look, where there are any.
+        descriptive: these metrics are shown for context and have no role in the plan.
+    """
+    planned = {metric_in_role.metric.name: metric_in_role for metric_in_role in analysis.metrics}
+    for name, group in groupby(report.results, key=lambda result: result.metric):
+        results = list(group)
+        metric = planned[name].metric
+        yield pb.MetricResult(
+            metric=name,
+            display_name=reader.figure(MetricName(name)),
+            role=pb.METRIC_ROLE_DESCRIPTIVE if descriptive else _ROLES[planned[name].role],
+            quantity=_QUANTITIES[metric.unit],
+            direction=_DIRECTIONS[metric.direction],
+            arms=_arms(results, report.confidence),
+            comparisons=(
+                _comparison(
+                    result,
+                    report.confidence,
+                    sequential.get((result.variant, name)),
+                    reader,
+                    descriptive=descriptive,
                 )
-            )
-        return metrics
-
-    def _comparison(
-        self, result: Result, confidence: float, sequential: Interval | None, *, described: bool
-    ) -> pb.MetricResult.Comparison:
-        absent = _absent(result)
-        message = pb.MetricResult.Comparison(
-            variant=result.variant,
-            p_value=result.p_value,
-            # What nobody judges belongs to no family of tests.
-            adjusted_p_value=None if described else result.adjusted_p,
-            method=result.method,
-            flags=(flag.code.value for flag in result.flags),
-            cannot_say="" if absent is None else self._tongue.text(absent),
+                for result in results
+            ),
         )
-        if isinstance(result.difference, Effect):
-            message.difference = result.difference.value
-            message.difference_interval.CopyFrom(
-                interval_to(result.difference.interval, confidence)
-            )
-        if isinstance(result.lift, Effect) and absent is None:
-            message.lift = result.lift.value
-            message.lift_interval.CopyFrom(interval_to(result.lift.interval, confidence))
-        if sequential is not None:
-            message.sequential_lift_interval.CopyFrom(interval_to(sequential, confidence))
-        if result.non_inferiority is not None:
-            message.within_margin = result.non_inferiority.holds
-            message.margin = result.non_inferiority.margin
-        if isinstance(result.posterior, Posterior):
-            message.posterior.CopyFrom(_posterior(result.posterior, confidence))
-        return message
 
 
-def why_not(reason: Reason) -> Message:
-    """Why there is no number."""
+def cannot_say_message(reason: CannotSayCode) -> Message:
+    """The sentence that says why there is no figure."""
     return Message.of(f"cannot_say.{reason.value}")
-
-
-def _absent(result: Result) -> Message | None:
-    """Why there is no lift; None when there is one."""
-    found = result.difference if isinstance(result.difference, CannotSay) else result.lift
-    return why_not(found.reason) if isinstance(found, CannotSay) else None
 
 
 def interval_to(interval: Interval, confidence: float) -> value_pb2.Interval:
     """The interval; an end that is not finite is left out."""
-    message = value_pb2.Interval(confidence=confidence)
-    if math.isfinite(interval.low):
-        message.lower = interval.low
-    if math.isfinite(interval.high):
-        message.upper = interval.high
-    return message
+    return value_pb2.Interval(
+        confidence=confidence, lower=_finite(interval.low), upper=_finite(interval.high)
+    )
 
 
-def _arms(results: list[Result], confidence: float) -> list[pb.MetricResult.ArmEstimate]:
-    first = results[0]
-    posterior = first.posterior
-    control = _arm(first.control, confidence)
-    if isinstance(posterior, Posterior):
-        control.probability_best = posterior.control_p_best
-        control.expected_loss = posterior.control_expected_loss
-        # Its sign is the control's noise where the control has no lift.
-        if first.control.estimate and posterior.lift is not None:
-            control.expected_loss_relative = posterior.control_expected_loss / abs(
-                first.control.estimate
+def sequential_intervals(verdict: Verdict) -> SequentialIntervals:
+    """By treatment and primary metric: the interval of the lift that holds at every look."""
+    return {
+        (comparison.arm, comparison.metric): comparison.raw.lift_interval
+        for comparison in verdict.facts.arms
+        if comparison.raw is not None and comparison.raw.lift_interval is not None
+    }
+
+
+def _comparison(
+    result: Result,
+    confidence: float,
+    sequential: Interval | None,
+    reader: ReaderLanguage,
+    *,
+    descriptive: bool,
+) -> pb.MetricResult.Comparison:
+    missing = _missing_lift(result)
+    difference = result.difference if isinstance(result.difference, Effect) else None
+    lift = result.lift if isinstance(result.lift, Effect) and missing is None else None
+    margin = result.non_inferiority
+    posterior = result.posterior if isinstance(result.posterior, Posterior) else None
+    return pb.MetricResult.Comparison(
+        variant=result.variant,
+        difference=None if difference is None else difference.value,
+        difference_interval=_effect_interval(difference, confidence),
+        lift=None if lift is None else lift.value,
+        lift_interval=_effect_interval(lift, confidence),
+        p_value=result.p_value,
+        # A descriptive metric is part of no family of tests.
+        adjusted_p_value=None if descriptive else result.adjusted_p,
+        sequential_lift_interval=(
+            None if sequential is None else interval_to(sequential, confidence)
+        ),
+        posterior=None if posterior is None else _posterior(posterior, confidence),
+        within_margin=None if margin is None else margin.holds,
+        margin=None if margin is None else margin.margin,
+        method=result.method,
+        flags=(flag.code.value for flag in result.flags),
+        cannot_say="" if missing is None else reader.text(missing),
+    )
+
+
+def _missing_lift(result: Result) -> Message | None:
+    """Why there is no lift; None when there is one."""
+    for effect in (result.difference, result.lift):
+        if isinstance(effect, CannotSay):
+            return cannot_say_message(effect.reason)
+    return None
+
+
+def _arms(results: Sequence[Result], confidence: float) -> Iterator[pb.MetricResult.ArmEstimate]:
+    """The control, and after it every treatment."""
+    yield _control(results[0], confidence)
+    for result in results:
+        posterior = result.posterior
+        if isinstance(posterior, Posterior):
+            yield _arm(
+                result.treatment,
+                confidence,
+                probability_best=posterior.p_best,
+                expected_loss=posterior.expected_loss,
+                expected_loss_relative=_finite(posterior.expected_loss_relative),
             )
-    return [control, *(_treatment(result, confidence) for result in results)]
+        else:
+            yield _arm(result.treatment, confidence)
 
 
-def _arm(arm: Arm, confidence: float) -> pb.MetricResult.ArmEstimate:
-    message = pb.MetricResult.ArmEstimate(variant=arm.variant, units=arm.n)
-    if arm.estimate is not None and math.isfinite(arm.estimate):
-        message.estimate = arm.estimate
-    if arm.interval is not None:
-        message.interval.CopyFrom(interval_to(arm.interval, confidence))
-    return message
+def _control(result: Result, confidence: float) -> pb.MetricResult.ArmEstimate:
+    arm, posterior = result.control, result.posterior
+    if not isinstance(posterior, Posterior):
+        return _arm(arm, confidence)
+    loss = posterior.control_expected_loss
+    return _arm(
+        arm,
+        confidence,
+        probability_best=posterior.control_p_best,
+        expected_loss=loss,
+        # Its sign would be the control's noise where the control has no lift.
+        expected_loss_relative=loss / abs(arm.estimate)
+        if arm.estimate and posterior.lift is not None
+        else None,
+    )
 
 
-def _treatment(result: Result, confidence: float) -> pb.MetricResult.ArmEstimate:
-    message = _arm(result.treatment, confidence)
-    posterior = result.posterior
-    if isinstance(posterior, Posterior):
-        message.probability_best = posterior.p_best
-        message.expected_loss = posterior.expected_loss
-        relative = posterior.expected_loss_relative
-        if relative is not None and math.isfinite(relative):
-            message.expected_loss_relative = relative
-    return message
+def _arm(
+    arm: Arm,
+    confidence: float,
+    *,
+    probability_best: float | None = None,
+    expected_loss: float | None = None,
+    expected_loss_relative: float | None = None,
+) -> pb.MetricResult.ArmEstimate:
+    return pb.MetricResult.ArmEstimate(
+        variant=arm.variant,
+        units=arm.n,
+        estimate=None if arm.estimate is None else _finite(arm.estimate),
+        interval=None if arm.interval is None else interval_to(arm.interval, confidence),
+        probability_best=probability_best,
+        expected_loss=expected_loss,
+        expected_loss_relative=expected_loss_relative,
+    )
 
 
 def _posterior(posterior: Posterior, confidence: float) -> pb.MetricResult.Posterior:
-    message = pb.MetricResult.Posterior(
+    return pb.MetricResult.Posterior(
+        mean=_finite(posterior.lift),
+        interval=None
+        if posterior.interval is None
+        else interval_to(posterior.interval, confidence),
         probability_better=posterior.p_positive,
         probability_equivalent=posterior.p_equivalent,
     )
-    if posterior.interval is not None:
-        message.interval.CopyFrom(interval_to(posterior.interval, confidence))
-    if posterior.lift is not None and math.isfinite(posterior.lift):
-        message.mean = posterior.lift
-    return message
 
 
-def sequential_intervals(verdict: Verdict) -> dict[tuple[str, str], Interval]:
-    """By treatment and primary metric, the interval of the lift that holds at every look."""
-    return {
-        (found.arm, found.metric): found.raw.lift_interval
-        for found in verdict.facts.arms
-        if found.raw is not None and found.raw.lift_interval is not None
-    }
+def _effect_interval(effect: Effect | None, confidence: float) -> value_pb2.Interval | None:
+    return None if effect is None else interval_to(effect.interval, confidence)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,250 +1,95 @@
-"""Findings as the contract's Report."""
+"""The results of a campaign as the contract's Report."""
 
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
-from fairlift.engine.campaign import Campaign
 from fairlift.engine.metric import OrderMeasure
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.campaign import UNITS
 from fairlift.wire.values import time_to
-from fairlift_stats.effects import CannotSay
-from fairlift_stats.messages import Message, Number, Text
+from fairlift_stats.messages import Message, Number
 from fairlift_stats.report.decomposition import Decomposition
-from fairlift_stats.report.segment_report import SegmentLift
-from fairlift_stats.verdict import Verdict
-from fairlift_stats.verdict.facts import ArmStanding, GuardrailStanding
 
-from fairlift_server.api.language import Tongue
-from fairlift_server.api.metric_messages import (
-    MetricWriter,
-    interval_to,
-    sequential_intervals,
-    why_not,
-)
-from fairlift_server.results import data_quality as health
-from fairlift_server.results.analysis_plan import TOTALS, Study
-from fairlift_server.results.campaign_results import Finding
-from fairlift_server.results.kept_look import LookContent, boundaries
-from fairlift_server.results.look import Vital
-from fairlift_server.results.segments import SegmentCut
+from fairlift_server.api.health_messages import health_to
+from fairlift_server.api.language import ReaderLanguage
+from fairlift_server.api.look_messages import numbered_look_to
+from fairlift_server.api.metric_messages import interval_to, metrics_to, sequential_intervals
+from fairlift_server.api.segment_messages import segments_to
+from fairlift_server.api.verdict_messages import verdict_to
+from fairlift_server.events.ledger import MICROS
+from fairlift_server.results.analysis_plan import TOTALS
+from fairlift_server.results.campaign_results import ReportInput
 
-_MICROS = 1_000_000
 _FACTORS = {
     "conversion": "conversion_rate",
     "orders per buyer": "orders_per_buyer",
     "average ticket": "average_ticket",
 }
-_STATUSES = {
-    health.Status.OK: pb.HEALTH_STATUS_OK,
-    health.Status.WARNING: pb.HEALTH_STATUS_WARNING,
-    health.Status.BROKEN: pb.HEALTH_STATUS_BROKEN,
-}
+# A look further away than this is not announced: the forecast of its day means nothing.
+_FORECAST_DAYS = 3_650
 
 
-def report_to(finding: Finding, *, currency: str, language: str) -> pb.Report:
-    """The whole report."""
-    found, study, campaign = finding.found, finding.study, finding.campaign
-    tongue = Tongue.of(campaign, language)
-    report = pb.Report(
+def report_to(reading: ReportInput, *, currency: str, language: str) -> pb.Report:
+    """The report, with its sentences in the language; before the first look it has no metrics."""
+    result, plan, campaign = reading.result, reading.plan, reading.campaign
+    reader = ReaderLanguage.of(campaign, language)
+    report, confidence = result.report, plan.analysis.confidence
+    next_look = _next_look_time(reading)
+    return pb.Report(
         campaign=campaign.name,
         display_name=campaign.title,
-        epoch=study.epoch,
-        create_time=time_to(finding.time),
+        epoch=plan.epoch,
+        create_time=time_to(reading.time),
         plan_hash=campaign.lifecycle.plan_hash,
         currency_code=currency,
-        verdict=_nobody(tongue),
-        totals=_totals(finding),
-        health=health_to(study, found.vital, tongue),
-        notes=map(tongue.text, _notes(finding)),
+        verdict=verdict_to(reading, reader),
+        totals=_totals(reading),
+        metrics=_metrics(reading, reader),
+        decompositions=(
+            _decomposition(variant, factors, reader.text(factors.message(currency)), confidence)
+            for variant, factors in (report.decompositions.items() if report else ())
+        ),
+        health=health_to(plan, result.quality, reader),
+        segments=(
+            segment
+            for cut in (report.segments if report else ())
+            for segment in segments_to(cut, reader, confidence)
+        ),
+        look=numbered_look_to(reading, len(result.looks)) if result.looks else None,
+        next_look_time=None if next_look is None else time_to(next_look),
+        notes=map(reader.text, _notes(reading)),
         unit=UNITS.to(campaign.unit),
     )
-    if found.verdict is None:
-        return report
-    last = found.looks[-1]
-    report.verdict.CopyFrom(_verdict(finding, found.verdict))
-    _put_words(report.verdict, found.verdict, tongue)
-    report.metrics.extend(_metrics(finding, found.verdict, tongue))
-    report.decompositions.extend(
-        _decomposition(
-            variant, each, tongue.text(each.message(currency)), study.analysis.confidence
+
+
+def _totals(reading: ReportInput) -> Iterator[pb.VariantTotals]:
+    plan, result = reading.plan, reading.result
+    display_names = {variant.id: variant.display_name for variant in reading.campaign.variants}
+    for variant, summary in result.live.items():
+        total = {measure: summary.sum(plan.column(measure)) for measure in TOTALS}
+        yield pb.VariantTotals(
+            variant=variant,
+            display_name=display_names[variant] or variant,
+            control=variant == plan.control,
+            units=summary.n,
+            buyers=int(total[OrderMeasure.BUYERS]),
+            orders=int(total[OrderMeasure.ORDERS]),
+            revenue_micros=round(total[OrderMeasure.REVENUE] * MICROS),
+            net_revenue_micros=round(total[OrderMeasure.NET_REVENUE] * MICROS),
+            refunded_orders=int(total[OrderMeasure.REFUNDED_ORDERS]),
+            contaminated_units=result.quality.contaminated.get(variant, 0),
         )
-        for variant, each in (found.decompositions or {}).items()
-    )
-    for cut in found.segments:
-        report.segments.extend(_segments(cut, tongue, study.analysis.confidence))
-    report.look.CopyFrom(_look(finding, len(found.looks) - 1))
-    _put_next_look(report, finding, found.verdict, last)
-    return report
 
 
-def health_to(study: Study, vital: Vital, tongue: Tongue) -> pb.Health:
-    """The checks."""
-    return pb.Health(
-        checks=(
-            pb.HealthCheck(
-                name=check.name,
-                status=_STATUSES[check.status],
-                sentence=tongue.text(check.message),
-                value=check.value,
-                evidence=check.evidence,
-            )
-            for check in health.checks(study, vital)
-        )
-    )
-
-
-def look_to(
-    number: int,
-    time: datetime,
-    content: LookContent,
-    *,
-    boundaries: Mapping[tuple[str, str], float],
-    epoch: int,
-    plan_hash: str,
-) -> pb.Look:
-    """One look, with the lines of its primary metrics by metric and treatment."""
-    look = content.look
-    return pb.Look(
-        number=number,
-        look_time=time_to(time),
-        epoch=epoch,
-        information=content.plan.information(look.units),
-        units=look.units,
-        comparisons=(
-            pb.Look.LookComparison(
-                metric=evidence.metric,
-                variant=evidence.arm,
-                z=evidence.z,
-                boundary=boundaries.get((evidence.metric, evidence.arm)),
-                lift=evidence.contrast.lift if evidence.contrast.control else None,
-            )
-            for evidence in look.evidence
-        ),
-        verdict=_kind(content.verdict),
-        plan_hash=plan_hash,
-    )
-
-
-def _look(finding: Finding, index: int) -> pb.Look:
-    looks, epoch = finding.found.looks, finding.study.epoch
-    return look_to(
-        index + 1,
-        finding.look_times[index],
-        looks[index],
-        boundaries=boundaries(looks)[index],
-        epoch=epoch,
-        plan_hash=finding.campaign.lifecycle.plan_hash,
-    )
-
-
-def _kind(kind: str) -> pb.VerdictKind.ValueType:
-    # The contract has no word yet for an end without a decision.
-    kind = "stop_futile" if kind == "inconclusive" else kind
-    return pb.VerdictKind.Value(f"VERDICT_KIND_{kind.upper()}")
-
-
-def _nobody(tongue: Tongue) -> pb.Verdict:
-    return pb.Verdict(
-        kind=pb.VERDICT_KIND_KEEP_GOING,
-        sentence=tongue.text(Message.of("verdict.nobody")),
-        action=tongue.text(Message.of("action.check_exposures")),
-        reason_codes=["no_units"],
-    )
-
-
-def _verdict(finding: Finding, verdict: Verdict) -> pb.Verdict:
-    facts, looks = verdict.facts, finding.found.looks
-    message = pb.Verdict(
-        kind=_kind(verdict.kind),
-        variant=verdict.variant or "",
-        metric=verdict.metric or "",
-        evidence=max(c.meter for c in facts.arms if verdict.variant in (None, c.arm)),
-        reason_codes=[verdict.cause, *(_code(reason) for reason in verdict.reasons)],
-        decision_days=_decision_days(verdict, looks[-1]),
-    )
-    told = _told(verdict)
-    if told is not None:
-        _put_lift(message, told, facts.confidence)
-    if isinstance(told, ArmStanding) and told.crossed_look is not None:
-        message.deciding_look.CopyFrom(_look(finding, told.crossed_look - 1))
-    return message
-
-
-def _told(verdict: Verdict) -> ArmStanding | GuardrailStanding | None:
-    """What the verdict rests on, where it speaks of one variant."""
-    asked = (verdict.variant, verdict.metric)
-    found: list[ArmStanding | GuardrailStanding] = [*verdict.facts.arms, *verdict.facts.guardrails]
-    return next((each for each in found if (each.arm, each.metric) == asked), None)
-
-
-def _put_words(message: pb.Verdict, verdict: Verdict, tongue: Tongue) -> None:
-    message.sentence = tongue.text(verdict.headline)
-    message.action = tongue.text(verdict.action)
-    message.reasons.extend(map(tongue.text, verdict.reasons))
-
-
-def _put_lift(
-    message: pb.Verdict, told: ArmStanding | GuardrailStanding, confidence: float
-) -> None:
-    corrected = told.corrected if isinstance(told, ArmStanding) else None
-    best = corrected or told.raw
-    if best is not None and best.lift is not None:
-        message.lift = best.lift
-        if best.lift_interval is not None:
-            message.lift_interval.CopyFrom(interval_to(best.lift_interval, confidence))
-    if told.raw is not None and told.raw.lift is not None:
-        message.raw_lift = told.raw.lift
-
-
-def _code(message: Message) -> str:
-    return message.key.rpartition(".")[2]
-
-
-def _decision_days(verdict: Verdict, last: LookContent) -> list[float]:
-    outlook = verdict.facts.outlook
-    if outlook is None:
-        return []
-    looked = datetime.fromisoformat(last.look.at).date()
-    days = []
-    for day in outlook.days:
-        if day is None:  # beyond the end of the plan, and so are the later ones
-            break
-        days.append(float((date.fromisoformat(day) - looked).days))
-    return days
-
-
-def _totals(finding: Finding) -> list[pb.VariantTotals]:
-    study, found = finding.study, finding.found
-    titles = {variant.id: variant.display_name for variant in finding.campaign.variants}
-    totals = []
-    for arm, summary in found.live.items():
-        total = {measure: summary.sum(study.column(measure)) for measure in TOTALS}
-        totals.append(
-            pb.VariantTotals(
-                variant=arm,
-                display_name=titles[arm] or arm,
-                control=arm == study.control,
-                units=summary.n,
-                buyers=int(total[OrderMeasure.BUYERS]),
-                orders=int(total[OrderMeasure.ORDERS]),
-                revenue_micros=round(total[OrderMeasure.REVENUE] * _MICROS),
-                net_revenue_micros=round(total[OrderMeasure.NET_REVENUE] * _MICROS),
-                refunded_orders=int(total[OrderMeasure.REFUNDED_ORDERS]),
-                contaminated_units=found.vital.contaminated.get(arm, 0),
-            )
-        )
-    return totals
-
-
-def _metrics(finding: Finding, verdict: Verdict, tongue: Tongue) -> list[pb.MetricResult]:
-    study, found = finding.study, finding.found
-    assert found.report is not None, "there is a verdict, so there is a report"
-    writer = MetricWriter(study.plan, tongue)
-    metrics = writer.written(study.analysis, found.report, sequential_intervals(verdict))
-    if study.described is not None and found.described is not None:
-        metrics += writer.written(study.described, found.described, {}, described=True)
-    return metrics
+def _metrics(reading: ReportInput, reader: ReaderLanguage) -> Iterator[pb.MetricResult]:
+    """The planned metrics, and after them the descriptive ones."""
+    plan, report, verdict = reading.plan, reading.result.report, reading.result.verdict
+    if report is None or verdict is None:
+        return
+    if report.tested is not None:
+        yield from metrics_to(plan.analysis, report.tested, reader, sequential_intervals(verdict))
+    if plan.descriptive is not None and report.descriptive is not None:
+        yield from metrics_to(plan.descriptive, report.descriptive, reader, {}, descriptive=True)
 
 
 def _decomposition(
@@ -266,72 +111,22 @@ def _decomposition(
     )
 
 
-def _segments(cut: SegmentCut, tongue: Tongue, confidence: float) -> Iterator[pb.SegmentResult]:
-    """One result for each treatment."""
-    for family in cut.families:
-        heterogeneity = family.heterogeneity
-        yield pb.SegmentResult(
-            attribute=cut.attribute,
-            metric=family.metric,
-            heterogeneity_p_value=None if heterogeneity is None else heterogeneity.p_value,
-            segments=(
-                *(
-                    _segment(family.variant, lift, tongue.text(lift.message), confidence)
-                    for lift in family.segments
-                ),
-                *(
-                    pb.SegmentResult.Segment(
-                        value=label,
-                        variant=family.variant,
-                        units=cut.units[label, family.variant],
-                        sentence=tongue.text(_left_out(label, why)),
-                    )
-                    for label, why in family.left_out.items()
-                ),
-            ),
-        )
+def _notes(reading: ReportInput) -> Iterator[Message]:
+    result = reading.result
+    if result.looks:
+        last = result.looks[-1]
+        later_units = sum(result.quality.units.values()) - last.look.units
+        if later_units > 0 and last.look.closing is not None:
+            units = {"units": Number(last.look.units), "later": Number(later_units)}
+            yield Message.counted("note.after_end", "later", **units)
 
 
-def _left_out(segment: str, why: CannotSay) -> Message:
-    return Message.of("segment.left_out", segment=Text(segment), why=why_not(why.reason))
-
-
-def _segment(
-    variant: str, lift: SegmentLift, sentence: str, confidence: float
-) -> pb.SegmentResult.Segment:
-    return pb.SegmentResult.Segment(
-        value=lift.segment,
-        variant=variant,
-        units=lift.n,
-        raw_lift=lift.raw,
-        raw_lift_interval=interval_to(lift.raw_interval, confidence),
-        lift=lift.lift,
-        lift_interval=interval_to(lift.interval, confidence),
-        sentence=sentence,
-    )
-
-
-def _notes(finding: Finding) -> list[Message]:
-    found = finding.found
-    notes: list[Message] = []
-    if found.looks:
-        last = found.looks[-1]
-        ahead = sum(found.vital.units.values()) - last.look.units
-        if ahead > 0 and last.look.closing is not None:
-            figures = {"units": Number(last.look.units), "later": Number(ahead)}
-            notes.append(Message.counted("note.after_end", "later", **figures))
-    return notes
-
-
-def _put_next_look(
-    report: pb.Report, finding: Finding, verdict: Verdict, last: LookContent
-) -> None:
-    if verdict.next_due is None or not _is_running(finding.campaign):
-        return
-    days = verdict.next_due - max(last.look.day, finding.found.vital.day)
-    at = finding.time + timedelta(days=max(0, days))
-    report.next_look_time.CopyFrom(time_to(at))
-
-
-def _is_running(campaign: Campaign) -> bool:
-    return campaign.lifecycle.stop_time is None
+def _next_look_time(reading: ReportInput) -> datetime | None:
+    """When the next look that judges is due; None if there is no next look."""
+    verdict, last = reading.result.verdict, reading.result.looks[-1:]
+    if verdict is None or verdict.next_due is None or not last:
+        return None
+    if reading.campaign.lifecycle.stop_time is not None:
+        return None
+    days = verdict.next_due - max(last[0].look.day, reading.result.quality.day)
+    return reading.time + timedelta(days=max(0, days))

@@ -1,100 +1,86 @@
-"""ResultsService: what the data say."""
+"""ResultsService: reports, looks and data quality."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
-import grpc
 from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceServicer
-from fairlift.wire.campaign import campaign_id
 
-from fairlift_server.api.language import Tongue, language_of
-from fairlift_server.api.paging import Pages
-from fairlift_server.api.report_messages import health_to, look_to, report_to
-from fairlift_server.api.stop_messages import put_stop
-from fairlift_server.results.campaign_results import Finding, Results
-
-# Any: one context serves every method here; none of them looks at its messages through it.
-Context = grpc.aio.ServicerContext[Any, Any]
+from fairlift_server.api.call_guard import Context
+from fairlift_server.api.health_messages import health_to
+from fairlift_server.api.language import ReaderLanguage, language_of
+from fairlift_server.api.look_messages import look_to
+from fairlift_server.api.names import campaign_id_of
+from fairlift_server.api.paging import PageTokens
+from fairlift_server.api.report_messages import report_to
+from fairlift_server.results.campaign_results import CampaignResults
 
 
 class ResultsApi(ResultsServiceServicer):
-    """Answers from looks."""
+    """Implements the service on top of the campaigns' results."""
 
     def __init__(
-        self, results: Results, pages: Pages, *, currency: str, watch_every_s: float
+        self,
+        results: CampaignResults,
+        page_tokens: PageTokens,
+        *,
+        currency: str,
+        watch_every_s: float,
     ) -> None:
         self._results = results
-        self._pages = pages
+        self._page_tokens = page_tokens
         self._currency = currency
         self._watch_every_s = watch_every_s
 
     async def GetResults(self, request: pb.GetResultsRequest, context: Context) -> pb.Report:
-        """The report as the plan allows it now."""
+        """The report as of the newest look; makes a look first if one is due."""
         language = language_of(request.language)
-        finding = await self._results.find(_named(request.name), epoch=_epoch(request.epoch))
-        return self._report(finding, language)
+        reading = await self._results.read(
+            campaign_id_of(request.name), epoch=_checked_epoch(request.epoch)
+        )
+        return report_to(reading, currency=self._currency, language=language)
 
     async def ListLooks(
         self, request: pb.ListLooksRequest, context: Context
     ) -> pb.ListLooksResponse:
-        """A page of the looks, oldest first."""
-        name, epoch = _named(request.name), _epoch(request.epoch)
-        listing = f"looks/{name}/{epoch}"
-        size = self._pages.size(request.page_size)
-        after = int(self._pages.after(listing, request.page_token) or 0)
-        found = await self._results.looks(name, epoch=epoch, after=after, limit=size + 1)
-        more = self._pages.token(listing, str(found[size - 1][0].number)) if found[size:] else ""
+        """A page of looks, oldest first."""
+        campaign, epoch = campaign_id_of(request.name), _checked_epoch(request.epoch)
+        listing = f"looks/{campaign}/{epoch}"
+        size = self._page_tokens.size(request.page_size)
+        after = int(self._page_tokens.after(listing, request.page_token) or 0)
+        looks = await self._results.looks(campaign, epoch=epoch, after=after, limit=size + 1)
         return pb.ListLooksResponse(
             looks=(
-                look_to(
-                    row.number,
-                    row.time,
-                    content,
-                    boundaries=drawn,
-                    epoch=number,
-                    plan_hash=plan_hash,
-                )
-                for row, content, drawn, number, plan_hash in found[:size]
+                look_to(row.number, row.time, kept_look, epoch=look_epoch, plan_hash=plan_hash)
+                for row, kept_look, look_epoch, plan_hash in looks[:size]
             ),
-            next_page_token=more,
+            next_page_token=self._page_tokens.next_token(
+                listing, looks, size, lambda look: str(look[0].number)
+            ),
         )
 
     async def WatchResults(
         self, request: pb.WatchResultsRequest, context: Context
     ) -> AsyncIterator[pb.Report]:
-        """The report now, and again whenever a new look was due."""
-        language, name = language_of(request.language), _named(request.name)
-        looks = -1
+        """The report now, and again after each new look."""
+        language, campaign = language_of(request.language), campaign_id_of(request.name)
+        looks_sent = -1
         while True:
-            finding = await self._results.find(name)
-            if len(finding.look_times) != looks:
-                looks = len(finding.look_times)
-                yield self._report(finding, language)
+            reading = await self._results.read(campaign)
+            if len(reading.look_times) != looks_sent:
+                looks_sent = len(reading.look_times)
+                yield report_to(reading, currency=self._currency, language=language)
             await asyncio.sleep(self._watch_every_s)
 
     async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.Health:
-        """Whether the data can be trusted."""
+        """The data quality checks as of now; makes no look."""
         language = language_of(request.language)
-        campaign, study, vital = await self._results.vital(_named(request.name))
-        return health_to(study, vital, Tongue.of(campaign, language))
-
-    def _report(self, finding: Finding, language: str) -> pb.Report:
-        report = report_to(finding, currency=self._currency, language=language)
-        put_stop(report.verdict, finding.campaign, Tongue.of(finding.campaign, language))
-        return report
+        campaign, plan, quality = await self._results.data_quality(campaign_id_of(request.name))
+        return health_to(plan, quality, ReaderLanguage.of(campaign, language))
 
 
-def _named(name: str) -> str:
-    found = campaign_id(name)
-    if not found:
-        raise InvalidRequest([Violation("name", "is absent, must be campaigns/ and an id")])
-    return found
-
-
-def _epoch(epoch: int) -> int:
+def _checked_epoch(epoch: int) -> int:
     if epoch < 0:
         raise InvalidRequest([Violation("epoch", f"is {epoch}, must be 0 (current) or more")])
     return epoch

@@ -1,4 +1,4 @@
-"""The gRPC server: its services, its limits, its way to the end."""
+"""The gRPC server: its services, its limits and its shutdown."""
 
 import asyncio
 import errno
@@ -29,8 +29,8 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server as add_h
 from grpc_reflection.v1alpha import reflection
 
 from fairlift_server.api.admin import AdminApi
-from fairlift_server.api.assignments import Assignments
-from fairlift_server.api.call_guard import Gate
+from fairlift_server.api.assignments import AssignmentApi
+from fairlift_server.api.call_guard import CallGuard
 from fairlift_server.api.campaigns import CampaignApi
 from fairlift_server.api.events import EventApi
 from fairlift_server.api.results import ResultsApi
@@ -41,22 +41,22 @@ _SERVICES = tuple(
     f"fairlift.v1.{name}Service" for name in ("Campaign", "Assignment", "Event", "Results", "Admin")
 )
 _OPTIONS = (
-    # After inflation: a bomb of zeros ends here.
+    # Applies after decompression: limits a decompression bomb.
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     ("grpc.max_metadata_size", 16 * 1024),
-    # Clients that ping every 10 s are welcome; the default cuts them off as too many.
+    # Accept clients that ping every 10 s; by default gRPC disconnects them.
     ("grpc.http2.min_ping_interval_without_data_ms", 9_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # Two servers on one port would share its callers and not their campaigns.
+    # Two servers on one port would share the callers, but not the campaigns.
     ("grpc.so_reuseport", 0),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What is served."""
+    """The implementations of the services."""
 
-    assignments: Assignments
+    assignments: AssignmentApi
     campaigns: CampaignApi
     events: EventApi
     results: ResultsApi
@@ -64,13 +64,13 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What the server proves itself by, in PEM."""
+    """The certificate chain and private key of the server, in PEM."""
 
     chain: bytes
     key: bytes
 
 
-class Server:
+class GrpcServer:
     """A gRPC server on one address."""
 
     def __init__(
@@ -83,73 +83,73 @@ class Server:
         certificate: Certificate | None = None,
     ) -> None:
         self._server = grpc.aio.server(options=_OPTIONS)
-        self._gate = Gate(self._server, token=token)
-        # What the generated code calls of a server, the gate has.
-        gate = cast("grpc.aio.Server", self._gate)
+        self._call_guard = CallGuard(self._server, token=token)
+        # The guard has the two methods that the generated code calls on a server.
+        guard = cast("grpc.aio.Server", self._call_guard)
         self._health = health.aio.HealthServicer()
-        add_assignments(services.assignments, gate)
-        add_campaigns(services.campaigns, gate)
-        add_events(services.events, gate)
-        add_results(services.results, gate)
-        add_admin(AdminApi(), gate)
-        add_health(self._health, gate)
+        add_assignments(services.assignments, guard)
+        add_campaigns(services.campaigns, guard)
+        add_events(services.events, guard)
+        add_results(services.results, guard)
+        add_admin(AdminApi(), guard)
+        add_health(self._health, guard)
         if has_reflection:
             names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(names, gate)
+            reflection.enable_server_reflection(names, guard)
         _check_free(listen)
         try:
-            self.port = self._bound(listen, certificate)
+            self.port = self._bind(listen, certificate)
         except RuntimeError as error:
-            why = f"cannot listen on {listen}: {error}"
+            reason = f"cannot listen on {listen}: {error}"
             if certificate is not None:
-                why = (
+                reason = (
                     "FAIRLIFT_TLS_CERTIFICATE and FAIRLIFT_TLS_KEY cannot be used: one holds no "
                     "PEM, or they do not belong together"
                 )
-            raise WrongState(why) from None
+            raise WrongState(reason) from None
 
-    def _bound(self, listen: str, certificate: Certificate | None) -> int:
+    def _bind(self, listen: str, certificate: Certificate | None) -> int:
         if certificate is None:
             return self._server.add_insecure_port(listen)
         pairs = [(certificate.key, certificate.chain)]
         return self._server.add_secure_port(listen, grpc.ssl_server_credentials(pairs))
 
     async def start(self) -> None:
-        """Serves from now on."""
+        """Starts serving."""
         await self._server.start()
         for service in ("", *_SERVICES):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         log.info("serving", extra={"fields": {"port": self.port}})
 
     async def drain(self, *, delay_s: float, grace_s: float) -> None:
-        """Ends: health first, then streams, then calls under way; returns when all have ended."""
+        """Shuts down health, then streams, then running calls; returns after the last one."""
         log.info("draining", extra={"fields": {"delay_s": delay_s, "grace_s": grace_s}})
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(delay_s)
-        self._gate.end_streams()
-        # Cancelled streams need the loop once more to say UNAVAILABLE before the server closes.
+        self._call_guard.end_streams()
+        # Give the cancelled streams a turn of the loop to send UNAVAILABLE.
         await asyncio.sleep(0.05)
         await self._server.stop(grace_s)
         log.info("stopped")
 
 
 def _check_free(listen: str) -> None:
-    """Refuses what cannot be listened on with the system's own reason, which gRPC keeps back."""
+    """Raises with the system's reason if the address cannot be used: gRPC does not report it."""
     host, _, port = listen.rpartition(":")
     try:
-        family, kind, *_, place = socket.getaddrinfo(
+        family, kind, *_, address = socket.getaddrinfo(
             host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind) as probe:
-            # What a server left behind a moment ago is no obstacle.
+            # Ignore connections that a stopped server left in TIME_WAIT.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
+            probe.bind(address)
     except OSError as error:
         hint = _HINTS.get(error.errno or 0, "set FAIRLIFT_LISTEN to an address of this machine")
         raise WrongState(f"cannot listen on {listen}: {error.strerror}; {hint}") from None
 
 
 _HINTS = {
-    errno.EADDRINUSE: "stop the server that is there, or set FAIRLIFT_LISTEN to another port",
-    errno.EACCES: "set FAIRLIFT_LISTEN to a port above 1023, or run as a user who may",
+    errno.EADDRINUSE: "stop the server that uses it, or set FAIRLIFT_LISTEN to another port",
+    errno.EACCES: "set FAIRLIFT_LISTEN to a port above 1023, or run as a user who is allowed to",
 }

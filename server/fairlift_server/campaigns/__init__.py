@@ -1,1 +1,1 @@
-"""Campaigns: their lifecycle, the snapshot built from them, and the live ones in memory."""
+"""Campaigns: their lifecycle, the snapshot built from them, and the live copy in memory."""

@@ -1,8 +1,8 @@
-"""Campaigns: created, changed, started, stopped; every step checked, written down, published."""
+"""The lifecycle of campaigns: each step is checked, stored, logged and published."""
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -11,28 +11,31 @@ from fairlift.engine.campaign import Campaign, Lifecycle, State, check_layers
 from fairlift.engine.change import ChangeClass, FieldChange, changes, gravest
 from fairlift.engine.errors import (
     AlreadyExists,
-    ChangeRefused,
     InvalidCampaign,
     InvalidRequest,
-    NeedsNewEpoch,
     NotFound,
-    StaleEtag,
     Violation,
     WrongState,
 )
 from fairlift.engine.prerequisites import check_prerequisites
 
-from fairlift_server.campaigns.live import Publication, Running
-from fairlift_server.campaigns.snapshot import publication
-from fairlift_server.store import campaigns as kept
+from fairlift_server.campaigns.live import LiveCampaigns, PublishedSnapshot
+from fairlift_server.campaigns.snapshot_build import published_snapshot
+from fairlift_server.campaigns.update import (
+    CampaignUpdate,
+    PlannedChange,
+    check_change,
+    check_etag,
+)
+from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.database import Store, Transaction
 
 T = TypeVar("T")
 
 HOLDOUT_MAX_BPS = 5_000
 
-# The verb, the states it starts from, and the state it leads to.
-_MOVES: dict[str, tuple[tuple[State, ...], State]] = {
+# By verb: the states it is allowed in, and the state it leads to.
+_TRANSITIONS: dict[str, tuple[tuple[State, ...], State]] = {
     "start": ((State.DRAFT,), State.RUNNING),
     "pause": ((State.RUNNING,), State.PAUSED),
     "resume": ((State.PAUSED,), State.RUNNING),
@@ -41,129 +44,108 @@ _MOVES: dict[str, tuple[tuple[State, ...], State]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedChange:
-    """What an update would do."""
-
-    change_class: ChangeClass
-    changes: tuple[FieldChange, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """A wish to change a campaign: to what, and how far it may go."""
-
-    id: str
-    # From the campaign as it is to what the caller wants.
-    change: Callable[[Campaign], Campaign]
-    # The whole campaign, for when it does not exist yet.
-    whole: Callable[[], Campaign]
-    etag: str = ""
-    validate_only: bool = False
-    new_epoch: bool = False
-    allow_missing: bool = False
-
-
-class Campaigns:
-    """The campaigns of one shop. Every method is one transaction; what it did is published."""
+class CampaignLifecycle:
+    """Reads and changes the campaigns of one shop: one transaction each, then published."""
 
     def __init__(
         self,
         store: Store,
-        running: Running,
+        live: LiveCampaigns,
         *,
         currency: str,
         now: Callable[[], datetime],
         token: Callable[[], str],
     ) -> None:
         self._store = store
-        self._running = running
+        self._live = live
         self._currency = currency
         self._now = now
         self._token = token
         self._publishing = asyncio.Lock()
 
     async def get(self, campaign: str) -> Campaign:
-        """The campaign.
+        """The campaign with this id.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: there is no such campaign.
         """
         return await self._store.read(lambda transaction: _existing(transaction, campaign))
 
     async def listed(self, states: Sequence[State], *, after: str, limit: int) -> list[Campaign]:
-        """Campaigns in these states by id, from the first id above `after`."""
+        """Campaigns in these states, ordered by id, starting after the id `after`."""
         return await self._store.read(
-            lambda transaction: kept.listed(transaction, states=states, after=after, limit=limit)
+            lambda transaction: campaign_store.listed(
+                transaction, states=states, after=after, limit=limit
+            )
         )
 
     async def create(self, campaign: Campaign, *, validate_only: bool, author: str) -> Campaign:
-        """The campaign as it was kept: a draft.
+        """The campaign as it was stored: a draft.
 
         Raises:
             AlreadyExists: the id is taken.
-            InvalidCampaign: it does not fit the shop or the other campaigns.
+            InvalidCampaign: it conflicts with the shop's settings or with other campaigns.
         """
 
         def job(transaction: Transaction) -> Campaign:
-            if kept.get(transaction, campaign.id):
+            if campaign_store.get(transaction, campaign.id):
                 raise AlreadyExists(
-                    f"campaign {campaign.id!r} exists already; update it, or choose another id"
+                    f"campaign {campaign.id!r} already exists; update it, or choose another id"
                 )
             return self._create(transaction, campaign, validate_only, author)
 
-        return await self._published(job)
+        return await self._write_and_publish(job)
 
-    async def update(self, wish: Update, *, author: str) -> Campaign:
+    async def update(self, update: CampaignUpdate, *, author: str) -> Campaign:
         """The campaign as it is after the change.
 
         Raises:
-            NotFound: there is none of that id, and it was not allowed to be missing.
-            StaleEtag: somebody changed it since the caller read it.
-            ChangeRefused: the change would alter the rules after the game began.
-            NeedsNewEpoch: the change would mix experiments, and no new epoch was asked for.
-            InvalidCampaign: the result breaks rules.
+            NotFound: there is no such campaign, and `allow_missing` is not set.
+            StaleEtag: the campaign was changed after the caller read it.
+            ChangeRefused: the change would alter the rules of an experiment that has started.
+            NeedsNewEpoch: the change needs a new epoch, and `new_epoch` is not set.
+            InvalidCampaign: the changed campaign breaks rules.
         """
 
         def job(transaction: Transaction) -> Campaign:
-            before = kept.get(transaction, wish.id)
-            if before is None and wish.allow_missing:
-                return self._create(transaction, wish.whole(), wish.validate_only, author)
-            before = _existing(transaction, wish.id)
-            _check_etag(before, wish.etag)
-            after = replace(wish.change(before), lifecycle=before.lifecycle)
-            found = changes(before, after)
-            if not found:
+            before = campaign_store.get(transaction, update.id)
+            if before is None and update.allow_missing:
+                return self._create(transaction, update.create(), update.validate_only, author)
+            before = _existing(transaction, update.id)
+            check_etag(before, update.etag)
+            after = replace(update.change(before), lifecycle=before.lifecycle)
+            field_changes = changes(before, after)
+            if not field_changes:
                 return before
-            self._check_change(before, found, wish)
-            self._check_fit(transaction, after)
-            lifecycle = self._touched(before.lifecycle)
-            if gravest(found) is ChangeClass.NEW_EPOCH:
+            check_change(before, field_changes, update)
+            self._check_conflicts(transaction, after)
+            lifecycle = self._with_new_etag(before.lifecycle)
+            if gravest(field_changes) is ChangeClass.NEW_EPOCH:
                 now = lifecycle.update_time
                 lifecycle = replace(lifecycle, epoch=lifecycle.epoch + 1, epoch_time=now)
             after = replace(after, lifecycle=lifecycle)
-            if not wish.validate_only:
-                self._keep_change(transaction, before, after, found, author)
+            if not update.validate_only:
+                self._store_change(transaction, before, after, field_changes, author)
             return after
 
-        return await self._published(job)
+        return await self._write_and_publish(job)
 
-    async def plan_change(self, campaign: str, wish: Update) -> PlannedChange:
-        """What the update would do, before it is done.
+    async def plan_change(self, campaign: str, update: CampaignUpdate) -> PlannedChange:
+        """What the update would do; changes nothing.
 
         Raises:
-            InvalidCampaign: the result would break rules.
+            InvalidCampaign: the changed campaign would break rules.
         """
 
         def job(transaction: Transaction) -> PlannedChange:
-            before = kept.get(transaction, campaign)
+            before = campaign_store.get(transaction, campaign)
             if before is None:
-                self._check_fit(transaction, wish.whole())
+                self._check_conflicts(transaction, update.create())
                 return PlannedChange(ChangeClass.CREATE, ())
-            after = replace(wish.change(before), lifecycle=before.lifecycle)
-            found = changes(before, after)
-            self._check_fit(transaction, after)
-            return PlannedChange(gravest(found), found)
+            after = replace(update.change(before), lifecycle=before.lifecycle)
+            field_changes = changes(before, after)
+            self._check_conflicts(transaction, after)
+            return PlannedChange(gravest(field_changes), field_changes)
 
         return await self._store.read(job)
 
@@ -173,167 +155,154 @@ class Campaigns:
         """The campaign after start, pause, resume, stop or archive.
 
         Raises:
-            NotFound: there is none of that id.
-            StaleEtag: somebody changed it since the caller read it.
-            WrongState: its state does not allow this.
-            InvalidCampaign: it cannot start: it has no plan, or does not fit the others.
+            NotFound: there is no such campaign.
+            StaleEtag: the campaign was changed after the caller read it.
+            WrongState: the verb is not allowed in the campaign's state.
+            InvalidCampaign: it cannot start: it has no plan, or conflicts with other campaigns.
         """
-        allowed, state = _MOVES[verb]
+        allowed, state = _TRANSITIONS[verb]
 
         def job(transaction: Transaction) -> Campaign:
             before = _existing(transaction, campaign)
-            _check_etag(before, etag)
+            check_etag(before, etag)
             if before.lifecycle.state not in allowed:
-                wanted = " or ".join(allowed)
+                allowed_states = " or ".join(allowed)
                 raise WrongState(
                     f"campaign {campaign} is {before.lifecycle.state}; to {verb} it, "
-                    f"it must be {wanted}"
+                    f"it must be {allowed_states}"
                 )
-            lifecycle = replace(self._touched(before.lifecycle), state=state)
+            lifecycle = replace(self._with_new_etag(before.lifecycle), state=state)
             if verb == "start":
                 lifecycle = self._started(transaction, before, lifecycle)
             elif verb == "stop":
                 lifecycle = replace(lifecycle, stop_time=lifecycle.update_time)
             after = replace(before, lifecycle=lifecycle)
             if verb == "start":
-                kept.add_epoch(transaction, self._epoch(after))
-            kept.replace(transaction, after)
-            self._write_down(transaction, after, verb, author, reason=reason)
+                campaign_store.add_epoch(transaction, self._epoch(after))
+            campaign_store.replace(transaction, after)
+            self._add_history(transaction, after, verb, author, reason=reason)
             return after
 
-        return await self._published(job)
+        return await self._write_and_publish(job)
 
-    async def history(self, campaign: str, *, after: int, limit: int) -> list[kept.Change]:
-        """Who changed what, oldest first, from the first entry after `after`."""
+    async def history(
+        self, campaign: str, *, after: int, limit: int
+    ) -> list[campaign_store.HistoryEntry]:
+        """Who changed what, oldest first, starting after the entry `after`."""
 
-        def job(transaction: Transaction) -> list[kept.Change]:
+        def job(transaction: Transaction) -> list[campaign_store.HistoryEntry]:
             _existing(transaction, campaign)
-            return kept.changes(transaction, campaign, after=after, limit=limit)
+            return campaign_store.campaign_history(transaction, campaign, after=after, limit=limit)
 
         return await self._store.read(job)
 
     def holdout_bps(self) -> int:
-        """The share of all units that is kept out of every campaign."""
-        return self._running.snapshot.holdout_bps
+        """The share of all units that is held out of every campaign."""
+        return self._live.snapshot.holdout_bps
 
     async def set_holdout(self, share_bps: int) -> int:
-        """The share as it is kept.
+        """The share as it was stored.
 
         Raises:
-            InvalidRequest: it is negative, or more than half of everybody.
+            InvalidRequest: it is negative, or more than half of all units.
         """
         if not 0 <= share_bps <= HOLDOUT_MAX_BPS:
             text = f"is {share_bps}, must be 0 to {HOLDOUT_MAX_BPS} (half of all units)"
             raise InvalidRequest([Violation("holdout.share_bps", text)])
 
         def job(transaction: Transaction) -> int:
-            shop = kept.shop(transaction)
-            assert shop is not None, "put at start"
-            kept.put_shop(transaction, replace(shop, holdout_bps=share_bps))
+            shop = campaign_store.current_shop(transaction)
+            assert shop is not None, "the shop is written when the server starts"
+            campaign_store.put_shop(transaction, replace(shop, holdout_bps=share_bps))
             return share_bps
 
-        return await self._published(job)
+        return await self._write_and_publish(job)
 
-    async def _published(self, job: Callable[[Transaction], T]) -> T:
-        """What the job returns, once the others see what it did."""
+    async def _write_and_publish(self, job: Callable[[Transaction], T]) -> T:
+        """What the job returns, after its changes are stored and published."""
 
-        def whole(transaction: Transaction) -> tuple[T, Publication]:
+        def run_and_build(transaction: Transaction) -> tuple[T, PublishedSnapshot]:
             result = job(transaction)
-            return result, publication(transaction, self._now())
+            return result, published_snapshot(transaction, self._now())
 
-        async def write_and_publish() -> T:
-            # Two writers could reach the event loop in another order than the database.
+        async def locked() -> T:
+            # Without the lock an older snapshot could be published after a newer one.
             async with self._publishing:
-                result, published = await self._store.write(whole)
-                self._running.publish(published)
+                result, published = await self._store.write(run_and_build)
+                self._live.publish(published)
             return result
 
-        # A caller who hangs up must not part what is kept from what is published.
-        return await asyncio.shield(asyncio.create_task(write_and_publish()))
+        # A caller who hangs up must not leave a stored change unpublished.
+        return await asyncio.shield(asyncio.create_task(locked()))
 
     def _create(
         self, transaction: Transaction, campaign: Campaign, validate_only: bool, author: str
     ) -> Campaign:
-        self._check_fit(transaction, campaign)
+        self._check_conflicts(transaction, campaign)
         now = self._now()
         lifecycle = Lifecycle(
             hash_version=HASH_VERSION, etag=self._token(), create_time=now, update_time=now
         )
         created = replace(campaign, lifecycle=lifecycle)
         if not validate_only:
-            kept.add(transaction, created)
-            self._keep_layer(transaction, created)
-            self._write_down(transaction, created, "create", author)
+            campaign_store.add(transaction, created)
+            self._store_layer(transaction, created)
+            self._add_history(transaction, created, "create", author)
         return created
 
-    def _check_change(self, before: Campaign, found: tuple[FieldChange, ...], wish: Update) -> None:
-        grave = gravest(found)
-        reasons = "; ".join(
-            f"{change.field}: {change.reason}" for change in found if change.change_class is grave
-        )
-        state = before.lifecycle.state
-        if grave is ChangeClass.REFUSED:
-            raise ChangeRefused(
-                f"campaign {before.id} is {state} and cannot change so: {reasons}; "
-                "stop it and create another"
-            )
-        if grave is ChangeClass.NEW_EPOCH and not wish.new_epoch:
-            raise NeedsNewEpoch(
-                f"campaign {before.id} is {state}, and this starts a new epoch: {reasons}; "
-                "consent with new_epoch (fairlift apply --new-epoch)"
-            )
-
-    def _keep_change(
+    def _store_change(
         self,
         transaction: Transaction,
         before: Campaign,
         after: Campaign,
-        found: tuple[FieldChange, ...],
+        field_changes: tuple[FieldChange, ...],
         author: str,
     ) -> None:
-        kept.replace(transaction, after)
-        self._keep_layer(transaction, after)
+        campaign_store.replace(transaction, after)
+        self._store_layer(transaction, after)
         if after.lifecycle.epoch != before.lifecycle.epoch:
-            kept.add_epoch(transaction, self._epoch(after))
-        self._write_down(transaction, after, "update", author, fields=found)
+            campaign_store.add_epoch(transaction, self._epoch(after))
+        self._add_history(transaction, after, "update", author, fields=field_changes)
 
-    def _check_fit(self, transaction: Transaction, campaign: Campaign) -> None:
-        """The rules that need the shop and the other campaigns."""
-        found: list[Violation] = []
+    def _check_conflicts(self, transaction: Transaction, campaign: Campaign) -> None:
+        """Checks the rules that need the shop's settings and the other campaigns."""
+        violations: list[Violation] = []
         if campaign.currency_code not in ("", self._currency):
             text = f"is {campaign.currency_code}, must be the shop's own, {self._currency}"
-            found.append(Violation("currency_code", text))
+            violations.append(Violation("currency_code", text))
         if campaign.lifecycle.state not in (State.STOPPED, State.ARCHIVED):
-            present = [state for state in State if state is not State.ARCHIVED]
-            others = kept.listed(transaction, states=present)
+            unarchived = [state for state in State if state is not State.ARCHIVED]
+            others = campaign_store.listed(transaction, states=unarchived)
             campaigns = [*(other for other in others if other.id != campaign.id), campaign]
             for check in (check_layers, check_prerequisites):
-                found += check(campaigns).get(campaign.id, ())
-        if found:
-            raise InvalidCampaign(found)
+                violations += check(campaigns).get(campaign.id, ())
+        if violations:
+            raise InvalidCampaign(violations)
 
     def _started(
         self, transaction: Transaction, campaign: Campaign, lifecycle: Lifecycle
     ) -> Lifecycle:
-        self._check_fit(transaction, campaign)
+        self._check_conflicts(transaction, campaign)
         if campaign.plan is None:
-            text = "is absent; say before the start how the campaign will be judged"
+            text = "is missing; a campaign needs a plan before it starts"
             raise InvalidCampaign([Violation("plan", text)])
         now = lifecycle.update_time
         return replace(lifecycle, start_time=now, epoch_time=now, plan_hash=campaign.plan.hash)
 
-    def _epoch(self, campaign: Campaign) -> kept.Epoch:
-        return kept.Epoch(campaign, traffic_salt=self._token(), variants_salt=self._token())
+    def _epoch(self, campaign: Campaign) -> campaign_store.Epoch:
+        return campaign_store.Epoch(
+            campaign, traffic_salt=self._token(), variants_salt=self._token()
+        )
 
-    def _keep_layer(self, transaction: Transaction, campaign: Campaign) -> None:
+    def _store_layer(self, transaction: Transaction, campaign: Campaign) -> None:
         layer = campaign.layer
-        if layer is not None and layer.layer not in kept.layer_salts(transaction):
-            kept.add_layer(transaction, layer.layer, self._token())
+        if layer is not None and layer.layer not in campaign_store.layer_salts(transaction):
+            campaign_store.add_layer(transaction, layer.layer, self._token())
 
-    def _touched(self, lifecycle: Lifecycle) -> Lifecycle:
+    def _with_new_etag(self, lifecycle: Lifecycle) -> Lifecycle:
         return replace(lifecycle, etag=self._token(), update_time=self._now())
 
-    def _write_down(
+    def _add_history(
         self,
         transaction: Transaction,
         campaign: Campaign,
@@ -344,8 +313,8 @@ class Campaigns:
         reason: str = "",
     ) -> None:
         time = campaign.lifecycle.update_time
-        assert time is not None, "every change touches it"
-        kept.add_change(
+        assert time is not None, "every change sets it"
+        campaign_store.add_change(
             transaction,
             campaign,
             verb=verb,
@@ -357,15 +326,7 @@ class Campaigns:
 
 
 def _existing(transaction: Transaction, campaign: str) -> Campaign:
-    found = kept.get(transaction, campaign)
-    if found is None:
+    stored = campaign_store.get(transaction, campaign)
+    if stored is None:
         raise NotFound(f"campaign {campaign!r} does not exist; create it first")
-    return found
-
-
-def _check_etag(campaign: Campaign, etag: str) -> None:
-    if etag and etag != campaign.lifecycle.etag:
-        raise StaleEtag(
-            f"campaign {campaign.id} was changed since it was read (etag {etag}, is now "
-            f"{campaign.lifecycle.etag}); read it again and repeat the change"
-        )
+    return stored

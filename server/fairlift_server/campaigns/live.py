@@ -1,4 +1,8 @@
-"""The campaigns in memory: what assignments are decided by, and who watches for changes."""
+"""All campaigns in memory: assignments are decided and exposures are checked without the database.
+
+Campaigns of every state are here, not only running ones: a late exposure of a stopped campaign is
+checked too.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -10,56 +14,60 @@ from fairlift.engine.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class KnownCampaign:
-    """What an exposure is checked against."""
+class ExposureRules:
+    """What the exposures of one campaign are checked against.
+
+    Attributes:
+        variants_by_epoch: ids in declared order, for error messages.
+        segments: names of the attributes whose values the plan stores with each exposure.
+        ended_us: when the campaign was paused or stopped, in microseconds; None while it runs and
+            before it starts.
+    """
 
     state: State
     epoch: int
-    # In declared order, for messages.
     variants_by_epoch: Mapping[int, tuple[str, ...]]
-    # The attributes whose values the plan asks to keep.
     segments: tuple[str, ...]
-    # When it was paused or stopped, in microseconds; None while it runs and before it did.
     ended_us: int | None = None
 
     def ran_at(self, time_us: int) -> bool:
-        """Whether an exposure of that moment counts: it may come late, out of a full outbox."""
+        """Whether the campaign ran at that moment: an exposure may arrive late, from an outbox."""
         if self.state is State.RUNNING:
             return True
         return self.ended_us is not None and time_us <= self.ended_us
 
 
 @dataclass(frozen=True, slots=True)
-class Publication:
-    """One state of all campaigns: what was compiled from it, and what the ledger checks."""
+class PublishedSnapshot:
+    """One consistent state of all campaigns: for assignments, and for checking exposures."""
 
     snapshot: Snapshot
-    known: Mapping[str, KnownCampaign]
+    exposure_rules: Mapping[str, ExposureRules]
 
 
-class Running:
-    """The campaigns as they are now. Lives on the event loop, so nothing needs a lock."""
+class LiveCampaigns:
+    """The current state of all campaigns. Used on the event loop only, so it needs no lock."""
 
-    def __init__(self, publication: Publication) -> None:
-        # For each customer, as whom they were first seen; whoever asks says so, for their call.
+    def __init__(self, published: PublishedSnapshot) -> None:
+        # Customer to the visitor id they were first seen with; set for the length of one call.
         self.first_seen: dict[str, str] = {}
-        self._put(publication)
+        self._replace(published)
         self._changed = asyncio.Event()
 
     snapshot: Snapshot
     compiled: CompiledSnapshot
-    known: Mapping[str, KnownCampaign]
+    exposure_rules: Mapping[str, ExposureRules]
 
-    def publish(self, publication: Publication) -> None:
-        """Replaces everything at once, and wakes those who watch."""
-        self._put(publication)
+    def publish(self, published: PublishedSnapshot) -> None:
+        """Replaces the current state in one step and wakes all watchers."""
+        self._replace(published)
         self._changed.set()
         self._changed = asyncio.Event()
 
     async def watch(self, etag: str, *, keep_alive_s: float) -> AsyncIterator[Snapshot | None]:
-        """The snapshot whenever it differs from the last one seen; None now and then otherwise.
+        """Every snapshot that differs from the last one yielded; None as a keep-alive.
 
-        A slow reader skips what it missed: nothing queues up for it.
+        A slow reader skips intermediate snapshots: nothing is queued.
         """
         while True:
             changed = self._changed
@@ -73,7 +81,7 @@ class Running:
             except TimeoutError:
                 yield None
 
-    def _put(self, publication: Publication) -> None:
-        compiled = CompiledSnapshot(publication.snapshot, first_seen=self.first_seen)
-        self.snapshot, self.compiled = publication.snapshot, compiled
-        self.known = publication.known
+    def _replace(self, published: PublishedSnapshot) -> None:
+        self.snapshot = published.snapshot
+        self.compiled = CompiledSnapshot(published.snapshot, first_seen=self.first_seen)
+        self.exposure_rules = published.exposure_rules

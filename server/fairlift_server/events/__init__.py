@@ -1,1 +1,1 @@
-"""Events: the ledger's rules, and the durable intake of many calls at once."""
+"""Events: the rules of the ledger, and group commit of the events of many calls."""

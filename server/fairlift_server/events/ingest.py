@@ -1,4 +1,4 @@
-"""Group commit: many calls, one durable transaction."""
+"""Group commit: the events of many calls are stored in one durable transaction."""
 
 import asyncio
 from collections import deque
@@ -7,102 +7,97 @@ from dataclasses import dataclass
 
 from fairlift.engine.errors import FairliftError, Overloaded, Unavailable
 
-from fairlift_server.events.ledger import Event, Outcome
+from fairlift_server.events.ledger import Event, EventOutcome
 
-# One transaction takes what waits, up to here: the disk syncs once for all of it.
+# Events in one transaction at most; the disk syncs once for all of them.
 _GROUP_EVENTS = 10_000
 
-Keep = Callable[[Sequence[Event]], Awaitable[list[Outcome]]]
+StoreEvents = Callable[[Sequence[Event]], Awaitable[list[EventOutcome]]]
 
 
 @dataclass(slots=True, eq=False)
 class _Batch:
     events: Sequence[Event]
-    outcomes: "asyncio.Future[list[Outcome]]"
+    outcomes: "asyncio.Future[list[EventOutcome]]"
 
 
 class Ingest:
-    """Batches waiting for the disk: bounded, and acknowledged only when they are durable.
+    """A bounded queue of event batches, each acknowledged once its events are durable.
 
-    While one group is being written, the next one gathers: the busier, the larger the groups.
+    While one group is being written the next one collects, so groups grow with the load.
     """
 
-    def __init__(self, keep: Keep, *, limit_events: int) -> None:
-        self._keep = keep
-        self._limit = limit_events
-        self._waiting: deque[_Batch] = deque()
-        self._events = 0
+    def __init__(self, store: StoreEvents, *, limit_events: int) -> None:
+        self._store = store
+        self._limit_events = limit_events
+        self._queue: deque[_Batch] = deque()
+        self._waiting_events = 0
         self._arrived = asyncio.Event()
         self._closed = False
         self._writing = asyncio.create_task(self._write_groups(), name="ingest")
 
-    @property
-    def waiting_events(self) -> int:
-        """Events that are not yet durable."""
-        return self._events
-
-    async def record(self, events: Sequence[Event]) -> list[Outcome]:
+    async def record(self, events: Sequence[Event]) -> list[EventOutcome]:
         """One outcome per event, in order, once all of them are durable.
 
         Raises:
-            Overloaded: too many events wait already, or the database cannot write now.
+            Overloaded: too many events are waiting, or the database cannot write now.
             Unavailable: the server is shutting down.
         """
         if self._closed:
             raise Unavailable("the server is shutting down; send the events again")
         if not events:
             return []
-        if self._events + len(events) > self._limit:
+        if self._waiting_events + len(events) > self._limit_events:
             raise Overloaded(
-                f"{self._events} events wait for the disk already, the limit is {self._limit}; "
-                "send the same events again a little later",
+                f"{self._waiting_events} events already wait for the disk, the limit is "
+                f"{self._limit_events}; send the same events again later",
                 retry_after_s=0.5,
             )
         batch = _Batch(events, asyncio.get_running_loop().create_future())
-        self._waiting.append(batch)
-        self._events += len(events)
+        self._queue.append(batch)
+        self._waiting_events += len(events)
         self._arrived.set()
         return await batch.outcomes
 
     async def close(self) -> None:
-        """Refuses new events and returns when all that wait are durable."""
+        """Refuses new events; returns when all waiting events are durable."""
         self._closed = True
         self._arrived.set()
         await self._writing
 
     async def _write_groups(self) -> None:
-        while not self._closed or self._waiting:
+        while not self._closed or self._queue:
             await self._arrived.wait()
             self._arrived.clear()
-            while self._waiting:
+            while self._queue:
                 await self._write(self._group())
 
     def _group(self) -> list[_Batch]:
-        group = [self._waiting.popleft()]
+        group = [self._queue.popleft()]
         size = len(group[0].events)
-        while self._waiting and size + len(self._waiting[0].events) <= _GROUP_EVENTS:
-            group.append(self._waiting.popleft())
+        while self._queue and size + len(self._queue[0].events) <= _GROUP_EVENTS:
+            group.append(self._queue.popleft())
             size += len(group[-1].events)
         return group
 
     async def _write(self, group: list[_Batch]) -> None:
         events = [event for batch in group for event in batch.events]
         try:
-            outcomes = iter(await self._keep(events))
+            outcomes = iter(await self._store(events))
         except Exception as error:
-            # Nothing of the group was kept; each caller is told, and may send it again.
-            failure = error if isinstance(error, FairliftError) else Unavailable(_BROKEN)
+            # The transaction was rolled back: every caller gets the error, and may send again.
+            failure = error if isinstance(error, FairliftError) else Unavailable(_INTERNAL_ERROR)
             failure.__cause__ = None if failure is error else error
             for batch in group:
                 if not batch.outcomes.done():
                     batch.outcomes.set_exception(failure)
         else:
             for batch in group:
-                own = [next(outcomes) for _ in batch.events]
-                if not batch.outcomes.done():  # the caller may have gone; its events are kept
-                    batch.outcomes.set_result(own)
+                batch_outcomes = [next(outcomes) for _ in batch.events]
+                if not batch.outcomes.done():  # a caller may hang up; its events are stored
+                    batch.outcomes.set_result(batch_outcomes)
         finally:
-            self._events -= len(events)
+            self._waiting_events -= len(events)
 
 
-_BROKEN = "the events could not be kept because of an error in the server; see its log"
+_INTERNAL_ERROR = "the events could not be stored because of an error in the server; see its log"

@@ -1,6 +1,6 @@
-"""What the ledger holds, and the rules of its money (docs/decisions/0003-money-and-the-ledger.md).
+"""Entries of the ledger and the rules for money (docs/decisions/0003-money-and-the-ledger.md).
 
-Entries are tuples whose fields are columns, in order: they go to the database as they are.
+Entries are tuples whose fields are the columns of a table, in order: they are stored as they are.
 """
 
 from dataclasses import dataclass, replace
@@ -8,12 +8,12 @@ from enum import Enum
 from typing import Literal, NamedTuple, TypeAlias
 
 MICROS = 1_000_000
-# A hundred billion units: sums of them stay far from the end of 64 bits.
+# A hundred billion currency units: sums of such amounts still fit in 64 bits.
 MAX_AMOUNT_MICROS = 10**17
 
 
 class ExposureEntry(NamedTuple):
-    """A unit met a variant."""
+    """A unit saw a variant."""
 
     event_id: bytes
     time_us: int
@@ -26,7 +26,7 @@ class ExposureEntry(NamedTuple):
 
 
 class ActionEntry(NamedTuple):
-    """A unit did something that has a name."""
+    """A unit did a named action, such as add_to_cart."""
 
     event_id: bytes
     time_us: int
@@ -108,7 +108,7 @@ class CostEntry(NamedTuple):
 
 
 class RateEntry(NamedTuple):
-    """What a foreign currency is worth from a time on."""
+    """The exchange rate of a foreign currency, valid from `time_us`."""
 
     event_id: bytes
     time_us: int
@@ -117,7 +117,7 @@ class RateEntry(NamedTuple):
     shop_micros_per_unit: int
 
 
-Entry: TypeAlias = (
+LedgerEntry: TypeAlias = (
     ExposureEntry
     | ActionEntry
     | OrderEntry
@@ -132,13 +132,13 @@ class Event(NamedTuple):
     """One event that passed every check that needs no database."""
 
     event_id: bytes
-    # Of the whole content: the same id with another content is a conflict.
+    # Hash of the content: the same id with other content is a conflict.
     digest: bytes
-    entry: Entry
+    entry: LedgerEntry
 
 
-class Refusal(Enum):
-    """Why an event was not taken."""
+class RefusalReason(Enum):
+    """Why an event was refused."""
 
     INVALID = "invalid"
     UNKNOWN_CAMPAIGN = "unknown_campaign"
@@ -151,20 +151,20 @@ class Refusal(Enum):
     CONFLICT = "conflict"
 
 
-class Refused(NamedTuple):
-    """An event that was not taken: why, in one sentence, and where in the event."""
+class RefusedEvent(NamedTuple):
+    """A refused event: the reason, one sentence, and the field that is wrong."""
 
-    reason: Refusal
+    reason: RefusalReason
     message: str
     field: str = ""
 
 
-Outcome: TypeAlias = Literal["accepted", "duplicate"] | Refused
+EventOutcome: TypeAlias = Literal["accepted", "duplicate"] | RefusedEvent
 
 
 @dataclass(frozen=True, slots=True)
 class OrderState:
-    """An order's money, in its own currency, as amendments have restated it so far."""
+    """The amounts of an order, in its own currency, after the amendments so far."""
 
     currency_code: str
     rate_micros: int
@@ -193,7 +193,7 @@ class OrderState:
 
     @property
     def ticket_micros(self) -> int:
-        """What the customer was asked to pay for the goods."""
+        """The price of the goods after the discount."""
         return self.goods_micros - self.discount_micros
 
     @property
@@ -210,7 +210,7 @@ class OrderState:
 
     @property
     def shop_profit_micros(self) -> int:
-        """Net revenue less the goods that stayed away and the shop's delivery."""
+        """Net revenue less the cost of goods not recovered and the shop's shipping cost."""
         if self.cancelled:
             return 0
         spent = self.cost_micros - self.recovered_cost_micros + self.shipping_cost_micros
@@ -221,8 +221,8 @@ class OrderState:
         """The discount in the shop's currency."""
         return exchanged(self.discount_micros, self.rate_micros)
 
-    def amended(self, amendment: AmendmentEntry) -> "OrderState | Refused":
-        """The order restated, or why the amendment contradicts it."""
+    def amended(self, amendment: AmendmentEntry) -> "OrderState | RefusedEvent":
+        """The order after the amendment, or why the amendment contradicts the order."""
         if amendment.cancels:
             return replace(self, cancelled=True)
         refunded = self.refunded_micros + amendment.amount_micros
@@ -230,22 +230,22 @@ class OrderState:
         returned = self.returned_items + amendment.items
         where = "amendment.refund."
         if amendment.currency_code != self.currency_code:
-            return Refused(
-                Refusal.CURRENCY,
+            return RefusedEvent(
+                RefusalReason.CURRENCY,
                 f"is {amendment.currency_code}, but order {amendment.order_id} is in "
                 f"{self.currency_code}; refund in the order's currency",
                 f"{where}currency_code",
             )
-        for name, total, most, what in (
+        for name, total, limit, limit_name in (
             ("amount_micros", refunded, self.ticket_micros, "ticket"),
             ("recovered_cost_micros", recovered, self.cost_micros, "cost of goods"),
             ("items", returned, self.items, "items"),
         ):
-            if total > most:
-                return Refused(
-                    Refusal.INVALID,
+            if total > limit:
+                return RefusedEvent(
+                    RefusalReason.INVALID,
                     f"would bring the refunds of order {amendment.order_id} to {total}, must stay "
-                    f"within its {what}, {most}",
+                    f"within its {limit_name}, {limit}",
                     where + name,
                 )
         return replace(

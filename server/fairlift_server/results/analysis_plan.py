@@ -3,18 +3,25 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from fairlift.engine import plan as planned
 from fairlift.engine.campaign import Campaign
 from fairlift.engine.metric import CapAtAmount, OrderMeasure
 from fairlift.engine.plan import Plan
-from fairlift_stats.data.metrics import Funnel, Metric, Quantile, Rate, Summed
-from fairlift_stats.data.summary import Pair
+from fairlift_stats.data.metrics import Metric, Quantile, Rate, Summed
 from fairlift_stats.report.analysis import Analysis
 from fairlift_stats.report.question import Guardrail
 from fairlift_stats.sequential.plan import SequentialPlan
 
-from fairlift_server.analysis.columns import Columns, Measured, UnitColumn, UnitQuantile
-from fairlift_server.analysis.question import Question
+from fairlift_server.analysis.columns import (
+    ColumnSet,
+    FunnelColumns,
+    MetricColumns,
+    UnitColumn,
+    UnitQuantile,
+    Window,
+    longest,
+    window_of,
+)
+from fairlift_server.analysis.ledger_query import ColumnGroup, LedgerQuery
 from fairlift_server.results.stopping_rule import stopping_plan
 
 # Always shown, whatever the plan is about.
@@ -30,182 +37,224 @@ _COUPON_KEYS = ("coupon", "coupon_code")
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class AnalysisPlan:
     """Everything that a look at one epoch of a campaign needs; travels between processes.
 
     Attributes:
+        time_zone: of the campaign's days.
         arms: variants, the control first.
         plan: as it was sealed.
-        analysis: the plan's metrics; `described`: metrics shown beside them, judged by nobody.
-        sequential: the rule of stopping.
+        analysis: the plan's metrics; `descriptive`: metrics shown beside them, judged by nobody.
+        sequential: the stopping rule.
+        columns, groups, quantiles, coupons: what the ledger is asked; one group for each window.
+        maturity: by metric, how long a unit waits before it counts.
         capped: names of metrics whose cap was fixed before the start.
-        quantiles: what the ledger is asked beside sums.
     """
 
     campaign: str
     epoch: int
+    time_zone: str
     arms: tuple[str, ...]
     plan: Plan
     analysis: Analysis
-    described: Analysis | None
+    descriptive: Analysis | None
     sequential: SequentialPlan
     columns: tuple[UnitColumn, ...]
-    products: tuple[Pair, ...]
+    groups: tuple[ColumnGroup, ...]
+    quantiles: tuple[UnitQuantile, ...]
+    maturity: Mapping[str, Window]
     coupons: Mapping[str, str]
     capped: frozenset[str]
-    quantiles: tuple[UnitQuantile, ...]
 
     @property
     def control(self) -> str:
         """The arm that the others are compared with."""
         return self.arms[0]
 
-    def question(self, *, first_units: int | None = None) -> Question:
-        """What the ledger is asked for all metrics."""
-        return Question(
-            self.campaign,
-            self.epoch,
-            self.plan.identity_policy,
-            self.columns,
-            self.products,
-            self.analysis.thirds,
-            self.coupons,
-            first_units=first_units,
-            quantiles=self.quantiles,
-        )
-
-    def cut(self, segment: str, *, first_units: int | None = None) -> Question:
-        """What it is asked for the metric that is cut by segment."""
-        metric = self.cut_metric
-        needed = Analysis(primary=(metric,))
-        columns = tuple(column for column in self.columns if column.name in needed.columns)
-        return Question(
-            self.campaign,
-            self.epoch,
-            self.plan.identity_policy,
-            columns,
-            needed.products,
-            coupons=self.coupons,
-            segment=segment,
-            first_units=first_units,
-        )
+    @property
+    def window(self) -> Window:
+        """The window of metrics that name none of their own, and of the totals."""
+        return window_of(self.plan.window_days)
 
     @property
-    def cut_metric(self) -> Summed:
+    def counted(self) -> Window:
+        """How long a unit waits before it counts for every primary metric."""
+        return longest(self.maturity[metric.metric] for metric in self.plan.primary)
+
+    def query(self, *, as_of_day: int | None, first_units: int | None = None) -> LedgerQuery:
+        """What the ledger is asked for a look as of the end of a day."""
+        return LedgerQuery(
+            self.campaign,
+            self.epoch,
+            self.plan.identity_policy,
+            self.time_zone,
+            self.columns,
+            self.groups,
+            self.segment_group if self.plan.segments else None,
+            self.quantiles,
+            self.coupons,
+            as_of_day,
+            first_units,
+        )
+
+    def group(self, maturity: Window) -> ColumnGroup:
+        """The columns of units that wait so long."""
+        return next(group for group in self.groups if group.maturity == maturity)
+
+    @property
+    def segment_metric(self) -> Summed:
         """The first metric that sums tell, primary ones first; conversion where none does."""
         summed = (
-            each.metric for each in self.analysis.metrics if not isinstance(each.metric, Quantile)
+            in_role.metric
+            for in_role in self.analysis.metrics
+            if not isinstance(in_role.metric, Quantile)
         )
         return next(summed, Rate(HEADLINE[0], self.column(OrderMeasure.BUYERS)))
 
+    @property
+    def segment_group(self) -> ColumnGroup:
+        """What is added up by segment."""
+        metric = self.segment_metric
+        question = Analysis(primary=(metric,))
+        return ColumnGroup(self.maturity[metric.name], question.columns, question.products)
+
     def column(self, measure: OrderMeasure) -> str:
         """The name of a measure's plain column in the plan's window."""
-        window = self.plan.window_days
-        return next(
-            c.name
-            for c in self.columns
-            if c.measure is measure and c.window_days == window and _is_plain(c)
-        )
+        return _plain_column(self.columns, measure, self.window)
+
+    def count_column(self, measure: OrderMeasure) -> str:
+        """The name of its plain column in the window that every primary metric waits for."""
+        return _plain_column(self.columns, measure, self.counted)
 
 
-def study(campaign: Campaign, *, currency: str) -> Study:
-    """The study of a campaign's epoch."""
+def analysis_plan_of(campaign: Campaign, *, currency: str) -> AnalysisPlan:
+    """The analysis plan of a campaign's epoch."""
     plan = campaign.plan
     assert plan is not None, "a campaign without a plan cannot start"
-    columns = Columns(plan.window_days, plan.covariate_days)
-    measured = {
-        name: columns.measured(plan.metric(name))
+    columns = ColumnSet(window_of(plan.window_days), plan.covariate_days)
+    metrics = {
+        name: columns.add_metric(plan.metric(name))
         for name in (
-            *(each.metric for each in (*plan.primary, *plan.secondary, *plan.guardrails)),
+            *(metric.metric for metric in (*plan.primary, *plan.secondary, *plan.guardrails)),
             *HEADLINE,
         )
     }
-    columns.add(TOTALS)
     analysis = Analysis(
-        primary=tuple(_deciding(measured, plan.primary)),
-        secondary=tuple(measured[each.metric] for each in plan.secondary),
+        primary=tuple(_tested(metrics[metric.metric]) for metric in plan.primary),
+        secondary=tuple(_tested(metrics[metric.metric]) for metric in plan.secondary),
         guardrails=tuple(
-            Guardrail(metric, each.margin)
-            for each in plan.guardrails
-            if each.margin is not None
-            for metric in _deciding(measured, (each,))
+            Guardrail(_tested(metrics[guardrail.metric]), guardrail.margin)
+            for guardrail in plan.guardrails
+            if guardrail.margin is not None
         ),
         control=campaign.control.id,
         confidence=1 - plan.alpha,
     )
-    described = _described(plan, measured, analysis)
+    descriptive = _descriptive(metrics, analysis)
+    in_roles = [*analysis.metrics, *(descriptive.metrics if descriptive else ())]
+    maturity = {in_role.metric.name: _maturity(in_role.metric, columns) for in_role in in_roles}
+    groups = [_group_of((r.metric,), maturity[r.metric.name]) for r in in_roles]
+    groups += _count_groups(columns, [maturity[metric.metric] for metric in plan.primary])
     arms = (campaign.control, *campaign.treatments)
-    return Study(
+    return AnalysisPlan(
         campaign=campaign.id,
         epoch=campaign.lifecycle.epoch,
+        time_zone=campaign.time_zone,
         arms=tuple(arm.id for arm in arms),
         plan=plan,
         analysis=analysis,
-        described=described,
+        descriptive=descriptive,
         sequential=stopping_plan(campaign, plan, analysis, currency=currency),
-        columns=tuple(columns.found.values()),
-        products=_products(analysis, described, columns),
+        columns=tuple(columns.columns.values()),
+        groups=_merged(groups),
+        quantiles=tuple(columns.quantiles),
+        maturity=maturity,
         coupons=_coupons(campaign),
         capped=frozenset(
-            name for name in measured if isinstance(plan.metric(name).cap, CapAtAmount)
+            name for name in metrics if isinstance(plan.metric(name).cap, CapAtAmount)
         ),
-        quantiles=tuple(columns.quantiles),
     )
 
 
-def _deciding(
-    measured: Mapping[str, Measured], chosen: Iterable[planned.PlannedMetric]
-) -> Iterable[Metric]:
-    """What is tested: of a funnel its last step."""
-    for each in chosen:
-        metric = measured[each.metric]
-        if isinstance(metric, Funnel):
-            yield Rate(metric.name, metric.steps[-1], direction=metric.direction)
-        else:
-            yield metric
+def _tested(metric: MetricColumns) -> Metric:
+    """What is tested: of a funnel, the share of units that came through."""
+    return metric.completion if isinstance(metric, FunnelColumns) else metric
 
 
-def _described(plan: Plan, measured: Mapping[str, Measured], analysis: Analysis) -> Analysis | None:
-    """The headline metrics that the plan does not name, and the funnels that it decides by."""
-    asked = {metric.metric.name for metric in analysis.metrics}
-    tested = {each.metric for each in (*plan.primary, *plan.guardrails)}
-    shown = tuple(
-        metric
-        for name, metric in measured.items()
-        if (name in HEADLINE and name not in asked)
-        or (isinstance(metric, Funnel) and name in tested)
-    )
-    if not shown:
+def _descriptive(metrics: Mapping[str, MetricColumns], analysis: Analysis) -> Analysis | None:
+    """The headline metrics that the plan does not name, and the steps of its funnels."""
+    in_plan = {in_role.metric.name for in_role in analysis.metrics}
+    descriptive: list[Metric] = []
+    for name, metric in metrics.items():
+        if isinstance(metric, FunnelColumns):
+            descriptive += metric.steps
+        elif name not in in_plan:
+            descriptive.append(metric)
+    if not descriptive:
         return None
-    return Analysis(primary=shown, control=analysis.control, confidence=analysis.confidence)
+    return Analysis(
+        primary=tuple(descriptive), control=analysis.control, confidence=analysis.confidence
+    )
 
 
-def _products(analysis: Analysis, described: Analysis | None, columns: Columns) -> tuple[Pair, ...]:
-    window = columns.window_days
-    parts = [
+def _maturity(metric: Metric, columns: ColumnSet) -> Window:
+    if isinstance(metric, Quantile):
+        return next(
+            columns.maturity([q.column]) for q in columns.quantiles if q.metric == metric.name
+        )
+    return columns.maturity(metric.columns)
+
+
+def _group_of(metrics: tuple[Metric, ...], maturity: Window) -> ColumnGroup:
+    """What the reports of these metrics need."""
+    question = Analysis(primary=metrics)
+    return ColumnGroup(maturity, question.columns, question.products, question.thirds)
+
+
+def _count_groups(columns: ColumnSet, primary: list[Window]) -> list[ColumnGroup]:
+    """Totals in the plan's window, and buyers and orders of the units that looks count."""
+    counts = (OrderMeasure.BUYERS, OrderMeasure.ORDERS)
+    groups = []
+    for measures, window in ((TOTALS, columns.window), (counts, longest(primary))):
+        columns.add_measures(measures, window)
+        names = [_plain_column(columns.columns.values(), m, window) for m in measures]
+        # What takes revenue per visitor apart needs its factors with each other.
+        factors = names[:3]
+        pairs = tuple((a, b) for i, a in enumerate(factors) for b in factors[i:])
+        groups.append(ColumnGroup(window, tuple(names), pairs))
+    return groups
+
+
+def _merged(groups: Iterable[ColumnGroup]) -> tuple[ColumnGroup, ...]:
+    """One group for each window."""
+    by_window: dict[Window, ColumnGroup] = {}
+    for group in groups:
+        before = by_window.get(group.maturity, ColumnGroup(group.maturity, ()))
+        pairs = {frozenset(pair): pair for pair in (*group.products, *before.products)}
+        by_window[group.maturity] = ColumnGroup(
+            group.maturity,
+            tuple(dict.fromkeys((*before.columns, *group.columns))),
+            tuple(pairs.values()),
+            tuple(dict.fromkeys((*before.thirds, *group.thirds))),
+        )
+    return tuple(by_window.values())
+
+
+def _plain_column(columns: Iterable[UnitColumn], measure: OrderMeasure, window: Window) -> str:
+    return next(
         column.name
-        for measure in (OrderMeasure.BUYERS, OrderMeasure.ORDERS, OrderMeasure.REVENUE)
-        for column in columns.found.values()
-        if column.measure is measure and column.window_days == window and _is_plain(column)
-    ]
-    # What takes revenue per visitor apart needs them all with each other.
-    pairs = [(a, b) for i, a in enumerate(parts) for b in parts[i:]]
-    found: dict[frozenset[str], Pair] = {}
-    for pair in (*analysis.products, *(described.products if described else ()), *pairs):
-        found.setdefault(frozenset(pair), pair)
-    return tuple(found.values())
-
-
-def _is_plain(column: UnitColumn) -> bool:
-    return not (column.is_indicator or column.before_days or column.cap)
+        for column in columns
+        if (column.measure, column.window) == (measure, window)
+        and not (column.is_indicator or column.before_days or column.cap)
+    )
 
 
 def _coupons(campaign: Campaign) -> dict[str, str]:
     """By variant, the coupon that its payload names."""
-    found = {}
+    coupons = {}
     for variant in campaign.variants:
         for key in _COUPON_KEYS:
             code = variant.payload.get(key)
             if isinstance(code, str) and code:
-                found[variant.id] = code
-    return found
+                coupons[variant.id] = code
+    return coupons

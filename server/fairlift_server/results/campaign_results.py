@@ -1,4 +1,4 @@
-"""Results: looks made when they are due, written down before anybody sees them."""
+"""Results of campaigns: looks made when they are due, written down before anybody sees them."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,53 +10,53 @@ from weakref import WeakValueDictionary
 from fairlift.engine.campaign import Campaign
 from fairlift.engine.errors import NotFound, WrongState
 
-from fairlift_server.results.analysis_plan import Study, study
-from fairlift_server.results.kept_look import Boundaries, LookContent, boundaries
-from fairlift_server.results.look import Examined, Vital, check, examine
-from fairlift_server.results.worker_pool import Calculators
-from fairlift_server.store import campaigns as kept
+from fairlift_server.results.analysis_plan import AnalysisPlan, analysis_plan_of
+from fairlift_server.results.kept_look import KeptLook
+from fairlift_server.results.look import DataQuality, LookResult, check_data, make_look
+from fairlift_server.results.worker_pool import WorkerPool
+from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.database import Store, Transaction
-from fairlift_server.store.looks import KeptLook, add_look, looks
+from fairlift_server.store.looks import LookRecord, add_look, looks_of
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ReportInput:
     """What a report is written from.
 
     Attributes:
         campaign: as it was when the epoch began, with its lifecycle as it is now.
-        study: what was asked.
-        found: what the ledger answered.
+        plan: how it is analysed.
+        result: the looks and what they say.
         look_times: of each look, the newest last.
-        time: of this examination.
+        time: of this reading.
     """
 
     campaign: Campaign
-    study: Study
-    found: Examined
+    plan: AnalysisPlan
+    result: LookResult
     look_times: tuple[datetime, ...]
     time: datetime
 
 
-class Results:
+class CampaignResults:
     """What the data say about campaigns."""
 
     def __init__(
         self,
         store: Store,
-        calculators: Calculators,
+        workers: WorkerPool,
         *,
         currency: str,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
-        self._calculators = calculators
+        self._workers = workers
         self._currency = currency
         self._now = now
-        # Held only as long as somebody looks: any name may be asked for.
+        # Held only as long as somebody waits: callers may name any campaign.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def find(self, campaign: str, *, epoch: int = 0) -> Finding:
+    async def read(self, campaign: str, *, epoch: int = 0) -> ReportInput:
         """What the plan allows to say now; a new look is written down first, if one is due.
 
         Args:
@@ -69,89 +69,88 @@ class Results:
         """
         # One look at a time: two that came at once would both spend.
         async with self._locks.setdefault(campaign, asyncio.Lock()):
-            finding = asyncio.create_task(self._find(campaign, epoch))
+            reading = asyncio.create_task(self._read(campaign, epoch))
             # A reader who goes away must not part a look from its being written down.
-            return await asyncio.shield(finding)
+            return await asyncio.shield(reading)
 
-    async def vital(self, campaign: str) -> tuple[Campaign, Study, Vital]:
+    async def data_quality(self, campaign: str) -> tuple[Campaign, AnalysisPlan, DataQuality]:
         """Whether the data can be trusted; makes no look."""
-        asked, then, rows = await self._store.read(lambda t: self._asked(t, campaign, 0))
-        contents = [row.content for row in rows]
-        vital = await self._calculators.run(_check, self._store.path, asked, contents, self._now())
-        return then, asked, vital
+        of_epoch, plan, stored = await self._store.read(lambda t: self._stored(t, campaign, 0))
+        contents = [record.content for record in stored]
+        quality = await self._workers.run(
+            _check_data, self._store.path, plan, contents, self._now()
+        )
+        return of_epoch, plan, quality
 
     async def looks(
         self, campaign: str, *, epoch: int, after: int, limit: int
-    ) -> list[tuple[KeptLook, LookContent, Boundaries, int, str]]:
-        """Looks from the first after `after`: content, boundaries, epoch and plan's hash."""
+    ) -> list[tuple[LookRecord, KeptLook, int, str]]:
+        """Looks from the first after `after`: each with its content, epoch and plan's hash."""
 
-        def job(
-            transaction: Transaction,
-        ) -> list[tuple[KeptLook, LookContent, Boundaries, int, str]]:
-            then = _epoch(transaction, campaign, epoch)
-            number = then.lifecycle.epoch
-            rows = looks(transaction, campaign, number)[: after + limit]
-            # A look's lines follow from it and the ones before.
-            contents = [LookContent.from_json(row.content) for row in rows]
-            drawn = zip(rows, contents, boundaries(contents), strict=True)
-            return [(*look, number, then.lifecycle.plan_hash) for look in drawn][after:]
+        def job(transaction: Transaction) -> list[tuple[LookRecord, KeptLook, int, str]]:
+            of_epoch = _campaign_of_epoch(transaction, campaign, epoch)
+            number = of_epoch.lifecycle.epoch
+            records = looks_of(transaction, campaign, number)[after : after + limit]
+            return [
+                (
+                    record,
+                    KeptLook.from_json(record.content),
+                    number,
+                    of_epoch.lifecycle.plan_hash,
+                )
+                for record in records
+            ]
 
         return await self._store.read(job)
 
-    async def _find(self, campaign: str, epoch: int) -> Finding:
-        asked, then, rows = await self._store.read(lambda t: self._asked(t, campaign, epoch))
+    async def _read(self, campaign: str, epoch: int) -> ReportInput:
+        of_epoch, plan, stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
         now = self._now()
-        found = await self._calculators.run(
-            _examine,
-            self._store.path,
-            asked,
-            [row.content for row in rows],
-            now,
-            then.time_zone,
-        )
-        times = [row.time for row in rows]
-        if found.is_new:
+        contents = [record.content for record in stored]
+        result = await self._workers.run(_make_look, self._store.path, plan, contents, now)
+        times = [record.time for record in stored]
+        if result.is_new:
             times.append(now)
-            new = KeptLook(len(times), now, found.looks[-1].to_json())
-            await self._store.write(lambda t: add_look(t, campaign, asked.epoch, new))
-        return Finding(then, asked, found, tuple(times), now)
+            new = LookRecord(len(times), now, result.looks[-1].to_json())
+            await self._store.write(lambda t: add_look(t, campaign, plan.epoch, new))
+        return ReportInput(of_epoch, plan, result, tuple(times), now)
 
-    def _asked(
+    def _stored(
         self, transaction: Transaction, campaign: str, epoch: int
-    ) -> tuple[Study, Campaign, list[KeptLook]]:
-        then = _epoch(transaction, campaign, epoch)
-        asked = study(then, currency=self._currency)
-        return asked, then, looks(transaction, campaign, then.lifecycle.epoch)
+    ) -> tuple[Campaign, AnalysisPlan, list[LookRecord]]:
+        of_epoch = _campaign_of_epoch(transaction, campaign, epoch)
+        plan = analysis_plan_of(of_epoch, currency=self._currency)
+        return of_epoch, plan, looks_of(transaction, campaign, of_epoch.lifecycle.epoch)
 
 
-def _epoch(transaction: Transaction, campaign: str, epoch: int) -> Campaign:
+def _campaign_of_epoch(transaction: Transaction, campaign: str, epoch: int) -> Campaign:
     """The campaign as it was when the epoch began, with its name and lifecycle as they are now."""
-    current = kept.get(transaction, campaign)
+    current = campaign_store.get(transaction, campaign)
     if current is None:
         raise NotFound(f"campaign {campaign!r} does not exist")
-    epochs = kept.epochs(transaction, campaign).get(campaign, {})
+    epochs = campaign_store.epochs_of(transaction, campaign).get(campaign, {})
     if not epochs:
         raise WrongState(
-            f"campaign {campaign} is {current.lifecycle.state} and was never started: "
-            "there are no results"
+            f"campaign {campaign} is {current.lifecycle.state} and was never started, "
+            "so it has no results"
         )
-    found = epochs.get(epoch or current.lifecycle.epoch)
-    if found is None:
-        raise NotFound(f"campaign {campaign} has the epochs 1 to {len(epochs)}, not {epoch}")
-    lifecycle = replace(current.lifecycle, epoch=found.campaign.lifecycle.epoch)
-    return replace(found.campaign, display_name=current.display_name, lifecycle=lifecycle)
+    began = epochs.get(epoch or current.lifecycle.epoch)
+    if began is None:
+        raise NotFound(f"campaign {campaign} has epochs 1 to {len(epochs)}, not {epoch}")
+    lifecycle = replace(current.lifecycle, epoch=began.campaign.lifecycle.epoch)
+    return replace(began.campaign, display_name=current.display_name, lifecycle=lifecycle)
 
 
-# DuckDB and Ibis are imported where they run: in the processes that compute, never in the server.
+# DuckDB and Ibis are imported where they run: in the worker processes, never in the server.
 
 
-def _examine(path: Path, asked: Study, rows: list[str], now: datetime, zone: str) -> Examined:
-    from fairlift_server.analysis.duck import answers
+def _make_look(path: Path, plan: AnalysisPlan, stored: list[str], now: datetime) -> LookResult:
+    from fairlift_server.analysis.duckdb_engine import answers
 
-    return examine(lambda questions: answers(path, questions), asked, rows, now, zone)
+    return make_look(lambda queries: answers(path, queries), plan, stored, now)
 
 
-def _check(path: Path, asked: Study, rows: list[str], now: datetime) -> Vital:
-    from fairlift_server.analysis.duck import answers
+def _check_data(path: Path, plan: AnalysisPlan, stored: list[str], now: datetime) -> DataQuality:
+    from fairlift_server.analysis.duckdb_engine import answers
 
-    return check(lambda questions: answers(path, questions), asked, rows, now)
+    return check_data(lambda queries: answers(path, queries), plan, stored, now)

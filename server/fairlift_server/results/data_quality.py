@@ -5,14 +5,14 @@ from enum import Enum
 
 from fairlift_stats.messages import Listed, Message, Number, Percent, PValue, VariantName
 
-from fairlift_server.results.analysis_plan import Study
-from fairlift_server.results.look import Vital
+from fairlift_server.results.analysis_plan import AnalysisPlan
+from fairlift_server.results.look import DataQuality
 
 # Above this share of mixed-up units something is wrong with how units are told apart.
 _MANY_MIXED = 0.01
 
 
-class Status(Enum):
+class HealthStatus(Enum):
     """How bad it is."""
 
     OK = "ok"
@@ -25,64 +25,66 @@ class HealthCheck:
     """One check: its stable name, how it stands, and why; `evidence` is an e-value."""
 
     name: str
-    status: Status
+    status: HealthStatus
     message: Message
     value: float
     evidence: float | None = None
 
 
-def checks(study: Study, vital: Vital) -> tuple[HealthCheck, ...]:
+def checks(plan: AnalysisPlan, quality: DataQuality) -> tuple[HealthCheck, ...]:
     """All checks, the gravest matter first; before anybody came there is less to check."""
-    of_everybody = (_minimum_days(study, vital), _exposures(vital))
-    if not sum(vital.units.values()) + sum(vital.contaminated.values()):
-        return of_everybody
-    return (_sample_ratio(study, vital), _contamination(vital), *of_everybody)
+    always = (_minimum_days(plan, quality), _exposures(quality))
+    if not sum(quality.units.values()) + sum(quality.contaminated.values()):
+        return always
+    return (_sample_ratio(plan, quality), _contamination(quality), *always)
 
 
-def _sample_ratio(study: Study, vital: Vital) -> HealthCheck:
-    p, evidence = vital.chi_square_p, vital.split.largest
-    if not (vital.split.warns or vital.split.blocks):
+def _sample_ratio(plan: AnalysisPlan, quality: DataQuality) -> HealthCheck:
+    p, evidence = quality.chi_square_p, quality.split.largest
+    if not (quality.split.warns or quality.split.blocks):
         message = Message.of("health.split_ok", p=PValue(p))
-        return HealthCheck("sample_ratio", Status.OK, message, p, evidence)
-    total = sum(vital.units.values())
+        return HealthCheck("sample_ratio", HealthStatus.OK, message, p, evidence)
+    total = sum(quality.units.values())
     shares = tuple(
         Message.of(
             "health.share",
             variant=VariantName(arm),
-            observed=Percent(vital.units[arm] / total),
+            observed=Percent(quality.units[arm] / total),
             planned=Percent(share),
         )
-        for arm, share in zip(study.arms, study.sequential.shares, strict=True)
+        for arm, share in zip(plan.arms, plan.sequential.shares, strict=True)
     )
-    status = Status.BROKEN if vital.split.blocks else Status.WARNING
+    status = HealthStatus.BROKEN if quality.split.blocks else HealthStatus.WARNING
     message = Message.of("health.split_off", shares=Listed(shares), p=PValue(p))
     return HealthCheck("sample_ratio", status, message, p, evidence)
 
 
-def _contamination(vital: Vital) -> HealthCheck:
-    mixed = sum(vital.contaminated.values())
-    everybody = mixed + sum(vital.units.values())
-    share = mixed / everybody if everybody else 0.0
+def _contamination(quality: DataQuality) -> HealthCheck:
+    mixed = sum(quality.contaminated.values())
+    all_units = mixed + sum(quality.units.values())
+    share = mixed / all_units if all_units else 0.0
     if mixed:
-        figures = {"mixed": Number(mixed), "all": Number(everybody)}
+        figures = {"mixed": Number(mixed), "all": Number(all_units)}
         message = Message.counted("health.mixed", "mixed", **figures)
     else:
         message = Message.of("health.not_mixed")
-    status = Status.WARNING if share > _MANY_MIXED else Status.OK
+    status = HealthStatus.WARNING if share > _MANY_MIXED else HealthStatus.OK
     return HealthCheck("contamination", status, message, share)
 
 
-def _minimum_days(study: Study, vital: Vital) -> HealthCheck:
-    least = study.plan.minimum_days
-    message = Message.counted("health.days", "days", days=Number(vital.day), needed=Number(least))
-    status = Status.OK if vital.day >= least else Status.WARNING
-    return HealthCheck("minimum_days", status, message, float(vital.day))
+def _minimum_days(plan: AnalysisPlan, quality: DataQuality) -> HealthCheck:
+    minimum = plan.plan.minimum_days
+    message = Message.counted(
+        "health.days", "days", days=Number(quality.day), needed=Number(minimum)
+    )
+    status = HealthStatus.OK if quality.day >= minimum else HealthStatus.WARNING
+    return HealthCheck("minimum_days", status, message, float(quality.day))
 
 
-def _exposures(vital: Vital) -> HealthCheck:
-    empty = tuple(VariantName(arm) for arm, units in vital.units.items() if not units)
-    units = float(sum(vital.units.values()))
+def _exposures(quality: DataQuality) -> HealthCheck:
+    empty = tuple(VariantName(arm) for arm, units in quality.units.items() if not units)
+    units = float(sum(quality.units.values()))
     if empty:
         message = Message.of("health.unexposed", variants=Listed(empty, "or"))
-        return HealthCheck("exposures", Status.WARNING, message, units)
-    return HealthCheck("exposures", Status.OK, Message.of("health.exposed"), units)
+        return HealthCheck("exposures", HealthStatus.WARNING, message, units)
+    return HealthCheck("exposures", HealthStatus.OK, Message.of("health.exposed"), units)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,34 +12,38 @@ from fairlift_stats.sequential.looks import Look, LookLog
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.sequential.sealed_looks import look_from_json, look_to_json
 from fairlift_stats.sequential.sealed_plan import fingerprint, plan_from_json, plan_to_json
-from fairlift_stats.verdict.standings import lines_of
 
+from fairlift_server.analysis.columns import Window
+
+# By variant, every one of them.
 Summaries = Mapping[str, Summary]
-# By metric and treatment, the z at which it succeeds.
-Boundaries = dict[tuple[str, str], float]
 
 
 @dataclass(frozen=True, slots=True)
-class LookContent:
+class KeptLook:
     """One look.
 
     Attributes:
         plan: the rule of stopping as it was at the first look: later versions obey it too.
-        look: counts and evidence, with the lines that were in force.
-        summaries: by variant, of all metrics.
+        look: counts and evidence.
+        summaries: by window and variant, of the units for which the window was over.
+        entered: by variant, units that were exposed, mature or not.
         quantiles: by variant and metric.
         segments: by attribute, label and variant, of the first primary metric.
         contaminated: units that met several variants, by the one they met first.
         verdict: the kind of verdict that it gave.
+        boundaries: by primary metric and treatment, the z at which it succeeds, where judged.
     """
 
     plan: SequentialPlan
     look: Look
-    summaries: Summaries
+    summaries: Mapping[Window, Summaries]
+    entered: Mapping[str, int]
     quantiles: Mapping[str, Quantiles]
     segments: Mapping[str, Mapping[str, Summaries]]
     contaminated: Mapping[str, int]
     verdict: str = ""
+    boundaries: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The look as JSON; floats keep every bit."""
@@ -47,10 +51,13 @@ class LookContent:
             {
                 "plan": json.loads(plan_to_json(self.plan)),
                 "look": json.loads(look_to_json(self.look)),
-                "summaries": _written(self.summaries),
+                "summaries": [
+                    [window, _written(by_variant)] for window, by_variant in self.summaries.items()
+                ],
+                "entered": dict(self.entered),
                 "quantiles": {
-                    variant: {metric: asdict(arm) for metric, arm in found.items()}
-                    for variant, found in self.quantiles.items()
+                    variant: {metric: asdict(arm) for metric, arm in arms.items()}
+                    for variant, arms in self.quantiles.items()
                 },
                 "segments": {
                     attribute: {label: _written(cut) for label, cut in labels.items()}
@@ -58,23 +65,24 @@ class LookContent:
                 },
                 "contaminated": dict(self.contaminated),
                 "verdict": self.verdict,
+                "boundaries": [[*pair, z] for pair, z in self.boundaries.items()],
             },
             ensure_ascii=False,
             separators=(",", ":"),
         )
 
     @classmethod
-    def from_json(cls, text: str) -> "LookContent":
+    def from_json(cls, text: str) -> "KeptLook":
         """The look that `to_json` wrote."""
         read = json.loads(text)
         return cls(
             plan_from_json(json.dumps(read["plan"])),
             look_from_json(json.dumps(read["look"])),
-            _read(read["summaries"]),
+            {window: _read(by_variant) for window, by_variant in read["summaries"]},
+            read["entered"],
             {
-                variant: {metric: QuantileArm(**arm) for metric, arm in found.items()}
-                # A look that was kept before there were quantiles has none.
-                for variant, found in read.get("quantiles", {}).items()
+                variant: {metric: QuantileArm(**arm) for metric, arm in arms.items()}
+                for variant, arms in read["quantiles"].items()
             },
             {
                 attribute: {label: _read(cut) for label, cut in labels.items()}
@@ -82,27 +90,13 @@ class LookContent:
             },
             read["contaminated"],
             read["verdict"],
+            {(metric, variant): z for metric, variant, z in read["boundaries"]},
         )
 
 
-def log_of(plan: SequentialPlan, contents: Sequence[LookContent]) -> LookLog:
+def log_of(plan: SequentialPlan, contents: Sequence[KeptLook]) -> LookLog:
     """The looks as the log that verdicts are made from."""
     return LookLog(fingerprint(plan), tuple(content.look for content in contents))
-
-
-def boundaries(contents: Sequence[LookContent]) -> list[Boundaries]:
-    """At each look, by primary metric and treatment, the z at which it succeeds."""
-    if not contents:
-        return []
-    plan = contents[0].plan
-    log = log_of(plan, contents)
-    found: list[Boundaries] = [{} for _ in contents]
-    for metric in plan.primaries:
-        for arm in plan.treatments:
-            for drawn, line in zip(found, lines_of(plan, log, metric.name, arm), strict=True):
-                if line.success is not None:
-                    drawn[metric.name, arm] = line.success
-    return found
 
 
 def _written(summaries: Summaries) -> dict[str, Any]:

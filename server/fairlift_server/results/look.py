@@ -10,12 +10,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from fairlift.engine.metric import OrderMeasure
-from fairlift_stats.data.summary import Summary
-from fairlift_stats.errors import StatisticsError
-from fairlift_stats.methods.quantiles import Quantiles
-from fairlift_stats.methods.sample_ratio import split_check
-from fairlift_stats.report.analysis import Analysis, Report
-from fairlift_stats.report.decomposition import Decomposition, decompose
+from fairlift_stats.methods.sample_ratio import sample_ratio
 from fairlift_stats.sequential.anytime.counts import (
     SequentialSampleRatio,
     prior_strength,
@@ -26,13 +21,16 @@ from fairlift_stats.sequential.evidence import Evidence, evidence_of
 from fairlift_stats.sequential.looks import ArmCount, Look
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict import Verdict, decide
+from fairlift_stats.verdict.standings import lines_of
 
-from fairlift_server.analysis.question import Answer, Question
-from fairlift_server.results.analysis_plan import Study
-from fairlift_server.results.kept_look import LookContent, Summaries, log_of
-from fairlift_server.results.segments import SegmentCut, cut_by_segment, segment_cut
+from fairlift_server.analysis.day_calendar import DayCalendar
+from fairlift_server.analysis.ledger_query import LedgerAnswer, LedgerQuery, LedgerSample
+from fairlift_server.results.analysis_plan import AnalysisPlan
+from fairlift_server.results.kept_look import KeptLook, Summaries, log_of
+from fairlift_server.results.look_report import LookReport, metrics_report, report_of
+from fairlift_server.results.segment_cuts import summaries_by_label
 
-Ask: TypeAlias = Callable[[Sequence[Question]], list[Answer]]
+Ask: TypeAlias = Callable[[Sequence[LedgerQuery]], list[LedgerAnswer]]
 
 # Traffic does not stop to the visitor: entry may end this little past the plan.
 _OVERRUN = 1.10
@@ -42,12 +40,12 @@ _GRACE_US = 3_600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Vital:
+class DataQuality:
     """Whether the data can be trusted: counts only, nothing about effects.
 
     Attributes:
         units, contaminated: by variant, as of now.
-        split: whether units fell on variants as planned, however often somebody asked.
+        split: whether units fell on variants as planned, however often somebody looked.
         chi_square_p: of the split now.
         day: full days that the data span.
     """
@@ -60,198 +58,193 @@ class Vital:
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
-    """What one examination found.
+class LookResult:
+    """The looks at a campaign, and what is said of the newest.
 
     Attributes:
-        live: summaries by variant as of now; they may be ahead of the last look.
-        vital: whether the data can be trusted.
+        live: summaries by variant as of now, of all units; they may be ahead of the last look.
+        quality: whether the data can be trusted.
         looks: all of them, the newest last.
-        is_new: whether the newest was made by this examination.
-        verdict, report, described, decompositions, segments: as of the newest look.
+        is_new: whether the newest was made just now.
+        verdict, report: as of the newest look.
     """
 
     live: Summaries
-    vital: Vital
-    looks: tuple[LookContent, ...]
+    quality: DataQuality
+    looks: tuple[KeptLook, ...]
     is_new: bool
     verdict: Verdict | None = None
-    report: Report | None = None
-    described: Report | None = None
-    decompositions: Mapping[str, Decomposition] | None = None
-    segments: tuple[SegmentCut, ...] = ()
+    report: LookReport | None = None
 
 
-def examine(ask: Ask, study: Study, kept: Sequence[str], now: datetime, zone: str) -> Examined:
-    """What the ledger and the looks so far say; makes a new look when one is due.
+def make_look(ask: Ask, plan: AnalysisPlan, stored: Sequence[str], now: datetime) -> LookResult:
+    """The verdict and the report, after a new look if one is due.
 
     Args:
-        ask: answers questions about the ledger.
-        study: what is asked.
-        kept: the content of each look so far, oldest first.
+        ask: sends queries to the ledger.
+        plan: of the campaign.
+        stored: the looks so far, as they were written down.
         now: the time.
-        zone: of the shop; looks are dated in it.
     """
-    looks = tuple(map(LookContent.from_json, kept))
-    live = ask([study.question()])[0]
-    vital = _vital(study, live, looks, now)
-    new = _new_look(ask, study, live, looks, day=vital.day, now=now, zone=zone)
-    looks = looks if new is None else (*looks, new)
-    found = Examined(_whole(study, live), vital, looks, new is not None)
-    return found if not looks else _with_answers(found, study)
+    looks = tuple(map(KeptLook.from_json, stored))
+    today = DayCalendar(plan.time_zone).day_of(_microseconds(now))
+    (answer,) = ask([plan.query(as_of_day=today)])
+    quality = _quality(plan, answer.sample(today), looks, now)
+    new = _new_look(ask, plan, answer, looks, day=quality.day, today=today, now=now)
+    if new is not None:
+        looks = (*looks, new)
+    live = _with_every_arm(plan, answer.sample(None))
+    result = LookResult(live[plan.window], quality, looks, new is not None)
+    return _with_report(result, plan) if looks else result
 
 
-def check(ask: Ask, study: Study, kept: Sequence[str], now: datetime) -> Vital:
+def check_data(ask: Ask, plan: AnalysisPlan, stored: Sequence[str], now: datetime) -> DataQuality:
     """Whether the data can be trusted; makes no look."""
-    looks = tuple(map(LookContent.from_json, kept))
-    return _vital(study, ask([study.question()])[0], looks, now)
+    looks = tuple(map(KeptLook.from_json, stored))
+    today = DayCalendar(plan.time_zone).day_of(_microseconds(now))
+    (answer,) = ask([plan.query(as_of_day=today)])
+    return _quality(plan, answer.sample(today), looks, now)
 
 
-def _with_answers(found: Examined, study: Study) -> Examined:
-    last = found.looks[-1]
-    plan = last.plan
-    verdict = decide(plan, log_of(plan, found.looks))
+def _with_report(result: LookResult, plan: AnalysisPlan) -> LookResult:
+    last = result.looks[-1]
+    sequential = last.plan
+    log = log_of(sequential, result.looks)
+    verdict = decide(sequential, log)
     return replace(
-        found,
-        looks=(*found.looks[:-1], replace(last, verdict=last.verdict or verdict.kind)),
+        result,
+        looks=(*result.looks[:-1], replace(last, verdict=last.verdict or verdict.kind)),
         verdict=verdict,
-        report=_reported(study.analysis, last),
-        described=_reported(study.described, last) if study.described else None,
-        decompositions=_decompositions(study, last.summaries),
-        segments=tuple(
-            segment_cut(study, attribute, cut) for attribute, cut in last.segments.items()
-        ),
+        report=report_of(plan, last),
     )
 
 
 def _new_look(
     ask: Ask,
-    study: Study,
-    live: Answer,
-    looks: tuple[LookContent, ...],
+    plan: AnalysisPlan,
+    answer: LedgerAnswer,
+    looks: tuple[KeptLook, ...],
     *,
     day: int,
+    today: int,
     now: datetime,
-    zone: str,
-) -> LookContent | None:
+) -> KeptLook | None:
     """A look if one is due: the first at once, later ones when enough units have come.
 
     When the campaign's days are over any unit is enough, and the look is the last.
     """
-    plan = looks[0].plan if looks else study.sequential
-    log = log_of(plan, looks)
+    sequential = looks[0].plan if looks else plan.sequential
+    log = log_of(sequential, looks)
+    sample = answer.sample(today)
+    units = sum(summary.n for summary in sample.summaries[plan.counted].values())
     # A look is as of a day; the first day counts from the first unit on.
     day = max(day, 1)
-    if live.units == 0 or log.is_closed or (looks and day <= looks[-1].look.day):
+    if units == 0 or log.is_closed or (looks and day <= looks[-1].look.day):
         return None
     # Nobody looked until the plan was over: the sample is then who came while it was not.
-    is_late = plan.ends_by_units and plan.information(live.units) > _OVERRUN
-    first_units = plan.n_max if is_late else None
-    seen = ask([study.question(first_units=first_units)])[0] if is_late else live
-    summaries, quantiles = _whole(study, seen), seen.quantiles()
-    quantiles = {arm: quantiles.get(arm, {}) for arm in study.arms}
-    look = Look(
-        at=now.astimezone(ZoneInfo(zone)).isoformat(),
-        day=day,
-        counts=tuple(_count(study, arm, summaries[arm]) for arm in plan.arms),
-        evidence=tuple(_evidence(study, plan, summaries, quantiles)),
+    if sequential.ends_by_units and sequential.information(units) > _OVERRUN:
+        (answer,) = ask([plan.query(as_of_day=today, first_units=sequential.n_max)])
+        sample = answer.sample(today)
+    kept = KeptLook(
+        sequential,
+        Look(
+            at=now.astimezone(ZoneInfo(plan.time_zone)).isoformat(),
+            day=day,
+            counts=(),
+        ),
+        _with_every_arm(plan, sample),
+        {arm: sample.entered.get(arm, 0) for arm in plan.arms},
+        {arm: sample.quantiles.get(arm, {}) for arm in plan.arms},
+        {
+            attribute: summaries_by_label(plan, attribute, answer.segment_summaries(today))
+            for attribute in plan.plan.segments
+        },
+        sample.contaminated,
+    )
+    look = replace(
+        kept.look,
+        counts=tuple(_count(plan, arm, kept) for arm in sequential.arms),
+        evidence=tuple(_evidence(plan, sequential, kept)),
     )
     try:
-        log = log.add(plan, look)
+        log = log.add(sequential, look)
     except BadLook:
         # Units that turned out to be mixed up left the sample: it is not ahead of the last look.
         return None
-    questions = [study.cut(name, first_units=first_units) for name in study.plan.segments]
-    segments = {
-        question.segment: cut_by_segment(study, question, answer)
-        for question, answer in zip(questions, ask(questions), strict=True)
+    boundaries = {
+        (metric.name, arm): line.success
+        for metric in sequential.primaries
+        for arm in sequential.treatments
+        if (line := lines_of(sequential, log, metric.name, arm)[-1]).success is not None
     }
-    return LookContent(plan, log.looks[-1], summaries, quantiles, segments, seen.contaminated)
+    return replace(kept, look=log.looks[-1], boundaries=boundaries)
 
 
-def _whole(study: Study, answer: Answer) -> dict[str, Summary]:
-    """Every arm in order, those without units too."""
-    found, empty = answer.summaries(), study.question().empty()
-    return {arm: found.get(arm, empty) for arm in study.arms}
+def _with_every_arm(plan: AnalysisPlan, sample: LedgerSample) -> dict[int | None, Summaries]:
+    """The summaries with every arm in order, those without units too."""
+    return {
+        window: {arm: by_variant.get(arm, plan.group(window).empty()) for arm in plan.arms}
+        for window, by_variant in sample.summaries.items()
+    }
 
 
-def _count(study: Study, arm: str, summary: Summary) -> ArmCount:
+def _count(plan: AnalysisPlan, arm: str, kept: KeptLook) -> ArmCount:
+    summary = kept.summaries[plan.counted][arm]
     return ArmCount(
         arm,
         summary.n,
-        converters=int(summary.sum(study.column(OrderMeasure.BUYERS))),
-        orders=int(summary.sum(study.column(OrderMeasure.ORDERS))),
+        entered=kept.entered[arm],
+        converters=int(summary.sum(plan.count_column(OrderMeasure.BUYERS))),
+        orders=int(summary.sum(plan.count_column(OrderMeasure.ORDERS))),
     )
 
 
-def _evidence(
-    study: Study,
-    plan: SequentialPlan,
-    summaries: Summaries,
-    quantiles: Mapping[str, Quantiles],
-) -> list[Evidence]:
-    report = study.analysis.report(summaries, quantiles)
-    judged = {metric.name for metric in plan.metrics}
-    found = (
+def _evidence(plan: AnalysisPlan, sequential: SequentialPlan, kept: KeptLook) -> list[Evidence]:
+    report = metrics_report(plan, plan.analysis, kept, {})
+    if report is None:
+        return []
+    judged = {metric.name for metric in sequential.metrics}
+    metrics = {in_role.metric.name: in_role.metric for in_role in plan.analysis.metrics}
+    evidence = (
         evidence_of(
-            report[planned.metric.name, variant],
-            planned.metric,
-            summaries[study.control],
-            summaries[variant],
-            capped=planned.metric.name in study.capped,
+            result,
+            metrics[result.metric],
+            kept.summaries[plan.maturity[result.metric]][plan.control],
+            kept.summaries[plan.maturity[result.metric]][result.variant],
+            capped=result.metric in plan.capped,
         )
-        for planned in study.analysis.metrics
-        if planned.metric.name in judged
-        for variant in plan.treatments
+        for result in report.results
+        if result.metric in judged and result.variant in sequential.treatments
     )
-    return [evidence for evidence in found if evidence is not None]
+    return [found for found in evidence if found is not None]
 
 
-def _reported(analysis: Analysis, look: LookContent) -> Report:
-    """The report with its posteriors worked out: here, and not where calls wait."""
-    report = analysis.report(look.summaries, look.quantiles)
-    for result in report.results:
-        _ = result.posterior
-    return report
-
-
-def _decompositions(study: Study, summaries: Summaries) -> dict[str, Decomposition]:
-    found = {}
-    for variant in study.arms[1:]:
-        try:
-            found[variant] = decompose(
-                summaries[study.control],
-                summaries[variant],
-                buyers=study.column(OrderMeasure.BUYERS),
-                orders=study.column(OrderMeasure.ORDERS),
-                revenue=study.column(OrderMeasure.REVENUE),
-                confidence=study.analysis.confidence,
-            )
-        except StatisticsError:  # an arm without orders has no factors
-            continue
-    return found
-
-
-def _vital(study: Study, live: Answer, looks: tuple[LookContent, ...], now: datetime) -> Vital:
-    summaries = live.summaries()
-    units = {arm: summaries[arm].n if arm in summaries else 0 for arm in study.arms}
-    plan = looks[0].plan if looks else study.sequential
-    history = [[content.look.count(arm).units for arm in study.arms] for content in looks]
+def _quality(
+    plan: AnalysisPlan, sample: LedgerSample, looks: tuple[KeptLook, ...], now: datetime
+) -> DataQuality:
+    units = {arm: sample.entered.get(arm, 0) for arm in plan.arms}
+    sequential = looks[0].plan if looks else plan.sequential
+    history = [[kept.entered[arm] for arm in plan.arms] for kept in looks]
     history.append([*units.values()])
-    split = sample_ratio_over_time(history, plan.shares, k=prior_strength(plan.n_max))[-1]
-    weights = dict(zip(study.arms, plan.shares, strict=True))
-    chi_square_p = split_check(units, weights).p_value
-    return Vital(units, live.contaminated, split, chi_square_p, _full_days(live, now))
+    strength = prior_strength(sequential.n_max)
+    split = sample_ratio_over_time(history, sequential.shares, k=strength)[-1]
+    weights = dict(zip(plan.arms, sequential.shares, strict=True))
+    chi_square_p = sample_ratio(units, weights).p_value
+    return DataQuality(units, sample.contaminated, split, chi_square_p, _full_days(sample, now))
 
 
-def _full_days(live: Answer, now: datetime) -> int:
+def _full_days(sample: LedgerSample, now: datetime) -> int:
     """Full days from the first exposure until now, or until the data end.
 
     Event times, not the start's: an experiment that is replayed later spans the days that it had.
     """
-    if live.span_us is None:
+    if sample.span_us is None:
         return 0
-    first_us, last_us = live.span_us
-    now_us = int(now.astimezone(UTC).timestamp() * 1_000_000)
+    first_us, last_us = sample.span_us
+    now_us = _microseconds(now)
     end_us = now_us if now_us - last_us < _DAY_US else last_us
     return max(0, (end_us - first_us + _GRACE_US) // _DAY_US)
+
+
+def _microseconds(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp() * 1_000_000)

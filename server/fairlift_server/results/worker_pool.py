@@ -23,7 +23,7 @@ Ts = TypeVarTuple("Ts")
 _MOST_WAITING = 64
 
 
-class Calculators:
+class WorkerPool:
     """A few processes, started when first needed, replaced when one dies."""
 
     def __init__(self, processes: int) -> None:
@@ -39,7 +39,7 @@ class Calculators:
             Unavailable: the process died.
         """
         if self._waiting >= _MOST_WAITING:
-            raise Overloaded(f"{self._waiting} results are being computed; ask again later")
+            raise Overloaded(f"{self._waiting} results are being computed; try again later")
         self._waiting += 1
         pool = self._pool = self._pool or _pool(self._processes)
         try:
@@ -47,7 +47,7 @@ class Calculators:
         except BrokenProcessPool:
             if self._pool is pool:
                 self._pool = None
-            raise Unavailable("the process that computes results ended; ask again") from None
+            raise Unavailable("the process that computes results ended; try again") from None
         finally:
             self._waiting -= 1
 

@@ -1,4 +1,4 @@
-"""Campaigns, their epochs and their history."""
+"""Stored campaigns: their epochs, their history, and the settings of the shop."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from fairlift.engine.campaign import Campaign, State
 from fairlift.engine.change import ChangeClass, FieldChange
 from fairlift.wire.campaign import campaign_from_bytes, campaign_to_bytes
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from fairlift_server.store import tables
 
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """What holds for everything in one database."""
+    """The settings that all campaigns of one database share."""
 
     currency_code: str
     holdout_bps: int
@@ -24,7 +24,7 @@ class Shop:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """A stretch of a campaign's life in which its variants, weights and audience stayed."""
+    """A period in which a campaign's variants, weights and audience did not change."""
 
     campaign: Campaign
     traffic_salt: str
@@ -32,7 +32,7 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class HistoryEntry:
     """One entry of a campaign's history."""
 
     id: int
@@ -58,15 +58,15 @@ def moment(time_us: int) -> datetime:
     )
 
 
-def shop(connection: Connection) -> Shop | None:
+def current_shop(connection: Connection) -> Shop | None:
     """The shop; None in a new database."""
     row = connection.execute(select(tables.shop)).first()
     return None if row is None else Shop(row.currency_code, row.holdout_bps, row.holdout_salt)
 
 
 def put_shop(connection: Connection, new: Shop) -> None:
-    """Keeps the shop in place of what was kept."""
-    if shop(connection) is None:
+    """Inserts the shop, or replaces it."""
+    if current_shop(connection) is None:
         connection.execute(insert(tables.shop).values(id=1, **asdict(new)))
     else:
         connection.execute(update(tables.shop).values(**asdict(new)))
@@ -81,16 +81,16 @@ def holds_money(connection: Connection) -> bool:
 
 
 def get(connection: Connection, campaign: str) -> Campaign | None:
-    """The campaign of this id."""
+    """The campaign with this id; None if there is no such campaign."""
     query = select(tables.campaigns.c.message).where(tables.campaigns.c.id == campaign)
-    found = connection.execute(query).scalar()
-    return None if found is None else campaign_from_bytes(found)
+    message = connection.execute(query).scalar()
+    return None if message is None else campaign_from_bytes(message)
 
 
 def listed(
     connection: Connection, *, states: Iterable[State], after: str = "", limit: int | None = None
 ) -> list[Campaign]:
-    """Campaigns in these states, by id, from the first id above `after`."""
+    """Campaigns in these states, ordered by id, starting after the id `after`."""
     query = (
         select(tables.campaigns.c.message)
         .where(tables.campaigns.c.state.in_([state.value for state in states]))
@@ -102,7 +102,7 @@ def listed(
 
 
 def add(connection: Connection, campaign: Campaign) -> None:
-    """Keeps a new campaign."""
+    """Inserts a new campaign."""
     connection.execute(
         insert(tables.campaigns).values(
             id=campaign.id,
@@ -113,7 +113,7 @@ def add(connection: Connection, campaign: Campaign) -> None:
 
 
 def replace(connection: Connection, campaign: Campaign) -> None:
-    """Keeps the campaign in place of the one of its id."""
+    """Replaces the campaign that has the same id."""
     connection.execute(
         update(tables.campaigns)
         .where(tables.campaigns.c.id == campaign.id)
@@ -122,7 +122,7 @@ def replace(connection: Connection, campaign: Campaign) -> None:
 
 
 def add_epoch(connection: Connection, epoch: Epoch) -> None:
-    """Keeps the beginning of an epoch."""
+    """Inserts an epoch, with the campaign as it is when the epoch starts."""
     connection.execute(
         insert(tables.epochs).values(
             campaign=epoch.campaign.id,
@@ -134,16 +134,16 @@ def add_epoch(connection: Connection, epoch: Epoch) -> None:
     )
 
 
-def epochs(connection: Connection, campaign: str | None = None) -> dict[str, dict[int, Epoch]]:
+def epochs_of(connection: Connection, campaign: str | None = None) -> dict[str, dict[int, Epoch]]:
     """The epochs of one campaign, or of all, by campaign and number."""
     query = select(tables.epochs).order_by(tables.epochs.c.epoch)
     if campaign is not None:
         query = query.where(tables.epochs.c.campaign == campaign)
-    found: dict[str, dict[int, Epoch]] = {}
+    epochs: dict[str, dict[int, Epoch]] = {}
     for row in connection.execute(query):
         epoch = Epoch(campaign_from_bytes(row.message), row.traffic_salt, row.variants_salt)
-        found.setdefault(row.campaign, {})[row.epoch] = epoch
-    return found
+        epochs.setdefault(row.campaign, {})[row.epoch] = epoch
+    return epochs
 
 
 def layer_salts(connection: Connection) -> dict[str, str]:
@@ -152,7 +152,7 @@ def layer_salts(connection: Connection) -> dict[str, str]:
 
 
 def add_layer(connection: Connection, layer: str, salt: str) -> None:
-    """Keeps the salt of a new layer, which never changes."""
+    """Inserts the salt of a new layer; it never changes."""
     connection.execute(insert(tables.layers).values(layer=layer, salt=salt))
 
 
@@ -166,7 +166,7 @@ def add_change(
     fields: Sequence[FieldChange] = (),
     reason: str = "",
 ) -> None:
-    """Writes into the campaign's history what was done to it."""
+    """Adds an entry to the campaign's history."""
     connection.execute(
         insert(tables.changes).values(
             campaign=campaign.id,
@@ -180,8 +180,10 @@ def add_change(
     )
 
 
-def changes(connection: Connection, campaign: str, *, after: int, limit: int) -> list[Change]:
-    """The campaign's history, oldest first, from the first entry after `after`."""
+def campaign_history(
+    connection: Connection, campaign: str, *, after: int, limit: int
+) -> list[HistoryEntry]:
+    """The campaign's history, oldest first, starting after the entry `after`."""
     query = (
         select(tables.changes)
         .where(tables.changes.c.campaign == campaign, tables.changes.c.id > after)
@@ -189,7 +191,7 @@ def changes(connection: Connection, campaign: str, *, after: int, limit: int) ->
         .limit(limit)
     )
     return [
-        Change(
+        HistoryEntry(
             row.id,
             row.campaign,
             moment(row.time_us),
@@ -201,11 +203,6 @@ def changes(connection: Connection, campaign: str, *, after: int, limit: int) ->
         )
         for row in connection.execute(query)
     ]
-
-
-def count(connection: Connection) -> int:
-    """How many campaigns there are, the archived too."""
-    return connection.execute(select(func.count()).select_from(tables.campaigns)).scalar_one()
 
 
 def _field_change(fields: dict[str, str]) -> FieldChange:

@@ -1,4 +1,4 @@
-"""The SQLite file: opened, migrated, written by one thread, read by many."""
+"""The SQLite database: opening, migrations, one writer thread and several readers."""
 
 import asyncio
 import fcntl
@@ -20,11 +20,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 log = logging.getLogger("fairlift.store")
 
 T = TypeVar("T")
-# What other packages call a connection with its transaction; they do not speak SQLAlchemy.
+# For packages that do not import SQLAlchemy: a connection with an open transaction.
 Transaction: TypeAlias = Connection
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-# Where Alembic keeps the version of the tables.
+# The table in which Alembic stores the schema version.
 _VERSIONS = "alembic_version"
 _BUSY_MS = 5_000
 # Checkpoints of 64 MB: frequent small ones cost a third of the ingest.
@@ -32,7 +32,7 @@ _CHECKPOINT_PAGES = 16_384
 _READERS = 4
 _PRAGMAS = (
     "journal_mode = WAL",
-    # An acknowledged event survives the loss of power, not only of the process.
+    # An acknowledged event survives a power failure, not only a crash of the process.
     "synchronous = FULL",
     f"busy_timeout = {_BUSY_MS}",
     f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
@@ -43,12 +43,14 @@ _PRAGMAS = (
 
 
 class Store:
-    """An open database. One per file: a second server is refused.
+    """An open database. Only one server can open a file.
 
-    Several writers would wait for each other; and the campaigns in memory must have one author.
+    Several writers would wait for each other, and changes by another server would not reach the
+    campaigns in memory.
 
     Raises:
-        WrongState: another server holds the file, it is a folder, or its folder does not exist.
+        WrongState: another server has opened the file, the path is a folder, or its folder does not
+            exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,23 +59,23 @@ class Store:
             raise WrongState(f"the folder {self.path.parent} does not exist; create it first")
         if self.path.is_dir():
             raise WrongState(f"{self.path} is a folder; FAIRLIFT_DATABASE must name a file in it")
-        self._lock = _locked(self.path)
+        self._lock = _lock_file(self.path)
         self._writing = _engine(self.path, begin="BEGIN IMMEDIATE", connections=1)
         self._reading = _engine(self.path, begin="BEGIN", connections=_READERS)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
 
     def migrate(self) -> None:
-        """Brings the tables to the version of this server; all or nothing.
+        """Upgrades the tables to the version of this server, in one transaction.
 
         Raises:
-            WrongState: the file is not of Fairlift, is of a newer one, or cannot be written.
+            WrongState: another program or a newer Fairlift wrote the file, or it is not writable.
         """
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         try:
             with self._writing.begin() as connection:
-                self._refuse_strangers(connection)
+                self._refuse_foreign_tables(connection)
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
         except CommandError as error:
@@ -84,19 +86,19 @@ class Store:
         except DatabaseError as error:
             raise WrongState(
                 f"cannot use {self.path}: {error.orig}; FAIRLIFT_DATABASE must name a SQLite file "
-                "that this user may read and write, and that no other program holds"
+                "that this user may read and write and that no other program uses"
             ) from None
 
-    def _refuse_strangers(self, connection: Connection) -> None:
+    def _refuse_foreign_tables(self, connection: Connection) -> None:
         tables = inspect(connection).get_table_names()
         if tables and _VERSIONS not in tables:
             raise WrongState(
-                f"{self.path} holds the tables of another program, such as {tables[0]}; set "
+                f"{self.path} contains the tables of another program, such as {tables[0]}; set "
                 "FAIRLIFT_DATABASE to another file"
             )
 
     async def write(self, job: Callable[[Connection], T]) -> T:
-        """What the job returns, after its changes are durable; nothing of it when it raises.
+        """What the job returns, after its changes are durable; when it raises, nothing is changed.
 
         Raises:
             Overloaded: the database cannot write now (disk full, locked by another program).
@@ -105,27 +107,27 @@ class Store:
         return await loop.run_in_executor(self._writer, self.write_now, job)
 
     async def read(self, job: Callable[[Connection], T]) -> T:
-        """What the job finds, all of it as of one moment."""
+        """What the job returns; all its queries see the same state of the database."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self.read_now, job)
 
     def write_now(self, job: Callable[[Connection], T]) -> T:
-        """As `write`, in the caller's thread: for start-up, and for tests."""
+        """Like `write`, in the caller's thread: for start-up and tests."""
         try:
             with self._writing.begin() as connection:
                 return job(connection)
         except OperationalError as error:
-            # Callers are asked to come again; whoever runs the server must hear of it too.
-            log.error("the database cannot write", extra={"fields": {"why": str(error.orig)}})
+            # The caller only learns that it should retry: the log tells whoever runs the server.
+            log.error("the database cannot write", extra={"fields": {"reason": str(error.orig)}})
             raise Overloaded(f"the database cannot write now: {error.orig}") from error
 
     def read_now(self, job: Callable[[Connection], T]) -> T:
-        """As `read`, in the caller's thread."""
+        """Like `read`, in the caller's thread."""
         with self._reading.begin() as connection:
             return job(connection)
 
     def close(self) -> None:
-        """Finishes what is under way and lets go of the file."""
+        """Finishes running jobs and closes the file."""
         self._writer.shutdown()
         self._readers.shutdown()
         self._reading.dispose()
@@ -133,22 +135,22 @@ class Store:
         self._lock.close()
 
 
-def _locked(path: Path) -> IO[bytes]:
-    name = path.with_name(path.name + ".lock")
+def _lock_file(path: Path) -> IO[bytes]:
+    lock_path = path.with_name(path.name + ".lock")
     try:
-        lock = name.open("wb")
+        lock = lock_path.open("wb")
     except OSError as error:
         raise WrongState(
-            f"cannot write {name}: {error.strerror}; let this user write in its folder, or set "
-            "FAIRLIFT_DATABASE to another file"
+            f"cannot write {lock_path}: {error.strerror}; let this user write to its folder, or "
+            "set FAIRLIFT_DATABASE to another file"
         ) from None
     try:
-        # The kernel lets go of it when the process ends, however it ends.
+        # The kernel releases this lock when the process ends, even after a crash.
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.close()
         raise WrongState(
-            f"another server holds {path}; stop it, or set FAIRLIFT_DATABASE to another file"
+            f"another server uses {path}; stop it, or set FAIRLIFT_DATABASE to another file"
         ) from None
     return lock
 
@@ -158,7 +160,7 @@ def _engine(path: Path, *, begin: str, connections: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        # None: the driver must not open transactions by itself; `begin` below does.
+        # None: `start` below begins each transaction, not the driver.
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in _PRAGMAS:

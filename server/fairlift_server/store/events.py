@@ -1,6 +1,6 @@
-"""Events into the ledger: once each, whole groups in one transaction.
+"""Stores events in the ledger, each event once, a group of events per transaction.
 
-Statements are built once and take tuples: SQLAlchemy's own executemany halves the ingest.
+Statements are built once and executed with tuples: SQLAlchemy's own executemany halves the ingest.
 """
 
 from collections import defaultdict
@@ -15,20 +15,20 @@ from fairlift_server.events.ledger import (
     AmendmentEntry,
     CostEntry,
     Event,
+    EventOutcome,
     ExposureEntry,
     IdentityEntry,
     LineEntry,
     OrderEntry,
     OrderState,
-    Outcome,
     RateEntry,
-    Refusal,
-    Refused,
+    RefusalReason,
+    RefusedEvent,
     exchanged,
 )
 from fairlift_server.store import tables
 
-# Half of SQLite's limit on the parameters of one statement.
+# Half of the number of parameters that SQLite allows in one statement.
 _CHUNK = 16_000
 
 
@@ -41,7 +41,7 @@ def _insert(table: Table, columns: Iterable[str], *, or_ignore: bool = False) ->
 
 
 _SEEN = _insert(tables.seen_events, ("event_id", "digest"), or_ignore=True)
-_PLAIN = {
+_INSERT_BY_TYPE = {
     ExposureEntry: _insert(tables.exposures, ExposureEntry._fields),
     ActionEntry: _insert(tables.actions, ActionEntry._fields),
     IdentityEntry: _insert(tables.identity_links, IdentityEntry._fields),
@@ -70,84 +70,90 @@ _RATE = (
 )
 
 
-def record(connection: Connection, events: Sequence[Event], currency: str) -> list[Outcome]:
-    """One outcome per event, in order; what was accepted is in the connection's transaction.
+def store_events(
+    connection: Connection, events: Sequence[Event], currency: str
+) -> list[EventOutcome]:
+    """One outcome per event, in order; accepted events are part of the connection's transaction.
 
     Args:
-        connection: in a transaction that no other writer shares.
-        events: those that passed the checks; ids may repeat.
-        currency: the shop's own.
+        connection: in a transaction; there is no other writer.
+        events: events that passed the checks; ids may repeat.
+        currency: the shop's currency.
     """
-    return _Recording(connection, currency).outcomes(events)
+    return _EventGroup(connection, currency).outcomes(events)
 
 
-class _Recording:
-    """One group of events on its way into the tables."""
+class _EventGroup:
+    """Stores one group of events."""
 
     def __init__(self, connection: Connection, currency: str) -> None:
         self._connection = connection
         self._currency = currency
-        self._refused: dict[int, Outcome] = {}
+        self._refused: dict[int, EventOutcome] = {}
 
-    def outcomes(self, events: Sequence[Event]) -> list[Outcome]:
-        fresh = self._fresh(events)
+    def outcomes(self, events: Sequence[Event]) -> list[EventOutcome]:
+        new = self._mark_new(events)
         by_kind: dict[type, list[tuple[int, Any]]] = defaultdict(list)
-        for index in fresh:
+        for index in new:
             entry = events[index].entry
             by_kind[type(entry)].append((index, entry))
-        for kind, statement in _PLAIN.items():
-            self._many(statement, [entry for _, entry in by_kind[kind]])
-        # Rates stand by now, so that orders and costs of the same group can use them.
+        for kind, statement in _INSERT_BY_TYPE.items():
+            self._execute_many(statement, [entry for _, entry in by_kind[kind]])
+        # After the exchange rates: orders and costs of the same group use them.
         self._costs(by_kind[CostEntry])
         self._orders(by_kind[OrderEntry])
         self._amendments(by_kind[AmendmentEntry])
-        outcomes: list[Outcome] = ["duplicate"] * len(events)
-        for index in fresh:
+        outcomes: list[EventOutcome] = ["duplicate"] * len(events)
+        for index in new:
             outcomes[index] = "accepted"
         for index, outcome in self._refused.items():
             outcomes[index] = outcome
-        self._forget(events, fresh, outcomes)
+        self._unmark_refused(events, new, outcomes)
         return outcomes
 
-    def _fresh(self, events: Sequence[Event]) -> Sequence[int]:
-        """Positions of the events whose id was never seen; marks them as seen."""
+    def _mark_new(self, events: Sequence[Event]) -> Sequence[int]:
+        """Positions of the events with new ids; stores these ids as seen."""
         marks = [(event.event_id, event.digest) for event in events]
         savepoint = self._connection.begin_nested()
-        if self._many(_SEEN, marks) == len(marks):
+        if self._execute_many(_SEEN, marks) == len(marks):
             savepoint.commit()
             return range(len(events))
-        # Some were seen, which ones the driver does not say: look them up, and mark the rest.
+        # Some ids were seen before, and the driver does not say which: look them up.
         savepoint.rollback()
-        digests = dict(self._chosen("SELECT event_id, digest FROM seen_events", "event_id", marks))
-        fresh = []
+        digests = dict(
+            self._select_by_key("SELECT event_id, digest FROM seen_events", "event_id", marks)
+        )
+        new = []
         for index, (event_id, digest) in enumerate(marks):
-            known = digests.get(event_id)
-            if known is None:
+            seen_digest = digests.get(event_id)
+            if seen_digest is None:
                 digests[event_id] = digest
-                fresh.append(index)
-            elif known != digest:
-                self._refused[index] = Refused(
-                    Refusal.CONFLICT,
-                    "was sent before with other contents; give every event its own id",
+                new.append(index)
+            elif seen_digest != digest:
+                self._refused[index] = RefusedEvent(
+                    RefusalReason.CONFLICT,
+                    "was sent before with different contents; give every event its own id",
                     "event_id",
                 )
-        self._many(_SEEN, [marks[index] for index in fresh])
-        return fresh
+        self._execute_many(_SEEN, [marks[index] for index in new])
+        return new
 
-    def _forget(
-        self, events: Sequence[Event], fresh: Sequence[int], outcomes: list[Outcome]
+    def _unmark_refused(
+        self, events: Sequence[Event], new: Sequence[int], outcomes: list[EventOutcome]
     ) -> None:
-        """Lets refused events come again: corrected, or after what they wait for."""
+        """Removes refused events from the seen ids, so that they can be sent again."""
         refused = {
             events[index].event_id: outcomes[index]
-            for index in fresh
-            if isinstance(outcomes[index], Refused)
+            for index in new
+            if isinstance(outcomes[index], RefusedEvent)
         }
         if not refused:
             return
-        self._many("DELETE FROM seen_events WHERE event_id = ?", [(each,) for each in refused])
+        self._execute_many(
+            "DELETE FROM seen_events WHERE event_id = ?", [(event_id,) for event_id in refused]
+        )
         for index, event in enumerate(events):
-            if outcomes[index] == "duplicate":  # of an event that was refused just now
+            if outcomes[index] == "duplicate":  # of an event in this group that was refused
                 outcomes[index] = refused.get(event.event_id, "duplicate")
 
     def _costs(self, costs: list[tuple[int, CostEntry]]) -> None:
@@ -158,19 +164,19 @@ class _Recording:
                 self._refused[index] = self._no_rate(cost.currency_code, "cost")
             else:
                 rows.append((*cost, exchanged(cost.amount_micros, rate)))
-        self._many(_COST, rows)
+        self._execute_many(_COST, rows)
 
     def _orders(self, orders: list[tuple[int, OrderEntry]]) -> None:
         if not orders:
             return
         ids = [(order.order_id,) for _, order in orders]
-        digests = dict(self._chosen("SELECT order_id, digest FROM orders", "order_id", ids))
-        waiting = self._waiting(ids)
+        digests = dict(self._select_by_key("SELECT order_id, digest FROM orders", "order_id", ids))
+        waiting = self._waiting_amendments(ids)
         rows = []
         lines: list[LineEntry] = []
         for index, order in orders:
             if order.order_id in digests:
-                self._refused[index] = _sent_again(order, digests[order.order_id])
+                self._refused[index] = _repeated_order(order, digests[order.order_id])
                 continue
             rate = self._rate(order.currency_code, order.time_us)
             if rate is None:
@@ -182,24 +188,26 @@ class _Recording:
                 state = self._applied(state, row_id, amendment)
             rows.append((*order[:-1], rate, *_restated(state)))
             lines += order.lines
-        self._many(_ORDER, rows)
-        self._many(_LINE, lines)
+        self._execute_many(_ORDER, rows)
+        self._execute_many(_LINE, lines)
 
-    def _waiting(self, ids: Sequence[tuple[str]]) -> dict[str, list[tuple[int, AmendmentEntry]]]:
-        """Amendments that came before these orders, in the order in which they came."""
+    def _waiting_amendments(
+        self, ids: Sequence[tuple[str]]
+    ) -> dict[str, list[tuple[int, AmendmentEntry]]]:
+        """Amendments that arrived before these orders, in order of arrival."""
         select = f"SELECT id, {', '.join(AmendmentEntry._fields)} FROM amendments"
-        found: dict[str, list[tuple[int, AmendmentEntry]]] = defaultdict(list)
-        for row_id, *columns in sorted(self._chosen(select, "order_id", ids)):
+        by_order: dict[str, list[tuple[int, AmendmentEntry]]] = defaultdict(list)
+        for row_id, *columns in sorted(self._select_by_key(select, "order_id", ids)):
             amendment = AmendmentEntry(*columns)
-            found[amendment.order_id].append((row_id, amendment))
-        return found
+            by_order[amendment.order_id].append((row_id, amendment))
+        return by_order
 
     def _applied(self, state: OrderState, row_id: int, amendment: AmendmentEntry) -> OrderState:
         restated = state.amended(amendment)
-        contradicts = isinstance(restated, Refused)
+        contradicts = isinstance(restated, RefusedEvent)
         status = "contradicts" if contradicts else "applied"
-        self._many("UPDATE amendments SET status = ? WHERE id = ?", [(status, row_id)])
-        return state if isinstance(restated, Refused) else restated
+        self._execute_many("UPDATE amendments SET status = ? WHERE id = ?", [(status, row_id)])
+        return state if isinstance(restated, RefusedEvent) else restated
 
     def _amendments(self, amendments: list[tuple[int, AmendmentEntry]]) -> None:
         if not amendments:
@@ -208,23 +216,25 @@ class _Recording:
         ids = [(amendment.order_id,) for _, amendment in amendments]
         states = {
             order_id: OrderState(*state)
-            for order_id, *state in self._chosen(select, "order_id", ids)
+            for order_id, *state in self._select_by_key(select, "order_id", ids)
         }
-        rows, touched = [], set()
+        rows, changed = [], set()
         for index, amendment in amendments:
             state = states.get(amendment.order_id)
             restated = None if state is None else state.amended(amendment)
             match restated:
                 case None:
                     rows.append((*amendment, "waiting"))
-                case Refused():
+                case RefusedEvent():
                     self._refused[index] = restated
                 case OrderState():
                     states[amendment.order_id] = restated
-                    touched.add(amendment.order_id)
+                    changed.add(amendment.order_id)
                     rows.append((*amendment, "applied"))
-        self._many(_AMENDMENT, rows)
-        self._many(_RESTATE, [(*_restated(states[order]), order) for order in sorted(touched)])
+        self._execute_many(_AMENDMENT, rows)
+        self._execute_many(
+            _RESTATE, [(*_restated(states[order]), order) for order in sorted(changed)]
+        )
 
     def _rate(self, currency: str, time_us: int) -> int | None:
         if currency == self._currency:
@@ -232,40 +242,40 @@ class _Recording:
         row = self._connection.exec_driver_sql(_RATE, (currency, time_us)).first()
         return None if row is None else int(row[0])
 
-    def _no_rate(self, currency: str, kind: str) -> Refused:
-        return Refused(
-            Refusal.CURRENCY,
-            f"is {currency}, the shop's currency is {self._currency}, and no exchange rate for "
-            f"{currency} begins at or before the {kind}'s time; send one first",
+    def _no_rate(self, currency: str, kind: str) -> RefusedEvent:
+        return RefusedEvent(
+            RefusalReason.CURRENCY,
+            f"is {currency}, the shop's currency is {self._currency}, and there is no "
+            f"exchange rate for {currency} at or before the time of the {kind}; send one first",
             f"{kind}.currency_code",
         )
 
-    def _many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Rows that the statement touched; `Any`: what a driver takes."""
+    def _execute_many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
+        """Number of rows affected. `Any`: whatever type the driver accepts."""
         if not rows:
             return 0
         return self._connection.exec_driver_sql(statement, list(rows)).rowcount
 
-    def _chosen(self, select: str, key: str, keys: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Rows whose key is among the first columns of `keys`."""
-        found: list[Any] = []
+    def _select_by_key(self, select: str, key: str, keys: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Rows whose key is in the first column of `keys`."""
+        rows: list[Any] = []
         for start in range(0, len(keys), _CHUNK):
-            chunk = tuple({each[0] for each in keys[start : start + _CHUNK]})
+            chunk = tuple({key_row[0] for key_row in keys[start : start + _CHUNK]})
             statement = f"{select} WHERE {key} IN ({', '.join('?' * len(chunk))})"
-            found += map(tuple, self._connection.exec_driver_sql(statement, chunk))
-        return found
+            rows += map(tuple, self._connection.exec_driver_sql(statement, chunk))
+        return rows
 
 
 def _restated(state: OrderState) -> tuple[Any, ...]:
     return tuple(getattr(state, name) for name in _RESTATED)
 
 
-def _sent_again(order: OrderEntry, digest: bytes) -> Outcome:
+def _repeated_order(order: OrderEntry, digest: bytes) -> EventOutcome:
     if digest == order.digest:
         return "duplicate"
-    return Refused(
-        Refusal.CONFLICT,
-        f"{order.order_id} was sent before with other contents; an order is changed by an "
-        "amendment, and another order needs another id",
+    return RefusedEvent(
+        RefusalReason.CONFLICT,
+        f"{order.order_id} was sent before with different contents; change an order with an "
+        "amendment, and give another order another id",
         "order.order_id",
     )

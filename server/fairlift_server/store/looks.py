@@ -1,4 +1,4 @@
-"""The look log: every analysis that was shown, written before it was."""
+"""The look log: each look is stored before its result is shown."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,26 +10,29 @@ from fairlift_server.store.campaigns import microseconds, moment
 
 
 @dataclass(frozen=True, slots=True)
-class KeptLook:
-    """One look as it is kept; `content` is JSON that only the examination reads."""
+class LookRecord:
+    """One stored look; `content` is JSON that fairlift_server.results writes and reads."""
 
     number: int
     time: datetime
     content: str
 
 
-def looks(connection: Connection, campaign: str, epoch: int) -> list[KeptLook]:
-    """The looks at one epoch, oldest first."""
+def looks_of(connection: Connection, campaign: str, epoch: int) -> list[LookRecord]:
+    """The looks of one epoch, oldest first."""
     query = (
         select(tables.looks)
         .where(tables.looks.c.campaign == campaign, tables.looks.c.epoch == epoch)
         .order_by(tables.looks.c.number)
     )
-    return [KeptLook(r.number, moment(r.time_us), r.content) for r in connection.execute(query)]
+    return [
+        LookRecord(row.number, moment(row.time_us), row.content)
+        for row in connection.execute(query)
+    ]
 
 
-def add_look(connection: Connection, campaign: str, epoch: int, look: KeptLook) -> None:
-    """Keeps a look; its number must be free."""
+def add_look(connection: Connection, campaign: str, epoch: int, look: LookRecord) -> None:
+    """Inserts a look; its number must not be taken."""
     connection.execute(
         insert(tables.looks).values(
             campaign=campaign,

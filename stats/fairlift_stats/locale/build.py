@@ -1,7 +1,9 @@
 """The catalogues that people write become the ones that programs read."""
 
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import Final
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -9,12 +11,15 @@ from babel.messages.pofile import read_po
 from fairlift_stats.locale import LANGUAGES
 
 HERE = Path(__file__).parent
+# Babel would write the present minute, and every build would change the files of every language.
+_CREATED: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def compiled(language: str) -> bytes:
     """The `.mo` bytes of one language's `.po` file."""
     with (HERE / language / "LC_MESSAGES" / "fairlift.po").open("rb") as opened:
         catalogue = read_po(opened, locale=language, abort_invalid=True)
+    catalogue.creation_date = _CREATED
     buffer = BytesIO()
     write_mo(buffer, catalogue)
     return buffer.getvalue()

@@ -5,7 +5,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fairlift_stats.effects import Reason
+from fairlift_stats.effects import CannotSayCode
 from fairlift_stats.locale import text
 from fairlift_stats.messages import Figure, Message, Names
 from fairlift_stats.sequential.calendar import next_due
@@ -102,7 +102,7 @@ def _finite(value: Any) -> Any:
             return [_finite(inner) for inner in value]
         case float() if not math.isfinite(value):
             return None
-        case Reason():
+        case CannotSayCode():
             return value.value
         case _:
             return value

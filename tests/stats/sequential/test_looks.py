@@ -1,15 +1,12 @@
 """Plans that can be obeyed, and logs that follow their calendar."""
 
 import math
-import pickle
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from fairlift_stats.errors import BadSummary
 from fairlift_stats.methods.contrast import Contrast
-from fairlift_stats.sequential import errors
 from fairlift_stats.sequential.errors import (
     BadLevel,
     BadLook,
@@ -19,7 +16,6 @@ from fairlift_stats.sequential.errors import (
     LooksOutOfOrder,
     NotANumber,
     PlanChanged,
-    SequentialError,
     UnknownArm,
     ZeroVariance,
 )
@@ -29,37 +25,6 @@ from fairlift_stats.sequential.plan import SequentialMetric
 from fairlift_stats.sequential.sealed_plan import fingerprint
 
 from tests.stats.sequential.shop import CR, RPV, daily, evidence, look, plan
-
-
-def every_error(kind: type[SequentialError]) -> Iterator[type[SequentialError]]:
-    for child in kind.__subclasses__():
-        yield child
-        yield from every_error(child)
-
-
-def test_every_error_can_cross_a_process() -> None:
-    made = [
-        BadLevel("alpha", 2.0),
-        FlatPrior(None),
-        LooksOutOfOrder("a", "b"),
-        errors.InformationFell(0.5, 0.4),
-        BeyondPlan("day", 9, 8),
-        PlanChanged("a" * 64, "b" * 64),
-        errors.LookEdited(3, 12),
-        errors.LookEdited(3, None),
-        UnknownArm("arm", "x", ("a", "b")),
-        NotANumber("z", "finite", math.nan),
-        ZeroVariance("se", 0.0),
-        BadPlan("x"),
-        BadLook("x"),
-        errors.NoAnswer("x"),
-        SequentialError("x"),
-    ]
-
-    for error in made:
-        back = pickle.loads(pickle.dumps(error))
-        assert (type(back), str(back)) == (type(error), str(error))
-    assert {type(error) for error in made} == {SequentialError, *every_error(SequentialError)}
 
 
 @pytest.mark.parametrize(

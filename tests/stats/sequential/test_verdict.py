@@ -225,7 +225,7 @@ def test_three_chances_by_the_same_day_are_not_listed() -> None:
     view = verdict.facts.outlook
     assert view is not None
     assert view.days == ("2026-11-03",) * 3
-    assert verdict.sentence() == "Keep going: about 1 more day."
+    assert verdict.sentence() == "Keep going: about 1 more day until a decision."
     assert keys(verdict)[0] == "reason.end"
 
 

@@ -1,0 +1,67 @@
+"""What a client tells of itself."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.machinery import ExtensionFileLoader
+
+from fairlift import assigner
+from fairlift.local_snapshot import LocalSnapshot
+from fairlift.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class ClientStats:
+    """What a client has done so far in this process."""
+
+    # Of the snapshot in use; empty before the first.
+    etag: str
+    # Seconds since the snapshot was published, and since the server was last heard of.
+    snapshot_age_s: float | None
+    silence_s: float | None
+    waiting: int
+    waiting_bytes: int
+    accepted: int
+    duplicates: int
+    retries: int
+    # By the server's reason; `too_large` and `unsendable` are those that were not sent at all.
+    refused: Mapping[str, int]
+    # For want of room, by kind of event.
+    dropped: Mapping[str, int]
+    # Exposures that are none, by the assignment's reason: bots, overrides, …
+    not_counted: Mapping[str, int]
+    errors: int
+    # Why no snapshots come; empty while they do.
+    problem: str
+    # Whether decisions run in machine code, as in a wheel for this platform.
+    is_compiled: bool
+
+
+def stats_of(
+    session: Session, local: LocalSnapshot, *, not_counted: Mapping[str, int], errors: int
+) -> ClientStats:
+    """What the client that holds these parts has done so far."""
+    outbox, watch = session.outbox, session.watch
+    compiled = local.current.compiled
+    contact = watch.last_contact if watch is not None else None
+    return ClientStats(
+        etag=compiled.etag,
+        snapshot_age_s=time.time() - compiled.snapshot_time if compiled.snapshot_time else None,
+        silence_s=time.monotonic() - contact if contact is not None else None,
+        waiting=outbox.waiting,
+        waiting_bytes=outbox.waiting_bytes,
+        accepted=outbox.accepted,
+        duplicates=outbox.duplicates,
+        retries=outbox.retries,
+        refused=dict(outbox.refused),
+        dropped=outbox.dropped,
+        not_counted=not_counted,
+        errors=errors,
+        problem=watch.problem if watch is not None else "",
+        is_compiled=is_compiled(),
+    )
+
+
+def is_compiled() -> bool:
+    """Whether what runs for every visitor is machine code."""
+    return isinstance(assigner.__spec__.loader, ExtensionFileLoader)

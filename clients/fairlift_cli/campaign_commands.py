@@ -1,0 +1,118 @@
+"""Campaigns on the server: listed, and moved through their life."""
+
+from collections.abc import Iterator
+from datetime import UTC
+
+from fairlift.v1 import campaign_pb2 as pb
+from fairlift.v1 import campaign_service_pb2 as service
+from fairlift.wire.campaign import campaign_id
+from rich.cells import cell_len
+
+from fairlift_cli.screen import Screen, plain_table
+from fairlift_cli.server_connection import Server, full_name
+
+_PAGE = 200
+_STYLES = {
+    pb.CAMPAIGN_STATE_RUNNING: "green",
+    pb.CAMPAIGN_STATE_PAUSED: "yellow",
+    pb.CAMPAIGN_STATE_ARCHIVED: "dim",
+}
+_COLUMNS = ("Campaign", "State", "Epoch", "Primary metric", "Since", "Variants")
+# On a narrow screen, in this order.
+_DROPPED = ("Epoch", "Variants", "Primary metric", "Since")
+VERBS = ("start", "pause", "resume", "stop", "archive")
+
+
+def every(server: Server, *, archived: bool) -> Iterator[pb.Campaign]:
+    """The server's campaigns, page by page."""
+    states = pb.CampaignState.values()[1:] if archived else []
+    request = service.ListCampaignsRequest(page_size=_PAGE, states=states)
+    while True:
+        page = server.call(server.campaigns.ListCampaigns, request)
+        yield from page.campaigns
+        if not page.next_page_token:
+            return
+        request.page_token = page.next_page_token
+
+
+def move(server: Server, verb: str, campaign: str, *, reason: str = "") -> pb.Campaign:
+    """The campaign after it was started, paused, resumed, stopped or archived."""
+    name, stub = full_name(campaign), server.campaigns
+    match verb:
+        case "start":
+            return server.call(stub.StartCampaign, service.StartCampaignRequest(name=name))
+        case "pause":
+            return server.call(stub.PauseCampaign, service.PauseCampaignRequest(name=name))
+        case "resume":
+            return server.call(stub.ResumeCampaign, service.ResumeCampaignRequest(name=name))
+        case "stop":
+            request = service.StopCampaignRequest(name=name, reason=reason)
+            return server.call(stub.StopCampaign, request)
+        case "archive":
+            return server.call(stub.ArchiveCampaign, service.ArchiveCampaignRequest(name=name))
+    raise ValueError(f"{verb!r} must be one of {VERBS}")
+
+
+def show_list(screen: Screen, campaigns: list[pb.Campaign]) -> None:
+    """Prints one row for each campaign."""
+    if not campaigns:
+        screen.line("No campaigns yet; create one with `fairlift apply FILE`.")
+        return
+    rows = [_row(screen, campaign) for campaign in campaigns]
+    shown = _fitting(campaigns, rows, room=screen.width)
+    table = plain_table(
+        *((_COLUMNS[index], "right" if _COLUMNS[index] == "Epoch" else "left") for index in shown)
+    )
+    for column in table.columns:
+        # The list of variants breaks between them.
+        column.no_wrap = column.header != "Variants"
+    for campaign, row in zip(campaigns, rows, strict=True):
+        table.add_row(*(row[index] for index in shown), style=_STYLES.get(campaign.state, ""))
+    screen.table(table)
+
+
+def _fitting(campaigns: list[pb.Campaign], rows: list[tuple[str, ...]], *, room: int) -> list[int]:
+    """The columns that find room: a name that is broken over lines could not be copied."""
+    widths = [max(map(cell_len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
+    each = (variant.id for campaign in campaigns for variant in campaign.variants)
+    widths[-1] = max(map(cell_len, (_COLUMNS[-1], *each)))
+    shown = [*range(len(_COLUMNS))]
+    for dropped in _DROPPED:
+        if sum(widths[index] + 2 for index in shown) - 2 > room:
+            shown.remove(_COLUMNS.index(dropped))
+    return shown
+
+
+def _row(screen: Screen, campaign: pb.Campaign) -> tuple[str, ...]:
+    variants = ", ".join(variant.id for variant in campaign.variants)
+    return (
+        screen.safe(campaign_id(campaign.name)),
+        state(campaign),
+        str(campaign.epoch),
+        screen.safe(", ".join(planned.metric for planned in campaign.plan.primary)) or "-",
+        _since(campaign),
+        screen.safe(variants),
+    )
+
+
+def show_moved(screen: Screen, campaign: pb.Campaign) -> None:
+    """Prints what became of a campaign, in one line."""
+    sealed = ""
+    if campaign.state == pb.CAMPAIGN_STATE_RUNNING and campaign.plan.hash:
+        sealed = f", its plan sealed as {campaign.plan.hash[:12]}"
+    screen.line(f"{campaign_id(campaign.name)} is {state(campaign)}{sealed}.")
+
+
+def state(campaign: pb.Campaign) -> str:
+    """The campaign's state as one lower-case word."""
+    return pb.CampaignState.Name(campaign.state).removeprefix("CAMPAIGN_STATE_").lower()
+
+
+def _since(campaign: pb.Campaign) -> str:
+    if campaign.HasField("stop_time"):
+        moment = campaign.stop_time
+    elif campaign.HasField("start_time"):
+        moment = campaign.start_time
+    else:
+        moment = campaign.create_time
+    return moment.ToDatetime(UTC).strftime("%Y-%m-%d")

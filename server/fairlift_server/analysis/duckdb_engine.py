@@ -1,0 +1,179 @@
+"""DuckDB over the SQLite file, attached read-only: how the embedded server answers queries."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+from fairlift_stats.methods.quantiles import QuantileArm
+from ibis.backends.sql.compilers.duckdb import compiler
+
+from fairlift_server.analysis.cells import (
+    Offsets,
+    day_cells,
+    entry_counts,
+    read_cell,
+    read_entry,
+    with_caps,
+)
+from fairlift_server.analysis.columns import maturity_us
+from fairlift_server.analysis.day_calendar import DayCalendar
+from fairlift_server.analysis.events import Ledger, Table
+from fairlift_server.analysis.ledger_query import (
+    ColumnGroup,
+    LedgerAnswer,
+    LedgerCell,
+    LedgerQuery,
+)
+from fairlift_server.analysis.unit_quantiles import quantile_rows, read_quantile
+from fairlift_server.analysis.units import unit_rows
+
+_THREADS = 2
+_SCANNER = "duckdb_extension_sqlite_scanner"
+_COLUMNS = {
+    "exposures": {
+        "unit": "string",
+        "time_us": "int64",
+        "campaign": "string",
+        "epoch": "int64",
+        "variant": "string",
+        "segments": "string",
+    },
+    "actions": {"unit": "string", "time_us": "int64", "name": "string", "value": "float64"},
+    "orders": {
+        "unit": "string",
+        "time_us": "int64",
+        "items": "int64",
+        "coupon": "string",
+        "first_purchase": "int64",
+        "refunded_micros": "int64",
+        "upsell": "int64",
+        "cross_sell": "int64",
+        "cancelled": "int64",
+        "shop_revenue_micros": "int64",
+        "shop_net_revenue_micros": "int64",
+        "shop_profit_micros": "int64",
+        "shop_discount_micros": "int64",
+    },
+    "identity_links": {"time_us": "int64", "visitor": "string", "customer": "string"},
+}
+
+
+def answers(path: Path, queries: Sequence[LedgerQuery]) -> list[LedgerAnswer]:
+    """The answers to all queries, as of one moment.
+
+    Call it in a process of its own: DuckDB brings its own SQLite, and two copies of SQLite in one
+    process drop each other's locks on the file.
+    """
+    with closing(duckdb.connect(config={"threads": _THREADS})) as connection:
+        # From the wheel: nothing is downloaded at run time.
+        extension = f"extensions/v{duckdb.__version__}/sqlite_scanner.duckdb_extension"
+        with as_file(files(_SCANNER).joinpath(extension)) as scanner:
+            connection.execute(f"LOAD {_quoted(scanner)}")
+        connection.execute(f"ATTACH {_quoted(path)} AS shop (TYPE sqlite, READ_ONLY)")
+        connection.begin()
+        results = [_Answering(connection, query).answer() for query in queries]
+        connection.commit()
+        return results
+
+
+class _Answering:
+    """One query: the rows of units are worked out once, and added up in several ways."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, query: LedgerQuery) -> None:
+        self._connection = connection
+        self._query = query
+
+    def answer(self) -> LedgerAnswer:
+        query = self._query
+        units = self._stored(with_caps(unit_rows(_ledger(), query), query))
+        offsets = self._offsets(units)
+        entries = sorted(
+            (read_entry(row) for row in self._rows(entry_counts(units, offsets))),
+            key=lambda entry: (entry.variant, entry.entry_day, entry.mixed_day or 0),
+        )
+        segments = query.segment_group
+        return LedgerAnswer(
+            query=query,
+            entries=tuple(entries),
+            cells=tuple(
+                cell for group in query.groups for cell in self._cells(units, group, offsets)
+            ),
+            segment_cells=()
+            if segments is None
+            else tuple(self._cells(units, segments, offsets, by_segment=True)),
+            quantiles=self._quantiles(units),
+        )
+
+    def _cells(
+        self, units: Table, group: ColumnGroup, offsets: Offsets, *, by_segment: bool = False
+    ) -> list[LedgerCell]:
+        rows = self._rows(day_cells(units, group, offsets, by_segment=by_segment))
+        # The order of groups is the engine's whim; the answer's is not.
+        return sorted(
+            (read_cell(row, group) for row in rows),
+            key=_cell_key,
+        )
+
+    def _quantiles(self, units: Table) -> dict[str, dict[str, QuantileArm]]:
+        by_variant: dict[str, dict[str, QuantileArm]] = {}
+        for quantile in self._query.quantiles:
+            for row in self._rows(quantile_rows(units, self._query, quantile)):
+                arm = read_quantile(row, self._query, quantile)
+                if arm is not None:
+                    by_variant.setdefault(row["variant"], {})[quantile.metric] = arm
+        return by_variant
+
+    def _offsets(self, units: Table) -> Offsets:
+        """The zone's offsets from the first entry until the last unit counts."""
+        span = units.aggregate(
+            first=units.first_us.min(), entry=units.first_us.max(), mixed=units.mixed_us.max()
+        )
+        (row,) = self._rows(span)
+        if row["first"] is None:
+            return [(0, 0)]
+        last = row["entry"] + max(
+            (maturity_us(group.maturity) for group in self._query.groups), default=0
+        )
+        calendar = DayCalendar(self._query.time_zone)
+        return calendar.offsets(row["first"], max(last, row["mixed"] or 0))
+
+    def _stored(self, rows: Table) -> Table:
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE units AS {_sql(rows)}")
+        return ibis.table(rows.schema(), name="units")
+
+    def _rows(self, expression: Table) -> Iterator[dict[str, Any]]:
+        """What the engine answers; `Any`: a database's values."""
+        cursor = self._connection.execute(_sql(expression))
+        names = [column[0] for column in cursor.description or ()]
+        for row in cursor.fetchall():
+            yield dict(zip(names, row, strict=True))
+
+
+def _cell_key(cell: LedgerCell) -> tuple[str, int, int, int, str]:
+    return cell.variant, cell.entry_day, cell.mature_day, cell.mixed_day or 0, cell.segments or ""
+
+
+def _sql(expression: Table) -> str:
+    return str(compiler.to_sqlglot(expression).sql("duckdb"))
+
+
+def _ledger() -> Ledger:
+    tables = {
+        name: ibis.table(columns, name=name, catalog="shop", database="main")
+        for name, columns in _COLUMNS.items()
+    }
+    # SQLite has no booleans.
+    orders = tables.pop("orders")
+    orders = orders.mutate(
+        cancelled=orders.cancelled == 1,
+        first_purchase=orders.first_purchase.cast("boolean"),
+    )
+    return Ledger(orders=orders, **tables)
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

@@ -1,0 +1,170 @@
+"""The events of one epoch of a campaign in one shape: what happened, when, and to whom.
+
+One union of events, then windows over each person's events: no join but the one that says who is
+who. It is the form that every engine runs well.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import ibis
+from fairlift.engine.identity import IdentityPolicy
+from fairlift.engine.metric import ActionMeasure, OrderMeasure, ReturnMeasure
+from ibis import _
+
+from fairlift_server.analysis.columns import UnitColumn, measures_behind
+from fairlift_server.analysis.day_calendar import DayCalendar
+from fairlift_server.analysis.identity import owners
+from fairlift_server.analysis.ledger_query import LedgerQuery
+
+# Ibis is published without types.
+Table: TypeAlias = Any
+Value: TypeAlias = Any
+
+CART = "add_to_cart"
+_ORDER_AMOUNTS = (
+    "items",
+    "revenue",
+    "net_revenue",
+    "profit",
+    "discount",
+    "refunded",
+    "upsell",
+    "cross_sell",
+)
+_SHAPE: Mapping[str, str] = {
+    "unit": "string",
+    "time_us": "int64",
+    "kind": "string",
+    "variant": "string",
+    "segments": "string",
+    "name": "string",
+    "value": "float64",
+    "first_purchase": "boolean",
+    **dict.fromkeys(_ORDER_AMOUNTS, "int64"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The tables that the definition reads, from whatever engine holds them."""
+
+    exposures: Table
+    actions: Table
+    orders: Table
+    identity_links: Table
+
+
+def events_of_exposed(ledger: Ledger, query: LedgerQuery) -> Table:
+    """Every event of every person that was exposed, with their first exposure beside it.
+
+    Times are event times, compared only with those of the same person: history that is replayed
+    later gives the same rows.
+    """
+    until = _cut(ledger, query)
+    events = _with_first_exposure(_with_person(_united(until, query), until, query), query)
+    return events.filter(_.first_us.notnull())
+
+
+def when(condition: Value, value: Value) -> Value:
+    """The value where the condition holds, else NULL."""
+    return ibis.ifelse(condition, value, ibis.null(value.type()))
+
+
+def _cut(ledger: Ledger, query: LedgerQuery) -> Ledger:
+    """The ledger as of the end of the query's day."""
+    if query.as_of_day is None:
+        return ledger
+    end_us = DayCalendar(query.time_zone).end_us(query.as_of_day)
+    return Ledger(
+        exposures=ledger.exposures.filter(_.time_us < end_us),
+        actions=ledger.actions.filter(_.time_us < end_us),
+        orders=ledger.orders.filter(_.time_us < end_us),
+        identity_links=ledger.identity_links.filter(_.time_us < end_us),
+    )
+
+
+def _united(ledger: Ledger, query: LedgerQuery) -> Table:
+    exposures = ledger.exposures.filter(
+        _.campaign == query.campaign, _.epoch == query.epoch
+    ).select("unit", "time_us", "variant", "segments", kind=ibis.literal("exposure"))
+    orders = ledger.orders.filter(~_.cancelled).select(
+        "unit",
+        "time_us",
+        "items",
+        "first_purchase",
+        kind=ibis.literal("order"),
+        name=_.coupon,
+        revenue=_.shop_revenue_micros,
+        net_revenue=_.shop_net_revenue_micros,
+        profit=_.shop_profit_micros,
+        discount=_.shop_discount_micros,
+        refunded=(_.refunded_micros > 0).cast("int64"),
+        upsell=_.upsell.cast("int64"),
+        cross_sell=_.cross_sell.cast("int64"),
+    )
+    parts = [exposures, orders]
+    names = _action_names(query.columns)
+    if names != []:
+        actions = ledger.actions if names is None else ledger.actions.filter(_.name.isin(names))
+        parts.append(
+            actions.select("unit", "time_us", "name", "value", kind=ibis.literal("action"))
+        )
+    return ibis.union(*map(_in_one_shape, parts), distinct=False)
+
+
+def _in_one_shape(part: Table) -> Table:
+    return part.select(
+        **{
+            name: part[name].cast(kind) if name in part.columns else ibis.null(kind)
+            for name, kind in _SHAPE.items()
+        }
+    )
+
+
+def _action_names(columns: tuple[UnitColumn, ...]) -> list[str] | None:
+    """The actions that some column needs; None when any event counts."""
+    names: set[str] = set()
+    for measure in measures_behind(columns):
+        match measure:
+            case ReturnMeasure(bought=False):
+                return None
+            case ActionMeasure(name):
+                names.add(name)
+            case OrderMeasure.ABANDONED_CARTS:
+                names.add(CART)
+    return sorted(names)
+
+
+def _with_person(events: Table, ledger: Ledger, query: LedgerQuery) -> Table:
+    """Whose event it is: the customer that a visitor turned out to be, or the unit itself."""
+    if query.identity_policy is IdentityPolicy.AS_ASSIGNED:
+        return events.mutate(person=_.unit)
+    owner = owners(ledger.identity_links)
+    joined = events.left_join(owner, events.unit == owner.visitor)
+    return joined.select(
+        *[events[name] for name in events.columns],
+        person=ibis.coalesce(owner.person, events.unit),
+    )
+
+
+def _with_first_exposure(events: Table, query: LedgerQuery) -> Table:
+    """Beside each event the person's first exposure and order, and when variants were mixed up.
+
+    By policy the variants of one unit must agree, or those of all units of a person.
+    """
+    group = "person" if query.identity_policy is IdentityPolicy.EXCLUDE else "unit"
+    over_person, over_group = ibis.window(group_by="person"), ibis.window(group_by=group)
+    exposed_at = when(events.kind == "exposure", events.time_us)
+    ordered_at = when(events.kind == "order", events.time_us)
+    events = events.mutate(
+        first_us=exposed_at.min().over(over_person),
+        first_order_us=ordered_at.min().over(over_person),
+        group_first_us=exposed_at.min().over(over_group),
+    )
+    at_first = when(events.time_us == events.group_first_us, events.variant)
+    events = events.mutate(group_variant=at_first.min().over(over_group))
+    return events.mutate(
+        mixed_us=when(events.variant != events.group_variant, events.time_us)
+    ).drop("group_first_us", "group_variant")

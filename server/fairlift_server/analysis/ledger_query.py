@@ -1,0 +1,220 @@
+"""A query of the ledger and its answer: plain values that travel between processes."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from fairlift.engine.identity import IdentityPolicy
+from fairlift.engine.metric import CapAtQuantile
+from fairlift_stats.data.summary import Pair, Summary, Triple
+from fairlift_stats.methods.quantiles import Quantiles
+
+from fairlift_server.analysis.columns import MICROS, UnitColumn, UnitQuantile, Window
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnGroup:
+    """Columns that are added up over the same units: those for which all of them are final.
+
+    Attributes:
+        maturity: the longest of the columns' windows.
+        products, thirds: of columns, to be added up too.
+    """
+
+    maturity: Window
+    columns: tuple[str, ...]
+    products: tuple[Pair, ...] = ()
+    thirds: tuple[Triple, ...] = ()
+
+    def empty(self) -> Summary:
+        """The sums over no units."""
+        return Summary.from_sums(
+            0,
+            dict.fromkeys(self.columns, 0),
+            dict.fromkeys(self.products, 0),
+            dict.fromkeys(self.thirds, 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerQuery:
+    """Sums over the units of one epoch of a campaign, by variant and day.
+
+    Attributes:
+        time_zone: of the days.
+        columns: one number per unit each.
+        groups: what is added up, one group for each length of window.
+        segment_group: what is added up by segment, too.
+        quantiles: of columns.
+        coupons: by variant, the coupon code that its payload gives.
+        as_of_day: leaves out what happened after this day; None takes everything.
+        first_units: only so many units, the first to be exposed; None for all.
+    """
+
+    campaign: str
+    epoch: int
+    identity_policy: IdentityPolicy
+    time_zone: str
+    columns: tuple[UnitColumn, ...]
+    groups: tuple[ColumnGroup, ...]
+    segment_group: ColumnGroup | None = None
+    quantiles: tuple[UnitQuantile, ...] = ()
+    coupons: Mapping[str, str] | None = None
+    as_of_day: int | None = None
+    first_units: int | None = None
+
+    @property
+    def serves_many_days(self) -> bool:
+        """Whether one answer holds for every day: no number of a unit changes once it counts.
+
+        Quantiles, and caps by them, are worked out from all units of a day; a window without an
+        end goes on.
+        """
+        return not self.quantiles and not any(
+            isinstance(column.cap, CapAtQuantile)
+            or (column.window is None and column.maturity is None and not column.before_days)
+            for column in self.columns
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EntryCount:
+    """Units of one variant that were first exposed on one day.
+
+    Attributes:
+        mixed_day: the day on which they met another variant; None if they did not.
+        first_us, last_us: their first exposure and their last event.
+    """
+
+    variant: str
+    entry_day: int
+    mixed_day: int | None
+    units: int
+    first_us: int
+    last_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCell:
+    """Sums over the units of one variant that came to count on one day; money in micros.
+
+    A unit that enters on a day is mature a window later, to the moment: where the clock changes in
+    between, units of one day are mature on two.
+
+    Attributes:
+        segments: the JSON text of the segments at first exposure, where cells are cut by it.
+    """
+
+    maturity: Window
+    variant: str
+    entry_day: int
+    mature_day: int
+    mixed_day: int | None
+    segments: str | None
+    summary: Summary
+
+    def counts_on(self, day: int | None, last_entry: int | None) -> bool:
+        """Whether its units are in the sample of a day; None is the sample of everybody."""
+        if day is None:
+            return self.mixed_day is None
+        has_entered = last_entry is None or self.entry_day <= last_entry
+        is_clean = self.mixed_day is None or self.mixed_day > day
+        return has_entered and self.mature_day <= day and is_clean
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSample:
+    """What is known at the end of a day. Money is in the currency's own unit.
+
+    Attributes:
+        entered: by variant, units that were exposed and met one variant only.
+        contaminated: units that met several variants, by the one they met first.
+        summaries: by window and variant, units for which the window is over.
+        quantiles: by variant and metric.
+        span_us: from the first exposure to the last event of a unit; None without units.
+    """
+
+    entered: Mapping[str, int]
+    contaminated: Mapping[str, int]
+    summaries: Mapping[Window, Mapping[str, Summary]]
+    quantiles: Mapping[str, Quantiles]
+    span_us: tuple[int, int] | None
+
+    def immature(self, window: Window, variant: str) -> int:
+        """Units that entered and do not count yet, since their window is still open."""
+        mature = self.summaries[window].get(variant)
+        return self.entered.get(variant, 0) - (0 if mature is None else mature.n)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerAnswer:
+    """Everything by day: the sample of a day is a sum over the days up to it."""
+
+    query: LedgerQuery
+    entries: tuple[EntryCount, ...]
+    cells: tuple[LedgerCell, ...]
+    segment_cells: tuple[LedgerCell, ...]
+    quantiles: Mapping[str, Quantiles]
+
+    def sample(
+        self, day: int | None, last_entries: Mapping[Window, int] | None = None
+    ) -> LedgerSample:
+        """The sample at the end of a day; of None everybody, whether mature or not.
+
+        Args:
+            day: in the query's time zone.
+            last_entries: by window, the last day of entry that counts; all count where it is None.
+        """
+        entries = [e for e in self.entries if day is None or e.entry_day <= day]
+        mixed = [
+            e for e in entries if e.mixed_day is not None and (day is None or e.mixed_day <= day)
+        ]
+        return LedgerSample(
+            entered=_units_by_variant(entry for entry in entries if entry not in mixed),
+            contaminated=_units_by_variant(mixed),
+            summaries={
+                group.maturity: self._totals(
+                    cell
+                    for cell in self.cells
+                    if cell.maturity == group.maturity
+                    and cell.counts_on(day, (last_entries or {}).get(group.maturity))
+                )
+                for group in self.query.groups
+            },
+            quantiles=self.quantiles,
+            span_us=_span(entries),
+        )
+
+    def segment_summaries(
+        self, day: int | None, last_entry: int | None = None
+    ) -> Iterator[tuple[str, str, Summary]]:
+        """The segments' text, the variant and the sums of each cell in the sample of a day."""
+        for cell in self.segment_cells:
+            if cell.counts_on(day, last_entry):
+                yield cell.segments or "", cell.variant, self._in_currency(cell.summary)
+
+    def _totals(self, cells: Iterable[LedgerCell]) -> dict[str, Summary]:
+        by_variant: dict[str, list[Summary]] = {}
+        for cell in cells:
+            by_variant.setdefault(cell.variant, []).append(cell.summary)
+        return {
+            variant: self._in_currency(Summary.total(summaries))
+            for variant, summaries in sorted(by_variant.items())
+        }
+
+    def _in_currency(self, summary: Summary) -> Summary:
+        money = {column.name for column in self.query.columns if column.is_money}
+        return summary.scaled({name: 1 / MICROS for name in summary.columns if name in money})
+
+
+def _units_by_variant(entries: Iterable[EntryCount]) -> dict[str, int]:
+    units: dict[str, int] = {}
+    for entry in entries:
+        units[entry.variant] = units.get(entry.variant, 0) + entry.units
+    return units
+
+
+def _span(entries: Iterable[EntryCount]) -> tuple[int, int] | None:
+    spans = [(entry.first_us, entry.last_us) for entry in entries]
+    if not spans:
+        return None
+    return min(first for first, _ in spans), max(last for _, last in spans)

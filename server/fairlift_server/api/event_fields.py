@@ -1,0 +1,81 @@
+"""Checks of single fields that all kinds of events share."""
+
+import re
+from hashlib import blake2b
+
+from fairlift.v1 import event_service_pb2 as pb
+
+from fairlift_server.events.ledger import MAX_AMOUNT_MICROS, RefusalReason, RefusedEvent
+
+_MAX_TEXT = 256
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_CURRENCY = re.compile("[A-Z]{3}")
+_UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_COLLECTION = "campaigns/"
+
+
+class EventRefusal(Exception):
+    """Ends the reading of an event; `EventReader` returns what it carries."""
+
+    def __init__(self, reason: RefusalReason, field: str, message: str) -> None:
+        self.event = RefusedEvent(reason, message, field)
+
+
+def event_id_from(text: str) -> bytes:
+    """The 16 bytes of an event id."""
+    if not _UUID.fullmatch(text):
+        rule = "must be a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057, best of version 7"
+        raise invalid("event_id", f"is {shortened(text)}, {rule}")
+    return bytes.fromhex(text.replace("-", ""))
+
+
+def campaign_id_from(field: str, name: str) -> str:
+    """The id in a name such as campaigns/free-shipping."""
+    if not name.startswith(_COLLECTION):
+        raise invalid(field, f"is {shortened(name)}, must be campaigns/ and the campaign's id")
+    return name[len(_COLLECTION) :]
+
+
+def checked_text(field: str, text: str, *, min_length: int = 1) -> str:
+    """The text, if its length is allowed and it holds no control characters."""
+    if not min_length <= len(text) <= _MAX_TEXT:
+        raise invalid(
+            field,
+            f"has {len(text)} characters, must have {min_length} to {_MAX_TEXT}; hash longer ids",
+        )
+    if not text.isprintable() and (control := _CONTROL.search(text)):
+        raise invalid(field, f"contains the control character {control[0]!r}; remove it")
+    return text
+
+
+def checked_currency(field: str, code: str) -> str:
+    """The code, if it has the form of an ISO 4217 code."""
+    if not _CURRENCY.fullmatch(code):
+        raise invalid(field, f"is {shortened(code)}, must be an ISO 4217 code such as EUR")
+    return code
+
+
+def checked_amount(field: str, micros: int) -> int:
+    """The amount, if it is not negative and not above the ledger's limit."""
+    if not 0 <= micros <= MAX_AMOUNT_MICROS:
+        text = f"is {micros} micros, must be 0 to {MAX_AMOUNT_MICROS}"
+        if micros < 0:
+            text += "; record a refund or a discount, not a negative amount"
+        raise invalid(field, text)
+    return micros
+
+
+def shortened(text: str) -> str:
+    """The text in quotes, cut to 40 characters: for error messages."""
+    return repr(text if len(text) <= 40 else f"{text[:40]}…")
+
+
+def invalid(field: str, message: str) -> EventRefusal:
+    """A refusal of an event that breaks a rule by itself."""
+    return EventRefusal(RefusalReason.INVALID, field, message)
+
+
+def digest(message: pb.Event | pb.Order) -> bytes:
+    """A hash of the content, by which the same event is recognised when it is sent again."""
+    content = message.SerializeToString(deterministic=True)
+    return blake2b(content, digest_size=8).digest()

@@ -1,0 +1,151 @@
+"""The verdict as the contract's Verdict, also for campaigns without data and stopped ones."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from fairlift.engine.campaign import Campaign
+from fairlift.v1 import results_service_pb2 as pb
+from fairlift.v1 import value_pb2
+from fairlift_stats.messages import Day, Message, VariantName
+from fairlift_stats.verdict import Verdict
+from fairlift_stats.verdict.facts import ArmStanding, GuardrailStanding
+
+from fairlift_server.api.language import ReaderLanguage
+from fairlift_server.api.look_messages import numbered_look_to, verdict_kind_to
+from fairlift_server.api.metric_messages import interval_to
+from fairlift_server.results.campaign_results import ReportInput
+from fairlift_server.results.kept_look import KeptLook
+
+# Reasons about days to come: a stopped campaign has none.
+_FORECAST_REASONS = {"chances", "end"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Advice:
+    """What a verdict says in words, each reason with its stable code."""
+
+    headline: Message
+    action: Message
+    cause: str
+    reasons: tuple[Message, ...] = ()
+
+    @property
+    def codes(self) -> list[str]:
+        return [self.cause, *map(_code, self.reasons)]
+
+
+def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
+    """The verdict as of the newest look; before the first look, that no unit was exposed yet."""
+    verdict = reading.result.verdict
+    if verdict is None:
+        return _without_units(reading.campaign, reader)
+    judged, confidence = _judged(verdict), verdict.facts.confidence
+    raw_lift = None if judged is None or judged.raw is None else judged.raw.lift
+    advice = _Advice(verdict.headline, verdict.action, verdict.cause, verdict.reasons)
+    decision_days = _decision_days(verdict, reading.result.looks[-1])
+    if _is_stopped_undecided(reading.campaign, verdict.kind):
+        advice, decision_days = _stopped_advice(reading.campaign, advice.reasons), []
+    lift, lift_interval = _lift(judged, confidence)
+    return pb.Verdict(
+        kind=verdict_kind_to(verdict.kind),
+        variant=verdict.variant or "",
+        metric=verdict.metric or "",
+        sentence=reader.text(advice.headline),
+        action=reader.text(advice.action),
+        reasons=map(reader.text, advice.reasons),
+        reason_codes=advice.codes,
+        evidence=max(
+            comparison.meter
+            for comparison in verdict.facts.arms
+            if verdict.variant in (None, comparison.arm)
+        ),
+        decision_days=decision_days,
+        lift=lift,
+        lift_interval=lift_interval,
+        raw_lift=raw_lift,
+        deciding_look=_deciding_look(reading, judged),
+    )
+
+
+def _without_units(campaign: Campaign, reader: ReaderLanguage) -> pb.Verdict:
+    advice = _Advice(
+        Message.of("verdict.nobody"), Message.of("action.check_exposures"), cause="no_units"
+    )
+    if _is_stopped_undecided(campaign, "keep_going"):
+        advice = _stopped_advice(campaign, ())
+    return pb.Verdict(
+        kind=pb.VERDICT_KIND_KEEP_GOING,
+        sentence=reader.text(advice.headline),
+        action=reader.text(advice.action),
+        reason_codes=advice.codes,
+    )
+
+
+def _is_stopped_undecided(campaign: Campaign, kind: str) -> bool:
+    return campaign.lifecycle.stop_time is not None and kind == "keep_going"
+
+
+def _stopped_advice(campaign: Campaign, reasons: tuple[Message, ...]) -> _Advice:
+    """Replaces the advice to keep going: the verdict's kind stays what the stopping rule says."""
+    stop_time = campaign.lifecycle.stop_time
+    assert stop_time is not None, "the campaign was stopped"
+    day = Day(stop_time.astimezone(ZoneInfo(campaign.time_zone)).date().isoformat())
+    return _Advice(
+        Message.of("verdict.stopped", day=day),
+        Message.of("action.stopped", control=VariantName(campaign.control.id)),
+        "stopped",
+        tuple(reason for reason in reasons if _code(reason) not in _FORECAST_REASONS),
+    )
+
+
+def _judged(verdict: Verdict) -> ArmStanding | GuardrailStanding | None:
+    """The comparison that the verdict rests on; None when it is not about one variant."""
+    comparisons: list[ArmStanding | GuardrailStanding] = [
+        *verdict.facts.arms,
+        *verdict.facts.guardrails,
+    ]
+    for comparison in comparisons:
+        if (comparison.arm, comparison.metric) == (verdict.variant, verdict.metric):
+            return comparison
+    return None
+
+
+def _lift(
+    judged: ArmStanding | GuardrailStanding | None, confidence: float
+) -> tuple[float | None, value_pb2.Interval | None]:
+    """The lift, corrected for stopping early where there is a correction, and its interval."""
+    if judged is None:
+        return None, None
+    corrected = judged.corrected if isinstance(judged, ArmStanding) else None
+    estimate = corrected or judged.raw
+    if estimate is None or estimate.lift is None:
+        return None, None
+    interval = estimate.lift_interval
+    return estimate.lift, None if interval is None else interval_to(interval, confidence)
+
+
+def _deciding_look(
+    reading: ReportInput, judged: ArmStanding | GuardrailStanding | None
+) -> pb.Look | None:
+    if isinstance(judged, ArmStanding) and judged.crossed_look is not None:
+        return numbered_look_to(reading, judged.crossed_look)
+    return None
+
+
+def _code(reason: Message) -> str:
+    """The last part of the message's key: a stable name for programs."""
+    return reason.key.rpartition(".")[2]
+
+
+def _decision_days(verdict: Verdict, last_look: KeptLook) -> list[float]:
+    outlook = verdict.facts.outlook
+    if outlook is None:
+        return []
+    look_day = datetime.fromisoformat(last_look.look.at).date()
+    days = []
+    for day in outlook.days:
+        if day is None:  # after the end of the plan, as all later ones
+            break
+        days.append(float((date.fromisoformat(day) - look_day).days))
+    return days

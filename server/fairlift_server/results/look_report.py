@@ -1,0 +1,124 @@
+"""What a report says of a look: each part by itself, so that one that fails costs only itself."""
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from fairlift.engine.metric import OrderMeasure
+from fairlift_stats.errors import StatisticsError
+from fairlift_stats.report.analysis import Analysis, Report
+from fairlift_stats.report.combined import combined_report
+from fairlift_stats.report.decomposition import Decomposition, decompose
+
+from fairlift_server.results.analysis_plan import AnalysisPlan
+from fairlift_server.results.kept_look import KeptLook
+from fairlift_server.results.segment_cuts import SegmentCut, segment_cut
+
+log = logging.getLogger("fairlift.results")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LookReport:
+    """Everything that is said of one look beside its verdict.
+
+    Attributes:
+        tested, descriptive: the metrics of the plan, and those that nobody judges.
+        decompositions: by treatment.
+        failures: what could not be computed, by the name of the metric or of the part, and why.
+    """
+
+    tested: Report | None
+    descriptive: Report | None
+    decompositions: Mapping[str, Decomposition]
+    segments: tuple[SegmentCut, ...]
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+def report_of(plan: AnalysisPlan, look: KeptLook) -> LookReport:
+    """The report of a look. Whatever fails is left out, and named."""
+    failures: dict[str, str] = {}
+    descriptive = plan.descriptive
+    return LookReport(
+        tested=metrics_report(plan, plan.analysis, look, failures),
+        descriptive=None
+        if descriptive is None
+        else metrics_report(plan, descriptive, look, failures),
+        decompositions=_decompositions(plan, look, failures),
+        segments=tuple(
+            cut
+            for attribute, by_label in look.segments.items()
+            if (cut := _attempt(attribute, failures, segment_cut, plan, attribute, by_label))
+        ),
+        failures=failures,
+    )
+
+
+def metrics_report(
+    plan: AnalysisPlan, analysis: Analysis, look: KeptLook, failures: dict[str, str]
+) -> Report | None:
+    """The report of these metrics; those that fail are left out. None when all of them do."""
+    names = [in_role.metric.name for in_role in analysis.metrics]
+    with_all = _attempt("", {}, _computed, plan, analysis, look, names)
+    if with_all is not None:
+        return with_all
+    sound = [
+        name for name in names if _attempt(name, failures, _computed, plan, analysis, look, [name])
+    ]
+    return _computed(plan, analysis, look, sound) if sound else None
+
+
+def _computed(
+    plan: AnalysisPlan, analysis: Analysis, look: KeptLook, names: Collection[str]
+) -> Report:
+    """The report with its posteriors worked out: here, and not where calls wait."""
+    summaries = {name: look.summaries[plan.maturity[name]] for name in names}
+    report = combined_report(analysis.only(names), summaries, look.quantiles)
+    for result in report.results:
+        _ = result.posterior, result.flags, result.non_inferiority
+    return report
+
+
+def _decompositions(
+    plan: AnalysisPlan, look: KeptLook, failures: dict[str, str]
+) -> dict[str, Decomposition]:
+    decompositions = {}
+    for variant in plan.arms[1:]:
+        part = _attempt(
+            f"decomposition of {variant}", failures, _decomposition, plan, look, variant
+        )
+        if part is not None:
+            decompositions[variant] = part
+    return decompositions
+
+
+def _decomposition(plan: AnalysisPlan, look: KeptLook, variant: str) -> Decomposition | None:
+    summaries = look.summaries[plan.window]
+    try:
+        return decompose(
+            summaries[plan.control],
+            summaries[variant],
+            buyers=plan.column(OrderMeasure.BUYERS),
+            orders=plan.column(OrderMeasure.ORDERS),
+            revenue=plan.column(OrderMeasure.REVENUE),
+            confidence=plan.analysis.confidence,
+        )
+    except StatisticsError:  # an arm without orders has no factors
+        return None
+
+
+def _attempt(
+    name: str, failures: dict[str, str], compute: Callable[..., T], *arguments: object
+) -> T | None:
+    """What the function returns; None, with a line about it, when it fails.
+
+    Whatever it raises: a report with one line less is worth more than none.
+    """
+    try:
+        return compute(*arguments)
+    except Exception as error:
+        failures[name] = f"{type(error).__name__}: {error}"
+        log.exception("a part of a report failed", extra={"fields": {"part": name}})
+        return None

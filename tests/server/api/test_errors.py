@@ -1,0 +1,111 @@
+"""The one map from our errors to status codes, and what callers get of it."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from fairlift.engine.errors import FairliftError, InvalidRequest, Overloaded, Violation
+from fairlift.v1 import admin_service_pb2, assignment_service_pb2, campaign_service_pb2
+from fairlift_server.api.errors import STATUS, reason, status_of
+
+from tests.server import shop
+from tests.server.client import Caller, details, running
+
+
+def tree(error: type[FairliftError] = FairliftError) -> Iterator[type[FairliftError]]:
+    yield error
+    for child in error.__subclasses__():
+        yield from tree(child)
+
+
+def test_every_error_has_a_status_and_every_status_an_error() -> None:
+    ours = {error for error in tree() if error.__module__ == "fairlift.engine.errors"}
+
+    assert set(STATUS) == ours
+
+
+def test_reasons_are_stable_names() -> None:
+    names = {reason(error.__new__(error)) for error in STATUS}
+
+    assert len(names) == len(STATUS)
+    assert {"STALE_ETAG", "INVALID_CAMPAIGN", "OVERLOADED"} <= names
+
+
+def test_details_stay_below_what_metadata_may_hold() -> None:
+    many = InvalidRequest(Violation(f"field[{n}]", "x" * 2_000) for n in range(1_000))
+
+    assert len(status_of(many, request_id="r" * 64).SerializeToString()) < 8_000
+
+
+def test_overload_tells_when_to_come_again() -> None:
+    status = status_of(Overloaded("full", retry_after_s=1.5))
+
+    retry = next(d for d in status.details if d.type_url.endswith("RetryInfo"))
+    assert retry.value
+
+
+async def test_an_error_carries_reason_domain_and_request_id(caller: Caller) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await caller.campaigns.GetCampaign(
+            campaign_service_pb2.GetCampaignRequest(name="campaigns/none"),
+            metadata=(("x-request-id", "my-request"),),
+        )
+
+    info, _, _ = details(caught.value)
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+    assert (info.reason, info.domain) == ("NOT_FOUND", "fairlift")
+    assert info.metadata["request_id"] == "my-request"
+
+
+async def test_what_is_not_served_yet_says_so(caller: Caller) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await caller.admin.EraseUnit(admin_service_pb2.EraseUnitRequest(unit_id="v"))
+    exported = caller.admin.ExportUnit(admin_service_pb2.ExportUnitRequest(unit_id="v"))
+    with pytest.raises(grpc.aio.AioRpcError) as streamed:
+        await exported.read()
+
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "nothing was erased" in (caught.value.details() or "")
+    assert streamed.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_token_is_asked_of_every_call_and_stream(tmp_path: Path) -> None:
+    async with running(tmp_path, token="secret") as caller:
+        request = assignment_service_pb2.AssignVariantsRequest(visitor_id="v")
+        good = (("authorization", "Bearer secret"),)
+        refused = []
+        for metadata in (None, (("authorization", "Bearer other"),)):
+            with pytest.raises(grpc.aio.AioRpcError) as unary:
+                await caller.assignments.AssignVariants(request, metadata=metadata)
+            with pytest.raises(grpc.aio.AioRpcError) as created:
+                await caller.campaigns.ListCampaigns(
+                    campaign_service_pb2.ListCampaignsRequest(), metadata=metadata
+                )
+            watch = caller.assignments.WatchSnapshot(
+                assignment_service_pb2.WatchSnapshotRequest(), metadata=metadata
+            )
+            with pytest.raises(grpc.aio.AioRpcError) as stream:
+                await watch.read()
+            refused += [unary.value.code(), created.value.code(), stream.value.code()]
+        answer = await caller.assignments.AssignVariants(request, metadata=good)
+
+    assert set(refused) == {grpc.StatusCode.UNAUTHENTICATED}
+    assert answer.snapshot_etag
+
+
+async def test_a_full_queue_sheds_and_tells_when_to_come_again(tmp_path: Path) -> None:
+    async with running(tmp_path, queue_events=1_000) as caller:
+        await caller.start(shop.campaign())
+        batches = [[shop.exposure(f"v-{b}-{n}") for n in range(900)] for b in range(12)]
+        calls = [caller.record(*batch) for batch in batches]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        retries = []
+        for outcome in outcomes:
+            if isinstance(outcome, grpc.aio.AioRpcError):
+                assert outcome.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+                retries.append(details(outcome)[2].retry_delay.nanos)
+
+    assert 0 < len(retries) < len(batches)
+    assert set(retries) == {500_000_000}
