@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from fairlift_stats.sequential.anytime.always_valid import (
-    ArmMoments,
+    StreamMoments,
     difference,
 )
 from fairlift_stats.sequential.anytime.betting import (
@@ -79,7 +79,7 @@ def _score_z(conversions: list[int], rho: list[Json]) -> float | None:
     if not all(isinstance(share, str) for share in rho):
         return None
     arms = [
-        ArmMoments.of_rate(int(share.split("/")[0]), x)
+        StreamMoments.of_rate(int(share.split("/")[0]), x)
         for share, x in zip(rho, conversions, strict=True)
     ]
     estimate, variance = difference(arms[0], arms[1])
