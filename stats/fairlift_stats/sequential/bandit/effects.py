@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fairlift_stats.effects import Interval
-from fairlift_stats.sequential.anytime.always_valid import AlwaysValid, confidence_sequence
+from fairlift_stats.sequential.anytime.always_valid import AlwaysValidEstimate, confidence_sequence
 from fairlift_stats.sequential.errors import NotANumber, ZeroVariance
 from fairlift_stats.sequential.numerics.recursion import Floats
 
@@ -101,7 +101,7 @@ def precision_weighted(days: DayContrasts) -> tuple[float, float]:
 
 def stratified_sequence(
     days: DayContrasts, *, planned_information: float, alpha: float = 0.05
-) -> AlwaysValid:
+) -> AlwaysValidEstimate:
     """The effect at any time: a mixture over the precision-weighted sum of days.
 
     `planned_information` is the sum of 1 / se^2 over days that it is tuned to.
