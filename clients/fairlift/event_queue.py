@@ -101,4 +101,4 @@ class Backlog:
                 self._events -= 1
                 self._bytes -= dropped_events.size
                 return dropped_events
-        raise AssertionError("there is nothing to drop from an empty backlog")
+        raise AssertionError("an empty backlog has nothing to drop")

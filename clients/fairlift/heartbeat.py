@@ -54,4 +54,4 @@ class Heartbeat:
                 try:
                     job()
                 except Exception:  # the next beat must come
-                    _log.exception("a background job failed; it will be tried again")
+                    _log.exception("a background job failed; it will be retried")

@@ -17,9 +17,9 @@ _STYLES = {
     pb.CAMPAIGN_STATE_PAUSED: "yellow",
     pb.CAMPAIGN_STATE_ARCHIVED: "dim",
 }
-_COLUMNS = ("Campaign", "State", "Epoch", "Decides by", "Since", "Variants")
+_COLUMNS = ("Campaign", "State", "Epoch", "Primary metric", "Since", "Variants")
 # On a narrow screen, in this order.
-_DROPPED = ("Epoch", "Variants", "Decides by", "Since")
+_DROPPED = ("Epoch", "Variants", "Primary metric", "Since")
 VERBS = ("start", "pause", "resume", "stop", "archive")
 
 
@@ -50,13 +50,13 @@ def move(server: Server, verb: str, campaign: str, *, reason: str = "") -> pb.Ca
             return server.call(stub.StopCampaign, request)
         case "archive":
             return server.call(stub.ArchiveCampaign, service.ArchiveCampaignRequest(name=name))
-    raise ValueError(f"{verb!r} is none of {VERBS}")
+    raise ValueError(f"{verb!r} must be one of {VERBS}")
 
 
 def show_list(screen: Screen, campaigns: list[pb.Campaign]) -> None:
     """Prints one row for each campaign."""
     if not campaigns:
-        screen.line("No campaigns yet; bring one by `fairlift apply FILE`.")
+        screen.line("No campaigns yet; create one with `fairlift apply FILE`.")
         return
     rows = [_row(screen, campaign) for campaign in campaigns]
     shown = _fitting(campaigns, rows, room=screen.width)

@@ -58,7 +58,7 @@ def files(paths: Iterable[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
             if not inside:
-                raise NothingToRead(f"{path} holds no .yaml file")
+                raise NothingToRead(f"{path} contains no .yaml file")
             found.update(dict.fromkeys(inside))
         elif path.exists():
             found[path] = None
@@ -76,7 +76,7 @@ def check_documents(documents: Iterable[Document]) -> Iterator[Finding]:
         if name and name in first:
             place, _ = first[name].places["name"]
             where = f"{first[name].path}:{place.line}"
-            yield from _found(document, "name", f"{name} is also the campaign of {where}")
+            yield from _found(document, "name", f"{name} is also defined at {where}")
         first.setdefault(name, document)
         try:
             campaign = campaign_from(document.message)
@@ -84,7 +84,7 @@ def check_documents(documents: Iterable[Document]) -> Iterator[Finding]:
             for violation in error.violations:
                 if violation.field == "name" and "name" not in document.places:
                     yield from _found(
-                        document, "campaign", "is absent; give an id, such as summer-sale"
+                        document, "campaign", "is missing; give an id, such as summer-sale"
                     )
                 else:
                     yield from _found(document, violation.field, violation.message)
@@ -98,14 +98,14 @@ def check_documents(documents: Iterable[Document]) -> Iterator[Finding]:
 
 def _audience(document: Document, campaign: Campaign) -> Iterator[Finding]:
     for contradiction in contradictions(campaign.audience):
-        yield from _found(document, "audience", f"can match nobody: {contradiction}")
+        yield from _found(document, "audience", f"can never match a visitor: {contradiction}")
     if campaign.attributes:
         for unknown in undeclared(campaign.audience, campaign.attributes):
             hint = f"; did you mean {unknown.suggestion}?" if unknown.suggestion else ""
-            message = f"asks for {unknown.attribute}, which is not among the attributes{hint}"
+            message = f"uses {unknown.attribute}, which is not declared under attributes{hint}"
             yield from _found(document, "audience", message)
         for mistaken in mistyped(campaign.audience, campaign.attributes):
-            yield from _found(document, "audience", f"asks whether {mistaken}")
+            yield from _found(document, "audience", f"contains {mistaken}")
 
 
 def _found(document: Document, field: str, message: str) -> Iterator[Finding]:

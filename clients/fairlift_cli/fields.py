@@ -64,13 +64,13 @@ class MessageReader:
         home = next(iter(homes(message, entry.key)), None)
         own = message.fields_by_name.get(entry.key)
         if own and not home and is_output_only(own):
-            self._say(path, entry.place, "is the server's to say; remove the line")
+            self._say(path, entry.place, "is set by the server; remove the line")
             return None
         meant = home or nearest(entry.key, known)
         if meant in known:
             # What follows from its absence is not news.
             self.flagged.add(_join(at, known[meant].field.name))
-        hint = f"did you mean {meant}?" if meant else f"known here are {', '.join(sorted(known))}"
+        hint = f"did you mean {meant}?" if meant else f"known keys are {', '.join(sorted(known))}"
         self._say(path, entry.place, f"is not known; {hint}")
         return None
 
@@ -79,7 +79,7 @@ class MessageReader:
         for rival in (key.field.name, _oneof(key.field)):
             before = seen.get(rival) if rival else None
             if before is not None:
-                verb = f"cannot stand beside {before.key} (line {before.place.line}); keep one"
+                verb = f"cannot be combined with {before.key} (line {before.place.line}); keep one"
                 self._say(_join(at, entry.key), entry.place, verb)
                 return False
         for rival in (key.field.name, _oneof(key.field)):
@@ -252,7 +252,7 @@ class MessageReader:
 
     def _repeated(self, tree: Fields, at: str) -> None:
         for entry, first in tree.repeated:
-            message = f"stands twice, first on line {first.line}; keep one"
+            message = f"appears twice, first on line {first.line}; keep one"
             self._say(_join(at, entry.key), entry.place, message)
 
     def _written(self, path: str) -> str:

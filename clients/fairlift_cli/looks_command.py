@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.campaign_pb2 import Campaign
 from fairlift.v1.campaign_service_pb2 import GetCampaignRequest
-from fairlift_stats.messages import Names, Number, Percent, telling_names
+from fairlift_stats.messages import Names, Number, Percent, unique_names
 from rich.text import Text
 
 from fairlift_cli.figures import ABSENT, Figures, unit_of
@@ -31,7 +31,7 @@ def figures_of(server: Server, campaign: str, *, language: str) -> Figures:
     request = GetCampaignRequest(name=full_name(campaign))
     found: Campaign = server.call(server.campaigns.GetCampaign, request)
     names = Names(
-        variants=telling_names({each.id: each.display_name for each in found.variants}),
+        variants=unique_names({each.id: each.display_name for each in found.variants}),
         metrics={m.name: m.display_name for m in found.plan.metrics if m.display_name},
         unit=unit_of(found.unit),
     )
@@ -44,7 +44,7 @@ def show(screen: Screen, looks: list[pb.Look], figures: Figures) -> None:
         screen.line(figures.say("looks.none"))
         return
     safe = screen.safe
-    table = figure_table(*(safe(figures.say(key)) for key in ("looks.z", "looks.stops_at")))
+    table = figure_table(*(safe(figures.say(key)) for key in ("looks.z", "looks.boundary")))
     titles = dict[int, Text]()
     for look in looks:
         titles[table.row_count] = Text(safe(_title(figures, look)), style="bold")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from fairlift_stats.design.planning import Baseline, Horizon, horizons, plan_for
 from fairlift_stats.errors import StatisticsError
-from fairlift_stats.messages import Names, Number, Percent, Unit
-from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.messages import Names, Number, Percent, UnitWord
+from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 from rich.table import Table
 
 from fairlift_cli.failures import Misused
@@ -31,7 +31,7 @@ class Shop:
     variants: int = 2
     power: float = 0.8
     alpha: float = 0.05
-    unit: Unit = "visitor"
+    unit: UnitWord = "visitor"
 
     @property
     def metric(self) -> str:
@@ -51,9 +51,9 @@ class Shop:
     def plan(self) -> SequentialPlan:
         """The default plan of Fairlift, of no size yet."""
         arms = ("control", *(f"treatment-{n}" for n in range(1, self.variants)))
-        metric = PlannedMetric(self.metric)
+        metric = SequentialMetric(self.metric)
         if self.ticket is not None:
-            metric = PlannedMetric(self.metric, unit="money", needs="orders")
+            metric = SequentialMetric(self.metric, unit="money", needs="orders")
         return SequentialPlan(arms, (metric,), n_max=1_000, alpha=self.alpha, power=self.power)
 
 
@@ -97,7 +97,7 @@ def _chosen(found: Sequence[Horizon], effect: float | None) -> Horizon:
 
 
 def _table(screen: Screen, figures: Figures, found: Sequence[Horizon], chosen: Horizon) -> Table:
-    keys = ("plan.weeks", "report.visitors", "plan.finds", "plan.once")
+    keys = ("plan.weeks", "report.visitors", "plan.detectable_lift", "plan.once")
     table = plain_table(*((screen.safe(figures.say(key)), "right") for key in keys))
     for each in found:
         table.add_row(

@@ -11,7 +11,7 @@ from fairlift_cli.fields import MessageReader
 from fairlift_cli.findings import Finding
 from fairlift_cli.yaml_tree import MAX_BYTES, Fields, Place, YamlError, trees
 
-_NOTHING = "holds no campaign; one begins with `campaign: its-id`"
+_NOTHING = "contains no campaign; a campaign begins with `campaign: its-id`"
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ def trees(text: str) -> Iterator[Tree]:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         code = error.character if isinstance(error.character, int) else ord(error.character)
-        message = f"holds the control character U+{code:04X}; remove it"
+        message = f"contains the control character U+{code:04X}; remove it"
         raise YamlError(message, Place(line, 1)) from None
 
 
@@ -152,7 +152,7 @@ class _Composer:
             return self._alias(event, place)
         tag = event.tag
         if tag is not None and not (isinstance(event, yaml.ScalarEvent) and tag in _TEXT_TAGS):
-            raise YamlError(f"has the tag {tag}; tags are not known here, remove it", place)
+            raise YamlError(f"has the tag {tag}; tags are not supported; remove it", place)
         tree: Tree
         if isinstance(event, yaml.ScalarEvent):
             tree = self._scalar(event, place)
@@ -168,7 +168,7 @@ class _Composer:
     def _alias(self, event: Any, place: Place) -> Tree:
         if event.anchor not in self._anchors:
             rule = f"there is no &{event.anchor} before it in this document"
-            raise YamlError(f"*{event.anchor} stands for nothing: {rule}", place)
+            raise YamlError(f"*{event.anchor} is not defined: {rule}", place)
         found = self._anchors[event.anchor]
         self._count(found.size, place)
         return found
@@ -177,7 +177,7 @@ class _Composer:
         """Counts while reading: what an alias stands for costs as if it were written out."""
         self._values += values
         if self._values > MAX_VALUES:
-            raise YamlError(f"holds more than {MAX_VALUES} values, aliases written out", place)
+            raise YamlError(f"contains more than {MAX_VALUES} values, with aliases expanded", place)
 
     def _scalar(self, event: Any, place: Place) -> Scalar:
         self._count(1, place)
@@ -251,10 +251,10 @@ def _explained(error: yaml.MarkedYAMLError) -> str:
 _HINTS = (
     (
         "cannot start any token",
-        "; indent with spaces, not tabs, and quote a text that starts with a sign",
+        "; indent with spaces, not tabs, and quote a text that starts with a special character",
     ),
     ("found a tab character", "; indent with spaces, not tabs"),
-    ("mapping values are not allowed", '; a text that holds ": " needs quotes'),
+    ("mapping values are not allowed", '; a text with ": " needs quotes'),
     ("expected ',' or", "; what was opened on line {begun} is not closed before this"),
     ("unexpected end of stream", "; the quote opened on line {begun} is not closed"),
     ("did not find expected key", "; indent it like the keys from line {begun} on"),

@@ -74,10 +74,12 @@ def _comparison(report: Report, metric: str, variant: str) -> MetricResult.Compa
 
 def show(screen: Screen, rows: Sequence[Row]) -> None:
     """Prints the truth, which only the simulator knows, beside what was found."""
-    screen.line("The truth, which only the simulator knows, beside what was found", style="bold")
+    screen.line(
+        "The true lifts, known only to the simulator, compared with the reports", style="bold"
+    )
     table = plain_table(
         ("", "left"), ("True lift", "right"), ("Found", "right"), ("Interval", "right"),
-        ("Holds it", "right"),
+        ("Contains it", "right"),
     )  # fmt: skip
     last = ""
     for row in rows:
@@ -91,8 +93,8 @@ def show(screen: Screen, rows: Sequence[Row]) -> None:
     screen.table(table)
     held = sum(row.holds for row in rows)
     screen.line(
-        f"{held} of {len(rows)} intervals hold the truth; each does so 95 times in 100. Salts are "
-        "drawn anew for every server, so the next run assigns, and finds, a little differently."
+        f"{held} of {len(rows)} intervals contain the true lift; each does so 95 times in 100. "
+        "Every server draws new salts, so the next run assigns visitors a little differently."
     )
 
 

@@ -65,10 +65,10 @@ def _report(address: str) -> Report:
 
 
 def _told(found: Sequence[Figure]) -> int:
-    print("\nEvery figure that is known of the experiment, beside the report's:")
+    print("\nEvery known figure of the experiment, compared with the report's:")
     for figure in found:
         mark = "agrees " if figure.agrees else "DIFFERS"
-        print(f"{mark}  {figure.name:54} known {figure.known:>11}  found {figure.shown:>11}")
+        print(f"{mark}  {figure.name:54} known {figure.known:>11}  report {figure.shown:>11}")
     agree = sum(figure.agrees for figure in found)
     print(f"{agree} figures agree, {len(found) - agree} differ")
     return 0 if agree == len(found) else 1

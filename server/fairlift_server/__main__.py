@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fairlift.engine.errors import FairliftError, Invalid
+from fairlift.extras import missing_line
 
 from fairlift_server.logs import JsonFormatter
 from fairlift_server.settings import Settings, settings_help
@@ -21,6 +22,11 @@ from fairlift_server.settings import Settings, settings_help
 def main() -> None:
     """Runs a command; exit codes: 0 success, 1 failure, 2 wrong usage."""
     arguments = _parser().parse_args()
+    # Before anything is started: results are computed in another process, which imports its part
+    # when the first report is read.
+    if line := missing_line("fairlift-server", "server"):
+        print(line, file=sys.stderr)
+        sys.exit(2)
     try:
         settings = Settings.from_environment(os.environ)
         _log_to_stderr(settings.log_level)
@@ -40,13 +46,15 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fairlift-server",
-        description="Assigns campaigns, keeps an order ledger, and says what the data say.",
-        epilog=f"settings, all from the environment:\n{settings_help()}",
+        description="The Fairlift server: assigns variants, records orders and computes results.",
+        epilog=f"settings (environment variables):\n{settings_help()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=version("fairlift"))
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlift')}")
     commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="serve until SIGTERM or Ctrl-C; migrates first")
+    serve = commands.add_parser(
+        "serve", help="migrate the database, then serve until SIGTERM or Ctrl-C"
+    )
     serve.add_argument(
         "--port-file",
         type=Path,
@@ -85,7 +93,7 @@ def _migrate(settings: Settings) -> None:
         store.migrate()
     finally:
         store.close()
-    print(f"{store.path} is at this version")
+    print(f"{store.path} is up to date")
 
 
 def _log_to_stderr(level: str) -> None:

@@ -139,6 +139,7 @@ def test_payload_is_the_callers_own() -> None:
     outcome = Outcome("c", "b", PAYLOAD, Reason.ASSIGNED, is_control=False, epoch=2)
     decided = assignment(outcome, "v", {"secret": 1}, 0.0)
 
+    # This entry is a list; its type is any JSON value.
     decided.payload["list"].append(3)  # type: ignore[union-attr]
 
     assert decided.payload == PAYLOAD
@@ -243,7 +244,9 @@ def test_prerequisites_are_checked_before_they_are_asked() -> None:
     found = check_prerequisites([base, wrong, gone, archived])
 
     assert {name: [str(each) for each in each] for name, each in found.items()} == {
-        "wrong": ["prerequisites[0].variants[0]: 'z' is no variant of base; it has a, b"],
+        "wrong": [
+            "prerequisites[0].variants[0]: 'z' is not a variant of base; its variants are a, b"
+        ],
         "gone": ["prerequisites[0].campaign: 'archived' does not exist"],
     }
 

@@ -95,7 +95,7 @@ def _look(
         ArmCount(arm, units[arm], converters[arm], orders[arm], **_more(line, plan, arm, is_first))
         for arm in plan.arms
     ]
-    found = [*_primary(line, plan, day, units, converters), *_guardrail(line, plan, day, units)]
+    found = [*_primary(line, day, units, converters), *_guardrail(line, day, units)]
     return Look(
         (START + timedelta(days=day - 1)).isoformat(),
         day,
@@ -120,7 +120,6 @@ def _more(
 
 def _primary(
     line: Mapping[str, Any],
-    plan: SequentialPlan,
     day: int,
     units: Mapping[str, int],
     converters: Mapping[str, int],
@@ -130,17 +129,20 @@ def _primary(
         (xc, xt), (nc, nt) = converters.values(), units.values()
         rates = TwoRates(xt, nt, xc, nc)
         control, treatment = xc / nc, xt / nt
-        spread = [rate * (1 - rate) / n for rate, n in ((control, nc), (treatment, nt))]
-        contrast = Contrast(control, treatment, *spread, rates=rates)
+        contrast = Contrast(
+            control,
+            treatment,
+            control * (1 - control) / nc,
+            treatment * (1 - treatment) / nt,
+            rates=rates,
+        )
         z = contrast.difference / contrast.se
         yield Evidence("conversion_rate", "coupon", z, contrast, total, (xc, xt))
     elif (z := line["looks"][day]) is not None:
         yield evidence("conversion_rate", z, total, skew=line.get("skew"))
 
 
-def _guardrail(
-    line: Mapping[str, Any], plan: SequentialPlan, day: int, units: Mapping[str, int]
-) -> Iterator[Evidence]:
+def _guardrail(line: Mapping[str, Any], day: int, units: Mapping[str, int]) -> Iterator[Evidence]:
     """A guardrail whose z of "no worse than the margin" is as the table says."""
     z = line.get("guardrail", {}).get(day)
     if z is None:

@@ -10,7 +10,7 @@ from fairlift_stats.sequential.anytime.counts import prior_strength
 from fairlift_stats.sequential.anytime.mixture import mixture_line
 from fairlift_stats.sequential.group_sequential.boundaries import spending_boundaries
 from fairlift_stats.sequential.group_sequential.spending import Side
-from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 
 from tests.simulation.sequential_asos import replayed, tally
 from tests.simulation.sequential_shops import (
@@ -91,7 +91,7 @@ def counted(_: Path) -> str:
 
 
 def windows(_: Path) -> str:
-    """Open-ended metrics break every plan of looks; a fixed window per visitor mends it."""
+    """Open-ended metrics break every sequential plan; a fixed window per visitor repairs it."""
     rng, runs = np.random.default_rng(20266), 2500
     rows: list[Sequence[object]] = []
     for burst in (False, True):
@@ -125,7 +125,8 @@ def asos(_: Path) -> str:
     ]
     return (
         "ASOS Digital Experiments (Liu, Cardoso, Couturier & McCoy 2021, CC BY 4.0), each stream"
-        " read at least 1 % of its visitors apart by the default plan (minimum 7 days).\n\n"
+        " analysed by the default plan, with at least 1 % of its visitors between looks"
+        " (minimum 7 days).\n\n"
         + table(head, rows)
         + "\n<details><summary>Every stream: what was decided, and when</summary>\n\n"
         + table(streams_head, lines)
@@ -139,7 +140,7 @@ def shuffled(folder: Path) -> str:
     bought = rng.random(units) < 0.04
     value = np.where(bought, rng.lognormal(3.5, 1.0, units), 0.0)
     day = rng.integers(0, 28, units)
-    metric = PlannedMetric("revenue_per_visitor", unit="money", needs="orders")
+    metric = SequentialMetric("revenue_per_visitor", unit="money", needs="orders")
     plan = SequentialPlan(("a", "b"), (metric,), n_max=units)
     rows: list[Sequence[object]] = []
     for shares in ((0.5, 0.5), (0.9, 0.1)):

@@ -157,7 +157,7 @@ class _Compiler:
         version = salted.campaign.lifecycle.hash_version
         if version != HASH_VERSION:
             raise ValueError(
-                f"hash version {version} is not known here; update the fairlift package"
+                f"hash version {version} is not supported; update the fairlift package"
             )
         weighted = self._split(salted)
         before, after = tuple(self._gates_before(salted.campaign)), tuple(self._gates_after(salted))

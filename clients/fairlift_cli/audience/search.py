@@ -189,7 +189,7 @@ class Search:
                 return (value,)
         if not values.are_exhaustive:
             name = wanted[0][0].leaf.attribute
-            raise CannotSay(f"{name} is asked for both as a version and as a text")
+            raise CannotSay(f"{name} is used both as a version and as a text")
         self._fitting[key] = None
         return None
 

@@ -20,7 +20,8 @@ def metrics_table(scene: Scene) -> Titled:
     """Value, lift, interval and chance to be best: each metric in each variant."""
     safe = scene.screen.safe
     heading = scene.say("report.interval", level=_level(scene))
-    columns = (*map(scene.say, ("report.value", "report.lift")), heading, scene.say("report.best"))
+    value, lift = scene.say("report.value"), scene.say("report.lift")
+    columns = (value, lift, heading, scene.say("report.chance_to_be_best"))
     table, titles = figure_table(*map(safe, columns)), dict[int, Text]()
     for metric in scene.metrics():
         name, role = safe(scene.figures.metric(metric)), safe(_role(scene, metric))
@@ -64,7 +65,7 @@ def counts_table(scene: Scene) -> Table:
 
 
 def segments_table(scene: Scene, found: pb.SegmentResult, *, with_variant: bool) -> Table:
-    """The lift in each segment, shrunk towards the whole."""
+    """The lift in each segment, adjusted towards the overall result."""
     figures, safe = scene.figures, scene.screen.safe
     heading = scene.say("report.interval", level=Percent(_segment_level(found), 0))
     columns = (scene.say("report.visitors"), scene.say("report.lift"), heading)
@@ -167,7 +168,7 @@ FLAGS = {
     "conditional_on_buying",
     "adjusted",
 }
-_DETAILS = ("p", "p_adjusted", "p_sequential", "better", "loss")
+_DETAILS = ("p", "p_adjusted", "p_sequential", "chance_to_beat_control", "loss")
 _P_VALUES = ("p_value", "adjusted_p_value", "sequential_p_value")
 
 

@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.value_pb2 import Interval
-from fairlift_stats.messages import Figure, telling_names
+from fairlift_stats.messages import Figure, unique_names
 
 from fairlift_cli.figures import Figures
 from fairlift_cli.screen import Screen
@@ -70,7 +70,7 @@ class Scene:
 
 def scene(report: pb.Report, *, figures: Figures, screen: Screen) -> Scene:
     """The scene of a report; variants are called by their names where they have one."""
-    names = telling_names({each.variant: each.display_name for each in report.totals})
+    names = unique_names({each.variant: each.display_name for each in report.totals})
     return Scene(report, figures, screen, {each: screen.safe(name) for each, name in names.items()})
 
 

@@ -80,14 +80,14 @@ def _verdict(told: Scene) -> None:
         done = min(max(verdict.evidence, 0.0), 1.0)
         full = round(done * _METER)
         meter = screen.glyphs.full * full + screen.glyphs.empty * (_METER - full)
-        words = screen.safe(told.say("report.evidence"))
-        screen.lines([Text(f"{words} {meter} {screen.safe(told.figures.share(done, 0))}")])
+        words = told.say("report.evidence", bar=meter, share=told.figures.share(done, 0))
+        screen.lines([Text(screen.safe(words))])
 
 
 def _pictures(told: Scene) -> None:
     if told.report.verdict.kind == pb.VERDICT_KIND_DO_NOT_TRUST and told.report.metrics:
         told.screen.line()
-        told.screen.line(told.say("report.no_answers"), style="bold")
+        told.screen.line(told.say("report.figures_not_reliable"), style="bold")
     for metric in told.primary():
         shown = [bar for each in metric.comparisons for bar in _bars(told, metric, each)]
         if not shown:
@@ -152,7 +152,7 @@ def _tables(told: Scene) -> None:
         for each in metric.comparisons
     )
     if is_anytime:
-        told.screen.line(told.say("report.anytime"), style="dim")
+        told.screen.line(told.say("report.always_valid"), style="dim")
     for remark in remarks(told):
         told.screen.line(remark, style="dim")
 

@@ -6,10 +6,10 @@ from itertools import groupby
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
-from fairlift_stats.effects import Arm, CannotSay, Effect, Interval, Posterior, Reason
+from fairlift_stats.effects import Arm, CannotSay, CannotSayCode, Effect, Interval, Posterior
 from fairlift_stats.messages import Message, MetricName
 from fairlift_stats.report.analysis import Analysis, Report
-from fairlift_stats.report.results import Result
+from fairlift_stats.report.result import Result
 from fairlift_stats.verdict import Verdict
 
 from fairlift_server.api.language import ReaderLanguage
@@ -73,7 +73,7 @@ def metrics_to(
         )
 
 
-def cannot_say_message(reason: Reason) -> Message:
+def cannot_say_message(reason: CannotSayCode) -> Message:
     """The sentence that says why there is no figure."""
     return Message.of(f"cannot_say.{reason.value}")
 
@@ -163,7 +163,10 @@ def _control(result: Result, confidence: float) -> pb.MetricResult.ArmEstimate:
         confidence,
         probability_best=posterior.control_p_best,
         expected_loss=loss,
-        expected_loss_relative=loss / abs(arm.estimate) if arm.estimate else None,
+        # Its sign would be the control's noise where the control has no lift.
+        expected_loss_relative=loss / abs(arm.estimate)
+        if arm.estimate and posterior.lift is not None
+        else None,
     )
 
 
@@ -189,7 +192,9 @@ def _arm(
 def _posterior(posterior: Posterior, confidence: float) -> pb.MetricResult.Posterior:
     return pb.MetricResult.Posterior(
         mean=_finite(posterior.lift),
-        interval=interval_to(posterior.interval, confidence),
+        interval=None
+        if posterior.interval is None
+        else interval_to(posterior.interval, confidence),
         probability_better=posterior.p_positive,
         probability_equivalent=posterior.p_equivalent,
     )
@@ -199,5 +204,5 @@ def _effect_interval(effect: Effect | None, confidence: float) -> value_pb2.Inte
     return None if effect is None else interval_to(effect.interval, confidence)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

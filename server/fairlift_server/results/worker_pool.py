@@ -64,7 +64,7 @@ class WorkerPool:
             Exception: whatever else the function raised.
         """
         if self._waiting >= _MOST_WAITING:
-            raise Overloaded(f"{self._waiting} results are being computed; ask again later")
+            raise Overloaded(f"{self._waiting} results are being computed; try again later")
         self._waiting += 1
         pool = self._pool = self._pool or _pool(self._processes)
         try:
@@ -72,7 +72,7 @@ class WorkerPool:
         except BrokenProcessPool:
             if self._pool is pool:
                 self._pool = None
-            raise Unavailable("the process that computes results ended; ask again") from None
+            raise Unavailable("the process that computes results ended; try again") from None
         finally:
             self._waiting -= 1
         outcome: Returned[T] | Raised = pickle.loads(packed)

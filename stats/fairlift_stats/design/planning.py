@@ -1,4 +1,4 @@
-"""Before the start: how long can it run, what can it find, and what does peeking cost?"""
+"""Planning a sequential test: duration, detectable lift, and the price of looking daily."""
 
 import math
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ __all__ = ["Baseline", "Horizon", "PlannedTest", "Price", "horizons", "plan_for"
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The primary metric as it is today, per unit.
+    """The primary metric today, per unit.
 
     Attributes:
         mean: e.g. conversion rate, or revenue per visitor.
@@ -49,14 +49,14 @@ class Baseline:
 
     @classmethod
     def of_rate(cls, rate: float) -> "Baseline":
-        """A share of units that do it."""
+        """A rate: the share of units with the event."""
         if not 0 < rate < 1:
             raise NotANumber("rate", "above 0 and below 1", rate)
         return cls(rate, math.sqrt(rate * (1 - rate)))
 
     @classmethod
     def of_revenue(cls, rate: float, *, ticket: float, ticket_sd: float) -> "Baseline":
-        """Revenue per unit, of whom a share buys once at tickets of this mean and deviation.
+        """Revenue per unit: a share of the units buys once, at tickets of this mean and deviation.
 
         Source: law of total variance; checked against numpy.
 
@@ -79,12 +79,12 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """What a campaign of so many weeks can find.
+    """What a campaign of this many weeks can detect.
 
     Attributes:
         weeks: duration.
         n_max: units by then.
-        mde: relative lift found with the plan's power.
+        mde: relative lift detected with the plan's power.
         mde_fixed: the same for a test that is looked at once, at the end.
     """
 
@@ -96,7 +96,7 @@ class Horizon:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What free looking costs, and what it would cost without a plan.
+    """What looking at results during the campaign costs, with and without a plan.
 
     Attributes:
         looks: planned looks.
@@ -153,7 +153,7 @@ def horizons(
     *,
     looks_per_week: int | None = None,
 ) -> tuple[Horizon, ...]:
-    """What the plan can find after each whole week.
+    """What the plan can detect after each whole week.
 
     `weekly_units` are the new units of each week to come: fewer each week, for visitors return.
     Size, looks and drift of `plan` do not matter: each horizon has its own.
@@ -161,7 +161,7 @@ def horizons(
     >>> from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
     >>> plan = SequentialPlan(("a", "b"), (SequentialMetric("conversion_rate"),), n_max=1000)
     >>> [round(h.mde, 3) for h in horizons(plan, Baseline.of_rate(0.03), [20_000] * 4)]
-    [0.238, 0.17, 0.14, 0.121]
+    [0.225, 0.163, 0.134, 0.117]
     """
     return tuple(
         plan_for(plan, baseline, weekly_units[:weeks], looks_per_week=looks_per_week).horizon
@@ -185,7 +185,7 @@ def plan_for(
     """
     per_week = looks_per_week if looks_per_week is not None else _per_week(plan)
     if not weekly_units or per_week < 1:
-        raise BadPlan("weeks: there are none; a plan runs at least one whole week")
+        raise BadPlan("weeks: is empty; a plan runs at least one whole week")
     if any(not (math.isfinite(units) and units > 0) for units in weekly_units):
         raise BadPlan(f"weekly units: are {list(weekly_units)}, must be finite and above 0")
     n_max = round(sum(weekly_units))

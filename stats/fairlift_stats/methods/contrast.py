@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from fairlift_stats.effects import Reason
+from fairlift_stats.effects import CannotSayCode
 from fairlift_stats.errors import BadSummary
 from fairlift_stats.methods import fieller, score
 from fairlift_stats.methods.two_rates import TwoRates
@@ -42,7 +42,7 @@ def no_lift(
     treatment_variance: float,
     k: float,
     is_rate: bool = False,
-) -> Reason | None:
+) -> CannotSayCode | None:
     """Why this comparison has no lift; None when it has one.
 
     A control at zero, below it, or not told from it at k standard errors has no lift: `k` is the
@@ -51,13 +51,13 @@ def no_lift(
     if is_rate:
         if control > 0:
             return None
-        return Reason.NO_EVENTS if treatment == 0 else Reason.CONTROL_ZERO
+        return CannotSayCode.NO_EVENTS if treatment == 0 else CannotSayCode.CONTROL_ZERO
     if control <= 0:
-        return Reason.CONTROL_ZERO if control == 0 else Reason.NOT_POSITIVE
+        return CannotSayCode.CONTROL_ZERO if control == 0 else CannotSayCode.NOT_POSITIVE
     if k * k * control_variance >= control * control:
-        return Reason.CONTROL_NEAR_ZERO
+        return CannotSayCode.CONTROL_NEAR_ZERO
     if treatment == 0 and treatment_variance == 0:
-        return Reason.TREATMENT_ZERO
+        return CannotSayCode.TREATMENT_ZERO
     return None
 
 
@@ -107,9 +107,13 @@ class Contrast:
     def se(self) -> float:
         """Standard error of the difference."""
         spread = self.treatment_variance + self.control_variance - 2 * self.covariance
+        if spread <= 0 and self.rates is not None:
+            # All against none: neither arm varies, but both together do.
+            pooled = (self.rates.xt + self.rates.xc) / (self.rates.nt + self.rates.nc)
+            spread = pooled * (1 - pooled) * (1 / self.rates.nt + 1 / self.rates.nc)
         return math.sqrt(max(0.0, spread))
 
-    def no_lift(self, k: float) -> Reason | None:
+    def no_lift(self, k: float) -> CannotSayCode | None:
         """Why there is no lift when the largest critical value on the page is k; None if there is.
 
         k is a normal deviate: at few degrees of freedom the limits use Student's.

@@ -1,4 +1,4 @@
-"""All answers about one metric: numbers at once, what is read from them when it is read."""
+"""All results of one metric: numbers at once, everything else when it is read."""
 
 import math
 from collections.abc import Sequence
@@ -8,23 +8,24 @@ from functools import cached_property
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from fairlift_stats.bayes.posteriors import ArmFacts, Belief
+from fairlift_stats.bayes.posteriors import ArmData, BuyerSums, MetricPosteriors, TrialCounts
 from fairlift_stats.data.metrics import Mean, Quantile, Ratio
 from fairlift_stats.data.moments import Moments
 from fairlift_stats.effects import (
     Arm,
     CannotSay,
+    CannotSayCode,
     Effect,
     Flag,
     Interval,
     NonInferiority,
     Posterior,
-    Reason,
 )
 from fairlift_stats.methods.contrast import NON_INFERIORITY_LEVEL, Contrast, Margin
 from fairlift_stats.methods.two_rates import TwoRates
+from fairlift_stats.report.comparison import EffectLimits
 from fairlift_stats.report.question import Question
-from fairlift_stats.report.rows import Row
+from fairlift_stats.report.result_rows import ResultRow
 from fairlift_stats.report.warnings import flags_of
 
 __all__ = ["Answers"]
@@ -32,20 +33,20 @@ __all__ = ["Answers"]
 
 @dataclass(frozen=True)
 class Answers:
-    """What is known about one metric; treatments count from 1, the control is 0.
+    """The results of one metric for all treatments, numbered from 1; the control is 0.
 
     Attributes:
         row: the numbers.
         variants: names of the arms.
-        whys: why a treatment cannot be compared; None where it can.
+        reasons: per treatment, why it cannot be compared; None where it can.
         adjusted: p-values, adjusted for the arms and for the metrics of the same role.
-        largest_k: by treatment, the largest critical value that the page around the table shows:
+        largest_k: per treatment, the largest critical value that the page around the table shows:
             a lift is shown everywhere or nowhere.
     """
 
-    row: Row
+    row: ResultRow
     variants: tuple[str, ...]
-    whys: Sequence[CannotSay | None]
+    reasons: Sequence[CannotSay | None]
     adjusted: Sequence[float | None]
     moments: Moments = field(repr=False, compare=False)
     question: Question = field(repr=False, compare=False)
@@ -57,17 +58,17 @@ class Answers:
         n, value, units = int(row.n[a]), row.value[a], row.units[a]
         if units == 0 or not math.isfinite(value):
             return Arm(variant, n, None, None)
-        if not row.is_rate and units < 2:
+        if not row.is_rate and (units < 2 or math.isnan(row.variance[a])):
             return Arm(variant, n, value, None)
         return Arm(variant, n, value, Interval(row.low[a], row.high[a]))
 
     def difference(self, i: int) -> Effect | CannotSay:
         """Treatment − control."""
-        return self.whys[i - 1] or _effect(self.row.difference[i - 1])
+        return self.reasons[i - 1] or _effect(self.row.difference[i - 1])
 
     def lift(self, i: int) -> Effect | CannotSay:
         """Treatment ÷ control − 1."""
-        return self.whys[i - 1] or _lift(self.row, i, self._largest_k(i))
+        return self.reasons[i - 1] or _lift(self.row, i, self._largest_k(i))
 
     def _largest_k(self, i: int) -> float:
         """The largest critical value that the page shows for this comparison."""
@@ -76,14 +77,14 @@ class Answers:
 
     def p_value(self, i: int) -> float | None:
         """Two-sided, of no difference."""
-        return None if self.whys[i - 1] else self.row.p[i - 1]
+        return None if self.reasons[i - 1] else self.row.p[i - 1]
 
     def flags(self, i: int) -> tuple[Flag, ...]:
         """What to know before trusting the numbers."""
-        return () if self.whys[i - 1] else flags_of(self.row, self.moments.summaries, i)
+        return () if self.reasons[i - 1] else flags_of(self.row, self.moments.summaries, i)
 
     def non_inferiority(self, i: int) -> NonInferiority | None:
-        """The answer of a guardrail; None for other roles."""
+        """Whether a guardrail holds; None for other roles."""
         planned = self.row.planned
         if planned.absolute_margin is not None:
             margin = Margin(planned.absolute_margin, is_absolute=True)
@@ -92,7 +93,7 @@ class Answers:
         else:
             return None
         z = None
-        if self.whys[i - 1] is None:
+        if self.reasons[i - 1] is None:
             z = self.contrast(i).non_inferiority_z(margin, self.row.metric.direction)
         p = None if z is None else float(ndtr(-z))
         holds = p is not None and p < NON_INFERIORITY_LEVEL
@@ -108,64 +109,69 @@ class Answers:
         return _method(self.row)
 
     def posterior(self, i: int) -> Posterior | CannotSay:
-        """The belief about a treatment; worked out for all of them at the first call.
+        """The posterior of a treatment; computed for all treatments at the first call.
 
-        Where there are no data, or no plain meaning of a lift, there is none: it would be the prior
-        alone, or a ratio whose sign is the control's noise. A rate's lift that only lacks an upper
-        end has one.
+        There is none without data: it would be the prior alone. Without a meaningful lift it has
+        the chances and losses of the difference. A rate's lift without an upper end has one.
         """
-        lift = self.lift(i)
-        if self.whys[i - 1] or (isinstance(lift, CannotSay) and math.isinf(lift.interval.low)):
-            assert isinstance(lift, CannotSay)
-            return lift
-        return self._belief[i - 1]
+        return self.reasons[i - 1] or self._posteriors[i - 1]
 
     @cached_property
-    def _belief(self) -> Belief:
-        asked = self.question
-        return Belief(
-            _facts_of(self.row, self.moments), self.row.metric.direction,
-            asked.prior, asked.rope, asked.confidence,
+    def _posteriors(self) -> MetricPosteriors:
+        question = self.question
+        treatments = range(1, len(self.variants))
+        return MetricPosteriors(
+            _arm_data(self.row, self.moments), tuple(map(self._has_posterior_lift, treatments)),
+            self.row.metric.direction, question.prior, question.rope, question.confidence,
         )  # fmt: skip
 
+    def _has_posterior_lift(self, i: int) -> bool:
+        lift = self.lift(i)
+        return not (isinstance(lift, CannotSay) and math.isinf(lift.interval.low))
 
-def _effect(five: list[float]) -> Effect:
-    value, low, wide_low, high, wide_high = five
-    return Effect(value, Interval(low, high), Interval(wide_low, wide_high))
+
+def _effect(limits: EffectLimits) -> Effect:
+    return Effect(
+        limits.value,
+        Interval(limits.low, limits.high),
+        Interval(limits.simultaneous_low, limits.simultaneous_high),
+    )
 
 
-def _lift(row: Row, i: int, k: float) -> Effect | CannotSay:
-    five = row.lift[i - 1]
+def _lift(row: ResultRow, i: int, k: float) -> Effect | CannotSay:
+    limits = row.lift[i - 1]
     why = _contrast(row, i).no_lift(k)
-    if why is None and not all(map(math.isfinite, five)):
-        why = Reason.CONTROL_NEAR_ZERO
+    ends = (limits.low, limits.high, limits.simultaneous_low, limits.simultaneous_high)
+    if why is None and not all(map(math.isfinite, ends)):
+        why = CannotSayCode.CONTROL_NEAR_ZERO
     if why is None:
-        return _effect(five)
+        return _effect(limits)
     # The lower limit of a rate's lift holds though there is no upper one.
-    limits = Interval(five[1] if row.is_rate else -math.inf, math.inf)
+    interval = Interval(limits.low if row.is_rate else -math.inf, math.inf)
     words = _NO_LIFT[why].format(control=row.value[0])
-    return CannotSay(why, f"{row.metric.name}: {words}.", limits)
+    return CannotSay(why, f"{row.metric.name}: {words}.", interval)
 
 
 _NO_LIFT = {
-    Reason.NO_EVENTS: "neither arm has an event: any lift is possible",
-    Reason.CONTROL_ZERO: "the control is at zero, so there is no share of it; read the difference",
-    Reason.NOT_POSITIVE: (
-        "the control's estimate is {control:g}; a share of it has no plain meaning, read the "
-        "difference"
+    CannotSayCode.NO_EVENTS: "neither arm has an event: any lift is possible",
+    CannotSayCode.CONTROL_ZERO: (
+        "the control is at zero, so there is no share of it; read the difference"
     ),
-    Reason.CONTROL_NEAR_ZERO: (
-        "the control's estimate cannot be told from zero, so no finite lift can be given; read the "
-        "difference"
+    CannotSayCode.NOT_POSITIVE: (
+        "the control's estimate is {control:g}; a share of it has no meaning; read the difference"
     ),
-    Reason.TREATMENT_ZERO: (
+    CannotSayCode.CONTROL_NEAR_ZERO: (
+        "the control's estimate cannot be told from zero, so the lift has no finite limits; read "
+        "the difference"
+    ),
+    CannotSayCode.TREATMENT_ZERO: (
         "all units of the treatment are zero, so chance cannot be judged in its lift; read the "
         "difference"
     ),
 }
 
 
-def _contrast(row: Row, i: int) -> Contrast:
+def _contrast(row: ResultRow, i: int) -> Contrast:
     """A treatment's figures beside the control's."""
     return Contrast(
         control=row.value[0],
@@ -180,7 +186,7 @@ def _contrast(row: Row, i: int) -> Contrast:
     )
 
 
-def _method(row: Row) -> str:
+def _method(row: ResultRow) -> str:
     if row.is_rate:
         return "Miettinen–Nurminen score test and intervals"
     if isinstance(row.metric, Quantile):
@@ -192,20 +198,27 @@ def _method(row: Row) -> str:
     return f"{words}, adjusted by arm (CUPED, Lin)" if row.metric.covariates else words
 
 
-def _facts_of(row: Row, moments: Moments) -> tuple[ArmFacts, ...]:
-    """What each arm's posterior is made of."""
+def _arm_data(row: ResultRow, moments: Moments) -> tuple[ArmData, ...]:
+    """What each arm's posterior is computed from."""
     arms = range(len(row.n))
     if row.is_rate:
         return tuple(
-            ArmFacts(row.value[a], row.variance[a], row.units[a], (row.events[a], row.units[a]))
+            ArmData(
+                row.value[a], row.variance[a], row.units[a],
+                trials=TrialCounts(row.events[a], row.units[a]),
+            )
             for a in arms
-        )
-    plain = [(row.value[a], row.variance[a], row.units[a], None) for a in arms]
+        )  # fmt: skip
     if not (isinstance(row.metric, Mean) and row.metric.buyers and not row.metric.covariates):
-        return tuple(ArmFacts(*each) for each in plain)
-    c = moments.at(row.metric.column)
-    total = moments.totals[:, c]
-    squares = moments.covariances[:, c, c] * np.maximum(moments.n - 1, 0)
-    squares = squares + total * total / np.maximum(moments.n, 1)
-    spending = zip(row.n, row.events, total.tolist(), squares.tolist(), strict=True)
-    return tuple(ArmFacts(*each, spent) for each, spent in zip(plain, spending, strict=True))
+        return tuple(ArmData(row.value[a], row.variance[a], row.units[a]) for a in arms)
+    column = moments.at(row.metric.column)
+    totals = moments.totals[:, column]
+    squares = moments.covariances[:, column, column] * np.maximum(moments.n - 1, 0)
+    squares = squares + totals * totals / np.maximum(moments.n, 1)
+    return tuple(
+        ArmData(
+            row.value[a], row.variance[a], row.units[a],
+            buyers=BuyerSums(row.n[a], row.events[a], float(totals[a]), float(squares[a])),
+        )
+        for a in arms
+    )  # fmt: skip

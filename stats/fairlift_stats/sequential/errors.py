@@ -21,15 +21,7 @@ from fairlift_stats.errors import StatisticsError
 
 
 class SequentialError(StatisticsError):
-    """Anything that sequential analysis refuses; can be pickled, as results cross processes."""
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """The class and its message: the arguments of `__init__` are not kept."""
-        return _restored, (type(self), self.args)
-
-
-def _restored(kind: type[SequentialError], message: tuple[object, ...]) -> SequentialError:
-    return kind.__new__(kind, *message)
+    """Anything that sequential analysis refuses."""
 
 
 class BadPlan(SequentialError):
@@ -129,8 +121,8 @@ class ZeroVariance(SequentialError):
 
     def __init__(self, name: str, value: float) -> None:
         super().__init__(
-            f"{name}: is {value}, must be above 0; while nobody, or everybody, differs there is"
-            " nothing to weigh: wait for more units"
+            f"{name}: is {value}, must be above 0; without variation there is"
+            " nothing to test: wait for more units"
         )
 
 

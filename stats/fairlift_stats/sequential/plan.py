@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, get_args
 
-from fairlift_stats.data.metrics import Direction, Unit
+from fairlift_stats.data.metrics import Direction, MetricUnit
 from fairlift_stats.effects import Role
 from fairlift_stats.sequential.errors import BadLevel, BadPlan, FlatPrior
 from fairlift_stats.sequential.group_sequential.spending import Side, Spending
@@ -48,7 +48,7 @@ class SequentialMetric:
     name: str
     role: Role = "primary"
     direction: Direction = "higher"
-    unit: Unit = "share"
+    unit: MetricUnit = "share"
     needs: Needs = "converters"
     margin: float | None = None
     absolute_margin: float | None = None

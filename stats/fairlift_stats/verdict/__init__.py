@@ -5,6 +5,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fairlift_stats.effects import CannotSayCode
 from fairlift_stats.locale import text
 from fairlift_stats.messages import Figure, Message, Names
 from fairlift_stats.sequential.calendar import next_due
@@ -88,11 +89,7 @@ class Verdict:
     def to_json(self) -> str:
         """Canonical JSON: equal for equal look logs, to the bit. An endless limit is null."""
         return json.dumps(
-            _finite(asdict(self)),
-            sort_keys=True,
-            separators=(",", ":"),
-            allow_nan=False,
-            default=str,
+            _finite(asdict(self)), sort_keys=True, separators=(",", ":"), allow_nan=False
         )
 
 
@@ -105,6 +102,8 @@ def _finite(value: Any) -> Any:
             return [_finite(inner) for inner in value]
         case float() if not math.isfinite(value):
             return None
+        case CannotSayCode():
+            return value.value
         case _:
             return value
 

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from scipy.special import ndtri
 
-from fairlift_stats.effects import Interval, Reason
+from fairlift_stats.effects import CannotSayCode, Interval
 from fairlift_stats.methods.contrast import Contrast, Margin
 from fairlift_stats.sequential.anytime.counts import SequentialSampleRatio
 from fairlift_stats.sequential.guards import Tail
@@ -33,7 +33,7 @@ class Estimate:
     interval: Interval
     lift: float | None
     lift_interval: Interval | None
-    no_lift: Reason | None = None
+    no_lift: CannotSayCode | None = None
 
 
 @dataclass(frozen=True, slots=True)

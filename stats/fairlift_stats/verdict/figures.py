@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from fairlift_stats.messages import Amount, Figure, Number, Percent, Text
+from fairlift_stats.messages import Amount, Figure, Number, Percent, Verbatim
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.facts import Estimate
 
@@ -12,7 +12,7 @@ __all__ = ["in_unit", "sizes"]
 def sizes(plan: SequentialPlan, metric: str, estimate: Estimate | None) -> dict[str, Figure]:
     """The estimate and its two limits, as `lift`, `low` and `high`; a dash where there is none."""
     if estimate is None:
-        return {"lift": Text("–")}
+        return {"lift": Verbatim("–")}
     if estimate.lift is None or estimate.lift_interval is None:
         values = (estimate.value, estimate.interval.low, estimate.interval.high)
         figures = [in_unit(plan, metric, value) for value in values]

@@ -203,7 +203,7 @@ class _Rule:
         if won is not None:
             return won
         if self._course.occasions[look].closing is not None:
-            return self._of(self._end(look, leader), leader, look)
+            return self._of(self._end(look, alive, leader), leader, look)
         return self._of(self._still_open(look, alive, leader), leader, look)
 
     def _harms(self, arm: str) -> list[tuple[int, float, Ruling]]:
@@ -264,14 +264,14 @@ class _Rule:
         safe = (self._safe[arm, rail.name] for rail in self._plan.guardrails)
         return all(at is not None and at <= look for at in safe)
 
-    def _end(self, look: int, leader: Pair) -> Cause:
+    def _end(self, look: int, alive: tuple[str, ...], leader: Pair) -> Cause:
         """Why a campaign that is over without a decision has none."""
         standing = self._course.arms[leader][look]
         if not standing.tail.trusted:
             return "skew"
         if self._course.occasions[look].closing == "stopped":
             return "stopped"
-        if standing.z is None or not standing.counts.enough:
+        if standing.z is None or not self._any_enough(look, alive):
             return "ended_few"
         return "ended"
 
@@ -282,16 +282,23 @@ class _Rule:
             return "skew"
         if self._course.looks[look].day < self._plan.minimum_days:
             return "days"
-        open_pairs = [pair for pair in self._course.arms if pair[0] in alive]
-        if not any(self._course.arms[pair][look].counts.enough for pair in open_pairs):
+        if not self._any_enough(look, alive):
             return "few"
         if standing.z is None:
             return "no_answer"
-        if all(self._course.arms[pair][look].gives_up for pair in open_pairs) and (
-            self._has_minimum(look)
-        ):
+        open_pairs = (pair for pair in self._course.arms if pair[0] in alive)
+        gives_up = all(self._course.arms[pair][look].gives_up for pair in open_pairs)
+        if gives_up and self._has_minimum(look):
             return "hopeless" if standing.loss is None else "no_gain"
         return "running" if self._course.occasions[look].judges_success else "not_yet_judged"
+
+    def _any_enough(self, look: int, alive: tuple[str, ...]) -> bool:
+        """True when one comparison at least has what its metric needs in both of its arms."""
+        return any(
+            history[look].counts.enough
+            for (arm, _), history in self._course.arms.items()
+            if arm in alive
+        )
 
     def _has_minimum(self, look: int) -> bool:
         day = self._course.looks[look].day

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scipy.special import ndtr
 
@@ -132,24 +132,13 @@ def _by_lines(
     elif _harms(metric, seen, line):
         crossing = "harm"
     below = line.give_up is not None and z < line.give_up
-    return _replaced(
-        seen, line, crossing, gives_up=below or _is_hopeless(plan, seen), meter=success
+    return replace(
+        seen,
+        line=line,
+        crossing=crossing,
+        gives_up=below or _is_hopeless(plan, seen),
+        meter=success,
     )
-
-
-def _replaced(
-    seen: Standing,
-    line: Line,
-    crossing: Crossing | None,
-    *,
-    gives_up: bool = False,
-    meter: float | None = None,
-    loss: tuple[float, float] | None = None,
-) -> Standing:
-    return Standing(
-        seen.look, seen.evidence, seen.z, seen.tail, seen.counts, seen.moment, line,
-        crossing, gives_up, meter, loss,
-    )  # fmt: skip
 
 
 def _harms(metric: SequentialMetric, seen: Standing, line: Line) -> bool:
@@ -191,7 +180,7 @@ def _by_loss(
     evidence = seen.evidence
     crossing: Crossing | None = "harm" if _harms(metric, seen, line) else None
     if evidence is None or evidence.contrast.control == 0 or plan.prior_sd is None:
-        return _replaced(seen, line, crossing)
+        return replace(seen, line=line, crossing=crossing)
     mean, sd = shrunk_posterior(plan, evidence)
     ship, keep = expected_losses(oriented(metric, mean), sd)
     judged = seen.moment.judges_success
@@ -199,7 +188,9 @@ def _by_loss(
         crossing = "success"
     gives_up = judged and keep < plan.loss_threshold and keep < ship
     meter = min(1.0, plan.loss_threshold / max(ship, 1e-300)) if judged else None
-    return _replaced(seen, line, crossing, gives_up=gives_up, meter=meter, loss=(ship, keep))
+    return replace(
+        seen, line=line, crossing=crossing, gives_up=gives_up, meter=meter, loss=(ship, keep)
+    )
 
 
 def shrunk_posterior(plan: SequentialPlan, evidence: Evidence) -> tuple[float, float]:
@@ -216,7 +207,7 @@ def _by_conversions(
     """The exact test on converters, shared over comparisons; its z is for the picture only."""
     rates = None if seen.evidence is None else seen.evidence.contrast.rates
     if rates is None or rates.xt + rates.xc == 0:
-        return _replaced(seen, line, None)
+        return replace(seen, z=None)
     share, k = exact_setting(plan, seen.evidence.arm if seen.evidence else "")
     total = rates.xt + rates.xc
     log_e = counts_log_e([rates.xc, rates.xt], [1 - share, share], k=k)
@@ -229,10 +220,7 @@ def _by_conversions(
     if crossing == "success" and not seen.moment.judges_success:
         crossing = None
     meter = max(0.0, log_e / needed) if away > 0 else 0.0
-    return Standing(
-        seen.look, seen.evidence, z, seen.tail, seen.counts, seen.moment, line, crossing,
-        meter=meter,
-    )  # fmt: skip
+    return replace(seen, z=z, line=line, crossing=crossing, meter=meter)
 
 
 def exact_alpha(plan: SequentialPlan) -> float:

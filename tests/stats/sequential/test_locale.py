@@ -9,12 +9,13 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
-from fairlift_stats.effects import Reason
+from fairlift_stats.effects import CannotSayCode
 from fairlift_stats.errors import BadQuestion
 from fairlift_stats.locale import LANGUAGES, build, figure_text, text
 from fairlift_stats.messages import (
     Amount,
     Day,
+    Figure,
     Listed,
     Message,
     MetricName,
@@ -22,9 +23,9 @@ from fairlift_stats.messages import (
     Number,
     Percent,
     PValue,
-    Text,
     VariantName,
-    telling_names,
+    Verbatim,
+    unique_names,
 )
 from fairlift_stats.verdict import decide
 
@@ -118,9 +119,9 @@ def test_romanian_is_written_with_commas_below() -> None:
 
 def test_a_campaign_of_customers_speaks_of_customers() -> None:
     names = Names(unit="customer")
-    few = Message.counted("split.too_few", "count", arm=Text("a"), count=Number(21))
+    few = Message.counted("split.too_few", "count", arm=Verbatim("a"), count=Number(21))
 
-    assert text(Message.of("health.exposed"), names=names) == "Customers have met every variant."
+    assert text(Message.of("health.exposed"), names=names) == "Customers have seen every variant."
     assert text(few, "ro", names).startswith("a are cu aproximativ 21 de clienți mai puțin")
     assert figure_text(MetricName("revenue_per_visitor"), "es", names) == "ingresos por cliente"
     assert figure_text(MetricName("micro_value(view)"), "ro", names) == "view (valoarea pe client)"
@@ -142,7 +143,7 @@ def test_every_message_that_the_code_can_say_is_written() -> None:
 
     assert len(named) > 25
     assert named <= catalogue("en").keys()
-    assert {f"cannot_say.{reason.value}" for reason in Reason} <= catalogue("en").keys()
+    assert {f"cannot_say.{reason.value}" for reason in CannotSayCode} <= catalogue("en").keys()
 
 
 def test_nothing_said_talks_of_p_values() -> None:
@@ -162,7 +163,35 @@ def test_numbers_are_written_as_the_locale_writes_them() -> None:
     assert figure_text(Amount(-2.0, "USD", signed=True)) == "-$2.00"
     assert figure_text(Day("2026-11-28"), "es") == "28 de noviembre"
     assert figure_text(Day("2026-11-28"), "ro-RO") == "28 noiembrie"
-    assert figure_text(Text("Ünder 50"), "es_MX") == "Ünder 50"
+    assert figure_text(Verbatim("Ünder 50"), "es_MX") == "Ünder 50"
+
+
+@pytest.mark.parametrize(
+    ("figure", "expected"),
+    [
+        (Number(999), "999"),
+        (Number(1234), "1234"),
+        (Number(-9999.4), "-9999"),
+        (Number(9999.6), "10.000"),
+        (Number(10000), "10.000"),
+        (Number(1234.5, 1, signed=True), "+1234,5"),
+        (Percent(12.345), f"1234,5{NBSP}%"),
+        (Percent(123.456), f"12.345,6{NBSP}%"),
+        (Amount(1234.5, "EUR"), f"1234,50{NBSP}€"),
+        (Amount(9999.999, "EUR"), f"10.000,00{NBSP}€"),
+    ],
+)
+def test_spanish_separates_thousands_from_five_digits_on(figure: Figure, expected: str) -> None:
+    # CLDR, common/main/es.xml: minimumGroupingDigits is 2.
+    assert figure_text(figure, "es") == expected
+    assert figure_text(figure, "es_ES") == expected
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"), [("en", "1,234"), ("ro", "1.234"), ("es_MX", "1,234")]
+)
+def test_other_languages_separate_thousands_from_four_digits_on(locale: str, expected: str) -> None:
+    assert figure_text(Number(1234), locale) == expected
 
 
 def test_metrics_of_the_catalogue_have_names_and_others_keep_theirs() -> None:
@@ -179,7 +208,9 @@ def test_a_metric_of_a_family_first_says_what_it_is_about() -> None:
 
 def test_people_s_own_names_stand_in_sentences() -> None:
     names = Names(variants={"free-50": "Free over 50"}, metrics={"wheel_spins": "Spins"})
-    message = Message.of("action.keep_control", variant=VariantName("free-50"), control=Text("a"))
+    message = Message.of(
+        "action.keep_control", variant=VariantName("free-50"), control=Verbatim("a")
+    )
 
     assert text(message, names=names) == "Stop Free over 50 and keep a."
     assert text(message) == "Stop free-50 and keep a."
@@ -187,7 +218,7 @@ def test_people_s_own_names_stand_in_sentences() -> None:
 
 
 def test_lists_end_as_the_language_ends_them() -> None:
-    three = (Text("a"), Text("b"), Text("c"))
+    three = (Verbatim("a"), Verbatim("b"), Verbatim("c"))
 
     assert figure_text(Listed(three[:2])) == "a and b"
     assert figure_text(Listed(three), "es") == "a, b y c"
@@ -202,9 +233,9 @@ def test_a_tiny_p_value_is_not_written_as_zero() -> None:
 @pytest.mark.parametrize(
     ("days", "expected"),
     [
-        (1, "mai este aproximativ 1 zi."),
-        (4, "aproximativ 4 zile."),
-        (21, "aproximativ 21 de zile."),
+        (1, "mai este aproximativ 1 zi până la o decizie."),
+        (4, "aproximativ 4 zile până la o decizie."),
+        (21, "aproximativ 21 de zile până la o decizie."),
     ],
 )
 def test_romanian_has_three_ways_to_count(days: int, expected: str) -> None:
@@ -214,15 +245,15 @@ def test_romanian_has_three_ways_to_count(days: int, expected: str) -> None:
 
 
 def test_a_count_that_is_no_number_takes_the_plural() -> None:
-    message = Message("verdict.running_days", (("days", Text("two")),), "days")
+    message = Message("verdict.running_days", (("days", Verbatim("two")),), "days")
 
-    assert text(message) == "Keep going: about two more days."
+    assert text(message) == "Keep going: about two more days until a decision."
 
 
 def test_a_verdict_speaks_to_a_marketer_in_three_languages() -> None:
     verdict = decide(plan(), daily(plan(), [*[0.0] * 6, 4.0]))
 
-    found = verdict.facts.comparisons[0].corrected
+    found = verdict.facts.arms[0].corrected
     assert found is not None
     assert found.lift is not None
     assert found.lift_interval is not None
@@ -230,11 +261,16 @@ def test_a_verdict_speaks_to_a_marketer_in_three_languages() -> None:
     lift = f"{100 * found.lift:+.1f}{NBSP}%".replace(".", ",")
 
     assert verdict.sentence() == (
-        f"coupon is better: conversion rate {found.lift:+.1%} (between {low:+.1%} and {high:+.1%})."
+        f"coupon is better than control: conversion rate {found.lift:+.1%} "
+        f"(between {low:+.1%} and {high:+.1%})."
     )
-    assert verdict.sentence("es").startswith(f"coupon es mejor: tasa de conversión {lift} (entre")
-    assert verdict.sentence("ro").startswith(f"coupon este mai bună: rata de conversie {lift} (")
-    assert verdict.advice("es") == "Mostrar coupon a todos los visitantes."
+    assert verdict.sentence("es").startswith(
+        f"coupon es mejor que control: tasa de conversión {lift} (entre"
+    )
+    assert verdict.sentence("ro").startswith(
+        f"coupon este mai bună decât control: rata de conversie {lift} ("
+    )
+    assert verdict.advice("es") == "Muestra coupon a todos los visitantes."
     assert len(verdict.explanations("ro")) == len(verdict.reasons)
 
 
@@ -245,7 +281,7 @@ def test_a_language_without_catalogue_is_refused(locale: str) -> None:
 
 
 def test_a_message_that_is_not_written_is_refused() -> None:
-    with pytest.raises(BadQuestion, match="in no catalogue"):
+    with pytest.raises(BadQuestion, match="not in any catalogue"):
         text(Message.of("verdict.guess"))
 
 
@@ -275,4 +311,4 @@ def test_building_again_changes_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_name_that_is_empty_or_shared_tells_nobody() -> None:
     called = {"a": "No popup", "b": "Coupon", "c": "Coupon", "d": ""}
 
-    assert telling_names(called) == {"a": "No popup"}
+    assert unique_names(called) == {"a": "No popup"}
