@@ -6,7 +6,7 @@ from fairlift.engine.metric import OrderMeasure
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.campaign import UNITS
 from fairlift.wire.values import time_to
-from fairlift_stats.messages import Day, Message, Number, Text
+from fairlift_stats.messages import Day, Message, Number, Verbatim
 from fairlift_stats.report.decomposition import Decomposition
 
 from fairlift_server.api.health_messages import health_to
@@ -111,7 +111,7 @@ def _decomposition(
 def _notes(reading: ReportInput) -> Iterator[Message]:
     result = reading.result
     for name in result.failures:
-        yield Message.of("note.failed", part=Text(name))
+        yield Message.of("note.failed", part=Verbatim(name))
     if not result.looks:
         return
     last = result.looks[-1]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from fairlift.engine.campaign import Campaign
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
-from fairlift_stats.messages import Day, Message, Text, VariantName
+from fairlift_stats.messages import Day, Message, VariantName, Verbatim
 from fairlift_stats.sequential.calendar import next_due
 from fairlift_stats.verdict import Verdict
 from fairlift_stats.verdict.facts import ArmStanding, GuardrailStanding
@@ -73,7 +73,7 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
 def _without_verdict(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
     result, campaign = reading.result, reading.campaign
     if "verdict" in result.failures:
-        why = Text(result.failures["verdict"])
+        why = Verbatim(result.failures["verdict"])
         advice = _Advice(Message.of("verdict.failed", why=why), Message.of("action.wait"), "failed")
     elif _is_stopped_undecided(campaign, "keep_going"):
         advice = _stopped_advice(campaign, ())

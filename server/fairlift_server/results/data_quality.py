@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from fairlift_stats.messages import Listed, Message, Number, Percent, PValue, VariantName
-from fairlift_stats.methods.sample_ratio import split_check
+from fairlift_stats.methods.sample_ratio import sample_ratio
 from fairlift_stats.sequential.anytime.counts import (
     SequentialSampleRatio,
     prior_strength,
@@ -53,7 +53,7 @@ def data_quality(plan: AnalysisPlan, live: LedgerSample, looks: Sequence[KeptLoo
     history = [[kept.entered[arm] for arm in plan.arms] for kept in looks]
     split = sample_ratio_over_time([*history, [*units.values()]], shares, k=prior_strength(n_max))
     weights = dict(zip(plan.arms, shares, strict=True))
-    chi_square_p = split_check(units, weights).p_value
+    chi_square_p = sample_ratio(units, weights).p_value
     day = looks[-1].look.day if looks else 0
     return DataQuality(units, live.contaminated, split[-1], chi_square_p, day)
 

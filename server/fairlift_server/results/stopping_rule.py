@@ -15,7 +15,7 @@ from fairlift.engine.plan import Plan
 from fairlift_stats.data.metrics import Metric as SummaryMetric
 from fairlift_stats.data.metrics import Rate
 from fairlift_stats.report.analysis import Analysis
-from fairlift_stats.report.question import Planned
+from fairlift_stats.report.question import MetricInRole
 from fairlift_stats.sequential.group_sequential.spending import Spending
 from fairlift_stats.sequential.plan import WEEK, Needs, SequentialMetric, SequentialPlan
 
@@ -62,7 +62,7 @@ def stopping_plan(
     return _with_engine(common, plan.stopping)
 
 
-def _metric(in_role: Planned, metric: Metric, effect: float | None) -> SequentialMetric:
+def _metric(in_role: MetricInRole, metric: Metric, effect: float | None) -> SequentialMetric:
     return SequentialMetric(
         metric.name,
         in_role.role,

@@ -51,7 +51,7 @@ VALUES: dict[object, object] = {
 def made(kind: type[Exception]) -> Exception:
     if kind.__init__ is Exception.__init__:
         return kind("text")
-    arguments = []
+    arguments: list[object] = []
     for parameter in list(inspect.signature(kind.__init__, eval_str=True).parameters.values())[1:]:
         if parameter.kind is parameter.VAR_POSITIONAL:
             arguments.append("text")
