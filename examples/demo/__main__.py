@@ -12,7 +12,7 @@ from fairlift import Client
 from fairlift.v1.results_service_pb2 import GetResultsRequest, Report, VerdictKind
 from fairlift_cli.__main__ import main as fairlift
 from fairlift_cli.screen import Screen
-from fairlift_cli.server_connection import Server, Target, connected, full_name
+from fairlift_cli.server_connection import ServerConnection, Target, connected, full_name
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -52,7 +52,9 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _simulate(console: Console, server: Server, address: str, *, visitors: int, days: int) -> None:
+def _simulate(
+    console: Console, server: ServerConnection, address: str, *, visitors: int, days: int
+) -> None:
     """Lives the days one after another; on some of them somebody reads the results."""
     start = datetime.now(UTC) - timedelta(days=days, minutes=1)
     bar = Progress(
@@ -74,7 +76,7 @@ def _simulate(console: Console, server: Server, address: str, *, visitors: int, 
         _check(client)
 
 
-def _looked(server: Server) -> str:
+def _looked(server: ServerConnection) -> str:
     """What a look at each campaign says, in a few words."""
     kinds = {
         campaign: VerdictKind.Name(_report(server, campaign).verdict.kind) for campaign in TRUTH
@@ -97,7 +99,7 @@ def _check(client: Client) -> None:
         raise SystemExit(f"Events were lost: {stats}")
 
 
-def _report(server: Server, campaign: str) -> Report:
+def _report(server: ServerConnection, campaign: str) -> Report:
     return server.call(server.results.GetResults, GetResultsRequest(name=full_name(campaign)))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fairlift.v1.results_service_pb2 import MetricResult, Report
 from fairlift.v1.value_pb2 import Interval
-from fairlift_cli.report.scene import shown_interval
+from fairlift_cli.report.report_context import shown_interval
 from fairlift_cli.screen import Screen, plain_table
 
 from examples.demo.truth import TRUTH

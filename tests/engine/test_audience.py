@@ -26,7 +26,7 @@ from fairlift.engine.audience import (
 )
 from fairlift.engine.errors import InvalidAudience, InvalidCampaign
 from fairlift.engine.short_form import short_form
-from fairlift_cli.audience.parser import MAX_LENGTH, MAX_NESTING, parse
+from fairlift_cli.audience.parser import MAX_AUDIENCE_TEXT, MAX_NESTING, parse
 from fairlift_cli.audience.words import in_words
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -110,7 +110,7 @@ def test_short_form_knows_every_condition(text: str, condition: Condition) -> No
         ("a" * 65, 0, "64 characters at most"),
         ("not " * (MAX_NESTING + 1) + "a", 4 * (MAX_NESTING + 1), "nested more than"),
         ("(" * (MAX_NESTING + 1) + "a", MAX_NESTING + 1, "nested more than"),
-        ("a" * (MAX_LENGTH + 1), MAX_LENGTH, "must have at most"),
+        ("a" * (MAX_AUDIENCE_TEXT + 1), MAX_AUDIENCE_TEXT, "must have at most"),
         ("a and " * MAX_NODES + "a", 0, f"must be at most {MAX_NODES}"),
         ("", 0, "the end is not expected here"),
     ],
