@@ -27,7 +27,7 @@ _LOOK_DAYS = (7, 14, 21)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """A server, a shop of simulated visitors, and what a marketer reads."""
-    asked = _parsed(arguments)
+    options = _parse_options(arguments)
     began = time.monotonic()
     console = Console(highlight=False)
     with running_server(currency=CURRENCY) as address:
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fairlift(console, address, "apply", os.path.relpath(_CAMPAIGNS))
         _fairlift(console, address, "start", *TRUTH)
         with connected(Target(address)) as server:
-            _simulate(console, server, address, visitors=asked.visitors, days=asked.days)
+            _simulate(console, server, address, visitors=options.visitors, days=options.days)
             for campaign in TRUTH:
                 console.rule()
                 _fairlift(console, address, "results", campaign)
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console.print(f"All of this took {time.monotonic() - began:.0f} s; the server is gone again.")
 
 
-def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m examples.demo", description=main.__doc__)
     parser.add_argument("--visitors", type=int, default=30_000)
     parser.add_argument("--days", type=int, default=21)
@@ -55,7 +55,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _simulate(
     console: Console, server: ServerConnection, address: str, *, visitors: int, days: int
 ) -> None:
-    """Lives the days one after another; on some of them somebody reads the results."""
+    """Simulates the days one after another; on some of them the results are read."""
     start = datetime.now(UTC) - timedelta(days=days, minutes=1)
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("visitors"),
@@ -69,15 +69,15 @@ def _simulate(
         shop = Shop(client, rng, start, days, visitors)
         task = bar.add_task(f"A shop lives {days} days", total=visitors)
         for day in range(days):
-            bar.advance(task, shop.live(day))
+            bar.advance(task, shop.simulate_day(day))
             _flush(client)
             if day + 1 in _LOOK_DAYS and day + 1 < days:
-                bar.console.print(f"Day {day + 1}\n{_looked(server)}")
+                bar.console.print(f"Day {day + 1}\n{_verdicts(server)}")
         _check(client)
 
 
-def _looked(server: ServerConnection) -> str:
-    """What a look at each campaign says, in a few words."""
+def _verdicts(server: ServerConnection) -> str:
+    """The verdict of each campaign, in a few words."""
     kinds = {
         campaign: VerdictKind.Name(_report(server, campaign).verdict.kind) for campaign in TRUTH
     }
@@ -93,7 +93,7 @@ def _flush(client: Client) -> None:
 
 
 def _check(client: Client) -> None:
-    """Every event was accepted: a demo that loses some would tell nothing."""
+    """Ends the program if an event was not accepted: the comparison would be wrong."""
     stats = client.stats()
     if stats.refused or stats.dropped or stats.errors or stats.waiting:
         raise SystemExit(f"Events were lost: {stats}")
