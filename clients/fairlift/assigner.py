@@ -16,7 +16,7 @@ from fairlift.engine.untrusted import BoolInput, IdInput, TextInput, id_or_empty
 from fairlift.exposures import ExposureQueue
 
 _log = logging.getLogger("fairlift")
-# So many errors are logged as warnings; more would only fill the log.
+# Further errors are logged at debug level only.
 _MAX_WARNINGS = 20
 
 

@@ -1,4 +1,4 @@
-"""What answers when the snapshot in memory cannot: the default, or a call to the server."""
+"""Assignments without a snapshot in memory: the caller's default, or a call to the server."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

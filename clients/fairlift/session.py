@@ -1,8 +1,8 @@
-"""What a client has in one process: a connection, a watch, an outbox, and the thread for them.
+"""The parts of a client that belong to one process: connection, snapshot watch, outbox, thread.
 
-A forked child gets a session of its own: threads do not survive a fork, a connection must not be
-shared, and what waited in the parent's outbox is the parent's to send. The parent leaves gRPC for
-the moment of the fork: a child of a process that is inside it can hang in its first call for ever.
+A forked child gets its own session: threads do not survive a fork, a connection must not be
+shared, and the parent sends what waits in its outbox. The parent closes its gRPC connection
+during the fork: else the first call of the child can hang for ever.
 """
 
 import logging
@@ -25,7 +25,7 @@ EXIT_S = 2.0
 
 
 class Session:
-    """Starts at once, and waits for nothing.
+    """One process's connection and background work. Starting it waits for nothing.
 
     Raises:
         RuntimeError: eventlet has patched this process.
@@ -42,7 +42,7 @@ class Session:
     ) -> None:
         prepare_grpc()
         self._endpoint = endpoint
-        # Held while the process forks, by the thread that forks.
+        # The forking thread holds it during a fork.
         self._connecting = threading.RLock()
         self._connection: Connection | None = None
         self._closed = False
@@ -61,21 +61,21 @@ class Session:
         )
 
     def start(self) -> None:
-        """Begins to watch and to send."""
+        """Starts to watch the snapshot and to send events."""
         if self.watch is not None:
             self.watch.start()
         self._heartbeat.start()
         _keep_out_of_forks(self)
 
     def connection(self) -> Connection:
-        """The connection, made when first needed."""
+        """The connection, created at the first use."""
         with self._connecting:
             if self._connection is None:
                 self._connection = self._endpoint.connect()
             return self._connection
 
     def close(self, timeout_s: float) -> None:
-        """Sends what waits, for at most so long, and ends; a second time does nothing."""
+        """Sends waiting events, for at most `timeout_s`, and stops; a second call does nothing."""
         with self._connecting:
             if self._closed:
                 return
@@ -95,11 +95,11 @@ class Session:
         self._heartbeat.join(10 * INTERVAL_S)
 
     def retire(self) -> None:
-        """Ends the session in the background, for a client that nobody holds any more."""
+        """Ends the session in the background, after its client was garbage-collected."""
         self._heartbeat.finish()
 
     def before_fork(self) -> None:
-        """Ends the calls under way, to be made again, and lets nobody connect during the fork."""
+        """Ends the calls under way, which are repeated later, and blocks new connections."""
         if self._process != os.getpid():
             return
         self._connecting.acquire()
@@ -110,7 +110,7 @@ class Session:
                 self._connection = None
 
     def after_fork(self) -> None:
-        """Lets the parent go on."""
+        """Allows connections in the parent again."""
         if self._process == os.getpid():
             self._connecting.release()
 
@@ -127,14 +127,14 @@ def _keep_out_of_forks(session: Session) -> None:
     reference = weakref.ref(session)
 
     def before() -> None:
-        alive = reference()
-        if alive is not None:
-            alive.before_fork()
+        referenced = reference()
+        if referenced is not None:
+            referenced.before_fork()
 
     def after_in_parent() -> None:
-        alive = reference()
-        if alive is not None:
-            alive.after_fork()
+        referenced = reference()
+        if referenced is not None:
+            referenced.after_fork()
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=before, after_in_parent=after_in_parent)

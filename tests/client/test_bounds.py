@@ -8,7 +8,7 @@ import grpc
 import pytest
 from fairlift import OrderLine
 from fairlift import event_messages as events
-from fairlift.event_queue import Kind
+from fairlift.event_queue import EventKind
 from fairlift.exposures import ExposureQueue, SeenExposures
 from fairlift.outbox import MAX_EVENT_BYTES, Outbox
 from fairlift.transport import Endpoint
@@ -66,7 +66,7 @@ def test_limit_of_an_event_is_what_the_server_takes(
     event = events.action("v", name, None, TIME_S)
     assert event.ByteSize() == MAX_EVENT_BYTES + more
     outbox = Outbox(Endpoint(shop.target).connect, nothing(), max_events=9, max_bytes=2**30)
-    outbox.put(Kind.ACTION, event)
+    outbox.put(EventKind.ACTION, event)
 
     assert outbox.flush(10)
     assert outbox.refused == refused

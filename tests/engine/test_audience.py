@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fairlift.engine.audience import (
     EVERYBODY,
-    MAX_DEPTH,
+    MAX_CONDITION_DEPTH,
     MAX_LIST,
     MAX_NODES,
     AllOf,
@@ -165,10 +165,10 @@ def test_impossible_condition_cannot_be_made(make: Any, field: str, says: str) -
 
 def test_tree_has_a_depth_that_it_may_not_exceed() -> None:
     condition: Condition = Exists("a")
-    for _ in range(MAX_DEPTH - 1):
+    for _ in range(MAX_CONDITION_DEPTH - 1):
         condition = Not(condition)
 
-    with pytest.raises(InvalidCampaign, match=f"at most {MAX_DEPTH}"):
+    with pytest.raises(InvalidCampaign, match=f"at most {MAX_CONDITION_DEPTH}"):
         Not(condition)
 
 
