@@ -114,7 +114,7 @@ class Assigner:
             else:
                 assigned = self._fallback.assign(campaign, visitor, customer, values, default)
         except Exception as error:  # a storefront is never broken by us
-            what = f"campaign {_text(campaign)} could not be decided, the control is given"
+            what = f"campaign {_text(campaign)} could not be assigned; the control is returned"
             self._errors.add(error, what)
             assigned = without_answer(
                 self._current, campaign, Reason.ERROR, visitor, customer, default

@@ -80,7 +80,7 @@ class Client(Assigner):
         self._max_events = max_events
         self._max_bytes = max_bytes
         if decide not in ("local", "server"):
-            raise ValueError(f'decide is {decide!r}; it may be "local" or "server"')
+            raise ValueError(f'decide is {decide!r}; must be "local" or "server"')
         self._is_local = decide == "local"
         self._first_seen: MutableMapping[str, str] = {} if first_seen is None else first_seen
         self._local = LocalSnapshot(

@@ -155,7 +155,9 @@ def micros(amount: Decimal | str | int) -> int:
     49900000
     """
     if isinstance(amount, float):
-        raise ValueError(f"{amount} is a float, which cannot hold most amounts; give text, Decimal")
+        raise ValueError(
+            f"{amount} is a float, which cannot represent most amounts exactly; give text, Decimal"
+        )
     scaled = Decimal(amount).scaleb(6)
     if scaled != scaled.to_integral_value():
         raise ValueError(f"{amount} has more than six decimals")

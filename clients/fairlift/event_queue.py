@@ -101,4 +101,4 @@ class EventQueue:
                 self._events -= 1
                 self._bytes -= dropped.size
                 return dropped
-        raise AssertionError("there is nothing to drop from an empty queue")
+        raise AssertionError("an empty backlog has nothing to drop")

@@ -93,7 +93,7 @@ class ServerFallback:
             answers = _assignments(await call, attributes, time.time())
             return self._answer(answers, campaign, visitor, customer, default)
         except Exception as error:  # a storefront is never broken by us
-            self._errors.add(error, "the server did not decide")
+            self._errors.add(error, "the server did not assign a variant")
             return self._answer(None, campaign, visitor, customer, default)
 
     def assign_all(
@@ -116,7 +116,7 @@ class ServerFallback:
             response = self._connection().assign(request, timeout_s=self._timeout_s)
             return _assignments(response, attributes, now)
         except Exception as error:  # a storefront is never broken by us
-            self._errors.add(error, "the server did not decide")
+            self._errors.add(error, "the server did not assign a variant")
             return None
 
     def _request(

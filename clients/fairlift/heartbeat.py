@@ -54,4 +54,4 @@ class Heartbeat:
                 try:
                     job()
                 except Exception:  # one failure must not stop the thread
-                    _log.exception("a background job failed; it will be tried again")
+                    _log.exception("a background job failed; it will be retried")

@@ -74,7 +74,7 @@ class LocalSnapshot:
             try:
                 snapshot_file.save(self._path, message.SerializeToString())
             except OSError as error:
-                _log.warning("the snapshot cannot be kept in %s: %s", self._path, error)
+                _log.warning("the snapshot cannot be saved to %s: %s", self._path, error)
         if self._listeners:
             self._tell(changed_campaigns(before, now))
 
@@ -118,7 +118,7 @@ class LocalSnapshot:
             self._snapshot = snapshot
             self.current.compiled = compiled
         for campaign, reason in compiled.broken.items():
-            _log.error("campaign %s gives everybody the control: %s", campaign, reason)
+            _log.error("campaign %s gives all visitors the control: %s", campaign, reason)
         self.ready.set()
 
     def _load(self) -> None:

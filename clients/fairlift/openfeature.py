@@ -256,7 +256,7 @@ class FairliftProvider(AbstractProvider):
         reason = _REASONS[assigned.reason]
         if raw is None:
             if not entry and kind is not dict:
-                rule = "is a text, boolean or object; for a number name an entry of its payload"
+                rule = "is a text, boolean or object; for a number, name an entry of its payload"
                 return _failed(default, ErrorCode.TYPE_MISMATCH, f"campaign {campaign} {rule}")
             # A variant without a payload, often the control, keeps the caller's default.
             return FlagResolutionDetails(
@@ -276,7 +276,7 @@ def _standing(change: SnapshotChange) -> tuple[ProviderEvent, str | None]:
     if change.refusal:
         return ProviderEvent.PROVIDER_ERROR, change.refusal
     if change.is_stale:
-        return ProviderEvent.PROVIDER_STALE, "the server is silent; variants stay what they were"
+        return ProviderEvent.PROVIDER_STALE, "the server does not answer; variants stay the same"
     return ProviderEvent.PROVIDER_READY, None
 
 

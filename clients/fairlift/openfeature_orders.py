@@ -56,7 +56,7 @@ class OrderReader:
         """
         order_id, currency = (_required(attributes, name) for name in _REQUIRED)
         for name in sorted(attributes.keys() - set(_KNOWN), key=str):
-            self._leave_out(name, f"is not known; known are {', '.join(_KNOWN)}")
+            self._leave_out(name, f"is not known and is ignored; known are {', '.join(_KNOWN)}")
         read = {name: self._optional(attributes, name, kind) for name, kind in _KINDS.items()}
         present = {name: entry for name, entry in read.items() if entry is not None}
         lines = self._lines(attributes.get("lines"), value)
@@ -69,7 +69,7 @@ class OrderReader:
             return int(entry)  # what came by JSON
         if entry is None or type(entry) is kind:  # True is no amount, though Python says so
             return entry
-        self._leave_out(name, f"is {entry!r}, must be of type {kind.__name__}")
+        self._leave_out(name, f"is {entry!r} and is ignored; it must be of type {kind.__name__}")
         return None
 
     def _lines(self, attributes: object, value: float | None) -> list[OrderLine]:
@@ -80,7 +80,9 @@ class OrderReader:
                 f"lines is {attributes!r}, must be a list of OrderLine or of their fields"
             )
         if value is None:
-            self._leave_out("lines", "is absent, and so is the value: orders count with amount 0")
+            self._leave_out(
+                "lines", "is missing, and so is the value: the order counts with amount 0"
+            )
         return [OrderLine("order", 1, micros(Decimal(str(value or 0))))]
 
     def _line(self, attributes: object) -> OrderLine:
@@ -89,7 +91,9 @@ class OrderReader:
         if not isinstance(attributes, Mapping):
             raise ValueError(f"a line is {attributes!r}, must be an OrderLine or its fields")
         for name in sorted(attributes.keys() - set(_LINE_KEYS), key=str):
-            self._leave_out(f"lines: {name}", f"is not known; known are {', '.join(_LINE_KEYS)}")
+            self._leave_out(
+                f"lines: {name}", f"is not known and is ignored; known are {', '.join(_LINE_KEYS)}"
+            )
         known = {name: attributes[name] for name in _LINE_KEYS if name in attributes}
         return OrderLine(**{**known, "kind": LineKind(known.get("kind", LineKind.REGULAR))})
 
@@ -97,13 +101,13 @@ class OrderReader:
         mistake = (name, reason)
         if mistake not in self._logged and len(self._logged) < _MAX_LOGGED:
             self._logged.add(mistake)
-            _log.warning('track("order"): %s %s; it is left out', name, reason)
+            _log.warning('track("order"): %s %s', name, reason)
 
 
 def _required(attributes: Mapping[str, object], name: str) -> str:
     entry = attributes.get(name)
     if entry is None or entry == "":
-        raise ValueError(f"{name} is absent; put it among the attributes of the tracking details")
+        raise ValueError(f"{name} is missing; add it to the attributes of the tracking details")
     try:
         return plain(entry)  # type: ignore[arg-type]  # that is the question
     except TypeError as error:

@@ -91,7 +91,9 @@ class Outbox:
         arrival = QueuedEvent(kind, event, event.ByteSize())
         if arrival.size <= MAX_EVENT_BYTES:
             return self._queue.put(arrival)
-        rule = f"has {arrival.size} bytes, the server takes {MAX_EVENT_BYTES}; it is given up"
+        rule = (
+            f"has {arrival.size} bytes, the server accepts {MAX_EVENT_BYTES}; the event is dropped"
+        )
         self._note_refusal("too_large", "an event of kind %s %s", kind.name.lower(), rule)
         return []
 
@@ -136,7 +138,7 @@ class Outbox:
         try:
             event = event_messages.exposure(exposed)
         except Exception as error:  # a mapping of the shop's own, half a surrogate pair in an id, …
-            what = f"an exposure of {exposed.campaign} is given up: {type(error).__name__}"
+            what = f"an exposure of {exposed.campaign} is dropped: {type(error).__name__}"
             self._note_refusal("unsendable", "%s: %s", what, error)
             return
         if any(dropped.event is event for dropped in self.put(EventKind.EXPOSURE, event)):
@@ -147,7 +149,8 @@ class Outbox:
         dropped_count = self._queue.dropped.total() + self._exposures.dropped
         if dropped_count > self._lost and not self._is_overflowing:
             _log.warning(
-                "too many events wait, %d are given up; is the server reachable?", dropped_count
+                "too many events are waiting, %d were dropped; is the server reachable?",
+                dropped_count,
             )
         is_full = self._is_overflowing or dropped_count > self._lost
         self._is_overflowing = is_full and self.waiting > 0
@@ -193,7 +196,9 @@ class Outbox:
             half = len(batch) // 2
             parts = (batch[:half], batch[half:])
             return all(self._deliver(part, deadline, is_over) for part in parts)
-        self._note_refusal("invalid", "the server cannot read an event, it is given up: %s", error)
+        self._note_refusal(
+            "invalid", "the server cannot read an event; the event is dropped: %s", error
+        )
         self._queue.done(batch)
         return True
 
@@ -204,7 +209,7 @@ class Outbox:
         # Full jitter: clients that lost the server together do not return together.
         self._not_before = time.monotonic() + random.uniform(0, ceiling)
         level = logging.WARNING if self._failures == 1 else logging.DEBUG
-        _log.log(level, "%d events wait, sending failed: %s", self.waiting, error)
+        _log.log(level, "sending failed, %d events are waiting: %s", self.waiting, error)
 
     def _count(self, outcomes: Sequence[pb.EventOutcome]) -> None:
         for outcome in outcomes:

@@ -67,7 +67,7 @@ class SnapshotWatch:
             except FairliftError as error:
                 self._note(error)
             except Exception:  # the storefront must go on receiving updates
-                _log.exception("the snapshot stream failed, opening it again")
+                _log.exception("the snapshot stream failed; reconnecting")
             failures = failures + 1 if self.last_contact == before else 0
             ceiling = min(_MAX_BACKOFF_S, _BACKOFF_S * 2 ** min(failures, 16))
             if not self._stopped.wait(random.uniform(0, ceiling)):
@@ -91,11 +91,11 @@ class SnapshotWatch:
         """
         try:
             if not snapshot.etag:
-                raise ValueError("it has no etag, and would end every campaign")
+                raise ValueError("it has no etag and would end every campaign")
             self._on_snapshot(snapshot)
         except Exception as error:
             self._unusable = f"the snapshot {snapshot.etag!r} cannot be used: {error}"
-            _log.exception("a snapshot cannot be used; the one before stays")
+            _log.exception("a snapshot cannot be used; the previous one stays in use")
         else:
             self._unusable = ""
             self._etag = snapshot.etag
@@ -109,4 +109,4 @@ class SnapshotWatch:
         if is_new and is_refused:
             _log.error("no snapshots from the server: %s", error)
         elif is_new:
-            _log.info("the snapshot stream ended, opening it again: %s", error)
+            _log.info("the snapshot stream ended; reconnecting: %s", error)

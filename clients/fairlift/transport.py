@@ -249,7 +249,7 @@ def _awaited(
             return call.result(timeout=_SLICE_S)
         except grpc.FutureTimeoutError as error:
             if not is_wanted():
-                raise Unavailable("nobody waits for the answer any more") from error
+                raise Unavailable("the caller no longer waits for the answer") from error
 
 
 def keep_grpc() -> object:

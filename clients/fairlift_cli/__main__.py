@@ -36,7 +36,7 @@ class RootCommand(click.Group):
         except BrokenPipeError:
             raise  # the reader closed the pipe; click ends without a message
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else "cannot go on: "
+            where = f"{error.filename}: " if error.filename else "cannot continue: "
             click.echo(_safe_lines(f"{where}{error.strerror or error}"), err=True)
             ctx.exit(NOT_REACHED)
 
@@ -44,11 +44,11 @@ class RootCommand(click.Group):
 @click.group(
     cls=RootCommand,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 all is well; 1 mistakes were found, or the server refused; "
+    epilog="Exit codes: 0 success; 1 mistakes were found, or the server refused; "
     "2 wrong usage, or no server answers.",
 )
 def main() -> None:
-    """Campaigns as experiments: check them, run them, read what they did."""
+    """Run campaigns as experiments: check files, start campaigns, read results."""
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal cannot show must not end the command.
         getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
@@ -58,16 +58,16 @@ def main() -> None:
 @_PATHS
 @click.option(
     "--format", "output_format", type=click.Choice(["text", "json", "github"]), default="text",
-    show_default=True, help="How findings are printed.",
+    show_default=True, help="How mistakes are printed.",
 )  # fmt: skip
 @click.option(
     "--explain", is_flag=True,
-    help="Say each audience in words, too, and which campaigns share visitors.",
+    help="Also describe each audience in words, and show which campaigns share visitors.",
 )  # fmt: skip
 def check(paths: Sequence[Path], output_format: str, explain: bool) -> None:
-    """Find every mistake in campaign files and folders of them."""
+    """Check campaign files and print every mistake."""
     if explain and output_format != "text":
-        raise click.UsageError(f"--explain prints for people; leave out --format {output_format}")
+        raise click.UsageError(f"--explain prints text for people; remove --format {output_format}")
     from fairlift_cli import findings
     from fairlift_cli.check import check_files
 
@@ -94,13 +94,13 @@ def check(paths: Sequence[Path], output_format: str, explain: bool) -> None:
 
 @main.command()
 @_PATHS
-@click.option("--new-epoch", is_flag=True, help="Agree to changes that start a new epoch.")
-@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@click.option("--new-epoch", is_flag=True, help="Allow changes that start a new epoch.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @server_options
 def apply(
     paths: Sequence[Path], new_epoch: bool, dry_run: bool, target: "Target", as_json: bool
 ) -> None:
-    """Create or change campaigns as files say; first shows how."""
+    """Create or update campaigns from files; shows the changes first."""
     from fairlift_cli.apply import (
         apply_step,
         campaigns_of,
@@ -134,23 +134,23 @@ def _add_state_command(verb: str, doc: str) -> None:
         _change_states(verb, names, target, as_json=as_json)
 
 
-_add_state_command("start", "Seal the plan and let visitors in.")
-_add_state_command("pause", "Show everybody the control; count nobody new.")
-_add_state_command("resume", "Go on after a pause.")
-_add_state_command("archive", "Hide a campaign from lists; its results are kept.")
+_add_state_command("start", "Start campaigns and seal their plans.")
+_add_state_command("pause", "Pause campaigns; all visitors get the control.")
+_add_state_command("resume", "Resume paused campaigns.")
+_add_state_command("archive", "Archive campaigns; their results are kept.")
 
 
 @main.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--reason", default="", help='Kept in the history, such as "shipped B".')
+@click.option("--reason", default="", help='A note for the history, such as "shipped B".')
 @server_options
 def stop(names: Sequence[str], reason: str, target: "Target", as_json: bool) -> None:
-    """End a campaign for good; its result stands."""
+    """Stop campaigns for good; their results stay available."""
     _change_states("stop", names, target, as_json=as_json, reason=reason)
 
 
 @main.command("campaigns")
-@click.option("--all", "archived", is_flag=True, help="Archived ones too.")
+@click.option("--all", "archived", is_flag=True, help="Include archived campaigns.")
 @server_options
 def list_campaigns(archived: bool, target: "Target", as_json: bool) -> None:
     """List the campaigns on the server."""
@@ -167,15 +167,17 @@ def list_campaigns(archived: bool, target: "Target", as_json: bool) -> None:
 
 @main.command()
 @click.argument("name")
-@click.option("--epoch", type=click.IntRange(min=1), help="An earlier epoch.")
-@click.option("--details", is_flag=True, help="p-values and methods too.")
+@click.option(
+    "--epoch", type=click.IntRange(min=1), help="The epoch to show; default: the current one."
+)
+@click.option("--details", is_flag=True, help="Also show p-values, methods and the plan's hash.")
 @LANGUAGE
 @server_options
 def results(
     name: str, epoch: int | None, details: bool, language: str,
     target: "Target", as_json: bool,
 ) -> None:  # fmt: skip
-    """Tell what a campaign did, and what to do now."""
+    """Show a campaign's results and the recommended action."""
     from fairlift.v1.results_service_pb2 import GetResultsRequest
 
     from fairlift_cli.report import show_report
@@ -192,11 +194,13 @@ def results(
 
 @main.command()
 @click.argument("name")
-@click.option("--epoch", type=click.IntRange(min=1), help="An earlier epoch.")
+@click.option(
+    "--epoch", type=click.IntRange(min=1), help="The epoch to show; default: the current one."
+)
 @LANGUAGE
 @server_options
 def looks(name: str, epoch: int | None, language: str, target: "Target", as_json: bool) -> None:
-    """List every analysis of a campaign that was ever shown."""
+    """List every analysis (look) of a campaign, with its verdict."""
     from fairlift_cli.looks_command import all_looks, campaign_figures, show_looks
     from fairlift_cli.server_connection import connected
 
@@ -211,42 +215,69 @@ def looks(name: str, epoch: int | None, language: str, target: "Target", as_json
 @main.command()
 @click.option(
     "--visitors", callback=weekly, metavar="N[,N...]",
-    help="New visitors a week who would meet the campaign; several figures: week by week, "
-    "for visitors who return count once.",
+    help="New visitors per week who would see the campaign; or a list with one figure "
+    "per week, because returning visitors count only once.",
 )  # fmt: skip
 @click.option(
     "--customers", callback=weekly, metavar="N[,N...]",
-    help="The same for a campaign whose unit is the customer.",
+    help="The same, for a campaign whose unit is the customer.",
 )  # fmt: skip
-@click.option("--conversion", required=True, callback=share, help="Today, such as 3%.")
-@click.option("--ticket", type=_ABOVE_0, help="Average ticket; then revenue per visitor decides.")
+@click.option(
+    "--conversion", required=True, callback=share, help="Today's conversion rate, such as 3%."
+)
+@click.option(
+    "--ticket",
+    type=_ABOVE_0,
+    help="Average ticket; revenue per visitor is then the primary metric.",
+)
 @click.option(
     "--ticket-sd",
     type=click.FloatRange(min=0),
-    help="Its standard deviation; the ticket if unsaid.",
+    help="Standard deviation of the ticket; default: the average ticket.",
 )
-@click.option("--effect", callback=share, help="Relative lift worth finding, such as 10%.")
-@click.option("--variants", type=click.IntRange(2, 20), default=2, show_default=True)
-@click.option("--weeks", type=click.IntRange(1, 26), default=8, show_default=True)
-@click.option("--power", callback=share, default="80%", show_default=True)
-@click.option("--alpha", callback=share, default="5%", show_default=True)
+@click.option(
+    "--effect", callback=share, help="Smallest relative lift worth detecting, such as 10%."
+)
+@click.option(
+    "--variants",
+    type=click.IntRange(2, 20),
+    default=2,
+    show_default=True,
+    help="Number of variants, with the control.",
+)
+@click.option(
+    "--weeks",
+    type=click.IntRange(1, 26),
+    default=8,
+    show_default=True,
+    help="Longest duration to show, in weeks.",
+)
+@click.option(
+    "--power",
+    callback=share,
+    default="80%",
+    show_default=True,
+    help="Chance to detect a true lift.",
+)
+@click.option(
+    "--alpha", callback=share, default="5%", show_default=True, help="Chance of a false alarm."
+)
 @LANGUAGE
 def plan(
     visitors: tuple[float, ...] | None, customers: tuple[float, ...] | None, conversion: float,
     ticket: float | None, ticket_sd: float | None, effect: float | None, variants: int,
     weeks: int, power: float, alpha: float, language: str,
 ) -> None:  # fmt: skip
-    """Tell what a campaign can find, in how many weeks."""
+    """Show what lift a campaign can detect, by week."""
     from fairlift_cli.plan_command import PlanningInput, show_horizons
 
     new_units = visitors or customers
     if new_units is None or (visitors and customers):
-        raise click.UsageError("give one of --visitors and --customers: how many are new a week")
+        raise click.UsageError("give either --visitors or --customers: how many new ones per week")
     # The last figure given holds for the weeks after it.
     if new_units[0] < variants:
         raise click.UsageError(
-            f"in the first week there are {new_units[0]:.0f} for {variants} variants; "
-            "each needs one"
+            f"the first week has {new_units[0]:.0f} for {variants} variants; each variant needs one"
         )
     weekly_units = (*new_units, *[new_units[-1]] * weeks)[:weeks]
     plan_input = PlanningInput(

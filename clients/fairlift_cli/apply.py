@@ -83,8 +83,9 @@ def refusal_of(steps: Sequence[Step], *, new_epoch: bool) -> str:
         return ""
     names = ", ".join(_id(step) for step in blocked)
     if any(step.change.change_class == CHANGE_CLASS_REFUSED for step in blocked):
-        return f"Nothing was applied: changes to {names} are refused. Stop it, or start another."
-    return f"Nothing was applied: {names} would start a new epoch. Agree by --new-epoch."
+        refused = f"Nothing was applied: changes to {names} are refused."
+        return f"{refused} Stop the campaign and create another."
+    return f"Nothing was applied: {names} would start a new epoch. Allow it with --new-epoch."
 
 
 def show_steps(screen: Screen, steps: Iterable[Step]) -> None:

@@ -17,9 +17,9 @@ _STYLES = {
     pb.CAMPAIGN_STATE_PAUSED: "yellow",
     pb.CAMPAIGN_STATE_ARCHIVED: "dim",
 }
-_COLUMNS = ("Campaign", "State", "Epoch", "Decides by", "Since", "Variants")
+_COLUMNS = ("Campaign", "State", "Epoch", "Primary metric", "Since", "Variants")
 # On a narrow screen, in this order.
-_DROPPED = ("Epoch", "Variants", "Decides by", "Since")
+_DROPPED = ("Epoch", "Variants", "Primary metric", "Since")
 VERBS = ("start", "pause", "resume", "stop", "archive")
 
 
@@ -58,7 +58,7 @@ def change_state(
 def show_campaigns(screen: Screen, campaigns: list[pb.Campaign]) -> None:
     """Prints one row for each campaign."""
     if not campaigns:
-        screen.line("No campaigns yet; bring one by `fairlift apply FILE`.")
+        screen.line("No campaigns yet; create one with `fairlift apply FILE`.")
         return
     rows = [_row(screen, campaign) for campaign in campaigns]
     columns = _columns_that_fit(campaigns, rows, room=screen.width)

@@ -58,7 +58,7 @@ def campaign_files(paths: Iterable[Path]) -> list[Path]:
         if path.is_dir():
             in_folder = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
             if not in_folder:
-                raise NothingToRead(f"{path} holds no .yaml file")
+                raise NothingToRead(f"{path} contains no .yaml file")
             unique_paths.update(dict.fromkeys(in_folder))
         elif path.exists():
             unique_paths[path] = None
@@ -76,7 +76,7 @@ def check_documents(documents: Iterable[Document]) -> Iterator[Finding]:
         if name and name in first_by_name:
             position, _ = first_by_name[name].positions["name"]
             where = f"{first_by_name[name].path}:{position.line}"
-            yield from _finding(document, "name", f"{name} is also the campaign of {where}")
+            yield from _finding(document, "name", f"{name} is also defined at {where}")
         first_by_name.setdefault(name, document)
         try:
             campaign = campaign_from(document.message)
@@ -84,7 +84,7 @@ def check_documents(documents: Iterable[Document]) -> Iterator[Finding]:
             for violation in error.violations:
                 if violation.field == "name" and "name" not in document.positions:
                     yield from _finding(
-                        document, "campaign", "is absent; give an id, such as summer-sale"
+                        document, "campaign", "is missing; give an id, such as summer-sale"
                     )
                 else:
                     yield from _finding(document, violation.field, violation.message)
@@ -98,14 +98,14 @@ def check_documents(documents: Iterable[Document]) -> Iterator[Finding]:
 
 def _audience_findings(document: Document, campaign: Campaign) -> Iterator[Finding]:
     for contradiction in contradictions(campaign.audience):
-        yield from _finding(document, "audience", f"can match nobody: {contradiction}")
+        yield from _finding(document, "audience", f"can never match a visitor: {contradiction}")
     if campaign.attributes:
         for unknown in undeclared(campaign.audience, campaign.attributes):
             hint = f"; did you mean {unknown.suggestion}?" if unknown.suggestion else ""
-            message = f"asks for {unknown.attribute}, which is not among the attributes{hint}"
+            message = f"uses {unknown.attribute}, which is not declared under attributes{hint}"
             yield from _finding(document, "audience", message)
         for mismatch in mistyped(campaign.audience, campaign.attributes):
-            yield from _finding(document, "audience", f"asks whether {mismatch}")
+            yield from _finding(document, "audience", f"contains {mismatch}")
 
 
 def _finding(document: Document, field: str, message: str) -> Iterator[Finding]:

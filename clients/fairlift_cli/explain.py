@@ -49,7 +49,7 @@ def _paragraph(campaign: Campaign, campaigns: Sequence[Campaign]) -> Iterator[st
         try:
             visitor = overlap(campaign.audience, other.audience)
         except Undecidable as reason:
-            yield _part(f"whether it shares visitors with {other.id} cannot be said: {reason}")
+            yield _part(f"cannot tell whether it shares visitors with {other.id}: {reason}")
             continue
         if visitor is not None:
             shared[other.id] = _example(visitor)

@@ -72,7 +72,7 @@ class MessageReader:
         nested_path = next(iter(nested_paths(message, entry.key)), None)
         own_field = message.fields_by_name.get(entry.key)
         if own_field and not nested_path and is_output_only(own_field):
-            self._add_finding(path, entry.position, "is the server's to say; remove the line")
+            self._add_finding(path, entry.position, "is set by the server; remove the line")
             return None
         suggestion = nested_path or nearest(entry.key, keys_here)
         if suggestion in keys_here:
@@ -81,7 +81,7 @@ class MessageReader:
         hint = (
             f"did you mean {suggestion}?"
             if suggestion
-            else f"known here are {', '.join(sorted(keys_here))}"
+            else f"known keys are {', '.join(sorted(keys_here))}"
         )
         self._add_finding(path, entry.position, f"is not known; {hint}")
         return None
@@ -93,9 +93,8 @@ class MessageReader:
         for name in (key.field.name, _oneof(key.field)):
             earlier = entries_by_field.get(name) if name else None
             if earlier is not None:
-                mistake = (
-                    f"cannot stand beside {earlier.key} (line {earlier.position.line}); keep one"
-                )
+                line = earlier.position.line
+                mistake = f"cannot be combined with {earlier.key} (line {line}); keep one"
                 self._add_finding(_join(at, entry.key), entry.position, mistake)
                 return False
         for name in (key.field.name, _oneof(key.field)):
@@ -276,7 +275,7 @@ class MessageReader:
 
     def _repeated(self, tree: YamlMapping, at: str) -> None:
         for entry, first in tree.repeated:
-            message = f"stands twice, first on line {first.line}; keep one"
+            message = f"appears twice, first on line {first.line}; keep one"
             self._add_finding(_join(at, entry.key), entry.position, message)
 
     def _written_path(self, path: str) -> str:

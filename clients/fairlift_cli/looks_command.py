@@ -48,7 +48,7 @@ def show_looks(screen: Screen, looks: list[pb.Look], figures: Figures) -> None:
         screen.line(figures.say("looks.none"))
         return
     safe = screen.safe
-    table = figure_table(*(safe(figures.say(key)) for key in ("looks.z", "looks.stops_at")))
+    table = figure_table(*(safe(figures.say(key)) for key in ("looks.z", "looks.boundary")))
     titles = dict[int, Text]()
     for look in looks:
         titles[table.row_count] = Text(safe(_title(figures, look)), style="bold")

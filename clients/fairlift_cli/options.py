@@ -10,7 +10,7 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 LANGUAGE = click.option(
     "--language", type=click.Choice(["en", "es", "ro"]), default="en", show_default=True,
-    envvar="FAIRLIFT_LANGUAGE", show_envvar=True, help="Of what is printed.",
+    envvar="FAIRLIFT_LANGUAGE", show_envvar=True, help="Language of the output.",
 )  # fmt: skip
 
 
@@ -32,16 +32,19 @@ def server_options(command: Command) -> Command:
         click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs."),
         click.option(
             "--ca", type=click.Path(path_type=Path, exists=True, dir_okay=False),
-            envvar="FAIRLIFT_CA", show_envvar=True, help="Certificate to trust, in PEM.",
+            envvar="FAIRLIFT_CA", show_envvar=True,
+            help="CA certificate to trust instead of the system's, in PEM format.",
             callback=_certificate,
         ),
-        click.option("--plaintext", is_flag=True, help="No TLS to another machine."),
+        click.option("--plaintext", is_flag=True, help="Connect to another machine without TLS."),
         click.option(
             "--token", envvar="FAIRLIFT_TOKEN", default="", show_envvar=True, callback=_token,
+            help="Token that the server requires.",
         ),
         click.option(
             "--server", "address", metavar="HOST:PORT", envvar="FAIRLIFT_SERVER",
             default="127.0.0.1:50051", show_default=True, show_envvar=True, callback=_address,
+            help="Address of the server.",
         ),
     ):  # fmt: skip
         decorated = option(decorated)
@@ -64,7 +67,7 @@ def _token(_: click.Context, option: click.Parameter, text: str) -> str:
     """The token, if a header can carry it; it is never printed."""
     if text.isascii() and (text.isprintable() or not text):
         return text
-    message = "holds a line break or a sign beyond ASCII; was more than the token copied?"
+    message = "contains a line break or a non-ASCII character; was more than the token copied?"
     raise click.BadParameter(message, param=option)
 
 
@@ -74,7 +77,7 @@ def _certificate(_: click.Context, option: click.Parameter, path: Path | None) -
         return None
     content = path.read_bytes()
     if b"-----BEGIN CERTIFICATE-----" not in content:
-        message = f"{path} holds no certificate in PEM: no line -----BEGIN CERTIFICATE-----"
+        message = f"{path} is not a PEM certificate: it has no line -----BEGIN CERTIFICATE-----"
         raise click.BadParameter(message, param=option)
     return content
 

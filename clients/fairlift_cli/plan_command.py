@@ -78,8 +78,10 @@ def show_horizons(
     title = figures.say("plan.title", by="variants", variants=variants, metric=metric)
     screen.line(title, style="bold")
     screen.table(_table(screen, figures, options, chosen))
-    power = Percent(plan_input.power, 0)
-    alpha = Percent(plan_input.alpha, _digits(plan_input.alpha))
+    power, alpha = (
+        Percent(plan_input.power, 0),
+        Percent(plan_input.alpha, _digits(plan_input.alpha)),
+    )
     screen.line(figures.say("plan.power", power=power, alpha=alpha))
     screen.line(figures.tell(price.message))
     if plan_input.variants > 2:
@@ -102,7 +104,7 @@ def _shortest_that_detects(options: Sequence[Horizon], effect: float | None) -> 
 
 
 def _table(screen: Screen, figures: Figures, options: Sequence[Horizon], chosen: Horizon) -> Table:
-    keys = ("plan.weeks", "report.visitors", "plan.finds", "plan.once")
+    keys = ("plan.weeks", "report.visitors", "plan.detectable_lift", "plan.once")
     table = plain_table(*((screen.safe(figures.say(key)), "right") for key in keys))
     for horizon in options:
         table.add_row(

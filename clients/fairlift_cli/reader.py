@@ -19,7 +19,7 @@ from fairlift_cli.yaml_tree import (
     yaml_documents,
 )
 
-_NOTHING = "holds no campaign; one begins with `campaign: its-id`"
+_NOTHING = "contains no campaign; a campaign begins with `campaign: its-id`"
 
 
 @dataclass(frozen=True, slots=True)

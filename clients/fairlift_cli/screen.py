@@ -15,6 +15,7 @@ from fairlift_cli.text import clean
 _WIDEST = 100
 _LEAST_NAME = 10
 _GAP = 2
+_LONG_HEADING = 14
 _ASCII = str.maketrans(
     {
         "–": "-",
@@ -124,11 +125,12 @@ class Screen:
 
     def table(self, table: Table, titles: Mapping[int, Text] | None = None) -> None:
         """Prints a table within the width; titles stand in place of its empty rows, by number."""
+        heading_rows = _fold_headings(table) if table.show_header else 0
         if _name_room(table, self.width) < _LEAST_NAME:
             table, titles = _stacked(table, titles or {})
         options = self._console.options.update_width(self.width)
         for number, segments in enumerate(self._console.render_lines(table, options, pad=False)):
-            if titles and (title := titles.get(number - table.show_header)):
+            if titles and (title := titles.get(number - heading_rows)):
                 self.lines(title.wrap(self._console, self.width))
                 continue
             parts = ((part.text, part.style or "") for part in segments)
@@ -158,7 +160,24 @@ def _name_room(table: Table, width: int) -> int:
 
 
 def _widest(cells: list[RenderableType]) -> int:
-    return max(cell_len(str(cell)) for cell in cells)
+    return max(cell_len(row) for cell in cells for row in str(cell).split("\n"))
+
+
+def _fold_headings(table: Table) -> int:
+    """Breaks long headings that are wider than their figures; returns the rows of the header."""
+    for column in table.columns[1:]:
+        heading, cells = str(column.header), [*column.cells]
+        is_wide = cell_len(heading) > max(_LONG_HEADING, _widest(cells) if cells else 0)
+        if column.no_wrap and is_wide:
+            column.header = _in_two_rows(heading)
+    return max(str(column.header).count("\n") + 1 for column in table.columns)
+
+
+def _in_two_rows(heading: str) -> str:
+    """The heading broken at the space that makes its longer row shortest."""
+    words = heading.split(" ")
+    pairs = [(" ".join(words[:cut]), " ".join(words[cut:])) for cut in range(1, len(words))]
+    return "\n".join(min(pairs, key=lambda pair: max(map(cell_len, pair)), default=(heading,)))
 
 
 def _stacked(table: Table, titles: Mapping[int, Text]) -> tuple[Table, dict[int, Text]]:

@@ -18,9 +18,9 @@ _TIMEOUT_S = 60.0
 _CAMPAIGNS = "campaigns/"
 _UNREACHABLE_CODES = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 _HINTS = {
-    grpc.StatusCode.UNAUTHENTICATED: "; give a token by --token or FAIRLIFT_TOKEN",
-    grpc.StatusCode.PERMISSION_DENIED: "; this token has too small a role",
-    grpc.StatusCode.NOT_FOUND: "; `fairlift campaigns --all` shows what there is",
+    grpc.StatusCode.UNAUTHENTICATED: "; give a token with --token or FAIRLIFT_TOKEN",
+    grpc.StatusCode.PERMISSION_DENIED: "; the role of this token does not allow it",
+    grpc.StatusCode.NOT_FOUND: "; `fairlift campaigns --all` lists what exists",
     grpc.StatusCode.UNIMPLEMENTED: "; this server is older than this command",
 }
 
@@ -97,6 +97,6 @@ def _failure(call: grpc.Call, address: str) -> CommandRefused | Unreachable:
     if code in _UNREACHABLE_CODES:
         return Unreachable(
             f"no Fairlift server answers at {address} ({details}); "
-            "is it running? Say where by --server or FAIRLIFT_SERVER"
+            "is it running? Set its address with --server or FAIRLIFT_SERVER"
         )
     return CommandRefused(f"{details or code.name}{_HINTS.get(code, '')}", code=code.name)

@@ -129,7 +129,7 @@ def yaml_documents(text: str) -> Iterator[YamlValue]:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         code = error.character if isinstance(error.character, int) else ord(error.character)
-        message = f"holds the control character U+{code:04X}; remove it"
+        message = f"contains the control character U+{code:04X}; remove it"
         raise YamlError(message, Position(line, 1)) from None
 
 
@@ -157,7 +157,7 @@ class _Composer:
             return self._alias(event, position)
         tag = event.tag
         if tag is not None and not (isinstance(event, yaml.ScalarEvent) and tag in _TEXT_TAGS):
-            raise YamlError(f"has the tag {tag}; tags are not known here, remove it", position)
+            raise YamlError(f"has the tag {tag}; tags are not supported; remove it", position)
         tree: YamlValue
         if isinstance(event, yaml.ScalarEvent):
             tree = self._scalar(event, position)
@@ -173,7 +173,7 @@ class _Composer:
     def _alias(self, event: Any, position: Position) -> YamlValue:
         if event.anchor not in self._anchors:
             rule = f"there is no &{event.anchor} before it in this document"
-            raise YamlError(f"*{event.anchor} stands for nothing: {rule}", position)
+            raise YamlError(f"*{event.anchor} is not defined: {rule}", position)
         value = self._anchors[event.anchor]
         self._count(value.size, position)
         return value
@@ -182,7 +182,9 @@ class _Composer:
         """Counts while reading: what an alias stands for costs as if it were written out."""
         self._values += values
         if self._values > MAX_VALUES:
-            raise YamlError(f"holds more than {MAX_VALUES} values, aliases written out", position)
+            raise YamlError(
+                f"contains more than {MAX_VALUES} values, with aliases expanded", position
+            )
 
     def _scalar(self, event: Any, position: Position) -> YamlScalar:
         self._count(1, position)
@@ -259,7 +261,7 @@ _HINTS = (
         "; indent with spaces, not tabs, and quote a text that starts with a sign",
     ),
     ("found a tab character", "; indent with spaces, not tabs"),
-    ("mapping values are not allowed", '; a text that holds ": " needs quotes'),
+    ("mapping values are not allowed", '; a text with ": " needs quotes'),
     ("expected ',' or", "; what was opened on line {begun} is not closed before this"),
     ("unexpected end of stream", "; the quote opened on line {begun} is not closed"),
     ("did not find expected key", "; indent it like the keys from line {begun} on"),

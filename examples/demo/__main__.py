@@ -13,6 +13,8 @@ from fairlift.v1.results_service_pb2 import GetResultsRequest, Report, VerdictKi
 from fairlift_cli.__main__ import main as fairlift
 from fairlift_cli.screen import Screen
 from fairlift_cli.server_connection import ServerConnection, Target, connected, full_name
+from fairlift_stats.locale import text
+from fairlift_stats.messages import Message
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -26,12 +28,14 @@ _LOOK_DAYS = (7, 14, 21)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """A server, a shop of simulated visitors, and what a marketer reads."""
+    """A server, a simulated shop, and the reports that a marketer reads."""
     options = _parse_options(arguments)
     began = time.monotonic()
     console = Console(highlight=False)
     with running_server(currency=CURRENCY) as address:
-        console.print(f"A Fairlift server listens on {address}, its store in a temporary folder.")
+        console.print(
+            f"A Fairlift server listens on {address}; its database is in a temporary folder."
+        )
         _fairlift(console, address, "apply", os.path.relpath(_CAMPAIGNS))
         _fairlift(console, address, "start", *TRUTH)
         with connected(Target(address)) as server:
@@ -42,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             console.rule()
             reports = {campaign: _report(server, campaign) for campaign in TRUTH}
         show(Screen(), compare(reports))
-    console.print(f"All of this took {time.monotonic() - began:.0f} s; the server is gone again.")
+    console.print(f"The demo took {time.monotonic() - began:.0f} s; the server has stopped.")
 
 
 def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -65,9 +69,9 @@ def _simulate(
     rng = random.Random(20_260)
     with Client(address) as client, bar:
         if not client.wait_ready(10):
-            raise SystemExit("The client got no snapshot from the server.")
+            raise SystemExit("The client received no snapshot from the server.")
         shop = Shop(client, rng, start, days, visitors)
-        task = bar.add_task(f"A shop lives {days} days", total=visitors)
+        task = bar.add_task(f"Simulating {days} days", total=visitors)
         for day in range(days):
             bar.advance(task, shop.simulate_day(day))
             _flush(client)
@@ -82,14 +86,18 @@ def _verdicts(server: ServerConnection) -> str:
         campaign: VerdictKind.Name(_report(server, campaign).verdict.kind) for campaign in TRUTH
     }
     return "\n".join(
-        f"  {campaign}: {kind.removeprefix('VERDICT_KIND_').replace('_', ' ').lower()}"
+        f"  {campaign}: {text(Message.of(f'kind.{_kind(kind)}')).lower()}"
         for campaign, kind in kinds.items()
     )
 
 
+def _kind(name: str) -> str:
+    return name.removeprefix("VERDICT_KIND_").lower()
+
+
 def _flush(client: Client) -> None:
     if not client.flush(30):
-        raise SystemExit(f"The server did not take the events: {client.stats()}")
+        raise SystemExit(f"The server did not accept the events: {client.stats()}")
 
 
 def _check(client: Client) -> None:

@@ -76,10 +76,12 @@ def _comparison(report: Report, metric: str, variant: str) -> MetricResult.Compa
 
 def show(screen: Screen, rows: Sequence[Row]) -> None:
     """Prints the true lifts, which only the simulator knows, beside the measured ones."""
-    screen.line("The truth, which only the simulator knows, beside what was found", style="bold")
+    screen.line(
+        "The true lifts, known only to the simulator, compared with the reports", style="bold"
+    )
     table = plain_table(
         ("", "left"), ("True lift", "right"), ("Found", "right"), ("Interval", "right"),
-        ("Holds it", "right"),
+        ("Contains it", "right"),
     )  # fmt: skip
     last_name = ""
     for row in rows:
@@ -99,8 +101,8 @@ def show(screen: Screen, rows: Sequence[Row]) -> None:
     screen.table(table)
     hits = sum(row.covers_truth for row in rows)
     screen.line(
-        f"{hits} of {len(rows)} intervals hold the truth; each does so 95 times in 100. Salts are "
-        "drawn anew for every server, so the next run assigns, and finds, a little differently."
+        f"{hits} of {len(rows)} intervals contain the true lift; each does so 95 times in 100. "
+        "Every server draws new salts, so the next run assigns visitors a little differently."
     )
 
 

@@ -65,10 +65,10 @@ def _report(address: str) -> Report:
 
 
 def _print_comparison(compared: Sequence[Figure]) -> int:
-    print("\nEvery figure that is known of the experiment, beside the report's:")
+    print("\nEvery known figure of the experiment, compared with the report's:")
     for figure in compared:
         mark = "agrees " if figure.agrees else "DIFFERS"
-        print(f"{mark}  {figure.name:54} known {figure.published:>11}  found {figure.rounded:>11}")
+        print(f"{mark}  {figure.name:54} known {figure.published:>11}  report {figure.rounded:>11}")
     agree = sum(figure.agrees for figure in compared)
     print(f"{agree} figures agree, {len(compared) - agree} differ")
     return 0 if agree == len(compared) else 1

@@ -1,1 +1,1 @@
-"""The server: it decides, keeps an order ledger, and says what the data say."""
+"""The server: assigns variants, stores events and orders, and reports results."""

@@ -40,13 +40,15 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fairlift-server",
-        description="Assigns campaigns, keeps an order ledger, and says what the data say.",
-        epilog=f"settings, all from the environment:\n{settings_help()}",
+        description="The Fairlift server: assigns variants, records orders and computes results.",
+        epilog=f"settings (environment variables):\n{settings_help()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=version("fairlift"))
     commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="serve until SIGTERM or Ctrl-C; migrates first")
+    serve = commands.add_parser(
+        "serve", help="migrate the database, then serve until SIGTERM or Ctrl-C"
+    )
     serve.add_argument(
         "--port-file",
         type=Path,
@@ -85,7 +87,7 @@ def _migrate(settings: Settings) -> None:
         store.migrate()
     finally:
         store.close()
-    print(f"{store.path} is at this version")
+    print(f"{store.path} is up to date")
 
 
 def _log_to_stderr(level: str) -> None:

@@ -38,11 +38,11 @@ class Settings:
     )
     token: str = field(
         default="",
-        metadata={"help": "callers must send `authorization: Bearer TOKEN`; empty: open to all"},
+        metadata={"help": "callers must send `authorization: Bearer TOKEN`; empty: no token"},
     )
     tls_certificate: str = field(
         default="",
-        metadata={"help": "path of a PEM certificate chain; with it calls are encrypted"},
+        metadata={"help": "path of a PEM certificate chain; turns on TLS"},
     )
     tls_key: str = field(
         default="",
@@ -50,7 +50,7 @@ class Settings:
     )
     allow_open: bool = field(
         default=False,
-        metadata={"help": "consent to listen beyond this machine without a token"},
+        metadata={"help": "yes: listen beyond this machine without a token"},
     )
     reflection: bool | None = field(
         default=None,
@@ -62,7 +62,7 @@ class Settings:
     )
     queue_events: int = field(
         default=50_000,
-        metadata={"help": "events that may wait for the disk; beyond it callers are sent away"},
+        metadata={"help": "events that may wait for the disk; above it calls are refused"},
     )
     analyses: int = field(
         default=1,
@@ -75,12 +75,12 @@ class Settings:
     drain_delay_s: float = field(
         default=0.0,
         metadata={
-            "help": "after SIGTERM, seconds to serve on while balancers see that health is down"
+            "help": "after SIGTERM, seconds to keep serving while load balancers see health as down"
         },
     )
     drain_s: float = field(
         default=10.0,
-        metadata={"help": "after SIGTERM, seconds that calls under way may take"},
+        metadata={"help": "after SIGTERM, seconds that running calls may take"},
     )
     log_level: str = field(
         default="info",
@@ -199,7 +199,7 @@ def _violations(settings: Settings) -> list[Violation]:
     check(
         "://" not in settings.database,
         "database",
-        "must be the path of a SQLite file; other databases are not served yet",
+        "must be the path of a SQLite file; other databases are not supported yet",
     )
     check(
         Settings.CURRENCY.fullmatch(settings.currency) is not None,
@@ -232,7 +232,7 @@ def _violations(settings: Settings) -> list[Violation]:
         violations.append(
             Violation(
                 "FAIRLIFT_TOKEN",
-                f"is unset while {settings.listen} can be reached from other machines, and whoever "
+                f"is unset while {settings.listen} can be reached from other machines, so whoever "
                 "reaches the server may change campaigns; set a token, or FAIRLIFT_ALLOW_OPEN=yes",
             )
         )

@@ -80,7 +80,7 @@ def test_two_files_cannot_hold_one_campaign(tmp_path: Path) -> None:
     (finding,) = check_files([tmp_path]).findings
 
     assert finding.path.endswith("two.yaml")
-    assert f"campaign same is also the campaign of {tmp_path / 'one.yaml'}:1" in str(finding)
+    assert f"campaign same is also defined at {tmp_path / 'one.yaml'}:1" in str(finding)
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_merging_again_and_again_is_stopped_early() -> None:
 
     (finding,) = read_text(text, "merge.yaml").findings
 
-    assert str(finding) == "merge.yaml:5: holds more than 100000 values, aliases written out"
+    assert str(finding) == "merge.yaml:5: contains more than 100000 values, with aliases expanded"
 
 
 @pytest.mark.timeout(10)
@@ -130,7 +130,7 @@ def test_folders_are_searched_and_files_found_once(tmp_path: Path) -> None:
 
 
 def test_a_path_to_nothing_is_a_misuse(tmp_path: Path) -> None:
-    with pytest.raises(Misused, match=r"holds no \.yaml file"):
+    with pytest.raises(Misused, match=r"contains no \.yaml file"):
         campaign_files([tmp_path])
     with pytest.raises(Misused, match="does not exist"):
         campaign_files([tmp_path / "absent.yaml"])

@@ -87,8 +87,8 @@ def test_what_cannot_be_said_is_said(tmp_path: Path) -> None:
 
     assert run.exit_code == 0
     assert (
-        "  whether it shares visitors with b cannot be said: "
-        "app is asked for both as a version and as a text"
+        "  cannot tell whether it shares visitors with b: "
+        "app is used both as a version and as a text"
     ) in run.stdout.splitlines()
 
 
@@ -126,7 +126,7 @@ def test_explaining_is_for_people(form: str) -> None:
     run = CliRunner().invoke(main, ["check", "--explain", "--format", form, str(ROOT / "docs")])
 
     assert run.exit_code == 2
-    assert "--explain prints for people" in run.stderr
+    assert "--explain prints text for people" in run.stderr
 
 
 def test_what_a_file_holds_cannot_reach_the_terminal(tmp_path: Path) -> None:

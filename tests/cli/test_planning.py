@@ -48,7 +48,7 @@ def test_the_shortest_duration_that_finds_the_effect_is_proposed() -> None:
 def test_an_effect_that_cannot_be_found_is_called_too_small() -> None:
     text = told("--visitors", "100", "--conversion", "3%", "--effect", "1%", "--weeks", "2")
 
-    assert "A lift of 1.0% is too small to be found within 2 weeks" in text
+    assert "A lift of 1.0% is too small to detect within 2 weeks" in text
 
 
 @pytest.mark.parametrize("more", [[], ["--ticket", "54", "--ticket-sd", "30", "--variants", "3"]])
@@ -81,7 +81,7 @@ def test_a_plan_is_for_visitors_or_for_customers() -> None:
         run = CliRunner().invoke(main, ["plan", "--conversion", "3%", *words])
 
         assert run.exit_code == 2
-        assert "give one of --visitors and --customers" in run.stderr
+        assert "give either --visitors or --customers" in run.stderr
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_plan_is_told_in_the_reader_s_language(language: str, said: str, figur
 def test_with_several_treatments_it_is_said_what_the_error_rate_is_of() -> None:
     words = ["--visitors", "10000", "--conversion", "3%", "--weeks", "1"]
 
-    assert "for all 3 comparisons" in told(*words, "--variants", "4").replace("\n", " ")
+    assert "covers all 3 comparisons" in told(*words, "--variants", "4").replace("\n", " ")
     assert "comparisons" not in told(*words)
 
 

@@ -102,7 +102,7 @@ def test_a_new_epoch_needs_consent(fairlift: Fairlift, file: Callable[..., str],
     assert without.exit_code == 1
     assert f"{name}: new epoch" in without.output
     assert "variants[0].weight: 1 → 3" in without.output
-    assert "Agree by --new-epoch" in without.stderr
+    assert "Allow it with --new-epoch" in without.stderr
     assert agreed.exit_code == 0
     assert _campaign(fairlift, name)["epoch"] == 2
 
@@ -177,7 +177,7 @@ def test_an_unknown_campaign_is_named(fairlift: Fairlift, verb: str) -> None:
 
     assert run.exit_code == 1
     assert "nowhere" in run.stderr
-    assert "`fairlift campaigns --all` shows what there is" in run.stderr
+    assert "`fairlift campaigns --all` lists what exists" in run.stderr
 
 
 def test_the_language_can_be_chosen_once_for_all(
@@ -255,7 +255,7 @@ def test_results_count_exactly_what_was_sent(
     rows = fairlift("results", name).output.splitlines()
     looks = json.loads(fairlift("looks", name, "--json").output)
 
-    counts = rows[rows.index("Counts up to now") + 2 :]
+    counts = rows[rows.index("Totals so far") + 2 :]
     for row, variant in zip(counts, ("control", "red"), strict=False):
         orders = met[f"{variant} orders"]
         revenue = f"€{12.5 * orders:,.2f}"
@@ -265,8 +265,8 @@ def test_results_count_exactly_what_was_sent(
     # int64 travels as text in JSON.
     assert [look["units"] for look in looks] == ["600"]
     heading, title, row = fairlift("looks", name).output.splitlines()[:3]
-    assert heading.split() == ["z", "Stops", "at"]
-    assert title.startswith("Look 1, ")
+    assert heading.split() == ["z", "Decides", "at"]
+    assert title.startswith("Analysis 1, ")
     assert " UTC, 60% of the plan: " in title
     assert row.split(", ")[0] == "  revenue per visitor"
 
@@ -292,7 +292,7 @@ def test_results_speak_the_readers_language(
     fairlift("apply", file())
     fairlift("start", name)
 
-    assert "Recuento hasta ahora" in fairlift("results", name, "--language", "es").output
+    assert "Totales hasta ahora" in fairlift("results", name, "--language", "es").output
     assert "Totaluri până acum" in fairlift("results", name, "--language", "ro").output
 
 
@@ -319,8 +319,8 @@ def test_looks_speak_the_readers_language_and_name_what_people_call_things(
 
     shown = fairlift("looks", name, "--language", "es").output
 
-    assert nobody == "Încă nu există nicio analiză; prima vine cu `fairlift results`.\n"
-    assert shown.splitlines()[0].split() == ["z", "Para", "en"]
+    assert nobody == "Încă nu există nicio analiză; prima o face `fairlift results`.\n"
+    assert shown.splitlines()[0].split() == ["z", "Decide", "en"]
     assert shown.splitlines()[1].startswith("Análisis 1, ")
     narrow = CliRunner().invoke(
         main, ["looks", name, "--language", "es"], env={"FAIRLIFT_SERVER": address, "COLUMNS": "60"}

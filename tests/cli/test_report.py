@@ -43,8 +43,10 @@ def test_values_lifts_and_intervals_stand_in_the_row_of_their_variant() -> None:
 def test_headline_metrics_come_in_the_order_in_which_they_are_read() -> None:
     text = shown(report())
 
-    assert text.index("Conversion rate (") < text.index("Revenue per visitor (decides)")
-    assert text.index("Revenue per visitor (decides)") < text.index("Recommendation score (NPS)")
+    assert text.index("Conversion rate (") < text.index("Revenue per visitor (primary metric)")
+    assert text.index("Revenue per visitor (primary metric)") < text.index(
+        "Recommendation score (NPS)"
+    )
 
 
 def test_where_there_is_no_number_none_is_shown() -> None:
@@ -121,13 +123,13 @@ def test_segments_stand_in_a_table_with_what_must_be_said() -> None:
 
     assert ["desktop", "30", "+6.0%", "-1.0%", "…", "+13.0%"] in [row.split() for row in rows]
     assert "  · desktop: too few to say." in rows
-    assert any("same everywhere: 40%" in row for row in rows)
+    assert any("had the same lift: 40%" in row for row in rows)
 
 
 def test_a_guardrail_says_whether_its_margin_holds() -> None:
     found = report()
     found.metrics[1].comparisons[0].margin = 0.02
-    for holds, said in ((True, "within the margin of 2.0%"), (False, "not yet proved within")):
+    for holds, said in ((True, "within the margin of 2.0%"), (False, "not yet shown to be within")):
         found.metrics[1].comparisons[0].within_margin = holds
 
         assert f"Conversion rate, Envío gratis: {said}" in shown(found)
@@ -141,7 +143,7 @@ def test_a_running_campaign_shows_how_much_evidence_is_there() -> None:
     (meter,) = (row for row in shown(found).splitlines() if row.startswith("Evidence"))
 
     assert meter.count("█") == meter.count("░")
-    assert meter.endswith(" 50%")
+    assert meter.endswith(" 50% of what a decision needs")
 
 
 def test_a_campaign_that_was_stopped_is_called_undecided() -> None:
@@ -161,7 +163,7 @@ def test_the_look_is_told_and_the_next_one_only_while_the_campaign_goes_on() -> 
     found.verdict.kind = pb.VERDICT_KIND_KEEP_GOING
     going = shown(found, language="ro")
 
-    assert "Look 5 at Mar 1, 2026, 10:00 UTC, with 52% of the planned visitors." in text
+    assert "Analysis 5 at Mar 1, 2026, 10:00 UTC, with 52% of the planned visitors." in text
     assert "The next look" not in text
     assert "Analiza 5 din 1 mar. 2026, 10:00 UTC" in going
     assert "31.000 de vizitatori sau pe 2 mar. 2026, 10:00 UTC." in going.replace("\n", " ")
@@ -183,9 +185,11 @@ def test_how_much_evidence_is_there_is_said_once() -> None:
 def test_figures_of_data_that_decide_nothing_are_called_so() -> None:
     found = report()
 
-    assert "no answers yet" not in shown(found)
+    assert "Do not act on the figures below yet" not in shown(found)
     found.verdict.kind = pb.VERDICT_KIND_DO_NOT_TRUST
-    assert shown(found).index("no answers yet") < shown(found).index("lift over")
+    assert shown(found).index("Do not act on the figures below yet") < shown(found).index(
+        "lift over"
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -217,7 +221,7 @@ def test_on_a_narrow_screen_names_stand_above_their_figures_and_never_vanish(wid
 
     rows = shown(found, width=width).splitlines()
 
-    start = rows.index("Counts up to now") + 2
+    start = rows.index("Totals so far") + 2
     assert [rows[start], rows[start + 2]] == ["  Delivery 4.90", "  Envío gratis"]
     assert rows[start + 1].split()[:3] == ["15,012", "460", "500"]
     metric = next(index for index, row in enumerate(rows) if row.startswith("Conversion rate ("))
@@ -237,11 +241,17 @@ def test_methods_are_told_in_the_language_even_where_they_were_adjusted() -> Non
     found = report()
     found.metrics[0].comparisons[0].method = "Welch t, Fieller lift, adjusted by arm (CUPED, Lin)"
 
-    english = shown(found, details=True, width=100)
-    spanish = shown(found, details=True, width=100, language="es")
+    english = shown(found, details=True, width=100).replace("\n", " ")
+    spanish = shown(found, details=True, width=100, language="es").replace("\n", " ")
 
-    assert "Revenue per visitor: Welch t, Fieller lift, adjusted by arm (CUPED, Lin)" in english
-    assert "t de Welch, variación según Fieller, ajustada por variante (CUPED, Lin)" in spanish
+    assert (
+        "Revenue per visitor: Welch t-test, Fieller interval for the lift, "
+        "adjusted within each variant (CUPED, Lin)" in english
+    )
+    assert (
+        "prueba t de Welch, intervalo de Fieller para la variación, "
+        "con ajuste dentro de cada variante (CUPED, Lin)" in spanish
+    )
 
 
 def test_the_methods_and_flags_of_the_statistics_have_a_name_in_every_language() -> None:
@@ -313,7 +323,7 @@ def test_health_is_marked() -> None:
 def test_a_report_with_nothing_in_it_can_be_told() -> None:
     text = shown(pb.Report(campaign="campaigns/new"), details=True)
 
-    assert "There is no verdict yet" in text
+    assert "No verdict yet" in text
 
 
 def test_a_change_that_rounds_to_nothing_has_no_sign() -> None:

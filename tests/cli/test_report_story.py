@@ -47,8 +47,8 @@ def test_the_picture_shows_both_figures_and_says_which_look_each_is_of(
     assert decided.startswith("  verdict ")
     # +11.8 % stands further right than +6.1 %.
     assert decided.index(verdict) > all_data.index(point)
-    assert legend[0] == f"{verdict} +11.8%: the verdict's figure, of look 3 (Feb 14, 2026)."
-    assert legend[1] == f"{point} +6.1%: as measured, with all data up to look 5 (Mar 1, 2026)."
+    assert legend[0] == f"{verdict} +11.8%: the verdict's figure, from analysis 3 (Feb 14, 2026)."
+    assert legend[1] == f"{point} +6.1%: as measured, from all data up to analysis 5 (Mar 1, 2026)."
 
 
 def test_one_figure_needs_no_legend() -> None:

@@ -55,7 +55,7 @@ def test_a_file_without_a_certificate_is_named(tmp_path: Path) -> None:
     run = CliRunner().invoke(main, ["campaigns", "--ca", str(path)])
 
     assert run.exit_code == 2
-    assert f"{path} holds no certificate in PEM" in run.stderr
+    assert f"{path} is not a PEM certificate" in run.stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to offer")
@@ -65,4 +65,4 @@ def test_a_full_disk_ends_in_a_sentence(address: str) -> None:
         run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
 
     assert run.returncode == 2
-    assert run.stderr == "cannot go on: No space left on device\n"
+    assert run.stderr == "cannot continue: No space left on device\n"

@@ -180,4 +180,4 @@ def test_overflow_is_told_once_until_everything_was_sent(
             assert lost == 2_990 * told
             shop.failures = []
             assert client.flush()
-            assert warnings(caplog, "too many events wait") == told
+            assert warnings(caplog, "too many events are waiting") == told

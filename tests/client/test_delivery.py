@@ -133,7 +133,7 @@ def test_outbox_is_bounded_in_bytes_too(caplog: pytest.LogCaptureFixture) -> Non
 
     assert stats.waiting_bytes <= 10_000
     assert stats.waiting + stats.dropped["action"] == 101
-    assert "too many events wait" in caplog.text
+    assert "too many events are waiting" in caplog.text
 
 
 def test_exposure_that_found_no_room_is_news_again(shop: Shop) -> None:

@@ -258,10 +258,10 @@ def test_what_cannot_be_read_is_told_once_and_costs_no_order(
 
     assert [each.order_id for each in shop.of_kind("order")] == ["o0", "o1"]
     for told in (
-        "discount_micros is 'a lot', must be of type int",
-        "first_purchase is 1, must be of type bool",
-        "shipping is not known; known are order_id, currency,",
-        "lines: size is not known; known are product_id,",
+        "discount_micros is 'a lot' and is ignored; it must be of type int",
+        "first_purchase is 1 and is ignored; it must be of type bool",
+        "shipping is not known and is ignored; known are order_id, currency,",
+        "lines: size is not known and is ignored; known are product_id,",
     ):
         assert caplog.text.count(told) == 1
 
@@ -269,8 +269,8 @@ def test_what_cannot_be_read_is_told_once_and_costs_no_order(
 @pytest.mark.parametrize(
     ("attributes", "why"),
     [
-        ({"currency": "EUR"}, "order_id is absent"),
-        ({"order_id": "o"}, "currency is absent"),
+        ({"currency": "EUR"}, "order_id is missing"),
+        ({"order_id": "o"}, "currency is missing"),
         ({"order_id": "o", "currency": "EUR", "lines": "two"}, "lines is 'two', must be a list"),
         ({"order_id": "o", "currency": "EUR", "lines": [3]}, "a line is 3, must be an OrderLine"),
         ({"order_id": "o", "currency": "EUR", "lines": [{"quantity": 1}]}, "missing"),
@@ -296,7 +296,7 @@ def test_order_without_lines_and_value_counts_and_is_told(
     api.shutdown()
 
     assert len(shop.of_kind("order")) == 1
-    assert "orders count with amount 0" in caplog.text
+    assert "the order counts with amount 0" in caplog.text
 
 
 def test_provider_has_a_name() -> None:

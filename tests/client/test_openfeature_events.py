@@ -85,7 +85,7 @@ def test_silence_of_the_server_is_stale_and_its_return_ready(shop: Shop, heard: 
 
     assert eventually(lambda: heard.of(ProviderEvent.PROVIDER_STALE))
     assert flags.get_provider_status() is ProviderStatus.STALE
-    assert "silent" in str(heard.of(ProviderEvent.PROVIDER_STALE)[0].message)
+    assert "does not answer" in str(heard.of(ProviderEvent.PROVIDER_STALE)[0].message)
 
     heard.events.clear()
     shop.start()

@@ -125,7 +125,7 @@ def test_disk_that_refuses_costs_a_warning_and_nothing_else(
     with Client(shop.target, snapshot_path=blocked / "snapshot") as client:
         assert client.wait_ready(10)
         assert client.assign("spring", "v", SPAIN).reason is Reason.ASSIGNED
-        assert eventually(lambda: "cannot be kept" in caplog.text)
+        assert eventually(lambda: "cannot be saved" in caplog.text)
 
 
 def test_damaged_file_never_takes_the_place_of_the_good_one_before(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def test_a_second_server_on_the_same_file_is_refused(tmp_path: Path) -> None:
         )
 
     assert second.returncode == 1
-    assert "another server holds" in second.stderr
+    assert "another server uses" in second.stderr
     assert "Traceback" not in second.stderr
 
 
@@ -291,7 +291,7 @@ def test_a_setting_out_of_its_rules_is_named(tmp_path: Path) -> None:
     [
         (
             "{taken}",
-            "Address already in use; stop the server that is there, or set ",
+            "Address already in use; stop the server that uses it, or set ",
         ),
         ("192.0.2.1:50051", "set FAIRLIFT_LISTEN to an address of this machine"),
         ("no-such-host.invalid:50051", "set FAIRLIFT_LISTEN to an address of this machine"),

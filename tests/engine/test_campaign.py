@@ -59,12 +59,16 @@ def test_mappings_of_a_campaign_cannot_be_changed_from_outside() -> None:
         ("variants", "has 1, must have 2 to 20", {"variants": TWO[:1]}),
         ("variants", "has 21", {"variants": tuple(Variant(f"v{i}") for i in range(21))}),
         ("variants[1].id", "'B' must be", {"variants": (Variant("a"), Variant("B"))}),
-        ("variants[1].id", "a is the id of another", {"variants": (Variant("a"), Variant("a"))}),
+        (
+            "variants[1].id",
+            "a is already the id of another",
+            {"variants": (Variant("a"), Variant("a"))},
+        ),
         ("variants[1].weight", "is 0, must be 1", {"variants": (Variant("a"), Variant("b", 0))}),
         ("variants[0].weight", "is -1", {"variants": (Variant("a", -1), Variant("b"))}),
         (
             "variants[1].control",
-            "variants[0] is the control already",
+            "variants[0] is already the control",
             {"variants": (Variant("a", control=True), Variant("b", control=True))},
         ),
         (
@@ -77,7 +81,7 @@ def test_mappings_of_a_campaign_cannot_be_changed_from_outside() -> None:
         ("layer.layer", "'Top' must be", {"layer": LayerSlice("Top", 0, 1)}),
         ("layer", "must lie within", {"layer": LayerSlice("top", 9_000, 2_000)}),
         ("layer", "at least one bucket", {"layer": LayerSlice("top", 0, 0)}),
-        ("overrides", "which is no variant here", {"overrides": {"qa": "nowhere"}}),
+        ("overrides", "which is not a variant of this campaign", {"overrides": {"qa": "nowhere"}}),
         ("overrides", "1 to 256 characters", {"overrides": {"x" * 257: "coupon"}}),
         ("overrides", "has 1001", {"overrides": {str(i): "coupon" for i in range(1_001)}}),
         (

@@ -243,7 +243,9 @@ def test_prerequisites_are_checked_before_they_are_asked() -> None:
     found = check_prerequisites([base, wrong, gone, archived])
 
     assert {name: [str(each) for each in each] for name, each in found.items()} == {
-        "wrong": ["prerequisites[0].variants[0]: 'z' is no variant of base; it has a, b"],
+        "wrong": [
+            "prerequisites[0].variants[0]: 'z' is not a variant of base; its variants are a, b"
+        ],
         "gone": ["prerequisites[0].campaign: 'archived' does not exist"],
     }
 

@@ -78,12 +78,12 @@ async def running(folder: Path, **settings: object) -> AsyncIterator[Caller]:
 
 def details(error: grpc.aio.AioRpcError) -> tuple[ErrorInfo, BadRequest, RetryInfo]:
     """The google.rpc details of a failed call; empty ones where there are none."""
-    found = (ErrorInfo(), BadRequest(), RetryInfo())
+    unpacked = (ErrorInfo(), BadRequest(), RetryInfo())
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
             status = Status.FromString(value)
             assert status.message == error.details()
             for packed in status.details:
-                for message in found:
+                for message in unpacked:
                     packed.Unpack(message)
-    return found
+    return unpacked

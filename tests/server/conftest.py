@@ -10,5 +10,5 @@ from tests.server.client import Caller, running
 
 @pytest.fixture
 async def caller(tmp_path: Path) -> AsyncIterator[Caller]:
-    async with running(tmp_path) as found:
-        yield found
+    async with running(tmp_path) as caller:
+        yield caller

@@ -21,19 +21,19 @@ async def results(caller: Caller, language: str = "", epoch: int = 0) -> pb.Repo
 
 
 def metric(report: pb.Report, name: str) -> pb.MetricResult:
-    return next(each for each in report.metrics if each.metric == name)
+    return next(result for result in report.metrics if result.metric == name)
 
 
 def totals(report: pb.Report) -> dict[str, tuple[int, int, int, float, float]]:
     return {
-        each.variant: (
-            each.units,
-            each.buyers,
-            each.orders,
-            each.revenue_micros / shop.EURO,
-            each.net_revenue_micros / shop.EURO,
+        total.variant: (
+            total.units,
+            total.buyers,
+            total.orders,
+            total.revenue_micros / shop.EURO,
+            total.net_revenue_micros / shop.EURO,
         )
-        for each in report.totals
+        for total in report.totals
     }
 
 

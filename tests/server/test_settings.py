@@ -32,7 +32,7 @@ def test_values_are_read_by_their_kind() -> None:
         ("LISTEN", "50051", "must be host:port"),
         ("LISTEN", "127.0.0.1:70000", "must be host:port"),
         ("DATABASE", "", "must be a path"),
-        ("DATABASE", "postgresql://shop", "not served yet"),
+        ("DATABASE", "postgresql://shop", "not supported yet"),
         ("CURRENCY", "euro", "ISO 4217"),
         ("HISTORY_DAYS", "0", "1 or more"),
         ("QUEUE_EVENTS", "10", "one full batch"),
@@ -63,7 +63,7 @@ def test_a_server_that_others_can_reach_needs_a_token_or_consent() -> None:
 def test_every_setting_is_settings_help() -> None:
     text = settings_help()
 
-    assert all(f"{variable(each)} = " in text for each in fields(Settings))
+    assert all(f"{variable(setting)} = " in text for setting in fields(Settings))
     assert "FAIRLIFT_ALLOW_OPEN = no" in text
     assert "FAIRLIFT_TOKEN = unset" in text
 

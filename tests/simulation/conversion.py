@@ -1,4 +1,4 @@
-"""Coverage of intervals for two rates, by summing over every table there is: no chance involved."""
+"""Coverage of intervals for two rates, summed over all possible tables: no simulation."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias

@@ -47,7 +47,7 @@ def rates(folder: Path) -> str:
         [c["linear delta"] for *_, c in settings],
     )
     return (
-        "Coverage of 95 % intervals for conversion, summed over every table there is (equal "
+        "Coverage of 95 % intervals for conversion, summed over all possible tables (equal "
         "arms). An undefined interval counts as a miss. Fairlift uses the score intervals.\n\n"
         f"{table(['n per arm', 'control', 'lift', *names], rows)}\n"
         "Worst of these: " + ", ".join(f"{name} {c:.3f}" for name, c in worst.items()) + ".\n\n"
@@ -74,7 +74,7 @@ def money(folder: Path) -> str:
         "runs.\n\n"
         f"{table(['arms', *names, 'revenue: hurdle posterior'], rows)}\n"
         "**Where this does not hold.** With a split of 90/10 and few buyers in the small arm no "
-        "interval made of sums reaches 0.95: the skewness of the small arm does not cancel. "
+        "interval computed from sums reaches 0.95: the skewness of the small arm does not cancel. "
         "Fairlift flags such a result (`few_buyers`, `too_skewed`); split equally, or judge the "
         "capped metric. Counting orders as units is wrong at any size when buyers return.\n\n"
         "![coverage of the lift of revenue](calibration/revenue.svg)\n"
@@ -90,9 +90,9 @@ def tickets(_: Path) -> str:
             rows.append([name, n, *found.values()])
     head = ["tickets", "orders per arm", "t on the mean", "exponential (VWO)", "lognormal"]
     return (
-        "Coverage of the lift of a mean ticket when there is none (4,000 runs). A parametric "
-        "ticket is narrower when it is true, and confidently wrong when it is not: Fairlift uses "
-        f"the first.\n\n{table(head, rows)}"
+        "Coverage of the lift of an average ticket in A/A tests (4,000 runs). Intervals "
+        "of a parametric model are narrower if the model is true, and too narrow if it is not: "
+        f"Fairlift uses the first.\n\n{table(head, rows)}"
     )
 
 
@@ -123,7 +123,7 @@ def segments(_: Path) -> str:
         "Twelve segments of 10–2,000 units per arm, base 10 %, true log lifts N(0.05, τ²), 400 "
         "runs.\n\n" + table(["τ", *names], rows) + "\n**Where this does not hold.** When segments "
         "differ far more than the prior expects (τ = 0.3 against a scale of 0.25), small segments "
-        "are drawn too far to the middle and covered less than 95 %.\n"
+        "are adjusted too much towards the overall result, and covered less than 95 %.\n"
     )
 
 
@@ -153,7 +153,7 @@ def _plot(path: Path, settings: list[str], ours: list[float], theirs: list[float
 
 
 SECTIONS: Final[dict[str, Callable[[Path], str]]] = {
-    "Conversion, exactly": rates,
+    "Conversion, exact": rates,
     "Revenue and tickets": money,
     "Models of the ticket": tickets,
     "Several variants at once": arms,

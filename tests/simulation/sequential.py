@@ -35,10 +35,10 @@ def _introduced(section: Section) -> Section:
 SECTIONS: Final[dict[str, Section]] = {
     title: _introduced(section)
     for title, section in {
-        "Peeking, exactly": peeking,
-        "Watching all the time": continuous,
-        "Giving up early": giving_up,
-        "Playing on after the end": beyond_the_end,
+        "Peeking, exact": peeking,
+        "Continuous monitoring": continuous,
+        "Futility stopping": giving_up,
+        "Looking after the planned end": beyond_the_end,
         "Several variants": variants,
         "Tickets and uneven splits": tickets,
         "Counts: conversions and the split": counted,
@@ -47,6 +47,6 @@ SECTIONS: Final[dict[str, Section]] = {
         "Bayesian stopping": bayes,
         "Bandits": bandits,
         "The ASOS experiments": asos,
-        "A shop's own orders, shuffled": shuffled,
+        "A/A replay of a shop's orders": shuffled,
     }.items()
 }

@@ -88,7 +88,7 @@ def _plot_lines(path: Path) -> None:
 
 
 def continuous(_: Path) -> str:
-    """Two thousand looks: what 'watching all the time' means."""
+    """Two thousand looks, close to continuous monitoring."""
     rng, runs, looks = np.random.default_rng(20262), 40_000, 2000
     found = {
         "naive": level_lines(looks, Z95),
@@ -104,7 +104,7 @@ def continuous(_: Path) -> str:
 
 
 def giving_up(_: Path) -> str:
-    """Exact: what non-binding futility saves."""
+    """Exact savings of non-binding futility stopping."""
     rows: list[Sequence[object]] = []
     designs = {
         "LD-OBF + HSD(-2)": (OBF, HSD),
@@ -124,7 +124,7 @@ def giving_up(_: Path) -> str:
 
 
 def beyond_the_end(_: Path) -> str:
-    """Exact: false alarms when a plan is quietly extended to one and a half times its size."""
+    """Exact false alarms when a plan is extended to one and a half times its size."""
     rows = [(looks, type_one(overrun(looks))) for looks in (5, 14, 28)]
     return table(("planned looks", "false alarms"), rows)
 
@@ -167,14 +167,14 @@ def estimates(_: Path) -> str:
         ("mean over the truth, given a win", *(float(x[won].mean()) for x in both)),
         ("mean over the truth, always", *(float(x.mean()) for x in both)),
         ("above the truth", *(float((x > 1).mean()) for x in both)),
-        ("95 % interval holds the truth", *(float(x.mean()) for x in held)),
-        ("repeated interval holds it", float((np.abs(raw - FIXED_DRIFT) < height).mean()), "–"),
+        ("95 % interval contains the truth", *(float(x.mean()) for x in held)),
+        ("repeated interval contains it", float((np.abs(raw - FIXED_DRIFT) < height).mean()), "–"),
     ]
     return table(("", "raw", "corrected"), rows)
 
 
 def bayes(_: Path) -> str:
-    """Stopping by expected loss, seen by a frequentist: 28 looks at 2 × 2,000 visitors, 3 %."""
+    """Frequentist properties of stopping by expected loss: 28 looks at 2 × 2,000 visitors, 3 %."""
     rng = np.random.default_rng(20268)
     se = math.sqrt(2 * 0.03 * 0.97 / 2000) / 0.03
     rows: list[Sequence[object]] = []

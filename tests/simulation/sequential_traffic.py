@@ -91,7 +91,7 @@ def counted(_: Path) -> str:
 
 
 def windows(_: Path) -> str:
-    """Open-ended metrics break every plan of looks; a fixed window per visitor mends it."""
+    """Open-ended metrics break every sequential plan; a fixed window per visitor repairs it."""
     rng, runs = np.random.default_rng(20266), 2500
     rows: list[Sequence[object]] = []
     for burst in (False, True):
@@ -125,7 +125,8 @@ def asos(_: Path) -> str:
     ]
     return (
         "ASOS Digital Experiments (Liu, Cardoso, Couturier & McCoy 2021, CC BY 4.0), each stream"
-        " read at least 1 % of its visitors apart by the default plan (minimum 7 days).\n\n"
+        " analysed by the default plan, with at least 1 % of its visitors between looks"
+        " (minimum 7 days).\n\n"
         + table(head, rows)
         + "\n<details><summary>Every stream: what was decided, and when</summary>\n\n"
         + table(streams_head, lines)

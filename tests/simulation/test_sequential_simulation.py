@@ -183,7 +183,7 @@ def test_only_intervals_by_day_hold_under_a_bandit() -> None:
 
 
 def test_quick_sections_of_the_calibration_page_can_be_written(tmp_path: Path) -> None:
-    for name in ("Giving up early", "Playing on after the end"):
+    for name in ("Futility stopping", "Looking after the planned end"):
         page = sequential.SECTIONS[name](tmp_path)
 
         assert page.count("|") > 10

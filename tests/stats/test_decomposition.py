@@ -46,7 +46,7 @@ def test_no_change_is_told_apart_from_nothing_known() -> None:
     assert found.change == 0
     assert [f.money for f in found.factors] == [0, 0, 0]
     assert text(found.message("EUR")).startswith("Revenue per visitor hardly changed (€0.00); ")
-    assert "cannot be told apart" in text(found.message("EUR"))
+    assert "it is not yet clear" in text(found.message("EUR"))
 
 
 def factor(name: str, money: float, *, sure: bool = True) -> Factor:
@@ -92,8 +92,8 @@ def test_only_parts_that_are_sure_are_told() -> None:
         "Revenue per visitor rose by €1.40: more buyers (+€0.90)."
     )
     assert text(Decomposition(-0.4, unsure, ()).message("EUR")) == (
-        "Revenue per visitor fell by €0.40; whether by buyers, orders or baskets cannot be told "
-        "apart yet."
+        "Revenue per visitor fell by €0.40; it is not yet clear how much comes from buyers, orders "
+        "or baskets."
     )
 
 

@@ -221,7 +221,8 @@ def test_a_segment_of_twenty_is_shrunk_and_told_what_it_would_need() -> None:
     assert tiny.n == 40
     assert tiny.raw > 1.0
     assert abs(tiny.lift) < 0.15
-    assert tiny.sentence.startswith("tiny: cannot conclude; to see a lift of 10%")
+    assert tiny.sentence.startswith("tiny: cannot conclude; on its own it would need about ")
+    assert tiny.sentence.endswith(" visitors to detect a lift of 10%.")
     assert family.heterogeneity is not None
     assert family.average is not None
     assert not family.left_out

@@ -91,7 +91,7 @@ def _clustered(n: int, clusters: Summary) -> QuantileArm:
         (lambda: mde(SPREAD, INF), BadQuestion, "finite"),
         (lambda: rate_power(0.1, 0.12, -5), BadQuestion, "above 0"),
         (lambda: rate_power(0.1, 0.12, NAN), BadQuestion, "above 0"),
-        (lambda: cohen_h_units(0.1, 0.1), BadQuestion, "nothing is left"),
+        (lambda: cohen_h_units(0.1, 0.1), BadQuestion, "no effect is left"),
         (lambda: power_of_t(10, NAN, 1), BadQuestion, "finite effect"),
         (lambda: power_of_t(10, 1, INF), BadQuestion, "spread"),
         (lambda: t_mde(INF, 1), BadQuestion, "finite"),

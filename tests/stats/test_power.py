@@ -90,7 +90,7 @@ def test_a_margin_is_room_to_see() -> None:
     assert rate_units(0.1, 0.1, design, margin=0.01) == pytest.approx(
         (stats.norm.ppf(0.95) + stats.norm.ppf(0.8)) ** 2 * 2 * 0.09 / 0.0001
     )
-    with pytest.raises(BadQuestion, match="nothing is left to see"):
+    with pytest.raises(BadQuestion, match="no effect is left to detect"):
         units(spread, -1.0, design, margin=1.0)
 
 

@@ -119,7 +119,7 @@ def test_the_past_takes_away_what_a_regression_with_interactions_does() -> None:
     fit = sm.OLS([*OLD["revenue"], *NEW["revenue"]], design).fit()
     kept = min(np.corrcoef(rows["revenue"], rows["before"])[0, 1] ** 2 for rows in (OLD, NEW))
 
-    assert f"({fit.params[1]:.2f}, 'covariates took away {kept:.0%} of the variance')" in PAGE
+    assert f"({fit.params[1]:.2f}, 'covariates removed {kept:.0%} of the variance')" in PAGE
 
 
 def test_the_cap_is_the_pooled_quantile_of_those_who_spent() -> None:

@@ -143,7 +143,7 @@ class Text:
         _check_attribute(self.attribute)
         _check_text(self.value)
         if not self.value:
-            raise _invalid("value", "is empty, and every text would match; use exists instead")
+            raise _invalid("value", "is empty, so every text would match; use exists instead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +254,7 @@ def _check_scalar(field: str, value: Scalar) -> None:
             if value.tzinfo is None:
                 raise _invalid(field, f"is {value}, must have a time zone; write {value}Z for UTC")
         case _:
+            # The annotation excludes this case, but callers need not be type-checked.
             kinds = "a text, a number, true, false or a time"  # type: ignore[unreachable]
             raise _invalid(field, f"is {value!r}, must be {kinds}")
 

@@ -218,7 +218,7 @@ def _variants(campaign: Campaign) -> Iterator[Violation]:
     controls = [index for index, variant in enumerate(variants) if variant.control]
     for index in controls[1:]:
         yield Violation(
-            f"variants[{index}].control", f"variants[{controls[0]}] is the control already"
+            f"variants[{index}].control", f"variants[{controls[0]}] is already the control"
         )
     counts = Counter(variant.id for variant in variants)
     for index, variant in enumerate(variants):
@@ -226,7 +226,7 @@ def _variants(campaign: Campaign) -> Iterator[Violation]:
         if not _ID.fullmatch(variant.id):
             yield Violation(f"{where}.id", f"{variant.id!r} {_ID_RULE}")
         elif counts[variant.id] > 1 and variants[index].id in {v.id for v in variants[:index]}:
-            yield Violation(f"{where}.id", f"{variant.id} is the id of another variant")
+            yield Violation(f"{where}.id", f"{variant.id} is already the id of another variant")
         if not 1 <= variant.weight <= MAX_WEIGHT:
             yield Violation(f"{where}.weight", f"is {variant.weight}, must be 1 to {MAX_WEIGHT}")
         size = len(json.dumps(variant.payload).encode())
@@ -258,7 +258,9 @@ def _eligibility(campaign: Campaign) -> Iterator[Violation]:
         if not 1 <= len(unit) <= MAX_UNIT:
             yield Violation("overrides", f"{unit[:20]!r}… must have 1 to {MAX_UNIT} characters")
         if variant not in known:
-            yield Violation("overrides", f"{unit!r} has {variant!r}, which is no variant here")
+            yield Violation(
+                "overrides", f"{unit!r} has {variant!r}, which is not a variant of this campaign"
+            )
     for index, prerequisite in enumerate(campaign.prerequisites):
         where = f"prerequisites[{index}]"
         if prerequisite.campaign == campaign.id:

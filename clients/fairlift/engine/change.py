@@ -96,10 +96,14 @@ def _traffic(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
     old, new = before.traffic_bps, after.traffic_bps
     if new > old:
         yield FieldChange(
-            "traffic_bps", str(old), str(new), ChangeClass.SAFE, "more traffic moves nobody"
+            "traffic_bps",
+            str(old),
+            str(new),
+            ChangeClass.SAFE,
+            "more traffic moves no one to another variant",
         )
     elif new < old:
-        reason = "{units} who were in would fall out, and half-treated ones would stay counted"
+        reason = "{units} who were in the campaign would leave it, and would still be counted"
         yield FieldChange("traffic_bps", str(old), str(new), ChangeClass.NEW_EPOCH, reason)
 
 

@@ -157,7 +157,7 @@ class _Compiler:
         version = salted.campaign.lifecycle.hash_version
         if version != HASH_VERSION:
             raise ValueError(
-                f"hash version {version} is not known here; update the fairlift package"
+                f"hash version {version} is not supported; update the fairlift package"
             )
         split = self._split(salted)
         for_all, for_audience = (

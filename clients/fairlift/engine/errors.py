@@ -1,4 +1,4 @@
-"""The errors of Fairlift; `except FairliftError` catches all of them.
+"""`FairliftError` and its subclasses: all errors that Fairlift raises.
 
 FairliftError
 ├── Invalid                 an input breaks rules; carries all violations

@@ -175,14 +175,15 @@ def _numbers(plan: Plan) -> Iterator[Violation]:
         yield Violation(
             "planned_units",
             f"is {plan.planned_units}, must be 1 or more: the units of all variants together at "
-            "which the campaign ends at the latest; `fairlift plan` works it out",
+            "which the campaign ends at the latest; `fairlift plan` computes it",
         )
     if not 1 <= plan.minimum_days <= DAYS_MAX:
         yield Violation("minimum_days", f"is {plan.minimum_days}, must be 1 to {DAYS_MAX}")
     if not 7 <= plan.maximum_days <= DAYS_MAX or plan.maximum_days % 7:
         yield Violation(
             "maximum_days",
-            f"is {plan.maximum_days}, must be whole weeks: 7, 14, 21, … (a Monday is no Saturday)",
+            f"is {plan.maximum_days}, must be whole weeks: 7, 14, 21, … "
+            "(weekdays and weekends differ)",
         )
     elif plan.minimum_days > plan.maximum_days:
         yield Violation(
@@ -198,7 +199,7 @@ def _numbers(plan: Plan) -> Iterator[Violation]:
         if not ATTRIBUTE_NAME.fullmatch(attribute):
             yield Violation(f"segments[{index}]", f"is {attribute!r}, must be an attribute's name")
         elif attribute in plan.segments[:index]:
-            yield Violation(f"segments[{index}]", f"{attribute} is named twice")
+            yield Violation(f"segments[{index}]", f"{attribute} is listed twice")
 
 
 def _stopping(plan: Plan) -> Iterator[Violation]:
@@ -284,7 +285,7 @@ def _cap(where: str, metric: Metric) -> Iterator[Violation]:
 
 def _roles(plan: Plan) -> Iterator[Violation]:
     if not plan.primary:
-        yield Violation("primary", "is empty; name the metric that decides")
+        yield Violation("primary", "is empty; name the primary metric")
     if len(plan.primary) > 5:
         yield Violation("primary", f"has {len(plan.primary)} metrics, must have at most 5")
     own = {metric.name for metric in plan.metrics}
@@ -310,11 +311,11 @@ def _relative(where: str, role: str, planned: PlannedMetric) -> Iterator[Violati
     if role == "primary" and effect is None:
         yield Violation(
             f"{where}.minimum_effect",
-            "is absent; say the smallest relative change worth finding, such as 0.05",
+            "is missing; give the smallest relative change worth detecting, such as 0.05",
         )
     if margin is not None and not 0 < margin < 1:
         yield Violation(f"{where}.margin", f"is {margin}, must be between 0 and 1, such as 0.02")
     if role == "guardrails" and margin is None:
         yield Violation(
-            f"{where}.margin", "is absent; say how much worse is still harmless, such as 0.02"
+            f"{where}.margin", "is missing; give how much worse is still acceptable, such as 0.02"
         )

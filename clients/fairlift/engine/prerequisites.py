@@ -28,12 +28,13 @@ def _violations(campaign: Campaign, known: Mapping[str, Campaign]) -> Iterable[V
         variants = [variant.id for variant in other.variants]
         for position, variant in enumerate(prerequisite.variants):
             if variant not in variants:
-                message = f"{variant!r} is no variant of {other.id}; it has {', '.join(variants)}"
+                names = ", ".join(variants)
+                message = f"{variant!r} is not a variant of {other.id}; its variants are {names}"
                 yield Violation(f"{where}.variants[{position}]", message)
     chain = _longest_chain(campaign, known)
     if len(chain) > MAX_CHAIN:
         path = " → ".join(chain[:MAX_CHAIN])
-        message = f"{path} → … is a circle or has more than {MAX_CHAIN} campaigns"
+        message = f"{path} → … is circular or has more than {MAX_CHAIN} campaigns"
         yield Violation("prerequisites", message)
 
 

@@ -113,7 +113,7 @@ def _leaf(message: pb.Condition, kind: str) -> Condition:
 def _scalar(message: Value, field: str) -> Scalar:
     value = value_from(message)
     if value is None or isinstance(value, tuple):
-        found = "is absent" if value is None else "is a list"
+        found = "is missing" if value is None else "is a list"
         message_text = f"{found}, must be one text, number, true, false or time"
         raise InvalidCampaign([Violation(field, message_text)])
     return value

@@ -39,6 +39,6 @@ class EnumTable(Generic[E]):
             return self._from[number]
         except KeyError:
             names = ", ".join(member.name.lower() for member in self._to)
-            found = "is absent" if number == 0 else f"is {number}"
+            found = "is missing" if number == 0 else f"is {number}"
             message = f"{found}, must be one of {names}"
             raise InvalidCampaign([Violation(field, message)]) from None

@@ -62,6 +62,7 @@ def plan_from(message: pb.Plan) -> Plan:
     """
     findings = Findings()
     metrics = tuple(
+        # mypy cannot infer the type of a lambda with a default argument.
         findings.take(f"metrics[{i}]", lambda m=m: metric_from(m), _BROKEN)  # type: ignore[misc]
         for i, m in enumerate(message.metrics)
     )
@@ -196,7 +197,7 @@ def _measure_from(message: pb.Measure, field: str) -> Measure:
             return ReturnMeasure(back.from_day, back.to_day, back.bought)
         case _:
             raise InvalidCampaign(
-                [Violation(field, "is absent; give one of order, action, returned")]
+                [Violation(field, "is missing; give one of order, action, returned")]
             )
 
 

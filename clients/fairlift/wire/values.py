@@ -94,7 +94,7 @@ def time_from(message: Timestamp) -> datetime:
         return message.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise InvalidCampaign(
-            [Violation("", f"{message.seconds} s is no time between the years 1 and 9999")]
+            [Violation("", f"{message.seconds} s is not a time between the years 1 and 9999")]
         ) from None
 
 

@@ -47,7 +47,7 @@ class Contradiction:
 
     def __str__(self) -> str:
         conjunction = AllOf(self.conditions) if len(self.conditions) > 1 else self.conditions[0]
-        return f"{short_form(conjunction)} never holds"
+        return f"{short_form(conjunction)} is always false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Mistyped:
     def __str__(self) -> str:
         return (
             f"{short_form(self.condition)}, but {self.condition.attribute} is declared "
-            f"a {self.declared} and never a {self.taken_for}"
+            f"as a {self.declared}, not a {self.taken_for}"
         )
 
 
@@ -119,7 +119,7 @@ def contradictions(condition: Condition) -> tuple[Contradiction, ...]:
 
     >>> from fairlift_cli.audience.parser import parse
     >>> [str(c) for c in contradictions(parse("cart_value >= 50 and vip and cart_value < 30"))]
-    ['cart_value >= 50 and cart_value < 30 never holds']
+    ['cart_value >= 50 and cart_value < 30 is always false']
     """
     return tuple(_find_contradictions(condition, Search()))
 
@@ -138,7 +138,7 @@ def mistyped(condition: Condition, declared: Mapping[str, AttributeType]) -> tup
 
     >>> from fairlift_cli.audience.parser import parse
     >>> [str(m) for m in mistyped(parse('cart == "50"'), {"cart": AttributeType.NUMBER})]
-    ['cart == "50", but cart is declared a number and never a string']
+    ['cart == "50", but cart is declared as a number, not a string']
     """
     return tuple(
         Mistyped(part, declared[leaf.attribute], types[0])

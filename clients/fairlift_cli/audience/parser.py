@@ -49,14 +49,14 @@ _TOKEN = re.compile(
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _HINTS = {
-    "=": 'comparing is written "=="',
-    "&": 'both is written "and"',
-    "|": 'either is written "or"',
-    "!": '"not" stands before a condition, "!=" between two values',
+    "=": 'write "==" to compare',
+    "&": 'write "and"',
+    "|": 'write "or"',
+    "!": 'write "not" before a condition, or "!=" between two values',
     '"': "the text has no closing quote",
     "'": "the text has no closing quote",
     "`": "the name has no closing `",
-    "~": "there are no patterns; use contains, starts_with or ends_with",
+    "~": "patterns are not supported; use contains, starts_with or ends_with",
 }
 
 _COMPARISONS = {op.value: op for op in CompareOp}
@@ -153,7 +153,7 @@ class _Parser:
             self._expect("sign", ")", f'{start.text}({inner} must be closed by ")"')
             if start.text == "exists":
                 return self._build(inner_start, lambda: Exists(inner))
-            op = self._comparison("version(…) is followed by ==, !=, <, <=, > or >=")
+            op = self._comparison("version(…) must be followed by ==, !=, <, <=, > or >=")
             positions = {"value": self._token.position}
             value = self._string()
             return self._build(inner_start, lambda: Version(inner, op, value), positions)
@@ -186,7 +186,7 @@ class _Parser:
     def _between(self, start: int, name: str) -> Condition:
         positions = {"low": self._token.position}
         low = self._scalar()
-        self._expect("name", "and", 'between is written "between 30 and 50"')
+        self._expect("name", "and", 'write "between 30 and 50"')
         positions["high"] = self._token.position
         high = self._scalar()
         # Between itself refuses what cannot be ordered.
@@ -195,13 +195,15 @@ class _Parser:
     def _list(self) -> tuple[tuple[Scalar, ...], dict[str, int]]:
         """The values, and their positions by the field names of In."""
         positions = {"values": self._token.position}
-        self._expect("sign", "[", 'a list is written ["ES", "RO"]')
+        self._expect("sign", "[", 'write a list as ["ES", "RO"]')
         values: list[Scalar] = []
         while not self._accept("sign", "]"):
             positions[f"values[{len(values)}]"] = self._token.position
             values.append(self._scalar())
             if not self._accept("sign", ","):
-                self._expect("sign", "]", 'values in a list stand between commas, and "]" ends it')
+                self._expect(
+                    "sign", "]", 'separate the values of a list by commas, and end it with "]"'
+                )
                 break
         return tuple(values), positions
 
@@ -264,7 +266,7 @@ class _Parser:
             while self._text[start] in " \t\r\n\f\v":  # as \s in the pattern
                 start += 1
             sign = self._text[start]
-            self._fail(f"{sign!r} is not known here: {_HINTS.get(sign, 'remove it')}", start)
+            self._fail(f"{sign!r} is not allowed here: {_HINTS.get(sign, 'remove it')}", start)
         kind = match.lastgroup or "end"
         self._token = _Token(kind, match[kind], match.start(kind))
 

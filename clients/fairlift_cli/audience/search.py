@@ -63,7 +63,7 @@ class Search:
         """Attributes of a visitor who meets all requirements, or None when there is none.
 
         Raises:
-            CannotSay: neither was found in reasonable time.
+            Undecidable: neither was found in reasonable time.
         """
         self._steps_reserved = max(0, self._steps_left - MAX_STEPS)
         attributes = self._extended(_PartialVisitor(), [], requirements)
@@ -201,7 +201,7 @@ class Search:
                 return (value,)
         if not candidates.are_exhaustive:
             name = required[0][0].leaf.attribute
-            raise Undecidable(f"{name} is asked for both as a version and as a text")
+            raise Undecidable(f"{name} is used both as a version and as a text")
         self._known_examples[key] = None
         return None
 

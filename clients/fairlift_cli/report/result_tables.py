@@ -20,11 +20,8 @@ def metrics_table(context: ReportContext) -> TitledTable:
     """Value, lift, interval and chance to be best, for each metric and variant."""
     safe = context.screen.safe
     heading = context.say("report.interval", level=_level(context))
-    columns = (
-        *map(context.say, ("report.value", "report.lift")),
-        heading,
-        context.say("report.best"),
-    )
+    value, lift = context.say("report.value"), context.say("report.lift")
+    columns = (value, lift, heading, context.say("report.chance_to_be_best"))
     table, titles = figure_table(*map(safe, columns)), dict[int, Text]()
     for metric in context.metrics():
         name, role = safe(context.figures.metric(metric)), safe(_role(context, metric))
@@ -70,7 +67,7 @@ def counts_table(context: ReportContext) -> Table:
 def segments_table(
     context: ReportContext, segment_result: pb.SegmentResult, *, with_variant: bool
 ) -> Table:
-    """The lift in each segment, shrunk towards the whole."""
+    """The lift in each segment, adjusted towards the overall result."""
     figures, safe = context.figures, context.screen.safe
     heading = context.say("report.interval", level=Percent(_segment_level(segment_result), 0))
     columns = (context.say("report.visitors"), context.say("report.lift"), heading)
@@ -179,7 +176,7 @@ FLAGS = {
     "conditional_on_buying",
     "adjusted",
 }
-_DETAILS = ("p", "p_adjusted", "p_sequential", "better", "loss")
+_DETAILS = ("p", "p_adjusted", "p_sequential", "chance_to_beat_control", "loss")
 _P_VALUES = ("p_value", "adjusted_p_value", "sequential_p_value")
 
 

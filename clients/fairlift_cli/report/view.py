@@ -82,16 +82,16 @@ def _verdict(context: ReportContext) -> None:
         evidence = min(max(verdict.evidence, 0.0), 1.0)
         filled = round(evidence * _METER)
         meter = screen.glyphs.full * filled + screen.glyphs.empty * (_METER - filled)
-        sentence = screen.safe(context.say("report.evidence"))
-        screen.lines(
-            [Text(f"{sentence} {meter} {screen.safe(context.figures.share(evidence, 0))}")]
+        sentence = context.say(
+            "report.evidence", bar=meter, share=context.figures.share(evidence, 0)
         )
+        screen.lines([Text(screen.safe(sentence))])
 
 
 def _pictures(context: ReportContext) -> None:
     if context.report.verdict.kind == pb.VERDICT_KIND_DO_NOT_TRUST and context.report.metrics:
         context.screen.line()
-        context.screen.line(context.say("report.no_answers"), style="bold")
+        context.screen.line(context.say("report.figures_not_reliable"), style="bold")
     for metric in context.primary():
         bars = [
             bar for comparison in metric.comparisons for bar in _bars(context, metric, comparison)
@@ -158,7 +158,7 @@ def _tables(context: ReportContext) -> None:
         for comparison in metric.comparisons
     )
     if is_anytime:
-        context.screen.line(context.say("report.anytime"), style="dim")
+        context.screen.line(context.say("report.always_valid"), style="dim")
     for remark in remarks(context):
         context.screen.line(remark, style="dim")
 

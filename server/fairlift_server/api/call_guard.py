@@ -177,7 +177,7 @@ async def _abort(method: str, context: Context, error: FairliftError) -> NoRetur
 async def _abort_internal(method: str, context: Context) -> NoReturn:
     request_id = _request_id(context)
     _log(logging.ERROR, method, "INTERNAL", request_id=request_id, exc_info=True)
-    error = FairliftError(f"an error in the server, logged under request id {request_id}")
+    error = FairliftError(f"internal server error, logged under request id {request_id}")
     await abort(context, error, request_id=request_id)
 
 

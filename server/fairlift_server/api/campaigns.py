@@ -73,7 +73,7 @@ class CampaignApi(CampaignServiceServicer):
     ) -> campaign_pb2.Campaign:
         """The campaign as it was stored."""
         if not request.HasField("campaign"):
-            raise InvalidRequest([Violation("campaign", "is absent")])
+            raise InvalidRequest([Violation("campaign", "is missing")])
         created = await self._lifecycle.create(
             campaign_from(request.campaign),
             validate_only=request.validate_only,
@@ -216,9 +216,9 @@ def _unknown_paths(mask: FieldMask) -> list[tuple[int, str, str]]:
     unknown = []
     for index, path in enumerate(mask.paths):
         if path.split(".")[0] in _OUTPUT_FIELDS:
-            unknown.append((index, path, "is written by the server alone"))
+            unknown.append((index, path, "is set by the server"))
         elif not FieldMask(paths=[path]).IsValidForDescriptor(campaign_pb2.Campaign.DESCRIPTOR):
-            unknown.append((index, path, "is no field of a campaign"))
+            unknown.append((index, path, "is not a field of a campaign"))
     return unknown
 
 

@@ -1,6 +1,9 @@
 """Checks of single fields that all kinds of events share."""
 
 import re
+from hashlib import blake2b
+
+from fairlift.v1 import event_service_pb2 as pb
 
 from fairlift_server.events.ledger import MAX_AMOUNT_MICROS, RefusalReason, RefusedEvent
 
@@ -41,7 +44,7 @@ def checked_text(field: str, text: str, *, min_length: int = 1) -> str:
             f"has {len(text)} characters, must have {min_length} to {_MAX_TEXT}; hash longer ids",
         )
     if not text.isprintable() and (control := _CONTROL.search(text)):
-        raise invalid(field, f"holds the control character {control[0]!r}; remove it")
+        raise invalid(field, f"contains the control character {control[0]!r}; remove it")
     return text
 
 
@@ -57,7 +60,7 @@ def checked_amount(field: str, micros: int) -> int:
     if not 0 <= micros <= MAX_AMOUNT_MICROS:
         text = f"is {micros} micros, must be 0 to {MAX_AMOUNT_MICROS}"
         if micros < 0:
-            text += "; what is given back is a refund or a discount, not a negative amount"
+            text += "; record a refund or a discount, not a negative amount"
         raise invalid(field, text)
     return micros
 
@@ -70,3 +73,9 @@ def shortened(text: str) -> str:
 def invalid(field: str, message: str) -> EventRefusal:
     """A refusal of an event that breaks a rule by itself."""
     return EventRefusal(RefusalReason.INVALID, field, message)
+
+
+def digest(message: pb.Event | pb.Order) -> bytes:
+    """A hash of the content, by which the same event is recognised when it is sent again."""
+    content = message.SerializeToString(deterministic=True)
+    return blake2b(content, digest_size=8).digest()

@@ -50,7 +50,7 @@ class EventApi(EventServiceServicer):
         expected = 1
         async for request in requests:
             if request.sequence != expected:
-                text = f"is {request.sequence}, must be {expected}: batches count from 1 by 1"
+                text = f"is {request.sequence}, must be {expected}: batches are numbered 1, 2, 3, …"
                 raise InvalidRequest([Violation("sequence", text)])
             outcomes = await self._record(request.events)
             yield pb.StreamEventsResponse(sequence=expected, outcomes=outcomes)
@@ -58,7 +58,9 @@ class EventApi(EventServiceServicer):
 
     async def _record(self, events: Sequence[pb.Event]) -> list[pb.EventOutcome]:
         if len(events) > MAX_EVENTS:
-            text = f"holds {len(events)}, must hold at most {MAX_EVENTS}; send several batches"
+            text = (
+                f"contains {len(events)}, must contain at most {MAX_EVENTS}; send several batches"
+            )
             raise InvalidRequest([Violation("events", text)])
         reader = EventReader(
             self._live,

@@ -12,5 +12,5 @@ def campaign_id_of(name: str) -> str:
     """
     identifier = campaign_id(name)
     if not identifier:
-        raise InvalidRequest([Violation("name", "is absent, must be campaigns/ and an id")])
+        raise InvalidRequest([Violation("name", "is missing, must be campaigns/ and an id")])
     return identifier

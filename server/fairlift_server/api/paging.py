@@ -57,7 +57,7 @@ class PageTokens:
             content = b""
         mac, row = content[:_MAC_BYTES], content[_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(listing, row)):
-            text = "is not from this listing with these filters; begin again without a token"
+            text = "does not belong to this listing with these filters; start again without a token"
             raise InvalidRequest([Violation("page_token", text)])
         return row.decode()
 

@@ -150,6 +150,6 @@ def _check_free(listen: str) -> None:
 
 
 _HINTS = {
-    errno.EADDRINUSE: "stop the server that is there, or set FAIRLIFT_LISTEN to another port",
-    errno.EACCES: "set FAIRLIFT_LISTEN to a port above 1023, or run as a user who may",
+    errno.EADDRINUSE: "stop the server that uses it, or set FAIRLIFT_LISTEN to another port",
+    errno.EACCES: "set FAIRLIFT_LISTEN to a port above 1023, or run as a user who is allowed to",
 }

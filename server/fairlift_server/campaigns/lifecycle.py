@@ -90,7 +90,7 @@ class CampaignLifecycle:
         def job(transaction: Transaction) -> Campaign:
             if campaign_store.get(transaction, campaign.id):
                 raise AlreadyExists(
-                    f"campaign {campaign.id!r} exists already; update it, or choose another id"
+                    f"campaign {campaign.id!r} already exists; update it, or choose another id"
                 )
             return self._create(transaction, campaign, validate_only, author)
 
@@ -284,7 +284,7 @@ class CampaignLifecycle:
     ) -> Lifecycle:
         self._check_conflicts(transaction, campaign)
         if campaign.plan is None:
-            text = "is absent; say before the start how the campaign will be judged"
+            text = "is missing; a campaign needs a plan before it starts"
             raise InvalidCampaign([Violation("plan", text)])
         now = lifecycle.update_time
         return replace(lifecycle, start_time=now, epoch_time=now, plan_hash=campaign.plan.hash)

@@ -56,13 +56,13 @@ def check_change(
     state = before.lifecycle.state
     if change_class is ChangeClass.REFUSED:
         raise ChangeRefused(
-            f"campaign {before.id} is {state} and cannot change so: {reasons}; "
+            f"campaign {before.id} is {state} and does not allow this change: {reasons}; "
             "stop it and create another"
         )
     if change_class is ChangeClass.NEW_EPOCH and not update.new_epoch:
         raise NeedsNewEpoch(
-            f"campaign {before.id} is {state}, and this starts a new epoch: {reasons}; "
-            "consent with new_epoch (fairlift apply --new-epoch)"
+            f"campaign {before.id} is {state}, and this change starts a new epoch: {reasons}; "
+            "allow it with new_epoch (fairlift apply --new-epoch)"
         )
 
 

@@ -49,8 +49,8 @@ class Ingest:
             return []
         if self._waiting_events + len(events) > self._limit_events:
             raise Overloaded(
-                f"{self._waiting_events} events wait for the disk already, the limit is "
-                f"{self._limit_events}; send the same events again a little later",
+                f"{self._waiting_events} events already wait for the disk, the limit is "
+                f"{self._limit_events}; send the same events again later",
                 retry_after_s=0.5,
             )
         batch = _Batch(events, asyncio.get_running_loop().create_future())

@@ -131,12 +131,12 @@ def _campaign_of_epoch(transaction: Transaction, campaign: str, epoch: int) -> C
     epochs = campaign_store.epochs_of(transaction, campaign).get(campaign, {})
     if not epochs:
         raise WrongState(
-            f"campaign {campaign} is {current.lifecycle.state} and was never started: "
-            "there are no results"
+            f"campaign {campaign} is {current.lifecycle.state} and was never started, "
+            "so it has no results"
         )
     began = epochs.get(epoch or current.lifecycle.epoch)
     if began is None:
-        raise NotFound(f"campaign {campaign} has the epochs 1 to {len(epochs)}, not {epoch}")
+        raise NotFound(f"campaign {campaign} has epochs 1 to {len(epochs)}, not {epoch}")
     lifecycle = replace(current.lifecycle, epoch=began.campaign.lifecycle.epoch)
     return replace(began.campaign, display_name=current.display_name, lifecycle=lifecycle)
 

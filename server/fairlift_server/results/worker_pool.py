@@ -39,7 +39,7 @@ class WorkerPool:
             Unavailable: the process died.
         """
         if self._waiting >= _MOST_WAITING:
-            raise Overloaded(f"{self._waiting} results are being computed; ask again later")
+            raise Overloaded(f"{self._waiting} results are being computed; try again later")
         self._waiting += 1
         pool = self._pool = self._pool or _pool(self._processes)
         try:
@@ -47,7 +47,7 @@ class WorkerPool:
         except BrokenProcessPool:
             if self._pool is pool:
                 self._pool = None
-            raise Unavailable("the process that computes results ended; ask again") from None
+            raise Unavailable("the process that computes results ended; try again") from None
         finally:
             self._waiting -= 1
 

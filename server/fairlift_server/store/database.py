@@ -86,14 +86,14 @@ class Store:
         except DatabaseError as error:
             raise WrongState(
                 f"cannot use {self.path}: {error.orig}; FAIRLIFT_DATABASE must name a SQLite file "
-                "that this user may read and write, and that no other program holds"
+                "that this user may read and write and that no other program uses"
             ) from None
 
     def _refuse_foreign_tables(self, connection: Connection) -> None:
         tables = inspect(connection).get_table_names()
         if tables and _VERSIONS not in tables:
             raise WrongState(
-                f"{self.path} holds the tables of another program, such as {tables[0]}; set "
+                f"{self.path} contains the tables of another program, such as {tables[0]}; set "
                 "FAIRLIFT_DATABASE to another file"
             )
 
@@ -141,7 +141,7 @@ def _lock_file(path: Path) -> IO[bytes]:
         lock = lock_path.open("wb")
     except OSError as error:
         raise WrongState(
-            f"cannot write {lock_path}: {error.strerror}; let this user write in its folder, or "
+            f"cannot write {lock_path}: {error.strerror}; let this user write to its folder, or "
             "set FAIRLIFT_DATABASE to another file"
         ) from None
     try:
@@ -150,7 +150,7 @@ def _lock_file(path: Path) -> IO[bytes]:
     except OSError:
         lock.close()
         raise WrongState(
-            f"another server holds {path}; stop it, or set FAIRLIFT_DATABASE to another file"
+            f"another server uses {path}; stop it, or set FAIRLIFT_DATABASE to another file"
         ) from None
     return lock
 

@@ -132,7 +132,7 @@ class _EventGroup:
             elif seen_digest != digest:
                 self._refused[index] = RefusedEvent(
                     RefusalReason.CONFLICT,
-                    "was sent before with other contents; give every event its own id",
+                    "was sent before with different contents; give every event its own id",
                     "event_id",
                 )
         self._execute_many(_SEEN, [marks[index] for index in new])
@@ -245,8 +245,8 @@ class _EventGroup:
     def _no_rate(self, currency: str, kind: str) -> RefusedEvent:
         return RefusedEvent(
             RefusalReason.CURRENCY,
-            f"is {currency}, the shop's currency is {self._currency}, and no exchange rate for "
-            f"{currency} begins at or before the {kind}'s time; send one first",
+            f"is {currency}, the shop's currency is {self._currency}, and there is no "
+            f"exchange rate for {currency} at or before the time of the {kind}; send one first",
             f"{kind}.currency_code",
         )
 
@@ -275,7 +275,7 @@ def _repeated_order(order: OrderEntry, digest: bytes) -> EventOutcome:
         return "duplicate"
     return RefusedEvent(
         RefusalReason.CONFLICT,
-        f"{order.order_id} was sent before with other contents; an order is changed by an "
-        "amendment, and another order needs another id",
+        f"{order.order_id} was sent before with different contents; change an order with an "
+        "amendment, and give another order another id",
         "order.order_id",
     )

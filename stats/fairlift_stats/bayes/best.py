@@ -189,4 +189,4 @@ def _bracket(treatment: Marginal, control: Marginal, p: Array) -> tuple[Array, A
         if below < p.min() and above > p.max():
             return np.full(p.shape, edges[0]), np.full(p.shape, edges[1])
         reach *= 2
-    raise NoEstimate("the control cannot be told from zero: the lift has no finite quantiles")
+    raise NoEstimate("the control is too close to zero: the lift has no finite quantiles")

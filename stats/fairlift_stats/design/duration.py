@@ -91,7 +91,9 @@ def duration(
     for weeks in range(least, at_most + 1):
         available = traffic.entered(weeks)
         if available >= units:
-            warning = "one week sees each weekday once: a single odd day can decide" * (weeks == 1)
+            warning = "one week has each weekday once: a single unusual day can decide" * (
+                weeks == 1
+            )
             return Duration(weeks, units, available, warning)
     available = traffic.entered(at_most)
     return Duration(
@@ -99,7 +101,7 @@ def duration(
         units,
         available,
         f"needs {units:,.0f} units, {at_most} weeks bring {available:,.0f}: "
-        "ask for a bigger effect, allocate more, or use a covariate",
+        "plan for a bigger effect, allocate more, or use a covariate",
     )
 
 

@@ -317,6 +317,6 @@ def _distance(effect: float, margin: float) -> float:
     distance = effect + margin if margin else abs(effect)
     if distance <= 0:
         raise BadQuestion(
-            f"effect {effect} with margin {margin}: nothing is left to see; ask for a bigger one"
+            f"effect {effect} with margin {margin}: no effect is left to detect; use a bigger one"
         )
     return distance

@@ -13,9 +13,10 @@ from importlib.resources import files
 from typing import Final, assert_never
 
 from babel import Locale, UnknownLocaleError
+from babel.core import get_global
 from babel.dates import format_skeleton
 from babel.lists import format_list
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, get_currency_precision
 
 from fairlift_stats.errors import BadQuestion
 from fairlift_stats.messages import (
@@ -54,7 +55,7 @@ def text(message: Message, locale: str = "en", names: Names = _NO_NAMES) -> str:
         BadQuestion: there is no catalogue for the language, or no such message.
 
     >>> text(Message.of("action.ship", variant=VariantName("B")), "es")
-    'Mostrar B a todos los visitantes.'
+    'Muestra B a todos los visitantes.'
     """
     sentence = _sentence(message, _catalogue(_parsed(locale).language), names.unit)
     if sentence == message.key:
@@ -86,11 +87,15 @@ def figure_text(figure: Figure, locale: str = "en", names: Names = _NO_NAMES) ->
         case Percent(value, digits, signed):
             # The locale's own pattern tells where the sign stands and whether a space is before it.
             pattern = where.percent_formats[None].pattern.replace("#,##0", _digits(digits))
-            return format_decimal(value, _signed(pattern, signed), where)
+            grouped = _is_grouped(100 * value, digits, where)
+            return format_decimal(value, _signed(pattern, signed), where, group_separator=grouped)
         case Number(value, digits, signed):
-            return format_decimal(value, _signed(_digits(digits), signed), where)
+            grouped = _is_grouped(value, digits, where)
+            pattern = _signed(_digits(digits), signed)
+            return format_decimal(value, pattern, where, group_separator=grouped)
         case Amount(value, currency, signed):
-            money = format_currency(value, currency, locale=where)
+            grouped = _is_grouped(value, get_currency_precision(currency), where)
+            money = format_currency(value, currency, locale=where, group_separator=grouped)
             return f"+{money}" if signed and value > 0 else money
         case Day(iso):
             return format_skeleton("MMMMd", date.fromisoformat(iso), locale=where)
@@ -129,6 +134,18 @@ def _metric(name: str, locale: str, names: Names) -> str:
 
 def _digits(digits: int) -> str:
     return "#,##0." + "0" * digits if digits else "#,##0"
+
+
+def _is_grouped(value: float, digits: int, locale: Locale) -> bool:
+    """Whether thousands are separated: in Spanish from five digits on (1234, but 12.345).
+
+    CLDR calls this `minimumGroupingDigits`, which Babel does not read: it is 2 in `es`, and 1 in
+    the Spanish of Latin America (`es_419` and what inherits from it), in English and in Romanian.
+    """
+    is_latin_american = "es_419" in (str(locale), get_global("parent_exceptions").get(str(locale)))
+    if locale.language != "es" or is_latin_american:
+        return True
+    return abs(round(value, digits)) >= 10_000
 
 
 def _signed(pattern: str, signed: bool) -> str:

@@ -125,13 +125,13 @@ def _lift(row: Row, i: int) -> Effect | CannotSay:
     if control <= 0:
         return CannotSay(
             Reason.CONTROL_ZERO if control == 0 else Reason.NOT_POSITIVE,
-            f"{name}: the control's estimate is {control:g}; a share of it has no plain meaning, "
+            f"{name}: the control's estimate is {control:g}; a lift over it has no clear meaning, "
             "read the difference.",
         )
     if not (low <= value <= high):  # NaN: Fieller's set is unbounded
         return CannotSay(
             Reason.CONTROL_NEAR_ZERO,
-            f"{name}: the control's estimate cannot be told from zero, so no finite lift can be "
+            f"{name}: the control's estimate is too close to zero, so no finite lift can be "
             "given; read the difference.",
         )
     if low == high:

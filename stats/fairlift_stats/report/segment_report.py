@@ -159,7 +159,7 @@ def _effects(
         safe_t, safe_c = np.maximum(nt, 1), np.maximum(nc, 1)
         p = 2 * ndtr(-np.abs(score.pooled_z(xt, safe_t, xc, safe_c)))
         empty = _reasons(metric.name, (nt > 0) & (nc > 0), Reason.NO_UNITS, "no units")
-        same = _reasons(metric.name, variance > 0, Reason.NO_VARIATION, "everybody did it")
+        same = _reasons(metric.name, variance > 0, Reason.NO_VARIATION, "all units did it")
         reasons = [
             [a or b for a, b in zip(*rows, strict=True)] for rows in zip(empty, same, strict=True)
         ]

@@ -29,7 +29,7 @@ def flags_of(row: Row, summaries: Sequence[Summary], i: int) -> tuple[Flag, ...]
             found.append(_conditional(row.metric))
     if row.metric.covariates:
         least = min(row.reduction[0], row.reduction[i])
-        found.append(Flag(FlagCode.ADJUSTED, f"covariates took away {least:.0%} of the variance"))
+        found.append(Flag(FlagCode.ADJUSTED, f"covariates removed {least:.0%} of the variance"))
     return tuple(flag for flag in found if flag is not None)
 
 
@@ -40,7 +40,7 @@ def _few_events(row: Row, i: int) -> Flag | None:
         return None
     return Flag(
         FlagCode.FEW_EVENTS,
-        f"only {least:.0f} units differ from the rest in one arm: the interval is honest, and wide",
+        f"only {least:.0f} units differ from the rest in one arm: the interval is valid, but wide",
     )
 
 
@@ -94,6 +94,6 @@ def _third(metric: Metric, summary: Summary) -> float | None:
 def _conditional(metric: Ratio) -> Flag:
     return Flag(
         FlagCode.CONDITIONAL_ON_BUYING,
-        f"{metric.name} looks only at units with {metric.denominator}, and the campaign may change "
-        "who they are: read it beside conversion and the value per unit",
+        f"{metric.name} covers only units with {metric.denominator}, and the campaign may change "
+        "who they are: read it together with conversion and the value per unit",
     )

@@ -109,8 +109,8 @@ class ZeroVariance(SequentialError):
 
     def __init__(self, name: str, value: float) -> None:
         super().__init__(
-            f"{name}: is {value}, must be above 0; while nobody, or everybody, differs there is"
-            " nothing to weigh: wait for more units"
+            f"{name}: is {value}, must be above 0; without variation there is"
+            " nothing to test: wait for more units"
         )
 
 

@@ -88,19 +88,19 @@ def test_contradiction_names_only_what_proves_it() -> None:
 
     (found,) = contradictions(parse(text))
 
-    assert str(found) == "cart_value >= 50 and cart_value < 30 never holds"
+    assert str(found) == "cart_value >= 50 and cart_value < 30 is always false"
 
 
 def test_dead_branch_is_found_in_a_living_audience() -> None:
     found = contradictions(parse("vip or (cart_value >= 50 and cart_value < 30)"))
 
-    assert [str(each) for each in found] == ["cart_value >= 50 and cart_value < 30 never holds"]
+    assert [str(each) for each in found] == ["cart_value >= 50 and cart_value < 30 is always false"]
 
 
 def test_single_condition_can_contradict_itself() -> None:
     (found,) = contradictions(parse("not (a or not a)"))
 
-    assert str(found) == "not (a or not a) never holds"
+    assert str(found) == "not (a or not a) is always false"
 
 
 def test_nobody_is_meant_and_no_contradiction() -> None:
@@ -255,15 +255,15 @@ def test_condition_on_another_type_than_declared_is_named(text: str, taken_for: 
     (found,) = mistyped(parse(f"other and (vip or not {text})"), OF_EACH_TYPE)
 
     assert found.condition == parse(text)
-    assert str(found).endswith(f"is declared a {found.declared} and never a {taken_for}")
+    assert str(found).endswith(f"is declared as a {found.declared}, not a {taken_for}")
 
 
 def test_value_of_another_type_is_picked_from_its_list() -> None:
     found = mistyped(parse('number in [1, "2", "3", 4, true, 5]'), OF_EACH_TYPE)
 
     assert [str(each) for each in found] == [
-        'number in ["2"], but number is declared a number and never a string',
-        "number in [true], but number is declared a number and never a bool",
+        'number in ["2"], but number is declared as a number, not a string',
+        "number in [true], but number is declared as a number, not a bool",
     ]
 
 

@@ -173,9 +173,9 @@ async def test_a_snapshot_holds_no_plan(caller: Caller) -> None:
     watched.cancel()
 
     assert isinstance(first, pb.WatchSnapshotResponse)
-    (kept,) = first.snapshot.campaigns
-    assert not kept.campaign.plan.primary
-    assert len({kept.traffic_salt, kept.variants_salt}) == 2
+    (published,) = first.snapshot.campaigns
+    assert not published.campaign.plan.primary
+    assert len({published.traffic_salt, published.variants_salt}) == 2
 
 
 async def test_an_attribute_that_is_no_time_is_an_error_of_the_caller(caller: Caller) -> None:
@@ -191,4 +191,4 @@ async def test_an_attribute_that_is_no_time_is_an_error_of_the_caller(caller: Ca
         await caller.assignments.AssignVariants(request)
 
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert "no time between the years 1 and 9999" in (caught.value.details() or "")
+    assert "not a time between the years 1 and 9999" in (caught.value.details() or "")

@@ -100,9 +100,9 @@ async def test_a_full_queue_sheds_and_tells_when_to_come_again(tmp_path: Path) -
         await caller.start(shop.campaign())
         batches = [[shop.exposure(f"v-{b}-{n}") for n in range(900)] for b in range(12)]
         calls = [caller.record(*batch) for batch in batches]
-        found = await asyncio.gather(*calls, return_exceptions=True)
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
         retries = []
-        for outcome in found:
+        for outcome in outcomes:
             if isinstance(outcome, grpc.aio.AioRpcError):
                 assert outcome.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
                 retries.append(details(outcome)[2].retry_delay.nanos)

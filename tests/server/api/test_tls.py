@@ -15,9 +15,12 @@ PEM = Path(__file__).parents[2] / "client" / "certificates"
 
 
 def settings(folder: Path, **more: str) -> Settings:
-    given = {"tls_certificate": str(PEM / "localhost.pem"), "tls_key": str(PEM / "localhost.key")}
+    certificate = {
+        "tls_certificate": str(PEM / "localhost.pem"),
+        "tls_key": str(PEM / "localhost.key"),
+    }
     return settings_of(
-        {"listen": "127.0.0.1:0", "database": str(folder / "shop.db"), **given, **more}
+        {"listen": "127.0.0.1:0", "database": str(folder / "shop.db"), **certificate, **more}
     )
 
 

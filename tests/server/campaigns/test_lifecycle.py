@@ -28,12 +28,12 @@ async def test_a_created_campaign_is_a_draft_as_it_was_sent(caller: Caller) -> N
     sent.variants[1].payload.update({"threshold": 50})
 
     created = await caller.campaigns.CreateCampaign(pb.CreateCampaignRequest(campaign=sent))
-    kept = await caller.campaigns.GetCampaign(pb.GetCampaignRequest(name=NAME))
+    stored = await caller.campaigns.GetCampaign(pb.GetCampaignRequest(name=NAME))
 
-    assert kept == created
-    assert kept.state == campaign_pb2.CAMPAIGN_STATE_DRAFT
-    assert kept.etag
-    assert kept.variants[1].payload["threshold"] == 50
+    assert stored == created
+    assert stored.state == campaign_pb2.CAMPAIGN_STATE_DRAFT
+    assert stored.etag
+    assert stored.variants[1].payload["threshold"] == 50
 
 
 async def test_an_invalid_campaign_is_refused_with_every_violation(caller: Caller) -> None:
@@ -99,12 +99,12 @@ async def test_lists_come_in_pages_bound_to_their_filter(caller: Caller) -> None
     for number in range(5):
         await create(caller, shop.campaign(f"campaign-{number}"))
 
-    found, token = [], ""
+    names, token = [], ""
     while True:
         page = await caller.campaigns.ListCampaigns(
             pb.ListCampaignsRequest(page_size=2, page_token=token)
         )
-        found += [campaign.name for campaign in page.campaigns]
+        names += [campaign.name for campaign in page.campaigns]
         first_token = token or page.next_page_token
         token = page.next_page_token
         if not token:
@@ -117,7 +117,7 @@ async def test_lists_come_in_pages_bound_to_their_filter(caller: Caller) -> None
         )
     )
 
-    assert found == [f"campaigns/campaign-{number}" for number in range(5)]
+    assert names == [f"campaigns/campaign-{number}" for number in range(5)]
     assert details(error)[1].field_violations[0].field == "page_token"
 
 
@@ -274,7 +274,7 @@ async def test_the_history_tells_who_did_what(caller: Caller) -> None:
 
 
 async def test_the_holdout_is_kept(caller: Caller) -> None:
-    kept = await caller.campaigns.UpdateHoldout(
+    updated = await caller.campaigns.UpdateHoldout(
         pb.UpdateHoldoutRequest(holdout=campaign_pb2.Holdout(share_bps=500))
     )
     read = await caller.campaigns.GetHoldout(pb.GetHoldoutRequest())
@@ -284,7 +284,7 @@ async def test_the_holdout_is_kept(caller: Caller) -> None:
         )
     )
 
-    assert kept.share_bps == read.share_bps == 500
+    assert updated.share_bps == read.share_bps == 500
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 

@@ -70,7 +70,7 @@ async def test_an_exposure_to_an_unknown_variant_is_refused(caller: Caller) -> N
     outcome = await refusal(caller, shop.exposure("v", "blue"))
 
     assert outcome.reason == RefusalReason.REFUSAL_REASON_UNKNOWN_VARIANT
-    assert "it has control, free" in outcome.message
+    assert "its variants are control, free" in outcome.message
 
 
 @pytest.mark.parametrize("epoch", [0, 2, -1])
@@ -117,7 +117,7 @@ async def test_a_clock_in_the_future_is_refused_beyond_five_minutes(caller: Call
 
     assert near.status == EVENT_STATUS_ACCEPTED
     assert far.reason == RefusalReason.REFUSAL_REASON_IN_THE_FUTURE
-    assert "set the sender's clock right" in far.message
+    assert "correct the sender's clock" in far.message
 
 
 async def test_history_is_taken_up_to_a_limit(caller: Caller) -> None:
@@ -148,8 +148,8 @@ def _with_two_kinds_of_nothing() -> Event:
 
 BAD = {
     "not a uuid": (shop.exposure("v", named="7"), "event_id", "must be a UUID"),
-    "no time": (_without_time(), "event_time", "is absent"),
-    "no kind": (shop.event(), "", "holds no event"),
+    "no time": (_without_time(), "event_time", "is missing"),
+    "no kind": (shop.event(), "", "contains no event"),
     "negative price": (_with_negative_price(), "order.lines[0].unit_price_micros", "refund"),
     "negative cost": (
         shop.order("v", "o", shop.line(1, cost=-1)),
@@ -277,7 +277,7 @@ async def test_an_order_id_with_other_contents_is_a_conflict(caller: Caller) -> 
     outcome = await refusal(caller, shop.order("v", "o-1", shop.line(60)))
 
     assert outcome.reason == RefusalReason.REFUSAL_REASON_CONFLICT
-    assert "changed by an amendment" in outcome.message
+    assert "change an order with an amendment" in outcome.message
 
 
 async def test_a_refused_event_twice_in_one_batch_is_refused_twice(caller: Caller) -> None:
@@ -349,16 +349,16 @@ async def test_a_batch_of_more_than_a_thousand_is_refused_whole(caller: Caller) 
 
 async def test_a_stream_acknowledges_batch_by_batch(caller: Caller) -> None:
     stream = caller.events.StreamEvents()
-    found = []
+    acknowledged = []
     for sequence in (1, 2, 3):
         events = [shop.exposure(f"v-{sequence}-{number}") for number in range(10)]
         await stream.write(event_service_pb2.StreamEventsRequest(sequence=sequence, events=events))
         answer = await stream.read()
         assert isinstance(answer, event_service_pb2.StreamEventsResponse)
-        found.append((answer.sequence, {outcome.status for outcome in answer.outcomes}))
+        acknowledged.append((answer.sequence, {outcome.status for outcome in answer.outcomes}))
     await stream.done_writing()
 
-    assert found == [(sequence, {EVENT_STATUS_ACCEPTED}) for sequence in (1, 2, 3)]
+    assert acknowledged == [(sequence, {EVENT_STATUS_ACCEPTED}) for sequence in (1, 2, 3)]
 
 
 async def test_a_stream_that_skips_a_number_is_ended(caller: Caller) -> None:

@@ -60,7 +60,7 @@ async def test_health_comes_in_the_reader_s_language_too(tmp_path: Path) -> None
     said = [
         [check.sentence for check in each.health.checks] for each in (english, spanish, romanian)
     ]
-    assert said[0][1] == "No visitor met more than one variant."
+    assert said[0][1] == "No visitor saw more than one variant."
     assert said[1][1] == "Ningún visitante vio más de una variante."
     assert all(len(set(sentences)) == 3 for sentences in zip(*said, strict=True))
 

@@ -71,7 +71,7 @@ async def test_nobody_looked_until_the_plan_was_over(tmp_path: Path) -> None:
     # The sample is who came while the plan still ran; those who came later are counted only.
     assert (report.look.units, report.look.information) == (400, 1.0)
     assert sum(total.units for total in report.totals) == 600
-    assert "200 later ones" in report.notes[0]
+    assert "200 who came later" in report.notes[0]
     assert report.next_look_units == 0
 
 
@@ -114,7 +114,7 @@ async def test_a_campaign_whose_days_are_over_looks_once_more_and_decides(
     assert (after.verdict, after.metrics) == (last.verdict, last.metrics)
     assert last.next_look_units == after.next_look_units == 0
     assert not after.HasField("next_look_time")
-    assert "3000 later ones" in after.notes[0].replace(",", "")
+    assert "3000 who came later" in after.notes[0].replace(",", "")
     if not stopping or "fixed_horizon" in stopping:
         # Next to nothing was spent by the first look: the last is a plain test at 5 %.
         boundary = closing.comparisons[0].boundary
@@ -155,7 +155,7 @@ async def test_a_broken_split_forbids_a_verdict(tmp_path: Path) -> None:
     assert ratio.value == pytest.approx(stats.chisquare([1_200, 900]).pvalue)
     # Evidence beyond 100 blocks; of an even split it stays below 1.
     assert ratio.evidence > 100
-    assert "no se reparten según lo previsto" in spanish.checks[0].sentence
+    assert "no coincide con el plan" in spanish.checks[0].sentence
     assert not unseen.looks  # asking for health is no look
     assert report.verdict.kind == pb.VERDICT_KIND_DO_NOT_TRUST
     assert "split" in report.verdict.reason_codes

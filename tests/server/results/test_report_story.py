@@ -39,8 +39,8 @@ async def test_a_win_of_an_earlier_look_names_that_look_and_both_figures(tmp_pat
     assert later.lift == pytest.approx(90 / 30 - 1)
     assert later.raw_lift == pytest.approx(140 / 80 - 1)
     assert later.reason_codes[:2] == ["won", "corrected_then"]
-    assert later.reasons[0].startswith("+200.0% is the figure of look 1 (")
-    assert later.reasons[0].endswith("all data up to the latest look show +75.0%.")
+    assert later.reasons[0].startswith("+200.0% comes from analysis 1 (")
+    assert later.reasons[0].endswith("All data up to the latest analysis show +75.0%.")
 
 
 async def test_while_nothing_is_decided_no_look_is_named(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ async def test_a_campaign_that_was_stopped_is_not_told_to_go_on(
     assert set(stopped.reason_codes).isdisjoint({"chances", "end"})
     assert len(stopped.reason_codes) == len(stopped.reasons) + 1
     assert stopped.sentence.startswith("Not decided: the campaign was stopped on ")
-    assert stopped.action.startswith("Keep control;")
+    assert stopped.action.startswith("Keep control.")
     assert not stopped.decision_days
 
 
@@ -92,7 +92,7 @@ async def test_a_guardrail_that_was_harmed_is_the_metric_that_is_told(tmp_path: 
 
     assert (verdict.kind, verdict.metric) == (pb.VERDICT_KIND_STOP_HARM, "conversion_rate")
     assert verdict.lift == verdict.raw_lift == pytest.approx(100 / 200 - 1)
-    assert verdict.sentence.startswith("free hurts what it must not: conversion rate -50.0%")
+    assert verdict.sentence.startswith("free harms a guardrail: conversion rate -50.0%")
 
 
 @pytest.mark.parametrize("language", ["en", "es", "ro"])

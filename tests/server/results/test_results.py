@@ -137,7 +137,7 @@ async def test_over_a_control_that_has_none_there_is_no_lift(tmp_path: Path) -> 
     assert found.difference == pytest.approx(0.2)
     assert not found.HasField("lift")
     assert not found.HasField("lift_interval")
-    assert found.cannot_say == "no lift, the control has none."
+    assert found.cannot_say == "no lift, because the control is at zero."
 
 
 async def test_a_funnel_decides_by_its_last_step_and_shows_them_all(tmp_path: Path) -> None:

@@ -32,11 +32,11 @@ def test_a_commit_reaches_the_disk_before_it_is_acknowledged(tmp_path: Path) -> 
         journal = connection.execute(text("PRAGMA journal_mode")).scalar_one()
         return journal, connection.execute(text("PRAGMA synchronous")).scalar_one()
 
-    found = store.write_now(pragma)
+    settings = store.write_now(pragma)
     store.close()
 
     full = 2
-    assert found == ("wal", full)
+    assert settings == ("wal", full)
 
 
 def test_a_job_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_job_that_fails_leaves_nothing(tmp_path: Path) -> None:
 def test_a_file_has_one_server(tmp_path: Path) -> None:
     store = Store(tmp_path / "shop.db")
 
-    with pytest.raises(WrongState, match="another server holds"):
+    with pytest.raises(WrongState, match="another server uses"):
         Store(tmp_path / "shop.db")
 
     store.close()
@@ -82,7 +82,7 @@ def test_a_database_that_another_program_locks_is_an_overload_and_logged(
     with pytest.raises(Overloaded, match="cannot write now"):
         store.write_now(lambda c: c.execute(text("DELETE FROM layers")))
 
-    (record,) = (each for each in caplog.records if each.name == "fairlift.store")
+    (record,) = (entry for entry in caplog.records if entry.name == "fairlift.store")
     assert (record.levelname, record.getMessage()) == ("ERROR", "the database cannot write")
     assert getattr(record, "fields", None) == {"reason": "database is locked"}
     other.close()
@@ -122,7 +122,7 @@ def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
     other.close()
     store = Store(path)
 
-    with pytest.raises(WrongState, match="holds the tables of another program, such as recipes"):
+    with pytest.raises(WrongState, match="contains the tables of another program, such as recipes"):
         store.migrate()
     store.close()
 

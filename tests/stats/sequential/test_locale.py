@@ -15,6 +15,7 @@ from fairlift_stats.locale import LANGUAGES, build, figure_text, text
 from fairlift_stats.messages import (
     Amount,
     Day,
+    Figure,
     Listed,
     Message,
     MetricName,
@@ -120,7 +121,7 @@ def test_a_campaign_of_customers_speaks_of_customers() -> None:
     names = Names(unit="customer")
     few = Message.counted("split.too_few", "count", arm=Text("a"), count=Number(21))
 
-    assert text(Message.of("health.exposed"), names=names) == "Customers have met every variant."
+    assert text(Message.of("health.exposed"), names=names) == "Customers have seen every variant."
     assert text(few, "ro", names).startswith("a are cu aproximativ 21 de clienți mai puțin")
     assert figure_text(MetricName("revenue_per_visitor"), "es", names) == "ingresos por cliente"
     assert figure_text(MetricName("micro_value(view)"), "ro", names) == "view (valoarea pe client)"
@@ -165,6 +166,34 @@ def test_numbers_are_written_as_the_locale_writes_them() -> None:
     assert figure_text(Text("Ünder 50"), "es_MX") == "Ünder 50"
 
 
+@pytest.mark.parametrize(
+    ("figure", "expected"),
+    [
+        (Number(999), "999"),
+        (Number(1234), "1234"),
+        (Number(-9999.4), "-9999"),
+        (Number(9999.6), "10.000"),
+        (Number(10000), "10.000"),
+        (Number(1234.5, 1, signed=True), "+1234,5"),
+        (Percent(12.345), f"1234,5{NBSP}%"),
+        (Percent(123.456), f"12.345,6{NBSP}%"),
+        (Amount(1234.5, "EUR"), f"1234,50{NBSP}€"),
+        (Amount(9999.999, "EUR"), f"10.000,00{NBSP}€"),
+    ],
+)
+def test_spanish_separates_thousands_from_five_digits_on(figure: Figure, expected: str) -> None:
+    # CLDR, common/main/es.xml: minimumGroupingDigits is 2.
+    assert figure_text(figure, "es") == expected
+    assert figure_text(figure, "es_ES") == expected
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"), [("en", "1,234"), ("ro", "1.234"), ("es_MX", "1,234")]
+)
+def test_other_languages_separate_thousands_from_four_digits_on(locale: str, expected: str) -> None:
+    assert figure_text(Number(1234), locale) == expected
+
+
 def test_metrics_of_the_catalogue_have_names_and_others_keep_theirs() -> None:
     assert figure_text(MetricName("revenue_per_visitor"), "es") == "ingresos por visitante"
     assert figure_text(MetricName("wheel_spins"), "ro") == "wheel spins"
@@ -202,9 +231,9 @@ def test_a_tiny_p_value_is_not_written_as_zero() -> None:
 @pytest.mark.parametrize(
     ("days", "expected"),
     [
-        (1, "mai este aproximativ 1 zi."),
-        (4, "aproximativ 4 zile."),
-        (21, "aproximativ 21 de zile."),
+        (1, "mai este aproximativ 1 zi până la o decizie."),
+        (4, "aproximativ 4 zile până la o decizie."),
+        (21, "aproximativ 21 de zile până la o decizie."),
     ],
 )
 def test_romanian_has_three_ways_to_count(days: int, expected: str) -> None:
@@ -216,7 +245,7 @@ def test_romanian_has_three_ways_to_count(days: int, expected: str) -> None:
 def test_a_count_that_is_no_number_takes_the_plural() -> None:
     message = Message("verdict.running_days", (("days", Text("two")),), "days")
 
-    assert text(message) == "Keep going: about two more days."
+    assert text(message) == "Keep going: about two more days until a decision."
 
 
 def test_a_verdict_speaks_to_a_marketer_in_three_languages() -> None:
@@ -230,11 +259,16 @@ def test_a_verdict_speaks_to_a_marketer_in_three_languages() -> None:
     lift = f"{100 * found.lift:+.1f}{NBSP}%".replace(".", ",")
 
     assert verdict.sentence() == (
-        f"coupon is better: conversion rate {found.lift:+.1%} (between {low:+.1%} and {high:+.1%})."
+        f"coupon is better than control: conversion rate {found.lift:+.1%} "
+        f"(between {low:+.1%} and {high:+.1%})."
     )
-    assert verdict.sentence("es").startswith(f"coupon es mejor: tasa de conversión {lift} (entre")
-    assert verdict.sentence("ro").startswith(f"coupon este mai bună: rata de conversie {lift} (")
-    assert verdict.advice("es") == "Mostrar coupon a todos los visitantes."
+    assert verdict.sentence("es").startswith(
+        f"coupon es mejor que control: tasa de conversión {lift} (entre"
+    )
+    assert verdict.sentence("ro").startswith(
+        f"coupon este mai bună decât control: rata de conversie {lift} ("
+    )
+    assert verdict.advice("es") == "Muestra coupon a todos los visitantes."
     assert len(verdict.explanations("ro")) == len(verdict.reasons)
 
 

@@ -149,7 +149,7 @@ def test_three_chances_by_the_same_day_are_not_listed() -> None:
     view = verdict.facts.outlook
     assert view is not None
     assert view.days == ("2026-11-04",) * 3
-    assert verdict.sentence() == "Keep going: about 1 more day."
+    assert verdict.sentence() == "Keep going: about 1 more day until a decision."
     assert keys(verdict)[0] == "reason.end"
 
 
@@ -166,7 +166,7 @@ def test_a_win_of_an_earlier_day_says_that_its_figure_is_of_then() -> None:
     assert since.facts.comparisons[0].raw is not None
     raw = Percent(since.facts.comparisons[0].raw.lift or 0, signed=True)
     assert first.figure("raw") == raw
-    assert "of look 7 (November 9), the first with enough evidence" in since.explanations()[0]
+    assert "from analysis 7 (November 9), the first with enough evidence" in since.explanations()[0]
 
 
 @pytest.mark.parametrize("direction", ["higher", "lower"])

@@ -55,7 +55,9 @@ def test_a_broken_split_says_plainly_what_is_missing_and_how_rare_that_is() -> N
     later = decide(made, log.add(made, look(made, 8, evidence("conversion_rate", "coupon", 6, 8))))
 
     # 14,700 in all: 7,350 to each.
-    assert verdict.explanations()[0].startswith("control has about 350 visitors too few: chance")
+    assert verdict.explanations()[0].startswith(
+        "control has about 350 visitors fewer than planned. Chance"
+    )
     odds = verdict.reasons[0].figure("odds")
     assert isinstance(odds, Number)
     assert odds.value <= verdict.facts.split.check.largest < 10 * odds.value
