@@ -164,7 +164,7 @@ class Assigner:
             return False
         try:
             return self._exposures.put(assigned)
-        except Exception as error:  # attributes that answer no more
+        except Exception as error:  # a mapping of another library may fail here
             self._errors.add(error, "an exposure cannot be recorded")
             return False
 

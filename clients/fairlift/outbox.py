@@ -62,7 +62,7 @@ class Outbox:
         self._packing = threading.Lock()
         self._failures = 0
         self._not_before = 0.0
-        self._lost = 0
+        self._reported_drops = 0
         self._is_overflowing = False
         self._counting = threading.Lock()
         self.accepted = 0
@@ -131,7 +131,7 @@ class Outbox:
             # A full queue still accepts exposures, in place of actions.
             free_places = max(self._max_events - len(self._queue), _PORTION)
             self._exposures.room = min(self._max_events, free_places)
-            self._tell_losses()
+            self._warn_about_drops()
             return self.waiting > 0
 
     def _pack_one(self, exposed: Assignment) -> None:
@@ -144,17 +144,17 @@ class Outbox:
         if any(dropped.event is event for dropped in self.put(EventKind.EXPOSURE, event)):
             self._exposures.lose(exposed)
 
-    def _tell_losses(self) -> None:
+    def _warn_about_drops(self) -> None:
         """Warns once about dropped events, and again only after the outbox was empty."""
         dropped_count = self._queue.dropped.total() + self._exposures.dropped
-        if dropped_count > self._lost and not self._is_overflowing:
+        if dropped_count > self._reported_drops and not self._is_overflowing:
             _log.warning(
                 "too many events are waiting, %d were dropped; is the server reachable?",
                 dropped_count,
             )
-        is_full = self._is_overflowing or dropped_count > self._lost
+        is_full = self._is_overflowing or dropped_count > self._reported_drops
         self._is_overflowing = is_full and self.waiting > 0
-        self._lost = dropped_count
+        self._reported_drops = dropped_count
 
     def _send(self, deadline: float, is_over: Callable[[], bool]) -> bool:
         remaining_s = max(0.0, deadline - time.monotonic())

@@ -78,8 +78,8 @@ def _ends_before(one: Campaign, other: Campaign) -> bool:
 
 
 def _example(visitor: Mapping[str, ExampleValue]) -> str:
-    known = {name: value for name, value in visitor.items() if value is not None}
-    return ", ".join(f"{name} {_value(value)}" for name, value in known.items())
+    attributes = {name: value for name, value in visitor.items() if value is not None}
+    return ", ".join(f"{name} {_value(value)}" for name, value in attributes.items())
 
 
 def _value(value: ExampleValue) -> str:

@@ -94,7 +94,7 @@ class Screen:
         return "".join(base_characters).encode("ascii", "replace").decode("ascii")
 
     def line(self, text: str = "", *, style: str = "", indent: int = 0, mark: str = "") -> None:
-        """Prints one paragraph, wrapped at the width; a mark stands before its first row."""
+        """Prints one paragraph, wrapped at the width, with a mark before its first row."""
         self.marked(Text(mark), text, style=style, indent=indent)
 
     def marked(self, mark: Text, text: str, *, style: str = "", indent: int = 0) -> None:
@@ -124,7 +124,7 @@ class Screen:
             self._console.print(row, no_wrap=True, overflow="ignore", crop=False)
 
     def table(self, table: Table, titles: Mapping[int, Text] | None = None) -> None:
-        """Prints a table within the width; titles stand in place of its empty rows, by number."""
+        """Prints a table within the width; titles replace its empty rows, by row number."""
         heading_rows = _fold_headings(table) if table.show_header else 0
         if _name_room(table, self.width) < _LEAST_NAME:
             table, titles = _stacked(table, titles or {})
@@ -181,7 +181,7 @@ def _in_two_rows(heading: str) -> str:
 
 
 def _stacked(table: Table, titles: Mapping[int, Text]) -> tuple[Table, dict[int, Text]]:
-    """A figure table whose names stand above their figures, where they cannot stand beside."""
+    """A figure table with each name in a row of its own, for narrow screens."""
     names, *figures = table.columns
     cells = list(zip(names.cells, *(column.cells for column in figures), strict=True))
     stacked = figure_table(*(str(column.header) for column in figures))

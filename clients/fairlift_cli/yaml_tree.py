@@ -67,7 +67,7 @@ class YamlScalar:
         return int(digits) if digits.lstrip("+-").isdigit() else float(digits)
 
     def position_of(self, index: int) -> Position:
-        """Where the character `position` of the text stands in the file."""
+        """The position in the file of the character `index` of the text."""
         offset = _skip_opening(self.source)
         for character in self.text[:index]:
             match_start = self.source.find(character, offset) if not character.isspace() else offset

@@ -13,15 +13,17 @@ def check_prerequisites(campaigns: Iterable[Campaign]) -> dict[str, tuple[Violat
 
     Archived campaigns count as absent.
     """
-    known = {c.id: c for c in campaigns if c.lifecycle.state is not State.ARCHIVED}
-    checked = {campaign.id: tuple(_violations(campaign, known)) for campaign in known.values()}
+    existing = {c.id: c for c in campaigns if c.lifecycle.state is not State.ARCHIVED}
+    checked = {
+        campaign.id: tuple(_violations(campaign, existing)) for campaign in existing.values()
+    }
     return {campaign: violations for campaign, violations in checked.items() if violations}
 
 
-def _violations(campaign: Campaign, known: Mapping[str, Campaign]) -> Iterable[Violation]:
+def _violations(campaign: Campaign, existing: Mapping[str, Campaign]) -> Iterable[Violation]:
     for index, prerequisite in enumerate(campaign.prerequisites):
         where = f"prerequisites[{index}]"
-        other = known.get(prerequisite.campaign)
+        other = existing.get(prerequisite.campaign)
         if other is None:
             yield Violation(f"{where}.campaign", f"{prerequisite.campaign!r} does not exist")
             continue
@@ -31,14 +33,14 @@ def _violations(campaign: Campaign, known: Mapping[str, Campaign]) -> Iterable[V
                 names = ", ".join(variants)
                 message = f"{variant!r} is not a variant of {other.id}; its variants are {names}"
                 yield Violation(f"{where}.variants[{position}]", message)
-    chain = _longest_chain(campaign, known)
+    chain = _longest_chain(campaign, existing)
     if len(chain) > MAX_CHAIN:
         path = " → ".join(chain[:MAX_CHAIN])
         message = f"{path} → … is circular or has more than {MAX_CHAIN} campaigns"
         yield Violation("prerequisites", message)
 
 
-def _longest_chain(campaign: Campaign, known: Mapping[str, Campaign]) -> list[str]:
+def _longest_chain(campaign: Campaign, existing: Mapping[str, Campaign]) -> list[str]:
     """The longest chain of prerequisites, cut one step after it becomes too long."""
     level = {campaign.id: [campaign.id]}
     chain = [campaign.id]
@@ -47,7 +49,7 @@ def _longest_chain(campaign: Campaign, known: Mapping[str, Campaign]) -> list[st
         level = {
             prerequisite.campaign: [*path, prerequisite.campaign]
             for name, path in level.items()
-            for prerequisite in known[name].prerequisites
-            if prerequisite.campaign in known
+            for prerequisite in existing[name].prerequisites
+            if prerequisite.campaign in existing
         }
     return chain

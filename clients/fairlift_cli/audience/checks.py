@@ -126,10 +126,10 @@ def contradictions(condition: Condition) -> tuple[Contradiction, ...]:
 
 def undeclared(condition: Condition, declared: Iterable[str]) -> tuple[Undeclared, ...]:
     """The attributes of the condition that are not declared, sorted by name."""
-    known = list(declared)
+    declared_names = list(declared)
     return tuple(
-        Undeclared(name, next(iter(get_close_matches(name, known, 1)), None))
-        for name in sorted(attributes(condition).difference(known))
+        Undeclared(name, next(iter(get_close_matches(name, declared_names, 1)), None))
+        for name in sorted(attributes(condition).difference(declared_names))
     )
 
 

@@ -106,7 +106,7 @@ def _numbers(constants: list[int | float]) -> Iterator[int | float]:
     if constants:
         low, high = constants[0], constants[-1]
         yield from (high + 1, low - 1)
-        # Where doubles stand further apart than 1, one more is the same number.
+        # Where neighbouring doubles differ by more than 1, x + 1 equals x.
         yield from (math.nextafter(high, math.inf), math.nextafter(low, -math.inf))
 
 

@@ -178,10 +178,10 @@ class Search:
             condition, must_hold = condition.condition, not must_hold
         if isinstance(condition, AllOf | AnyOf):
             return True
-        known = partial.required.get(condition.attribute, ())
+        required = partial.required.get(condition.attribute, ())
         try:
             return (
-                self._example_value(_appended(known, (self._leaf_test(condition), must_hold)))
+                self._example_value(_appended(required, (self._leaf_test(condition), must_hold)))
                 is not None
             )
         except Undecidable:

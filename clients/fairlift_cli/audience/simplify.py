@@ -131,7 +131,7 @@ def _between(parts: list[Condition]) -> list[Condition]:
                     and (other.attribute, other.op) == (name, CompareOp.LE)
                     and isinstance(other.value, datetime) == isinstance(low, datetime)
                 ]
-                # Only what can be ordered stands beside >= and <=.
+                # The values of >= and <= are numbers or times.
                 result.append(Between(name, low, upper_bounds[0]) if upper_bounds else part)  # type: ignore[arg-type]
             case _:
                 result.append(part)

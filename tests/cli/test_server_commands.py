@@ -1,4 +1,4 @@
-"""Commands against a real server: what they do, what they print, how they end."""
+"""The commands that call a server, against a real one: effects, output and exit codes."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Before the start: what can be found, by the textbook; and a plan that can be pasted."""
+"""The `plan` command: its figures agree with the textbook, and its plan can be pasted."""
 
 import math
 import re
