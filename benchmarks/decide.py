@@ -29,7 +29,7 @@ from fairlift.local_snapshot import LocalSnapshot
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.wire.snapshot import snapshot_from, snapshot_to
 from fairlift_cli.audience.parser import parse
-from fairlift_stats.design.assignment import buckets
+from fairlift_stats.design.bulk_assignment import buckets
 
 from benchmarks.form import Measure, publish, side_by_side
 from benchmarks.peers import deciders

@@ -52,7 +52,7 @@ def change_state(
             return server.call(stub.StopCampaign, request)
         case "archive":
             return server.call(stub.ArchiveCampaign, service.ArchiveCampaignRequest(name=name))
-    raise ValueError(f"{verb!r} is none of {VERBS}")
+    raise ValueError(f"{verb!r} must be one of {VERBS}")
 
 
 def show_campaigns(screen: Screen, campaigns: list[pb.Campaign]) -> None:

@@ -16,9 +16,9 @@ from fairlift_stats.messages import (
     Names,
     Number,
     Percent,
-    Text,
-    Unit,
+    UnitWord,
     VariantName,
+    Verbatim,
 )
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -37,7 +37,7 @@ class Figures:
     def say(self, key: str, /, *, by: str | None = None, **places: Figure | str) -> str:
         """A sentence of the catalogue; the place `by` decides singular or plural."""
         figures = tuple(
-            (name, Text(figure) if isinstance(figure, str) else figure)
+            (name, Verbatim(figure) if isinstance(figure, str) else figure)
             for name, figure in sorted(places.items())
         )
         return self.tell(Message(key, figures, by))
@@ -129,6 +129,6 @@ def capital(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def unit_of(kind: value_pb2.UnitKind.ValueType) -> Unit:
+def unit_of(kind: value_pb2.UnitKind.ValueType) -> UnitWord:
     """The word for the campaign's unit; visitor by default."""
     return "customer" if kind == value_pb2.UNIT_KIND_CUSTOMER else "visitor"

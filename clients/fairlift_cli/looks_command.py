@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.campaign_pb2 import Campaign
 from fairlift.v1.campaign_service_pb2 import GetCampaignRequest
-from fairlift_stats.messages import Names, Number, Percent, telling_names
+from fairlift_stats.messages import Names, Number, Percent, unique_names
 from rich.text import Text
 
 from fairlift_cli.figures import ABSENT, Figures, unit_of
@@ -31,7 +31,7 @@ def campaign_figures(server: ServerConnection, campaign: str, *, language: str) 
     request = GetCampaignRequest(name=full_name(campaign))
     stored: Campaign = server.call(server.campaigns.GetCampaign, request)
     names = Names(
-        variants=telling_names({variant.id: variant.display_name for variant in stored.variants}),
+        variants=unique_names({variant.id: variant.display_name for variant in stored.variants}),
         metrics={
             metric.name: metric.display_name
             for metric in stored.plan.metrics

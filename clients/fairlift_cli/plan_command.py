@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fairlift_stats.design.planning import Baseline, Horizon, horizons, plan_for
 from fairlift_stats.errors import StatisticsError
-from fairlift_stats.messages import Names, Number, Percent, Unit
+from fairlift_stats.messages import Names, Number, Percent, UnitWord
 from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
 from rich.table import Table
 
@@ -31,7 +31,7 @@ class PlanningInput:
     variants: int = 2
     power: float = 0.8
     alpha: float = 0.05
-    unit: Unit = "visitor"
+    unit: UnitWord = "visitor"
 
     @property
     def metric(self) -> str:

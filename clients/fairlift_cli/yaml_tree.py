@@ -258,7 +258,7 @@ def _explained(error: yaml.MarkedYAMLError) -> str:
 _HINTS = (
     (
         "cannot start any token",
-        "; indent with spaces, not tabs, and quote a text that starts with a sign",
+        "; indent with spaces, not tabs, and quote a text that starts with a special character",
     ),
     ("found a tab character", "; indent with spaces, not tabs"),
     ("mapping values are not allowed", '; a text with ": " needs quotes'),

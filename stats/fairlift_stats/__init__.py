@@ -10,16 +10,25 @@ if TYPE_CHECKING:
     from fairlift_stats.bayes.shrinkage import SCEPTICAL, LiftPrior
     from fairlift_stats.data.metrics import Funnel, Mean, Quantile, Rate, Ratio
     from fairlift_stats.data.summary import Summary
+    from fairlift_stats.design.duration import Traffic, duration
+    from fairlift_stats.design.power import (
+        PowerDesign,
+        Variability,
+        mde,
+        rate_power,
+        rate_units,
+        units_needed,
+    )
     from fairlift_stats.effects import (
         Arm,
         CannotSay,
+        CannotSayCode,
         Effect,
         Flag,
         FlagCode,
         Interval,
         NonInferiority,
         Posterior,
-        Reason,
     )
     from fairlift_stats.errors import (
         BadQuestion,
@@ -31,24 +40,50 @@ if TYPE_CHECKING:
         UnknownVariant,
     )
     from fairlift_stats.methods.quantiles import QuantileArm
+    from fairlift_stats.methods.sample_ratio import SampleRatio, sample_ratio
     from fairlift_stats.report.analysis import Analysis, Report, compare
+    from fairlift_stats.report.decomposition import Decomposition, decompose
     from fairlift_stats.report.question import Guardrail
-    from fairlift_stats.report.results import Result
+    from fairlift_stats.report.result import Result
+    from fairlift_stats.sequential.looks import Look, LookLog
+    from fairlift_stats.sequential.plan import SequentialPlan
+    from fairlift_stats.verdict import Verdict, decide
 
-_HOME = {
-    "bayes.shrinkage": ("SCEPTICAL", "LiftPrior"),
-    "data.metrics": ("Funnel", "Mean", "Quantile", "Rate", "Ratio"),
+_MODULES = {
+    "bayes.shrinkage": (
+        "SCEPTICAL",
+        "LiftPrior",
+    ),
+    "data.metrics": (
+        "Funnel",
+        "Mean",
+        "Quantile",
+        "Rate",
+        "Ratio",
+    ),
     "data.summary": ("Summary",),
+    "design.duration": (
+        "Traffic",
+        "duration",
+    ),
+    "design.power": (
+        "PowerDesign",
+        "Variability",
+        "mde",
+        "rate_power",
+        "rate_units",
+        "units_needed",
+    ),
     "effects": (
         "Arm",
         "CannotSay",
+        "CannotSayCode",
         "Effect",
         "Flag",
         "FlagCode",
         "Interval",
         "NonInferiority",
         "Posterior",
-        "Reason",
     ),
     "errors": (
         "BadQuestion",
@@ -60,11 +95,32 @@ _HOME = {
         "UnknownVariant",
     ),
     "methods.quantiles": ("QuantileArm",),
-    "report.analysis": ("Analysis", "Report", "compare"),
+    "methods.sample_ratio": (
+        "SampleRatio",
+        "sample_ratio",
+    ),
+    "report.analysis": (
+        "Analysis",
+        "Report",
+        "compare",
+    ),
+    "report.decomposition": (
+        "Decomposition",
+        "decompose",
+    ),
     "report.question": ("Guardrail",),
-    "report.results": ("Result",),
+    "report.result": ("Result",),
+    "sequential.looks": (
+        "Look",
+        "LookLog",
+    ),
+    "sequential.plan": ("SequentialPlan",),
+    "verdict": (
+        "Verdict",
+        "decide",
+    ),
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "SCEPTICAL",
@@ -73,6 +129,8 @@ __all__ = [
     "BadQuestion",
     "BadSummary",
     "CannotSay",
+    "CannotSayCode",
+    "Decomposition",
     "Effect",
     "Flag",
     "FlagCode",
@@ -80,23 +138,38 @@ __all__ = [
     "Guardrail",
     "Interval",
     "LiftPrior",
+    "Look",
+    "LookLog",
     "Mean",
     "MissingColumn",
     "NoEstimate",
     "NonInferiority",
     "Posterior",
+    "PowerDesign",
     "Quantile",
     "QuantileArm",
     "Rate",
     "Ratio",
-    "Reason",
     "Report",
     "Result",
+    "SampleRatio",
+    "SequentialPlan",
     "StatisticsError",
     "Summary",
     "TooFewUnits",
+    "Traffic",
     "UnknownVariant",
+    "Variability",
+    "Verdict",
     "compare",
+    "decide",
+    "decompose",
+    "duration",
+    "mde",
+    "rate_power",
+    "rate_units",
+    "sample_ratio",
+    "units_needed",
 ]
 
 

@@ -1,4 +1,4 @@
-"""What a result is made of: estimates, intervals, posteriors, warnings, and reasons for none."""
+"""The parts of a result: estimates, intervals, posteriors, warnings, and why there is none."""
 
 import math
 from dataclasses import dataclass
@@ -8,27 +8,28 @@ from typing import Literal, TypeAlias
 __all__ = [
     "Arm",
     "CannotSay",
+    "CannotSayCode",
     "Effect",
     "Flag",
     "FlagCode",
     "Interval",
     "NonInferiority",
     "Posterior",
-    "Reason",
     "Role",
 ]
 
 Role: TypeAlias = Literal["primary", "secondary", "guardrail"]
 
 
-class Reason(Enum):
-    """Why there is no number."""
+class CannotSayCode(Enum):
+    """Why a result has no number."""
 
     NO_UNITS = "no_units"
     TOO_FEW_UNITS = "too_few_units"
     NO_EVENTS = "no_events"
     NO_DENOMINATOR = "no_denominator"
     NO_VARIATION = "no_variation"
+    TIED_VALUES = "tied_values"
     CONTROL_ZERO = "control_zero"
     TREATMENT_ZERO = "treatment_zero"
     CONTROL_NEAR_ZERO = "control_near_zero"
@@ -36,7 +37,7 @@ class Reason(Enum):
 
 
 class FlagCode(Enum):
-    """What a reader must know before trusting the number beside it."""
+    """What a reader must know before trusting a number."""
 
     FEW_EVENTS = "few_events"
     FEW_BUYERS = "few_buyers"
@@ -59,26 +60,26 @@ class Interval:
 
     @property
     def width(self) -> float:
-        """Distance of the limits."""
+        """Distance between the limits."""
         return self.high - self.low
 
 
 @dataclass(frozen=True, slots=True)
 class CannotSay:
-    """The honest absence of an answer: a code, one sentence, and the limits if there are any.
+    """A result without a number: a code, one sentence, and the limits that are known.
 
     A rate whose control has no event keeps the lower limit of its lift: above 0 it still says that
     the treatment is better.
     """
 
-    reason: Reason
+    reason: CannotSayCode
     sentence: str
     interval: Interval = Interval(-math.inf, math.inf)
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """An estimate with its interval, and the wider one that holds for all treatments at once."""
+    """An estimate with its interval, and the simultaneous interval for all treatments."""
 
     value: float
     interval: Interval
@@ -87,7 +88,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One variant's own estimate. The interval is None where an arm has no spread to judge by."""
+    """One variant's own estimate. The interval is None where it cannot be estimated."""
 
     variant: str
     n: int
@@ -97,16 +98,16 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
-    """What to believe about one treatment arm, given the data and the prior.
+    """Posterior of one treatment, from the data and the prior.
 
     Attributes:
         lift: posterior mean of the lift, or its median where the mean does not exist.
         interval: central credible interval of the lift.
         p_positive: P(lift > 0).
-        p_best: P(this arm is the best of all, the control among them), by the metric's direction.
+        p_best: P(this arm is the best, including the control), by the metric's direction.
         expected_loss: what choosing this arm costs on average, per unit, in the metric's own unit.
         expected_loss_relative: the same as a share of the control's estimate.
-        control_p_best: P(the control is the best of all).
+        control_p_best: P(the control is the best).
         control_expected_loss: what keeping the control costs on average, per unit.
         p_equivalent: P(lift lies within the region of practical equivalence).
         prior: the prior in words.
@@ -126,7 +127,7 @@ class Posterior:
 
 @dataclass(frozen=True, slots=True)
 class NonInferiority:
-    """Is the treatment worse than the control by less than the margin? One-sided."""
+    """One-sided test that the treatment is worse than the control by less than the margin."""
 
     margin: float
     p_value: float | None
@@ -135,7 +136,7 @@ class NonInferiority:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A warning beside a number: a code for programs, one sentence for people."""
+    """A warning about a number: a code for programs, one sentence for people."""
 
     code: FlagCode
     sentence: str

@@ -1,12 +1,12 @@
-"""What the statistics raise, drawn as a tree, so that a caller can catch one situation or all.
+"""Errors of the statistics, one class per situation, in one tree.
 
 StatisticsError
-├── BadSummary        the numbers cannot come from data (NaN, negative variance, counts above n)
+├── BadSummary        numbers that cannot come from data (NaN, negative variance, counts above n)
 ├── TooFewUnits       a group has fewer units than the method needs
-├── BadQuestion       an argument is outside what the method answers (confidence 95, power 2)
-├── MissingColumn     a metric needs a column that the summary does not hold
+├── BadQuestion       an argument outside what the method accepts (confidence 95, power 2)
+├── MissingColumn     a metric needs a column that the summary lacks
 ├── UnknownVariant    a variant or the control is not among the summaries
-└── NoEstimate        the data hold no finite answer (a control mean near zero, no events)
+└── NoEstimate        the data have no finite estimate (a control mean near zero, no events)
 """
 
 __all__ = [
@@ -21,7 +21,11 @@ __all__ = [
 
 
 class StatisticsError(ValueError):
-    """Anything the statistics refuse to answer."""
+    """Any refusal of the statistics."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the message: some errors compose it from other arguments."""
+        return _restored, (type(self), self.args), vars(self)
 
 
 class BadSummary(StatisticsError):
@@ -33,11 +37,11 @@ class TooFewUnits(StatisticsError):
 
 
 class BadQuestion(StatisticsError):
-    """An argument is outside what the method can answer."""
+    """An argument is outside what the method accepts."""
 
 
 class MissingColumn(StatisticsError):
-    """A metric needs a column, or a product of columns, that the summary does not hold."""
+    """A metric needs a column, or a product of columns, that the summary lacks."""
 
 
 class UnknownVariant(StatisticsError):
@@ -45,4 +49,8 @@ class UnknownVariant(StatisticsError):
 
 
 class NoEstimate(StatisticsError):
-    """The data hold no finite answer to this question."""
+    """The data have no finite estimate."""
+
+
+def _restored(error_class: type[StatisticsError], args: tuple[object, ...]) -> StatisticsError:
+    return error_class.__new__(error_class, *args)

@@ -1,4 +1,4 @@
-"""What we say is a key and its figures, so that any language can say it."""
+"""Messages as keys and figures, which the locale turns into sentences of any language."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ __all__ = [
     "Number",
     "PValue",
     "Percent",
-    "Text",
-    "Unit",
+    "UnitWord",
     "VariantName",
-    "telling_names",
+    "Verbatim",
+    "unique_names",
 ]
 
-Unit: TypeAlias = Literal["visitor", "customer"]
+UnitWord: TypeAlias = Literal["visitor", "customer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +67,29 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """Words that are not translated: a segment's."""
+class Verbatim:
+    """Text that is not translated, such as a segment's name."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class VariantName:
-    """A variant by its id; people may call it by another name."""
+    """A variant by its id; it may have a display name."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class MetricName:
-    """A metric; those of the catalogue have a name in each language."""
+    """A metric by its id; built-in metrics have a display name in each language."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Several of a kind: A, B and C; or A, B or C."""
+    """A list: A, B and C; or A, B or C."""
 
     items: "tuple[Figure, ...]"
     joined: Literal["and", "or"] = "and"
@@ -97,20 +97,20 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What people call variants and metrics, by id, where they have a word of their own.
+    """Display names of variants and metrics, by id.
 
-    `unit` is what is randomised and counted: sentences speak of visitors or of customers.
+    `unit` is what is randomised and counted: visitors or customers.
     """
 
     variants: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
-    unit: Unit = "visitor"
+    unit: UnitWord = "visitor"
 
 
-def telling_names(called: Mapping[str, str]) -> dict[str, str]:
-    """Names by id, but for empty ones, and for one that several share: it would tell neither."""
-    shared = Counter(called.values())
-    return {each: name for each, name in called.items() if name and shared[name] == 1}
+def unique_names(names_by_id: Mapping[str, str]) -> dict[str, str]:
+    """Display names by id, without empty ones and without names that several ids share."""
+    uses = Counter(names_by_id.values())
+    return {key: name for key, name in names_by_id.items() if name and uses[name] == 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,5 +141,14 @@ class Message:
 
 # A message within a message is a part of its sentence.
 Figure: TypeAlias = (
-    Percent | Amount | Number | PValue | Day | Text | VariantName | MetricName | Listed | Message
+    Percent
+    | Amount
+    | Number
+    | PValue
+    | Day
+    | Verbatim
+    | VariantName
+    | MetricName
+    | Listed
+    | Message
 )

@@ -186,6 +186,7 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
                 status, reason = e.EVENT_STATUS_ACCEPTED, 0
                 self.events[event.event_id] = event
             outcomes.append(
+                # protobuf accepts the number of an enum value; its stubs do not.
                 e.EventOutcome(event_id=event.event_id, status=status, reason=reason)  # type: ignore[arg-type]
             )
         return outcomes

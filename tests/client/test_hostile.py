@@ -170,6 +170,7 @@ def test_what_only_behaves_like_a_text_is_none(client: Any) -> None:
         def __eq__(self, other: object) -> bool:
             return False
 
+        # This is how Python makes a class unhashable.
         __hash__ = None  # type: ignore[assignment]
 
         def __format__(self, form: str) -> str:

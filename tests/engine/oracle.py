@@ -94,6 +94,7 @@ def _compare(found: object, op: a.CompareOp, value: object) -> bool:
         return False
     if found != found:  # a NaN is in no order
         return False
+    # Values of one kind can be compared; mypy does not see that they are.
     return _by_order(op, (found > value) - (found < value))  # type: ignore[operator]
 
 

@@ -145,11 +145,13 @@ def test_audience_error_keeps_its_place_when_it_travels() -> None:
         (lambda: Compare("a", CompareOp.EQ, float("nan")), "value", "must be finite"),
         (lambda: Compare("a", CompareOp.EQ, 2**53 + 1), "value", "within"),
         (lambda: Compare("a", CompareOp.EQ, NOON.replace(tzinfo=None)), "value", "time zone"),
+        # A wrong type, on purpose.
         (lambda: Compare("a", CompareOp.EQ, (1,)), "value", "must be a text, a number"),  # type: ignore[arg-type]
         (lambda: Compare("a", CompareOp.LT, True), "value", "must be a number or a time"),
         (lambda: In("a", tuple(range(MAX_LIST + 1))), "values", f"at most {MAX_LIST}"),
         (lambda: In("a", ("x", float("inf"))), "values[1]", "must be finite"),
         (lambda: Between("a", 1, NOON), "high", "must be of the same kind"),
+        # A wrong type, on purpose.
         (lambda: Text("a", TextOp.PREFIX, 5), "value", "must be a text"),  # type: ignore[arg-type]
         (lambda: Version("a", CompareOp.EQ, "1." + "9" * 200), "value", "must be a version"),
     ],

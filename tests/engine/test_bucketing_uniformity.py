@@ -9,7 +9,7 @@ import uuid
 
 import numpy as np
 import pytest
-from fairlift_stats.design.assignment import buckets
+from fairlift_stats.design.bulk_assignment import buckets
 from scipy import stats
 
 SALTS = [f"{index * 2654435761 % 2**32:08x}{index:024x}" for index in range(60)]

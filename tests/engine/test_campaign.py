@@ -42,6 +42,7 @@ def test_mappings_of_a_campaign_cannot_be_changed_from_outside() -> None:
     given["other"] = "nowhere"
     assert dict(campaign.overrides) == {"qa": "coupon"}
     with pytest.raises(TypeError):
+        # The type forbids it; at run time the mapping must refuse it too.
         campaign.overrides["x"] = "y"  # type: ignore[index]
 
 

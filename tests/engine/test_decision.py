@@ -139,6 +139,7 @@ def test_payload_is_the_callers_own() -> None:
     outcome = Outcome("c", "b", PAYLOAD, Reason.ASSIGNED, is_control=False, epoch=2)
     decided = assignment(outcome, "v", {"secret": 1}, 0.0)
 
+    # This entry is a list; its type is any JSON value.
     decided.payload["list"].append(3)  # type: ignore[union-attr]
 
     assert decided.payload == PAYLOAD

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from fairlift_stats.bayes.segment_shrinkage import fit_segments
 from fairlift_stats.methods.delta_method import Estimates
-from fairlift_stats.report.comparison import compare_linear, joint_p, simultaneous
+from fairlift_stats.report.comparison import compare_linear, joint_p, joint_test
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -21,8 +21,8 @@ def dunnett_error(sizes: tuple[int, ...], sds: tuple[float, ...], runs: int, see
     zero = np.zeros_like(value)
     units = np.broadcast_to(np.array(sizes, dtype=float)[:, None], value.shape)
     made = Estimates(value, variance, zero, units, zero, zero)
-    together, loads = simultaneous(variance, 0.05)
-    p = joint_p(compare_linear(made, 0.05, together).p, loads)
+    joint = joint_test(variance, 0.05)
+    p = joint_p(compare_linear(made, 0.05, joint.critical).p, joint.loadings)
     return float(np.mean((p < 0.05).any(axis=1)))
 
 

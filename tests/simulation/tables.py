@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from fairlift_stats.design.aa_replay import clopper_pearson
+from fairlift_stats.methods.one_rate import clopper_pearson
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -16,5 +16,5 @@ def _cell(value: object) -> str:
 
 
 def share_bounds(share: float, runs: int) -> str:
-    found = clopper_pearson(round(share * runs), runs)
+    found = clopper_pearson(round(share * runs), runs, confidence=0.99)
     return f"{found.low:.4f}–{found.high:.4f}"

@@ -23,8 +23,8 @@ from fairlift_stats.bayes.shrinkage import NormalPosterior, best_lift, normal_po
 from fairlift_stats.data.winsorizing import capped, pooled_cap
 from fairlift_stats.design.duration import Traffic, duration
 from fairlift_stats.design.power import (
-    Design,
-    Spread,
+    PowerDesign,
+    Variability,
     cohen_h_units,
     mde,
     power_of_t,
@@ -37,14 +37,14 @@ from fairlift_stats.methods.multiplicity import adjusted_p
 from fairlift_stats.methods.one_rate import clopper_pearson, jeffreys, wilson
 from fairlift_stats.methods.quantiles import QuantileArm, compare_quantiles, ranks
 from fairlift_stats.methods.random_effects import james_stein
-from fairlift_stats.methods.sample_ratio import split_check
-from fairlift_stats.methods.two_means import Group, equivalent, lift, posterior, welch, yuen
-from fairlift_stats.methods.two_rates import TwoRates, exact_p, non_inferior
+from fairlift_stats.methods.sample_ratio import sample_ratio
+from fairlift_stats.methods.two_means import ArmMoments, equivalent, lift, posterior, welch, yuen
+from fairlift_stats.methods.two_rates import TwoRates, exact_p, rate_non_inferior
 
 NAN, INF = math.nan, math.inf
-TEN, ZERO, SHAKY = Group(10, 1, 100), Group(0, 0, 100), Group(0.5, 1, 100)
+TEN, ZERO, SHAKY = ArmMoments(10, 1, 100), ArmMoments(0, 0, 100), ArmMoments(0.5, 1, 100)
 FEW = TwoRates(5, 20, 6, 20)
-SPREAD = Spread(10, 100)
+SPREAD = Variability(10, 100)
 IDS = np.arange(50, dtype=np.uint64)
 SAME = bootstrap_sums(IDS, {"x": np.ones(50)}, replicates=100)
 _CLUSTERS = Summary.from_sums(
@@ -66,17 +66,17 @@ def _clustered(n: int, clusters: Summary) -> QuantileArm:
         (lambda: clopper_pearson(5, INF), BadSummary, "must be finite"),
         (lambda: jeffreys(NAN, 10), BadSummary, "between 0 and its n"),
         (lambda: TwoRates(1, INF, 1, 10), BadSummary, "must be finite"),
-        (lambda: non_inferior(FEW, ratio=INF), BadQuestion, "finite"),
+        (lambda: rate_non_inferior(FEW, ratio=INF), BadQuestion, "finite"),
         (lambda: exact_p(TwoRates(10.5, 20, 3, 20), "fisher"), BadSummary, "whole"),
         (lambda: exact_p(FEW, "fisher", alternative="both"), BadQuestion, "'both'"),  # type: ignore[arg-type]
-        (lambda: Group(1e80, 1, 10), BadQuestion, "not beyond"),
-        (lambda: Group(1, NAN, 10), BadQuestion, "finite"),
-        (lambda: Group.of(4, 40, 3), BadSummary, "too small for its sum"),
-        (lambda: Group.of(4, 4e9 + 40, 4e18 + 8e10), BadSummary, "lost in rounding"),
-        (lambda: Group.of(0, 0, 0), TooFewUnits, "needs 2"),
+        (lambda: ArmMoments(1e80, 1, 10), BadQuestion, "not beyond"),
+        (lambda: ArmMoments(1, NAN, 10), BadQuestion, "finite"),
+        (lambda: ArmMoments.of(4, 40, 3), BadSummary, "too small for its sum"),
+        (lambda: ArmMoments.of(4, 4e9 + 40, 4e18 + 8e10), BadSummary, "lost in rounding"),
+        (lambda: ArmMoments.of(0, 0, 0), TooFewUnits, "needs 2"),
         (lambda: welch(ZERO, ZERO), NoEstimate, "the same"),
-        (lambda: lift(TEN, ZERO), NoEstimate, "cannot be told from zero"),
-        (lambda: lift(TEN, SHAKY), NoEstimate, "cannot be told from zero"),
+        (lambda: lift(TEN, ZERO), NoEstimate, "is too close to zero"),
+        (lambda: lift(TEN, SHAKY), NoEstimate, "is too close to zero"),
         (lambda: lift(ZERO, TEN), NoEstimate, "treatment are zero"),
         (lambda: equivalent(TEN, SHAKY, low=NAN, high=1), BadQuestion, "below high"),
         (lambda: posterior(ZERO), NoEstimate, "the same"),
@@ -86,12 +86,12 @@ def _clustered(n: int, clusters: Summary) -> QuantileArm:
         (lambda: log_lift(NAN, 10, 1, 10), BadSummary, "between 0 and its n"),
         (lambda: fit_segments({"a": (1, 1), "b": (NAN, 1)}), BadQuestion, "finite"),
         (lambda: fit_segments({"a": (1e200, 1), "b": (-1e200, 1)}), BadQuestion, "beyond"),
-        (lambda: split_check({"a": INF, "b": 2}, {"a": 1, "b": 1}), BadSummary, "whole number"),  # type: ignore[dict-item]
-        (lambda: Design(treatments=1.5), BadQuestion, "whole"),  # type: ignore[arg-type]
+        (lambda: sample_ratio({"a": INF, "b": 2}, {"a": 1, "b": 1}), BadSummary, "whole number"),  # type: ignore[dict-item]
+        (lambda: PowerDesign(treatments=1.5), BadQuestion, "whole"),  # type: ignore[arg-type]
         (lambda: mde(SPREAD, INF), BadQuestion, "finite"),
         (lambda: rate_power(0.1, 0.12, -5), BadQuestion, "above 0"),
         (lambda: rate_power(0.1, 0.12, NAN), BadQuestion, "above 0"),
-        (lambda: cohen_h_units(0.1, 0.1), BadQuestion, "no effect is left"),
+        (lambda: cohen_h_units(0.1, 0.1), BadQuestion, "nothing is left"),
         (lambda: power_of_t(10, NAN, 1), BadQuestion, "finite effect"),
         (lambda: power_of_t(10, 1, INF), BadQuestion, "spread"),
         (lambda: t_mde(INF, 1), BadQuestion, "finite"),
@@ -180,10 +180,10 @@ def test_many_arms_over_a_tiny_control_are_judged_no_more_gladly_than_one(loadin
 
 def test_weights_are_shares_whatever_their_sum() -> None:
     observed = {"a": 20, "b": 21, "c": 60}
-    usual = split_check(observed, {"a": 0.25, "b": 0.25, "c": 0.5})
+    usual = sample_ratio(observed, {"a": 0.25, "b": 0.25, "c": 0.5})
 
     for scale in (1e-300, 3.0, 1e308):
-        scaled = split_check(observed, {"a": scale / 4, "b": scale / 4, "c": scale / 2})
+        scaled = sample_ratio(observed, {"a": scale / 4, "b": scale / 4, "c": scale / 2})
         assert scaled.p_value == pytest.approx(usual.p_value, rel=1e-12)
 
 
@@ -191,7 +191,7 @@ def test_weights_are_shares_whatever_their_sum() -> None:
 def test_a_lift_has_no_unit(unit: float) -> None:
     def found(scale: float) -> tuple[float, float]:
         limits = lift(
-            Group(2 * scale, (0.1 * scale) ** 2, 50), Group(scale, (0.1 * scale) ** 2, 50)
+            ArmMoments(2 * scale, (0.1 * scale) ** 2, 50), ArmMoments(scale, (0.1 * scale) ** 2, 50)
         )
         return limits.low, limits.high
 
@@ -203,4 +203,4 @@ def test_one_price_for_all_orders_leaves_no_spread_to_plan_by() -> None:
     summary = Summary.from_rows({"revenue": 9.9 * orders, "orders": orders})
 
     with pytest.raises(BadQuestion, match="positive, finite variance"):
-        Spread.of_ratio(summary, "revenue", "orders")
+        Variability.of_ratio(summary, "revenue", "orders")

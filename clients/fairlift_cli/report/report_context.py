@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.value_pb2 import Interval
-from fairlift_stats.messages import Figure, telling_names
+from fairlift_stats.messages import Figure, unique_names
 
 from fairlift_cli.figures import Figures
 from fairlift_cli.screen import Screen
@@ -70,7 +70,7 @@ class ReportContext:
 
 def report_context(report: pb.Report, *, figures: Figures, screen: Screen) -> ReportContext:
     """The context of a report; variants have their display names where they are set."""
-    names = telling_names({totals.variant: totals.display_name for totals in report.totals})
+    names = unique_names({totals.variant: totals.display_name for totals in report.totals})
     return ReportContext(
         report, figures, screen, {variant: screen.safe(name) for variant, name in names.items()}
     )

@@ -17,7 +17,7 @@ from fairlift.engine.metric import (
     OrderMeasure,
     ReturnMeasure,
 )
-from fairlift_stats.data.metrics import Direction, Mean, Quantile, Rate, Ratio, Unit
+from fairlift_stats.data.metrics import Direction, Mean, MetricUnit, Quantile, Rate, Ratio
 from fairlift_stats.data.metrics import Metric as SummaryMetric
 
 from fairlift_server.analysis.day_calendar import DAY_US
@@ -33,7 +33,7 @@ _DIRECTIONS: dict[planned.Direction, Direction] = {
     planned.Direction.HIGHER: "higher",
     planned.Direction.LOWER: "lower",
 }
-_UNITS: dict[planned.Quantity, Unit] = {
+_UNITS: dict[planned.Quantity, MetricUnit] = {
     planned.Quantity.SHARE: "share",
     planned.Quantity.MONEY: "money",
     planned.Quantity.COUNT: "count",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from fairlift.engine.campaign import Campaign, UnitKind
 from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift_stats.locale import LANGUAGES, figure_text, text
-from fairlift_stats.messages import Figure, Message, Names, Unit, telling_names
+from fairlift_stats.messages import Figure, Message, Names, UnitWord, unique_names
 
-_UNITS: dict[UnitKind, Unit] = {UnitKind.VISITOR: "visitor", UnitKind.CUSTOMER: "customer"}
+_UNITS: dict[UnitKind, UnitWord] = {UnitKind.VISITOR: "visitor", UnitKind.CUSTOMER: "customer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class ReaderLanguage:
         return cls(
             language,
             Names(
-                variants=telling_names(
+                variants=unique_names(
                     {variant.id: variant.display_name for variant in campaign.variants}
                 ),
                 metrics={

@@ -6,10 +6,10 @@ from itertools import groupby
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
-from fairlift_stats.effects import Arm, CannotSay, Effect, Interval, Posterior, Reason
+from fairlift_stats.effects import Arm, CannotSay, CannotSayCode, Effect, Interval, Posterior
 from fairlift_stats.messages import Message, MetricName
 from fairlift_stats.report.analysis import Analysis, Report
-from fairlift_stats.report.results import Result
+from fairlift_stats.report.result import Result
 from fairlift_stats.verdict import Verdict
 
 from fairlift_server.api.language import ReaderLanguage
@@ -73,7 +73,7 @@ def metrics_to(
         )
 
 
-def cannot_say_message(reason: Reason) -> Message:
+def cannot_say_message(reason: CannotSayCode) -> Message:
     """The sentence that says why there is no figure."""
     return Message.of(f"cannot_say.{reason.value}")
 

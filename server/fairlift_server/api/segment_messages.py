@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift_stats.effects import CannotSay
-from fairlift_stats.messages import Message, Text
+from fairlift_stats.messages import Message, Verbatim
 from fairlift_stats.report.segment_report import SegmentLift
 
 from fairlift_server.api.language import ReaderLanguage
@@ -42,7 +42,7 @@ def segments_to(
 
 def _left_out(segment: str, cannot_say: CannotSay) -> Message:
     reason = cannot_say_message(cannot_say.reason)
-    return Message.of("segment.left_out", segment=Text(segment), why=reason)
+    return Message.of("segment.left_out", segment=Verbatim(segment), why=reason)
 
 
 def _segment(

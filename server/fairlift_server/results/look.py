@@ -10,7 +10,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from fairlift.engine.metric import OrderMeasure
-from fairlift_stats.methods.sample_ratio import split_check
+from fairlift_stats.methods.sample_ratio import sample_ratio
 from fairlift_stats.sequential.anytime.counts import SplitCheck, prior_strength, split_over_time
 from fairlift_stats.sequential.errors import BadLook
 from fairlift_stats.sequential.evidence import Evidence, evidence_of
@@ -214,7 +214,7 @@ def _quality(
     strength = prior_strength(sequential.n_max)
     split = split_over_time(history, sequential.shares, k=strength)[-1]
     weights = dict(zip(plan.arms, sequential.shares, strict=True))
-    chi_square_p = split_check(units, weights).p_value
+    chi_square_p = sample_ratio(units, weights).p_value
     return DataQuality(units, sample.contaminated, split, chi_square_p, _full_days(sample, now))
 
 

@@ -1,25 +1,23 @@
-"""Which arm is best, by how much, and what a wrong choice costs: products of distributions."""
+"""Chance to be best, expected loss, and lifts of independent posteriors, by quadrature."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.bayes.marginals import Marginal
 from fairlift_stats.data.metrics import Direction
 from fairlift_stats.errors import BadQuestion, NoEstimate
 
 __all__ = ["Best", "best_of", "lift_cdf", "lift_mean", "lift_quantiles", "p_greater"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
-# An arm this much narrower than another is a step to it: the mesh is cut where the step lies.
+# To a wide arm, an arm narrower than this share looks like a step: the mesh is cut there.
 NARROW = 0.25
-REACH = 8.0
+STEP_REACH = 8.0
 # A Beta with a smaller second parameter ends at 1 with a root's slope: the mesh closes in on it.
 STEEP = 2.0
 TOWARDS_END = 1 - np.array([0.4, 0.06, 0.009, 0.00135, 0.0])
@@ -61,7 +59,7 @@ def best_of(arms: Sequence[Marginal], *, direction: Direction = "higher") -> Bes
     spreads = [spread_of(arm) for arm in arms]
     for i, arm in enumerate(arms):
         steps = [
-            other.mean + side * REACH * spread
+            other.mean + side * STEP_REACH * spread
             for other, spread in zip(arms, spreads, strict=True)
             for side in (-1, 1)
             if spread < NARROW * spreads[i]
@@ -101,15 +99,15 @@ def lift_quantiles(
     """Quantiles of treatment/control − 1.
 
     Raises:
-        NoEstimate: the control is negative or as good as zero.
+        NoEstimate: the control is negative or cannot be told from zero.
     """
     if not control.mean > 0:
         raise NoEstimate(f"the control's mean is {control.mean}; a lift needs a positive one")
     p = np.asarray(probabilities, dtype=float)
     low, high = _bracket(treatment, control, p)
     ratio = np.clip(_log_normal(treatment, control, p), low, high)
-    step, done = 0, False
-    while not done and step < 200:
+    step, finished = 0, False
+    while not finished and step < 200:
         value, slope = _ratio_cdf(treatment, control, ratio)
         low, high = np.where(value < p, ratio, low), np.where(value < p, high, ratio)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -117,7 +115,7 @@ def lift_quantiles(
         usable = (guess >= low) & (guess <= high) & (step % 8 != 7)
         new = np.where(usable, guess, (low + high) / 2)
         settled = usable & (np.abs(new - ratio) <= 1e-8 * np.maximum(np.abs(new), 1e-3))
-        done = bool((settled | (high - low <= 1e-13 * np.abs(high))).all())
+        finished = bool((settled | (high - low <= 1e-13 * np.abs(high))).all())
         ratio, step = new, step + 1
     return tuple((ratio - 1).tolist())
 
@@ -132,9 +130,11 @@ def _ratio_cdf(treatment: Marginal, control: Marginal, ratio: Array) -> tuple[Ar
     )
     of_one = _by_treatment if by_treatment else _by_control
     points, other = (treatment, control) if by_treatment else (control, treatment)
-    # Where all units of the other arm did it, its distribution meets 1 like a square root.
+    # Where every unit of the other arm converted, its distribution reaches 1 like a square root.
     if not getattr(other, "b", math.inf) < STEEP:
-        return of_one(points.rule, other, ratio)
+        # Where the control changes its sign the integrand jumps: the mesh is cut there.
+        rule = points.quadrature((0.0,)) if points.rule[0][0] < 0 else points.rule
+        return of_one(rule, other, ratio)
     pairs = [
         of_one(
             points.quadrature((r if by_treatment else 1 / r) * TOWARDS_END), other, np.array([r])
@@ -172,7 +172,7 @@ def spread_of(arm: Marginal) -> float:
 
 
 def _log_normal(treatment: Marginal, control: Marginal, p: Array) -> Array:
-    """Where the quantiles would be if the ratio were log-normal: a start, no answer."""
+    """Starting values: the quantiles of a log-normal ratio."""
     spread = 0.0
     for arm in (treatment, control):
         spread += (spread_of(arm) / arm.mean) ** 2 if arm.mean else 1.0
@@ -180,7 +180,7 @@ def _log_normal(treatment: Marginal, control: Marginal, p: Array) -> Array:
 
 
 def _bracket(treatment: Marginal, control: Marginal, p: Array) -> tuple[Array, Array]:
-    """Ratios that surely hold the quantiles."""
+    """Ratios between which the quantiles lie."""
     centre = treatment.mean / control.mean
     reach = abs(centre) + 1e-9
     for _ in range(200):

@@ -1,21 +1,19 @@
-"""Joint statements on conversion, spending and revenue per visitor: seeded Sobol draws."""
+"""Joint probabilities of conversion, spending and revenue per visitor, by Sobol draws."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import betaincinv, stdtrit
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.bayes.marginals import Hurdle
 from fairlift_stats.data.metrics import Direction
 from fairlift_stats.errors import BadQuestion
 
 __all__ = ["RevenueDraws", "revenue_draws"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 TABLE = 4097
 

@@ -1,24 +1,24 @@
-"""One arm's posterior: a distribution with its own quadrature rule, so that no draw is needed."""
+"""Posteriors of one arm: distributions with a quadrature rule each, so no draws are needed."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, betaincinv, betaln, gammaln, ndtr, stdtr, stdtrit
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.data.sums import NOISE
 from fairlift_stats.errors import BadQuestion, TooFewUnits
 
 __all__ = ["Beta", "Hurdle", "Marginal", "Student"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 NODES = 96
-FAR = 1e-13  # what is left out at each end
+TAIL = 1e-13  # probability that is left out at each end
 # Below so many degrees of freedom tails and rate of a product are wide, and need a finer mesh.
 FEW = 30
 
@@ -37,7 +37,7 @@ class Marginal(Protocol):
         ...
 
     def quadrature(self, cuts: Sequence[float]) -> tuple[Array, Array]:
-        """The same rule on a mesh cut at these values: for g that nearly jumps there."""
+        """The same rule on a mesh cut at these values: for a g that nearly jumps there."""
         ...
 
     def cdf(self, x: Array) -> Array:
@@ -61,7 +61,7 @@ class Beta:
     b: float
 
     def __post_init__(self) -> None:
-        """Refuse what is no distribution."""
+        """Refuse what is not a distribution."""
         if not (0 < self.a < math.inf and 0 < self.b < math.inf):
             raise BadQuestion(f"Beta({self.a}, {self.b}): both must be positive and finite")
 
@@ -70,7 +70,7 @@ class Beta:
         """Posterior after x of n.
 
         Raises:
-            BadQuestion: x is not within 0…n, or the prior is none.
+            BadQuestion: x is not within 0…n, or the prior is not positive.
         """
         if not 0 <= x <= n:
             raise BadQuestion(f"x: is {x} of {n}; a count lies between 0 and its n")
@@ -88,9 +88,9 @@ class Beta:
 
     def quadrature(self, cuts: Sequence[float], nodes: int = NODES) -> tuple[Array, Array]:
         """Gauss–Legendre in θ with x = sin²θ, where a Beta(½, ·) has no pole."""
-        low, high = np.arcsin(np.sqrt(betaincinv(self.a, self.b, [FAR, 1 - FAR])))
-        asked = np.arcsin(np.sqrt(np.clip(cuts, 0, 1)))
-        edges = np.concatenate([asked, _steps(self.a), math.pi / 2 - _steps(self.b)])
+        low, high = np.arcsin(np.sqrt(betaincinv(self.a, self.b, [TAIL, 1 - TAIL])))
+        cut_angles = np.arcsin(np.sqrt(np.clip(cuts, 0, 1)))
+        edges = np.concatenate([cut_angles, _steps(self.a), math.pi / 2 - _steps(self.b)])
         theta, weight = pieces(low, high, edges, nodes)
         x = np.sin(theta) ** 2
         log = 2 * self.a * np.log(np.sin(theta)) + 2 * self.b * np.log(np.cos(theta))
@@ -125,7 +125,7 @@ class Student:
     df: float = math.inf
 
     def __post_init__(self) -> None:
-        """Refuse what has no usable mean."""
+        """Refuse a posterior without a usable mean."""
         if not self.df >= 3:
             raise TooFewUnits(f"df: is {self.df}, a posterior of a mean needs 3 or more")
         if not (0 < self.scale < math.inf and math.isfinite(self.centre)):
@@ -145,7 +145,7 @@ class Student:
 
     def quadrature(self, cuts: Sequence[float]) -> tuple[Array, Array]:
         """Gauss–Legendre in v with x = centre + scale·sinh v, which reaches heavy tails."""
-        reach = math.asinh(8.0 if math.isinf(self.df) else float(-stdtrit(self.df, FAR)))
+        reach = math.asinh(8.0 if math.isinf(self.df) else float(-stdtrit(self.df, TAIL)))
         at = np.arcsinh((np.asarray(cuts, dtype=float) - self.centre) / self.scale)
         v, weight = pieces(-reach, reach, at, NODES)
         x = self.centre + self.scale * np.sinh(v)
@@ -176,7 +176,7 @@ class Hurdle:
 
     @classmethod
     def of(cls, n: float, buyers: float, revenue: float, squares: float) -> "Hurdle":
-        """Posterior from visitors, buyers, Σ revenue and Σ revenue² per buyer.
+        """Posterior from visitors, buyers, Σ revenue and Σ revenue².
 
         Raises:
             TooFewUnits: fewer than four buyers.
@@ -186,7 +186,7 @@ class Hurdle:
             raise TooFewUnits(f"buyers: is {buyers}, what they spend needs 4 or more")
         mean = revenue / buyers
         spread = squares - revenue * mean
-        # What rounding leaves when all spent the same would pass for knowing it exactly.
+        # Rounding alone must not pass for a variance when all buyers spent the same.
         variance = (spread if spread > NOISE * squares else 0.0) / (buyers - 1)
         return cls(Beta.of(buyers, n), Student(mean, math.sqrt(variance / buyers), buyers - 1))
 
@@ -239,7 +239,7 @@ class Hurdle:
         p, money = self.buying, self.spending
         spread = p.a * p.b / ((p.a + p.b) ** 2 * (p.a + p.b + 1))
         scale = math.hypot(money.scale * p.mean, abs(money.centre) * math.sqrt(spread))
-        tails = float(-stdtrit(money.df, FAR))
+        tails = float(-stdtrit(money.df, TAIL))
         return self.mean, scale, math.asinh(1.5 * tails)
 
     @cached_property

@@ -1,13 +1,13 @@
-"""Effects in segments, each drawn towards the whole as far as the data say it should be."""
+"""Effects in segments, adjusted towards the overall result (hierarchical model)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.bayes.marginals import gauss
 from fairlift_stats.effects import Interval
 from fairlift_stats.errors import BadQuestion, BadSummary
@@ -16,10 +16,9 @@ from fairlift_stats.methods.random_effects import Heterogeneity, checked, hetero
 
 __all__ = ["Hierarchy", "Segment", "SegmentPrior", "fit_segments", "log_lift"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 GRID = 121
-REACH = 6.0  # in scales of the half-normal: what lies beyond has weight 1e-8
+TAU_REACH = 6.0  # in scales of the half-normal: the weight beyond is 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +33,19 @@ class SegmentPrior:
     mean_sd: float = 0.5
 
     def __post_init__(self) -> None:
-        """Refuse scales that are no scales."""
+        """Refuse scales that are not positive."""
         if not (0 < self.tau_scale < np.inf and 0 < self.mean_sd < np.inf):
             raise BadQuestion(f"{self}: both scales must be positive and finite")
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One segment's effect, alone and seen with the others.
+    """One segment's effect, alone and adjusted towards the overall result.
 
     Attributes:
         name: the segment.
         raw, raw_interval: from its own data only.
-        shrunk, interval: posterior mean and central interval, given all segments.
+        shrunk, interval: posterior mean and central interval, from all segments.
         p_positive: posterior probability of a positive effect.
     """
 
@@ -65,7 +64,7 @@ class Hierarchy:
     Attributes:
         mean, mean_interval: posterior of the average effect.
         tau: posterior mean of the standard deviation between segments.
-        segments: in the order given.
+        segments: in the order of the input.
         heterogeneity: the test that all segments share one effect.
     """
 
@@ -120,10 +119,11 @@ def fit_segments(
     y, v = checked([e for e, _ in effects.values()], [v for _, v in effects.values()])
     chosen = prior or SegmentPrior()
     tau, weight, mean, sd = _grid(y, v, chosen)
-    # Given τ: a segment is a mix of its own estimate and the average, whose error it inherits.
-    kept = tau[:, None] ** 2 / (tau[:, None] ** 2 + v)
-    centres = kept * y + (1 - kept) * mean[:, None]
-    spreads = np.sqrt(kept * v + ((1 - kept) * sd[:, None]) ** 2)
+    # For each τ a segment mixes its own estimate and the average, whose error it inherits.
+    weight_of_own = tau[:, None] ** 2 / (tau[:, None] ** 2 + v)
+    weight_of_mean = 1 - weight_of_own
+    centres = weight_of_own * y + weight_of_mean * mean[:, None]
+    spreads = np.sqrt(weight_of_own * v + (weight_of_mean * sd[:, None]) ** 2)
     centres, spreads = np.column_stack([mean, centres]), np.column_stack([sd, spreads])
     tail = (1 - checked_confidence(confidence)) / 2
     low, high = (_mixture_quantile(p, weight, centres, spreads) for p in (tail, 1 - tail))
@@ -147,7 +147,7 @@ def fit_segments(
 
 def _grid(y: Array, v: Array, prior: SegmentPrior) -> tuple[Array, Array, Array, Array]:
     """τ, its posterior weights, and mean and sd of μ at each τ."""
-    tau, w = gauss(0.0, prior.tau_scale * REACH, GRID)
+    tau, w = gauss(0.0, prior.tau_scale * TAU_REACH, GRID)
     spread = v + tau[:, None] ** 2
     precision = (1 / spread).sum(axis=1) + prior.mean_sd**-2
     mean = (y / spread).sum(axis=1) / precision
@@ -165,11 +165,11 @@ def _grid(y: Array, v: Array, prior: SegmentPrior) -> tuple[Array, Array, Array,
 def _mixture_quantile(p: float, weight: Array, centres: Array, spreads: Array) -> Array:
     """(segments,) quantile of each column's mixture of normals, by bracketed Newton."""
     z = float(ndtri(p))
-    each = centres + z * spreads
-    low, high = each.min(axis=0), each.max(axis=0)
-    x = weight @ each
-    step, settled = 0, False
-    while not settled and step < 100:
+    quantiles = centres + z * spreads
+    low, high = quantiles.min(axis=0), quantiles.max(axis=0)
+    x = weight @ quantiles
+    step, converged = 0, False
+    while not converged and step < 100:
         t = (x - centres) / spreads
         gap = weight @ ndtr(t) - p
         slope = weight @ (np.exp(-t * t / 2) / spreads) / np.sqrt(2 * np.pi)
@@ -177,6 +177,6 @@ def _mixture_quantile(p: float, weight: Array, centres: Array, spreads: Array) -
         with np.errstate(divide="ignore", invalid="ignore"):
             guess = x - gap / slope
         new = np.where((guess >= low) & (guess <= high) & (step < 50), guess, (low + high) / 2)
-        settled = bool((np.abs(new - x) <= 1e-10 * (high - low + np.abs(new))).all())
+        converged = bool((np.abs(new - x) <= 1e-10 * (high - low + np.abs(new))).all())
         x, step = new, step + 1
     return np.asarray(x)

@@ -1,14 +1,13 @@
-"""Lifts seen through a prior: most campaigns move little, and the posterior should know it."""
+"""Posteriors of lifts under a prior: most campaigns move little."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.bayes.best import Best
 from fairlift_stats.bayes.marginals import gauss, gauss_rows
 from fairlift_stats.data.metrics import Direction
@@ -18,7 +17,6 @@ from fairlift_stats.methods.random_effects import paule_mandel
 
 __all__ = ["SCEPTICAL", "LiftPrior", "NormalPosterior", "best_lift", "normal_posterior"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 # Below this many past experiments their spread is too uncertain to be a prior.
 ENOUGH_HISTORY = 10
@@ -37,7 +35,7 @@ class LiftPrior:
     source: str = "declared"
 
     def __post_init__(self) -> None:
-        """Refuse what is no distribution; a flat prior is the absence of one."""
+        """Refuse what is not a distribution; for a flat prior, pass no prior."""
         if not (math.isfinite(self.mean) and 0 < self.sd < math.inf):
             raise BadQuestion(
                 f"prior N({self.mean}, {self.sd}²): needs a finite mean and a positive, finite sd; "
@@ -46,7 +44,7 @@ class LiftPrior:
 
     @classmethod
     def fitted(cls, lifts: Sequence[float], standard_errors: Sequence[float]) -> "LiftPrior":
-        """Prior with the spread of an organisation's own past experiments.
+        """Prior fitted to an organisation's past experiments.
 
         Args:
             lifts: past estimates of ln(1 + lift), one an experiment, winners and losers alike.
@@ -68,8 +66,8 @@ class LiftPrior:
         fit = paule_mandel(lifts, np.square(standard_errors))
         if fit.tau2 == 0:
             raise BadQuestion(
-                "history: past lifts vary no more than their own noise, so they say nothing about "
-                "how true lifts spread; use the sceptical prior"
+                "history: past lifts vary no more than their own noise, so the spread of "
+                "true lifts is unknown; use the sceptical prior"
             )
         return cls(fit.mean, math.sqrt(fit.tau2), f"{len(lifts)} past experiments")
 
@@ -82,7 +80,7 @@ SCEPTICAL = LiftPrior(0.0, 0.10, "sceptical")
 
 @dataclass(frozen=True, slots=True)
 class NormalPosterior:
-    """A normal posterior of an effect, with what follows from it in closed form.
+    """A normal posterior of an effect, with its probabilities and losses in closed form.
 
     Raises:
         BadQuestion: the mean is not finite, or the standard deviation not positive and finite.
@@ -92,7 +90,7 @@ class NormalPosterior:
     sd: float
 
     def __post_init__(self) -> None:
-        """Refuse what is no distribution."""
+        """Refuse what is not a distribution."""
         if not (math.isfinite(self.mean) and 0 < self.sd < math.inf):
             raise BadQuestion(f"mean {self.mean}, sd {self.sd}: finite, and the sd positive")
 
@@ -145,47 +143,47 @@ def normal_posterior(
 
 def best_lift(
     log_lifts: Array,
-    own: Array,
-    shared: float,
+    treatment_variance: Array,
+    control_variance: float,
     prior: LiftPrior | None,
     *,
     direction: Direction = "higher",
 ) -> tuple[list[NormalPosterior], Best]:
     """Posteriors of several treatments' log lifts, and which arm is best, the control first.
 
-    All lifts share the control's noise: given that noise they are independent, so one integral
-    over it is exact. Losses are on the scale of ln(1 + lift).
+    All lifts share the control's noise and are independent conditional on it, so one integral over
+    it is exact. Losses are on the scale of ln(1 + lift).
 
     Args:
         log_lifts: (treatments,) ln(1 + lift).
-        own: (treatments,) variance that is the treatment's own.
-        shared: variance of the control's part, common to all.
+        treatment_variance: (treatments,) the treatment's part of each variance.
+        control_variance: the control's part, common to all.
         prior: None is flat.
         direction: which way is better.
 
     Raises:
-        BadQuestion: a lift is not finite, or an own variance not positive and finite.
+        BadQuestion: a lift is not finite, or a treatment's variance not positive and finite.
     """
-    if not (np.isfinite(log_lifts).all() and ((own > 0) & np.isfinite(own)).all()):
+    if not (np.isfinite(log_lifts).all() and _all_positive(treatment_variance)):
         raise BadQuestion("lifts must be finite, and their variances positive and finite")
     sign = 1.0 if direction == "higher" else -1.0
     precision = 0.0 if prior is None else prior.sd**-2
     centre = 0.0 if prior is None else prior.mean
-    # Posterior covariance diag(d) + c·uuᵀ: the noise was a diagonal plus one factor already.
-    d = 1 / (1 / own + precision)
-    u = d / own
-    kept = shared / (1 + shared * float(np.sum((1 - u) / own)))
-    covariance = np.diag(d) + kept * np.outer(u, u)
-    noise = np.diag(own) + shared
+    # The noise is a diagonal plus one factor, and so is the posterior covariance: diag(d) + c·uuᵀ.
+    d = 1 / (1 / treatment_variance + precision)
+    u = d / treatment_variance
+    factor = control_variance / (1 + control_variance * float(np.sum((1 - u) / treatment_variance)))
+    covariance = np.diag(d) + factor * np.outer(u, u)
+    noise = np.diag(treatment_variance) + control_variance
     mean = centre + covariance @ np.linalg.solve(noise, log_lifts - centre)
-    found = [
+    posteriors = [
         NormalPosterior(float(m), math.sqrt(v))
         for m, v in zip(mean, np.diagonal(covariance), strict=True)
     ]
     f, weight = gauss(-8.5, 8.5, 64)
     weight = weight * np.exp(-f * f / 2) / math.sqrt(2 * math.pi)
-    conditional = sign * (mean + np.outer(f * math.sqrt(kept), u))
-    return found, _best_against_zero(conditional, np.sqrt(d), weight / weight.sum())
+    conditional = sign * (mean + np.outer(f * math.sqrt(factor), u))
+    return posteriors, _best_against_zero(conditional, np.sqrt(d), weight / weight.sum())
 
 
 def _best_against_zero(centres: Array, sds: Array, weight: Array) -> Best:
@@ -206,6 +204,10 @@ def _best_against_zero(centres: Array, sds: Array, weight: Array) -> Best:
     total = sum(p_best)
     losses = tuple(max(expected - m, 0.0) for m in means)
     return Best(tuple(p / total for p in p_best), losses, expected)
+
+
+def _all_positive(values: Array) -> bool:
+    return bool(((values > 0) & np.isfinite(values)).all())
 
 
 def _phi(x: float) -> float:

@@ -1,1 +1,1 @@
-"""What goes in: summaries of units, and the metrics that read them."""
+"""Input: sufficient statistics of groups of units, and the metrics computed from them."""

@@ -1,21 +1,31 @@
-"""What is measured: each metric names the columns it needs and says which direction is better."""
+"""Metrics: each names the columns it needs and the direction that is better."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from fairlift_stats.errors import BadQuestion
 
-__all__ = ["Direction", "Funnel", "Mean", "Metric", "Quantile", "Rate", "Ratio", "Summed", "Unit"]
+__all__ = [
+    "Direction",
+    "Funnel",
+    "Mean",
+    "Metric",
+    "MetricUnit",
+    "Quantile",
+    "Rate",
+    "Ratio",
+    "Summed",
+]
 
 Direction: TypeAlias = Literal["higher", "lower"]
-Unit: TypeAlias = Literal["share", "money", "count"]
+MetricUnit: TypeAlias = Literal["share", "money", "count"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Share of units that did it: a 0/1 column over all units, or over those with `of` = 1.
+    """Share of units with an event: a 0/1 column over all units, or over those with `of` = 1.
 
-    `covariates` are pre-period columns for CUPED; with them a rate is judged as a mean of 0/1.
+    `covariates` are pre-period columns for CUPED; with them a rate is tested as a mean of 0/1.
 
     >>> Rate("conversion_rate", "converted").columns
     ('converted',)
@@ -28,18 +38,18 @@ class Rate:
     covariates: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a covariate where the denominator is itself an outcome."""
+        """Refuse covariates where the denominator is itself an outcome."""
         if self.of is not None and self.covariates:
             raise BadQuestion(f"{self.name}: a rate among some units takes no covariates")
 
     @property
-    def unit(self) -> Unit:
+    def unit(self) -> MetricUnit:
         """A rate is always a share."""
         return "share"
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What the summary must hold."""
+        """Columns that the summary must have."""
         base = () if self.of is None else (self.of,)
         return (self.column, *base, *self.covariates)
 
@@ -55,13 +65,13 @@ class Mean:
     name: str
     column: str
     buyers: str | None = None
-    unit: Unit = "money"
+    unit: MetricUnit = "money"
     direction: Direction = "higher"
     covariates: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What the summary must hold."""
+        """Columns that the summary must have."""
         return _distinct(self.column, self.buyers, *self.covariates)
 
 
@@ -77,13 +87,13 @@ class Ratio:
     numerator: str
     denominator: str
     buyers: str | None = None
-    unit: Unit = "money"
+    unit: MetricUnit = "money"
     direction: Direction = "higher"
     covariates: tuple[tuple[str, str], ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What the summary must hold."""
+        """Columns that the summary must have."""
         pre = (name for pair in self.covariates for name in pair)
         return _distinct(self.numerator, self.denominator, self.buyers, *pre)
 
@@ -92,7 +102,7 @@ class Ratio:
 class Quantile:
     """The value that a share `at` of the values does not exceed, e.g. the median order.
 
-    Sums do not tell it: its numbers come beside the summaries, one `QuantileArm` per variant.
+    It cannot be computed from sums: pass one `QuantileArm` per variant with the summaries.
 
     Raises:
         BadQuestion: the share is not between 0 and 1.
@@ -100,22 +110,22 @@ class Quantile:
 
     name: str
     at: float
-    unit: Unit = "money"
+    unit: MetricUnit = "money"
     direction: Direction = "higher"
 
     def __post_init__(self) -> None:
-        """Refuse what is no quantile."""
+        """Refuse a share that is not a quantile."""
         if not 0 < self.at < 1:
             raise BadQuestion(f"{self.name}: at is {self.at}, must lie between 0 and 1, e.g. 0.5")
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """None: it is not made of sums."""
+        """None: a quantile is not computed from sums."""
         return ()
 
     @property
     def covariates(self) -> tuple[str, ...]:
-        """None: adjusting is for sums."""
+        """None: adjustment needs sums."""
         return ()
 
 
@@ -128,22 +138,22 @@ class Funnel:
     direction: Direction = "higher"
 
     def __post_init__(self) -> None:
-        """A funnel of one step is a rate."""
+        """Refuse one step, which is a rate, and steps that repeat."""
         if len(self.steps) < 2 or len(set(self.steps)) != len(self.steps):
             raise BadQuestion(f"{self.name}: a funnel needs two or more different steps")
 
     @property
     def rates(self) -> tuple[Rate, ...]:
         """One rate per step over all units, then one from each step to the next."""
-        whole = (Rate(f"{self.name}.{s}", s, direction=self.direction) for s in self.steps)
-        onward = (
+        of_all = (Rate(f"{self.name}.{s}", s, direction=self.direction) for s in self.steps)
+        step_to_step = (
             Rate(f"{self.name}.{a}>{b}", b, of=a, direction=self.direction)
             for a, b in zip(self.steps, self.steps[1:], strict=False)
         )
-        return (*whole, *onward)
+        return (*of_all, *step_to_step)
 
 
-# What sums per unit tell.
+# Metrics that sums per unit are enough for.
 Summed: TypeAlias = Rate | Mean | Ratio
 Metric: TypeAlias = Summed | Quantile
 

@@ -1,21 +1,17 @@
-"""Summaries as arrays, groups stacked, so that one expression serves them all."""
+"""Means and covariances of several groups, stacked into arrays."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from fairlift_stats.arrays import Array, Indices
 from fairlift_stats.data.metrics import Mean, Metric, Quantile, Rate, Ratio
 from fairlift_stats.data.summary import Pair, Summary, Triple, position_of
 from fairlift_stats.errors import MissingColumn
 
 __all__ = ["Moments", "products_of", "stack", "thirds_of"]
-
-Array: TypeAlias = npt.NDArray[np.float64]
-Indices: TypeAlias = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ class Moments:
     summaries: tuple[Summary, ...]
 
     def at(self, column: str | None) -> int:
-        """Position of a column; of the constant for None."""
+        """Position of a column; None is the constant."""
         return len(self.columns) if column is None else self.columns.index(column)
 
 
@@ -55,7 +51,7 @@ def stack(summaries: Sequence[Summary], columns: tuple[str, ...]) -> Moments:
     totals = np.empty((len(summaries), k + 1))
     covariances = np.zeros((len(summaries), k + 1, k + 1))
     for total, group, summary in zip(totals, covariances, summaries, strict=True):
-        at, square = _places(summary.columns, columns)
+        at, square = _positions(summary.columns, columns)
         total[:k] = [summary.sums[i] for i in at]
         total[k] = summary.n
         group[:k, :k] = summary.comoments[square]
@@ -65,11 +61,11 @@ def stack(summaries: Sequence[Summary], columns: tuple[str, ...]) -> Moments:
 
 
 @lru_cache(maxsize=256)
-def _places(
-    have: tuple[str, ...], wanted: tuple[str, ...]
+def _positions(
+    columns: tuple[str, ...], names: tuple[str, ...]
 ) -> tuple[tuple[int, ...], tuple[Indices, Indices]]:
-    """Where these columns stand, and the index of their products; reports ask for the same ones."""
-    at = tuple(position_of(have, name) for name in wanted)
+    """Positions of these columns, and the index of their products; cached, as reports repeat."""
+    at = tuple(position_of(columns, name) for name in names)
     rows = np.array(at, dtype=np.intp)
     return at, (rows[:, None], rows)
 
@@ -97,7 +93,7 @@ def products_of(metrics: Iterable[Metric]) -> tuple[Pair, ...]:
 
 
 def thirds_of(metrics: Iterable[Metric]) -> tuple[Triple, ...]:
-    """The third moments that the skew flags of these metrics use."""
+    """The third moments that the skewness flags of these metrics need."""
     triples: dict[Triple, None] = {}
     for metric in metrics:
         match metric:
@@ -108,15 +104,15 @@ def thirds_of(metrics: Iterable[Metric]) -> tuple[Triple, ...]:
                     first, second, third = sorted(names)
                     triples[first, second, third] = None
             case _:
-                pass  # the score interval needs no warning of skewness: it is exact about it
+                pass  # score intervals need no warning of skewness
     return tuple(triples)
 
 
 def require(moments: Moments, pairs: Iterable[Pair]) -> None:
-    """Raise MissingColumn if a product that is needed was not given.
+    """Check that the summaries have these products.
 
     Raises:
-        MissingColumn: names the product.
+        MissingColumn: a summary lacks one of them.
     """
     if not np.isnan(moments.covariances).any():
         return

@@ -1,19 +1,20 @@
-"""Sufficient statistics: all that the mathematics ever sees, additive over cells and days."""
+"""Sufficient statistics of a group of units, additive over cells and days."""
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.data.sums import (
     LARGEST,
     ROUNDING_OF_MEANS,
-    Number,
     Pair,
+    Sum,
     Triple,
     centred_products,
     centred_thirds,
@@ -25,8 +26,7 @@ from fairlift_stats.errors import BadSummary, MissingColumn, TooFewUnits
 
 __all__ = ["Pair", "Summary", "Triple", "position_of"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
-Key = TypeVar("Key")
+K = TypeVar("K")
 
 # The largest value of one unit by the kind of its array. Whole numbers go to where the distance
 # of two still fits into 64 bits; Python objects to where a float still holds a whole number.
@@ -41,7 +41,7 @@ class Summary:
         n: units in the group.
         columns: names, in the order of the arrays below.
         sums: exact totals; integers stay integers, so money in micros is never rounded.
-        comoments: (columns, columns) Σ(x−x̄)(y−ȳ); NaN where the product was not given.
+        comoments: (columns, columns) Σ(x−x̄)(y−ȳ); NaN where the product is unknown.
         thirds: Σ(x−x̄)(y−ȳ)(z−z̄) by sorted triple of names; may be empty.
 
     Source: Chan, Golub, LeVeque (1983) for the merge.
@@ -54,12 +54,12 @@ class Summary:
 
     n: int
     columns: tuple[str, ...]
-    sums: tuple[Number, ...]
+    sums: tuple[Sum, ...]
     comoments: Array
     thirds: Mapping[Triple, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what no data can produce."""
+        """Refuse numbers that no data can produce."""
         _check_count(self.n)
         k = len(self.columns)
         if len(set(self.columns)) != k or len(self.sums) != k or self.comoments.shape != (k, k):
@@ -83,17 +83,17 @@ class Summary:
     def from_sums(
         cls,
         n: int,
-        sums: Mapping[str, Number],
-        products: Mapping[Pair, Number],
-        thirds: Mapping[Triple, Number] | None = None,
+        sums: Mapping[str, Sum],
+        products: Mapping[Pair, Sum],
+        thirds: Mapping[Triple, Sum] | None = None,
         *,
-        centre: Mapping[str, Number] | None = None,
+        centre: Mapping[str, Sum] | None = None,
     ) -> "Summary":
-        """Summary from what a database adds up: Σx, Σxy and, if wanted, Σxyz.
+        """Summary from the sums of a database: Σx, Σxy and, optionally, Σxyz.
 
         Args:
             n: units in the group.
-            sums: Σx by column, never centred; integers are kept exactly.
+            sums: Σx by column, never centred; integers stay exact.
             products: Σ(x−a)(y−b) by pair of columns, in either order; a pair left out is unknown.
             thirds: Σ(x−a)(y−b)(z−c) by triple of columns.
             centre: the constants a, b, c that products and thirds were centred by; 0 when absent.
@@ -149,13 +149,13 @@ class Summary:
         """The union of any number of groups.
 
         Raises:
-            BadSummary: no group was given, or their columns differ.
+            BadSummary: there is no group, or their columns differ.
         """
         merged: Summary | None = None
         for cell in cells:
             merged = cell if merged is None else merged + cell
         if merged is None:
-            raise BadSummary("total of no summaries: give at least one")
+            raise BadSummary("total: has no summaries, needs at least one")
         return merged
 
     def __add__(self, other: "Summary") -> "Summary":
@@ -169,10 +169,9 @@ class Summary:
         if n == 0:
             return self
         sums = tuple(a + b for a, b in zip(self.sums, other.sums, strict=True))
-        mine, theirs = self.means, other.means
-        gap = theirs - mine
-        same = np.abs(gap) <= ROUNDING_OF_MEANS * (np.abs(theirs) + np.abs(mine))
-        gap[same] = 0.0  # one mean, rounded otherwise
+        gap = other.means - self.means
+        scale = np.abs(other.means) + np.abs(self.means)
+        gap[np.abs(gap) <= ROUNDING_OF_MEANS * scale] = 0.0  # equal means, rounded differently
         shares = (-other.n / n, self.n / n)  # each group's mean, from the merged one, in gaps
         comoments = self.comoments + other.comoments
         comoments = comoments + np.outer(gap, gap) * (self.n * other.n / n)
@@ -204,7 +203,7 @@ class Summary:
         """(columns,) means per unit; 0 for an empty group."""
         return np.array([s / self.n for s in self.sums]) if self.n else np.zeros(len(self.columns))
 
-    def sum(self, column: str) -> Number:
+    def sum(self, column: str) -> Sum:
         """Exact total of a column."""
         return self.sums[position_of(self.columns, column)]
 
@@ -227,7 +226,7 @@ class Summary:
 
         Raises:
             TooFewUnits: fewer than two units.
-            MissingColumn: the product of the two columns was never given.
+            MissingColumn: the product of the two columns is unknown.
         """
         if self.n < 2:
             raise TooFewUnits(f"variance of {first}: has {self.n} units, needs 2 or more")
@@ -238,7 +237,7 @@ class Summary:
         return value / (self.n - 1)
 
     def third(self, *columns: str) -> float | None:
-        """Third central moment of three columns (one name means its cube); None if not kept."""
+        """Third central moment of three columns (one name means its cube); None if unknown."""
         names = columns * 3 if len(columns) == 1 else columns
         total = self.thirds.get(ordered(names))
         return None if total is None or self.n == 0 else total / self.n
@@ -247,21 +246,21 @@ class Summary:
         """The same group with these columns, in this order.
 
         Raises:
-            MissingColumn: one of them is not here.
+            MissingColumn: one of them is missing.
         """
         names = tuple(columns)
         if names == self.columns:
             return self
         at = self.positions(names)
-        kept = {t: v for t, v in self.thirds.items() if set(t) <= set(names)}
+        thirds = {t: v for t, v in self.thirds.items() if set(t) <= set(names)}
         sums = tuple(self.sums[i] for i in at)
-        return Summary(self.n, names, sums, self.comoments[np.ix_(at, at)].copy(), kept)
+        return Summary(self.n, names, sums, self.comoments[np.ix_(at, at)].copy(), thirds)
 
     def positions(self, columns: Iterable[str]) -> list[int]:
-        """Where these columns stand.
+        """Positions of these columns.
 
         Raises:
-            MissingColumn: one of them is not here.
+            MissingColumn: one of them is missing.
         """
         return [position_of(self.columns, name) for name in columns]
 
@@ -269,7 +268,7 @@ class Summary:
         """The same group in other units, e.g. micros to euros by `{"revenue": 1e-6}`.
 
         Raises:
-            MissingColumn: a factor names a column that is not here.
+            MissingColumn: a factor names a missing column.
         """
         self.positions(factors)
         by = np.array([factors.get(c, 1) for c in self.columns], dtype=float)
@@ -295,15 +294,15 @@ def _check_count(n: object) -> None:
         raise BadSummary(f"n: is {n!r}, must be a whole number, 0 or more")
 
 
-def _plain(values: Mapping[Key, Number]) -> dict[Key, Number]:
+def _plain(values: Mapping[K, Sum]) -> dict[K, Sum]:
     """Python numbers: numpy integers would overflow where Python's do not."""
     return {key: _plain_number(key, value) for key, value in values.items()}
 
 
-def _plain_number(key: object, value: Number) -> Number:
+def _plain_number(key: object, value: Sum) -> Sum:
     try:
         return int(value) if isinstance(value, int | np.integer) else float(value)
-    except (TypeError, ValueError):  # what a database says of a sum over no rows
+    except (TypeError, ValueError):  # a database's sum over no rows is NULL
         raise BadSummary(f"{key}: is {value!r}, must be a number; of no units it is 0") from None
 
 
@@ -317,14 +316,16 @@ def _numbers(name: str, values: npt.ArrayLike) -> npt.NDArray[np.generic]:
         try:
             array = array.astype(float)
         except (TypeError, ValueError) as error:
-            raise BadSummary(f"{name}: holds a value that is no number: {error}") from None
+            raise BadSummary(f"{name}: holds a value that is not a number: {error}") from None
     least, most = (array.min().item(), array.max().item()) if array.size else (0, 0)
     if not (least >= -MOST[kind] and most <= MOST[kind]):  # NaN fails, too
-        raise BadSummary(f"{name}: holds a value that is not finite, or beyond ±{MOST[kind]:.3g}")
+        raise BadSummary(
+            f"{name}: contains a value that is not finite, or beyond ±{MOST[kind]:.3g}"
+        )
     return array
 
 
-def _put_distances(row: Array, values: npt.NDArray[np.generic], total: Number) -> None:
+def _put_distances(row: Array, values: npt.NDArray[np.generic], total: Sum) -> None:
     """Fill a row with the (units,) distances from the mean."""
     if isinstance(total, int):
         whole, rest = divmod(total, max(len(values), 1))
@@ -338,7 +339,7 @@ def _put_distances(row: Array, values: npt.NDArray[np.generic], total: Number) -
         row[np.abs(row) <= ROUNDING_OF_MEANS * abs(mean)] = 0.0
 
 
-def _exact_total(values: npt.NDArray[np.generic]) -> Number:
+def _exact_total(values: npt.NDArray[np.generic]) -> Sum:
     if values.dtype.kind == "f":
         return math.fsum(values.tolist())
     wide = values.astype(np.int64)

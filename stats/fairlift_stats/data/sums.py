@@ -1,20 +1,20 @@
-"""From what a database adds up to centred moments: exact in integers, refused where digits went."""
+"""From raw sums to centred moments: exact for integers, refused when digits are lost."""
 
 import math
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.errors import BadSummary, MissingColumn
 
 __all__ = [
     "LARGEST",
     "NOISE",
     "ROUNDING_OF_MEANS",
-    "Number",
     "Pair",
+    "Sum",
     "Triple",
     "centred_products",
     "centred_thirds",
@@ -23,10 +23,9 @@ __all__ = [
     "position_of",
 ]
 
-Number: TypeAlias = int | float
+Sum: TypeAlias = int | float
 Pair: TypeAlias = tuple[str, str]
 Triple: TypeAlias = tuple[str, str, str]
-Array: TypeAlias = npt.NDArray[np.float64]
 
 # Fieller's limits multiply four numbers of a column's size: beyond this they overflow.
 LARGEST: Final = 1e75
@@ -34,45 +33,45 @@ LARGEST: Final = 1e75
 ROUNDING_OF_MEANS: Final = 2.3e-16
 # A centred product may come out this much off, relative to the raw ones, by rounding alone.
 ROUNDING: Final = 1e-9
-# A square this small beside the raw one, when that was added up in floating point, is mere noise.
+# A centred square this small, relative to the raw floating-point sum, is rounding noise.
 NOISE: Final = 1e-13
 
 
 def centred_products(
     n: int,
-    sums: Mapping[str, Number],
-    products: Mapping[Pair, Number],
-    centre: Mapping[str, Number],
+    sums: Mapping[str, Sum],
+    products: Mapping[Pair, Sum],
+    centre: Mapping[str, Sum],
 ) -> Array:
     """(columns, columns) Σ(x−x̄)(y−ȳ) from sums and from products around a centre; NaN if unknown.
 
     Raises:
-        BadSummary: a number is not finite, a pair is given twice, or no data have these products.
+        BadSummary: a number is not finite, a pair occurs twice, or no data have these products.
     """
     columns = tuple(sums)
     shifted = {name: total - n * centre.get(name, 0) for name, total in sums.items()}
-    found = [[math.nan] * len(columns) for _ in columns]
+    comoments = [[math.nan] * len(columns) for _ in columns]
     for pair in sorted(products, key=_is_mixed):  # squares come first
         product, (first, second) = products[pair], pair
         check_size(f"product of {pair}", product, LARGEST**2)
         i, j = position_of(columns, first), position_of(columns, second)
-        if not math.isnan(found[i][j]):
-            raise BadSummary(f"product of {pair}: is given twice, in either order")
+        if not math.isnan(comoments[i][j]):
+            raise BadSummary(f"product of {pair}: occurs twice (its order does not matter)")
         value = _centred(n, pair, product, shifted[first], shifted[second])
         if i == j:
             slip = 4e-16 * (abs(float(sums[first])) + n * abs(float(centre.get(first, 0))))
             value = _square(n, first, value, product, shifted[first], slip**2 / max(n, 1))
         else:
-            _check_bound(pair, value, found[i][i], found[j][j], products)
-        found[i][j] = found[j][i] = value if n > 1 else 0.0
-    return np.array(found).reshape(len(columns), len(columns))
+            _check_bound(pair, value, comoments[i][i], comoments[j][j], products)
+        comoments[i][j] = comoments[j][i] = value if n > 1 else 0.0
+    return np.array(comoments).reshape(len(columns), len(columns))
 
 
 def centred_thirds(
     n: int,
     comoments: Array,
-    thirds: Mapping[Triple, Number],
-    shifted: Mapping[str, Number],
+    thirds: Mapping[Triple, Sum],
+    shifted: Mapping[str, Sum],
 ) -> dict[Triple, float]:
     """Third moments moved from the centre of aggregation, `shifted` from it, to the means."""
     columns = tuple(shifted)
@@ -89,8 +88,8 @@ def centred_thirds(
     return centred
 
 
-def check_size(what: str, value: Number, most: float = LARGEST) -> None:
-    """Refuse what is not finite, and what no arithmetic can square.
+def check_size(what: str, value: Sum, most: float = LARGEST) -> None:
+    """Refuse numbers that are not finite, or too large to square.
 
     Raises:
         BadSummary: names the number.
@@ -103,10 +102,10 @@ def check_size(what: str, value: Number, most: float = LARGEST) -> None:
 
 
 def position_of(columns: tuple[str, ...], name: str) -> int:
-    """Where a column stands.
+    """Position of a column.
 
     Raises:
-        MissingColumn: it is not there.
+        MissingColumn: there is no such column.
     """
     try:
         return columns.index(name)
@@ -115,12 +114,12 @@ def position_of(columns: tuple[str, ...], name: str) -> int:
 
 
 def ordered(triple: Iterable[str]) -> Triple:
-    """The triple by name, so that each has one key."""
+    """The triple in the order of names, so that every triple has one key."""
     first, second, third = sorted(triple)
     return first, second, third
 
 
-def _centred(n: int, pair: Pair, product: Number, x: Number, y: Number) -> float:
+def _centred(n: int, pair: Pair, product: Sum, x: Sum, y: Sum) -> float:
     if n == 0:
         if product != 0:
             raise BadSummary(f"product of {pair}: is {product} over no units, must be 0")
@@ -130,9 +129,7 @@ def _centred(n: int, pair: Pair, product: Number, x: Number, y: Number) -> float
     return float(product) - float(x) * (float(y) / n)
 
 
-def _square(
-    n: int, column: str, value: float, product: Number, total: Number, slip: float
-) -> float:
+def _square(n: int, column: str, value: float, product: Sum, total: Sum, slip: float) -> float:
     """A sum of squares, once it is sure to be one: `slip` is what centring may have lost."""
     raw = float(product)
     lost = ROUNDING * abs(raw) + slip
@@ -157,7 +154,7 @@ def _is_mixed(pair: Pair) -> bool:
 
 
 def _check_bound(
-    pair: Pair, value: float, xx: float, yy: float, products: Mapping[Pair, Number]
+    pair: Pair, value: float, xx: float, yy: float, products: Mapping[Pair, Sum]
 ) -> None:
     """Cauchy and Schwarz: a product of columns is no larger than the squares allow."""
     if math.isnan(xx) or math.isnan(yy):

@@ -1,4 +1,4 @@
-"""Heavy tails: one cap for all arms, so that a single huge basket cannot decide a test."""
+"""Winsorizing: one cap for all arms, so that a single huge basket cannot decide a test."""
 
 from collections.abc import Mapping
 
@@ -14,8 +14,8 @@ __all__ = ["capped", "pooled_cap"]
 def pooled_cap(arms: Mapping[str, npt.ArrayLike], *, level: float = 0.99) -> float:
     """The quantile of all arms' non-zero values together: above it, values count as the cap.
 
-    Cap, never drop: dropping the rows above it biases the lift. Use the capped metric beside the
-    raw one, and say before the start which of them decides.
+    Cap values, never drop them: dropping biases the lift. Report the capped metric next to the raw
+    one, and choose before the start which of them decides.
 
     Args:
         arms: values per unit, by variant.
@@ -28,12 +28,12 @@ def pooled_cap(arms: Mapping[str, npt.ArrayLike], *, level: float = 0.99) -> flo
     """
     if not 0 < level < 1:
         raise BadQuestion(f"level: is {level}, must lie between 0 and 1, e.g. 0.99")
-    each = [np.ravel(np.asarray(arm, dtype=float)) for arm in arms.values()]
-    values = np.concatenate([np.empty(0), *each])
+    flat = [np.ravel(np.asarray(arm, dtype=float)) for arm in arms.values()]
+    values = np.concatenate([np.empty(0), *flat])
     if not np.isfinite(values).all():
         raise BadSummary("values: hold one that is not finite; leave out what is not known")
-    spent = values[values != 0]
-    cap = float(np.quantile(spent, level)) if len(spent) else 0.0
+    nonzero = values[values != 0]
+    cap = float(np.quantile(nonzero, level)) if len(nonzero) else 0.0
     if cap <= 0:
         raise TooFewUnits(f"values: their cap would be {cap:g}, so there is nothing to cap")
     return cap

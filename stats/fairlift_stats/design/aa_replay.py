@@ -1,4 +1,4 @@
-"""The strongest reason to trust the engine: your own orders, shuffled a thousand times."""
+"""A/A replay: past data split at random many times, to count a plan's false alarms."""
 
 import math
 from collections.abc import Callable
@@ -7,9 +7,10 @@ from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv, kolmogorov, ndtr, ndtri
+from scipy.special import kolmogorov, ndtr, ndtri
 
 from fairlift_stats.effects import Interval
+from fairlift_stats.methods.one_rate import clopper_pearson
 from fairlift_stats.sequential.errors import BadPlan, NotANumber
 from fairlift_stats.sequential.group_sequential.boundaries import Boundaries
 from fairlift_stats.sequential.guards import EVEN_SPLIT, hall_transform
@@ -17,14 +18,14 @@ from fairlift_stats.sequential.lines import stopping_lines
 from fairlift_stats.sequential.numerics.recursion import Floats
 from fairlift_stats.sequential.plan import SequentialPlan
 
-__all__ = ["History", "Rate", "Replay", "clopper_pearson", "replay"]
+__all__ = ["History", "ObservedRate", "Replay", "replay"]
 
 Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """What units did in the past, when nothing was tested.
+    """Past data of units, from a time without a campaign.
 
     Attributes:
         day: (units,) whole day on which the unit first came, from 0.
@@ -39,7 +40,7 @@ class History:
     cap: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse arrays that do not fit, days before the first, figures that are none."""
+        """Refuse arrays of different lengths, negative days, and values that are not finite."""
         arrays = [self.value] if self.denominator is None else [self.value, self.denominator]
         if any(a.shape != self.day.shape for a in arrays) or self.day.size < 2:
             raise NotANumber("history", "as many days as values, two or more", self.day.size)
@@ -53,8 +54,8 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """How often something happened, with the bounds that the binomial gives."""
+class ObservedRate:
+    """How often an event occurred, with its exact binomial interval."""
 
     times: int
     runs: int
@@ -68,7 +69,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replay:
-    """What the plan would have said of a difference that is not there.
+    """False alarms of a plan where nothing differs.
 
     Attributes:
         winners: false winners at any look.
@@ -82,30 +83,15 @@ class Replay:
         distance_p: probability of a distance as large when all is well.
     """
 
-    winners: Rate
-    losers: Rate
-    alarms: Rate
-    naive: Rate
-    coverage: Rate
-    sequence_coverage: Rate
+    winners: ObservedRate
+    losers: ObservedRate
+    alarms: ObservedRate
+    naive: ObservedRate
+    coverage: ObservedRate
+    sequence_coverage: ObservedRate
     p_values: Floats
     distance: float
     distance_p: float
-
-
-def clopper_pearson(times: int, runs: int, *, confidence: float = 0.99) -> Interval:
-    """Exact binomial interval.
-
-    Source: Clopper & Pearson (1934).
-
-    >>> bounds = clopper_pearson(50, 1000)
-    >>> round(bounds.low, 4), round(bounds.high, 4)
-    (0.0339, 0.0705)
-    """
-    tail = (1 - confidence) / 2
-    low = 0.0 if times == 0 else float(betaincinv(times, runs - times + 1, tail))
-    high = 1.0 if times == runs else float(betaincinv(times + 1, runs - times, 1 - tail))
-    return Interval(low, high)
 
 
 def replay(
@@ -220,6 +206,6 @@ def _first_across(z: Floats, upper: Floats, lower: Floats) -> tuple[Bools, Bools
     return np.asarray(up.any(axis=1)), np.asarray((crossed & ~up).any(axis=1))
 
 
-def _rate(happened: Bools) -> Rate:
+def _rate(happened: Bools) -> ObservedRate:
     times, runs = int(happened.sum()), happened.size
-    return Rate(times, runs, clopper_pearson(times, runs))
+    return ObservedRate(times, runs, clopper_pearson(times, runs, confidence=0.99))

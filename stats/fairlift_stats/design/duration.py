@@ -1,11 +1,11 @@
-"""How long a test takes in a shop: units come as unique visitors, and weeks come whole."""
+"""Duration of a test in whole weeks, from a shop's unique visitors."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from fairlift_stats.design.power import STANDARD, Design, Spread, mde
+from fairlift_stats.design.power import STANDARD, PowerDesign, Variability, mde
 from fairlift_stats.errors import BadQuestion
 
 __all__ = ["Duration", "Traffic", "duration", "mde_by_week"]
@@ -31,7 +31,7 @@ class Traffic:
     allocated: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what no traffic looks like."""
+        """Refuse a curve that no traffic has."""
         curve = self.cumulative
         if not curve or not curve[0] > 0:
             raise BadQuestion(f"cumulative: {curve} needs the visitors of one week or more")
@@ -43,7 +43,7 @@ class Traffic:
             raise BadQuestion(f"allocated: is {self.allocated}, must be above 0, and at most 1")
 
     def entered(self, weeks: int) -> float:
-        """Units in the campaign after so many weeks; beyond the curve, as its last week goes on.
+        """Units in the campaign after this many weeks; beyond the curve its last week repeats.
 
         Raises:
             BadQuestion: weeks are below 1.
@@ -59,7 +59,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """Whole weeks that a number of units takes; None if it is out of reach.
+    """Whole weeks that a number of units needs; None if it is out of reach.
 
     Attributes:
         weeks: at least two, so that each weekday counts twice.
@@ -91,9 +91,7 @@ def duration(
     for weeks in range(least, at_most + 1):
         available = traffic.entered(weeks)
         if available >= units:
-            warning = "one week has each weekday once: a single unusual day can decide" * (
-                weeks == 1
-            )
+            warning = "one week sees each weekday once: one unusual day can decide" * (weeks == 1)
             return Duration(weeks, units, available, warning)
     available = traffic.entered(at_most)
     return Duration(
@@ -106,10 +104,10 @@ def duration(
 
 
 def mde_by_week(
-    spread: Spread,
+    spread: Variability,
     traffic: Traffic,
     weeks: Sequence[int],
-    design: Design = STANDARD,
+    design: PowerDesign = STANDARD,
 ) -> dict[int, float]:
     """Smallest effect, relative to the mean, that each number of weeks can show.
 

@@ -1,4 +1,4 @@
-"""Before the start: how long can it run, what can it find, and what does peeking cost?"""
+"""Planning a sequential test: duration, detectable lift, and the price of looking daily."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ __all__ = ["Baseline", "Horizon", "PlannedTest", "Price", "horizons", "plan_for"
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The primary metric as it is today, per unit.
+    """The primary metric today, per unit.
 
     Attributes:
         mean: e.g. conversion rate, or revenue per visitor.
@@ -42,14 +42,14 @@ class Baseline:
 
     @classmethod
     def of_rate(cls, rate: float) -> "Baseline":
-        """A share of units that do it."""
+        """A rate: the share of units with the event."""
         if not 0 < rate < 1:
             raise NotANumber("rate", "above 0 and below 1", rate)
         return cls(rate, math.sqrt(rate * (1 - rate)))
 
     @classmethod
     def of_revenue(cls, rate: float, *, ticket: float, ticket_sd: float) -> "Baseline":
-        """Revenue per unit, of whom a share buys once at tickets of this mean and deviation.
+        """Revenue per unit: a share of the units buys once, at tickets of this mean and deviation.
 
         Source: law of total variance; checked against numpy.
 
@@ -72,12 +72,12 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """What a campaign of so many weeks can find.
+    """What a campaign of this many weeks can detect.
 
     Attributes:
         weeks: duration.
         n_max: units by then.
-        mde: relative lift found with the plan's power.
+        mde: relative lift detected with the plan's power.
         mde_fixed: the same for a test that is looked at once, at the end.
     """
 
@@ -89,7 +89,7 @@ class Horizon:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What free looking costs, and what it would cost without a plan.
+    """What looking at results during the campaign costs, with and without a plan.
 
     Attributes:
         looks: planned looks.
@@ -146,7 +146,7 @@ def horizons(
     *,
     looks_per_week: int = 7,
 ) -> tuple[Horizon, ...]:
-    """What the plan can find after each whole week.
+    """What the plan can detect after each whole week.
 
     `weekly_units` are the new units of each week to come: fewer each week, for visitors return.
     Size, looks and drift of `plan` do not matter: each horizon has its own.
@@ -175,7 +175,7 @@ def plan_for(
         BadPlan: there is no week, or it brings no units.
     """
     if not weekly_units or looks_per_week < 1:
-        raise BadPlan("weeks: there are none; a plan runs at least one whole week")
+        raise BadPlan("weeks: is empty; a plan runs at least one whole week")
     if any(not (math.isfinite(units) and units > 0) for units in weekly_units):
         raise BadPlan(f"weekly units: are {list(weekly_units)}, must be finite and above 0")
     n_max = round(sum(weekly_units))

@@ -1,4 +1,4 @@
-"""How many units a question needs, and how small an effect a number of units can show."""
+"""Power and sample size: units for an effect, and the minimum detectable effect of units."""
 
 import math
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from fairlift_stats.methods import dunnett
 
 __all__ = [
     "STANDARD",
-    "Design",
-    "Spread",
+    "PowerDesign",
+    "Variability",
     "cohen_h_units",
     "mde",
     "power_of_t",
@@ -22,7 +22,7 @@ __all__ = [
     "rate_units",
     "t_mde",
     "t_units",
-    "units",
+    "units_needed",
 ]
 
 # Beyond this noncentrality the distribution is a normal to the last digit, and scipy's loses hold.
@@ -30,14 +30,14 @@ FAR_NONCENTRAL = 37.0
 
 
 @dataclass(frozen=True, slots=True)
-class Design:
+class PowerDesign:
     """The error rates and the shape of a comparison.
 
     Attributes:
         alpha: two-sided, or one-sided where a margin is tested.
-        power: chance to see a true effect of the size asked about.
+        power: probability of detecting a true effect of the planned size.
         ratio: units in a treatment per unit in the control.
-        treatments: arms compared with the control; more of them ask for more (Dunnett).
+        treatments: arms compared with the control; more arms need more units (Dunnett).
         one_sided: test one direction only, as non-inferiority does.
 
     Raises:
@@ -51,7 +51,7 @@ class Design:
     one_sided: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be designed."""
+        """Refuse numbers that no design can have."""
         if not 0 < self.alpha < 1:
             raise BadQuestion(f"alpha: is {self.alpha}, must lie between 0 and 1")
         if not self.alpha < self.power < 1:
@@ -77,11 +77,11 @@ class Design:
         return float(ndtri(self.power))
 
 
-STANDARD = Design()
+STANDARD = PowerDesign()
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class Variability:
     """Mean and variance per unit of a metric in the control, from history.
 
     Raises:
@@ -92,19 +92,19 @@ class Spread:
     variance: float
 
     def __post_init__(self) -> None:
-        """Refuse what has no spread."""
+        """Refuse values without a variance."""
         if not (math.isfinite(self.mean) and 0 < self.variance < math.inf):
             raise BadQuestion(f"mean {self.mean}, variance {self.variance}: needs a finite mean "
                               "and a positive, finite variance")  # fmt: skip
 
     @classmethod
-    def of_mean(cls, summary: Summary, column: str) -> "Spread":
-        """Spread of a mean per unit."""
+    def of_mean(cls, summary: Summary, column: str) -> "Variability":
+        """Variability of a mean per unit."""
         return cls(summary.mean(column), summary.variance(column))
 
     @classmethod
-    def of_ratio(cls, summary: Summary, numerator: str, denominator: str) -> "Spread":
-        """Spread of a ratio of sums, per unit (the variance of its linear form).
+    def of_ratio(cls, summary: Summary, numerator: str, denominator: str) -> "Variability":
+        """Variability of a ratio of sums, per unit (the variance of its linear form).
 
         Raises:
             NoEstimate: the denominator is 0.
@@ -115,15 +115,15 @@ class Spread:
         r = summary.mean(numerator) / base
         of_parts = summary.variance(numerator) + r * r * summary.variance(denominator)
         variance = of_parts - 2 * r * summary.covariance(numerator, denominator)
-        # One price for all: what rounding leaves of the variance is none.
+        # One price for all orders: rounding alone must not pass for a variance.
         return cls(r, variance / base**2 if variance > NOISE * of_parts else 0.0)
 
     @property
     def cv(self) -> float:
-        """Coefficient of variation: the one number that rules how long a test takes."""
+        """Coefficient of variation, which determines how long a test takes."""
         return math.sqrt(self.variance) / abs(self.mean) if self.mean else math.inf
 
-    def explained(self, correlation: float) -> "Spread":
+    def explained(self, correlation: float) -> "Variability":
         """What is left when a covariate with this correlation is used (CUPED).
 
         Raises:
@@ -131,30 +131,30 @@ class Spread:
         """
         if not -1 < correlation < 1:
             raise BadQuestion(f"correlation: is {correlation}, must lie between −1 and 1")
-        return Spread(self.mean, self.variance * (1 - correlation**2))
+        return Variability(self.mean, self.variance * (1 - correlation**2))
 
 
-def units(
-    spread: Spread, effect: float, design: Design = STANDARD, *, margin: float = 0.0
+def units_needed(
+    spread: Variability, effect: float, design: PowerDesign = STANDARD, *, margin: float = 0.0
 ) -> float:
     """Units in the control that an absolute effect needs; treatments get `ratio` times as many.
 
-    With a margin (absolute, positive) the question is non-inferiority: effect + margin is what
-    keeps the truth from the bound, and the test is one-sided if the design says so.
+    With a margin (absolute, positive) the test is non-inferiority: the true difference is effect +
+    margin away from the bound. The test is one-sided if the design is.
 
     Raises:
-        BadQuestion: effect and margin leave nothing to see.
+        BadQuestion: effect and margin leave nothing to detect.
     """
     distance = _distance(effect, margin)
     noise = spread.variance * (1 + 1 / design.ratio)
     return noise * ((design.z_alpha + design.z_power) / distance) ** 2
 
 
-def mde(spread: Spread, n_control: float, design: Design = STANDARD) -> float:
-    """Smallest absolute effect that this many units in the control can show.
+def mde(spread: Variability, n_control: float, design: PowerDesign = STANDARD) -> float:
+    """Minimum detectable effect (absolute) of this many units in the control.
 
     Raises:
-        BadQuestion: there are no units, or no end of them.
+        BadQuestion: units are not positive and finite.
     """
     _check_units(n_control)
     noise = spread.variance * (1 + 1 / design.ratio) / n_control
@@ -164,17 +164,17 @@ def mde(spread: Spread, n_control: float, design: Design = STANDARD) -> float:
 def rate_units(
     control: float,
     treatment: float,
-    design: Design = STANDARD,
+    design: PowerDesign = STANDARD,
     *,
     margin: float = 0.0,
 ) -> float:
-    """Units in the control that tell two rates apart.
+    """Units in the control needed to detect the difference of two rates.
 
     Pooled variance under no difference, own variances under the alternative; with a margin,
     own variances in both.
 
     Raises:
-        BadQuestion: a rate is outside (0, 1), or there is nothing to tell apart.
+        BadQuestion: a rate is outside (0, 1), or they do not differ.
 
     Source: Fleiss (1981); equals R's power.prop.test.
     """
@@ -185,9 +185,9 @@ def rate_units(
 
 
 def rate_power(
-    control: float, treatment: float, n_control: float, design: Design = STANDARD
+    control: float, treatment: float, n_control: float, design: PowerDesign = STANDARD
 ) -> float:
-    """Chance that this many units tell two rates apart.
+    """Power of this many units to detect the difference of two rates.
 
     Raises:
         BadQuestion: a rate is outside (0, 1), they are equal, or there are no units.
@@ -198,7 +198,7 @@ def rate_power(
     return float(ndtr((distance - design.z_alpha * pooled) / own))
 
 
-def cohen_h_units(control: float, treatment: float, design: Design = STANDARD) -> float:
+def cohen_h_units(control: float, treatment: float, design: PowerDesign = STANDARD) -> float:
     """Units in the control by the arcsine difference, both tails counted, to compare with others.
 
     Raises:
@@ -213,7 +213,7 @@ def cohen_h_units(control: float, treatment: float, design: Design = STANDARD) -
     return (1 + 1 / design.ratio) * (shift / h) ** 2
 
 
-def power_of_t(n_control: float, effect: float, sd: float, design: Design = STANDARD) -> float:
+def power_of_t(n_control: float, effect: float, sd: float, design: PowerDesign = STANDARD) -> float:
     """Power of a t-test with equal variances, exact for normal data.
 
     Raises:
@@ -238,12 +238,12 @@ def power_of_t(n_control: float, effect: float, sd: float, design: Design = STAN
 
 
 def _noncentral(df: float, shift: float, t: float) -> float:
-    """P(T ≤ t) of the noncentral t; scipy says NaN where it is too small to be told."""
+    """P(T ≤ t) of the noncentral t; scipy returns NaN where it underflows."""
     below = float(nctdtr(df, shift, t))
     return 0.0 if math.isnan(below) else below
 
 
-def t_units(effect: float, sd: float, design: Design = STANDARD) -> float:
+def t_units(effect: float, sd: float, design: PowerDesign = STANDARD) -> float:
     """Units in the control for a t-test, exact for normal data: what `units` becomes below ~500.
 
     Raises:
@@ -251,7 +251,7 @@ def t_units(effect: float, sd: float, design: Design = STANDARD) -> float:
     """
     from scipy.optimize import brentq
 
-    start = units(Spread(0.0, sd * sd), effect, design)
+    start = units_needed(Variability(0.0, sd * sd), effect, design)
     least = 3 / (1 + design.ratio)
 
     def short(n: float) -> float:
@@ -262,15 +262,15 @@ def t_units(effect: float, sd: float, design: Design = STANDARD) -> float:
     return float(brentq(short, least, 2 * start + 10, xtol=1e-9, rtol=1e-13))
 
 
-def t_mde(n_control: float, sd: float, design: Design = STANDARD) -> float:
-    """Smallest absolute effect that a t-test on this many units in the control can show.
+def t_mde(n_control: float, sd: float, design: PowerDesign = STANDARD) -> float:
+    """Minimum detectable effect (absolute) of a t-test on this many units in the control.
 
     Raises:
         BadQuestion: fewer than two units, or no spread.
     """
     from scipy.optimize import brentq
 
-    start = mde(Spread(0.0, sd * sd), n_control, design)
+    start = mde(Variability(0.0, sd * sd), n_control, design)
     high = start
     while power_of_t(n_control, high, sd, design) < design.power:
         high *= 2
@@ -285,8 +285,8 @@ def t_mde(n_control: float, sd: float, design: Design = STANDARD) -> float:
     )
 
 
-def _shift(design: Design) -> float:
-    """Standardised effect that a two-sided z test sees with the design's power, either tail."""
+def _shift(design: PowerDesign) -> float:
+    """Standardised effect that a z test detects with the design's power, in either tail."""
     from scipy.optimize import brentq
 
     z = design.z_alpha
@@ -317,6 +317,7 @@ def _distance(effect: float, margin: float) -> float:
     distance = effect + margin if margin else abs(effect)
     if distance <= 0:
         raise BadQuestion(
-            f"effect {effect} with margin {margin}: no effect is left to detect; use a bigger one"
+            f"effect {effect} with margin {margin}: nothing is left to detect; "
+            "use a larger effect or margin"
         )
     return distance

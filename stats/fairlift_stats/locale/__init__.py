@@ -30,9 +30,9 @@ from fairlift_stats.messages import (
     Number,
     Percent,
     PValue,
-    Text,
-    Unit,
+    UnitWord,
     VariantName,
+    Verbatim,
 )
 
 __all__ = ["LANGUAGES", "figure_text", "text"]
@@ -59,12 +59,12 @@ def text(message: Message, locale: str = "en", names: Names = _NO_NAMES) -> str:
     """
     sentence = _sentence(message, _catalogue(_parsed(locale).language), names.unit)
     if sentence == message.key:
-        raise BadQuestion(f"message {message.key!r}: is in no catalogue")
+        raise BadQuestion(f"message {message.key!r}: is not in any catalogue")
     figures = {name: figure_text(figure, locale, names) for name, figure in message.figures}
     return sentence.format(**figures)
 
 
-def _sentence(message: Message, catalogue: GNUTranslations, unit: Unit) -> str:
+def _sentence(message: Message, catalogue: GNUTranslations, unit: UnitWord) -> str:
     """The catalogue's words of this unit, or else those that fit any; the key if it has none."""
     key = message.key
     if message.count is None:
@@ -104,7 +104,7 @@ def figure_text(figure: Figure, locale: str = "en", names: Names = _NO_NAMES) ->
             # Of one piece, wherever the line may break.
             pieces = ("p", sign, format_decimal(shown, _digits(3), where))
             return "\N{NO-BREAK SPACE}".join(pieces)
-        case Text(value):
+        case Verbatim(value):
             return value
         case VariantName(name):
             return names.variants.get(name, name)

@@ -1,4 +1,4 @@
-"""Poisson bootstrap: an interval for odd statistics that have no formula."""
+"""Poisson bootstrap: intervals of statistics that have no formula."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -6,13 +6,13 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.effects import Interval
 from fairlift_stats.errors import BadQuestion, BadSummary, NoEstimate, TooFewUnits
 from fairlift_stats.methods.one_rate import checked_confidence
 
 __all__ = ["bootstrap_interval", "bootstrap_sums", "poisson_weights"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 Ids: TypeAlias = npt.NDArray[np.uint64]
 
 LEAST_REPLICATES = 100
@@ -25,8 +25,8 @@ _CUMULATIVE = np.cumsum(_MASS)
 def poisson_weights(ids: Ids, replicate: int) -> Array:
     """(units,) Poisson(1) weights of one replicate, a pure function of unit and replicate.
 
-    So a unit has the same weight wherever and whenever its rows are read: sums can be added up in
-    any order, on any machine.
+    A unit has the same weight wherever its rows are read, so sums can be added in any order and on
+    any machine.
 
     Args:
         ids: (units,) uint64, a well-mixed hash of each unit's id.
@@ -53,7 +53,7 @@ def bootstrap_sums(
     """(replicates,) weighted sums of each column, and of the weights as `n`; they add over chunks.
 
     Raises:
-        BadQuestion: no replicate is asked for, a column has another length than the ids, or is
+        BadQuestion: replicates are below 1, a column has another length than the ids, or is
             called `n`.
         BadSummary: a value is not finite.
     """
@@ -61,9 +61,9 @@ def bootstrap_sums(
     if replicates < 1 or any(column.shape != (len(ids),) for column in values.values()):
         raise BadQuestion("replicates must be 1 or more, and every column as long as the ids")
     if "n" in values:
-        raise BadQuestion("column n: is the name of the sum of weights; call it otherwise")
+        raise BadQuestion("column n: is the name of the sum of weights; use another name")
     if not all(np.isfinite(column).all() for column in values.values()):
-        raise BadSummary("columns: hold a value that is not finite; leave out what is not known")
+        raise BadSummary("columns: hold a value that is not finite; leave out missing values")
     matrix = np.stack([np.ones(len(ids)), *values.values()])
     sums = np.array([matrix @ poisson_weights(ids, b) for b in range(replicates)])
     return dict(zip(["n", *values], sums.T, strict=True))
@@ -79,14 +79,14 @@ def bootstrap_interval(
     """Percentile interval of a statistic of the treatment's and the control's sums.
 
     Raises:
-        TooFewUnits: a replicate has no finite value, so the data are too thin for it.
+        TooFewUnits: a replicate has no finite value, so there are too few data.
         BadQuestion: there are fewer than 100 replicates: the ends would rest on single ones.
         NoEstimate: the statistic is the same in all replicates.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.atleast_1d(np.asarray(statistic(treatment, control), dtype=float))
     if not np.isfinite(values).all():
-        raise TooFewUnits("some replicates have no finite value: the data are too thin to resample")
+        raise TooFewUnits("some replicates have no finite value: too few data to resample")
     if len(values) < LEAST_REPLICATES:
         raise BadQuestion(f"replicates: are {len(values)}, must be {LEAST_REPLICATES} or more")
     tail = (1 - checked_confidence(confidence)) / 2

@@ -1,22 +1,21 @@
-"""Several treatment arms against one control: how far must the greatest of them stand out?"""
+"""Dunnett's test: several treatments against one control."""
 
 import math
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri, gammaln, ndtr, ndtri, owens_t, stdtr, stdtrit
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.errors import BadQuestion
 
 __all__ = ["critical_value", "loadings", "p_values"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 ROOT_OF_2PI = math.sqrt(2 * math.pi)
-# A step steeper than this is lost between the nodes. A control 5,000 times smaller than its
-# treatments is judged as one of that size, which is on the safe side by 3 % of a p-value.
+# A steeper step would fall between the nodes. A control over 5,000 times smaller than its
+# treatments is treated as 5,000 times smaller, which is conservative by 3 % of a p-value.
 NEAREST = 0.9999
 
 
@@ -99,7 +98,7 @@ def _checked(loadings: npt.ArrayLike, df: float) -> Array:
 
 
 def _critical_of_two(alpha: float, c: Array, corner: Array) -> Array:
-    """Newton from c, where nothing need be integrated and the slope is known."""
+    """Newton from c; no integral is needed, and the slope is known."""
     step, turn = np.array(np.inf), 0
     while np.abs(step).max() >= 1e-5 and turn < 20:
         slope = 4 / ROOT_OF_2PI * np.exp(-c * c / 2) * (ndtr(corner * c) + ndtr(c / corner) - 1)
@@ -159,7 +158,7 @@ def _beyond_two(limit: float | Array, corner: Array) -> Array:
 
 
 def _mesh(steepest: float) -> int:
-    """Nodes that see a step this steep: the smaller the control, the steeper it is."""
+    """Nodes needed for a step this steep: the smaller the control, the steeper it is."""
     doublings = min(max(0, math.ceil(math.log2(steepest / 1.5))), 5)
     return 24 << doublings
 

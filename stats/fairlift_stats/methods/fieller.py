@@ -1,13 +1,10 @@
-"""Difference and relative lift of two estimates from one t statistic, on arrays."""
-
-from typing import TypeAlias
+"""Fieller's limits of a lift from the t statistic of the difference, on arrays."""
 
 import numpy as np
-import numpy.typing as npt
+
+from fairlift_stats.arrays import Array
 
 __all__ = ["lift_limits", "log_lift_limits", "satterthwaite"]
-
-Array: TypeAlias = npt.NDArray[np.float64]
 
 
 def satterthwaite(vt: Array, vc: Array, nt: Array, nc: Array) -> Array:

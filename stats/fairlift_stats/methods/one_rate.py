@@ -1,18 +1,15 @@
-"""One arm's rate: how well a share is known from x of n."""
+"""Intervals of one rate: x successes of n units."""
 
 import math
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import betaincinv, ndtri
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.effects import Interval
 from fairlift_stats.errors import BadQuestion, BadSummary, TooFewUnits
 
 __all__ = ["clopper_pearson", "jeffreys", "wilson", "wilson_limits"]
-
-Array: TypeAlias = npt.NDArray[np.float64]
 
 
 def wilson_limits(x: Array, n: Array, z: float) -> tuple[Array, Array]:
@@ -24,7 +21,7 @@ def wilson_limits(x: Array, n: Array, z: float) -> tuple[Array, Array]:
 
 
 def wilson(x: float, n: float, *, confidence: float = 0.95) -> Interval:
-    """Score interval of a rate: on average the right coverage, at any count.
+    """Score interval of a rate; its coverage is right on average, at any count.
 
     Raises:
         BadSummary, TooFewUnits, BadQuestion: x is not within 0…n, n is 0, confidence not in (0, 1).
@@ -41,7 +38,7 @@ def wilson(x: float, n: float, *, confidence: float = 0.95) -> Interval:
 
 
 def clopper_pearson(x: float, n: float, *, confidence: float = 0.95) -> Interval:
-    """Interval of a rate whose coverage is never below the confidence: the guaranteed one.
+    """Exact interval of a rate: its coverage is never below the confidence.
 
     Raises:
         BadSummary, TooFewUnits, BadQuestion: as `wilson`.

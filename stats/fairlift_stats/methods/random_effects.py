@@ -1,4 +1,4 @@
-"""How much true effects differ between groups, and each estimate drawn towards the whole."""
+"""Random effects: how much true effects differ between groups, and shrunken estimates."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtrc
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.data.sums import LARGEST
 from fairlift_stats.errors import BadQuestion, TooFewUnits
 
@@ -20,13 +21,12 @@ __all__ = [
     "random_effects",
 ]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 TauMethod: TypeAlias = Literal["DL", "PM", "REML"]
 
 
 @dataclass(frozen=True, slots=True)
 class Heterogeneity:
-    """Do the groups differ by more than their noise? Cochran's Q, its p-value, and I²."""
+    """Whether groups differ by more than their noise: Cochran's Q, its p-value, and I²."""
 
     q: float
     df: int
@@ -75,7 +75,7 @@ def random_effects(
     """Average effect and shrunk group effects, τ² by DerSimonian–Laird, Paule–Mandel or REML.
 
     Its intervals treat τ² as known and are too narrow when groups really differ: for claims use
-    `segments.pooled`, which integrates τ out.
+    `fit_segments`, which integrates τ out.
 
     Raises:
         TooFewUnits, BadQuestion: fewer than two groups, bad variances, unknown method.
@@ -97,7 +97,7 @@ def random_effects(
     mean, error2 = float(w @ effects / w.sum()), float(1 / w.sum())
     weight = tau2 * w
     shrunk = mean + weight * (effects - mean)
-    # The prediction's error has the noise that is kept, and the mean's own error.
+    # A prediction has two errors: its share of the estimate's noise, and the mean's.
     spread = weight * variances + (1 - weight) ** 2 * error2
     return RandomEffects(
         tau2, mean, error2**0.5, shrunk, np.sqrt(spread), weight, heterogeneity(y, v)

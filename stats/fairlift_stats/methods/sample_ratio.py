@@ -1,39 +1,36 @@
-"""Did the split go as configured? If not, no other number may be believed."""
+"""Sample ratio mismatch (SRM) and contamination: is the data fit for a comparison?"""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import chdtrc, gammaln, xlogy
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.effects import Interval
 from fairlift_stats.errors import BadQuestion, BadSummary
 from fairlift_stats.methods.one_rate import wilson
 
-Array: TypeAlias = npt.NDArray[np.float64]
-
-__all__ = ["ALARM", "Contamination", "SplitCheck", "contamination", "split_check"]
+__all__ = ["ALARM", "Contamination", "SampleRatio", "contamination", "sample_ratio"]
 
 ALARM = 0.001
 EXACT_BELOW = 50
-# The exact test lists every table of its size: beyond this many, chi-square has to do.
+# The exact test lists every table of its size: beyond this many, χ² is used.
 MOST_TABLES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class SplitCheck:
-    """Sample-ratio test.
+class SampleRatio:
+    """Result of the test for a sample ratio mismatch (SRM).
 
     Attributes:
         statistic: Pearson's χ².
         df: arms with a weight, less one.
         p_value: of the configured weights.
-        alarm: p_value < 0.001: the verdict must be withheld.
-        expected: units per arm, had the weights been kept exactly.
+        alarm: p_value < 0.001: no other number can be trusted.
+        expected: units per arm by the weights.
         method: exact or χ².
     """
 
@@ -47,7 +44,7 @@ class SplitCheck:
 
 @dataclass(frozen=True, slots=True)
 class Contamination:
-    """Units that met more than one variant: they are left out, and counted here."""
+    """Units exposed to more than one variant: they are excluded, and counted here."""
 
     units: int
     total: int
@@ -55,10 +52,10 @@ class Contamination:
     interval: Interval
 
 
-def split_check(
+def sample_ratio(
     observed: Mapping[str, int], weights: Mapping[str, float], *, exact_below: int = EXACT_BELOW
-) -> SplitCheck:
-    """Test that units fell on variants in proportion to the weights.
+) -> SampleRatio:
+    """Test for a sample ratio mismatch: are the units split in proportion to the weights?
 
     A variant with weight 0 must have no unit and is not counted in the degrees of freedom. With
     fewer than `exact_below` units the multinomial is summed exactly.
@@ -69,7 +66,7 @@ def split_check(
 
     Source: Pearson (1900); Fabijan et al. (2019) for its use. Checked against R's chisq.test.
 
-    >>> check = split_check({"a": 821_588, "b": 815_482}, {"a": 0.5, "b": 0.5})
+    >>> check = sample_ratio({"a": 821_588, "b": 815_482}, {"a": 0.5, "b": 0.5})
     >>> check.alarm, f"{check.p_value:.2g}"
     (True, '1.8e-06')
     """
@@ -82,18 +79,18 @@ def split_check(
     df = len(arms) - 1
     plan = dict(zip(arms, expected.tolist(), strict=True))
     if counts.sum() == 0:
-        return SplitCheck(0.0, df, 1.0, False, plan, "no units yet")
+        return SampleRatio(0.0, df, 1.0, False, plan, "no units yet")
     statistic = float(np.sum((counts - expected) ** 2 / expected))
     total = int(counts.sum())
     if total < exact_below and math.comb(total + df, df) <= MOST_TABLES:
         p, method = _multinomial_p(counts, share / share.sum()), "exact multinomial"
     else:
         p, method = float(chdtrc(df, statistic)), "χ²"
-    return SplitCheck(statistic, df, p, p < ALARM, plan, method)
+    return SampleRatio(statistic, df, p, p < ALARM, plan, method)
 
 
 def contamination(units: int, total: int, *, confidence: float = 0.95) -> Contamination:
-    """Share of units that met more than one variant, with Wilson's interval.
+    """Share of units exposed to more than one variant, with Wilson's interval.
 
     Raises:
         BadSummary, TooFewUnits: the count is not within 0…total, or there are no units.
@@ -104,7 +101,7 @@ def contamination(units: int, total: int, *, confidence: float = 0.95) -> Contam
 
 def _check(observed: Mapping[str, int], weights: Mapping[str, float]) -> None:
     if set(observed) != set(weights):
-        raise BadQuestion(f"variants {[*observed]} and weights {[*weights]} do not pair up")
+        raise BadQuestion(f"variants {[*observed]} and weights {[*weights]} have different names")
     for name, count in observed.items():
         if not (0 <= count < math.inf and count == int(count)):
             raise BadSummary(f"{name}: has {count} units, must be a whole number, 0 or more")

@@ -4,17 +4,17 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+from fairlift_stats.arrays import Array
 
 __all__ = ["Limits", "difference_z", "limits", "pooled_z", "ratio_z"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 Limits: TypeAlias = tuple[Array, Array]
 # From a Lagrange multiplier, the variance that the score has there, and the slope of that.
 Curve: TypeAlias = Callable[[Array], tuple[Array, Array]]
 
-# Newton squares its error at each step: within this of the root, one step more is exact. Where the
-# curve is nearly a jump Newton hops across it: after a few steps it takes turns with halving.
+# Newton squares its error at each step: this close to the root, one more step is exact. Where the
+# curve is nearly a jump, Newton hops across it: after a few steps it alternates with bisection.
 NEAR = 1e-7
 NEWTON_FIRST = 7
 STEPS = 120
@@ -117,13 +117,13 @@ def _lower_difference(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Arra
 
     def variance(p: Array, root: Array) -> tuple[Array, Array]:
         q = 1 - p
-        each = p * q / sizes
-        slope = (p - q) * each / root
-        return each[0] + each[1], slope[0] + slope[1]
+        variances = p * q / sizes
+        slopes = (p - q) * variances / root
+        return variances[0] + variances[1], slopes[0] + slopes[1]
 
     u = _multiplier(lambda u: variance(*rates(u)), variance(counts / sizes, sizes), z2, np.inf)
     (p, q), _ = rates(u)
-    # None against all is the least difference there is, and no u is large enough to say so.
+    # No success against all successes is the smallest difference; no finite u reaches it.
     return np.where((x == 0) & (y == m), -1.0, p + q - 1)
 
 
@@ -141,7 +141,7 @@ def _lower_ratio(x: Array, n: Array, y: Array, m: Array, z2: Array) -> Array:
     u = _multiplier(lambda u: variance(top - u, y + u), variance(top, y), z2, top)
     if ordinary:
         return np.asarray((x - u) / (n - u) * (m + u) / (y + u))
-    # Where every unit did it (a = 0) no pole stops u: the maximum sits at p̃ = 1, or else u = n.
+    # Where every unit succeeded (a = 0) no pole bounds u: the maximum is at p̃ = 1, or u = n.
     u = np.where(a == 0, (z2 + np.sqrt(z2 * z2 + 4 * b * z2 * y)) / (2 * b), u)
     pooled = (x + y) / (n + m)
     inside = 1 / (pooled * (1 + z2 / n - n * (1 - pooled) / (m * pooled)))

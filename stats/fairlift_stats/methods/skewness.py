@@ -1,4 +1,4 @@
-"""When not to trust a t interval: how skewed the difference of two means is."""
+"""Skewness of a difference of two means: when not to trust its t interval."""
 
 from fairlift_stats.data.summary import Summary
 
@@ -10,7 +10,7 @@ DISTRUST = 0.2
 
 
 def third_of_ratio(summary: Summary, numerator: str, denominator: str) -> float | None:
-    """Third central moment of the linear form (a − R·b)/b̄; None if a part of it is not kept."""
+    """Third central moment of the linear form (a − R·b)/b̄; None if a third moment is unknown."""
     a, b = numerator, denominator
     aaa, aab, abb, bbb = (
         summary.third(*names) for names in ((a, a, a), (a, a, b), (a, b, b), (b, b, b))
@@ -27,6 +27,6 @@ def difference_skewness(
 ) -> float:
     """Skewness of a difference of two means, from third moments per unit and its variance.
 
-    Equal splits of the same distribution cancel: that is why balanced tests are robust.
+    In an equal split of one distribution the skewness cancels, so balanced tests are robust.
     """
     return float((treatment / n_treatment**2 - control / n_control**2) / variance**1.5)

@@ -1,4 +1,4 @@
-"""Comparing like with like: strata known before exposure, weighted as they are in the whole."""
+"""Post-stratification: strata known before exposure, weighted by their share of all units."""
 
 import math
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from fairlift_stats.effects import Interval
 from fairlift_stats.errors import BadQuestion, NoEstimate, TooFewUnits
 from fairlift_stats.methods import fieller
 from fairlift_stats.methods.one_rate import checked_confidence
-from fairlift_stats.methods.two_means import Group
+from fairlift_stats.methods.two_means import ArmMoments
 from fairlift_stats.methods.two_rates import TwoRates
 
 __all__ = ["PostStratified", "mantel_haenszel", "post_stratify"]
 
 Stratum: TypeAlias = tuple[Summary, Summary]
 
-LEAST_UNITS = 10
+MIN_UNITS_PER_STRATUM = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class PostStratified:
 
     Attributes:
         difference: treatment − control.
-        standard_error: of the difference, the shares being estimated too.
+        standard_error: of the difference, including the error of the shares.
         p_value: two-sided.
         interval: of the difference.
         lift: Fieller's interval of the lift; None where it is unbounded.
-        merged: strata that were put together because an arm had fewer than ten units.
+        merged: strata that were merged because an arm had fewer than ten units.
     """
 
     difference: float
@@ -56,9 +56,9 @@ def post_stratify(
 
     Source: Miratrix, Sekhon, Yu (2013), with shares estimated; checked against gbstats.
     """
-    kept, merged = _merge_small(strata)
-    t, c = ([_group(pair[i], column) for pair in kept] for i in (0, 1))
-    n = np.array([a.n + b.n for a, b in kept], dtype=float)
+    large, merged = _merge_small(strata)
+    t, c = ([_group(pair[i], column) for pair in large] for i in (0, 1))
+    n = np.array([a.n + b.n for a, b in large], dtype=float)
     weight = n / n.sum()
     mt, mc = (np.array([g.mean for g in arm]) for arm in (t, c))
     vt, vc = (weight**2 @ np.array([g.variance for g in arm]) for arm in (t, c))
@@ -97,7 +97,7 @@ def mantel_haenszel(strata: Sequence[TwoRates]) -> tuple[float, float]:
     Source: Mantel and Haenszel (1959); checked against R's mantelhaen.test.
     """
     if not strata:
-        raise BadQuestion("strata: there are none")
+        raise BadQuestion("strata: is empty")
     excess = variance = 0.0
     for s in strata:
         n, x = s.nt + s.nc, s.xt + s.xc
@@ -112,15 +112,16 @@ def mantel_haenszel(strata: Sequence[TwoRates]) -> tuple[float, float]:
 def _merge_small(strata: Sequence[Stratum]) -> tuple[list[Stratum], int]:
     """Strata with enough units in both arms; the others together as one, or with the smallest."""
     if not strata:
-        raise BadQuestion("strata: there are none")
-    enough = [s for s in strata if _least(s) >= LEAST_UNITS]
-    small = [s for s in strata if _least(s) < LEAST_UNITS]
+        raise BadQuestion("strata: is empty")
+    enough = [s for s in strata if _least(s) >= MIN_UNITS_PER_STRATUM]
+    small = [s for s in strata if _least(s) < MIN_UNITS_PER_STRATUM]
     if not small:
         return enough, 0
-    while _least(rest := _union(small)) < LEAST_UNITS:
+    while _least(rest := _union(small)) < MIN_UNITS_PER_STRATUM:
         if not enough:
             raise TooFewUnits(
-                f"strata: an arm has fewer than {LEAST_UNITS} units in all of them together"
+                f"strata: an arm has fewer than {MIN_UNITS_PER_STRATUM} units "
+                "in all of them together"
             )
         nearest = min(enough, key=lambda s: s[0].n + s[1].n)
         enough.remove(nearest)
@@ -128,8 +129,8 @@ def _merge_small(strata: Sequence[Stratum]) -> tuple[list[Stratum], int]:
     return [*enough, rest], len(small)
 
 
-def _group(summary: Summary, column: str) -> Group:
-    return Group(summary.mean(column), summary.variance(column) / summary.n, summary.n)
+def _group(summary: Summary, column: str) -> ArmMoments:
+    return ArmMoments(summary.mean(column), summary.variance(column) / summary.n, summary.n)
 
 
 def _least(stratum: Stratum) -> int:

@@ -1,4 +1,4 @@
-"""Two means: equivalence, margins, trimming, and the tests from moments that reports build on."""
+"""Two means from their moments: Welch, Fieller, non-inferiority, equivalence, trimmed means."""
 
 import math
 from dataclasses import dataclass
@@ -14,12 +14,21 @@ from fairlift_stats.errors import BadQuestion, BadSummary, NoEstimate, TooFewUni
 from fairlift_stats.methods import fieller
 from fairlift_stats.methods.one_rate import checked_confidence
 
-__all__ = ["Group", "TTest", "equivalent", "lift", "non_inferior", "posterior", "welch", "yuen"]
+__all__ = [
+    "ArmMoments",
+    "TTest",
+    "equivalent",
+    "lift",
+    "mean_non_inferior",
+    "posterior",
+    "welch",
+    "yuen",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Mean of a group, variance of that mean, and the units it stands on.
+class ArmMoments:
+    """Mean of an arm, variance of that mean, and the units it is estimated from.
 
     Raises:
         TooFewUnits: fewer than two units.
@@ -31,7 +40,7 @@ class Group:
     units: float
 
     def __post_init__(self) -> None:
-        """Refuse what has no spread."""
+        """Refuse moments without a variance."""
         if not self.units >= 2:
             raise TooFewUnits(f"units: are {self.units}, a variance needs 2 or more")
         if not (abs(self.mean) <= LARGEST and 0 <= self.variance <= LARGEST**2):
@@ -41,8 +50,8 @@ class Group:
             )
 
     @classmethod
-    def of(cls, n: int, total: float, squares: float) -> "Group":
-        """Group from Σx and Σx² of n units.
+    def of(cls, n: int, total: float, squares: float) -> "ArmMoments":
+        """Moments from Σx and Σx² of n units.
 
         Raises:
             TooFewUnits: fewer than two units.
@@ -63,7 +72,7 @@ class TTest:
     interval: Interval
 
 
-def welch(treatment: Group, control: Group, *, confidence: float = 0.95) -> TTest:
+def welch(treatment: ArmMoments, control: ArmMoments, *, confidence: float = 0.95) -> TTest:
     """Difference of two means, treatment minus control, variances not assumed equal.
 
     Raises:
@@ -79,12 +88,12 @@ def welch(treatment: Group, control: Group, *, confidence: float = 0.95) -> TTes
     )
 
 
-def lift(treatment: Group, control: Group, *, confidence: float = 0.95) -> Interval:
+def lift(treatment: ArmMoments, control: ArmMoments, *, confidence: float = 0.95) -> Interval:
     """Fieller's interval of treatment ÷ control − 1, from Welch's test.
 
     Raises:
-        NoEstimate: nothing varies, the treatment is zero throughout, or the control's mean cannot
-            be told from zero.
+        NoEstimate: nothing varies, the treatment is zero throughout, or the control's mean is
+            too close to zero.
 
     Source: Fieller (1954); checked by inverting the t statistic numerically.
     """
@@ -102,15 +111,15 @@ def lift(treatment: Group, control: Group, *, confidence: float = 0.95) -> Inter
     )
     if control.mean <= 0 or math.isnan(low):
         raise NoEstimate(
-            f"the control's mean {control.mean:g} ± {math.sqrt(control.variance):g} cannot be told "
-            "from zero, or is below it: there is no finite lift; use the difference"
+            f"the control's mean {control.mean:g} ± {math.sqrt(control.variance):g} is too close "
+            "to zero, or below it: there is no finite lift; use the difference"
         )
     if low == high:
         raise NoEstimate("all units of the treatment are zero: chance cannot be judged in its lift")
     return Interval(low, high)
 
 
-def non_inferior(treatment: Group, control: Group, *, margin: float) -> float:
+def mean_non_inferior(treatment: ArmMoments, control: ArmMoments, *, margin: float) -> float:
     """One-sided p-value that the treatment keeps more than 1 − margin of the control's mean.
 
     Raises:
@@ -122,14 +131,16 @@ def non_inferior(treatment: Group, control: Group, *, margin: float) -> float:
     if not 0 <= margin < 1:
         raise BadQuestion(f"margin: is {margin}, must be 0 or more and below 1, e.g. 0.02")
     if control.mean <= 0:
-        raise NoEstimate(f"the control's mean {control.mean:g} is not positive: no share of it")
+        raise NoEstimate(
+            f"the control's mean {control.mean:g} is not positive, so a share of it has no meaning"
+        )
     _, _, df = _difference(treatment, control)
-    kept = 1 - margin
-    error = math.sqrt(treatment.variance + kept * kept * control.variance)
-    return float(stdtr(df, -(treatment.mean - kept * control.mean) / error))
+    ratio = 1 - margin
+    error = math.sqrt(treatment.variance + ratio * ratio * control.variance)
+    return float(stdtr(df, -(treatment.mean - ratio * control.mean) / error))
 
 
-def equivalent(treatment: Group, control: Group, *, low: float, high: float) -> float:
+def equivalent(treatment: ArmMoments, control: ArmMoments, *, low: float, high: float) -> float:
     """p-value that the difference of means lies within (low, high): two one-sided tests.
 
     Raises:
@@ -144,7 +155,7 @@ def equivalent(treatment: Group, control: Group, *, low: float, high: float) -> 
     return float(max(stdtr(df, -(gap - low) / error), stdtr(df, (gap - high) / error)))
 
 
-def posterior(group: Group, *, confidence: float = 0.95) -> tuple[float, Interval]:
+def posterior(group: ArmMoments, *, confidence: float = 0.95) -> tuple[float, Interval]:
     """Posterior mean and central interval of a mean under the reference prior.
 
     Raises:
@@ -162,7 +173,7 @@ def posterior(group: Group, *, confidence: float = 0.95) -> tuple[float, Interva
 def yuen(
     treatment: npt.ArrayLike, control: npt.ArrayLike, *, trim: float = 0.2, confidence: float = 0.95
 ) -> TTest:
-    """Difference of trimmed means: for rows with wild tails.
+    """Difference of trimmed means, for values with heavy tails.
 
     Raises:
         BadQuestion: the share to trim is not within [0, 0.5).
@@ -176,7 +187,7 @@ def yuen(
     return welch(_trimmed(treatment, trim), _trimmed(control, trim), confidence=confidence)
 
 
-def _trimmed(values: npt.ArrayLike, trim: float) -> Group:
+def _trimmed(values: npt.ArrayLike, trim: float) -> ArmMoments:
     ordered = np.sort(np.asarray(values, dtype=float), axis=None)
     if np.ndim(values) != 1 or not np.isfinite(ordered).all():
         raise BadSummary("values: must be flat, and each of them finite")
@@ -186,10 +197,10 @@ def _trimmed(values: npt.ArrayLike, trim: float) -> Group:
         raise TooFewUnits(f"values: {left} are left after trimming, needs 2 or more")
     winsorised = np.clip(ordered, ordered[cut], ordered[n - cut - 1])
     squares = float(np.sum((winsorised - winsorised.mean()) ** 2))
-    return Group(float(ordered[cut : n - cut].mean()), squares / (left * (left - 1)), left)
+    return ArmMoments(float(ordered[cut : n - cut].mean()), squares / (left * (left - 1)), left)
 
 
-def _difference(treatment: Group, control: Group) -> tuple[float, float, float]:
+def _difference(treatment: ArmMoments, control: ArmMoments) -> tuple[float, float, float]:
     variance = treatment.variance + control.variance
     if variance == 0:
         raise NoEstimate("all units of both groups are the same: chance cannot be judged")

@@ -1,13 +1,13 @@
-"""Two rates: the interval of record, the exact tests, and others only to compare with."""
+"""Two rates: score intervals and tests, exact tests, and older intervals for comparison."""
 
 import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.effects import Interval
 from fairlift_stats.errors import BadQuestion, BadSummary
 from fairlift_stats.methods import score
@@ -19,14 +19,13 @@ __all__ = [
     "exact_p",
     "katz",
     "newcombe",
-    "non_inferior",
+    "rate_non_inferior",
     "score_difference",
     "score_p",
     "score_ratio",
     "wald",
 ]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 ExactTest: TypeAlias = Literal["fisher", "barnard", "boschloo"]
 Alternative: TypeAlias = Literal["two-sided", "less", "greater"]
 # Barnard and Boschloo search a nuisance parameter: beyond this many units they take seconds.
@@ -90,12 +89,12 @@ def score_ratio(rates: TwoRates, *, confidence: float = 0.95, corrected: bool = 
 
 
 def score_p(rates: TwoRates, *, corrected: bool = True) -> tuple[float, float]:
-    """Pooled z and two-sided p-value; uncorrected it is the textbook's test of two proportions."""
+    """Pooled z and two-sided p-value; uncorrected it is the textbook test of two proportions."""
     z = float(score.pooled_z(*rates.counts, corrected=corrected)[0])
     return z, float(2 * ndtr(-abs(z)))
 
 
-def non_inferior(
+def rate_non_inferior(
     rates: TwoRates,
     *,
     difference: float | None = None,
@@ -158,7 +157,7 @@ def exact_p(rates: TwoRates, test: ExactTest, *, alternative: Alternative = "two
             p = stats.boschloo_exact(table, alternative=alternative, n=128).pvalue
         case _:
             raise BadQuestion(f"test: is {test!r}, must be fisher, barnard or boschloo")
-    # A table with an empty margin says nothing, and scipy says NaN.
+    # scipy returns NaN for a table with an empty margin, which is no evidence.
     return 1.0 if math.isnan(p) else float(p)
 
 
@@ -176,12 +175,12 @@ def newcombe(rates: TwoRates, *, confidence: float = 0.95) -> Interval:
 
 
 def wald(rates: TwoRates, *, confidence: float = 0.95) -> Interval:
-    """The textbook's difference, for comparison only: too narrow for small counts."""
+    """The textbook interval of the difference, for comparison: too narrow for small counts."""
     return _plain_difference(rates.xt, rates.nt, rates.xc, rates.nc, critical_z(confidence))
 
 
 def agresti_caffo(rates: TwoRates, *, confidence: float = 0.95) -> Interval:
-    """The textbook's difference after one success and one failure more in each arm.
+    """The textbook interval after adding one success and one failure to each arm.
 
     Source: Agresti and Caffo (2000); checked against statsmodels.
     """

@@ -1,6 +1,6 @@
-"""Turns summaries into a report that answers a question."""
+"""From summaries to a report: one result per metric and treatment."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,9 +13,9 @@ from fairlift_stats.errors import MissingColumn, UnknownVariant
 from fairlift_stats.methods.multiplicity import benjamini_hochberg, holm_families
 from fairlift_stats.methods.quantiles import Quantiles
 from fairlift_stats.report.answers import Answers
-from fairlift_stats.report.question import Planned, Question
-from fairlift_stats.report.results import Result
-from fairlift_stats.report.rows import Row, rows_of
+from fairlift_stats.report.question import MetricInRole, Question
+from fairlift_stats.report.result import Result
+from fairlift_stats.report.result_rows import ResultRow, result_rows
 from fairlift_stats.report.segment_report import SegmentFamily, segment_families
 
 __all__ = ["Analysis", "Report", "compare"]
@@ -23,7 +23,7 @@ __all__ = ["Analysis", "Report", "compare"]
 
 @dataclass(frozen=True)
 class Report:
-    """Answers for every metric and treatment arm, in the order of the analysis."""
+    """Results of every metric and treatment, in the order of the analysis."""
 
     control: str
     variants: tuple[str, ...]
@@ -31,7 +31,7 @@ class Report:
     results: tuple[Result, ...]
 
     def __getitem__(self, key: tuple[str, str]) -> Result:
-        """The answer of one metric and treatment: `report["conversion_rate", "banner"]`.
+        """The result of one metric and treatment: `report["conversion_rate", "banner"]`.
 
         Raises:
             UnknownVariant: there is no such pair.
@@ -50,9 +50,14 @@ class Report:
 
 @dataclass(frozen=True)
 class Analysis(Question):
-    """Metrics with their roles, the control, and the confidence; turns summaries into a report.
+    """Compares metrics between variants: `report` turns summaries into results.
 
-    Args of `prior`: None is flat; `rope` is the lift that counts as no lift, 0.01 being ±1 %.
+    Attributes:
+        primary, secondary, guardrails: the metrics by role.
+        control: name of the control variant.
+        confidence: of all intervals.
+        prior: on the lift; None is flat.
+        rope: the lift that counts as no lift, 0.01 being ±1 %.
 
     >>> from fairlift_stats import Rate, Summary
     >>> analysis = Analysis(primary=(Rate("conversion_rate", "converted"),))
@@ -68,16 +73,16 @@ class Analysis(Question):
     def report(
         self, summaries: Mapping[str, Summary], quantiles: Mapping[str, Quantiles] | None = None
     ) -> Report:
-        """Answers for every metric and every variant but the control.
+        """Results of every metric for every variant but the control.
 
         Args:
             summaries: by variant.
-            quantiles: by variant and metric, what `Quantile` metrics need; sums do not tell it.
+            quantiles: by variant and metric, for `Quantile` metrics, which sums cannot give.
 
         Raises:
             UnknownVariant: the control is missing, or there is no treatment.
             MissingColumn: a summary lacks a column or product that a metric needs, or a variant
-                the quantiles that are asked for.
+                lacks quantiles.
             BadSummary: a rate counts more successes than units.
         """
         if self.control not in summaries or len(summaries) < 2:
@@ -86,14 +91,17 @@ class Analysis(Question):
             )
         treatments = tuple(name for name in summaries if name != self.control)
         variants = (self.control, *treatments)
-        beside = [(quantiles or {}).get(name) for name in variants]
-        if self.layout.quantiles and None in beside:
+        by_variant: Mapping[str, Quantiles] = quantiles or {}
+        missing = [name for name in variants if name not in by_variant]
+        if self.layout.quantiles and missing:
             raise MissingColumn(
-                f"quantiles: {variants[beside.index(None)]!r} has none; give each variant's "
-                "`QuantileArm` by metric"
+                f"quantiles: {missing[0]!r} has none; give each variant's `QuantileArm` by metric"
             )
         results = _results(
-            self, variants, [summaries[name] for name in variants], [each or {} for each in beside]
+            self,
+            variants,
+            [summaries[name] for name in variants],
+            [by_variant.get(name, {}) for name in variants],
         )
         return Report(self.control, variants, self.confidence, results)
 
@@ -106,15 +114,15 @@ class Analysis(Question):
             guardrails=tuple(g for g in self.guardrails if g.metric.name in names),
         )
 
-    def _in_role(self, role: Role, names: Collection[str]) -> list[Planned]:
+    def _in_role(self, role: Role, names: Collection[str]) -> list[MetricInRole]:
         return [p for p in self.metrics if p.role == role and p.metric.name in names]
 
     def segments(
         self, cells: Mapping[str, Mapping[str, Summary]], *, prior: SegmentPrior | None = None
     ) -> tuple[SegmentFamily, ...]:
-        """Lifts by segment, each drawn towards the whole; one family per metric and treatment.
+        """Lifts by segment, adjusted towards the overall result; a family per metric and treatment.
 
-        Quantiles are left out: those of a segment do not follow from sums.
+        Quantiles are left out: those of a segment cannot be computed from sums.
 
         Args:
             cells: by segment, the summary of each variant.
@@ -151,36 +159,49 @@ def _results(
     summaries: Sequence[Summary],
     quantiles: Sequence[Quantiles],
 ) -> tuple[Result, ...]:
-    """Answers for all metrics and treatments; the first variant is the control."""
+    """Results of all metrics and treatments; the first variant is the control."""
     moments = stack(summaries, question.columns)
     require(moments, question.products)
-    rows = rows_of(question.metrics, question.layout, moments, quantiles, question.alpha)
+    rows = result_rows(question.metrics, question.layout, moments, quantiles, question.alpha)
     treatments = range(1, len(variants))
-    whys = [[row.cannot_compare(i) for i in treatments] for row in rows]
+    reasons = [[row.cannot_compare(i) for i in treatments] for row in rows]
+    adjusted_p = adjusted_p_values(rows, reasons)
     return tuple(
         Result(answers, i)
-        for row, why, adjusted in zip(rows, whys, adjusted_p_values(rows, whys), strict=True)
-        for answers in (Answers(row, variants, why, adjusted, moments, question),)
+        for row, reason, adjusted in zip(rows, reasons, adjusted_p, strict=True)
+        for answers in (Answers(row, variants, reason, adjusted, moments, question),)
         for i in treatments
     )
 
 
 def adjusted_p_values(
-    rows: list[Row], whys: list[list[CannotSay | None]]
+    rows: list[ResultRow], reasons: list[list[CannotSay | None]]
 ) -> list[list[float | None]]:
-    """Holm over primary metrics, BH over secondary ones; guardrails are judged one by one."""
-    found: list[list[float | None]] = [
-        [None if why else p for p, why in zip(row.joint_p, said, strict=True)]
-        for row, said in zip(rows, whys, strict=True)
+    """(metrics, treatments) p-values, adjusted by role; None where there is no comparison.
+
+    Holm over primary metrics, Benjamini–Hochberg over secondary ones; guardrails are tested one by
+    one.
+    """
+    adjusted: list[list[float | None]] = [
+        [None if reason else p for p, reason in zip(row.joint_p, of_row, strict=True)]
+        for row, of_row in zip(rows, reasons, strict=True)
     ]
     primary, secondary = (
-        [found[i] for i, row in enumerate(rows) if row.planned.role == role and not all(whys[i])]
+        [arms for arms, row in zip(adjusted, rows, strict=True) if row.planned.role == role]
         for role in ("primary", "secondary")
     )
-    holm = holm_families([[1.0 if p is None else p for p in arms] for arms in primary])
-    for arms, family in zip(primary, holm, strict=True):
-        arms[:] = [None if p is None else q for p, q in zip(arms, family, strict=True)]
-    asked = iter(benjamini_hochberg([p for arms in secondary for p in arms if p is not None]))
-    for arms in secondary:
-        arms[:] = [None if p is None else next(asked) for p in arms]
-    return found
+    # A treatment that cannot be compared is no hypothesis: it must not make others pay.
+    families = [[p for p in arms if p is not None] for arms in primary]
+    holm = [p for family in holm_families([f for f in families if f]) for p in family]
+    _replace(primary, holm)
+    _replace(
+        secondary, benjamini_hochberg([p for arms in secondary for p in arms if p is not None])
+    )
+    return adjusted
+
+
+def _replace(family: list[list[float | None]], adjusted: Iterable[float]) -> None:
+    """Put the adjusted p-values where the others stand, in their order."""
+    values = iter(adjusted)
+    for arms in family:
+        arms[:] = [None if p is None else next(values) for p in arms]

@@ -1,4 +1,4 @@
-"""All answers about one metric: numbers at once, what is read from them when it is read."""
+"""All results of one metric: numbers at once, everything else when it is read."""
 
 import math
 from collections.abc import Sequence
@@ -8,22 +8,23 @@ from functools import cached_property
 import numpy as np
 from scipy.special import ndtr, stdtr
 
-from fairlift_stats.bayes.posteriors import ArmFacts, Belief
+from fairlift_stats.bayes.posteriors import ArmData, BuyerSums, MetricPosteriors, TrialCounts
 from fairlift_stats.data.metrics import Mean, Quantile, Ratio
 from fairlift_stats.data.moments import Moments
 from fairlift_stats.effects import (
     Arm,
     CannotSay,
+    CannotSayCode,
     Effect,
     Flag,
     Interval,
     NonInferiority,
     Posterior,
-    Reason,
 )
 from fairlift_stats.methods import score
+from fairlift_stats.report.comparison import EffectLimits
 from fairlift_stats.report.question import Question
-from fairlift_stats.report.rows import Row
+from fairlift_stats.report.result_rows import ResultRow
 from fairlift_stats.report.warnings import flags_of
 
 __all__ = ["Answers"]
@@ -31,18 +32,18 @@ __all__ = ["Answers"]
 
 @dataclass(frozen=True)
 class Answers:
-    """What is known about one metric; treatments count from 1, the control is 0.
+    """The results of one metric for all treatments, numbered from 1; the control is 0.
 
     Attributes:
         row: the numbers.
         variants: names of the arms.
-        whys: why a treatment cannot be compared; None where it can.
+        reasons: per treatment, why it cannot be compared; None where it can.
         adjusted: p-values, adjusted for the arms and for the metrics of the same role.
     """
 
-    row: Row
+    row: ResultRow
     variants: tuple[str, ...]
-    whys: Sequence[CannotSay | None]
+    reasons: Sequence[CannotSay | None]
     adjusted: Sequence[float | None]
     moments: Moments = field(repr=False, compare=False)
     question: Question = field(repr=False, compare=False)
@@ -53,32 +54,32 @@ class Answers:
         n, value, units = int(row.n[a]), row.value[a], row.units[a]
         if units == 0 or not math.isfinite(value):
             return Arm(variant, n, None, None)
-        if not row.is_rate and units < 2:
+        if not row.is_rate and (units < 2 or math.isnan(row.variance[a])):
             return Arm(variant, n, value, None)
         return Arm(variant, n, value, Interval(row.low[a], row.high[a]))
 
     def difference(self, i: int) -> Effect | CannotSay:
         """Treatment − control."""
-        return self.whys[i - 1] or _effect(self.row.difference[i - 1])
+        return self.reasons[i - 1] or _effect(self.row.difference[i - 1])
 
     def lift(self, i: int) -> Effect | CannotSay:
         """Treatment ÷ control − 1."""
-        return self.whys[i - 1] or _lift(self.row, i)
+        return self.reasons[i - 1] or _lift(self.row, i)
 
     def p_value(self, i: int) -> float | None:
         """Two-sided, of no difference."""
-        return None if self.whys[i - 1] else self.row.p[i - 1]
+        return None if self.reasons[i - 1] else self.row.p[i - 1]
 
     def flags(self, i: int) -> tuple[Flag, ...]:
         """What to know before trusting the numbers."""
-        return () if self.whys[i - 1] else flags_of(self.row, self.moments.summaries, i)
+        return () if self.reasons[i - 1] else flags_of(self.row, self.moments.summaries, i)
 
     def non_inferiority(self, i: int) -> NonInferiority | None:
-        """The answer of a guardrail; None for other roles."""
+        """Whether a guardrail holds; None for other roles."""
         margin, alpha = self.row.planned.margin, self.question.alpha
         if margin is None:
             return None
-        return _guard(self.row, i, margin, alpha, self.whys[i - 1])
+        return _guard(self.row, i, margin, alpha, self.reasons[i - 1])
 
     @property
     def method(self) -> str:
@@ -86,67 +87,76 @@ class Answers:
         return _method(self.row)
 
     def posterior(self, i: int) -> Posterior | CannotSay:
-        """The belief about a treatment; worked out for all of them at the first call.
+        """The posterior of a treatment; computed for all treatments at the first call.
 
-        Where there are no data, or no plain meaning of a lift, there is none: it would be the prior
-        alone, or a ratio whose sign is the control's noise. A rate's lift that only lacks an upper
-        end has one.
+        There is none without data or without a meaningful lift: it would be the prior alone, or a
+        ratio whose sign is the control's noise. A rate's lift without an upper end has one.
         """
         lift = self.lift(i)
-        if self.whys[i - 1] or (isinstance(lift, CannotSay) and math.isinf(lift.interval.low)):
+        if self.reasons[i - 1] or (isinstance(lift, CannotSay) and math.isinf(lift.interval.low)):
             assert isinstance(lift, CannotSay)
             return lift
-        return self._belief[i - 1]
+        return self._posteriors[i - 1]
 
     @cached_property
-    def _belief(self) -> Belief:
-        asked = self.question
-        return Belief(
-            _facts_of(self.row, self.moments), self.row.metric.direction,
-            asked.prior, asked.rope, asked.confidence,
+    def _posteriors(self) -> MetricPosteriors:
+        question = self.question
+        return MetricPosteriors(
+            _arm_data(self.row, self.moments), self.row.metric.direction,
+            question.prior, question.rope, question.confidence,
         )  # fmt: skip
 
 
-def _effect(five: list[float]) -> Effect:
-    value, low, wide_low, high, wide_high = five
-    return Effect(value, Interval(low, high), Interval(wide_low, wide_high))
+def _effect(limits: EffectLimits) -> Effect:
+    return Effect(
+        limits.value,
+        Interval(limits.low, limits.high),
+        Interval(limits.simultaneous_low, limits.simultaneous_high),
+    )
 
 
-def _lift(row: Row, i: int) -> Effect | CannotSay:
-    value, low, _, high, wide = five = row.lift[i - 1]
+def _lift(row: ResultRow, i: int) -> Effect | CannotSay:
+    limits = row.lift[i - 1]
+    value, low, high = limits.value, limits.low, limits.high
     name, control = row.metric.name, row.value[0]
     if row.is_rate:
         if control == 0:
-            reason, why = Reason.CONTROL_ZERO, "the control has no event: a lift has no upper end"
+            reason, why = (
+                CannotSayCode.CONTROL_ZERO,
+                "the control has no event: a lift has no upper end",
+            )
             if row.value[i] == 0:
-                reason, why = Reason.NO_EVENTS, "neither arm has an event: any lift is possible"
+                reason, why = (
+                    CannotSayCode.NO_EVENTS,
+                    "neither arm has an event: any lift is possible",
+                )
             return CannotSay(reason, f"{name}: {why}.", Interval(low, math.inf))
-        return _effect(five)
+        return _effect(limits)
     if control <= 0:
         return CannotSay(
-            Reason.CONTROL_ZERO if control == 0 else Reason.NOT_POSITIVE,
-            f"{name}: the control's estimate is {control:g}; a lift over it has no clear meaning, "
+            CannotSayCode.CONTROL_ZERO if control == 0 else CannotSayCode.NOT_POSITIVE,
+            f"{name}: the control's estimate is {control:g}; a share of it has no meaning; "
             "read the difference.",
         )
     if not (low <= value <= high):  # NaN: Fieller's set is unbounded
         return CannotSay(
-            Reason.CONTROL_NEAR_ZERO,
-            f"{name}: the control's estimate is too close to zero, so no finite lift can be "
-            "given; read the difference.",
+            CannotSayCode.CONTROL_NEAR_ZERO,
+            f"{name}: the control's estimate cannot be told from zero, so the lift has no "
+            "finite limits; read the difference.",
         )
     if low == high:
         return CannotSay(
-            Reason.TREATMENT_ZERO,
+            CannotSayCode.TREATMENT_ZERO,
             f"{name}: all units of the treatment are zero, so chance cannot be judged in its lift; "
             "read the difference.",
         )
-    if math.isnan(wide):  # unbounded at the wider level only
-        five = [value, low, -math.inf, high, math.inf]
-    return _effect(five)
+    if math.isnan(limits.simultaneous_high):  # unbounded at the wider level only
+        limits = EffectLimits(value, low, -math.inf, high, math.inf)
+    return _effect(limits)
 
 
 def _guard(
-    row: Row, i: int, margin: float, alpha: float, why_not: CannotSay | None
+    row: ResultRow, i: int, margin: float, alpha: float, why_not: CannotSay | None
 ) -> NonInferiority:
     """One-sided test that the treatment keeps more than 1 − margin of the control (or less)."""
     if why_not:
@@ -168,7 +178,7 @@ def _guard(
     return NonInferiority(margin, p, holds=p < alpha)
 
 
-def _method(row: Row) -> str:
+def _method(row: ResultRow) -> str:
     if row.is_rate:
         return "Miettinen–Nurminen score test and intervals"
     if isinstance(row.metric, Quantile):
@@ -180,20 +190,27 @@ def _method(row: Row) -> str:
     return f"{words}, adjusted by arm (CUPED, Lin)" if row.metric.covariates else words
 
 
-def _facts_of(row: Row, moments: Moments) -> tuple[ArmFacts, ...]:
-    """What each arm's posterior is made of."""
+def _arm_data(row: ResultRow, moments: Moments) -> tuple[ArmData, ...]:
+    """What each arm's posterior is computed from."""
     arms = range(len(row.n))
     if row.is_rate:
         return tuple(
-            ArmFacts(row.value[a], row.variance[a], row.units[a], (row.events[a], row.units[a]))
+            ArmData(
+                row.value[a], row.variance[a], row.units[a],
+                trials=TrialCounts(row.events[a], row.units[a]),
+            )
             for a in arms
-        )
-    plain = [(row.value[a], row.variance[a], row.units[a], None) for a in arms]
+        )  # fmt: skip
     if not (isinstance(row.metric, Mean) and row.metric.buyers and not row.metric.covariates):
-        return tuple(ArmFacts(*each) for each in plain)
-    c = moments.at(row.metric.column)
-    total = moments.totals[:, c]
-    squares = moments.covariances[:, c, c] * np.maximum(moments.n - 1, 0)
-    squares = squares + total * total / np.maximum(moments.n, 1)
-    spending = zip(row.n, row.events, total.tolist(), squares.tolist(), strict=True)
-    return tuple(ArmFacts(*each, spent) for each, spent in zip(plain, spending, strict=True))
+        return tuple(ArmData(row.value[a], row.variance[a], row.units[a]) for a in arms)
+    column = moments.at(row.metric.column)
+    totals = moments.totals[:, column]
+    squares = moments.covariances[:, column, column] * np.maximum(moments.n - 1, 0)
+    squares = squares + totals * totals / np.maximum(moments.n, 1)
+    return tuple(
+        ArmData(
+            row.value[a], row.variance[a], row.units[a],
+            buyers=BuyerSums(row.n[a], row.events[a], float(totals[a]), float(squares[a])),
+        )
+        for a in arms
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from fairlift_stats.data.summary import Summary
 from fairlift_stats.methods.quantiles import Quantiles
 from fairlift_stats.report.analysis import Analysis, Report, adjusted_p_values
 from fairlift_stats.report.answers import Answers
-from fairlift_stats.report.results import Result
+from fairlift_stats.report.result import Result
 
 __all__ = ["combined_report"]
 
@@ -37,7 +37,7 @@ def combined_report(
         answers |= {result.metric: result.answers for result in part.results}
         variants = part.variants
     ordered = [answers[planned.metric.name] for planned in analysis.metrics]
-    adjusted = adjusted_p_values([a.row for a in ordered], [list(a.whys) for a in ordered])
+    adjusted = adjusted_p_values([a.row for a in ordered], [list(a.reasons) for a in ordered])
     return Report(
         analysis.control,
         variants,

@@ -1,13 +1,14 @@
-"""Where a change in revenue per visitor comes from: more buyers, more orders, or bigger baskets."""
+"""A change in revenue per visitor as parts: conversion, orders per buyer and average ticket."""
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from decimal import Decimal
 
 import numpy as np
-import numpy.typing as npt
+from babel.numbers import get_currency_precision
 from scipy.special import ndtri
 
+from fairlift_stats.arrays import Array
 from fairlift_stats.data.summary import Summary
 from fairlift_stats.effects import Interval
 from fairlift_stats.errors import NoEstimate, TooFewUnits
@@ -16,12 +17,8 @@ from fairlift_stats.methods.one_rate import checked_confidence
 
 __all__ = ["FACTORS", "Decomposition", "Factor", "decompose", "log_factors"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
 FACTORS = ("conversion", "orders per buyer", "average ticket")
-
-# Money of less than this, in the currency's unit, would read as none.
-_SEEN = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Decomposition:
-    """The change of revenue per visitor, taken apart.
+    """The change of revenue per visitor, in three parts.
 
     Attributes:
         change: treatment − control, per visitor.
@@ -61,20 +58,30 @@ class Decomposition:
     covariance: tuple[tuple[float, ...], ...]
 
     def message(self, currency: str) -> Message:
-        """What happened, as far as the joint intervals allow to say.
+        """What happened; the amounts in the sentence add up to the change.
 
-        Parts that go the way of the change come first, the biggest before the others.
+        Parts that the joint intervals tell from chance are named, those in the direction of the
+        change first, the largest before the others; what remains is called the rest.
         """
-        verb = "even" if abs(self.change) < _SEEN else "rose" if self.change > 0 else "fell"
+        digits = get_currency_precision(currency)
+        verb = "even" if abs(self.change) < 0.5 * 10**-digits else "rose"
+        verb = "fell" if verb == "rose" and self.change < 0 else verb
         change = Amount(abs(self.change), currency)
-        sure = sorted(
-            # One order per buyer on both sides has no spread: what rounding leaves is no news.
-            (f for f in self.factors if 0 not in f.joint and abs(f.money) >= _SEEN),
+        clear = sorted(
+            # One order per buyer in both arms has no spread: rounding alone is no news.
+            (f for f in self.factors if 0 not in f.joint and _rounded(f.money, digits)),
             key=lambda factor: (factor.money * self.change < 0, -abs(factor.money)),
         )
-        if not sure:
+        if not clear:
             return Message.of(f"decomposition.{verb}_unclear", change=change)
-        parts = _parts(sure, currency)
+        amounts = [_rounded(factor.money, digits) for factor in clear]
+        rest = round(_rounded(self.change, digits) - sum(amounts), digits)
+        if rest and len(clear) == len(self.factors):
+            amounts[0], rest = amounts[0] + rest, 0.0  # of rounding alone
+        parts = _parts(clear, [Amount(amount, currency, signed=True) for amount in amounts])
+        if rest:
+            left = Amount(rest, currency, signed=True)
+            parts = Message.of("decomposition.rest", parts=parts, rest=left)
         return Message.of(f"decomposition.{verb}", change=change, parts=parts)
 
 
@@ -94,8 +101,8 @@ def log_factors(
         raise TooFewUnits(f"units: are {summary.n}, a variance needs 2 or more")
     means = np.array([summary.mean(name) for name in names])
     if not (means > 0).all():
-        found = dict(zip(names, means.tolist(), strict=True))
-        raise NoEstimate(f"means {found}: each must be positive to be a factor")
+        by_name = dict(zip(names, means.tolist(), strict=True))
+        raise NoEstimate(f"means {by_name}: each must be positive to be a factor")
     covariance = np.array([[summary.covariance(a, b) for a in names] for b in names])
     # log conversion, log orders/buyer, log revenue/order as differences of the logs of the means.
     jacobian = np.array([[1.0, 0, 0], [-1, 1, 0], [0, -1, 1]]) / means
@@ -155,13 +162,17 @@ def _logarithmic_mean(a: float, b: float) -> float:
     return (b - a) / math.log(b / a) if abs(b / a - 1) > 1e-9 else (a + b) / 2
 
 
-def _parts(sure: list[Factor], currency: str) -> Listed | Message:
-    """Those that go the way of the first, but those that go the other way."""
-    ways: dict[bool, list[Message]] = {}
-    for factor in sure:
-        way = "more" if factor.lift > 0 else "less"
-        key = f"decomposition.{way}_{factor.name.replace(' ', '_')}"
-        part = Message.of(key, part=Amount(factor.money, currency, signed=True))
-        ways.setdefault(factor.lift > 0, []).append(part)
-    first, *other = (Listed(tuple(parts)) for parts in ways.values())
+def _rounded(amount: float, digits: int) -> float:
+    """The amount as Babel prints it: halves of its decimal form go to the even digit."""
+    return float(round(Decimal(str(amount)), digits))
+
+
+def _parts(factors: list[Factor], amounts: list[Amount]) -> Listed | Message:
+    """The parts with the sign of the first, but those with the other sign."""
+    by_sign: dict[bool, list[Message]] = {}
+    for factor, amount in zip(factors, amounts, strict=True):
+        direction = "more" if factor.lift > 0 else "less"
+        key = f"decomposition.{direction}_{factor.name.replace(' ', '_')}"
+        by_sign.setdefault(factor.lift > 0, []).append(Message.of(key, part=amount))
+    first, *other = (Listed(tuple(parts)) for parts in by_sign.values())
     return Message.of("decomposition.but", first=first, second=other[0]) if other else first

@@ -1,45 +1,74 @@
-"""Where the columns of each metric stand: worked out once for a plan, and used at every look."""
+"""Where each metric's columns stand: computed once per plan, used at every look."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from fairlift_stats.arrays import Array, Indices
 from fairlift_stats.data.metrics import Mean, Metric, Quantile, Rate, Ratio, Summed
 from fairlift_stats.data.moments import Moments
 from fairlift_stats.errors import BadSummary
 
-__all__ = ["Layout"]
+__all__ = ["Layout", "RateCounts"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
-Indices: TypeAlias = npt.NDArray[np.intp]
+
+class RateCounts(NamedTuple):
+    """Successes and trials of rates, (groups, rates) each."""
+
+    successes: Array
+    trials: Array
+
+
+class MetricColumns(NamedTuple):
+    """The columns of a metric, which is a ratio of two sums; None is the constant column.
+
+    Attributes:
+        numerator, denominator: the columns of the two sums.
+        units: the 0/1 column of the units that the variance is estimated from.
+        events: the 0/1 column of successes or buyers; None if the metric has none.
+    """
+
+    numerator: str | None = None
+    denominator: str | None = None
+    units: str | None = None
+    events: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CovarianceIndices:
+    """(ratios,) positions of the covariances of each ratio's sums, in a flattened matrix."""
+
+    numerator: Indices
+    mixed: Indices
+    denominator: Indices
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Metrics in the order of the arithmetic: those judged by counts first, then all others.
+    """Metrics in the order of the arithmetic: first rates judged by counts, then the others.
 
-    Every metric is a ratio of two sums; that over all units has the constant column below.
+    A sum over all units has the constant column as its denominator.
 
     Attributes:
         metrics: in this order.
-        places: for each, where it stands in the plan.
-        counted: how many are judged by counts.
-        top, base, units: (metrics,) columns of the two sums, and of the units behind the variance.
-        products: (3, others) of top² and top·base and base², in covariances laid out flat.
-        events: of each metric, the column of its successes or buyers; None if it names none.
-        adjusted, quantiles: metrics with covariates, and quantiles, by place among the others.
+        plan_positions: position of each metric in the plan.
+        rate_count: how many metrics are rates judged by counts.
+        numerators, denominators, units: (metrics,) columns of the two sums, and of the units that
+            the variance is estimated from.
+        covariances: of the metrics that are not rates judged by counts.
+        events: column of each metric's successes or buyers; None if it has none.
+        adjusted, quantiles: metrics with covariates, and quantiles, by position after the rates.
     """
 
     metrics: tuple[Metric, ...]
-    places: tuple[int, ...]
-    counted: int
-    top: Indices
-    base: Indices
+    plan_positions: tuple[int, ...]
+    rate_count: int
+    numerators: Indices
+    denominators: Indices
     units: Indices
-    products: Indices
+    covariances: CovarianceIndices
     events: tuple[int | None, ...]
     adjusted: Mapping[int, Summed]
     quantiles: Mapping[int, Quantile]
@@ -47,38 +76,59 @@ class Layout:
     @classmethod
     def of(cls, metrics: Sequence[Metric], columns: tuple[str, ...]) -> "Layout":
         """The layout of these metrics over summaries with these columns."""
-        at = {name: i for i, name in enumerate(columns)} | {None: len(columns)}
-        places = sorted(range(len(metrics)), key=lambda i: not _is_counted(metrics[i]))
-        ordered = tuple(metrics[i] for i in places)
-        counted = sum(map(_is_counted, metrics))
-        parts = np.array([[at[name] for name in _parts(m)] for m in ordered], dtype=np.intp)
-        top, base, units = parts.T.copy()
-        a, b, width = top[counted:], base[counted:], len(at)
-        products = np.array([a * width + a, a * width + b, b * width + b])
-        events = tuple(None if name is None else at[name] for name in map(_events, ordered))
-        others = dict(enumerate(ordered[counted:]))
-        quantiles = {i: m for i, m in others.items() if isinstance(m, Quantile)}
-        adjusted = {i: m for i, m in others.items() if not isinstance(m, Quantile) and m.covariates}
+        position = {name: i for i, name in enumerate(columns)} | {None: len(columns)}
+        plan_positions = sorted(range(len(metrics)), key=lambda i: not _is_counted(metrics[i]))
+        ordered = tuple(metrics[i] for i in plan_positions)
+        names = [_columns_of(metric) for metric in ordered]
+        numerators, denominators, units = (
+            np.array([position[name] for name in part], dtype=np.intp)
+            for part in (
+                [name.numerator for name in names],
+                [name.denominator for name in names],
+                [name.units for name in names],
+            )
+        )
+        rate_count, width = sum(map(_is_counted, metrics)), len(position)
+        top, base = numerators[rate_count:], denominators[rate_count:]
+        after_rates = dict(enumerate(ordered[rate_count:]))
         return cls(
-            ordered, tuple(places), counted, top, base, units, products, events, adjusted, quantiles
+            metrics=ordered,
+            plan_positions=tuple(plan_positions),
+            rate_count=rate_count,
+            numerators=numerators,
+            denominators=denominators,
+            units=units,
+            covariances=CovarianceIndices(
+                top * width + top, top * width + base, base * width + base
+            ),
+            events=tuple(None if n.events is None else position[n.events] for n in names),
+            adjusted={
+                i: metric
+                for i, metric in after_rates.items()
+                if not isinstance(metric, Quantile) and metric.covariates
+            },
+            quantiles={i: m for i, m in after_rates.items() if isinstance(m, Quantile)},
         )
 
-    def counts(self, moments: Moments) -> tuple[Array, Array]:
-        """(groups, counted) successes and trials.
+    def counts(self, moments: Moments) -> RateCounts:
+        """Successes and trials of the rates judged by counts.
 
         Raises:
             BadSummary: successes are negative, or more than trials.
         """
-        x, n = (moments.totals.take(at[: self.counted], axis=1) for at in (self.top, self.base))
-        wrong = (x < 0) | (x > n)
+        successes, trials = (
+            moments.totals.take(columns[: self.rate_count], axis=1)
+            for columns in (self.numerators, self.denominators)
+        )
+        wrong = (successes < 0) | (successes > trials)
         if wrong.any():
             i = int(wrong.any(axis=0).argmax())
-            name, column = self.metrics[i].name, moments.columns[self.top[i]]
+            name, column = self.metrics[i].name, moments.columns[self.numerators[i]]
             raise BadSummary(
-                f"{name}: {column} has {x[:, i].tolist()} of {n[:, i].tolist()}; "
+                f"{name}: {column} has {successes[:, i].tolist()} of {trials[:, i].tolist()}; "
                 "a rate counts each unit once, so it cannot be negative or above its base"
             )
-        return x, n
+        return RateCounts(successes, trials)
 
 
 def _is_counted(metric: Metric) -> bool:
@@ -86,24 +136,15 @@ def _is_counted(metric: Metric) -> bool:
     return isinstance(metric, Rate) and not metric.covariates
 
 
-def _parts(metric: Metric) -> tuple[str | None, str | None, str | None]:
+def _columns_of(metric: Metric) -> MetricColumns:
     match metric:
         case Rate():
-            return metric.column, metric.of, metric.of
+            events = metric.column if _is_counted(metric) else None
+            return MetricColumns(metric.column, metric.of, metric.of, events)
         case Ratio():
             # Units without a denominator carry no information about a ratio.
-            return metric.numerator, metric.denominator, metric.buyers
+            return MetricColumns(metric.numerator, metric.denominator, metric.buyers, metric.buyers)
         case Mean():
-            return metric.column, None, None
+            return MetricColumns(metric.column, events=metric.buyers)
         case _:
-            return None, None, None
-
-
-def _events(metric: Metric) -> str | None:
-    match metric:
-        case Rate():
-            return metric.column if _is_counted(metric) else None
-        case Quantile():
-            return None
-        case _:
-            return metric.buyers
+            return MetricColumns()

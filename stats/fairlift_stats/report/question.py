@@ -1,4 +1,4 @@
-"""What to compare and how: metrics with their roles, the control, and the confidence."""
+"""The question of a report: which metrics, in which roles, against which control."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,18 +12,18 @@ from fairlift_stats.effects import Role
 from fairlift_stats.errors import BadQuestion
 from fairlift_stats.report.layout import Layout
 
-__all__ = ["Guardrail", "Metrics", "Planned", "Question"]
+__all__ = ["Guardrail", "MetricInRole", "Metrics", "Question"]
 
 
 @dataclass(frozen=True, slots=True)
 class Guardrail:
-    """A metric that must not get worse by more than a share of the control: 0.02 is 2 %."""
+    """A metric that may not get worse by more than a share of the control: 0.02 is 2 %."""
 
     metric: Metric
     margin: float
 
     def __post_init__(self) -> None:
-        """A margin of 0 asks for proof that nothing at all was lost, which no data give."""
+        """Refuse a margin of 0: no data can show that nothing at all was lost."""
         if not 0 < self.margin < 1:
             raise BadQuestion(
                 f"{self.metric.name}: margin is {self.margin}, must lie between 0 and 1, e.g. 0.02"
@@ -31,8 +31,8 @@ class Guardrail:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A metric with the part it plays."""
+class MetricInRole:
+    """A metric with its role in the plan; guardrails have a margin."""
 
     metric: Metric
     role: Role
@@ -44,9 +44,14 @@ Metrics: TypeAlias = tuple[Metric | Funnel, ...]
 
 @dataclass(frozen=True)
 class Question:
-    """Metrics with their roles, the control, and the confidence.
+    """What a report compares, and how.
 
-    Args of `prior`: None is flat; `rope` is the lift that counts as no lift, 0.01 being ±1 %.
+    Attributes:
+        primary, secondary, guardrails: the metrics by role.
+        control: name of the control variant.
+        confidence: of all intervals.
+        prior: on the lift; None is flat.
+        rope: the lift that counts as no lift, 0.01 being ±1 %.
     """
 
     primary: Metrics
@@ -58,7 +63,7 @@ class Question:
     rope: float = 0.01
 
     def __post_init__(self) -> None:
-        """Refuse what no report can answer."""
+        """Refuse a question that no report can answer."""
         if not 0 < self.confidence < 1:
             raise BadQuestion(
                 f"confidence: is {self.confidence}, must lie between 0 and 1, e.g. 0.95"
@@ -67,21 +72,21 @@ class Question:
             raise BadQuestion(f"rope: is {self.rope}, must be 0 or more and below 1, e.g. 0.01")
         names = [planned.metric.name for planned in self.metrics]
         if not names:
-            raise BadQuestion("metrics: there are none; name at least one primary metric")
+            raise BadQuestion("metrics: is empty; name at least one primary metric")
         if len(set(names)) < len(names):
-            raise BadQuestion(f"metrics: {names} repeat a name; each must be asked for once")
+            raise BadQuestion(f"metrics: {names} has a name twice; each metric may appear once")
 
     @cached_property
-    def metrics(self) -> tuple[Planned, ...]:
+    def metrics(self) -> tuple[MetricInRole, ...]:
         """Every metric with its role; a funnel as its rates."""
-        plain = [(m, role) for role, group in self._groups for m in group]
         return (
             *(
-                Planned(metric, role)
-                for whole, role in plain
-                for metric in (whole.rates if isinstance(whole, Funnel) else (whole,))
+                MetricInRole(rate_or_metric, role)
+                for role, metrics in self._by_role
+                for metric in metrics
+                for rate_or_metric in (metric.rates if isinstance(metric, Funnel) else (metric,))
             ),
-            *(Planned(g.metric, "guardrail", g.margin) for g in self.guardrails),
+            *(MetricInRole(g.metric, "guardrail", g.margin) for g in self.guardrails),
         )
 
     @cached_property
@@ -110,5 +115,5 @@ class Question:
         return 1 - self.confidence
 
     @property
-    def _groups(self) -> tuple[tuple[Role, Metrics], ...]:
+    def _by_role(self) -> tuple[tuple[Role, Metrics], ...]:
         return (("primary", self.primary), ("secondary", self.secondary))

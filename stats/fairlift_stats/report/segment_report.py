@@ -1,25 +1,24 @@
-"""A report by segment: every segment drawn towards the whole, none shown as a raw winner."""
+"""A report by segment: lifts adjusted towards the overall result, raw winners never claimed."""
 
 import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtr
 
+from fairlift_stats.arrays import Array, BoolArray
 from fairlift_stats.bayes.segment_shrinkage import Segment, SegmentPrior, fit_segments, log_lift
 from fairlift_stats.data.metrics import Direction, Quantile, Rate, Summed
 from fairlift_stats.data.moments import Moments, products_of, require, stack
 from fairlift_stats.data.summary import Summary
-from fairlift_stats.effects import CannotSay, Interval, Reason
+from fairlift_stats.effects import CannotSay, CannotSayCode, Interval
 from fairlift_stats.errors import UnknownVariant
 from fairlift_stats.locale import text
-from fairlift_stats.messages import Message, Number, Percent, Text
+from fairlift_stats.messages import Message, Number, Percent, Verbatim
 from fairlift_stats.methods import fieller, score
-from fairlift_stats.methods.delta_method import estimates_within
+from fairlift_stats.methods.delta_method import Estimates, estimates_within
 from fairlift_stats.methods.multiplicity import adjusted_p
 from fairlift_stats.methods.random_effects import Heterogeneity
 from fairlift_stats.report.comparison import linear_estimates
@@ -28,10 +27,9 @@ from fairlift_stats.report.question import Question
 
 __all__ = ["SegmentFamily", "SegmentLift", "segment_families"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
-# The lift that a segment too small to conclude is told it would need units for.
-WORTH_SEEING = 0.10
+# A segment that is too small to conclude names the units that would detect this lift.
+LIFT_WORTH_DETECTING = 0.10
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +67,9 @@ class SegmentFamily:
     """All segments of one metric and treatment.
 
     Attributes:
-        metric, variant: whose.
-        segments: those with an answer, in the order given.
-        left_out: why others have none.
+        metric, variant: of the lifts.
+        segments: those with a result, in the order of the input.
+        left_out: why the others have none.
         average: posterior mean of the average lift over segments; None below two segments.
         heterogeneity: the test that all segments share one lift; None below two segments.
     """
@@ -90,7 +88,7 @@ def segment_families(
     """One family per metric and treatment.
 
     Means and ratios are adjusted by their covariates as in the report, with the slopes of all
-    segments together. Rates stay counts, so that a segment where nobody bought has an answer.
+    segments together. Rates stay counts, so that a segment without buyers has a result.
 
     Raises:
         UnknownVariant: a segment lacks the control, or segments differ in their variants.
@@ -109,19 +107,20 @@ def segment_families(
     n = moments.n.reshape(len(segments), len(variants))
     families = []
     for metric in metrics:
-        effect, variance, p, why = _effects(metric, moments, len(segments))
+        lifts = _log_lifts(metric, moments, len(segments))
         for i, variant in enumerate(variants[1:]):
-            found = _Effects(
+            treatment = _Treatment(
                 metric.name, variant, metric.direction, segments, (n[:, 0] + n[:, i + 1]).tolist(),
-                effect[:, i], variance[:, i], p[:, i], [row[i] for row in why],
+                lifts.value[:, i], lifts.variance[:, i], lifts.p[:, i],
+                [row[i] for row in lifts.reasons],
             )  # fmt: skip
-            families.append(_family(found, prior, question.confidence))
+            families.append(_family(treatment, prior, question.confidence))
     return tuple(families)
 
 
 def _variants(control: str, cells: Mapping[str, Mapping[str, Summary]]) -> tuple[str, ...]:
     if not cells:
-        raise UnknownVariant("segments: there are none")
+        raise UnknownVariant("segments: is empty; give each segment's summaries by variant")
     first = next(iter(cells.values()))
     for segment, arms in cells.items():
         if set(arms) != set(first) or control not in arms or len(arms) < 2:
@@ -133,99 +132,125 @@ def _variants(control: str, cells: Mapping[str, Mapping[str, Summary]]) -> tuple
 
 
 @dataclass(frozen=True, slots=True)
-class _Effects:
-    """Log lifts of one metric and treatment in all segments."""
+class _LogLifts:
+    """Log lifts of one metric, (segments, treatments) each; a reason where there is none."""
+
+    value: Array
+    variance: Array
+    p: Array
+    reasons: list[list[CannotSay | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Treatment:
+    """Log lifts of one metric and treatment, one per segment."""
 
     metric: str
     variant: str
     direction: Direction
     segments: tuple[str, ...]
     n: list[float]
-    effect: Array
+    log_lift: Array
     variance: Array
     p: Array
-    why: list[CannotSay | None]
+    reasons: list[CannotSay | None]
 
 
-def _effects(
-    metric: Summed, moments: Moments, segments: int
-) -> tuple[Array, Array, Array, list[list[CannotSay | None]]]:
-    """(segments, treatments) log lifts, their variances, p-values, and what cannot be said."""
+def _log_lifts(metric: Summed, moments: Moments, segments: int) -> _LogLifts:
     layout = Layout.of([metric], moments.columns)
     if isinstance(metric, Rate):
-        x, n = (part.reshape(segments, -1) for part in layout.counts(moments))
-        xt, nt, xc, nc = x[:, 1:], n[:, 1:], x[:, :1], n[:, :1]
-        effect, variance = log_lift(xt, nt, xc, nc)
-        safe_t, safe_c = np.maximum(nt, 1), np.maximum(nc, 1)
-        p = 2 * ndtr(-np.abs(score.pooled_z(xt, safe_t, xc, safe_c)))
-        empty = _reasons(metric.name, (nt > 0) & (nc > 0), Reason.NO_UNITS, "no units")
-        same = _reasons(metric.name, variance > 0, Reason.NO_VARIATION, "all units did it")
-        reasons = [
-            [a or b for a, b in zip(*rows, strict=True)] for rows in zip(empty, same, strict=True)
-        ]
-        return effect, variance, p, reasons
+        return _of_rate(metric.name, layout, moments, segments)
     if metric.covariates:
-        found = estimates_within(moments, metric, len(moments.n) // segments)
+        estimated = estimates_within(moments, metric, len(moments.n) // segments)
     else:
-        found = linear_estimates(layout, moments)
-    value, spread, units, shared = (
+        estimated = linear_estimates(layout, moments)
+    return _of_estimates(metric.name, estimated, segments)
+
+
+def _of_rate(name: str, layout: Layout, moments: Moments, segments: int) -> _LogLifts:
+    x, n = (part.reshape(segments, -1) for part in layout.counts(moments))
+    xt, nt, xc, nc = x[:, 1:], n[:, 1:], x[:, :1], n[:, :1]
+    value, variance = log_lift(xt, nt, xc, nc)
+    p = 2 * ndtr(-np.abs(score.pooled_z(xt, np.maximum(nt, 1), xc, np.maximum(nc, 1))))
+    empty = _reasons(name, (nt > 0) & (nc > 0), CannotSayCode.NO_UNITS, "an arm has no units")
+    same = _reasons(name, variance > 0, CannotSayCode.NO_VARIATION, "every unit did it")
+    reasons = [
+        [a or b for a, b in zip(*rows, strict=True)] for rows in zip(empty, same, strict=True)
+    ]
+    return _LogLifts(value, variance, p, reasons)
+
+
+def _of_estimates(name: str, estimated: Estimates, segments: int) -> _LogLifts:
+    """By the delta method on the logarithm; p-values are Welch's, of the difference."""
+    value, variance, units, with_control = (
         part.reshape(segments, -1)
-        for part in (found.value, found.variance, found.units, found.with_control)
-    )
-    mt, mc, vt, vc, cov = value[:, 1:], value[:, :1], spread[:, 1:], spread[:, :1], shared[:, 1:]
+        for part in (
+            estimated.value, estimated.variance, estimated.units, estimated.with_control,
+        )
+    )  # fmt: skip
+    mt, mc, vt, vc = value[:, 1:], value[:, :1], variance[:, 1:], variance[:, :1]
+    cov = with_control[:, 1:]
     usable = (mt > 0) & (mc > 0) & (vt > 0) & (vc > 0)
     usable &= (units[:, 1:] >= 2) & (units[:, :1] >= 2) & np.isfinite(mt) & np.isfinite(mc)
     with np.errstate(divide="ignore", invalid="ignore"):
-        effect = np.log(mt / mc)
-        variance = vt / (mt * mt) + vc / (mc * mc) - 2 * cov / (mt * mc)
+        log_lifts = np.log(mt / mc)
+        of_log_lifts = vt / (mt * mt) + vc / (mc * mc) - 2 * cov / (mt * mc)
         df = fieller.satterthwaite(vt, vc, units[:, 1:], units[:, :1])
         p = 2 * stdtr(df, -np.abs(mt - mc) / np.sqrt(vt + vc - 2 * cov))
-    why = "an arm is empty, not positive, or all the same"
-    return effect, variance, p, _reasons(metric.name, usable, Reason.TOO_FEW_UNITS, why)
+    reason = "an arm is empty, not positive, or does not vary"
+    reasons = _reasons(name, usable, CannotSayCode.TOO_FEW_UNITS, reason)
+    return _LogLifts(log_lifts, of_log_lifts, p, reasons)
 
 
 def _reasons(
-    name: str, usable: npt.NDArray[np.bool_], reason: Reason, why: str
+    name: str, usable: BoolArray, code: CannotSayCode, reason: str
 ) -> list[list[CannotSay | None]]:
-    answer = CannotSay(reason, f"{name}: cannot conclude in this segment; {why}.")
-    return [[None if ok else answer for ok in row] for row in usable.tolist()]
+    cannot_say = CannotSay(code, f"{name}: cannot conclude in this segment; {reason}.")
+    return [[None if is_usable else cannot_say for is_usable in row] for row in usable.tolist()]
 
 
-def _family(found: _Effects, prior: SegmentPrior, confidence: float) -> SegmentFamily:
-    kept = [i for i, why in enumerate(found.why) if why is None]
-    left_out = {found.segments[i]: why for i, why in enumerate(found.why) if why is not None}
-    if len(kept) < 2:
+def _family(treatment: _Treatment, prior: SegmentPrior, confidence: float) -> SegmentFamily:
+    metric, variant, names = treatment.metric, treatment.variant, treatment.segments
+    usable = [i for i, reason in enumerate(treatment.reasons) if reason is None]
+    left_out = {
+        name: reason
+        for name, reason in zip(names, treatment.reasons, strict=True)
+        if reason is not None
+    }
+    if len(usable) < 2:
         alone = CannotSay(
-            Reason.TOO_FEW_UNITS,
-            f"{found.metric}: a comparison of segments needs two or more with an answer.",
+            CannotSayCode.TOO_FEW_UNITS,
+            f"{metric}: segments are compared when two or more have a result.",
         )
-        left_out |= {found.segments[i]: alone for i in kept}
-        return SegmentFamily(found.metric, found.variant, (), left_out, None, None)
-    effects = {found.segments[i]: (float(found.effect[i]), float(found.variance[i])) for i in kept}
+        left_out |= {names[i]: alone for i in usable}
+        return SegmentFamily(metric, variant, (), left_out, None, None)
+    effects = {
+        names[i]: (float(treatment.log_lift[i]), float(treatment.variance[i])) for i in usable
+    }
     fit = fit_segments(effects, prior=prior, confidence=confidence)
-    adjusted = adjusted_p(found.p[kept], "BH").tolist()
+    adjusted = adjusted_p(treatment.p[usable], "BH").tolist()
     lifts = tuple(
-        _lift(segment, found, i, q)
-        for i, segment, q in zip(kept, fit.segments, adjusted, strict=True)
+        _segment_lift(segment, treatment, i, p)
+        for i, segment, p in zip(usable, fit.segments, adjusted, strict=True)
     )
-    return SegmentFamily(
-        found.metric, found.variant, lifts, left_out, math.expm1(fit.mean), fit.heterogeneity
-    )
+    average = math.expm1(fit.mean)
+    return SegmentFamily(metric, variant, lifts, left_out, average, fit.heterogeneity)
 
 
-def _lift(segment: Segment, found: _Effects, i: int, adjusted: float) -> SegmentLift:
+def _segment_lift(segment: Segment, treatment: _Treatment, i: int, adjusted: float) -> SegmentLift:
     interval = _exp(segment.interval)
+    unit_variance = treatment.n[i] * float(treatment.variance[i])
     return SegmentLift(
-        segment.name,
-        int(found.n[i]),
-        math.expm1(segment.raw),
-        _exp(segment.raw_interval),
-        float(found.p[i]),
-        adjusted,
-        math.expm1(segment.shrunk),
-        interval,
-        segment.p_positive,
-        _claim(segment.name, interval, found.n[i] * float(found.variance[i]), found.direction),
+        segment=segment.name,
+        n=int(treatment.n[i]),
+        raw=math.expm1(segment.raw),
+        raw_interval=_exp(segment.raw_interval),
+        p_value=float(treatment.p[i]),
+        adjusted_p=adjusted,
+        lift=math.expm1(segment.shrunk),
+        interval=interval,
+        p_positive=segment.p_positive,
+        message=_claim(segment.name, interval, unit_variance, treatment.direction),
     )
 
 
@@ -233,13 +258,13 @@ def _exp(interval: Interval) -> Interval:
     return Interval(math.expm1(interval.low), math.expm1(interval.high))
 
 
-def _claim(name: str, interval: Interval, spread: float, direction: Direction) -> Message:
-    """What may be claimed; `spread` is the variance that one unit alone would have."""
-    segment = Text(name)
+def _claim(name: str, interval: Interval, unit_variance: float, direction: Direction) -> Message:
+    """What may be claimed; `unit_variance` is the log lift's variance times the units."""
+    segment = Verbatim(name)
     if 0 in interval:
-        distance = float(ndtri(0.975) + ndtri(0.8)) / math.log1p(WORTH_SEEING)
-        needed = Number(float(f"{spread * distance**2:.2g}"))  # "about" has no five digits
-        lift = Percent(WORTH_SEEING, 0)
+        distance = float(ndtri(0.975) + ndtri(0.8)) / math.log1p(LIFT_WORTH_DETECTING)
+        needed = Number(float(f"{unit_variance * distance**2:.2g}"))  # "about" has two digits
+        lift = Percent(LIFT_WORTH_DETECTING, 0)
         return Message.counted(
             "segment.unclear", "needed", segment=segment, lift=lift, needed=needed
         )

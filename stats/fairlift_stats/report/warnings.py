@@ -1,4 +1,4 @@
-"""What to know before trusting a number: few events, few buyers, skewed tickets."""
+"""Warnings about a result: few events, few buyers, skewed values."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from fairlift_stats.data.metrics import Metric, Quantile, Ratio
 from fairlift_stats.data.summary import Summary
 from fairlift_stats.effects import Flag, FlagCode
 from fairlift_stats.methods.skewness import DISTRUST, WARN, difference_skewness, third_of_ratio
-from fairlift_stats.report.rows import Row
+from fairlift_stats.report.result_rows import ResultRow
 
 __all__ = ["ENOUGH_BUYERS", "flags_of"]
 
@@ -18,33 +18,33 @@ LEAST_EVENTS = 5
 UNEQUAL = 1.25
 
 
-def flags_of(row: Row, summaries: Sequence[Summary], i: int) -> tuple[Flag, ...]:
+def flags_of(row: ResultRow, summaries: Sequence[Summary], i: int) -> tuple[Flag, ...]:
     """Warnings for treatment i (1 is the first) against the control."""
-    found: list[Flag | None]
+    flags: list[Flag | None]
     if row.is_rate:
-        found = [_few_events(row, i)]
+        flags = [_few_events(row, i)]
     else:
-        found = [_few_buyers(row, i), _skewed(row, summaries, i)]
+        flags = [_few_buyers(row, i), _skewed(row, summaries, i)]
         if isinstance(row.metric, Ratio):
-            found.append(_conditional(row.metric))
+            flags.append(_conditional(row.metric))
     if row.metric.covariates:
         least = min(row.reduction[0], row.reduction[i])
-        found.append(Flag(FlagCode.ADJUSTED, f"covariates removed {least:.0%} of the variance"))
-    return tuple(flag for flag in found if flag is not None)
+        flags.append(Flag(FlagCode.ADJUSTED, f"covariates removed {least:.0%} of the variance"))
+    return tuple(flag for flag in flags if flag is not None)
 
 
-def _few_events(row: Row, i: int) -> Flag | None:
+def _few_events(row: ResultRow, i: int) -> Flag | None:
     x, n = row.events, row.units
     least = min(x[0], n[0] - x[0], x[i], n[i] - x[i])
     if least >= LEAST_EVENTS:
         return None
     return Flag(
         FlagCode.FEW_EVENTS,
-        f"only {least:.0f} units differ from the rest in one arm: the interval is valid, but wide",
+        f"only {least:.0f} units of an arm differ from the others: the interval is valid, but wide",
     )
 
 
-def _few_buyers(row: Row, i: int) -> Flag | None:
+def _few_buyers(row: ResultRow, i: int) -> Flag | None:
     if not row.events:
         return None
     least = min(row.events[0], row.events[i])
@@ -59,7 +59,7 @@ def _few_buyers(row: Row, i: int) -> Flag | None:
     )
 
 
-def _skewed(row: Row, summaries: Sequence[Summary], i: int) -> Flag | None:
+def _skewed(row: ResultRow, summaries: Sequence[Summary], i: int) -> Flag | None:
     if not (summaries[0].thirds and summaries[i].thirds):
         return None
     control, treatment = (_third(row.metric, summaries[a]) for a in (0, i))

@@ -10,7 +10,7 @@ from fairlift_stats.data.metrics import Mean, Metric, Quantile, Rate, Ratio
 from fairlift_stats.data.summary import Summary
 from fairlift_stats.effects import CannotSay
 from fairlift_stats.methods.skewness import difference_skewness, third_of_ratio
-from fairlift_stats.report.results import Result
+from fairlift_stats.report.result import Result
 from fairlift_stats.sequential.errors import NotANumber, ZeroVariance
 
 __all__ = ["Evidence", "evidence_of"]

@@ -107,7 +107,7 @@ def _lack(plan: SequentialPlan, metric: PlannedMetric, count: ArmCount) -> TooFe
             assert_never(unreachable)
     if found is None:
         raise NotANumber(
-            f"{count.arm}.{metric.needs}", f"given, for {metric.name} needs them", found
+            f"{count.arm}.{metric.needs}", f"given, because {metric.name} needs them", found
         )
     return TooFew(metric.needs, count.arm, found, needed) if found < needed else None
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from fairlift_stats.data.metrics import Direction, Unit
+from fairlift_stats.data.metrics import Direction, MetricUnit
 from fairlift_stats.effects import Role
 from fairlift_stats.sequential.errors import BadLevel, BadPlan, FlatPrior
 from fairlift_stats.sequential.group_sequential.classical_lines import equal_times
@@ -45,7 +45,7 @@ class PlannedMetric:
     name: str
     role: Role = "primary"
     direction: Direction = "higher"
-    unit: Unit = "share"
+    unit: MetricUnit = "share"
     needs: Needs = "converters"
     margin: float | None = None
 
@@ -253,8 +253,8 @@ def _check_sizes(plan: SequentialPlan) -> None:
     least_days = max(1, plan.minimum_days)
     if plan.maximum_days is not None and not least_days <= plan.maximum_days < math.inf:
         raise BadPlan(
-            f"maximum_days: is {plan.maximum_days}, must be at least {least_days}, for there is no"
-            " success before; leave it out to end by units alone"
+            f"maximum_days: is {plan.maximum_days}, must be at least {least_days}, because success"
+            " is not judged before; leave it out to end by units alone"
         )
     if plan.engine == "exact_conversion" and not _is_positive(plan.planned_converters):
         raise BadPlan(

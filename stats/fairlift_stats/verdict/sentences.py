@@ -15,8 +15,8 @@ from fairlift_stats.messages import (
     MetricName,
     Number,
     Percent,
-    Text,
     VariantName,
+    Verbatim,
 )
 from fairlift_stats.sequential.guards import days_to_wait, too_few
 from fairlift_stats.sequential.looks import Look
@@ -175,7 +175,7 @@ def _effect(plan: SequentialPlan, ruling: Ruling) -> dict[str, Figure]:
 
 def _sizes(plan: SequentialPlan, metric: str, estimate: Estimate | None) -> dict[str, Figure]:
     if estimate is None:
-        return {"lift": Text("–")}
+        return {"lift": Verbatim("–")}
     if estimate.lift is None or estimate.lift_interval is None:
         values = (estimate.value, estimate.interval.low, estimate.interval.high)
         figures = [_in_unit(plan, metric, value) for value in values]

@@ -27,10 +27,10 @@ def _metric(
     return Ratio("metric", num, den, covariates=pairs)
 
 
-def _groups(found: Estimates) -> list[means.Group]:
+def _groups(found: Estimates) -> list[means.ArmMoments]:
     """Treatment and control, from arms that stand the other way round."""
     arms = zip(*(x.tolist() for x in (found.value, found.variance, found.units)), strict=True)
-    return [means.Group(*arm) for arm in arms][::-1]
+    return [means.ArmMoments(*arm) for arm in arms][::-1]
 
 
 def _compared(found: Estimates, confidence: float) -> Found:
@@ -60,7 +60,7 @@ def _compared(found: Estimates, confidence: float) -> Found:
 
 
 def _linear_lift(
-    t: means.Group, c: means.Group, confidence: float, *, base: Sequence[float]
+    t: means.ArmMoments, c: means.ArmMoments, confidence: float, *, base: Sequence[float]
 ) -> Found:
     """Lift and its linear interval over the means in `base`, as in gbstats."""
     df, (bc, bt) = means.welch(t, c).df, base
@@ -75,7 +75,7 @@ def _linear_lift(
     }  # fmt: skip
 
 
-def _log_lift(t: means.Group, c: means.Group, confidence: float) -> list[float]:
+def _log_lift(t: means.ArmMoments, c: means.ArmMoments, confidence: float) -> list[float]:
     """On the log scale with its own degrees of freedom, as in tea-tasting."""
     own = (t.variance / t.mean**2, c.variance / c.mean**2, t.units, c.units)
     k = stdtrit(satterthwaite(*map(np.array, own)), (1 + confidence) / 2)

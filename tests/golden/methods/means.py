@@ -15,7 +15,7 @@ from fairlift_stats.methods.stratification import post_stratify
 from tests.golden.methods.exchange import Found, any_level, ci
 
 
-def _welch(treatment: means.Group, control: means.Group, confidence: float) -> Found:
+def _welch(treatment: means.ArmMoments, control: means.ArmMoments, confidence: float) -> Found:
     found = means.welch(treatment, control, confidence=confidence)
     return {
         "t": found.t,
@@ -29,18 +29,18 @@ def _welch(treatment: means.Group, control: means.Group, confidence: float) -> F
 def welch_suff(
     nt: int, st: float, sst: float, nc: int, sc: float, ssc: float, confidence: float = 0.95
 ) -> Found:
-    return _welch(means.Group.of(nt, st, sst), means.Group.of(nc, sc, ssc), confidence)
+    return _welch(means.ArmMoments.of(nt, st, sst), means.ArmMoments.of(nc, sc, ssc), confidence)
 
 
 def welch_moments(
     mt: float, sdt: float, nt: float, mc: float, sdc: float, nc: float, confidence: float = 0.95
 ) -> Found:
-    treatment = means.Group(mt, sdt * sdt / nt, nt)
-    return _welch(treatment, means.Group(mc, sdc * sdc / nc, nc), confidence)
+    treatment = means.ArmMoments(mt, sdt * sdt / nt, nt)
+    return _welch(treatment, means.ArmMoments(mc, sdc * sdc / nc, nc), confidence)
 
 
 def t_posterior_mean(n: int, s: float, ss: float, confidence: float = 0.95) -> Found:
-    mean, interval = means.posterior(means.Group.of(n, s, ss), confidence=confidence)
+    mean, interval = means.posterior(means.ArmMoments.of(n, s, ss), confidence=confidence)
     return {"mean": mean, **ci(interval)}
 
 
@@ -113,7 +113,9 @@ def tost_welch(a: Sequence[float], b: Sequence[float], low: float, high: float) 
     groups = []
     for rows in (a, b):
         summary = Summary.from_rows({"x": rows})
-        groups.append(means.Group(summary.mean("x"), summary.variance("x") / summary.n, summary.n))
+        groups.append(
+            means.ArmMoments(summary.mean("x"), summary.variance("x") / summary.n, summary.n)
+        )
     return {"p": means.equivalent(*groups, low=low, high=high)}
 
 

@@ -12,8 +12,8 @@ from tests.golden.methods.exchange import (
 )
 
 
-def _design(options: dict[str, float]) -> power.Design:
-    return power.Design(
+def _design(options: dict[str, float]) -> power.PowerDesign:
+    return power.PowerDesign(
         alpha=options.get("alpha", 0.05),
         power=options.get("power", 0.8),
         ratio=options.get("ratio", 1.0),
@@ -30,7 +30,7 @@ def n_cohen_h(p1: float, p2: float, **options: float) -> Found:
 
 def power_t(n: float, delta: float, sd: float, alpha: float = 0.05) -> Found:
     """As R's default, which leaves the wrong tail out: a one-sided test at half the level."""
-    design = power.Design(alpha=alpha / 2, one_sided=True)
+    design = power.PowerDesign(alpha=alpha / 2, one_sided=True)
     return {"power": power.power_of_t(n, delta, sd, design)}
 
 
@@ -38,11 +38,11 @@ def n_t(delta: float, sd: float, **options: float) -> Found:
     return {"n": power.t_units(delta, sd, _design(options))}
 
 
-def _spread(arm: Sums, num: str, den: str | None) -> power.Spread:
+def _spread(arm: Sums, num: str, den: str | None) -> power.Variability:
     summary = summary_of(arm)
     if den is None:
-        return power.Spread.of_mean(summary, num)
-    return power.Spread.of_ratio(summary, num, den)
+        return power.Variability.of_mean(summary, num)
+    return power.Variability.of_ratio(summary, num, den)
 
 
 def power_ratio_nobs(

@@ -6,7 +6,7 @@ from typing import Any
 from fairlift_stats.effects import Interval
 from fairlift_stats.methods import one_rate as rates
 from fairlift_stats.methods import two_rates as rates_compared
-from fairlift_stats.methods.sample_ratio import split_check
+from fairlift_stats.methods.sample_ratio import sample_ratio
 from fairlift_stats.methods.stratification import mantel_haenszel
 from fairlift_stats.methods.two_rates import TwoRates
 
@@ -52,13 +52,13 @@ def pooled_z(xt: float, nt: float, xc: float, nc: float) -> Found:
 
 def ni_farrington_manning(xt: float, nt: float, xc: float, nc: float, margin: float) -> Found:
     counts = TwoRates(xt, nt, xc, nc)
-    return {"p": rates_compared.non_inferior(counts, difference=margin, corrected=False)}
+    return {"p": rates_compared.rate_non_inferior(counts, difference=margin, corrected=False)}
 
 
 def srm(observed: Sequence[int], weights: Sequence[float]) -> Found:
     """Pearson's test at any size, as R and gbstats have it; below 50 units ours is exact."""
     names = [str(i) for i in range(len(observed))]
-    check = split_check(
+    check = sample_ratio(
         dict(zip(names, observed, strict=True)),
         dict(zip(names, weights, strict=True)),
         exact_below=0,

@@ -45,7 +45,7 @@ async def test_a_certificate_that_cannot_be_read_stops_the_start(tmp_path: Path)
 async def test_a_certificate_that_is_none_stops_the_start(tmp_path: Path) -> None:
     broken = tmp_path / "broken.pem"
     broken.write_text("no certificate")
-    with pytest.raises(WrongState, match="one holds no PEM, or they do not belong together"):
+    with pytest.raises(WrongState, match="one is not PEM, or they do not match"):
         async with serving(settings(tmp_path, tls_certificate=str(broken))):
             pass
 

@@ -92,6 +92,7 @@ async def test_a_campaign_whose_days_are_over_looks_once_more_and_decides(
         metric="conversion_rate", planned_units=200_000, minimum_days=7, maximum_days=14
     )
     if stopping:
+        # The kind of rule is a parameter of the test.
         campaign.plan.stopping.CopyFrom(plan_pb2.Stopping(**stopping))  # type: ignore[arg-type]
     async with running(tmp_path) as caller:
         await caller.start(campaign)
@@ -180,6 +181,7 @@ async def test_every_rule_of_stopping_gives_a_verdict(
     tmp_path: Path, stopping: dict[str, object]
 ) -> None:
     campaign = shop.campaign(metric="conversion_rate", planned_units=800)
+    # The kind of rule is a parameter of the test.
     campaign.plan.stopping.CopyFrom(plan_pb2.Stopping(**stopping))  # type: ignore[arg-type]
     campaign.plan.secondary.add(metric="average_ticket")
     async with running(tmp_path) as caller:

@@ -9,7 +9,7 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
-from fairlift_stats.effects import Reason
+from fairlift_stats.effects import CannotSayCode
 from fairlift_stats.errors import BadQuestion
 from fairlift_stats.locale import LANGUAGES, build, figure_text, text
 from fairlift_stats.messages import (
@@ -23,9 +23,9 @@ from fairlift_stats.messages import (
     Number,
     Percent,
     PValue,
-    Text,
     VariantName,
-    telling_names,
+    Verbatim,
+    unique_names,
 )
 from fairlift_stats.verdict import decide
 
@@ -119,7 +119,7 @@ def test_romanian_is_written_with_commas_below() -> None:
 
 def test_a_campaign_of_customers_speaks_of_customers() -> None:
     names = Names(unit="customer")
-    few = Message.counted("split.too_few", "count", arm=Text("a"), count=Number(21))
+    few = Message.counted("split.too_few", "count", arm=Verbatim("a"), count=Number(21))
 
     assert text(Message.of("health.exposed"), names=names) == "Customers have seen every variant."
     assert text(few, "ro", names).startswith("a are cu aproximativ 21 de clienți mai puțin")
@@ -143,7 +143,7 @@ def test_every_message_that_the_code_can_say_is_written() -> None:
 
     assert len(named) > 25
     assert named <= catalogue("en").keys()
-    assert {f"cannot_say.{reason.value}" for reason in Reason} <= catalogue("en").keys()
+    assert {f"cannot_say.{reason.value}" for reason in CannotSayCode} <= catalogue("en").keys()
 
 
 def test_nothing_said_talks_of_p_values() -> None:
@@ -163,7 +163,7 @@ def test_numbers_are_written_as_the_locale_writes_them() -> None:
     assert figure_text(Amount(-2.0, "USD", signed=True)) == "-$2.00"
     assert figure_text(Day("2026-11-28"), "es") == "28 de noviembre"
     assert figure_text(Day("2026-11-28"), "ro-RO") == "28 noiembrie"
-    assert figure_text(Text("Ünder 50"), "es_MX") == "Ünder 50"
+    assert figure_text(Verbatim("Ünder 50"), "es_MX") == "Ünder 50"
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,9 @@ def test_a_metric_of_a_family_first_says_what_it_is_about() -> None:
 
 def test_people_s_own_names_stand_in_sentences() -> None:
     names = Names(variants={"free-50": "Free over 50"}, metrics={"wheel_spins": "Spins"})
-    message = Message.of("action.keep_control", variant=VariantName("free-50"), control=Text("a"))
+    message = Message.of(
+        "action.keep_control", variant=VariantName("free-50"), control=Verbatim("a")
+    )
 
     assert text(message, names=names) == "Stop Free over 50 and keep a."
     assert text(message) == "Stop free-50 and keep a."
@@ -216,7 +218,7 @@ def test_people_s_own_names_stand_in_sentences() -> None:
 
 
 def test_lists_end_as_the_language_ends_them() -> None:
-    three = (Text("a"), Text("b"), Text("c"))
+    three = (Verbatim("a"), Verbatim("b"), Verbatim("c"))
 
     assert figure_text(Listed(three[:2])) == "a and b"
     assert figure_text(Listed(three), "es") == "a, b y c"
@@ -243,7 +245,7 @@ def test_romanian_has_three_ways_to_count(days: int, expected: str) -> None:
 
 
 def test_a_count_that_is_no_number_takes_the_plural() -> None:
-    message = Message("verdict.running_days", (("days", Text("two")),), "days")
+    message = Message("verdict.running_days", (("days", Verbatim("two")),), "days")
 
     assert text(message) == "Keep going: about two more days until a decision."
 
@@ -279,7 +281,7 @@ def test_a_language_without_catalogue_is_refused(locale: str) -> None:
 
 
 def test_a_message_that_is_not_written_is_refused() -> None:
-    with pytest.raises(BadQuestion, match="in no catalogue"):
+    with pytest.raises(BadQuestion, match="not in any catalogue"):
         text(Message.of("verdict.guess"))
 
 
@@ -309,4 +311,4 @@ def test_building_again_changes_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_name_that_is_empty_or_shared_tells_nobody() -> None:
     called = {"a": "No popup", "b": "Coupon", "c": "Coupon", "d": ""}
 
-    assert telling_names(called) == {"a": "No popup"}
+    assert unique_names(called) == {"a": "No popup"}

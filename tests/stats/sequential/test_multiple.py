@@ -3,7 +3,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from fairlift_stats.design.aa_replay import clopper_pearson
+from fairlift_stats.methods.one_rate import clopper_pearson
 from fairlift_stats.sequential.anytime.many_questions import closed_test, e_discoveries
 from fairlift_stats.sequential.anytime.mixture import log_e_value
 from fairlift_stats.sequential.errors import BadLevel, NotANumber
@@ -44,7 +44,7 @@ def test_no_variant_differs_and_few_campaigns_name_one() -> None:
         for row in z.T
     )
 
-    assert clopper_pearson(named, runs).low < 0.05
+    assert clopper_pearson(named, runs, confidence=0.99).low < 0.05
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from fairlift_stats.design.aa_replay import History, clopper_pearson, replay
+from fairlift_stats.design.aa_replay import History, replay
 from fairlift_stats.design.planning import Baseline, horizons, plan_for, price_of
 from fairlift_stats.locale import text
+from fairlift_stats.methods.one_rate import clopper_pearson
 from fairlift_stats.sequential.errors import BadPlan, NotANumber, ZeroVariance
 from fairlift_stats.sequential.group_sequential.boundaries import exit_probabilities
 from fairlift_stats.sequential.lines import stopping_lines

@@ -74,7 +74,7 @@ class ArmMoments:
         Source: Deng, Knoblich & Lu (2018); checked against gbstats' RatioStatistic.
         """
         if d == 0:
-            raise NoAnswer("ratio: its denominator is 0, nobody has ordered yet")
+            raise NoAnswer("ratio: its denominator is 0: there are no orders yet")
         products = {("y", "y"): yy, ("d", "d"): dd, ("y", "d"): yd}
         summary = Summary.from_sums(n, {"y": y, "d": d}, products)
         value, joint = linearised(stack([summary], ("y", "d")), [0], [1])
@@ -97,7 +97,7 @@ def relative_lift(control: ArmMoments, treatment: ArmMoments) -> tuple[float, fl
         NoAnswer: the control's mean is 0 or below.
     """
     if control.mean <= 0:
-        raise NoAnswer(f"lift: the control's mean is {control.mean:g}; ask for the difference")
+        raise NoAnswer(f"lift: the control's mean is {control.mean:g}; use the difference")
     own = treatment.variance / treatment.n / control.mean**2
     base = control.variance / control.n * treatment.mean**2 / control.mean**4
     return treatment.mean / control.mean - 1, own + base

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fairlift.engine.bucketing import bucket, hash_of, variant_limits
-from fairlift_stats.design.assignment import buckets, hashes, variants
+from fairlift_stats.design.bulk_assignment import buckets, hashes, variants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine import strategies as s
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "buckets.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "buckets.json").read_text())
 
 
 def test_golden_buckets_hold() -> None:

@@ -1,4 +1,4 @@
-"""The one shape of a result: the same fields for every metric and every treatment arm."""
+"""A result: the same fields for every metric and every treatment."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ __all__ = ["Result"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Result:
-    """One metric of one treatment arm against the control: a view of all answers to the metric.
+    """One metric of one treatment against the control.
 
     The p-value, the interval of the difference and the interval of the lift come from one test: the
-    intervals leave zero out exactly when the p-value is below 1 − confidence.
+    intervals exclude zero exactly when the p-value is below 1 − confidence.
     """
 
     answers: Answers
@@ -26,7 +26,7 @@ class Result:
 
     @property
     def role(self) -> Role:
-        """Why it is in the plan."""
+        """Its role in the plan."""
         return self.answers.row.planned.role
 
     @property
@@ -71,12 +71,12 @@ class Result:
 
     @property
     def non_inferiority(self) -> NonInferiority | None:
-        """The answer of a guardrail; None for other roles."""
+        """Whether a guardrail holds; None for other roles."""
         return self.answers.non_inferiority(self.place)
 
     @property
     def posterior(self) -> Posterior | CannotSay:
-        """The belief about this arm; worked out for all arms of the metric at the first call."""
+        """The posterior of this arm; computed for all arms of the metric at the first call."""
         return self.answers.posterior(self.place)
 
     @property
@@ -90,7 +90,7 @@ class Result:
         return self.answers.flags(self.place)
 
     def __repr__(self) -> str:
-        """All but the posterior, which takes work."""
+        """All fields but the posterior, which takes time."""
         shown = (
             "metric", "role", "variant", "control", "treatment", "difference", "lift", "p_value",
             "adjusted_p", "non_inferiority", "method", "flags",

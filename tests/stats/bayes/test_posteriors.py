@@ -17,6 +17,7 @@ from scipy import integrate, stats
 A, B = Beta(121, 2281), Beta(157, 2225)
 BUYERS_A = Hurdle.of(2400, 120, 9000, 1_100_000)
 BUYERS_B = Hurdle.of(2380, 156, 12_480, 1_560_000)
+LIFTS = np.array([-0.9, -0.5, 0.0, 0.5, 3.0])
 
 betas = st.builds(Beta, st.floats(0.5, 500), st.floats(0.5, 5000))
 students = st.builds(
@@ -161,7 +162,7 @@ def test_a_control_of_nothing_has_no_lift() -> None:
     with pytest.raises(NoEstimate, match="positive"):
         lift_quantiles(Student(3, 1), Student(-2, 1), [0.5])
     with pytest.raises(NoEstimate, match="too close to zero"):
-        lift_quantiles(Student(3, 0.01), Student(1e-9, 1e6, 3.0), [1e-290, 1 - 1e-16])
+        lift_quantiles(Student(3, 0.01), Student(1e-9, 1e6, 3.0), [1e-290, 1.0])
 
 
 @pytest.mark.parametrize(
@@ -304,3 +305,43 @@ def test_one_treatment_with_a_prior_is_the_closed_form() -> None:
     assert best.p_best[1] == pytest.approx(closed.p_positive)
     assert best.expected_loss[1] == pytest.approx(closed.loss_of_treatment)
     assert best.expected_loss[0] == pytest.approx(closed.loss_of_control)
+
+
+def test_a_control_that_may_be_below_zero_has_the_lift_that_integration_gives() -> None:
+    treatment, control = Student(55.0, 15.0, 7.0), Student(50.0, 12.4, 5.0)
+    of_t, of_c = stats.t(7, 55, 15), stats.t(5, 50, 12.4)
+    assert of_c.cdf(0) == pytest.approx(0.005, abs=0.0005)
+
+    for lift, found in zip(LIFTS, lift_cdf(treatment, control, LIFTS), strict=True):
+        above, _ = integrate.quad(
+            lambda x, r=lift + 1: of_c.pdf(x) * of_t.cdf(r * x), 0, 2000, points=[50], limit=400
+        )
+        below, _ = integrate.quad(
+            lambda x, r=lift + 1: of_c.pdf(x) * of_t.sf(r * x), -2000, 0, limit=400
+        )
+        assert found == pytest.approx(above + below, abs=2e-6)
+
+
+@pytest.mark.parametrize("few", [5, 6, 8, 10])
+def test_a_hurdle_of_few_buyers_has_the_lift_that_a_fine_grid_gives(few: int) -> None:
+    def hurdle(buyers: int, ticket: float, deviation: float) -> Hurdle:
+        squares = (buyers - 1) * deviation**2 + buyers * ticket**2
+        return Hurdle.of(1000, buyers, buyers * ticket, squares)
+
+    def at_quantiles(arm: Hurdle, rates: int, tickets: int) -> np.ndarray:
+        """(rates × tickets,) equally likely revenues: products of quantiles of the two factors."""
+        share, money = ((np.arange(count) + 0.5) / count for count in (rates, tickets))
+        rate = stats.beta.ppf(share, arm.buying.a, arm.buying.b)
+        spent = stats.t.ppf(money, arm.spending.df, arm.spending.centre, arm.spending.scale)
+        return np.outer(rate, spent).ravel()
+
+    # A control whose ticket is below zero with P = 0.005.
+    deviation = 50 * math.sqrt(few) / stats.t.isf(0.005, few - 1)
+    control, treatment = hurdle(few, 50, deviation), hurdle(few + 2, 55, deviation)
+    base, other = at_quantiles(control, 200, 4000), np.sort(at_quantiles(treatment, 400, 4000))
+    assert np.mean(base < 0) == pytest.approx(0.005, abs=1e-4)
+
+    for lift, found in zip(LIFTS, lift_cdf(treatment, control, LIFTS), strict=True):
+        below = np.searchsorted(other, (lift + 1) * base) / len(other)
+        expected = np.where(base > 0, below, 1 - below).mean()
+        assert found == pytest.approx(expected, abs=2.5e-4)

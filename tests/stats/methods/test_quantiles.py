@@ -1,11 +1,10 @@
-"""Quantiles and caps of skewed values: limits that cover, one cap for all arms."""
+"""Quantiles of skewed values: limits that cover the truth."""
 
 import math
 
 import numpy as np
 import pytest
 from fairlift_stats import BadQuestion, BadSummary, Summary, TooFewUnits
-from fairlift_stats.data.winsorizing import capped, pooled_cap
 from fairlift_stats.methods.quantiles import QuantileArm, compare_quantiles, ranks
 from scipy import stats
 
@@ -63,14 +62,3 @@ def test_quantiles_without_an_answer_are_refused() -> None:
         compare_quantiles(arm, QuantileArm(1000, 0.5, 1.0, 0.9, 1.1))
     with pytest.raises(TooFewUnits, match="the same"):
         compare_quantiles(arm, arm)
-
-
-def test_one_cap_serves_all_arms() -> None:
-    cap = pooled_cap({"a": [0.0, 0.0, 10.0, 20.0], "b": [0.0, 30.0, 1000.0]}, level=0.5)
-
-    assert cap == 25.0
-    assert capped({"revenue": [0, 10, 400]}, "revenue", cap, name="c").sum("c") == 35.0
-    with pytest.raises(TooFewUnits):
-        pooled_cap({"a": [0.0]})
-    with pytest.raises(BadQuestion):
-        pooled_cap({"a": [1.0]}, level=1.0)

@@ -5,13 +5,13 @@ from fairlift_stats import (
     SCEPTICAL,
     Analysis,
     CannotSay,
+    CannotSayCode,
     Effect,
     LiftPrior,
     Mean,
     Posterior,
     Rate,
     Ratio,
-    Reason,
     Summary,
     compare,
 )
@@ -27,13 +27,13 @@ def test_a_posterior_that_cannot_be_says_why() -> None:
     same = compare(Mean("m", "revenue"), arm_of(50, 0), arm_of(50, 0)).posterior
 
     assert isinstance(few, CannotSay)
-    assert few.reason is Reason.TOO_FEW_UNITS
+    assert few.reason is CannotSayCode.TOO_FEW_UNITS
     assert isinstance(same, CannotSay)
-    assert same.reason is Reason.NO_VARIATION
+    assert same.reason is CannotSayCode.NO_VARIATION
     for metric in (CONVERSION, REVENUE, TICKET):  # the prior alone would look like an answer
         empty = compare(metric, GOOD, nobody).posterior
         assert isinstance(empty, CannotSay)
-        assert empty.reason is Reason.NO_UNITS
+        assert empty.reason is CannotSayCode.NO_UNITS
 
 
 def test_a_control_near_zero_has_no_posterior_of_a_lift() -> None:
@@ -43,7 +43,7 @@ def test_a_control_near_zero_has_no_posterior_of_a_lift() -> None:
 
     assert isinstance(result.difference, Effect)
     assert isinstance(result.lift, CannotSay)
-    assert result.lift.reason is Reason.CONTROL_NEAR_ZERO
+    assert result.lift.reason is CannotSayCode.CONTROL_NEAR_ZERO
     assert result.posterior == result.lift
 
 
@@ -102,11 +102,11 @@ def test_a_prior_on_lifts_needs_positive_estimates_that_vary() -> None:
     ).posterior
 
     assert isinstance(loss, CannotSay)
-    assert loss.reason is Reason.NOT_POSITIVE
+    assert loss.reason is CannotSayCode.NOT_POSITIVE
     assert isinstance(same, CannotSay)
-    assert same.reason is Reason.NO_VARIATION
+    assert same.reason is CannotSayCode.NO_VARIATION
     assert isinstance(shaky, CannotSay)
-    assert shaky.reason is Reason.NOT_POSITIVE
+    assert shaky.reason is CannotSayCode.NOT_POSITIVE
 
 
 def test_posteriors_of_all_arms_wait_for_the_last_one() -> None:
@@ -116,9 +116,9 @@ def test_posteriors_of_all_arms_wait_for_the_last_one() -> None:
         arm_of(50, 50, 100.0, 200.0),
     )
     for third, prior, reason in (
-        (few, None, Reason.TOO_FEW_UNITS),
-        (loss, SCEPTICAL, Reason.NOT_POSITIVE),
-        (same, SCEPTICAL, Reason.NO_VARIATION),
+        (few, None, CannotSayCode.TOO_FEW_UNITS),
+        (loss, SCEPTICAL, CannotSayCode.NOT_POSITIVE),
+        (same, SCEPTICAL, CannotSayCode.NO_VARIATION),
     ):
         analysis = Analysis(primary=(Mean("m", "revenue"),), prior=prior)
         result = analysis.report({"control": GOOD, "b": GOOD, "c": third})["m", "b"]
@@ -137,4 +137,4 @@ def test_an_arm_without_units_is_no_rival(metric: Metric, prior: LiftPrior | Non
 
     assert isinstance(result.difference, Effect)
     assert isinstance(result.posterior, CannotSay)
-    assert result.posterior.reason is Reason.TOO_FEW_UNITS
+    assert result.posterior.reason is CannotSayCode.TOO_FEW_UNITS

@@ -13,7 +13,7 @@ from fairlift_stats.methods.two_rates import (
     exact_p,
     katz,
     newcombe,
-    non_inferior,
+    rate_non_inferior,
     score_difference,
     score_p,
     score_ratio,
@@ -164,7 +164,9 @@ def test_margin_zero_is_the_test_of_no_difference() -> None:
     rates = TwoRates(156, 2380, 120, 2400)
     z, _ = score_p(rates)
 
-    assert non_inferior(rates, difference=0.0) == pytest.approx(non_inferior(rates, ratio=1.0))
+    assert rate_non_inferior(rates, difference=0.0) == pytest.approx(
+        rate_non_inferior(rates, ratio=1.0)
+    )
     assert float(score.ratio_z(*rates.counts, np.array([1.0]))[0]) == pytest.approx(z)
 
 
@@ -173,8 +175,8 @@ def test_a_margin_at_a_limit_is_just_not_passed() -> None:
 
     ratio, gap = score_ratio(rates).low, score_difference(rates).low
 
-    assert non_inferior(rates, ratio=ratio) == pytest.approx(0.025, abs=1e-9)
-    assert non_inferior(rates, difference=gap) == pytest.approx(0.025, abs=1e-9)
+    assert rate_non_inferior(rates, ratio=ratio) == pytest.approx(0.025, abs=1e-9)
+    assert rate_non_inferior(rates, difference=gap) == pytest.approx(0.025, abs=1e-9)
 
 
 def test_a_margin_is_one_of_two_things() -> None:
@@ -182,7 +184,7 @@ def test_a_margin_is_one_of_two_things() -> None:
 
     for margins in ({}, {"difference": -0.1, "ratio": 0.9}, {"difference": 1.5}, {"ratio": -1.0}):
         with pytest.raises(BadQuestion, match="give one of them"):
-            non_inferior(rates, **margins)  # type: ignore[arg-type]
+            rate_non_inferior(rates, **margins)  # type: ignore[arg-type]
 
 
 def test_counts_that_no_arm_has_are_refused() -> None:

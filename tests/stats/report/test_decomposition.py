@@ -2,13 +2,18 @@
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from fairlift_stats import NoEstimate, Summary, TooFewUnits
 from fairlift_stats.effects import Interval
 from fairlift_stats.locale import text
-from fairlift_stats.report.decomposition import Decomposition, Factor, decompose
+from fairlift_stats.messages import Amount, Listed, Message
+from fairlift_stats.report.decomposition import FACTORS, Decomposition, Factor, decompose
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from tests.stats.strategies import shop
 
@@ -80,7 +85,7 @@ def test_one_order_per_buyer_is_no_part_of_a_change() -> None:
     assert "orders" not in text(Decomposition(1.1, parts, ()).message("EUR"))
 
 
-def test_only_parts_that_are_sure_are_told() -> None:
+def test_parts_that_may_be_chance_are_called_that() -> None:
     parts = (
         factor("conversion", 0.9),
         factor("orders per buyer", 0.3, sure=False),
@@ -89,11 +94,61 @@ def test_only_parts_that_are_sure_are_told() -> None:
     unsure = (factor("conversion", -0.9, sure=False), *parts[1:])
 
     assert text(Decomposition(1.4, parts, ()).message("EUR")) == (
-        "Revenue per visitor rose by €1.40: more buyers (+€0.90)."
+        "Revenue per visitor rose by €1.40: more buyers (+€0.90); the rest (+€0.50) cannot be told "
+        "from chance."
     )
     assert text(Decomposition(-0.4, unsure, ()).message("EUR")) == (
         "Revenue per visitor fell by €0.40; it is not yet clear how much comes from buyers, orders "
         "or baskets."
+    )
+
+
+def test_a_sure_gain_within_a_loss_is_told_with_the_rest() -> None:
+    parts = (
+        factor("conversion", -1.2, sure=False),
+        factor("orders per buyer", 1.70),
+        factor("average ticket", -0.73, sure=False),
+    )
+    sentences = {
+        locale: text(Decomposition(-0.23, parts, ()).message("EUR"), locale)
+        for locale in ("en", "es", "ro")
+    }
+
+    assert sentences["en"] == (
+        "Revenue per visitor fell by €0.23: more orders per buyer (+€1.70); the rest (-€1.93) "
+        "cannot be told from chance."
+    )
+    assert "el resto (-1,93\xa0€) no se distingue del azar" in sentences["es"]
+    assert "restul (-1,93\xa0EUR) nu se deosebește de întâmplare" in sentences["ro"]
+
+
+@given(
+    st.lists(st.floats(-9, 9), min_size=3, max_size=3),
+    st.lists(st.booleans(), min_size=3, max_size=3),
+    st.sampled_from([("EUR", 2), ("JPY", 0), ("TND", 3)]),
+)
+def test_the_parts_of_a_sentence_add_up_to_its_change(
+    money: list[float], sure: list[bool], currency: tuple[str, int]
+) -> None:
+    code, digits = currency
+    parts = [
+        replace(factor(name, value, sure=is_sure), lift=value)
+        for name, value, is_sure in zip(FACTORS, money, sure, strict=True)
+    ]
+    change = sum(money)
+    message = Decomposition(change, (parts[0], parts[1], parts[2]), ()).message(code)
+    assume(not message.key.endswith("_unclear"))
+
+    def amounts(of: Message) -> Iterator[float]:
+        for name, figure in of.figures:
+            if isinstance(figure, Amount) and name != "change":
+                yield round(figure.value, digits)
+            for item in figure.items if isinstance(figure, Listed) else (figure,):
+                if isinstance(item, Message):
+                    yield from amounts(item)
+
+    assert sum(amounts(message)) == pytest.approx(
+        float(round(Decimal(str(change)), digits)), abs=1e-9
     )
 
 

@@ -1,12 +1,15 @@
 """Quantiles in a report: the same fields as any metric, from three percentiles an arm."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from fairlift_stats import (
     Analysis,
+    BadSummary,
     CannotSay,
+    CannotSayCode,
     Effect,
     FlagCode,
     Guardrail,
@@ -16,7 +19,6 @@ from fairlift_stats import (
     QuantileArm,
     Rate,
     Ratio,
-    Reason,
     Result,
     Summary,
 )
@@ -135,9 +137,9 @@ def test_a_quantile_without_an_answer_says_why() -> None:
     nobody = reported({"control": arm, "b": None}, units=0)["b"].difference
 
     for found, reason in (
-        (few, Reason.TOO_FEW_UNITS),
-        (one_price, Reason.NO_VARIATION),
-        (nobody, Reason.NO_UNITS),
+        (few, CannotSayCode.TOO_FEW_UNITS),
+        (one_price, CannotSayCode.NO_VARIATION),
+        (nobody, CannotSayCode.NO_UNITS),
     ):
         assert isinstance(found, CannotSay)
         assert found.reason is reason
@@ -171,5 +173,87 @@ def test_quantiles_that_nobody_gave_are_asked_for() -> None:
     with pytest.raises(BadQuestion, match="between 0 and 1"):
         Quantile("middle", 50)
     tail = QuantileArm.of(orders(400, seed=1), 0.9)
-    with pytest.raises(BadQuestion, match=r"asks at 0\.5, an arm answers at 0\.9"):
+    with pytest.raises(BadQuestion, match=r"is the quantile at 0\.5, an arm's is at 0\.9"):
         reported({"control": tail, "b": tail})
+
+
+PRICES, SHARES = [9.99, 19.99, 29.99, 49.99], [0.3, 0.2, 0.3, 0.2]
+Draw = Callable[[np.random.Generator, int], np.ndarray]
+
+
+def at_price_points(rng: np.random.Generator, n: int) -> np.ndarray:
+    return rng.choice(PRICES, n, p=SHARES)
+
+
+def with_zeros(buyers: float) -> Draw:
+    def draw(rng: np.random.Generator, n: int) -> np.ndarray:
+        return np.where(rng.random(n) < buyers, rng.lognormal(np.log(50), 0.8, n), 0.0)
+
+    return draw
+
+
+def rounded_to(step: float) -> Draw:
+    def draw(rng: np.random.Generator, n: int) -> np.ndarray:
+        return np.round(rng.lognormal(np.log(50), 0.8, n) / step) * step
+
+    return draw
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+@pytest.mark.parametrize("n", [800, 8000])
+@pytest.mark.parametrize(
+    "draw",
+    [at_price_points, with_zeros(0.5), with_zeros(0.52), with_zeros(0.1), with_zeros(0.12),
+     rounded_to(0.01), rounded_to(1), rounded_to(5), rounded_to(10)],
+)  # fmt: skip
+def test_quantiles_of_equal_prices_give_no_false_alarms(draw: Draw, n: int, level: float) -> None:
+    rng, runs, alarms = np.random.default_rng(17), 400, 0
+    metric = Quantile("order", level)
+    summaries = dict.fromkeys(("control", "b"), NOTHING)
+    analysis = Analysis(primary=(metric,))
+    for _ in range(runs):
+        arms = {name: {"order": QuantileArm.of(draw(rng, n), level)} for name in summaries}
+        difference = analysis.report(summaries, arms).results[0].difference
+        alarms += isinstance(difference, Effect) and 0 not in difference.interval
+
+    assert stats.binomtest(alarms, runs, 0.05, alternative="greater").pvalue > 1e-3
+
+
+def test_a_quantile_between_two_prices_is_not_a_difference() -> None:
+    metric = Quantile("order", 0.85)
+    control = QuantileArm.of(np.repeat([9.99, 19.99], [852, 148]), 0.85)
+    treatment = QuantileArm.of(np.repeat([9.99, 19.99], [848, 152]), 0.85)
+
+    result = Analysis(primary=(metric,)).report(
+        {"control": NOTHING, "b": NOTHING},
+        {"control": {"order": control}, "b": {"order": treatment}},
+    )["order", "b"]
+
+    assert isinstance(result.difference, CannotSay)
+    assert result.difference.reason is CannotSayCode.TIED_VALUES
+    assert result.difference.sentence == (
+        "order: many values are equal (9.99), so the quantile jumps from one to the next; "
+        "compare the share of values at or below 9.99 instead."
+    )
+    assert result.p_value is None
+    assert (result.control.estimate, result.control.interval) == (9.99, None)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_prices_in_cents_are_answered(level: float) -> None:
+    rng = np.random.default_rng(18)
+    for n in (100, 800, 8000):
+        arms = [QuantileArm.of(rounded_to(0.01)(rng, n), level) for _ in range(50)]
+        assert not any(arm.is_tied for arm in arms)
+
+
+def test_ties_are_counted_or_seen_in_the_limits() -> None:
+    counted = QuantileArm(1000, 0.5, 20.0, 19.0, 21.0, largest_tie=30)  # of 62 between the limits
+
+    assert counted.is_tied
+    assert not replace(counted, largest_tie=20).is_tied
+    assert not replace(counted, largest_tie=None).is_tied
+    assert replace(counted, largest_tie=None, lower=20.0).is_tied
+    assert replace(counted, largest_tie=1, upper=20.0).is_tied
+    with pytest.raises(BadSummary, match="largest_tie: is 0, must be 1 or more"):
+        replace(counted, largest_tie=0)

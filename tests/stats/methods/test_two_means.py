@@ -8,10 +8,10 @@ import pytest
 from fairlift_stats import BadQuestion, NoEstimate, TooFewUnits
 from fairlift_stats.methods.fieller import log_lift_limits
 from fairlift_stats.methods.two_means import (
-    Group,
+    ArmMoments,
     equivalent,
     lift,
-    non_inferior,
+    mean_non_inferior,
     posterior,
     welch,
     yuen,
@@ -26,12 +26,12 @@ A = np.array([19.5, 17.2, 16.8, 22.1, 30.4, 18.8, 15.1, 95.0])
 B = np.array([14.2, 13.9, 16.1, 12.7, 18.8, 15.5, 11.9])
 
 
-def _group(rows: npt.NDArray[np.float64]) -> Group:
-    return Group(float(rows.mean()), float(rows.var(ddof=1)) / len(rows), len(rows))
+def _group(rows: npt.NDArray[np.float64]) -> ArmMoments:
+    return ArmMoments(float(rows.mean()), float(rows.var(ddof=1)) / len(rows), len(rows))
 
 
 groups = st.builds(
-    Group,
+    ArmMoments,
     st.floats(0.5, 1e6),
     st.floats(1e-6, 1e6),
     st.integers(2, 10_000),
@@ -52,14 +52,14 @@ def test_welch_agrees_with_scipy(confidence: float) -> None:
 
 
 def test_a_group_from_sums_is_the_group_of_rows() -> None:
-    found = Group.of(len(A), A.sum(), (A**2).sum())
+    found = ArmMoments.of(len(A), A.sum(), (A**2).sum())
 
     assert found.mean == pytest.approx(A.mean())
     assert found.variance == pytest.approx(A.var(ddof=1) / len(A))
 
 
 @given(groups, groups)
-def test_fieller_limits_invert_the_t_statistic(t: Group, c: Group) -> None:
+def test_fieller_limits_invert_the_t_statistic(t: ArmMoments, c: ArmMoments) -> None:
     df = welch(t, c).df
     k = float(stats.t.ppf(0.975, df))
     assume(k * k * c.variance < 0.9 * c.mean**2)
@@ -74,7 +74,7 @@ def test_fieller_limits_invert_the_t_statistic(t: Group, c: Group) -> None:
 
 
 @given(groups, groups)
-def test_lift_leaves_zero_out_exactly_when_welch_rejects(t: Group, c: Group) -> None:
+def test_lift_leaves_zero_out_exactly_when_welch_rejects(t: ArmMoments, c: ArmMoments) -> None:
     found = welch(t, c)
     assume(abs(found.p_value - 0.05) > 1e-9)
     try:
@@ -87,31 +87,34 @@ def test_lift_leaves_zero_out_exactly_when_welch_rejects(t: Group, c: Group) -> 
 
 def test_a_control_that_may_be_zero_has_no_lift() -> None:
     with pytest.raises(NoEstimate, match="no finite lift"):
-        lift(Group(5, 1, 100), Group(1, 1, 100))
+        lift(ArmMoments(5, 1, 100), ArmMoments(1, 1, 100))
     with pytest.raises(NoEstimate, match="no finite lift"):
-        lift(Group(5, 0.01, 100), Group(-3, 0.01, 100))
+        lift(ArmMoments(5, 0.01, 100), ArmMoments(-3, 0.01, 100))
 
 
 def test_huge_values_with_a_tiny_variance_keep_their_digits() -> None:
-    found = lift(Group(1e9 + 3, 1e-4, 1000), Group(1e9, 1e-4, 1000))
+    found = lift(ArmMoments(1e9 + 3, 1e-4, 1000), ArmMoments(1e9, 1e-4, 1000))
 
     assert found.low == pytest.approx(3e-9 - 2.77e-11, rel=1e-2)
     assert found.high == pytest.approx(3e-9 + 2.77e-11, rel=1e-2)
 
 
 def test_non_inferiority_is_where_fiellers_lower_limit_meets_the_margin() -> None:
-    t, c = Group(4.9, 0.01, 400), Group(5.0, 0.012, 380)
+    t, c = ArmMoments(4.9, 0.01, 400), ArmMoments(5.0, 0.012, 380)
 
-    margin = brentq(lambda m: non_inferior(t, c, margin=m) - 0.025, 0.0, 0.5)
+    margin = brentq(lambda m: mean_non_inferior(t, c, margin=m) - 0.025, 0.0, 0.5)
 
     assert -margin == pytest.approx(lift(t, c).low, abs=1e-9)
 
 
 @given(groups, groups, st.floats(0.01, 0.4))
-def test_a_wider_margin_is_easier_to_keep(t: Group, c: Group, margin: float) -> None:
+def test_a_wider_margin_is_easier_to_keep(t: ArmMoments, c: ArmMoments, margin: float) -> None:
     assume(t.mean > 0)
 
-    assert non_inferior(t, c, margin=margin + 0.1) <= non_inferior(t, c, margin=margin) + 1e-12
+    assert (
+        mean_non_inferior(t, c, margin=margin + 0.1)
+        <= mean_non_inferior(t, c, margin=margin) + 1e-12
+    )
 
 
 def test_equivalence_agrees_with_statsmodels() -> None:
@@ -140,22 +143,22 @@ def test_posterior_of_a_mean_agrees_with_scipy() -> None:
 
 
 def test_questions_without_an_answer_are_refused() -> None:
-    same, some = Group(5, 0, 10), Group(5, 1, 10)
+    same, some = ArmMoments(5, 0, 10), ArmMoments(5, 1, 10)
 
     with pytest.raises(NoEstimate, match="the same"):
         welch(same, same)
     with pytest.raises(TooFewUnits, match="needs 2"):
-        Group(5, 1, 1)
+        ArmMoments(5, 1, 1)
     with pytest.raises(TooFewUnits, match="needs 2"):
-        Group.of(1, 5, 25)
+        ArmMoments.of(1, 5, 25)
     with pytest.raises(BadQuestion, match="must be finite"):
-        Group(math.nan, 1, 10)
+        ArmMoments(math.nan, 1, 10)
     with pytest.raises(BadQuestion, match="below high"):
         equivalent(some, some, low=1, high=1)
     with pytest.raises(BadQuestion, match="margin"):
-        non_inferior(some, some, margin=1.0)
+        mean_non_inferior(some, some, margin=1.0)
     with pytest.raises(NoEstimate, match="not positive"):
-        non_inferior(some, Group(0, 1, 10), margin=0.1)
+        mean_non_inferior(some, ArmMoments(0, 1, 10), margin=0.1)
     with pytest.raises(BadQuestion, match="trim"):
         yuen(A, B, trim=0.5)
     with pytest.raises(TooFewUnits, match="after trimming"):

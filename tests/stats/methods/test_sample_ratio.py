@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from fairlift_stats import BadQuestion, BadSummary
-from fairlift_stats.methods.sample_ratio import contamination, split_check
+from fairlift_stats.methods.sample_ratio import contamination, sample_ratio
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -14,7 +14,7 @@ from scipy import stats
 def test_split_agrees_with_scipy() -> None:
     observed, weights = {"a": 5020, "b": 4880, "c": 10_250}, {"a": 25, "b": 25, "c": 50}
 
-    found = split_check(observed, weights)
+    found = sample_ratio(observed, weights)
 
     expected = stats.chisquare(
         list(observed.values()), [20_150 * w / 100 for w in weights.values()]
@@ -24,15 +24,15 @@ def test_split_agrees_with_scipy() -> None:
 
 
 def test_a_variant_of_weight_nothing_is_not_counted() -> None:
-    with_it = split_check({"a": 60, "b": 40, "off": 0}, {"a": 1, "b": 1, "off": 0})
-    without = split_check({"a": 60, "b": 40}, {"a": 1, "b": 1})
+    with_it = sample_ratio({"a": 60, "b": 40, "off": 0}, {"a": 1, "b": 1, "off": 0})
+    without = sample_ratio({"a": 60, "b": 40}, {"a": 1, "b": 1})
 
     assert (with_it.df, with_it.p_value) == (without.df, without.p_value)
 
 
 @given(st.integers(0, 40), st.floats(0.1, 0.9))
 def test_few_units_are_judged_exactly(a: int, weight: float) -> None:
-    found = split_check({"a": a, "b": 40 - a}, {"a": weight, "b": 1 - weight})
+    found = sample_ratio({"a": a, "b": 40 - a}, {"a": weight, "b": 1 - weight})
 
     assert found.method == "exact multinomial"
     assert found.p_value == pytest.approx(stats.binomtest(a, 40, weight).pvalue, abs=1e-9)
@@ -45,7 +45,7 @@ def test_three_arms_of_few_units_are_summed_over_all_tables() -> None:
     tables = [(i, j, 8 - i - j) for i in range(9) for j in range(9 - i)]
     expected = sum(p for t in tables if (p := law.pmf(t)) <= seen * (1 + 1e-9))
 
-    found = split_check(observed, dict(zip(observed, share, strict=True)))
+    found = sample_ratio(observed, dict(zip(observed, share, strict=True)))
 
     assert found.p_value == pytest.approx(expected)
 
@@ -53,11 +53,11 @@ def test_three_arms_of_few_units_are_summed_over_all_tables() -> None:
 def test_many_arms_of_few_units_fall_back_to_chi_square() -> None:
     arms = {str(i): 3 for i in range(12)}
 
-    assert split_check(arms, dict.fromkeys(arms, 1.0)).method == "χ²"
+    assert sample_ratio(arms, dict.fromkeys(arms, 1.0)).method == "χ²"
 
 
 def test_nobody_raises_no_alarm() -> None:
-    assert split_check({"a": 0, "b": 0}, {"a": 1, "b": 1}).p_value == 1.0
+    assert sample_ratio({"a": 0, "b": 0}, {"a": 1, "b": 1}).p_value == 1.0
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_splits_that_cannot_be_checked_are_refused(
     observed: Any, weights: Any, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        split_check(observed, weights)
+        sample_ratio(observed, weights)
 
 
 def test_contamination_is_a_rate_with_limits() -> None:

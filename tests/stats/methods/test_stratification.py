@@ -42,7 +42,7 @@ def test_strata_that_say_nothing_are_refused() -> None:
     same = Summary.from_rows({"y": [5.0] * 20})
     loss = Summary.from_rows({"y": [-5.0, -6.0] * 10})
 
-    with pytest.raises(BadQuestion, match="there are none"):
+    with pytest.raises(BadQuestion, match="is empty"):
         post_stratify([], "y")
     with pytest.raises(NoEstimate, match="the same"):
         post_stratify([(same, same)], "y")

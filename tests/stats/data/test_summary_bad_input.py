@@ -20,7 +20,7 @@ SQUARE = ("x", "x")
         (2, {"x": 10**400}, {}, "not beyond"),
         (2, {"x": 1e200}, {SQUARE: 1e300}, "not beyond"),
         (2, {"x": 1.0}, {SQUARE: 1e160}, "not beyond"),
-        (3, {"x": 3, "y": 3}, {("x", "y"): 20, ("y", "x"): 3}, "given twice"),
+        (3, {"x": 3, "y": 3}, {("x", "y"): 20, ("y", "x"): 3}, "occurs twice"),
         (3, {"x": 3, "y": 3}, {SQUARE: 5, ("y", "y"): 5, ("x", "y"): 6}, "mixed up"),
     ],
 )
@@ -56,7 +56,7 @@ def test_a_factor_is_of_a_column() -> None:
         (np.array(["2026-01-01"], dtype="M8[D]"), "must be numbers"),
         ([1j, 2], "must be numbers"),
         (np.ma.array([1.0, 2.0], mask=[False, True]), "masked"),
-        ([1, "?", None], "no number"),
+        ([1, "?", None], "not a number"),
         ([1, None], "not finite"),
         ([-np.inf, np.inf], "not finite"),
         ([1e80, 0.0], "beyond"),

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from fairlift_stats import Analysis, Mean, Rate, Reason, Summary
+from fairlift_stats import Analysis, CannotSayCode, Mean, Rate, Summary
 from scipy import stats
 
 SPENT = Mean("spent", "revenue", covariates=("before",))
@@ -72,5 +72,5 @@ def test_a_segment_where_everybody_did_it_is_named_and_spoils_no_other() -> None
     )[0]
 
     assert [each.segment for each in family.segments] == ["web", "app"]
-    assert family.left_out["staff"].reason is Reason.NO_VARIATION
+    assert family.left_out["staff"].reason is CannotSayCode.NO_VARIATION
     assert all(math.isfinite(each.lift) for each in family.segments)

@@ -13,6 +13,9 @@ from fairlift_stats import (
     Interval,
     Mean,
     Posterior,
+    Quantile,
+    QuantileArm,
+    Rate,
     Summary,
     compare,
 )
@@ -140,3 +143,26 @@ def test_a_lift_that_is_bounded_alone_may_be_unbounded_together() -> None:
     assert isinstance(lift, Effect)
     assert math.isfinite(lift.interval.low)
     assert lift.simultaneous == Interval(-math.inf, math.inf)
+
+
+def test_a_treatment_that_cannot_be_compared_costs_the_other_metrics_nothing() -> None:
+    rate, median = Rate("conversion_rate", "converted"), Quantile("order", 0.5)
+    summaries = {
+        "control": Summary.from_sums(2000, {"converted": 100}, {}),
+        "b": Summary.from_sums(2000, {"converted": 130}, {}),
+        "c": Summary.from_sums(2000, {"converted": 120}, {}),
+    }
+    # In b the median is surely higher; c has too few orders for one.
+    quantiles = {
+        "control": {"order": QuantileArm(500, 0.5, 50.0, 48.0, 52.0)},
+        "b": {"order": QuantileArm(500, 0.5, 90.0, 88.0, 92.0)},
+        "c": {},
+    }
+
+    both = Analysis(primary=(rate, median)).report(summaries, quantiles)
+    alone = Analysis(primary=(rate,)).report(summaries)
+
+    # Every testable arm of the median is rejected, so that the rate is tested at the whole level.
+    for variant in ("b", "c"):
+        with_median, without = (r["conversion_rate", variant].adjusted_p for r in (both, alone))
+        assert with_median == pytest.approx(without)

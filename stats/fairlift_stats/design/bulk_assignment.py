@@ -1,4 +1,4 @@
-"""Assignment of many units at once, for replays and simulations: bit-equal to the engine's.
+"""Assignment of many units at once, for replays and simulations; identical to the engine's.
 
 The definition is the engine's (docs/golden-vectors.md): murmur3 x86 32, seed 0, of the UTF-8 text
 `{salt}:{unit}`, scaled to 10,000 buckets. Here it runs over arrays, all units a block at a time.
@@ -30,7 +30,7 @@ def hashes(salt: str, units: Sequence[str]) -> _Words:
     mixed = np.full(len(units), start, dtype=np.uint32)
     blocks = lengths // 4
     for block in range(int(blocks.max(initial=0))):
-        # Most ids of a shop are of one length: then there is nobody to choose.
+        # Most ids of a shop have one length: then all units are selected.
         chosen = slice(None) if blocks.min() > block else np.flatnonzero(blocks > block)
         mixed[chosen] = _with_block(mixed[chosen], words[starts[chosen] + 4 * block])
     rest = (lengths % 4).astype(np.uint32)
@@ -70,7 +70,7 @@ def _records(
     """
     encoded: Sequence[str] | list[bytes] = units
     joined = tail.decode("latin-1").join(["", *units])
-    if joined.isascii():  # then a character is a byte, and nothing need be encoded by itself
+    if joined.isascii():  # one byte per character: the joined text can be encoded at once
         raw = joined.encode()
     else:
         encoded = [unit.encode() for unit in units]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from fairlift_stats import BadQuestion, Summary, TooFewUnits
-from fairlift_stats.design.power import Spread
+from fairlift_stats.design.power import Variability
 from fairlift_stats.methods.bootstrap import bootstrap_interval, bootstrap_sums, poisson_weights
 from scipy import stats
 
@@ -37,14 +37,14 @@ def test_resampled_sums_add_over_chunks_and_agree_with_the_formula() -> None:
     assert whole["revenue"] == pytest.approx(parts[0]["revenue"] + parts[1]["revenue"])
     interval = bootstrap_interval(lambda t, _: t["revenue"] / t["orders"], whole, whole)
     summary = Summary.from_rows(columns)
-    error = math.sqrt(Spread.of_ratio(summary, "revenue", "orders").variance / 4000)
+    error = math.sqrt(Variability.of_ratio(summary, "revenue", "orders").variance / 4000)
     assert interval.width == pytest.approx(2 * 1.96 * error, rel=0.15)
 
 
 def test_resampling_refuses_what_is_too_thin() -> None:
     one = bootstrap_sums(IDS[:1], {"x": [1.0]}, replicates=50)
 
-    with np.errstate(invalid="ignore"), pytest.raises(TooFewUnits, match="too thin"):
+    with np.errstate(invalid="ignore"), pytest.raises(TooFewUnits, match="too few data"):
         bootstrap_interval(lambda t, c: t["x"] / c["n"], one, one)
     with pytest.raises(BadQuestion):
         bootstrap_sums(IDS, {"x": [1.0]})
