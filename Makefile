@@ -9,10 +9,15 @@ export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo hillstrom serve test test-compiled check fmt proto proto-check calibrate load bench constraints clean
+.PHONY: help setup demo hillstrom serve fmt proto constraints clean check proto-check test test-compiled test-lowest calibrate \
+  load bench release
 
 help: ## print the targets
-	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@awk '/^##@ / { print "\n" substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { split($$0, parts, ":.*## "); printf "  make %-15s %s\n", parts[1], parts[2] }' \
+	  $(firstword $(MAKEFILE_LIST))
+
+##@ First steps
 
 setup: $(READY) ## set up .venv with the versions that CI proves
 
@@ -34,6 +39,37 @@ hillstrom: $(READY) ## replay a real experiment: make hillstrom DATA=hillstrom.c
 serve: $(READY) ## start a server with its store in ./fairlift.db
 	@$(PY) -m fairlift_server serve
 
+##@ Every day
+
+fmt: $(READY) ## format everything
+	@$(PY) -m ruff check --fix-only --quiet .
+	@$(PY) -m ruff format .
+	@$(BUF) format --write
+
+proto: $(READY) ## generate clients/fairlift/v1 from proto/
+	@$(PY) tools/generate.py
+
+constraints: $(READY) ## pin the newest versions that fit pyproject.toml
+	@$(PY) -m uv pip compile pyproject.toml --quiet --extra dev --extra bench --universal --python-version 3.11 \
+	  --no-header --no-annotate --no-emit-index-url --upgrade -o constraints.txt
+
+clean: ## remove .venv and everything that was made
+	rm -rf .venv benchmarks/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+##@ Before a commit
+
+check: $(READY) proto-check ## lint, types, import contracts, contract compatibility, generated code
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy clients server stats tests benchmarks examples tools hatch_build.py
+	@$(PY) -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())'
+
+proto-check: $(READY)
+	@$(BUF) lint
+	@$(BUF) format --diff --exit-code
+	@$(BUF) breaking --against proto/released.binpb
+	@$(PY) tools/generate.py --check
+
 test: $(READY) ## run all tests; fails, too, if a branch of the engine or of the statistics has none
 	@$(PY) -m pytest -n auto -q --cov --cov-report=term-missing:skip-covered
 	@$(MAKE) --no-print-directory test-compiled
@@ -51,25 +87,16 @@ $(COMPILED)/.ready: $(READY) tools/compile.py $(shell find clients/fairlift -nam
 	@$(PY) tools/compile.py --package $(COMPILED) > .venv/compile.log 2>&1 || { cat .venv/compile.log; exit 1; }
 	@touch $@
 
-check: $(READY) proto-check ## lint, types, import contracts, contract compatibility, generated code
-	@$(PY) -m ruff check .
-	@$(PY) -m ruff format --check .
-	@$(PY) -m mypy clients server stats tests benchmarks examples tools hatch_build.py
-	@$(PY) -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())'
+##@ Long runs
 
-proto-check: $(READY)
-	@$(BUF) lint
-	@$(BUF) format --diff --exit-code
-	@$(BUF) breaking --against proto/released.binpb
-	@$(PY) tools/generate.py --check
+LOWEST := .venv/lowest
 
-fmt: $(READY) ## format everything
-	@$(PY) -m ruff check --fix-only --quiet .
-	@$(PY) -m ruff format .
-	@$(BUF) format --write
-
-proto: $(READY) ## generate clients/fairlift/v1 from proto/
-	@$(PY) tools/generate.py
+test-lowest: $(READY) ## the tests with the lowest versions of the packages that pyproject.toml allows
+	@$(PY) -m uv venv --quiet --clear --python $(PY) $(LOWEST)
+	@$(PY) -m uv pip compile pyproject.toml --quiet --extra all --resolution lowest-direct --no-deps \
+	  --no-header --no-annotate --no-emit-index-url -o $(LOWEST)/lowest.txt
+	@FAIRLIFT_COMPILE=no $(PY) -m uv pip install --quiet --python $(LOWEST) -c $(LOWEST)/lowest.txt -e '.[dev]'
+	@$(LOWEST)/bin/python -m pytest -n auto -q tests clients stats --ignore tests/extras
 
 calibrate: $(READY) ## long simulations; writes docs/calibration.md
 	@$(PY) -m tests.simulation.calibrate
@@ -89,9 +116,7 @@ bench-%: $(READY) .venv/.bench
 	@FAIRLIFT_COMPILE=no $(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt -e '.[dev,bench]'
 	@touch $@
 
-constraints: $(READY) ## pin the newest versions that fit pyproject.toml
-	@$(PY) -m uv pip compile pyproject.toml --quiet --extra dev --extra bench --universal --python-version 3.11 \
-	  --no-header --no-annotate --no-emit-index-url --upgrade -o constraints.txt
+##@ Release
 
-clean: ## remove .venv and everything that was made
-	rm -rf .venv benchmarks/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+release: check ## check, then commit and tag a release: make release VERSION=1.4.0; DRY_RUN=yes changes nothing
+	@$(PY) tools/release.py "$(VERSION)" $(if $(DRY_RUN),--dry-run)

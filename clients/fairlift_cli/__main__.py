@@ -47,6 +47,7 @@ class RootCommand(click.Group):
     epilog="Exit codes: 0 success; 1 mistakes were found, or the server refused; "
     "2 wrong usage, or no server answers.",
 )
+@click.version_option(package_name="fairlift", prog_name="fairlift", message="%(prog)s %(version)s")
 def main() -> None:
     """Run campaigns as experiments: check files, start campaigns, read results."""
     for stream in (sys.stdout, sys.stderr):
@@ -287,14 +288,6 @@ def plan(
     show_horizons(_screen(), plan_input, effect=effect, language=language)
 
 
-@main.command()
-def version() -> None:
-    """Print the version."""
-    from importlib.metadata import version as installed
-
-    click.echo(f"fairlift {installed('fairlift')}")
-
-
 def _change_states(
     verb: str, names: Sequence[str], target: "Target", *, as_json: bool, reason: str = ""
 ) -> None:
@@ -322,7 +315,12 @@ def _print_json(messages: "Message | Sequence[Message]") -> None:
     from google.protobuf.json_format import MessageToDict
 
     def as_dict(message: "Message") -> dict[str, Any]:
-        return MessageToDict(message, preserving_proto_field_name=True)
+        # Zeros too: a program should not have to know what an absent field means.
+        return MessageToDict(
+            message,
+            preserving_proto_field_name=True,
+            always_print_fields_with_no_presence=True,
+        )
 
     content = (
         [as_dict(message) for message in messages]

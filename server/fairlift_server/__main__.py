@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fairlift.engine.errors import FairliftError, Invalid
+from fairlift.extras import missing_line
 
 from fairlift_server.logs import JsonFormatter
 from fairlift_server.settings import Settings, settings_help
@@ -21,6 +22,11 @@ from fairlift_server.settings import Settings, settings_help
 def main() -> None:
     """Runs a command; exit codes: 0 success, 1 failure, 2 wrong usage."""
     arguments = _parser().parse_args()
+    # Before anything is started: results are computed in another process, which imports its part
+    # when the first report is read.
+    if line := missing_line("fairlift-server", "server"):
+        print(line, file=sys.stderr)
+        sys.exit(2)
     try:
         settings = Settings.from_environment(os.environ)
         _log_to_stderr(settings.log_level)
@@ -44,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"settings (environment variables):\n{settings_help()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=version("fairlift"))
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlift')}")
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser(
         "serve", help="migrate the database, then serve until SIGTERM or Ctrl-C"

@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from fairlift import Client, OrderLine, micros
 from fairlift.v1.campaign_pb2 import CAMPAIGN_STATE_RUNNING, Campaign, Variant
+from fairlift.v1.results_service_pb2 import Report
 from fairlift_cli.__main__ import main
 from fairlift_cli.campaign_commands import show_campaigns
 from fairlift_cli.screen import Screen
+from google.protobuf.descriptor import Descriptor
 from rich.console import Console
 
 Fairlift = Callable[..., Result]
@@ -229,6 +232,33 @@ def test_a_campaign_that_nobody_has_met_has_no_verdict_and_no_number(
     assert run.exit_code == 0
     assert "%" not in run.output.split("Can the data be trusted?")[0]
     assert json.loads(fairlift("looks", name, "--json").output) == []
+
+
+def test_results_for_programs_have_zeros_and_every_field(
+    fairlift: Fairlift, file: Callable[..., str], name: str
+) -> None:
+    fairlift("apply", file())
+    fairlift("start", name)
+
+    report: dict[str, Any] = json.loads(fairlift("results", name, "--json").output)
+
+    counts = ("units", "buyers", "orders", "revenue_micros", "contaminated_units")
+    assert [[total[count] for count in counts] for total in report["totals"]] == [["0"] * 5] * 2
+    assert [total["control"] for total in report["totals"]] == [True, False]
+    assert _absent(report, Report.DESCRIPTOR) == []
+
+
+def _absent(tree: dict[str, Any], message: Descriptor) -> list[str]:
+    """Fields that JSON lacks, though the contract does not call them optional."""
+    missing = []
+    for field in message.fields:
+        if not field.has_presence and field.name not in tree:
+            missing.append(field.full_name)
+        value = tree.get(field.name, [])
+        parts = value if isinstance(value, list) else [value]
+        if field.message_type and field.message_type.full_name.startswith("fairlift."):
+            missing += [m for part in parts for m in _absent(part, field.message_type)]
+    return missing
 
 
 def test_results_count_exactly_what_was_sent(

@@ -7,6 +7,7 @@ from fairlift_stats.data.metrics import Mean, Metric, Rate, Ratio
 from fairlift_stats.data.summary import Summary
 from fairlift_stats.report.analysis import Analysis
 from fairlift_stats.report.comparison import EffectLimits
+from fairlift_stats.report.result import Result
 from fairlift_stats.sequential.evidence import Evidence, evidence_of
 from scipy.stats import norm, skew, ttest_ind
 
@@ -83,7 +84,7 @@ def test_an_interval_without_width_or_end_gives_no_evidence() -> None:
 
     for low, high in ((0.0, 0.0), (-math.inf, math.inf)):
         row = result.answers.row._replace(difference=[EffectLimits(0.0, low, low, high, high)])
-        odd = replace(result, answers=replace(result.answers, row=row))
+        odd = Result(replace(result.answers, row=row), result.place)
 
         assert evidence_of(odd, CR, a, b, confidence=0.95) is None
 

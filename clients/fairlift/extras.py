@@ -1,0 +1,34 @@
+"""What an extra of the package asks for and is not installed, in one line with the way out."""
+
+import re
+from importlib.metadata import PackageNotFoundError, distribution, requires
+
+
+def missing_line(program: str, extra: str) -> str:
+    """One line for people; empty when everything is installed."""
+    missing = [name for name in _names(extra) if not _is_installed(name)]
+    if not missing:
+        return ""
+    listed = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
+    return (
+        f'{program} needs the extra "{extra}" (missing: {listed}): '
+        f"pip install 'fairlift[{extra}]'"
+    )
+
+
+def _names(extra: str) -> list[str]:
+    """Packages of the extra; those for some platforms only are left out."""
+    listed = (line.partition(";") for line in requires("fairlift") or ())
+    return [
+        re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+        for requirement, _, marker in listed
+        if marker.strip() == f"extra == '{extra}'"
+    ]
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
