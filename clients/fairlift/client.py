@@ -1,4 +1,4 @@
-"""The client of a storefront: assigns variants and records events. It never waits or raises."""
+"""The client of a storefront: assigns variants, records events; failures never reach the shop."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ from fairlift.event_queue import EventKind
 from fairlift.exposures import ExposureQueue, SeenExposures
 from fairlift.fallbacks import DefaultFallback, ServerFallback
 from fairlift.local_snapshot import LocalSnapshot
-from fairlift.session import Session
+from fairlift.process_state import ProcessState
 from fairlift.snapshot_change import Listener
 from fairlift.transport import Endpoint, Tls, Token
 from fairlift.v1.event_service_pb2 import Event
@@ -93,7 +93,7 @@ class Client(Assigner):
         current, errors = self._local.current, ErrorLog()
         self._server = ServerFallback(
             current,
-            lambda: self._session.connection(),
+            lambda: self._process_state.connection(),
             timeout_s=timeout_s,
             first_seen=self._first_seen,
             errors=errors,
@@ -101,7 +101,7 @@ class Client(Assigner):
         fallback: Fallback = DefaultFallback(current) if self._is_local else self._server
         super().__init__(current, ExposureQueue(self._seen, max_events), fallback, errors)
         self._is_closed = False
-        self._session = self._begin()
+        self._process_state = self._begin()
         _begin_again_after_fork(self)
 
     async def assign_async(
@@ -220,12 +220,12 @@ class Client(Assigner):
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Sends all waiting events; False when that was not possible in time."""
-        return self._session.outbox.flush(timeout_s)
+        return self._process_state.outbox.flush(timeout_s)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Sends the waiting events and stops; assignments still use the last snapshot."""
         self._is_closed = True
-        self._session.close(timeout_s)
+        self._process_state.close(timeout_s)
 
     async def close_async(self, timeout_s: float = 5.0) -> None:
         """Like `close`, but does not block the event loop."""
@@ -234,7 +234,7 @@ class Client(Assigner):
     def stats(self) -> ClientStats:
         """Counts of sent, waiting, refused and dropped events, and the age of the snapshot."""
         return stats_of(
-            self._session,
+            self._process_state,
             self._local,
             not_counted=dict(self._not_counted),
             errors=self._errors.count,
@@ -262,41 +262,41 @@ class Client(Assigner):
     ) -> None:
         await self.close_async()
 
-    def _begin(self) -> Session:
-        session = Session(
+    def _begin(self) -> ProcessState:
+        process_state = ProcessState(
             self._endpoint,
             self._local if self._is_local else None,
             self._exposures,
             max_events=self._max_events,
             max_bytes=self._max_bytes,
         )
-        session.start()
+        process_state.start()
         # A client that is garbage-collected without close() still sends its events.
-        weakref.finalize(self, session.retire).atexit = False
-        return session
+        weakref.finalize(self, process_state.retire).atexit = False
+        return process_state
 
     def _begin_again(self) -> None:
-        """Starts a new session in a forked child; the parent keeps its own."""
+        """Gives a forked child a new process state; the parent keeps its own."""
         if not self._is_closed:
             # Kept and never closed: closing the parent's channel here would affect its calls.
-            self._inherited = self._session
+            self._inherited = self._process_state
             self._local.after_fork()
             self._exposures = ExposureQueue(self._seen, self._max_events)
-            self._session = self._begin()
+            self._process_state = self._begin()
 
     def _record(self, kind: EventKind, make: Callable[[], Event]) -> None:
         what = f"an event of kind {kind.name.lower()}"
         if self._is_closed:
             self._errors.add(RuntimeError("the client is closed"), f"{what} waits until flush()")
         try:
-            self._session.outbox.put(kind, make())
+            self._process_state.outbox.put(kind, make())
         except Exception as error:  # a checkout is never broken by us
             self.give_up(kind, error)
 
     def give_up(self, kind: EventKind, error: Exception) -> None:
         """Counts and logs an event that cannot be built; for adapters such as OpenFeature's."""
         self._errors.add(error, f"an event of kind {kind.name.lower()} cannot be sent and is lost")
-        self._session.outbox.count_unsendable()
+        self._process_state.outbox.count_unsendable()
 
 
 def _begin_again_after_fork(client: Client) -> None:

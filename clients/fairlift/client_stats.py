@@ -7,7 +7,7 @@ from importlib.machinery import ExtensionFileLoader
 
 from fairlift import assigner
 from fairlift.local_snapshot import LocalSnapshot
-from fairlift.session import Session
+from fairlift.process_state import ProcessState
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,14 @@ class ClientStats:
 
 
 def stats_of(
-    session: Session, local: LocalSnapshot, *, not_counted: Mapping[str, int], errors: int
+    process: ProcessState,
+    local: LocalSnapshot,
+    *,
+    not_counted: Mapping[str, int],
+    errors: int,
 ) -> ClientStats:
     """The statistics of the client with these parts."""
-    outbox, watch = session.outbox, session.watch
+    outbox, watch = process.outbox, process.watch
     compiled = local.current.compiled
     contact = watch.last_contact if watch is not None else None
     return ClientStats(

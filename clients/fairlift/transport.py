@@ -1,4 +1,4 @@
-"""The gRPC calls of the SDK: connecting, calling, and mapping errors. No other module uses gRPC."""
+"""The gRPC calls of the SDK: connecting, calling, and mapping status codes to errors."""
 
 import asyncio
 import re

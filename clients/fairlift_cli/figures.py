@@ -23,7 +23,7 @@ from fairlift_stats.messages import (
 from google.protobuf.timestamp_pb2 import Timestamp
 
 MICROS = 1_000_000
-ABSENT = "–"
+NO_VALUE = "–"
 
 
 @dataclass(frozen=True, slots=True)

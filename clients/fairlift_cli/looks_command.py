@@ -8,7 +8,7 @@ from fairlift.v1.campaign_service_pb2 import GetCampaignRequest
 from fairlift_stats.messages import Names, Number, Percent, unique_names
 from rich.text import Text
 
-from fairlift_cli.figures import ABSENT, Figures, unit_of
+from fairlift_cli.figures import NO_VALUE, Figures, unit_of
 from fairlift_cli.screen import Screen, figure_table, row_name
 from fairlift_cli.server_connection import ServerConnection, full_name
 
@@ -58,11 +58,11 @@ def show_looks(screen: Screen, looks: list[pb.Look], figures: Figures) -> None:
             name = f"{metric}, {figures.variant_name(comparison.variant)}"
             table.add_row(
                 row_name(f"  {safe(name)}"),
-                safe(figures.number(comparison.z, 2) if comparison.HasField("z") else ABSENT),
+                safe(figures.number(comparison.z, 2) if comparison.HasField("z") else NO_VALUE),
                 safe(
                     figures.number(comparison.boundary, 2)
                     if comparison.HasField("boundary")
-                    else ABSENT
+                    else NO_VALUE
                 ),
             )
     screen.table(table, titles)

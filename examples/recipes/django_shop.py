@@ -18,7 +18,7 @@ COOKIE = "visitor"
 
 @cache
 def client() -> Client:
-    """The process's client; a forked worker goes on with a session of its own."""
+    """The client of this process; a forked worker gets its own connection."""
     return Client(os.environ["FAIRLIFT_SERVER"])
 
 

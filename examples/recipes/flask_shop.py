@@ -2,8 +2,8 @@
 
     gunicorn --preload 'examples.recipes.flask_shop:create_app()'
 
-With --preload the client is made once, before the workers are forked; each worker then gets a
-session of its own, and delivers what it recorded when it ends.
+With --preload the client is created once, before the workers are forked; each worker then gets its
+own connection, and sends its events when it ends.
 """
 
 import os

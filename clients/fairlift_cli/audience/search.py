@@ -18,7 +18,7 @@ from fairlift_cli.audience.example_values import ExampleValue, Undecidable, exam
 # MAX_STEPS_TOGETHER, the limit of all searches that answer one question, in about a second.
 MAX_STEPS = 100_000
 MAX_STEPS_TOGETHER = 300_000
-# Each so many characters or list entries cost another step.
+# This many characters, or a list with this many entries, cost one more step.
 _LENGTH_OF_A_STEP = 32
 
 # A condition, and whether it must hold or must not hold.

@@ -9,7 +9,7 @@ from fairlift_stats.messages import Percent
 from rich.table import Table
 from rich.text import Text
 
-from fairlift_cli.figures import ABSENT
+from fairlift_cli.figures import NO_VALUE
 from fairlift_cli.report.report_context import ReportContext, shown_interval
 from fairlift_cli.screen import figure_table, row_name
 
@@ -78,8 +78,8 @@ def segments_table(
         table.add_row(
             row_name(f"  {name}, {context.name(segment.variant)}" if with_variant else f"  {name}"),
             figures.count(segment.units),
-            safe(figures.lift(segment.lift) if segment.HasField("lift") else ABSENT),
-            safe(figures.interval(segment.lift_interval) if has_interval else ABSENT),
+            safe(figures.lift(segment.lift) if segment.HasField("lift") else NO_VALUE),
+            safe(figures.interval(segment.lift_interval) if has_interval else NO_VALUE),
         )
     return table
 
@@ -95,7 +95,7 @@ def details_table(context: ReportContext) -> TitledTable:
     shown_columns = [
         column
         for column in range(len(_DETAILS))
-        if any(cells[column] != ABSENT for _, _, cells in rows)
+        if any(cells[column] != NO_VALUE for _, _, cells in rows)
     ]
     table = figure_table(
         *(safe(context.say(f"report.{_DETAILS[column]}")) for column in shown_columns)
@@ -123,7 +123,7 @@ def _details(
         if arm.variant == comparison.variant and arm.HasField("expected_loss_relative")
     )
     p_values = (_p_value(context, comparison, name) for name in _P_VALUES)
-    return (*p_values, _better(context, comparison), next(losses, ABSENT))
+    return (*p_values, _better(context, comparison), next(losses, NO_VALUE))
 
 
 def methods(context: ReportContext) -> Iterator[str]:
@@ -187,13 +187,13 @@ def _cells(
     comparison: pb.MetricResult.Comparison | None,
 ) -> tuple[str, str, str, str]:
     figures = context.figures
-    value = figures.value(arm.estimate, metric.quantity) if arm.HasField("estimate") else ABSENT
+    value = figures.value(arm.estimate, metric.quantity) if arm.HasField("estimate") else NO_VALUE
     best = figures.chance(arm.probability_best) if arm.HasField("probability_best") else ""
     if comparison is None:
         return value, "", "", best
     interval = shown_interval(comparison)
     if interval is None or not comparison.HasField("lift"):
-        return value, ABSENT, ABSENT, best
+        return value, NO_VALUE, NO_VALUE, best
     return value, figures.lift(comparison.lift), figures.interval(interval), best
 
 
@@ -216,7 +216,7 @@ def _segment_level(segment_result: pb.SegmentResult) -> float:
 
 def _p_value(context: ReportContext, comparison: pb.MetricResult.Comparison, name: str) -> str:
     if not comparison.HasField(name):  # type: ignore[arg-type]  # one of _P_VALUES
-        return ABSENT
+        return NO_VALUE
     value = float(getattr(comparison, name))
     if value < 0.0001:
         return f"<{context.figures.number(0.0001, 4)}"
@@ -226,5 +226,5 @@ def _p_value(context: ReportContext, comparison: pb.MetricResult.Comparison, nam
 def _better(context: ReportContext, comparison: pb.MetricResult.Comparison) -> str:
     posterior = comparison.posterior
     if not posterior.HasField("probability_better"):
-        return ABSENT
+        return NO_VALUE
     return context.figures.chance(posterior.probability_better)

@@ -9,7 +9,7 @@ _log = logging.getLogger("fairlift")
 INTERVAL_S = 0.1
 
 
-class Heartbeat:
+class BackgroundThread:
     """Calls jobs at every beat until it is stopped; calls `at_end` when the program ends first.
 
     The thread is not a daemon, so the interpreter waits for it, also in children of
@@ -21,7 +21,7 @@ class Heartbeat:
         self._at_end = at_end
         self._stopped = threading.Event()
         self._is_finishing = False
-        self._thread = threading.Thread(target=self._run, name="fairlift-heartbeat", daemon=False)
+        self._thread = threading.Thread(target=self._run, name="fairlift-background", daemon=False)
 
     def start(self) -> None:
         """Starts the thread."""

@@ -1,6 +1,6 @@
 """The parts of a client that belong to one process: connection, snapshot watch, outbox, thread.
 
-A forked child gets its own session: threads do not survive a fork, a connection must not be
+A forked child gets its own: threads do not survive a fork, a connection must not be
 shared, and the parent sends what waits in its outbox. The parent closes its gRPC connection
 during the fork: else the first call of the child can hang for ever.
 """
@@ -11,9 +11,9 @@ import threading
 import weakref
 
 from fairlift import transport
+from fairlift.background_thread import INTERVAL_S, BackgroundThread
 from fairlift.exposures import ExposureQueue
 from fairlift.green_threads import prepare_grpc
-from fairlift.heartbeat import INTERVAL_S, Heartbeat
 from fairlift.local_snapshot import LocalSnapshot
 from fairlift.outbox import Outbox
 from fairlift.snapshot_watch import SnapshotWatch
@@ -24,7 +24,7 @@ _log = logging.getLogger("fairlift")
 EXIT_S = 2.0
 
 
-class Session:
+class ProcessState:
     """One process's connection and background work. Starting it waits for nothing.
 
     Raises:
@@ -56,7 +56,7 @@ class Session:
             self.watch = SnapshotWatch(
                 self.connection, local.take, etag=local.current.compiled.etag
             )
-        self._heartbeat = Heartbeat(
+        self._background = BackgroundThread(
             [self._send, self._check_freshness], at_end=lambda: self.close(EXIT_S)
         )
 
@@ -64,7 +64,7 @@ class Session:
         """Starts to watch the snapshot and to send events."""
         if self.watch is not None:
             self.watch.start()
-        self._heartbeat.start()
+        self._background.start()
         _keep_out_of_forks(self)
 
     def connection(self) -> Connection:
@@ -80,7 +80,7 @@ class Session:
             if self._closed:
                 return
             self._closed = True
-        self._heartbeat.stop()
+        self._background.stop()
         if self.watch is not None:
             self.watch.stop()
         if not self.outbox.flush(timeout_s):
@@ -92,11 +92,11 @@ class Session:
         with self._connecting:
             self._ended = True
             self.connection().close()
-        self._heartbeat.join(10 * INTERVAL_S)
+        self._background.join(10 * INTERVAL_S)
 
     def retire(self) -> None:
-        """Ends the session in the background, after its client was garbage-collected."""
-        self._heartbeat.finish()
+        """Ends it in the background, after its client was garbage-collected."""
+        self._background.finish()
 
     def before_fork(self) -> None:
         """Ends the calls under way, which are repeated later, and blocks new connections."""
@@ -115,7 +115,7 @@ class Session:
             self._connecting.release()
 
     def _send(self) -> None:
-        self.outbox.tick(self._heartbeat.is_ending)
+        self.outbox.tick(self._background.is_ending)
 
     def _check_freshness(self) -> None:
         if self._local is not None and self.watch is not None:
@@ -123,8 +123,8 @@ class Session:
             self._local.check_refusal(self.watch.refusal)
 
 
-def _keep_out_of_forks(session: Session) -> None:
-    reference = weakref.ref(session)
+def _keep_out_of_forks(process_state: ProcessState) -> None:
+    reference = weakref.ref(process_state)
 
     def before() -> None:
         referenced = reference()
