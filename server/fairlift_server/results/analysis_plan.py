@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from fairlift.engine.campaign import Campaign
+from fairlift.engine.campaign import Campaign, coupon_of
 from fairlift.engine.metric import CapAtAmount, OrderMeasure
 from fairlift.engine.plan import Plan
 from fairlift_stats.data.metrics import Metric, Quantile, Rate, Summed
@@ -35,7 +35,6 @@ TOTALS = (
 )
 # Of the built-in alarm: a dead checkout is seen within a day.
 ALARM_WINDOW: Window = 1
-_COUPON_KEYS = ("coupon", "coupon_code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +144,10 @@ def analysis_plan_of(campaign: Campaign, *, currency: str) -> AnalysisPlan:
         primary=tuple(_tested(metrics[metric.metric]) for metric in plan.primary),
         secondary=tuple(_tested(metrics[metric.metric]) for metric in plan.secondary),
         guardrails=tuple(
-            Guardrail(_tested(metrics[guardrail.metric]), guardrail.margin)
+            Guardrail(
+                _tested(metrics[guardrail.metric]), guardrail.margin, guardrail.absolute_margin
+            )
             for guardrail in plan.guardrails
-            if guardrail.margin is not None
         ),
         control=campaign.control.id,
         confidence=1 - plan.alpha,
@@ -257,10 +257,5 @@ def _plain_column(columns: Iterable[UnitColumn], measure: OrderMeasure, window: 
 
 def _coupons(campaign: Campaign) -> dict[str, str]:
     """By variant, the coupon that its payload names."""
-    coupons = {}
-    for variant in campaign.variants:
-        for key in _COUPON_KEYS:
-            code = variant.payload.get(key)
-            if isinstance(code, str) and code:
-                coupons[variant.id] = code
-    return coupons
+    codes = {variant.id: coupon_of(variant) for variant in campaign.variants}
+    return {variant: code for variant, code in codes.items() if code}

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from fairlift.engine.campaign import Campaign
 
-from fairlift_server.results.campaign_days import CampaignDays, Pause
+from fairlift_server.results.campaign_days import HOUR_US, CampaignDays, Pause
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.campaigns import HistoryEntry, microseconds
 from fairlift_server.store.database import Transaction
@@ -13,21 +13,19 @@ from fairlift_server.store.database import Transaction
 _ALL = 100_000
 
 
-def campaign_days_of(
-    transaction: Transaction, campaign: Campaign, *, settle_us: int
-) -> CampaignDays:
+def campaign_days_of(transaction: Transaction, campaign: Campaign) -> CampaignDays:
     """The days of a campaign's epoch.
 
     Args:
         transaction: to read in.
         campaign: as it was when the epoch began, with its lifecycle as it is now.
-        settle_us: how long events of a day may take to arrive.
     """
     history = campaign_store.campaign_history(transaction, campaign.id, after=0, limit=_ALL)
     epochs = campaign_store.epochs_of(transaction, campaign.id)[campaign.id]
     epoch = campaign.lifecycle.epoch
     start = epochs[epoch].campaign.lifecycle.epoch_time
     assert start is not None, "an epoch has a beginning"
+    assert campaign.plan is not None, "a campaign without a plan cannot start"
     ends = [campaign.lifecycle.stop_time]
     if following := epochs.get(epoch + 1):
         ends.append(following.campaign.lifecycle.epoch_time)
@@ -36,7 +34,7 @@ def campaign_days_of(
         campaign.time_zone,
         microseconds(start),
         _opened_us(history, start),
-        settle_us,
+        campaign.plan.settle_hours * HOUR_US,
         _pauses(history),
         min(stops, default=None),
     )

@@ -10,11 +10,12 @@ from weakref import WeakValueDictionary
 
 from fairlift.engine.campaign import Campaign, State
 from fairlift.engine.errors import NotFound, WrongState
+from fairlift.engine.plan_hash import plan_hash
 from fairlift_stats.sequential.errors import LookEdited
 from fairlift_stats.verdict.standings import lines_of
 
 from fairlift_server.results.analysis_plan import AnalysisPlan, analysis_plan_of
-from fairlift_server.results.campaign_days import HOUR_US, CampaignDays
+from fairlift_server.results.campaign_days import CampaignDays
 from fairlift_server.results.campaign_history import campaign_days_of
 from fairlift_server.results.data_quality import DataQuality
 from fairlift_server.results.kept_look import KeptLook, log_of, sealed_from_json, sealed_to_json
@@ -26,8 +27,6 @@ from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.looks import LookRecord, add_look, looks_of
 
 _WITH_LOOKS = (State.RUNNING, State.PAUSED, State.STOPPED)
-# Time that events of a day have to arrive before its look is made.
-SETTLE_HOURS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +209,7 @@ class CampaignResults:
         return _StoredEpoch(
             of_epoch,
             analysis_plan_of(of_epoch, currency=self._currency),
-            campaign_days_of(transaction, of_epoch, settle_us=SETTLE_HOURS * HOUR_US),
+            campaign_days_of(transaction, of_epoch),
             looks_of(transaction, campaign, of_epoch.lifecycle.epoch),
         )
 
@@ -242,9 +241,9 @@ def _check_seal(campaign: Campaign) -> None:
     """Refuse a plan that is not the one that was sealed at the start."""
     plan, sealed_hash = campaign.plan, campaign.lifecycle.plan_hash
     assert plan is not None, "a campaign without a plan cannot start"
-    if plan.hash != sealed_hash:
+    if (found_hash := plan_hash(plan)) != sealed_hash:
         raise WrongState(
-            f"campaign {campaign.id}: its plan has the hash {plan.hash[:12]}, the plan that was "
+            f"campaign {campaign.id}: its plan has the hash {found_hash[:12]}, the plan that was "
             f"sealed at the start has {sealed_hash[:12]}: it was changed in the store; restore the "
             "database from a backup"
         )

@@ -17,10 +17,14 @@ from fairlift_stats.data.metrics import Rate
 from fairlift_stats.report.analysis import Analysis
 from fairlift_stats.report.question import MetricInRole
 from fairlift_stats.sequential.group_sequential.spending import Spending
-from fairlift_stats.sequential.plan import WEEK, Needs, SequentialMetric, SequentialPlan
+from fairlift_stats.sequential.plan import Decide, Needs, SequentialMetric, SequentialPlan
 
 # Usual share of visitors who buy: only tunes the exact test, which holds whatever it is.
 _USUAL_CONVERSION = 0.03
+_DECIDE: dict[planned.Decide, Decide] = {
+    planned.Decide.WEEKLY: "weekly",
+    planned.Decide.DAILY: "daily",
+}
 _OF_BUYERS = frozenset({OrderMeasure.BUYERS, OrderMeasure.ORDERS, OrderMeasure.ITEMS})
 
 
@@ -49,12 +53,13 @@ def stopping_plan(
         metrics=tuple(metrics),
         n_max=max(plan.planned_units, len(arms)),
         shares=tuple(weight / sum(weights) for weight in weights),
-        decide="weekly" if plan.minimum_days >= WEEK else "daily",
+        decide=_DECIDE[plan.decide],
         window_days=window_days,
         minimum_days=plan.minimum_days,
         maximum_days=plan.maximum_days,
         alpha=plan.alpha,
         power=plan.power,
+        rule_version=plan.rule_version,
         planned_converters=max(1, round(plan.planned_units * _USUAL_CONVERSION)),
         currency=currency,
         futility=None,
