@@ -7,10 +7,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import IO
+
+from fairlift.v1.campaign_service_pb2 import StartCampaignRequest
+from fairlift_cli.server_connection import Target, connected, full_name
+from google.protobuf.timestamp_pb2 import Timestamp
 
 _READY = "listening on "
 _START_S = 60.0
@@ -41,6 +46,18 @@ def running_server(*, currency: str, token: str = "") -> Iterator[str]:
         finally:
             shutdown.forbid()
             _stop(server)
+
+
+def start_in_the_past(address: str, campaigns: Iterable[str], start_time: datetime) -> None:
+    """Starts campaigns as of a moment that is over: their history is sent afterwards."""
+    moment = Timestamp()
+    moment.FromDatetime(start_time)
+    with connected(Target(address)) as server:
+        for campaign in campaigns:
+            request = StartCampaignRequest(
+                name=full_name(campaign), start_time=moment, reason="replayed history"
+            )
+            server.call(server.campaigns.StartCampaign, request)
 
 
 class _Shutdown:
@@ -87,6 +104,8 @@ def _start(folder: Path, currency: str, token: str, log: IO[str]) -> "subprocess
         "FAIRLIFT_DATABASE": str(folder / "fairlift.db"),
         "FAIRLIFT_CURRENCY": currency,
         "FAIRLIFT_TOKEN": token,
+        # Looks are made when results are read, and not in the middle of the history.
+        "FAIRLIFT_LOOK_EVERY_S": "3600",
     }
     inherited = {
         name: text for name, text in os.environ.items() if not name.startswith("FAIRLIFT_")

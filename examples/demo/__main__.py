@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from fairlift import Client
 from fairlift.v1.results_service_pb2 import GetResultsRequest, Report, VerdictKind
@@ -21,10 +22,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from examples.demo.comparison import compare, show
 from examples.demo.shop import CURRENCY, Shop
 from examples.demo.truth import TRUTH
-from examples.server import running_server
+from examples.server import running_server, start_in_the_past
 
 _CAMPAIGNS = Path(__file__).parent.parent / "campaigns"
-_LOOK_DAYS = (7, 14, 21)
+# Looks judge success when a whole week of entry is mature: the plans' window is three days.
+_JUDGING_DAYS = (10, 17, 24)
+_ZONE = ZoneInfo("Europe/Madrid")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,9 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"A Fairlift server listens on {address}; its database is in a temporary folder."
         )
         _fairlift(console, address, "apply", os.path.relpath(_CAMPAIGNS))
-        _fairlift(console, address, "start", *TRUTH)
+        today = datetime.now(_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+        start = (today - timedelta(days=options.days)).astimezone(UTC)
+        start_in_the_past(address, TRUTH, start)
+        console.print(f"The campaigns {', '.join(TRUTH)} started {options.days} days ago.")
         with connected(Target(address)) as server:
-            _simulate(console, server, address, visitors=options.visitors, days=options.days)
+            simulation = (options.visitors, options.days, start)
+            _simulate(console, server, address, *simulation)
             for campaign in TRUTH:
                 console.rule()
                 _fairlift(console, address, "results", campaign)
@@ -52,15 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m examples.demo", description=main.__doc__)
     parser.add_argument("--visitors", type=int, default=30_000)
-    parser.add_argument("--days", type=int, default=21)
+    parser.add_argument("--days", type=int, default=28)
     return parser.parse_args(arguments)
 
 
 def _simulate(
-    console: Console, server: ServerConnection, address: str, *, visitors: int, days: int
+    console: Console,
+    server: ServerConnection,
+    address: str,
+    visitors: int,
+    days: int,
+    start: datetime,
 ) -> None:
-    """Simulates the days one after another; on some of them the results are read."""
-    start = datetime.now(UTC) - timedelta(days=days, minutes=1)
+    """Simulates the days one after another; after some of them the results are read."""
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("visitors"),
         TimeElapsedColumn(), console=console,
@@ -75,8 +86,9 @@ def _simulate(
         for day in range(days):
             bar.advance(task, shop.simulate_day(day))
             _flush(client)
-            if day + 1 in _LOOK_DAYS and day + 1 < days:
-                bar.console.print(f"Day {day + 1}\n{_verdicts(server)}")
+            # A day is over when events of the next one have come in.
+            if day in _JUDGING_DAYS:
+                bar.console.print(f"Day {day}\n{_verdicts(server)}")
         _check(client)
 
 

@@ -14,9 +14,9 @@ from fairlift_cli.__main__ import main as fairlift
 from fairlift_cli.server_connection import Target, connected, full_name
 from rich.progress import track
 
-from examples.hillstrom.data import CAMPAIGN, CURRENCY, DAYS, events
+from examples.hillstrom.data import CAMPAIGN, CURRENCY, REPLAYED_DAYS, events
 from examples.hillstrom.figures import Figure, figures
-from examples.server import running_server
+from examples.server import running_server, start_in_the_past
 
 _BATCH = 1_000
 
@@ -30,10 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{path} does not exist")
     with running_server(currency=CURRENCY) as address:
         campaign = Path(__file__).with_name("campaign.yaml")
-        for words in (["apply", str(campaign)], ["start", CAMPAIGN]):
-            fairlift([*words, "--server", address], standalone_mode=False)
-        sent = datetime.now(UTC) - timedelta(days=DAYS + 1)
-        _record(address, list(events(path, sent=sent)))
+        fairlift(["apply", str(campaign), "--server", address], standalone_mode=False)
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        start_time = today - timedelta(days=REPLAYED_DAYS)
+        start_in_the_past(address, [CAMPAIGN], start_time)
+        sent = start_time + timedelta(hours=9)
+        _record(
+            address, sorted(events(path, sent=sent), key=lambda e: e.event_time.ToNanoseconds())
+        )
         fairlift(["results", CAMPAIGN, "--details", "--server", address], standalone_mode=False)
         compared = figures(_report(address))
     return _print_comparison(compared)

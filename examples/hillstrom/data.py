@@ -15,6 +15,8 @@ from fairlift.wire.values import time_to
 CAMPAIGN = "hillstrom-email"
 CURRENCY = "USD"
 DAYS = 14
+# A week of entry, in which everybody enters on the first day, and the window of the last of them.
+REPLAYED_DAYS = 7 + 15
 _VARIANTS = {
     "Mens E-Mail": "mens-email",
     "Womens E-Mail": "womens-email",
