@@ -28,6 +28,7 @@ _STYLES = {
     pb.VERDICT_KIND_STOP_FUTILE: "bold black on yellow",
     pb.VERDICT_KIND_KEEP_GOING: "bold white on blue",
     pb.VERDICT_KIND_DO_NOT_TRUST: "bold white on red",
+    pb.VERDICT_KIND_INCONCLUSIVE: "bold black on yellow",
 }
 _METER = 30
 _BEYOND_DOUBT = 1e9
