@@ -132,11 +132,19 @@ def _quantile_to(arm: QuantileArm) -> dict[str, Any]:
         "value": arm.value,
         "lower": arm.lower,
         "upper": arm.upper,
+        "largest_tie": arm.largest_tie,
     }
 
 
 def _quantile_from(read: Mapping[str, Any]) -> QuantileArm:
-    return QuantileArm(read["units"], read["level"], read["value"], read["lower"], read["upper"])
+    return QuantileArm(
+        read["units"],
+        read["level"],
+        read["value"],
+        read["lower"],
+        read["upper"],
+        largest_tie=read["largest_tie"],
+    )
 
 
 def _summaries_to(summaries: Summaries) -> dict[str, Any]:
