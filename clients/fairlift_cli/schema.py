@@ -17,7 +17,7 @@ _OUTPUT_ONLY = {
             *("start_time", "stop_time", "epoch_time"),
         }
     ),
-    "Plan": frozenset({"hash", "seal_time"}),
+    "Plan": frozenset({"hash", "seal_time", "rule_version"}),
 }
 
 # Messages that may be written as a bare value, which sets this field.
