@@ -50,9 +50,9 @@ class MessageReader:
         """Fills the message at a field path; the document itself has the path ""."""
         self.positions.setdefault(at, (tree.position, at))
         special = self._special.get(message.DESCRIPTOR.full_name)
-        if (special and special(tree, message, at)) or self._fill_from_bare_value(
-            tree, message, at
-        ):
+        if special and special(tree, message, at):
+            return
+        if self._fill_from_bare_value(tree, message, at):
             return
         if not isinstance(tree, YamlMapping):
             self._add_mistake(at, tree, _expected_mapping(tree, _descriptor(message)))
