@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fairlift_stats.design.planning import Baseline, Horizon, horizons, plan_for
 from fairlift_stats.errors import StatisticsError
 from fairlift_stats.messages import Names, Number, Percent, UnitWord
-from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 from rich.table import Table
 
 from fairlift_cli.failures import Misused
@@ -51,9 +51,9 @@ class PlanningInput:
     def plan(self) -> SequentialPlan:
         """Fairlift's default plan; its number of units is a placeholder."""
         arms = ("control", *(f"treatment-{n}" for n in range(1, self.variants)))
-        metric = PlannedMetric(self.metric)
+        metric = SequentialMetric(self.metric)
         if self.ticket is not None:
-            metric = PlannedMetric(self.metric, unit="money", needs="orders")
+            metric = SequentialMetric(self.metric, unit="money", needs="orders")
         return SequentialPlan(arms, (metric,), n_max=1_000, alpha=self.alpha, power=self.power)
 
 

@@ -33,6 +33,8 @@ class _VerdictKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     VERDICT_KIND_STOP_FUTILE: _VerdictKind.ValueType  # 3
     VERDICT_KIND_KEEP_GOING: _VerdictKind.ValueType  # 4
     VERDICT_KIND_DO_NOT_TRUST: _VerdictKind.ValueType  # 5
+    VERDICT_KIND_INCONCLUSIVE: _VerdictKind.ValueType  # 6
+    """The campaign ended without a decision."""
 
 class VerdictKind(_VerdictKind, metaclass=_VerdictKindEnumTypeWrapper): ...
 
@@ -42,6 +44,8 @@ VERDICT_KIND_STOP_HARM: VerdictKind.ValueType  # 2
 VERDICT_KIND_STOP_FUTILE: VerdictKind.ValueType  # 3
 VERDICT_KIND_KEEP_GOING: VerdictKind.ValueType  # 4
 VERDICT_KIND_DO_NOT_TRUST: VerdictKind.ValueType  # 5
+VERDICT_KIND_INCONCLUSIVE: VerdictKind.ValueType  # 6
+"""The campaign ended without a decision."""
 Global___VerdictKind: typing_extensions.TypeAlias = VerdictKind
 
 class _MetricRole:

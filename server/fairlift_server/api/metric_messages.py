@@ -89,7 +89,7 @@ def sequential_intervals(verdict: Verdict) -> SequentialIntervals:
     """By treatment and primary metric: the interval of the lift that holds at every look."""
     return {
         (comparison.arm, comparison.metric): comparison.raw.lift_interval
-        for comparison in verdict.facts.comparisons
+        for comparison in verdict.facts.arms
         if comparison.raw is not None and comparison.raw.lift_interval is not None
     }
 
@@ -163,7 +163,10 @@ def _control(result: Result, confidence: float) -> pb.MetricResult.ArmEstimate:
         confidence,
         probability_best=posterior.control_p_best,
         expected_loss=loss,
-        expected_loss_relative=loss / abs(arm.estimate) if arm.estimate else None,
+        # Its sign would be the control's noise where the control has no lift.
+        expected_loss_relative=loss / abs(arm.estimate)
+        if arm.estimate and posterior.lift is not None
+        else None,
     )
 
 
@@ -189,7 +192,9 @@ def _arm(
 def _posterior(posterior: Posterior, confidence: float) -> pb.MetricResult.Posterior:
     return pb.MetricResult.Posterior(
         mean=_finite(posterior.lift),
-        interval=interval_to(posterior.interval, confidence),
+        interval=None
+        if posterior.interval is None
+        else interval_to(posterior.interval, confidence),
         probability_better=posterior.p_positive,
         probability_equivalent=posterior.p_equivalent,
     )
@@ -199,5 +204,5 @@ def _effect_interval(effect: Effect | None, confidence: float) -> value_pb2.Inte
     return None if effect is None else interval_to(effect.interval, confidence)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
