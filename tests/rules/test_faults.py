@@ -302,7 +302,9 @@ def test_a_dead_checkout_is_stopped_within_days() -> None:
                 break
         assert (verdict.kind, verdict.cause, verdict.variant) == ("stop_harm", "alarm", "coupon")
         assert (verdict.decided_day or 99) <= 5
-        assert verdict.sentence().startswith("coupon hurts sales: 0.00% of its visitors buy")
+        assert verdict.sentence().startswith(
+            "coupon is worse than control: 0.00% of its visitors buy within a day"
+        )
         assert verdict.facts.alarms[0].converters[1] == 0
 
 

@@ -142,7 +142,7 @@ def test_the_end_without_a_winner_says_how_much_was_seen() -> None:
     verdict = decide(made, daily(made, [1.5] * 13 + [1.9]))
 
     assert (verdict.kind, verdict.cause) == ("inconclusive", "ended")
-    assert verdict.sentence().startswith("Undecided: the plan has ended and coupon did not clearly")
+    assert verdict.sentence().startswith("Undecided: the plan has ended and coupon is not clearly")
     assert verdict.facts.outlook is None
     assert verdict.facts.arms[0].corrected is not None
 
@@ -244,7 +244,7 @@ def test_what_comes_after_a_win_stands_beside_it_and_changes_nothing() -> None:
     assert [message.key for message in since.since] == ["since.figure"]
     assert since.since[0].figure("day") == Day("2026-11-15")
     assert [message.key for message in turned.since] == ["since.harm", "since.turned"]
-    assert "has crossed the harm line: conversion rate" in turned.news()[0]
+    assert "has shown harm: coupon makes conversion rate worse" in turned.news()[0]
 
 
 def test_news_of_a_winner_names_a_guardrail_that_was_harmed_since() -> None:
