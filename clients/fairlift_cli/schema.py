@@ -17,7 +17,7 @@ _OUTPUT_ONLY = {
             *("start_time", "stop_time", "epoch_time"),
         }
     ),
-    "Plan": frozenset({"hash", "seal_time"}),
+    "Plan": frozenset({"hash", "seal_time", "rule_version"}),
 }
 
 # A bare value in place of the message stands for a message with this field.

@@ -1,6 +1,7 @@
 """CampaignService: reads requests, calls the lifecycle, writes responses."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from fairlift.engine.campaign import Campaign, State
@@ -10,7 +11,7 @@ from fairlift.v1 import campaign_service_pb2 as pb
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceServicer
 from fairlift.wire.campaign import STATES, campaign_from, campaign_to
 from fairlift.wire.change import CHANGE_CLASSES, change_to
-from fairlift.wire.values import time_to
+from fairlift.wire.values import time_from, time_to
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from fairlift_server.api.call_guard import Context
@@ -35,6 +36,9 @@ _OUTPUT_FIELDS = frozenset(
         "epoch_time",
     }
 )
+
+# Characters of a reason that is kept in the history.
+_MAX_REASON = 1_000
 
 
 class CampaignApi(CampaignServiceServicer):
@@ -114,7 +118,10 @@ class CampaignApi(CampaignServiceServicer):
         self, request: pb.StartCampaignRequest, context: Context
     ) -> campaign_pb2.Campaign:
         """The campaign, running, with its plan sealed."""
-        return await self._move("start", request, context)
+        start_time = None
+        if request.HasField("start_time"):
+            start_time = time_from(request.start_time)
+        return await self._move("start", request, context, start_time=start_time)
 
     async def PauseCampaign(
         self, request: pb.PauseCampaignRequest, context: Context
@@ -132,10 +139,7 @@ class CampaignApi(CampaignServiceServicer):
         self, request: pb.StopCampaignRequest, context: Context
     ) -> campaign_pb2.Campaign:
         """The campaign, stopped for good."""
-        if len(request.reason) > 1_000:
-            text = f"has {len(request.reason)} characters, must have at most 1000"
-            raise InvalidRequest([Violation("reason", text)])
-        return await self._move("stop", request, context, reason=request.reason)
+        return await self._move("stop", request, context)
 
     async def ArchiveCampaign(
         self, request: pb.ArchiveCampaignRequest, context: Context
@@ -172,16 +176,20 @@ class CampaignApi(CampaignServiceServicer):
         share_bps = await self._lifecycle.set_holdout(request.holdout.share_bps)
         return campaign_pb2.Holdout(share_bps=share_bps)
 
-    # Any: five request types that share the fields name and etag.
+    # Any: five request types that share the fields name, etag and reason.
     async def _move(
-        self, verb: str, request: Any, context: Context, *, reason: str = ""
+        self, verb: str, request: Any, context: Context, *, start_time: datetime | None = None
     ) -> campaign_pb2.Campaign:
+        if len(request.reason) > _MAX_REASON:
+            text = f"has {len(request.reason)} characters, must have at most {_MAX_REASON}"
+            raise InvalidRequest([Violation("reason", text)])
         moved = await self._lifecycle.move(
             verb,
             campaign_id_of(request.name),
             etag=request.etag,
             author=_author(context),
-            reason=reason,
+            reason=request.reason,
+            start_time=start_time,
         )
         return campaign_to(moved)
 

@@ -17,6 +17,7 @@ from fairlift.engine.errors import (
     Violation,
     WrongState,
 )
+from fairlift.engine.plan_hash import plan_hash
 from fairlift.engine.prerequisites import check_prerequisites
 
 from fairlift_server.campaigns.live import LiveCampaigns, PublishedSnapshot
@@ -150,15 +151,31 @@ class CampaignLifecycle:
         return await self._store.read(job)
 
     async def move(
-        self, verb: str, campaign: str, *, etag: str, author: str, reason: str = ""
+        self,
+        verb: str,
+        campaign: str,
+        *,
+        etag: str,
+        author: str,
+        reason: str = "",
+        start_time: datetime | None = None,
     ) -> Campaign:
         """The campaign after start, pause, resume, stop or archive.
+
+        Args:
+            verb: one of these.
+            campaign: its id.
+            etag: of the campaign as the caller read it; empty: any.
+            author: who asks.
+            reason: kept in the history.
+            start_time: when it started, for history that is replayed; None is now.
 
         Raises:
             NotFound: there is no such campaign.
             StaleEtag: the campaign was changed after the caller read it.
             WrongState: the verb is not allowed in the campaign's state.
             InvalidCampaign: it cannot start: it has no plan, or conflicts with other campaigns.
+            InvalidRequest: the start time lies ahead.
         """
         allowed, state = _TRANSITIONS[verb]
 
@@ -173,7 +190,7 @@ class CampaignLifecycle:
                 )
             lifecycle = replace(self._with_new_etag(before.lifecycle), state=state)
             if verb == "start":
-                lifecycle = self._started(transaction, before, lifecycle)
+                lifecycle = self._started(transaction, before, lifecycle, start_time)
             elif verb == "stop":
                 lifecycle = replace(lifecycle, stop_time=lifecycle.update_time)
             after = replace(before, lifecycle=lifecycle)
@@ -280,14 +297,24 @@ class CampaignLifecycle:
             raise InvalidCampaign(violations)
 
     def _started(
-        self, transaction: Transaction, campaign: Campaign, lifecycle: Lifecycle
+        self,
+        transaction: Transaction,
+        campaign: Campaign,
+        lifecycle: Lifecycle,
+        start_time: datetime | None,
     ) -> Lifecycle:
         self._check_conflicts(transaction, campaign)
         if campaign.plan is None:
             text = "is missing; a campaign needs a plan before it starts"
             raise InvalidCampaign([Violation("plan", text)])
-        now = lifecycle.update_time
-        return replace(lifecycle, start_time=now, epoch_time=now, plan_hash=campaign.plan.hash)
+        now = self._now()
+        started = now if start_time is None else start_time
+        if started > now:
+            text = f"is {started.isoformat()}, must not lie ahead; schedule.start_time does that"
+            raise InvalidRequest([Violation("start_time", text)])
+        return replace(
+            lifecycle, start_time=started, epoch_time=started, plan_hash=plan_hash(campaign.plan)
+        )
 
     def _epoch(self, campaign: Campaign) -> campaign_store.Epoch:
         return campaign_store.Epoch(

@@ -19,7 +19,6 @@ from fairlift_server.analysis.columns import (
     UnitQuantile,
     Window,
     longest,
-    window_of,
 )
 from fairlift_server.analysis.ledger_query import ColumnGroup, LedgerQuery
 from fairlift_server.results.stopping_rule import stopping_plan
@@ -74,7 +73,7 @@ class AnalysisPlan:
     @property
     def window(self) -> Window:
         """The window of metrics that name none of their own, and of the totals."""
-        return window_of(self.plan.window_days)
+        return self.plan.window_days
 
     @property
     def counted(self) -> Window:
@@ -131,7 +130,7 @@ def analysis_plan_of(campaign: Campaign, *, currency: str) -> AnalysisPlan:
     """The analysis plan of a campaign's epoch."""
     plan = campaign.plan
     assert plan is not None, "a campaign without a plan cannot start"
-    columns = ColumnSet(window_of(plan.window_days), plan.covariate_days)
+    columns = ColumnSet(plan.window_days, plan.covariate_days)
     metrics = {
         name: columns.add_metric(plan.metric(name))
         for name in (
