@@ -11,10 +11,10 @@ from fairlift.v1.campaign_service_pb2 import (
     CHANGE_CLASS_NONE,
     CHANGE_CLASS_REFUSED,
     CHANGE_CLASS_SAFE,
+    CampaignChange,
     ChangeClass,
     GetCampaignRequest,
     PlanChangeRequest,
-    PlanChangeResponse,
     UpdateCampaignRequest,
 )
 
@@ -38,7 +38,7 @@ class Step:
     """One campaign and what applying it would do."""
 
     campaign: Campaign
-    change: PlanChangeResponse
+    change: CampaignChange
 
     def is_allowed(self, *, new_epoch: bool) -> bool:
         """Whether the change may be done, with or without consent to a new epoch."""
@@ -102,8 +102,8 @@ def show(screen: Screen, found: Iterable[Step]) -> None:
 
 def _step(server: Server, campaign: Campaign) -> Step:
     campaign = _with_etag(server, campaign)
-    request = PlanChangeRequest(campaign=campaign)
-    return Step(campaign, server.call(server.campaigns.PlanChange, request))
+    request = PlanChangeRequest(campaigns=[campaign])
+    return Step(campaign, server.call(server.campaigns.PlanChange, request).campaigns[0])
 
 
 def _with_etag(server: Server, campaign: Campaign) -> Campaign:

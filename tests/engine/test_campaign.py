@@ -179,7 +179,9 @@ def test_guardrail_on_coupons_beside_a_control_without_one_needs_an_absolute_mar
         return Campaign("popup", (control, treatment), plan=plan)
 
     relative = PlannedMetric("coupon_cost_per_visitor", margin=0.1)
-    with pytest.raises(InvalidCampaign, match=r"plan.guardrails\[0\].margin: is relative, but none"):
+    with pytest.raises(
+        InvalidCampaign, match=r"plan.guardrails\[0\].margin: is relative, but none"
+    ):
         campaign(Variant("none"), relative)
     campaign(Variant("none"), PlannedMetric("coupon_cost_per_visitor", absolute_margin=0.6))
     campaign(Variant("old", payload={"coupon_code": "OLD5"}), relative)

@@ -1041,9 +1041,8 @@ class MetricResult(google.protobuf.message.Message):
         guardrail: Global___GuardrailStanding.ValueType
         """Of guardrails alone."""
         margin: builtins.float
-        """Relative, such as 0.02."""
+        """Of guardrails, one of the two: relative, such as 0.02, or in the metric's own unit."""
         absolute_margin: builtins.float
-        """In the metric's own unit."""
         method: Global___Method.ValueType
         covariate_adjusted: builtins.bool
         """The method was applied to values adjusted by what units did before (CUPED)."""
@@ -1080,16 +1079,18 @@ class MetricResult(google.protobuf.message.Message):
             sequential_difference_interval: fairlift.v1.value_pb2.Interval | None = ...,
             posterior: Global___MetricResult.Posterior | None = ...,
             guardrail: Global___GuardrailStanding.ValueType = ...,
-            margin: builtins.float = ...,
-            absolute_margin: builtins.float = ...,
+            margin: builtins.float | None = ...,
+            absolute_margin: builtins.float | None = ...,
             method: Global___Method.ValueType = ...,
             covariate_adjusted: builtins.bool = ...,
             flags: collections.abc.Iterable[Global___Flag.ValueType] | None = ...,
             cannot_say: builtins.str = ...,
             cannot_say_reason: Global___CannotSayReason.ValueType = ...,
         ) -> None: ...
-        def HasField(self, field_name: typing.Literal["_adjusted_p_value", b"_adjusted_p_value", "_difference", b"_difference", "_lift", b"_lift", "_p_value", b"_p_value", "absolute_margin", b"absolute_margin", "adjusted_p_value", b"adjusted_p_value", "allowance", b"allowance", "difference", b"difference", "difference_interval", b"difference_interval", "lift", b"lift", "lift_interval", b"lift_interval", "margin", b"margin", "p_value", b"p_value", "posterior", b"posterior", "sequential_difference_interval", b"sequential_difference_interval", "sequential_lift_interval", b"sequential_lift_interval"]) -> builtins.bool: ...
-        def ClearField(self, field_name: typing.Literal["_adjusted_p_value", b"_adjusted_p_value", "_difference", b"_difference", "_lift", b"_lift", "_p_value", b"_p_value", "absolute_margin", b"absolute_margin", "adjusted_p_value", b"adjusted_p_value", "allowance", b"allowance", "cannot_say", b"cannot_say", "cannot_say_reason", b"cannot_say_reason", "covariate_adjusted", b"covariate_adjusted", "difference", b"difference", "difference_interval", b"difference_interval", "flags", b"flags", "guardrail", b"guardrail", "lift", b"lift", "lift_interval", b"lift_interval", "margin", b"margin", "method", b"method", "p_value", b"p_value", "posterior", b"posterior", "sequential_difference_interval", b"sequential_difference_interval", "sequential_lift_interval", b"sequential_lift_interval", "variant", b"variant"]) -> None: ...
+        def HasField(self, field_name: typing.Literal["_absolute_margin", b"_absolute_margin", "_adjusted_p_value", b"_adjusted_p_value", "_difference", b"_difference", "_lift", b"_lift", "_margin", b"_margin", "_p_value", b"_p_value", "absolute_margin", b"absolute_margin", "adjusted_p_value", b"adjusted_p_value", "difference", b"difference", "difference_interval", b"difference_interval", "lift", b"lift", "lift_interval", b"lift_interval", "margin", b"margin", "p_value", b"p_value", "posterior", b"posterior", "sequential_difference_interval", b"sequential_difference_interval", "sequential_lift_interval", b"sequential_lift_interval"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["_absolute_margin", b"_absolute_margin", "_adjusted_p_value", b"_adjusted_p_value", "_difference", b"_difference", "_lift", b"_lift", "_margin", b"_margin", "_p_value", b"_p_value", "absolute_margin", b"absolute_margin", "adjusted_p_value", b"adjusted_p_value", "cannot_say", b"cannot_say", "cannot_say_reason", b"cannot_say_reason", "covariate_adjusted", b"covariate_adjusted", "difference", b"difference", "difference_interval", b"difference_interval", "flags", b"flags", "guardrail", b"guardrail", "lift", b"lift", "lift_interval", b"lift_interval", "margin", b"margin", "method", b"method", "p_value", b"p_value", "posterior", b"posterior", "sequential_difference_interval", b"sequential_difference_interval", "sequential_lift_interval", b"sequential_lift_interval", "variant", b"variant"]) -> None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_absolute_margin", b"_absolute_margin"]) -> typing.Literal["absolute_margin"] | None: ...
         @typing.overload
         def WhichOneof(self, oneof_group: typing.Literal["_adjusted_p_value", b"_adjusted_p_value"]) -> typing.Literal["adjusted_p_value"] | None: ...
         @typing.overload
@@ -1097,9 +1098,9 @@ class MetricResult(google.protobuf.message.Message):
         @typing.overload
         def WhichOneof(self, oneof_group: typing.Literal["_lift", b"_lift"]) -> typing.Literal["lift"] | None: ...
         @typing.overload
-        def WhichOneof(self, oneof_group: typing.Literal["_p_value", b"_p_value"]) -> typing.Literal["p_value"] | None: ...
+        def WhichOneof(self, oneof_group: typing.Literal["_margin", b"_margin"]) -> typing.Literal["margin"] | None: ...
         @typing.overload
-        def WhichOneof(self, oneof_group: typing.Literal["allowance", b"allowance"]) -> typing.Literal["margin", "absolute_margin"] | None: ...
+        def WhichOneof(self, oneof_group: typing.Literal["_p_value", b"_p_value"]) -> typing.Literal["p_value"] | None: ...
 
     @typing.final
     class Posterior(google.protobuf.message.Message):

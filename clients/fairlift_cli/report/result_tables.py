@@ -45,8 +45,10 @@ def remarks(scene: Scene) -> Iterator[str]:
             where = f"{scene.figures.metric(metric)}, {scene.name(each.variant)}"
             if each.cannot_say:
                 yield f"{where}: {each.cannot_say}"
-            if each.HasField("within_margin"):
-                key = "report.margin_holds" if each.within_margin else "report.margin_open"
+            # An absolute margin has no sentence here yet: the verdict's reasons tell it.
+            if each.guardrail and each.HasField("margin"):
+                is_safe = each.guardrail == pb.GUARDRAIL_STANDING_SAFE
+                key = "report.margin_holds" if is_safe else "report.margin_open"
                 yield f"{where}: {scene.say(key, margin=Percent(each.margin))}"
 
 
@@ -123,27 +125,26 @@ def _details(
 def methods(scene: Scene) -> Iterator[str]:
     """By which method each metric was compared, and what the data made of it."""
     for metric in scene.metrics():
-        used = dict.fromkeys(
-            _method(scene, each.method) for each in metric.comparisons if each.method
-        )
+        used = dict.fromkeys(_method(scene, each) for each in metric.comparisons if each.method)
         flags = (
-            scene.say(f"flag.{flag}", variant=scene.name(each.variant))
-            if flag in FLAGS
-            # One that we do not know yet, as the server calls it.
-            else f"{scene.name(each.variant)} {flag.replace('_', ' ')}"
+            scene.say(f"flag.{FLAGS[flag]}", variant=scene.name(each.variant))
             for each in metric.comparisons
             for flag in each.flags
+            # A newer server may know more; they have no words here.
+            if flag in FLAGS
         )
         said = "; ".join(chain(used, flags))
         if said:
             yield f"{scene.figures.metric(metric)}: {said}"
 
 
-def _method(scene: Scene, method: str) -> str:
-    """A method in the reader's language; one that we do not know as the server calls it."""
-    base, adjusted, _ = method.partition(", adjusted by arm")
-    said = scene.say(METHODS[base]) if base in METHODS else base
-    return scene.say("method.adjusted", method=said) if adjusted else said
+def _method(scene: Scene, comparison: pb.MetricResult.Comparison) -> str:
+    """The method in the reader's language; a newer server's by its number."""
+    key = METHODS.get(comparison.method)
+    name = scene.say(f"method.{key}") if key else f"method {comparison.method}"
+    if comparison.covariate_adjusted:
+        return scene.say("method.adjusted", method=name)
+    return name
 
 
 def _role(scene: Scene, metric: pb.MetricResult) -> str:
@@ -152,24 +153,17 @@ def _role(scene: Scene, metric: pb.MetricResult) -> str:
 
 
 METHODS = {
-    "Miettinen–Nurminen score test and intervals": "method.score",
-    "ratio of sums per unit, Welch t on its linear form, Fieller lift": "method.ratio",
-    "Welch t, Fieller lift": "method.mean",
-    "quantile, its error from order statistics (Woodruff), normal test, Fieller lift": (
-        "method.quantile"
-    ),
+    pb.METHOD_SCORE: "score",
+    pb.METHOD_WELCH_FIELLER: "mean",
+    pb.METHOD_RATIO_DELTA: "ratio",
+    pb.METHOD_QUANTILE: "quantile",
 }
 _ROLES = {"primary", "secondary", "guardrail"}
 FLAGS = {
-    "few_events",
-    "few_buyers",
-    "skewed",
-    "too_skewed",
-    "conditional_on_buying",
-    "adjusted",
+    number: name.removeprefix("FLAG_").lower() for name, number in pb.Flag.items() if number != 0
 }
-_DETAILS = ("p", "p_adjusted", "p_sequential", "chance_to_beat_control", "loss")
-_P_VALUES = ("p_value", "adjusted_p_value", "sequential_p_value")
+_DETAILS = ("p", "p_adjusted", "chance_to_beat_control", "loss")
+_P_VALUES = ("p_value", "adjusted_p_value")
 
 
 def _cells(

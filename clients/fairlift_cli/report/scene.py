@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.value_pb2 import Interval
@@ -41,17 +40,14 @@ class Scene:
     @property
     def two_figures(self) -> str:
         """Why the verdict's figure is not that of all data; empty where it is, or has none."""
-        return next((why for code, why in self._reasons() if code in _TWO_FIGURES), "")
+        reasons = self.report.verdict.reasons
+        return next((each.sentence for each in reasons if each.code in _TWO_FIGURES), "")
 
     def reasons(self) -> Iterator[str]:
         """The other reasons, less the one that the meter draws."""
-        told = {*_TWO_FIGURES, "meter"}
-        return (reason for code, reason in self._reasons() if code not in told)
-
-    def _reasons(self) -> Iterator[tuple[str, str]]:
-        """Each reason with its code; the first of all codes is the ruling's own."""
-        verdict = self.report.verdict
-        return zip_longest(verdict.reason_codes[1:], verdict.reasons, fillvalue="")
+        shown_elsewhere = {*_TWO_FIGURES, "meter"}
+        reasons = self.report.verdict.reasons
+        return (each.sentence for each in reasons if each.code not in shown_elsewhere)
 
     def metrics(self) -> list[pb.MetricResult]:
         """The three headline metrics first, then those of the plan by their role."""

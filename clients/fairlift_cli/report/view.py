@@ -67,7 +67,7 @@ def _verdict(told: Scene) -> None:
         screen.line(verdict.sentence or told.say("report.no_verdict"))
         return
     kind = pb.VerdictKind.Name(verdict.kind).removeprefix("VERDICT_KIND_").lower()
-    is_stopped = list(verdict.reason_codes[:1]) == ["stopped"]
+    is_stopped = verdict.cause == pb.VERDICT_CAUSE_STOPPED
     screen.badge(told.say(f"kind.{'undecided' if is_stopped else kind}"), _STYLES[verdict.kind])
     screen.line(verdict.sentence, style="bold")
     if told.two_figures:

@@ -8,6 +8,9 @@ from fairlift.wire.values import time_to
 from fairlift_server.results.campaign_results import ReportInput
 from fairlift_server.results.kept_look import KeptLook
 
+# A success that waits for its week, and is not judged before.
+_CAUSES = {"hold": "not_yet_judged"}
+
 
 def look_to(
     number: int, time: datetime, kept_look: KeptLook, *, epoch: int, plan_hash: str
@@ -46,6 +49,11 @@ def numbered_look_to(reading: ReportInput, number: int) -> pb.Look:
         epoch=reading.plan.epoch,
         plan_hash=reading.campaign.lifecycle.plan_hash,
     )
+
+
+def verdict_cause_to(cause: str) -> pb.VerdictCause.ValueType:
+    """The contract's enum value of a cause such as guardrail_harm."""
+    return pb.VerdictCause.Value(f"VERDICT_CAUSE_{_CAUSES.get(cause, cause).upper()}")
 
 
 def verdict_kind_to(kind: str) -> pb.VerdictKind.ValueType:

@@ -28,6 +28,17 @@ _DIRECTIONS = {
     "higher": value_pb2.DIRECTION_HIGHER,
     "lower": value_pb2.DIRECTION_LOWER,
 }
+_STANDINGS = {True: pb.GUARDRAIL_STANDING_SAFE, False: pb.GUARDRAIL_STANDING_OPEN}
+# What the statistics call their methods.
+_METHODS = {
+    "Miettinen–Nurminen score test and intervals": pb.METHOD_SCORE,
+    "Welch t, Fieller lift": pb.METHOD_WELCH_FIELLER,
+    "ratio of sums per unit, Welch t on its linear form, Fieller lift": pb.METHOD_RATIO_DELTA,
+    "quantile, its error from order statistics (Woodruff), normal test, Fieller lift": (
+        pb.METHOD_QUANTILE
+    ),
+}
+_ADJUSTED = ", adjusted by arm"
 # By treatment and metric: the interval of the lift that holds at every look.
 SequentialIntervals = Mapping[tuple[str, str], Interval]
 
@@ -107,6 +118,7 @@ def _comparison(
     lift = result.lift if isinstance(result.lift, Effect) and missing is None else None
     margin = result.non_inferiority
     posterior = result.posterior if isinstance(result.posterior, Posterior) else None
+    method, adjusted, _ = result.method.partition(_ADJUSTED)
     return pb.MetricResult.Comparison(
         variant=result.variant,
         difference=None if difference is None else difference.value,
@@ -120,19 +132,23 @@ def _comparison(
             None if sequential is None else interval_to(sequential, confidence)
         ),
         posterior=None if posterior is None else _posterior(posterior, confidence),
-        within_margin=None if margin is None else margin.holds,
+        guardrail=pb.GUARDRAIL_STANDING_UNSPECIFIED if margin is None else _STANDINGS[margin.holds],
         margin=None if margin is None else margin.margin,
-        method=result.method,
-        flags=(flag.code.value for flag in result.flags),
-        cannot_say="" if missing is None else reader.text(missing),
+        method=_METHODS[method] if method else pb.METHOD_UNSPECIFIED,
+        covariate_adjusted=bool(adjusted),
+        flags=(pb.Flag.Value(f"FLAG_{flag.code.name}") for flag in result.flags),
+        cannot_say="" if missing is None else reader.text(cannot_say_message(missing)),
+        cannot_say_reason=pb.CANNOT_SAY_REASON_UNSPECIFIED
+        if missing is None
+        else pb.CannotSayReason.Value(f"CANNOT_SAY_REASON_{missing.name}"),
     )
 
 
-def _missing_lift(result: Result) -> Message | None:
+def _missing_lift(result: Result) -> CannotSayCode | None:
     """Why there is no lift; None when there is one."""
     for effect in (result.difference, result.lift):
         if isinstance(effect, CannotSay):
-            return cannot_say_message(effect.reason)
+            return effect.reason
     return None
 
 

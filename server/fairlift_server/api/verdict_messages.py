@@ -1,5 +1,6 @@
 """The verdict as the contract's Verdict, also for campaigns without data and stopped ones."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from fairlift_stats.verdict import Verdict
 from fairlift_stats.verdict.facts import Comparison, Guardrail
 
 from fairlift_server.api.language import ReaderLanguage
-from fairlift_server.api.look_messages import numbered_look_to, verdict_kind_to
+from fairlift_server.api.look_messages import numbered_look_to, verdict_cause_to, verdict_kind_to
 from fairlift_server.api.metric_messages import interval_to
 from fairlift_server.results.campaign_results import ReportInput
 from fairlift_server.results.kept_look import KeptLook
@@ -23,16 +24,16 @@ _FORECAST_REASONS = {"chances", "end"}
 
 @dataclass(frozen=True, slots=True)
 class _Advice:
-    """What a verdict says in words, each reason with its stable code."""
+    """What a verdict says in words, and the rule that gave it."""
 
     headline: Message
     action: Message
     cause: str
     reasons: tuple[Message, ...] = ()
 
-    @property
-    def codes(self) -> list[str]:
-        return [self.cause, *map(_code, self.reasons)]
+    def reasons_to(self, reader: ReaderLanguage) -> Iterator[pb.VerdictReason]:
+        for reason in self.reasons:
+            yield pb.VerdictReason(code=_code(reason), sentence=reader.text(reason))
 
 
 def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
@@ -53,8 +54,8 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
         metric=verdict.metric or "",
         sentence=reader.text(advice.headline),
         action=reader.text(advice.action),
-        reasons=map(reader.text, advice.reasons),
-        reason_codes=advice.codes,
+        reasons=advice.reasons_to(reader),
+        cause=verdict_cause_to(advice.cause),
         evidence=max(
             comparison.meter
             for comparison in verdict.facts.comparisons
@@ -78,7 +79,7 @@ def _without_units(campaign: Campaign, reader: ReaderLanguage) -> pb.Verdict:
         kind=pb.VERDICT_KIND_KEEP_GOING,
         sentence=reader.text(advice.headline),
         action=reader.text(advice.action),
-        reason_codes=advice.codes,
+        cause=verdict_cause_to(advice.cause),
     )
 
 

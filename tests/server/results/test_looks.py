@@ -29,7 +29,7 @@ async def test_a_look_is_made_when_enough_has_come_and_not_before(tmp_path: Path
         second = await results(caller)
         looks = (await caller.results.ListLooks(pb.ListLooksRequest(name=NAME))).looks
 
-    assert nobody.verdict.reason_codes == ["no_units"]
+    assert nobody.verdict.cause == pb.VERDICT_CAUSE_NO_UNITS
     # Of nobody it cannot be said that they fall on the variants as planned.
     assert [each.name for each in nobody.health.checks] == ["minimum_days", "exposures"]
     assert not nobody.HasField("look")
@@ -78,15 +78,25 @@ async def test_nobody_looked_until_the_plan_was_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stopping", "buyers", "kind", "cause"),
     [
-        ({}, 12, pb.VERDICT_KIND_SHIP, "won"),
-        ({}, 5, pb.VERDICT_KIND_STOP_FUTILE, "ended"),
-        ({"fixed_horizon": plan_pb2.FixedHorizon()}, 12, pb.VERDICT_KIND_SHIP, "won"),
-        ({"yeast": plan_pb2.Yeast()}, 12, pb.VERDICT_KIND_STOP_FUTILE, "ended"),
-        ({"always_valid": plan_pb2.AlwaysValid()}, 5, pb.VERDICT_KIND_STOP_FUTILE, "ended"),
+        ({}, 12, pb.VERDICT_KIND_SHIP, pb.VERDICT_CAUSE_WON),
+        ({}, 5, pb.VERDICT_KIND_STOP_FUTILE, pb.VERDICT_CAUSE_ENDED),
+        (
+            {"fixed_horizon": plan_pb2.FixedHorizon()},
+            12,
+            pb.VERDICT_KIND_SHIP,
+            pb.VERDICT_CAUSE_WON,
+        ),
+        ({"yeast": plan_pb2.Yeast()}, 12, pb.VERDICT_KIND_STOP_FUTILE, pb.VERDICT_CAUSE_ENDED),
+        (
+            {"always_valid": plan_pb2.AlwaysValid()},
+            5,
+            pb.VERDICT_KIND_STOP_FUTILE,
+            pb.VERDICT_CAUSE_ENDED,
+        ),
     ],
 )
 async def test_a_campaign_whose_days_are_over_looks_once_more_and_decides(
-    tmp_path: Path, stopping: dict[str, object], buyers: int, kind: int, cause: str
+    tmp_path: Path, stopping: dict[str, object], buyers: int, kind: int, cause: int
 ) -> None:
     campaign = shop.campaign(
         metric="conversion_rate", planned_units=200_000, minimum_days=7, maximum_days=14
@@ -111,7 +121,7 @@ async def test_a_campaign_whose_days_are_over_looks_once_more_and_decides(
     # A hundred new units are 0.05 % of the plan: enough, for they are the last.
     assert closing == last.look == after.look
     assert closing.units == 1_500
-    assert (last.verdict.kind, last.verdict.reason_codes[0]) == (kind, cause)
+    assert (last.verdict.kind, last.verdict.cause) == (kind, cause)
     assert (after.verdict, after.metrics) == (last.verdict, last.metrics)
     assert last.next_look_units == after.next_look_units == 0
     assert not after.HasField("next_look_time")
@@ -159,7 +169,7 @@ async def test_a_broken_split_forbids_a_verdict(tmp_path: Path) -> None:
     assert "no coincide con el plan" in spanish.checks[0].sentence
     assert not unseen.looks  # asking for health is no look
     assert report.verdict.kind == pb.VERDICT_KIND_DO_NOT_TRUST
-    assert "split" in report.verdict.reason_codes
+    assert report.verdict.cause == pb.VERDICT_CAUSE_SPLIT
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ async def test_a_win_of_an_earlier_look_names_that_look_and_both_figures(tmp_pat
             await send(caller, (shop.order(unit, f"o-{unit}", at=end) for unit in units[:50]))
         later = (await results(caller)).verdict
 
-    assert crossed.verdict.reason_codes[0] == "hold"
+    assert crossed.verdict.cause == pb.VERDICT_CAUSE_NOT_YET_JUDGED
     assert later.kind == pb.VERDICT_KIND_SHIP
     assert (later.variant, later.metric) == ("free", "conversion_rate")
     assert later.deciding_look.number == 1
@@ -38,9 +38,9 @@ async def test_a_win_of_an_earlier_look_names_that_look_and_both_figures(tmp_pat
     # At a first look nothing is corrected yet: 90 against 30, then 140 against 80.
     assert later.lift == pytest.approx(90 / 30 - 1)
     assert later.raw_lift == pytest.approx(140 / 80 - 1)
-    assert later.reason_codes[:2] == ["won", "corrected_then"]
-    assert later.reasons[0].startswith("+200.0% comes from analysis 1 (")
-    assert later.reasons[0].endswith("All data up to the latest analysis show +75.0%.")
+    assert (later.cause, later.reasons[0].code) == (pb.VERDICT_CAUSE_WON, "corrected_then")
+    assert later.reasons[0].sentence.startswith("+200.0% comes from analysis 1 (")
+    assert later.reasons[0].sentence.endswith("All data up to the latest analysis show +75.0%.")
 
 
 async def test_while_nothing_is_decided_no_look_is_named(tmp_path: Path) -> None:
@@ -71,10 +71,10 @@ async def test_a_campaign_that_was_stopped_is_not_told_to_go_on(
         stopped = (await results(caller)).verdict
 
     assert going.kind == stopped.kind == pb.VERDICT_KIND_KEEP_GOING
-    assert going.reason_codes[0] in ("running", "no_units")
-    assert stopped.reason_codes[0] == "stopped"
-    assert set(stopped.reason_codes).isdisjoint({"chances", "end"})
-    assert len(stopped.reason_codes) == len(stopped.reasons) + 1
+    assert going.cause in (pb.VERDICT_CAUSE_RUNNING, pb.VERDICT_CAUSE_NO_UNITS)
+    assert stopped.cause == pb.VERDICT_CAUSE_STOPPED
+    assert {reason.code for reason in stopped.reasons}.isdisjoint({"chances", "end"})
+    assert all(reason.sentence for reason in stopped.reasons)
     assert stopped.sentence.startswith("Not decided: the campaign was stopped on ")
     assert stopped.action.startswith("Keep control.")
     assert not stopped.decision_days
