@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from fairlift_stats.methods.contrast import Contrast
 from fairlift_stats.sequential import lines
 from fairlift_stats.sequential.anytime import mixture
 from fairlift_stats.sequential.evidence import Evidence
@@ -18,10 +19,10 @@ from fairlift_stats.sequential.group_sequential.classical_lines import equal_tim
 from fairlift_stats.sequential.group_sequential.estimation import estimate_at_stop
 from fairlift_stats.sequential.group_sequential.futility import futility_design
 from fairlift_stats.sequential.group_sequential.spending import Side, Spending
-from fairlift_stats.sequential.lines import sealed
+from fairlift_stats.sequential.lines import with_drift
 from fairlift_stats.sequential.looks import ArmCount, Look, LookLog
 from fairlift_stats.sequential.numerics import recursion
-from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 from fairlift_stats.verdict import decide
 
 from benchmarks.form import Measure, publish, side_by_side
@@ -41,7 +42,9 @@ def forget() -> None:
         futility.futility_design,
         futility._solved,
         inference.estimate_at_stop,
-        lines.lines_at,
+        lines.primary_lines,
+        lines.guardrail_lines,
+        lines.alarm_lines,
         mixture.mixture_line,
         recursion.legendre,
     ):
@@ -70,16 +73,20 @@ def ten_metrics() -> tuple[SequentialPlan, LookLog]:
     """A plan with one primary, three guardrails and six secondaries, at its tenth daily look."""
     names = [f"metric_{i}" for i in range(10)]
     metrics = (
-        PlannedMetric(names[0]),
-        *(PlannedMetric(name, role="guardrail", margin=0.05) for name in names[1:4]),
-        *(PlannedMetric(name, role="secondary") for name in names[4:]),
+        SequentialMetric(names[0]),
+        *(SequentialMetric(name, role="guardrail", margin=0.05) for name in names[1:4]),
+        *(SequentialMetric(name, role="secondary") for name in names[4:]),
     )
-    plan = sealed(SequentialPlan(("a", "b"), metrics, n_max=28_000))
+    plan = with_drift(SequentialPlan(("a", "b"), metrics, n_max=28_000, maximum_days=28))
     log = LookLog.begin(plan)
     for day in range(1, 11):
         se = 0.004 / np.sqrt(day)
-        found = tuple(Evidence(name, "b", 1.5, 1.5 * se, se, 0.03) for name in names)
-        counts = tuple(ArmCount(arm, 1000 * day, 30 * day, 33 * day) for arm in plan.arms)
+        contrast = Contrast(0.03, 0.03 + 1.5 * se, se**2 / 2, se**2 / 2)
+        found = tuple(Evidence(name, "b", 1.5, contrast, 1000 * day) for name in names)
+        counts = tuple(
+            ArmCount(arm, 500 * day, 15 * day, 17 * day, 500 * day, 500 * day, 15 * day)
+            for arm in plan.arms
+        )
         at = (date(2026, 11, 2) + timedelta(days=day)).isoformat()
         log = log.add(plan, Look(at, day, counts, found))
     return plan, log

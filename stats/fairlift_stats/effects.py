@@ -101,37 +101,46 @@ class Posterior:
     """Posterior of one treatment, from the data and the prior.
 
     Attributes:
-        lift: posterior mean of the lift, or its median where the mean does not exist.
-        interval: central credible interval of the lift.
-        p_positive: P(lift > 0).
+        lift: posterior mean of the lift, or its median where the mean does not exist; None where
+            the control has no lift (zero, below it, or not told from it).
+        interval: central credible interval of the lift; None with it.
+        p_positive: P(the treatment's figure is higher than the control's).
         p_best: P(this arm is the best, including the control), by the metric's direction.
         expected_loss: what choosing this arm costs on average, per unit, in the metric's own unit.
-        expected_loss_relative: the same as a share of the control's estimate.
+        expected_loss_relative: the same as a share of the control's estimate; None without lift.
         control_p_best: P(the control is the best).
         control_expected_loss: what keeping the control costs on average, per unit.
-        p_equivalent: P(lift lies within the region of practical equivalence).
+        p_equivalent: P(lift lies within the region of practical equivalence); None without lift.
         prior: the prior in words.
     """
 
-    lift: float
-    interval: Interval
+    lift: float | None
+    interval: Interval | None
     p_positive: float
     p_best: float
     expected_loss: float
-    expected_loss_relative: float
+    expected_loss_relative: float | None
     control_p_best: float
     control_expected_loss: float
-    p_equivalent: float
+    p_equivalent: float | None
     prior: str
 
 
 @dataclass(frozen=True, slots=True)
 class NonInferiority:
-    """One-sided test that the treatment is worse than the control by less than the margin."""
+    """One-sided test that the treatment is no worse than the margin allows.
+
+    Attributes:
+        margin: a share of the control, or an amount in the metric's own unit.
+        p_value: None where there is no test, as of a share of a control that is zero.
+        holds: shown, by a single look at the 5 % that a verdict spends over all of its looks.
+        is_absolute: the margin is an amount.
+    """
 
     margin: float
     p_value: float | None
     holds: bool
+    is_absolute: bool = False
 
 
 @dataclass(frozen=True, slots=True)

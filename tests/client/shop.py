@@ -133,7 +133,7 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
     def GetPayloads(  # noqa: N802  # the contract's name
         self, request: a.GetPayloadsRequest, context: grpc.ServicerContext
     ) -> a.GetPayloadsResponse:
-        return a.GetPayloadsResponse()
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"no payload of {request.hashes}")
 
     def AssignVariants(  # noqa: N802  # the contract's name
         self, request: a.AssignVariantsRequest, context: grpc.ServicerContext

@@ -4,18 +4,29 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from fairlift.v1 import results_service_pb2 as pb
+from fairlift.v1.campaign_pb2 import Campaign
 from fairlift.v1.event_service_pb2 import Event
 
 from tests.server import shop
 from tests.server.client import Caller
 
 NAME = "campaigns/free-shipping"
+# The first moment of the campaign's first day.
+START = shop.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=21)
 
 
-START = shop.now() - timedelta(days=15)
+async def start(caller: Caller, campaign: Campaign, *, at: datetime = START) -> Campaign:
+    """Starts the campaign a minute before `at` by the server's clock, which then goes back."""
+    ahead = caller.clock.ahead
+    caller.clock.set(at - timedelta(minutes=1))
+    started = await caller.start(campaign)
+    caller.clock.ahead = ahead
+    return started
 
 
 async def results(caller: Caller, language: str = "", epoch: int = 0) -> pb.Report:
+    """The report when nothing has come in for three hours."""
+    caller.clock.ahead += timedelta(hours=3)
     request = pb.GetResultsRequest(name=NAME, language=language, epoch=epoch)
     return await caller.results.GetResults(request, timeout=120)
 

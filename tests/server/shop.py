@@ -52,6 +52,7 @@ def campaign(
     variants: Iterable[str] = ("control", "free"),
     metric: str = "revenue_per_visitor",
     planned_units: int = 1_000,
+    window_days: int = 3,
     **plan: object,
 ) -> campaign_pb2.Campaign:
     return campaign_pb2.Campaign(
@@ -60,6 +61,7 @@ def campaign(
         plan=plan_pb2.Plan(
             primary=[plan_pb2.PlannedMetric(metric=metric, minimum_effect=0.05)],
             planned_units=planned_units,
+            window_days=window_days,
             **plan,  # type: ignore[arg-type]  # fields of a plan, by name
         ),
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from tests.simulation import decision_sections
 from tests.simulation.sequential_stopping import (
     bandits,
     bayes,
@@ -35,6 +36,7 @@ def _introduced(section: Section) -> Section:
 SECTIONS: Final[dict[str, Section]] = {
     title: _introduced(section)
     for title, section in {
+        **decision_sections.SECTIONS,
         "Peeking, exact": peeking,
         "Continuous monitoring": continuous,
         "Futility stopping": giving_up,

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from fairlift_stats.methods.contrast import Contrast
 from fairlift_stats.sequential.evidence import Evidence
-from fairlift_stats.sequential.group_sequential.classical_lines import equal_times
-from fairlift_stats.sequential.lines import sealed
+from fairlift_stats.sequential.lines import with_drift
 from fairlift_stats.sequential.looks import ArmCount, Look, LookLog
-from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.sequential.plan import Decide, SequentialMetric, SequentialPlan
 from fairlift_stats.verdict import Verdict, decide
 
 from tests.stats.sequential.asos import Point
@@ -26,26 +26,27 @@ class Decided:
     day: float
 
 
-def replayed(points: list[Point], *, whole_weeks: bool = False) -> Decided:
+def replayed(points: list[Point], *, decide_on: Decide = "daily") -> Decided:
     """One stream through the default plan, with as many visitors as it really had."""
     total = points[-1].count_c + points[-1].count_t
     shares = (points[-1].count_c / total, points[-1].count_t / total)
-    plan = sealed(
+    plan = with_drift(
         SequentialPlan(
             ("control", "treatment"),
-            (PlannedMetric("metric", unit="count", needs="nothing"),),
+            (SequentialMetric("metric", unit="count", needs="nothing"),),
             n_max=round(total),
             shares=(shares[0], 1 - shares[0]),
-            looks=equal_times(14),
-            whole_weeks=whole_weeks,
+            decide=decide_on,
         )
     )
     log, verdict = LookLog.begin(plan), None
-    for look, point in enumerate(_apart(points, plan)):
-        log = log.add(plan, _look(look, point))
+    for point in _day_ends(points):
+        log = log.add(plan, _look(point))
         verdict = decide(plan, log)
         if verdict.kind.startswith("st") or verdict.kind == "ship":
-            return Decided(verdict.kind, log.times[-1], point.day)
+            return Decided(verdict.kind, plan.information(log.looks[-1].units), point.day)
+        if log.is_closed:
+            break
     return Decided(_left(verdict), 1.0, points[-1].day)
 
 
@@ -53,32 +54,26 @@ def _left(verdict: Verdict | None) -> str:
     return "no look" if verdict is None else f"{verdict.kind} ({verdict.cause})"
 
 
-def _apart(points: list[Point], plan: SequentialPlan) -> Iterable[Point]:
-    """Looks at least one hundredth of the information apart."""
-    seen = 0.0
-    for point in points:
-        now = plan.information(round(point.count_c) + round(point.count_t))
-        if now - seen >= plan.minimum_step or now >= 1 > seen:
-            seen = now
-            yield point
+def _day_ends(points: list[Point]) -> Iterable[Point]:
+    """The last point of each day."""
+    last = {max(1, int(point.day)): point for point in points}
+    yield from last.values()
 
 
-def _look(number: int, point: Point) -> Look:
-    se = point.variance**0.5
-    evidence = Evidence(
-        "metric",
-        "treatment",
-        point.difference / se,
-        point.difference,
-        se,
+def _look(point: Point) -> Look:
+    contrast = Contrast(
         point.mean_c,
+        point.mean_t,
+        point.variance_c / point.count_c,
+        point.variance_t / point.count_t,
     )
-    counts = (
-        ArmCount("control", round(point.count_c)),
-        ArmCount("treatment", round(point.count_t)),
+    units = round(point.count_c), round(point.count_t)
+    evidence = Evidence(
+        "metric", "treatment", contrast.difference / contrast.se, contrast, sum(units)
     )
-    at = (_START + timedelta(days=number)).isoformat()
-    return Look(at, int(point.day), counts, (evidence,))
+    counts = (ArmCount("control", units[0]), ArmCount("treatment", units[1]))
+    day = max(1, int(point.day))
+    return Look((_START + timedelta(days=day)).isoformat(), day, counts, (evidence,))
 
 
 def tally(decisions: Iterable[Decided]) -> tuple[Counter[str], dict[str, float]]:

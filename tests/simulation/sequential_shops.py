@@ -85,7 +85,7 @@ def guarded(z: Floats, skew: Floats, orders: Floats, *, least: int = 100) -> Flo
     return np.where(orders >= least, hall_transform(z, skew), 0.0)
 
 
-def split_log_e(counts: Floats, shares: tuple[float, float], k: float) -> Floats:
+def counts_log_e(counts: Floats, shares: tuple[float, float], k: float) -> Floats:
     """(runs, looks) log evidence of cumulative counts (2, runs, looks), as in the product."""
     total = counts.sum(axis=0)
     log_e = gammaln(k) - gammaln(k + total)
@@ -101,14 +101,14 @@ def conversions(
     swing = 1 + wave * np.sin(2 * np.pi * np.arange(14) / 7)
     a = rng.poisson(a_day * swing, (runs, 14)).cumsum(axis=1)
     b = rng.poisson(a_day * (1 + lift) * swing, (runs, 14)).cumsum(axis=1)
-    return split_log_e(np.stack([a, b]).astype(np.float64), (0.5, 0.5), prior_strength(28 * a_day))
+    return counts_log_e(np.stack([a, b]).astype(np.float64), (0.5, 0.5), prior_strength(28 * a_day))
 
 
 def splits(share: float, k: float, runs: int, rng: np.random.Generator) -> Floats:
     """(runs, 28) log evidence of the split check at 2,000 visitors a day."""
     b = rng.binomial(2000, share, (runs, 28)).cumsum(axis=1).astype(np.float64)
     total = 2000.0 * np.arange(1, 29)
-    return split_log_e(np.stack([total - b, b]), (0.5, 0.5), k)
+    return counts_log_e(np.stack([total - b, b]), (0.5, 0.5), k)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from fairlift_stats.sequential.anytime.counts import prior_strength
 from fairlift_stats.sequential.anytime.mixture import mixture_line
 from fairlift_stats.sequential.group_sequential.boundaries import spending_boundaries
 from fairlift_stats.sequential.group_sequential.spending import Side
-from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 
 from tests.simulation.sequential_asos import replayed, tally
 from tests.simulation.sequential_shops import (
@@ -140,7 +140,7 @@ def shuffled(folder: Path) -> str:
     bought = rng.random(units) < 0.04
     value = np.where(bought, rng.lognormal(3.5, 1.0, units), 0.0)
     day = rng.integers(0, 28, units)
-    metric = PlannedMetric("revenue_per_visitor", unit="money", needs="orders")
+    metric = SequentialMetric("revenue_per_visitor", unit="money", needs="orders")
     plan = SequentialPlan(("a", "b"), (metric,), n_max=units)
     rows: list[Sequence[object]] = []
     for shares in ((0.5, 0.5), (0.9, 0.1)):

@@ -19,6 +19,7 @@ ARGUMENTS: dict[type[StatisticsError], tuple[Any, ...]] = {
     sequential.InformationFell: (0.5, 0.4),
     sequential.BeyondPlan: ("units", 1200.0, 1000.0),
     sequential.PlanChanged: ("5f1c", "a0b3"),
+    sequential.LookEdited: (3, 12),
     sequential.UnknownArm: ("arm", "c", ("a", "b")),
     sequential.NotANumber: ("units", "0 or more", -1),
     sequential.ZeroVariance: ("revenue", 0.0),

@@ -97,6 +97,8 @@ class _VerdictCauseEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     """INCONCLUSIVE: the plan ended with a success whose guardrail was not shown to be safe."""
     VERDICT_CAUSE_STOPPED: _VerdictCause.ValueType  # 19
     """INCONCLUSIVE: somebody stopped the campaign before it was decided."""
+    VERDICT_CAUSE_FAILED: _VerdictCause.ValueType  # 20
+    """KEEP_GOING: the verdict could not be computed; the sentence says why."""
 
 class VerdictCause(_VerdictCause, metaclass=_VerdictCauseEnumTypeWrapper):
     """The rule that gave the verdict. Each belongs to one kind."""
@@ -140,6 +142,8 @@ VERDICT_CAUSE_UNSAFE_AT_END: VerdictCause.ValueType  # 18
 """INCONCLUSIVE: the plan ended with a success whose guardrail was not shown to be safe."""
 VERDICT_CAUSE_STOPPED: VerdictCause.ValueType  # 19
 """INCONCLUSIVE: somebody stopped the campaign before it was decided."""
+VERDICT_CAUSE_FAILED: VerdictCause.ValueType  # 20
+"""KEEP_GOING: the verdict could not be computed; the sentence says why."""
 Global___VerdictCause: typing_extensions.TypeAlias = VerdictCause
 
 class _MetricRole:

@@ -1,7 +1,7 @@
 """EventService: stores events and acknowledges them once they are durable."""
 
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 
 import grpc
 from fairlift.engine.errors import InvalidRequest, Violation
@@ -26,12 +26,19 @@ class EventApi(EventServiceServicer):
     """Reads events, stores them, and reports the outcome of each."""
 
     def __init__(
-        self, ingest: Ingest, live: LiveCampaigns, *, currency: str, history_days: int
+        self,
+        ingest: Ingest,
+        live: LiveCampaigns,
+        *,
+        currency: str,
+        history_days: int,
+        now: Callable[[], datetime],
     ) -> None:
         self._ingest = ingest
         self._live = live
         self._currency = currency
         self._history_days = history_days
+        self._now = now
 
     async def RecordEvents(
         self,
@@ -70,7 +77,7 @@ class EventApi(EventServiceServicer):
             raise InvalidRequest([Violation("events", text)])
         reader = EventReader(
             self._live,
-            now_us=time.time_ns() // 1_000,
+            now_us=int(self._now().timestamp() * 1_000_000),
             history_days=self._history_days,
             currency=self._currency,
         )

@@ -11,6 +11,7 @@ from fairlift_stats.messages import Message, MetricName
 from fairlift_stats.report.analysis import Analysis, Report
 from fairlift_stats.report.result import Result
 from fairlift_stats.verdict import Verdict
+from fairlift_stats.verdict.facts import Safety
 
 from fairlift_server.api.language import ReaderLanguage
 
@@ -28,7 +29,6 @@ _DIRECTIONS = {
     "higher": value_pb2.DIRECTION_HIGHER,
     "lower": value_pb2.DIRECTION_LOWER,
 }
-_STANDINGS = {True: pb.GUARDRAIL_STANDING_SAFE, False: pb.GUARDRAIL_STANDING_OPEN}
 # What the statistics call their methods.
 _METHODS = {
     "Miettinen–Nurminen score test and intervals": pb.METHOD_SCORE,
@@ -41,6 +41,8 @@ _METHODS = {
 _ADJUSTED = ", adjusted by arm"
 # By treatment and metric: the interval of the lift that holds at every look.
 SequentialIntervals = Mapping[tuple[str, str], Interval]
+# By treatment and guardrail: what the verdict says of it.
+GuardrailStates = Mapping[tuple[str, str], Safety]
 
 
 def metrics_to(
@@ -48,6 +50,7 @@ def metrics_to(
     report: Report,
     reader: ReaderLanguage,
     sequential: SequentialIntervals,
+    guardrails: GuardrailStates,
     *,
     descriptive: bool = False,
 ) -> Iterator[pb.MetricResult]:
@@ -58,6 +61,7 @@ def metrics_to(
         report: one result per metric and treatment.
         reader: for display names and sentences.
         sequential: intervals that hold at every look, where there are any.
+        guardrails: whether they are shown to be safe.
         descriptive: these metrics are shown for context and have no role in the plan.
     """
     planned = {metric_in_role.metric.name: metric_in_role for metric_in_role in analysis.metrics}
@@ -76,6 +80,7 @@ def metrics_to(
                     result,
                     report.confidence,
                     sequential.get((result.variant, name)),
+                    guardrails.get((result.variant, name), "open"),
                     reader,
                     descriptive=descriptive,
                 )
@@ -100,15 +105,21 @@ def sequential_intervals(verdict: Verdict) -> SequentialIntervals:
     """By treatment and primary metric: the interval of the lift that holds at every look."""
     return {
         (comparison.arm, comparison.metric): comparison.raw.lift_interval
-        for comparison in verdict.facts.comparisons
+        for comparison in verdict.facts.arms
         if comparison.raw is not None and comparison.raw.lift_interval is not None
     }
+
+
+def guardrail_states(verdict: Verdict) -> GuardrailStates:
+    """By treatment and guardrail: whether it is shown to be safe."""
+    return {(rail.arm, rail.metric): rail.state for rail in verdict.facts.guardrails}
 
 
 def _comparison(
     result: Result,
     confidence: float,
     sequential: Interval | None,
+    state: Safety,
     reader: ReaderLanguage,
     *,
     descriptive: bool,
@@ -132,16 +143,25 @@ def _comparison(
             None if sequential is None else interval_to(sequential, confidence)
         ),
         posterior=None if posterior is None else _posterior(posterior, confidence),
-        guardrail=pb.GUARDRAIL_STANDING_UNSPECIFIED if margin is None else _STANDINGS[margin.holds],
-        margin=None if margin is None else margin.margin,
+        guardrail=pb.GUARDRAIL_STANDING_UNSPECIFIED if margin is None else _standing(state),
+        margin=None if margin is None or margin.is_absolute else margin.margin,
+        absolute_margin=margin.margin if margin is not None and margin.is_absolute else None,
         method=_METHODS[method] if method else pb.METHOD_UNSPECIFIED,
         covariate_adjusted=bool(adjusted),
         flags=(pb.Flag.Value(f"FLAG_{flag.code.name}") for flag in result.flags),
         cannot_say="" if missing is None else reader.text(cannot_say_message(missing)),
-        cannot_say_reason=pb.CANNOT_SAY_REASON_UNSPECIFIED
-        if missing is None
-        else pb.CannotSayReason.Value(f"CANNOT_SAY_REASON_{missing.name}"),
+        cannot_say_reason=(
+            pb.CANNOT_SAY_REASON_UNSPECIFIED if missing is None else _reason(missing)
+        ),
     )
+
+
+def _standing(state: Safety) -> pb.GuardrailStanding.ValueType:
+    return pb.GuardrailStanding.Value(f"GUARDRAIL_STANDING_{state.upper()}")
+
+
+def _reason(missing: CannotSayCode) -> pb.CannotSayReason.ValueType:
+    return pb.CannotSayReason.Value(f"CANNOT_SAY_REASON_{missing.name}")
 
 
 def _missing_lift(result: Result) -> CannotSayCode | None:
@@ -179,7 +199,10 @@ def _control(result: Result, confidence: float) -> pb.MetricResult.ArmEstimate:
         confidence,
         probability_best=posterior.control_p_best,
         expected_loss=loss,
-        expected_loss_relative=loss / abs(arm.estimate) if arm.estimate else None,
+        # Its sign would be the control's noise where the control has no lift.
+        expected_loss_relative=loss / abs(arm.estimate)
+        if arm.estimate and posterior.lift is not None
+        else None,
     )
 
 
@@ -205,7 +228,9 @@ def _arm(
 def _posterior(posterior: Posterior, confidence: float) -> pb.MetricResult.Posterior:
     return pb.MetricResult.Posterior(
         mean=_finite(posterior.lift),
-        interval=interval_to(posterior.interval, confidence),
+        interval=None
+        if posterior.interval is None
+        else interval_to(posterior.interval, confidence),
         probability_better=posterior.p_positive,
         probability_equivalent=posterior.p_equivalent,
     )
@@ -215,5 +240,5 @@ def _effect_interval(effect: Effect | None, confidence: float) -> value_pb2.Inte
     return None if effect is None else interval_to(effect.interval, confidence)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -57,12 +57,9 @@ class ResultsApi(ResultsServiceServicer):
         after = int(self._page_tokens.after(listing, request.page_token) or 0)
         looks = await self._results.looks(campaign, epoch=epoch, after=after, limit=size + 1)
         return pb.ListLooksResponse(
-            looks=(
-                look_to(row.number, row.time, kept_look, epoch=look_epoch, plan_hash=plan_hash)
-                for row, kept_look, look_epoch, plan_hash in looks[:size]
-            ),
+            looks=map(look_to, looks[:size]),
             next_page_token=self._page_tokens.next_token(
-                listing, looks, size, lambda look: str(look[0].number)
+                listing, looks, size, lambda look: str(look.number)
             ),
         )
 

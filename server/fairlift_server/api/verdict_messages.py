@@ -1,16 +1,18 @@
 """The verdict as the contract's Verdict, also for campaigns without data and stopped ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from fairlift.engine.campaign import Campaign
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
-from fairlift_stats.messages import Day, Message, VariantName
+from fairlift_stats.messages import Day, Message, VariantName, Verbatim
+from fairlift_stats.sequential.calendar import next_due
 from fairlift_stats.verdict import Verdict
-from fairlift_stats.verdict.facts import Comparison, Guardrail
+from fairlift_stats.verdict.facts import ArmStanding, GuardrailStanding
 
 from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.api.look_messages import numbered_look_to, verdict_cause_to, verdict_kind_to
@@ -31,16 +33,12 @@ class _Advice:
     cause: str
     reasons: tuple[Message, ...] = ()
 
-    def reasons_to(self, reader: ReaderLanguage) -> Iterator[pb.VerdictReason]:
-        for reason in self.reasons:
-            yield pb.VerdictReason(code=_code(reason), sentence=reader.text(reason))
-
 
 def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
-    """The verdict as of the newest look; before the first look, that no unit was exposed yet."""
+    """The verdict as of the newest look; before there is one, what is waited for."""
     verdict = reading.result.verdict
     if verdict is None:
-        return _without_units(reading.campaign, reader)
+        return _without_verdict(reading, reader)
     judged, confidence = _judged(verdict), verdict.facts.confidence
     raw_lift = None if judged is None or judged.raw is None else judged.raw.lift
     advice = _Advice(verdict.headline, verdict.action, verdict.cause, verdict.reasons)
@@ -54,12 +52,13 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
         metric=verdict.metric or "",
         sentence=reader.text(advice.headline),
         action=reader.text(advice.action),
-        reasons=advice.reasons_to(reader),
+        reasons=_reasons_to(advice.reasons, reader),
         cause=verdict_cause_to(advice.cause),
+        since=_reasons_to(verdict.since, reader),
         evidence=max(
-            comparison.meter
-            for comparison in verdict.facts.comparisons
-            if verdict.variant in (None, comparison.arm)
+            standing.meter
+            for standing in verdict.facts.arms
+            if verdict.variant in (None, standing.arm)
         ),
         decision_days=decision_days,
         lift=lift,
@@ -69,12 +68,24 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
     )
 
 
-def _without_units(campaign: Campaign, reader: ReaderLanguage) -> pb.Verdict:
-    advice = _Advice(
-        Message.of("verdict.nobody"), Message.of("action.check_exposures"), cause="no_units"
-    )
-    if _is_stopped_undecided(campaign, "keep_going"):
+def _reasons_to(reasons: Iterable[Message], reader: ReaderLanguage) -> Iterator[pb.VerdictReason]:
+    for reason in reasons:
+        yield pb.VerdictReason(code=_code(reason), sentence=reader.text(reason))
+
+
+def _without_verdict(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
+    result, campaign = reading.result, reading.campaign
+    if "verdict" in result.failures:
+        why = Verbatim(result.failures["verdict"])
+        advice = _Advice(Message.of("verdict.failed", why=why), Message.of("action.wait"), "failed")
+    elif _is_stopped_undecided(campaign, "keep_going"):
         advice = _stopped_advice(campaign, ())
+    elif not sum(result.quality.units.values()):
+        advice = _Advice(
+            Message.of("verdict.nobody"), Message.of("action.check_exposures"), "no_units"
+        )
+    else:
+        advice = _first_advice(reading)
     return pb.Verdict(
         kind=pb.VERDICT_KIND_KEEP_GOING,
         sentence=reader.text(advice.headline),
@@ -83,12 +94,24 @@ def _without_units(campaign: Campaign, reader: ReaderLanguage) -> pb.Verdict:
     )
 
 
+def _first_advice(reading: ReportInput) -> _Advice:
+    """Before the first look: when the first decision is due."""
+    due = next_due(reading.plan.sequential, 0) or 1
+    day = next(islice(reading.days.calendar_days(), due - 1, None), None)
+    if day is None:  # paused
+        return _Advice(Message.of("verdict.nobody"), Message.of("action.wait"), "not_yet_judged")
+    date = Day(reading.days.date_of(day).isoformat())
+    return _Advice(
+        Message.of("verdict.not_yet_judged", day=date), Message.of("action.wait"), "not_yet_judged"
+    )
+
+
 def _is_stopped_undecided(campaign: Campaign, kind: str) -> bool:
     return campaign.lifecycle.stop_time is not None and kind == "keep_going"
 
 
 def _stopped_advice(campaign: Campaign, reasons: tuple[Message, ...]) -> _Advice:
-    """Replaces the advice to keep going: the verdict's kind stays what the stopping rule says."""
+    """Until the look that comes last: who entered before the stop still counts."""
     stop_time = campaign.lifecycle.stop_time
     assert stop_time is not None, "the campaign was stopped"
     day = Day(stop_time.astimezone(ZoneInfo(campaign.time_zone)).date().isoformat())
@@ -100,10 +123,10 @@ def _stopped_advice(campaign: Campaign, reasons: tuple[Message, ...]) -> _Advice
     )
 
 
-def _judged(verdict: Verdict) -> Comparison | Guardrail | None:
+def _judged(verdict: Verdict) -> ArmStanding | GuardrailStanding | None:
     """The comparison that the verdict rests on; None when it is not about one variant."""
-    comparisons: list[Comparison | Guardrail] = [
-        *verdict.facts.comparisons,
+    comparisons: list[ArmStanding | GuardrailStanding] = [
+        *verdict.facts.arms,
         *verdict.facts.guardrails,
     ]
     for comparison in comparisons:
@@ -113,12 +136,12 @@ def _judged(verdict: Verdict) -> Comparison | Guardrail | None:
 
 
 def _lift(
-    judged: Comparison | Guardrail | None, confidence: float
+    judged: ArmStanding | GuardrailStanding | None, confidence: float
 ) -> tuple[float | None, value_pb2.Interval | None]:
     """The lift, corrected for stopping early where there is a correction, and its interval."""
     if judged is None:
         return None, None
-    corrected = judged.corrected if isinstance(judged, Comparison) else None
+    corrected = judged.corrected if isinstance(judged, ArmStanding) else None
     estimate = corrected or judged.raw
     if estimate is None or estimate.lift is None:
         return None, None
@@ -126,8 +149,10 @@ def _lift(
     return estimate.lift, None if interval is None else interval_to(interval, confidence)
 
 
-def _deciding_look(reading: ReportInput, judged: Comparison | Guardrail | None) -> pb.Look | None:
-    if isinstance(judged, Comparison) and judged.crossed_look is not None:
+def _deciding_look(
+    reading: ReportInput, judged: ArmStanding | GuardrailStanding | None
+) -> pb.Look | None:
+    if isinstance(judged, ArmStanding) and judged.crossed_look is not None:
         return numbered_look_to(reading, judged.crossed_look)
     return None
 

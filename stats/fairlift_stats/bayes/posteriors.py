@@ -6,7 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fairlift_stats.bayes.best import best_of, lift_cdf, lift_mean, lift_quantiles
+from fairlift_stats.bayes.best import (
+    Best,
+    best_of,
+    lift_cdf,
+    lift_mean,
+    lift_quantiles,
+    p_greater,
+)
 from fairlift_stats.bayes.marginals import Beta, Hurdle, Marginal, Student
 from fairlift_stats.bayes.shrinkage import LiftPrior, best_lift
 from fairlift_stats.data.metrics import Direction
@@ -73,6 +80,8 @@ class MetricPosteriors:
 
     Attributes:
         arms: the control first.
+        has_lift: per treatment; without one only what needs no ratio is computed: the chances to be
+            better and best, and the losses.
         direction: which way is better.
         prior: on the lift; None is flat.
         rope: the lift that counts as no lift.
@@ -80,6 +89,7 @@ class MetricPosteriors:
     """
 
     arms: tuple[ArmData, ...] = field(repr=False)
+    has_lift: tuple[bool, ...]
     direction: Direction
     prior: LiftPrior | None
     rope: float
@@ -115,6 +125,10 @@ class MetricPosteriors:
         tail = (1 - self.confidence) / 2
         posteriors = []
         for i, treatment in enumerate(treatments, start=1):
+            if not self.has_lift[i - 1]:
+                p_positive = p_greater(treatment, control)
+                posteriors.append(_without_lift(best, i, p_positive=p_positive))
+                continue
             low, median, high = lift_quantiles(treatment, control, [tail, 0.5, 1 - tail])
             below = lift_cdf(treatment, control, np.array([-self.rope, 0.0, self.rope]))
             mean = lift_mean(treatment, control)
@@ -166,6 +180,22 @@ class MetricPosteriors:
                 )
             )
         return tuple(posteriors)
+
+
+def _without_lift(best: Best, i: int, *, p_positive: float) -> Posterior:
+    """Posterior of a treatment without a lift: chances and losses of the difference."""
+    return Posterior(
+        lift=None,
+        interval=None,
+        p_positive=p_positive,
+        p_best=best.p_best[i],
+        expected_loss=best.expected_loss[i],
+        expected_loss_relative=None,
+        control_p_best=best.p_best[0],
+        control_expected_loss=best.expected_loss[0],
+        p_equivalent=None,
+        prior="flat",
+    )
 
 
 def _check_units(arms: tuple[ArmData, ...]) -> None:

@@ -11,8 +11,15 @@ from fairlift_stats.sequential.errors import BadPlan, NotANumber, ZeroVariance
 from fairlift_stats.sequential.group_sequential.boundaries import Boundaries, exit_probabilities
 from fairlift_stats.sequential.group_sequential.characteristics import fixed_drift
 from fairlift_stats.sequential.group_sequential.classical_lines import equal_times, lines, type_one
-from fairlift_stats.sequential.lines import Line, give_up_lines, lines_at, sealed, stopping_lines
-from fairlift_stats.sequential.plan import SequentialPlan
+from fairlift_stats.sequential.lines import (
+    Line,
+    give_up_lines,
+    planned_lines,
+    stopping_lines,
+    with_drift,
+)
+from fairlift_stats.sequential.plan import WEEK, SequentialPlan
+from fairlift_stats.sequential.sealed_plan import fingerprint
 
 __all__ = ["Baseline", "Horizon", "PlannedTest", "Price", "horizons", "plan_for"]
 
@@ -144,17 +151,17 @@ def horizons(
     baseline: Baseline,
     weekly_units: Sequence[float],
     *,
-    looks_per_week: int = 7,
+    looks_per_week: int | None = None,
 ) -> tuple[Horizon, ...]:
     """What the plan can detect after each whole week.
 
     `weekly_units` are the new units of each week to come: fewer each week, for visitors return.
     Size, looks and drift of `plan` do not matter: each horizon has its own.
 
-    >>> from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
-    >>> plan = SequentialPlan(("a", "b"), (PlannedMetric("conversion_rate"),), n_max=1000)
+    >>> from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
+    >>> plan = SequentialPlan(("a", "b"), (SequentialMetric("conversion_rate"),), n_max=1000)
     >>> [round(h.mde, 3) for h in horizons(plan, Baseline.of_rate(0.03), [20_000] * 4)]
-    [0.238, 0.17, 0.14, 0.121]
+    [0.225, 0.163, 0.134, 0.117]
     """
     return tuple(
         plan_for(plan, baseline, weekly_units[:weeks], looks_per_week=looks_per_week).horizon
@@ -167,20 +174,23 @@ def plan_for(
     baseline: Baseline,
     weekly_units: Sequence[float],
     *,
-    looks_per_week: int = 7,
+    looks_per_week: int | None = None,
 ) -> PlannedTest:
     """The plan for exactly these weeks of traffic, with its lines and its price.
+
+    Looks are those that judge success: one a week, or seven where the plan decides daily.
 
     Raises:
         BadPlan: there is no week, or it brings no units.
     """
-    if not weekly_units or looks_per_week < 1:
+    per_week = looks_per_week if looks_per_week is not None else _per_week(plan)
+    if not weekly_units or per_week < 1:
         raise BadPlan("weeks: is empty; a plan runs at least one whole week")
     if any(not (math.isfinite(units) and units > 0) for units in weekly_units):
         raise BadPlan(f"weekly units: are {list(weekly_units)}, must be finite and above 0")
     n_max = round(sum(weekly_units))
-    looks = _looks(weekly_units, looks_per_week)
-    ready = sealed(replace(plan, n_max=n_max, looks=looks, drift=None))
+    looks = _looks(weekly_units, per_week)
+    ready = with_drift(replace(plan, n_max=n_max, looks=looks, drift=None))
     drift = ready.drift or 0.0
     fixed = fixed_drift(alpha=plan.alpha / ready.comparisons, sides=plan.sides, power=plan.power)
     horizon = Horizon(
@@ -189,7 +199,11 @@ def plan_for(
         baseline.lift_at(drift, n_max=n_max, shares=ready.shares),
         baseline.lift_at(fixed, n_max=n_max, shares=ready.shares),
     )
-    return PlannedTest(ready, horizon, lines_at(ready, looks), price_of(ready), ready.fingerprint())
+    return PlannedTest(ready, horizon, planned_lines(ready), price_of(ready), fingerprint(ready))
+
+
+def _per_week(plan: SequentialPlan) -> int:
+    return WEEK if plan.decide == "daily" or plan.has_own_lines else 1
 
 
 def _looks(weekly_units: Sequence[float], per_week: int) -> tuple[float, ...]:
@@ -207,13 +221,13 @@ def price_of(plan: SequentialPlan) -> Price:
 
     Source: own recursion; Armitage, McPherson & Rowe (1969) for the naive test.
     """
-    drift = sealed(plan).drift or 0.0
+    drift = with_drift(plan).drift or 0.0
     level = plan.alpha / plan.comparisons
     fixed = fixed_drift(alpha=level, sides=plan.sides, power=plan.power)
     height = float(-ndtri(level / plan.sides))
     inflation = (drift / fixed) ** 2
     stop = stopping_lines(plan, plan.looks)
-    lower = tuple(map(max, stop.lower, give_up_lines(sealed(plan), plan.looks)))
+    lower = tuple(map(max, stop.lower, give_up_lines(with_drift(plan), plan.looks)))
     play = Boundaries(plan.looks, lower, stop.upper)
     mean = exit_probabilities(play, [0.0, drift]).expected_time * inflation
     return Price(

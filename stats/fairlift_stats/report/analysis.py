@@ -71,13 +71,19 @@ class Analysis(Question):
     """
 
     def report(
-        self, summaries: Mapping[str, Summary], quantiles: Mapping[str, Quantiles] | None = None
+        self,
+        summaries: Mapping[str, Summary],
+        quantiles: Mapping[str, Quantiles] | None = None,
+        *,
+        largest_k: Mapping[tuple[str, str], float] | None = None,
     ) -> Report:
         """Results of every metric for every variant but the control.
 
         Args:
             summaries: by variant.
             quantiles: by variant and metric, for `Quantile` metrics, which sums cannot give.
+            largest_k: by metric and variant, the largest critical value of the page that the
+                report is part of, where that is larger than its own: see `methods.contrast`.
 
         Raises:
             UnknownVariant: the control is missing, or there is no treatment.
@@ -102,6 +108,7 @@ class Analysis(Question):
             variants,
             [summaries[name] for name in variants],
             [by_variant.get(name, {}) for name in variants],
+            largest_k or {},
         )
         return Report(self.control, variants, self.confidence, results)
 
@@ -158,6 +165,7 @@ def _results(
     variants: tuple[str, ...],
     summaries: Sequence[Summary],
     quantiles: Sequence[Quantiles],
+    largest_k: Mapping[tuple[str, str], float],
 ) -> tuple[Result, ...]:
     """Results of all metrics and treatments; the first variant is the control."""
     moments = stack(summaries, question.columns)
@@ -169,9 +177,26 @@ def _results(
     return tuple(
         Result(answers, i)
         for row, reason, adjusted in zip(rows, reasons, adjusted_p, strict=True)
-        for answers in (Answers(row, variants, reason, adjusted, moments, question),)
+        for answers in (
+            Answers(
+                row,
+                variants,
+                reason,
+                adjusted,
+                moments,
+                question,
+                _on_the_page(row, variants, largest_k),
+            ),
+        )
         for i in treatments
     )
+
+
+def _on_the_page(
+    row: ResultRow, variants: tuple[str, ...], largest_k: Mapping[tuple[str, str], float]
+) -> tuple[float, ...]:
+    """The largest critical value of the page per treatment; 0 where it is the table's own."""
+    return tuple(largest_k.get((row.metric.name, arm), 0.0) for arm in variants[1:])
 
 
 def adjusted_p_values(

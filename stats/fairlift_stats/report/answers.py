@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from scipy.special import ndtr, stdtr
+from scipy.special import ndtr, ndtri
 
 from fairlift_stats.bayes.posteriors import ArmData, BuyerSums, MetricPosteriors, TrialCounts
 from fairlift_stats.data.metrics import Mean, Quantile, Ratio
@@ -21,7 +21,8 @@ from fairlift_stats.effects import (
     NonInferiority,
     Posterior,
 )
-from fairlift_stats.methods import score
+from fairlift_stats.methods.contrast import NON_INFERIORITY_LEVEL, Contrast, Margin
+from fairlift_stats.methods.two_rates import TwoRates
 from fairlift_stats.report.comparison import EffectLimits
 from fairlift_stats.report.question import Question
 from fairlift_stats.report.result_rows import ResultRow
@@ -39,6 +40,8 @@ class Answers:
         variants: names of the arms.
         reasons: per treatment, why it cannot be compared; None where it can.
         adjusted: p-values, adjusted for the arms and for the metrics of the same role.
+        largest_k: per treatment, the largest critical value that the page around the table shows:
+            a lift is shown everywhere or nowhere.
     """
 
     row: ResultRow
@@ -47,6 +50,7 @@ class Answers:
     adjusted: Sequence[float | None]
     moments: Moments = field(repr=False, compare=False)
     question: Question = field(repr=False, compare=False)
+    largest_k: Sequence[float] = ()
 
     def arm(self, a: int) -> Arm:
         """An arm's own estimate."""
@@ -64,7 +68,12 @@ class Answers:
 
     def lift(self, i: int) -> Effect | CannotSay:
         """Treatment ÷ control − 1."""
-        return self.reasons[i - 1] or _lift(self.row, i)
+        return self.reasons[i - 1] or _lift(self.row, i, self._largest_k(i))
+
+    def _largest_k(self, i: int) -> float:
+        """The largest critical value that the page shows for this comparison."""
+        own = float(-ndtri(self.question.alpha / 2))
+        return max(own, self.largest_k[i - 1] if self.largest_k else 0.0)
 
     def p_value(self, i: int) -> float | None:
         """Two-sided, of no difference."""
@@ -76,10 +85,23 @@ class Answers:
 
     def non_inferiority(self, i: int) -> NonInferiority | None:
         """Whether a guardrail holds; None for other roles."""
-        margin, alpha = self.row.planned.margin, self.question.alpha
-        if margin is None:
+        planned = self.row.planned
+        if planned.absolute_margin is not None:
+            margin = Margin(planned.absolute_margin, is_absolute=True)
+        elif planned.margin is not None:
+            margin = Margin(planned.margin)
+        else:
             return None
-        return _guard(self.row, i, margin, alpha, self.reasons[i - 1])
+        z = None
+        if self.reasons[i - 1] is None:
+            z = self.contrast(i).non_inferiority_z(margin, self.row.metric.direction)
+        p = None if z is None else float(ndtr(-z))
+        holds = p is not None and p < NON_INFERIORITY_LEVEL
+        return NonInferiority(margin.size, p, holds, margin.is_absolute)
+
+    def contrast(self, i: int) -> Contrast:
+        """A treatment's figures beside the control's."""
+        return _contrast(self.row, i)
 
     @property
     def method(self) -> str:
@@ -89,22 +111,23 @@ class Answers:
     def posterior(self, i: int) -> Posterior | CannotSay:
         """The posterior of a treatment; computed for all treatments at the first call.
 
-        There is none without data or without a meaningful lift: it would be the prior alone, or a
-        ratio whose sign is the control's noise. A rate's lift without an upper end has one.
+        There is none without data: it would be the prior alone. Without a meaningful lift it has
+        the chances and losses of the difference. A rate's lift without an upper end has one.
         """
-        lift = self.lift(i)
-        if self.reasons[i - 1] or (isinstance(lift, CannotSay) and math.isinf(lift.interval.low)):
-            assert isinstance(lift, CannotSay)
-            return lift
-        return self._posteriors[i - 1]
+        return self.reasons[i - 1] or self._posteriors[i - 1]
 
     @cached_property
     def _posteriors(self) -> MetricPosteriors:
         question = self.question
+        treatments = range(1, len(self.variants))
         return MetricPosteriors(
-            _arm_data(self.row, self.moments), self.row.metric.direction,
-            question.prior, question.rope, question.confidence,
+            _arm_data(self.row, self.moments), tuple(map(self._has_posterior_lift, treatments)),
+            self.row.metric.direction, question.prior, question.rope, question.confidence,
         )  # fmt: skip
+
+    def _has_posterior_lift(self, i: int) -> bool:
+        lift = self.lift(i)
+        return not (isinstance(lift, CannotSay) and math.isinf(lift.interval.low))
 
 
 def _effect(limits: EffectLimits) -> Effect:
@@ -115,67 +138,52 @@ def _effect(limits: EffectLimits) -> Effect:
     )
 
 
-def _lift(row: ResultRow, i: int) -> Effect | CannotSay:
+def _lift(row: ResultRow, i: int, k: float) -> Effect | CannotSay:
     limits = row.lift[i - 1]
-    value, low, high = limits.value, limits.low, limits.high
-    name, control = row.metric.name, row.value[0]
-    if row.is_rate:
-        if control == 0:
-            reason, why = (
-                CannotSayCode.CONTROL_ZERO,
-                "the control has no event: a lift has no upper end",
-            )
-            if row.value[i] == 0:
-                reason, why = (
-                    CannotSayCode.NO_EVENTS,
-                    "neither arm has an event: any lift is possible",
-                )
-            return CannotSay(reason, f"{name}: {why}.", Interval(low, math.inf))
+    why = _contrast(row, i).no_lift(k)
+    ends = (limits.low, limits.high, limits.simultaneous_low, limits.simultaneous_high)
+    if why is None and not all(map(math.isfinite, ends)):
+        why = CannotSayCode.CONTROL_NEAR_ZERO
+    if why is None:
         return _effect(limits)
-    if control <= 0:
-        return CannotSay(
-            CannotSayCode.CONTROL_ZERO if control == 0 else CannotSayCode.NOT_POSITIVE,
-            f"{name}: the control's estimate is {control:g}; a share of it has no meaning; "
-            "read the difference.",
-        )
-    if not (low <= value <= high):  # NaN: Fieller's set is unbounded
-        return CannotSay(
-            CannotSayCode.CONTROL_NEAR_ZERO,
-            f"{name}: the control's estimate cannot be told from zero, so the lift has no "
-            "finite limits; read the difference.",
-        )
-    if low == high:
-        return CannotSay(
-            CannotSayCode.TREATMENT_ZERO,
-            f"{name}: all units of the treatment are zero, so chance cannot be judged in its lift; "
-            "read the difference.",
-        )
-    if math.isnan(limits.simultaneous_high):  # unbounded at the wider level only
-        limits = EffectLimits(value, low, -math.inf, high, math.inf)
-    return _effect(limits)
+    # The lower limit of a rate's lift holds though there is no upper one.
+    interval = Interval(limits.low if row.is_rate else -math.inf, math.inf)
+    words = _NO_LIFT[why].format(control=row.value[0])
+    return CannotSay(why, f"{row.metric.name}: {words}.", interval)
 
 
-def _guard(
-    row: ResultRow, i: int, margin: float, alpha: float, why_not: CannotSay | None
-) -> NonInferiority:
-    """One-sided test that the treatment keeps more than 1 − margin of the control (or less)."""
-    if why_not:
-        return NonInferiority(margin, None, holds=False)
-    higher = row.metric.direction == "higher"
-    ratio = 1 - margin if higher else 1 + margin
-    if row.is_rate:
-        x, n = np.array(row.events), np.array(row.units)
-        arms = (x[i : i + 1], n[i : i + 1], x[:1], n[:1])
-        z = float(score.ratio_z(*arms, np.array([ratio]))[0])
-        p = float(ndtr(-z if higher else z))
-    else:
-        v, q, cov = row.value, row.variance, row.with_control[i - 1]
-        if v[0] <= 0:
-            return NonInferiority(margin, None, holds=False)
-        spread = q[i] - 2 * ratio * cov + ratio * ratio * q[0]
-        t = (v[i] - ratio * v[0]) / spread**0.5
-        p = float(stdtr(row.df[i - 1], -t if higher else t))
-    return NonInferiority(margin, p, holds=p < alpha)
+_NO_LIFT = {
+    CannotSayCode.NO_EVENTS: "neither arm has an event: any lift is possible",
+    CannotSayCode.CONTROL_ZERO: (
+        "the control is at zero, so there is no share of it; read the difference"
+    ),
+    CannotSayCode.NOT_POSITIVE: (
+        "the control's estimate is {control:g}; a share of it has no meaning; read the difference"
+    ),
+    CannotSayCode.CONTROL_NEAR_ZERO: (
+        "the control's estimate cannot be told from zero, so the lift has no finite limits; read "
+        "the difference"
+    ),
+    CannotSayCode.TREATMENT_ZERO: (
+        "all units of the treatment are zero, so chance cannot be judged in its lift; read the "
+        "difference"
+    ),
+}
+
+
+def _contrast(row: ResultRow, i: int) -> Contrast:
+    """A treatment's figures beside the control's."""
+    return Contrast(
+        control=row.value[0],
+        treatment=row.value[i],
+        control_variance=row.variance[0],
+        treatment_variance=row.variance[i],
+        covariance=row.with_control[i - 1],
+        df=row.df[i - 1],
+        rates=TwoRates(row.events[i], row.units[i], row.events[0], row.units[0])
+        if row.is_rate
+        else None,
+    )
 
 
 def _method(row: ResultRow) -> str:

@@ -1,5 +1,6 @@
 """The question of a report: which metrics, in which roles, against which control."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -17,16 +18,32 @@ __all__ = ["Guardrail", "MetricInRole", "Metrics", "Question"]
 
 @dataclass(frozen=True, slots=True)
 class Guardrail:
-    """A metric that may not get worse by more than a share of the control: 0.02 is 2 %."""
+    """A metric that may not get worse by more than a margin.
+
+    Attributes:
+        metric: what must not suffer.
+        margin: a share of the control: 0.02 is 2 %.
+        absolute_margin: an amount in the metric's own unit, where a share of the control has no
+            meaning: the coupon cost beside an arm without coupons.
+    """
 
     metric: Metric
-    margin: float
+    margin: float | None = None
+    absolute_margin: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse a margin of 0: no data can show that nothing at all was lost."""
-        if not 0 < self.margin < 1:
+        if (self.margin is None) == (self.absolute_margin is None):
+            raise BadQuestion(
+                f"{self.metric.name}: a guardrail has one of margin and absolute_margin"
+            )
+        if self.margin is not None and not 0 < self.margin < 1:
             raise BadQuestion(
                 f"{self.metric.name}: margin is {self.margin}, must lie between 0 and 1, e.g. 0.02"
+            )
+        if self.absolute_margin is not None and not 0 < self.absolute_margin < math.inf:
+            raise BadQuestion(
+                f"{self.metric.name}: absolute_margin is {self.absolute_margin}, must be above 0"
             )
 
 
@@ -37,6 +54,7 @@ class MetricInRole:
     metric: Metric
     role: Role
     margin: float | None = None
+    absolute_margin: float | None = None
 
 
 Metrics: TypeAlias = tuple[Metric | Funnel, ...]
@@ -86,7 +104,10 @@ class Question:
                 for metric in metrics
                 for rate_or_metric in (metric.rates if isinstance(metric, Funnel) else (metric,))
             ),
-            *(MetricInRole(g.metric, "guardrail", g.margin) for g in self.guardrails),
+            *(
+                MetricInRole(g.metric, "guardrail", g.margin, g.absolute_margin)
+                for g in self.guardrails
+            ),
         )
 
     @cached_property

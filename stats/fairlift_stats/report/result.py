@@ -13,6 +13,7 @@ from fairlift_stats.effects import (
     Posterior,
     Role,
 )
+from fairlift_stats.methods.contrast import Contrast
 from fairlift_stats.report.answers import Answers
 
 __all__ = ["Result"]
@@ -102,6 +103,16 @@ class Result(Mapping[str, Scalar]):
     def non_inferiority(self) -> NonInferiority | None:
         """Whether a guardrail holds; None for other roles."""
         return self.answers.non_inferiority(self.place)
+
+    @property
+    def contrast(self) -> Contrast:
+        """Both figures with what their limits need, for looks and verdicts."""
+        return self.answers.contrast(self.place)
+
+    @property
+    def units_of_all_arms(self) -> int:
+        """Units of all arms of the report together."""
+        return int(sum(self.answers.row.n))
 
     @property
     def posterior(self) -> Posterior | CannotSay:

@@ -2,17 +2,17 @@
 
 from fairlift_stats.sequential.evidence import Evidence
 from fairlift_stats.sequential.group_sequential.spending import Side, Spending
-from fairlift_stats.sequential.looks import ArmCount, Cell, Look, LookLog
-from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.sequential.looks import ArmCount, Look, LookLog, TrafficPart
+from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 
 __all__ = [
     "ArmCount",
-    "Cell",
     "Evidence",
     "Look",
     "LookLog",
-    "PlannedMetric",
+    "SequentialMetric",
     "SequentialPlan",
     "Side",
     "Spending",
+    "TrafficPart",
 ]

@@ -9,7 +9,8 @@ StatisticsError
     │   ├── LooksOutOfOrder
     │   ├── InformationFell
     │   ├── BeyondPlan     more units or days than the plan paid for
-    │   ├── PlanChanged    the log was begun under another plan, or its lines were altered
+    │   ├── PlanChanged    the log was begun under another plan
+    │   ├── LookEdited     a look in the store is not the one that was written
     │   └── UnknownArm
     ├── NotANumber         NaN, an infinity, a count below zero
     ├── ZeroVariance       nothing varies, so nothing can be weighed
@@ -60,7 +61,7 @@ class LooksOutOfOrder(BadLook):
 
 
 class InformationFell(BadLook):
-    """Information did not rise from one look to the next."""
+    """Information did not rise from one judged look to the next."""
 
     def __init__(self, before: float, now: float) -> None:
         super().__init__(
@@ -81,12 +82,23 @@ class BeyondPlan(BadLook):
 
 
 class PlanChanged(BadLook):
-    """The log was begun under another plan, or its lines were altered."""
+    """The log was begun under another plan."""
 
-    def __init__(self, found: str, expected: str) -> None:
+    def __init__(self, sealed: str, judged: str) -> None:
         super().__init__(
-            f"look log: made under {found}, the plan at hand gives {expected};"
-            " a plan is sealed at the first look: start a new epoch to change it"
+            f"look log: was begun under plan {sealed[:12]}, it is judged by plan {judged[:12]};"
+            " a plan is sealed at the start: start a new epoch to change it"
+        )
+
+
+class LookEdited(BadLook):
+    """A look in the store is not the one that was written."""
+
+    def __init__(self, number: int, day: int | None) -> None:
+        where = "" if day is None else f" (day {day})"
+        super().__init__(
+            f"look {number}{where}: its content is not what was sealed when it was made;"
+            " somebody changed it in the store: restore it from a backup, or start a new epoch"
         )
 
 

@@ -9,6 +9,7 @@ from scipy.special import ndtri
 from fairlift_stats.data.metrics import Mean, Metric, Quantile, Rate, Ratio
 from fairlift_stats.data.summary import Summary
 from fairlift_stats.effects import CannotSay
+from fairlift_stats.methods.contrast import Contrast
 from fairlift_stats.methods.skewness import difference_skewness, third_of_ratio
 from fairlift_stats.report.result import Result
 from fairlift_stats.sequential.errors import NotANumber, ZeroVariance
@@ -18,15 +19,16 @@ __all__ = ["Evidence", "evidence_of"]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a look says of one metric in one treatment arm: always treatment minus control.
+    """What a look knows of one metric in one treatment arm: always treatment against control.
 
     Attributes:
         metric: its name in the plan.
         arm: the treatment.
         z: the test statistic; positive means the treatment's figure is higher, good or bad.
-        estimate: difference per unit, in the metric's own unit (currency units for money).
-        se: its standard error.
-        control: the control's figure, to form the lift.
+        contrast: both figures with their variances, and the counts behind rates.
+        units: units of all arms together that are mature for this metric.
+        events: converters or orders, whichever the metric needs, of the control and the treatment;
+            None for a metric that needs nothing.
         skew: skewness of the difference from third moments, if known.
         capped: True when tickets were winsorised at a cap fixed before the start.
     """
@@ -34,22 +36,34 @@ class Evidence:
     metric: str
     arm: str
     z: float
-    estimate: float
-    se: float
-    control: float
+    contrast: Contrast
+    units: int
+    events: tuple[int, int] | None = None
     skew: float | None = None
     capped: bool = False
 
     def __post_init__(self) -> None:
         """Refuse figures that are none."""
         where = f"{self.metric} of {self.arm}"
-        for name in ("z", "estimate", "control"):
-            if not math.isfinite(getattr(self, name)):
-                raise NotANumber(f"{where}: {name}", "finite", getattr(self, name))
-        if not (math.isfinite(self.se) and self.se > 0):
-            raise ZeroVariance(f"{where}: standard error", self.se)
+        if not math.isfinite(self.z):
+            raise NotANumber(f"{where}: z", "finite", self.z)
+        if not (math.isfinite(self.contrast.se) and self.contrast.se > 0):
+            raise ZeroVariance(f"{where}: standard error", self.contrast.se)
         if self.skew is not None and not math.isfinite(self.skew):
             raise NotANumber(f"{where}: skew", "finite", self.skew)
+        counts = (self.units, *(self.events or ()))
+        if not all(math.isfinite(count) and count >= 0 for count in counts):
+            raise NotANumber(f"{where}: units and events", "finite and 0 or more", counts)
+
+    @property
+    def estimate(self) -> float:
+        """Difference per unit, in the metric's own unit (currency units for money)."""
+        return self.contrast.difference
+
+    @property
+    def se(self) -> float:
+        """Standard error of the difference."""
+        return self.contrast.se
 
 
 def evidence_of(
@@ -58,47 +72,50 @@ def evidence_of(
     control: Summary,
     treatment: Summary,
     *,
-    confidence: float,
+    units: int | None = None,
+    events: tuple[int, int] | None = None,
     capped: bool = False,
 ) -> Evidence | None:
-    """What a look says of this comparison; None when the comparison cannot say yet.
+    """What a look knows of this comparison; None when the comparison cannot say yet.
 
     z is the normal deviate with the comparison's own two-sided p-value, so that a look can never
-    disagree with the table beside it. The standard error is that of the interval.
+    disagree with the table beside it.
 
     Args:
         result: the comparison of these two groups.
         metric: what was compared.
         control: the group, for the skewness of the difference.
         treatment: the same.
-        confidence: of the result's intervals.
+        units: mature units of all arms together; by default those of the report.
+        events: converters or orders of the control and of the treatment, where the metric needs
+            them.
         capped: whether tickets were cut at a cap that was fixed before the start.
     """
     if isinstance(result.difference, CannotSay) or result.p_value is None:
         return None
-    value, interval = result.difference.value, result.difference.interval
-    se = interval.width / (2 * -float(ndtri((1 - confidence) / 2)))
-    if not (math.isfinite(se) and se > 0) or result.control.estimate is None:
+    contrast = result.contrast
+    if not contrast.se > 0:
         return None
+    value = contrast.difference
     # Below the smallest double a p-value is 0, and its deviate infinite.
-    z = abs(value) / se if result.p_value == 0 else -float(ndtri(result.p_value / 2))
+    z = abs(value) / contrast.se if result.p_value == 0 else -float(ndtri(result.p_value / 2))
     return Evidence(
         metric=result.metric,
         arm=result.variant,
         z=math.copysign(z, value),
-        estimate=value,
-        se=se,
-        control=result.control.estimate,
-        skew=_skew(metric, control, treatment, se**2),
+        contrast=contrast,
+        units=result.units_of_all_arms if units is None else units,
+        events=events,
+        skew=_skew(metric, control, treatment, contrast.se**2),
         capped=capped,
     )
 
 
 def _skew(metric: Metric, control: Summary, treatment: Summary, variance: float) -> float | None:
-    treated, kept = _third(metric, treatment), _third(metric, control)
-    if treated is None or kept is None:
+    treated, untreated = _third(metric, treatment), _third(metric, control)
+    if treated is None or untreated is None:
         return None
-    return difference_skewness(treated, kept, treatment.n, control.n, variance)
+    return difference_skewness(treated, untreated, treatment.n, control.n, variance)
 
 
 def _third(metric: Metric, group: Summary) -> float | None:

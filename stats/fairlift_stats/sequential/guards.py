@@ -1,13 +1,18 @@
-"""What must be so before a z may be believed: counts, days, an even split or a tamed tail."""
+"""What must be so before a z may be believed: enough counts, an even split or a tamed tail."""
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, assert_never, overload
 
+from scipy.special import bdtr, bdtrc, ndtri
+
+from fairlift_stats.data.metrics import Direction
+from fairlift_stats.methods.two_rates import TwoRates
 from fairlift_stats.sequential.errors import NotANumber
 from fairlift_stats.sequential.evidence import Evidence
 from fairlift_stats.sequential.looks import ArmCount, Look
 from fairlift_stats.sequential.numerics.recursion import Floats
-from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 
 Shortage: TypeAlias = Literal["converters", "orders"]
 
@@ -15,6 +20,8 @@ Shortage: TypeAlias = Literal["converters", "orders"]
 EVEN_SPLIT: Final = 0.4
 # Skewness of the difference that even an uncapped, uneven comparison survives (Kohavi et al. 2014).
 SKEW_LIMIT: Final = 0.06
+# Beyond this deviate a normal tail is below the smallest double.
+_FURTHEST_Z: Final = 38.0
 
 
 @overload
@@ -32,6 +39,17 @@ def hall_transform(z: float | Floats, skew: float | Floats) -> float | Floats:
     return z + skew * z**2 / 3 + skew**2 * z**3 / 27 + skew / 6
 
 
+def hall_inverse(transformed: float, skew: float) -> float:
+    """The z whose transform this is.
+
+    >>> round(hall_inverse(hall_transform(2.1, 0.24), 0.24), 6)
+    2.1
+    """
+    if abs(skew) < 1e-9:
+        return transformed
+    return float(3 / skew * (math.cbrt(1 + skew * (transformed - skew / 6)) - 1))
+
+
 def is_even(plan: SequentialPlan, look: Look, arm: str) -> bool:
     """True when the arm and the control share their units 40/60 or closer."""
     control, treatment = look.count(plan.control).units, look.count(arm).units
@@ -39,28 +57,38 @@ def is_even(plan: SequentialPlan, look: Look, arm: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class GuardedZ:
-    """A z that points to the better side, and whether its tail is tamed."""
+class Tail:
+    """How the tail of a comparison is treated.
 
-    z: float
-    trusted: bool
+    Attributes:
+        trusted: False when an uneven split meets skewed, uncapped tickets.
+        skew: the skewness that Hall's transform takes out; 0 takes nothing.
+    """
+
+    trusted: bool = True
+    skew: float = 0.0
+
+    def guarded(self, z: float) -> float:
+        """The z to hold against a line; its sign is that of the difference."""
+        return hall_transform(z, self.skew) if self.skew else z
+
+    def plain(self, guarded: float) -> float:
+        """The z whose guarded form this is."""
+        return hall_inverse(guarded, self.skew) if self.skew else guarded
 
 
-def guarded_z(
-    plan: SequentialPlan, look: Look, metric: PlannedMetric, evidence: Evidence
-) -> GuardedZ:
-    """The z to hold against the lines: transformed where the split is uneven and tickets capped.
+def tail_of(plan: SequentialPlan, look: Look, metric: SequentialMetric, evidence: Evidence) -> Tail:
+    """Whether the tail is tamed: transformed where the split is uneven and tickets capped.
 
     An uneven split with skewed and uncapped tickets is not to be trusted: a true null is then
     called a loser 13 times in 100 at 90/10.
     """
-    sign = 1.0 if metric.direction == "higher" else -1.0
     skew = evidence.skew
     if skew is None or metric.needs != "orders" or is_even(plan, look, evidence.arm):
-        return GuardedZ(sign * evidence.z, True)
+        return Tail()
     if evidence.capped:
-        return GuardedZ(sign * hall_transform(evidence.z, skew), True)
-    return GuardedZ(sign * evidence.z, abs(skew) <= SKEW_LIMIT)
+        return Tail(skew=skew)
+    return Tail(trusted=abs(skew) <= SKEW_LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,48 +101,76 @@ class TooFew:
     needed: int
 
 
-def too_few(plan: SequentialPlan, look: Look) -> TooFew | None:
-    """The arm that lacks most of what a primary metric needs, if one lacks any.
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Whether one comparison has what its metric needs.
+
+    Attributes:
+        shortage: the arm that lacks most; None when both have enough.
+        together: both arms together have what one of them needs: enough to see harm.
+    """
+
+    shortage: TooFew | None
+    together: bool
+
+    @property
+    def enough(self) -> bool:
+        """True when each arm has enough to be judged for success and safety."""
+        return self.shortage is None
+
+
+def counted(plan: SequentialPlan, look: Look, metric: SequentialMetric, arm: str) -> Counted:
+    """Whether the control and this arm have enough of what the metric needs.
 
     Raises:
         NotANumber: a needed count is not given.
     """
-    lacks = (lack_of(plan, look, metric) for metric in plan.primaries)
-    return min(filter(None, lacks), key=_part, default=None)
+    if metric.needs == "nothing" or (
+        plan.engine == "exact_conversion" and metric.role == "primary"
+    ):
+        return Counted(None, True)
+    needed = plan.minimum_converters if metric.needs == "converters" else plan.minimum_orders
+    evidence = look.of(metric.name, arm)
+    if evidence is not None and evidence.events is not None:
+        found = evidence.events
+    else:
+        found = (
+            _count(look.count(plan.control), metric),
+            _count(look.count(arm), metric),
+        )
+    least = min(found)
+    short = plan.control if found[0] == least else arm
+    shortage = TooFew(metric.needs, short, least, needed) if least < needed else None
+    return Counted(shortage, sum(found) >= needed)
 
 
-def lack_of(plan: SequentialPlan, look: Look, metric: PlannedMetric) -> TooFew | None:
-    """The arm that lacks most of what this metric needs, if one lacks any."""
-    if plan.engine == "exact_conversion" and metric.role == "primary":
-        return None
-    lacks = (_lack(plan, metric, count) for count in look.counts)
-    return min(filter(None, lacks), key=_part, default=None)
-
-
-def _part(lack: TooFew) -> float:
-    return lack.found / lack.needed
-
-
-def _lack(plan: SequentialPlan, metric: PlannedMetric, count: ArmCount) -> TooFew | None:
+def _count(count: ArmCount, metric: SequentialMetric) -> int:
     match metric.needs:
-        case "nothing":
-            return None
         case "converters":
-            found, needed = count.converters, plan.minimum_converters
+            found = count.converters
         case "orders":
-            found, needed = count.orders, plan.minimum_orders
+            found = count.orders
+        case "nothing":
+            return 0
         case unreachable:
             assert_never(unreachable)
     if found is None:
-        raise NotANumber(
-            f"{count.arm}.{metric.needs}", f"given, because {metric.name} needs them", found
-        )
-    return TooFew(metric.needs, count.arm, found, needed) if found < needed else None
+        raise NotANumber(f"{count.arm}.{metric.needs}", f"given: {metric.name} needs them", found)
+    return found
 
 
-def days_to_wait(plan: SequentialPlan, day: int) -> int:
-    """Days until success may be declared: the minimum is over and the week is whole."""
-    short = max(0, plan.minimum_days - day)
-    if not plan.whole_weeks:
-        return short
-    return short + -(day + short) % 7
+def exact_z(rates: TwoRates, direction: Direction, *, ratio: float = 1.0) -> float:
+    """The deviate of "as few of the events in the treatment", exactly, given their total.
+
+    Where the treatment's rate is `ratio` times the control's, its share of the events is known
+    from the units alone, however small an arm is. Negative when the treatment does worse.
+
+    Source: the conditional test of two Poisson rates, Przyborowski & Wilenski (1940).
+    """
+    total = round(rates.xt + rates.xc)
+    share = rates.nt * ratio / (rates.nt * ratio + rates.nc)
+    if direction == "higher":
+        p = float(bdtr(round(rates.xt), total, share))
+    else:
+        p = 1.0 if rates.xt < 1 else float(bdtrc(round(rates.xt) - 1, total, share))
+    return max(-_FURTHEST_Z, min(_FURTHEST_Z, float(ndtri(p))))

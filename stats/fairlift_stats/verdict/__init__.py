@@ -2,23 +2,38 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from fairlift_stats.effects import CannotSayCode
 from fairlift_stats.locale import text
 from fairlift_stats.messages import Figure, Message, Names
+from fairlift_stats.sequential.calendar import next_due
 from fairlift_stats.sequential.errors import BadLook
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.sequential.plan import SequentialPlan
-from fairlift_stats.verdict.compare import comparison
-from fairlift_stats.verdict.facts import Facts, confidence_of, split_of
-from fairlift_stats.verdict.ruling import Cause, VerdictKind, has_ended, leading, rule
+from fairlift_stats.verdict.arm_facts import arm_standing
+from fairlift_stats.verdict.facts import Facts, confidence_of
+from fairlift_stats.verdict.guardrails import alarm_standing, guardrail_standing
+from fairlift_stats.verdict.outlook import outlook_of
+from fairlift_stats.verdict.ruling import (
+    FINAL,
+    Cause,
+    Course,
+    Ruling,
+    VerdictKind,
+    course_of,
+    standing_ruling,
+)
+from fairlift_stats.verdict.sample_ratio import sample_ratio_of
 from fairlift_stats.verdict.sentences import say
-from fairlift_stats.verdict.watch import guardrail, outlook
+from fairlift_stats.verdict.since import since_then
 
 __all__ = ["Cause", "Facts", "Verdict", "VerdictKind", "decide"]
 
 _NO_NAMES = Names()
+# Kinds in which a campaign waits for a decision that can be forecast.
+_OPEN = frozenset({"keep_going", "stop_futile"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +41,7 @@ class Verdict:
     """What the plan says to do now.
 
     Attributes:
-        kind: one of five.
+        kind: one of six.
         cause: the rule that spoke.
         variant: the treatment it speaks of; None when it speaks of the whole campaign.
         metric: the metric of that treatment that decided, a guardrail's where one did.
@@ -34,7 +49,11 @@ class Verdict:
         number: the one figure to look at.
         action: what to do.
         reasons: in the order in which they matter.
-        facts: what stands behind.
+        since: what came after the look that the verdict is of; it changes nothing.
+        decided_day: the campaign day whose look decided; None while nothing is decided.
+        advised_day: the campaign day whose look advised to give up, where that advice stands.
+        next_due: the next campaign day whose look judges success; None when there is none.
+        facts: what stands behind, as of the look that the verdict is of.
     """
 
     kind: VerdictKind
@@ -45,6 +64,10 @@ class Verdict:
     number: Figure
     action: Message
     reasons: tuple[Message, ...]
+    since: tuple[Message, ...]
+    decided_day: int | None
+    advised_day: int | None
+    next_due: int | None
     facts: Facts
 
     def sentence(self, locale: str = "en", names: Names = _NO_NAMES) -> str:
@@ -59,6 +82,10 @@ class Verdict:
         """The reasons, in their order."""
         return tuple(text(reason, locale, names) for reason in self.reasons)
 
+    def news(self, locale: str = "en", names: Names = _NO_NAMES) -> tuple[str, ...]:
+        """What came after the look that the verdict is of."""
+        return tuple(text(message, locale, names) for message in self.since)
+
     def to_json(self) -> str:
         """Canonical JSON: equal for equal look logs, to the bit. An endless limit is null."""
         return json.dumps(
@@ -66,7 +93,7 @@ class Verdict:
         )
 
 
-# Values of a dataclass turned into JSON's: many shapes pass here.
+# Values of a dataclass turned into JSON's: many shapes pass through here.
 def _finite(value: Any) -> Any:
     match value:
         case dict():
@@ -75,64 +102,74 @@ def _finite(value: Any) -> Any:
             return [_finite(inner) for inner in value]
         case float() if not math.isfinite(value):
             return None
+        case CannotSayCode():
+            return value.value
         case _:
             return value
 
 
-def decide(plan: SequentialPlan, log: LookLog, *, day: int | None = None) -> Verdict:
-    """The verdict of a look log: a pure function of it and of the plan.
+def decide(plan: SequentialPlan, log: LookLog) -> Verdict:
+    """The verdict of a look log: a pure function of it and of the sealed plan.
 
-    `day` is today's count of full days since the start, when days have passed with no new look:
-    after the last look of a plan only the days still run.
+    The first decision stands: what later looks bring is told beside it, in `since`.
 
     Raises:
-        PlanChanged: the log was begun under another plan, or its lines were altered.
-        BadLook: the log is empty, or `day` lies before the last look.
+        PlanChanged: the log was begun under another plan.
+        BadLook: the log is empty, or does not follow the plan's calendar.
     """
     log.check(plan)
     if not log.looks:
         raise BadLook("look log: is empty; a verdict needs one look")
-    look = log.looks[-1]
-    if day is not None and day < look.day:
-        raise BadLook(f"day: is {day}, the last look was on day {look.day}")
-    facts = _facts(plan, log, look.day if day is None else day)
-    ruling = rule(plan, look, facts)
+    course = course_of(plan, log)
+    ruling = standing_ruling(course)
+    look = log.looks[ruling.look]
+    facts = _facts(plan, log, course, ruling)
     spoken = say(plan, look, facts, ruling)
     is_of_all = ruling.kind == "do_not_trust"
-    decided = ruling.comparison if ruling.guardrail is None else ruling.guardrail
+    is_advice = ruling.kind == "stop_futile"
+    is_final = ruling.kind in FINAL
+    last = log.looks[-1]
     return Verdict(
         kind=ruling.kind,
         cause=ruling.cause,
-        variant=None if is_of_all else decided.arm,
-        metric=None if is_of_all else decided.metric,
+        variant=None if is_of_all else ruling.arm,
+        metric=None if is_of_all else ruling.metric,
         headline=spoken.headline,
         number=spoken.number,
         action=spoken.action,
         reasons=spoken.reasons,
+        since=since_then(course, ruling),
+        decided_day=look.day if is_final else None,
+        advised_day=look.day if is_advice else None,
+        next_due=None if is_final or last.closing is not None else next_due(plan, last.day),
         facts=facts,
     )
 
 
-def _facts(plan: SequentialPlan, log: LookLog, day: int) -> Facts:
-    last = log.looks[-1]
-    comparisons = tuple(
-        comparison(plan, log, metric, arm) for arm in plan.treatments for metric in plan.primaries
-    )
-    facts = Facts(
+def _facts(plan: SequentialPlan, log: LookLog, course: Course, ruling: Ruling) -> Facts:
+    """What was known at the look that the ruling is of."""
+    known = ruling.look + 1
+    last = log.looks[ruling.look]
+    leading = course.arms.get((ruling.arm, ruling.metric))
+    outlook = None
+    if ruling.kind in _OPEN and last.closing is None and leading is not None:
+        outlook = outlook_of(plan, leading[:known])
+    return Facts(
         at=last.at,
-        day=day,
-        information=log.times[-1],
+        day=last.day,
+        information=plan.information(last.units),
         confidence=confidence_of(plan),
-        comparisons=comparisons,
-        guardrails=tuple(
-            guardrail(plan, log, metric, arm)
-            for arm in plan.treatments
-            for metric in plan.guardrails
+        arms=tuple(
+            arm_standing(plan, plan.metric(metric), arm, standings[:known])
+            for (arm, metric), standings in course.arms.items()
         ),
-        split=split_of(plan, log),
-        outlook=None,
+        guardrails=tuple(
+            guardrail_standing(plan, plan.metric(metric), arm, history[:known])
+            for (arm, metric), history in course.guardrails.items()
+        ),
+        alarms=tuple(
+            alarm_standing(arm, history[:known]) for arm, history in course.alarms.items()
+        ),
+        sample_ratio=sample_ratio_of(plan, log.until(known)),
+        outlook=outlook,
     )
-    if has_ended(plan, facts):
-        return facts
-    running = [c for c in comparisons if c.crossing != "harm"]
-    return replace(facts, outlook=outlook(plan, log, leading(plan, running or comparisons)))

@@ -1,42 +1,39 @@
-"""What stands behind a verdict, computed once from the plan and the look log."""
+"""What stands behind a verdict: types only, computed once from the plan and the look log."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from scipy.special import chdtrc
+from scipy.special import ndtri
 
-from fairlift_stats.effects import Interval
-from fairlift_stats.sequential.anytime.counts import (
-    WARN_AT,
-    SplitCheck,
-    prior_strength,
-    split_by_cell,
-    split_log_e,
-)
-from fairlift_stats.sequential.evidence import Evidence
-from fairlift_stats.sequential.looks import Look, LookLog
-from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.effects import CannotSayCode, Interval
+from fairlift_stats.methods.contrast import Contrast, Margin
+from fairlift_stats.sequential.anytime.counts import SequentialSampleRatio
+from fairlift_stats.sequential.guards import Tail
+from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 
 Crossing: TypeAlias = Literal["success", "harm"]
+Safety: TypeAlias = Literal["safe", "harmed", "open"]
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """An effect with its interval, per unit and as a lift; no lift over a control's figure of 0."""
+    """An effect with its interval, in the metric's own unit and as a lift.
 
+    Attributes:
+        at: the day of the look that it is of.
+        value, interval: the difference, treatment minus control.
+        lift, lift_interval: the same as a share of the control; None where it has none.
+        no_lift: why there is no lift.
+    """
+
+    at: str
     value: float
     interval: Interval
     lift: float | None
     lift_interval: Interval | None
-
-    @classmethod
-    def of(cls, value: float, interval: Interval, control: float) -> "Estimate":
-        """The estimate, and its lift over the control's figure taken as known."""
-        if control == 0:
-            return cls(value, interval, None, None)
-        ends = sorted((interval.low / control, interval.high / control))
-        return cls(value, interval, value / control, Interval(ends[0], ends[1]))
+    no_lift: CannotSayCode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +56,24 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ArmStanding:
     """One treatment arm on one primary metric; z and lines point to the better side.
 
     Attributes:
         arm: the treatment.
         metric: the primary metric.
         z: guarded z of the last look; None when the metric cannot say yet.
-        meter: evidence as a share of what success needs: 1 is enough.
+        meter: evidence as a share of what success needs, at the last look that judged; 1 is enough.
         trusted: False when an uneven split meets skewed, uncapped tickets.
         crossing: which line was crossed first, if one was.
-        crossed_at: the time of the look at which it was.
+        crossed_at: the day of the look at which it was.
         crossed_look: the number of that look, from 1.
-        gives_up: True when the last look lies below the line to give up.
+        gives_up: True when the last judged look lies below the line to give up.
         loss: Bayesian plans: relative loss to expect from shipping, and from keeping the control.
-        raw: the plain estimate with an interval that holds at every look.
-        corrected: at a stop, the estimate corrected for stopping early.
+        raw: the plain estimate of the last judged look, with an interval that holds however often
+            somebody looks.
+        corrected: at a stop, the estimate corrected for having been free to stop earlier.
+        largest_k: the largest critical value that any of the figures was formed with.
     """
 
     arm: str
@@ -89,6 +88,7 @@ class Comparison:
     loss: tuple[float, float] | None
     raw: Estimate | None
     corrected: Estimate | None
+    largest_k: float
 
     @property
     def leads(self) -> bool:
@@ -97,32 +97,54 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Guardrail:
-    """One guardrail in one treatment arm; z points to the better side.
+class GuardrailStanding:
+    """One guardrail in one treatment arm: is it shown to be no worse than the margin allows?
 
     Attributes:
         arm: the treatment.
         metric: the guardrail.
-        z: of the last look; None when the metric cannot say yet.
-        harm_line: the z that raised, or would raise, the alarm.
-        harmed: True once the alarm was raised.
-        margin: the share by which it may be worse.
-        passes: True when it is shown to be worse by less than its margin.
+        state: shown to be safe, shown to be beyond the margin, or neither yet.
+        z: of "no worse than the margin", at the last look; None when it cannot be said.
+        safe_line, harm_line: the z at which it is shown to be safe, and harmed, at the last look
+            that drew them.
+        margin: how much worse it may be.
+        decided_at: the day of the look that settled the state.
+        units_missing: units still missing to be shown safe if the measured difference stays; None
+            where it lies beyond the margin, or nothing is missing.
         raw: the plain estimate.
     """
 
     arm: str
     metric: str
+    state: Safety
     z: float | None
-    harm_line: float
-    harmed: bool
-    margin: float | None
-    passes: bool
+    safe_line: float | None
+    harm_line: float | None
+    margin: Margin
+    decided_at: str | None
+    units_missing: int | None
     raw: Estimate | None
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class AlarmStanding:
+    """The built-in conversion alarm of one treatment arm.
+
+    Attributes:
+        arm: the treatment.
+        raised_at: the day of the look that raised it; None while it is quiet.
+        converters, units: within one day of exposure, of the control and the treatment, at that
+            look or at the last.
+    """
+
+    arm: str
+    raised_at: str | None
+    converters: tuple[int, int]
+    units: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRatioFacts:
     """Are units split as planned? The e-value counts at every look; chi-square only at the last.
 
     Attributes:
@@ -133,10 +155,10 @@ class Split:
         observed: its share of the units then.
         planned: its share in the plan.
         excess: units that it had then beyond its share; below 0, units that it lacked.
-        in_parts: True when all units together are split well enough, and only cells are not.
+        in_parts: True when all units together are split well enough, and only parts are not.
     """
 
-    check: SplitCheck
+    check: SequentialSampleRatio
     chi_square: float
     chi_square_p: float
     worst_arm: str
@@ -151,13 +173,14 @@ class Facts:
     """Everything behind a verdict.
 
     Attributes:
-        at: time of the last look.
-        day: full days since the start.
+        at: day of the look that the verdict is of.
+        day: whole campaign days that were over then.
         information: share of the planned information.
         confidence: of the intervals.
-        comparisons: per treatment and primary metric.
+        arms: per treatment and primary metric.
         guardrails: per treatment and guardrail.
-        split: the split of units.
+        alarms: per treatment.
+        sample_ratio: the split of units.
         outlook: of the leading arm, while the test goes on.
     """
 
@@ -165,10 +188,19 @@ class Facts:
     day: int
     information: float
     confidence: float
-    comparisons: tuple[Comparison, ...]
-    guardrails: tuple[Guardrail, ...]
-    split: Split
+    arms: tuple[ArmStanding, ...]
+    guardrails: tuple[GuardrailStanding, ...]
+    alarms: tuple[AlarmStanding, ...]
+    sample_ratio: SampleRatioFacts
     outlook: Outlook | None
+
+    def arm(self, arm: str, metric: str) -> ArmStanding:
+        """One treatment on one primary metric."""
+        return next(s for s in self.arms if (s.arm, s.metric) == (arm, metric))
+
+    def guardrail(self, arm: str, metric: str) -> GuardrailStanding:
+        """One treatment on one guardrail."""
+        return next(s for s in self.guardrails if (s.arm, s.metric) == (arm, metric))
 
 
 def confidence_of(plan: SequentialPlan) -> float:
@@ -176,53 +208,52 @@ def confidence_of(plan: SequentialPlan) -> float:
     return 1 - 2 * plan.level
 
 
-def raw_estimate(evidence: Evidence, height: float | None) -> Estimate:
-    """The plain estimate; its interval is `height` standard errors wide on each side."""
-    half = math.inf if height is None else height * evidence.se
-    interval = Interval(evidence.estimate - half, evidence.estimate + half)
-    return Estimate.of(evidence.estimate, interval, evidence.control)
+def table_k(plan: SequentialPlan) -> float:
+    """The critical value of a table that is read once, with alpha shared over comparisons."""
+    return float(-ndtri(plan.level))
 
 
-def split_of(plan: SequentialPlan, log: LookLog) -> Split:
-    """The split of units over the arms at every look, in all and by cell.
+def oriented(metric: SequentialMetric, value: float) -> float:
+    """The value with its sign turned so that more is better."""
+    return value if metric.direction == "higher" else -value
 
-    Where looks have cells, the evidence is the mean of that on all units and that on the cells.
+
+def estimate_between(
+    contrast: Contrast,
+    ks: Sequence[float],
+    *,
+    at: str,
+    largest_k: float,
+    tail: Tail | None = None,
+) -> Estimate:
+    """The figures that lie so many standard errors below the estimate: the middle and two ends.
+
+    One function for every interval of a verdict: around the estimate of a look k is 0 and the
+    line's height on both sides; at a stop k = z - theta sqrt(t) for the drift theta of each limit.
+
+    Args:
+        contrast: the figures.
+        ks: three critical values: of the middle, of one end and of the other.
+        at: the day of the look.
+        largest_k: the largest critical value that the page shows for this comparison.
+        tail: how the z was transformed, so that the limits agree with it.
     """
-    k = prior_strength(plan.n_max)
-    counts = [[look.count(arm).units for arm in plan.arms] for look in log.looks]
-    whole = [split_log_e(units, plan.shares, k=k) for units in counts]
-    logs = [_with_cells(log_e, look, plan, k) for log_e, look in zip(whole, log.looks, strict=True)]
-    check = SplitCheck.after(logs)
-    at = max(range(len(logs)), key=logs.__getitem__)
-    parts, chi_square = _apart(counts[at], plan), sum(_apart(counts[-1], plan))
-    worst = max(range(len(parts)), key=parts.__getitem__)
-    units, total = counts[at][worst], sum(counts[at])
-    return Split(
-        check,
-        chi_square,
-        float(chdtrc(len(parts) - 1, chi_square)),
-        plan.arms[worst],
-        units / total,
-        plan.shares[worst],
-        units - total * plan.shares[worst],
-        check.warns and whole[at] < math.log(WARN_AT),
+    middle, *ends = (k if tail is None else _plain(tail, k) for k in ks)
+    sides = sorted(contrast.difference_limit(k) for k in ends)
+    interval = Interval(sides[0], sides[1])
+    why_none = contrast.no_lift(largest_k)
+    if why_none is not None:
+        return Estimate(at, contrast.difference_limit(middle), interval, None, None, why_none)
+    lifts = sorted(contrast.lift_limit(k) for k in ends)
+    return Estimate(
+        at,
+        contrast.difference_limit(middle),
+        interval,
+        contrast.lift_limit(middle),
+        Interval(lifts[0], lifts[1]),
     )
 
 
-def _apart(units: list[int], plan: SequentialPlan) -> list[float]:
-    """Each arm's part of Pearson's chi-square."""
-    expected = [sum(units) * share for share in plan.shares]
-    return [(n - e) ** 2 / e for n, e in zip(units, expected, strict=True)]
-
-
-def _with_cells(log_e: float, look: Look, plan: SequentialPlan, k: float) -> float:
-    if not look.cells:
-        return log_e
-    cells = {cell.name: cell.units for cell in look.cells}
-    together, _ = split_by_cell(cells, plan.shares, k=k / len(cells))
-    return math.log((math.exp(min(log_e, 700.0)) + together) / 2)
-
-
-def oriented(metric: PlannedMetric, value: float) -> float:
-    """The value with its sign turned so that more is better."""
-    return value if metric.direction == "higher" else -value
+def _plain(tail: Tail, k: float) -> float:
+    """At no distance nothing is transformed: the estimate stays what was measured."""
+    return k if k == 0 or math.isinf(k) else tail.plain(k)

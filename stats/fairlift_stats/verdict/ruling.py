@@ -1,61 +1,107 @@
-"""Which of the five verdicts the facts give, and for which cause: rules only, no words."""
+"""The written rule, look by look: which verdict the standings give, and for which cause.
 
+Rules only, no words. A ruling at a look knows nothing of later looks; the first that is final
+stands for ever, so later days, orders and stops change nothing that was decided.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from fairlift_stats.sequential.guards import days_to_wait, too_few
-from fairlift_stats.sequential.looks import Look
-from fairlift_stats.sequential.plan import SequentialPlan
-from fairlift_stats.verdict.facts import Comparison, Facts, Guardrail, oriented
+from fairlift_stats.sequential.anytime.counts import BLOCK_AT
+from fairlift_stats.sequential.calendar import Occasion, days_of_entry
+from fairlift_stats.sequential.looks import Look, LookLog
+from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
+from fairlift_stats.verdict.facts import oriented
+from fairlift_stats.verdict.guardrails import (
+    AlarmAt,
+    GuardrailAt,
+    alarms_of,
+    guardrails_of,
+    harmed_at,
+    safe_at,
+)
+from fairlift_stats.verdict.sample_ratio import log_e_values
+from fairlift_stats.verdict.standings import Standing, first_crossing, standings_of
 
-VerdictKind: TypeAlias = Literal["ship", "stop_harm", "stop_futile", "keep_going", "do_not_trust"]
+__all__ = [
+    "FINAL",
+    "KIND_OF",
+    "Cause",
+    "Course",
+    "Ruling",
+    "VerdictKind",
+    "course_of",
+    "rulings",
+    "standing_ruling",
+]
+
+VerdictKind: TypeAlias = Literal[
+    "ship", "stop_harm", "stop_futile", "keep_going", "do_not_trust", "inconclusive"
+]
 Cause: TypeAlias = Literal[
-    "split",
+    "won",
     "harm",
     "guardrail_harm",
+    "alarm",
+    "split",
     "few",
     "no_answer",
     "skew",
-    "won",
-    "hold",
+    "days",
+    "not_yet_judged",
     "unsafe",
     "unsafe_at_end",
-    "days",
     "ended",
-    "hopeless",
+    "ended_few",
+    "stopped",
     "no_gain",
+    "hopeless",
     "running",
 ]
 
-KIND_OF: Final[dict[Cause, VerdictKind]] = {
-    "split": "do_not_trust",
+KIND_OF: Final[Mapping[Cause, VerdictKind]] = {
+    "won": "ship",
     "harm": "stop_harm",
     "guardrail_harm": "stop_harm",
+    "alarm": "stop_harm",
+    "split": "do_not_trust",
     "few": "do_not_trust",
     "no_answer": "do_not_trust",
     "skew": "do_not_trust",
-    "won": "ship",
-    "hold": "keep_going",
-    "unsafe": "keep_going",
-    "unsafe_at_end": "stop_futile",
     "days": "do_not_trust",
-    "ended": "stop_futile",
-    "hopeless": "stop_futile",
+    "not_yet_judged": "keep_going",
+    "unsafe": "keep_going",
+    "unsafe_at_end": "inconclusive",
+    "ended": "inconclusive",
+    "ended_few": "inconclusive",
+    "stopped": "inconclusive",
     "no_gain": "stop_futile",
+    "hopeless": "stop_futile",
     "running": "keep_going",
 }
+# What is decided; giving up is advice, and trust may come back only with a new epoch.
+FINAL: Final = frozenset({"ship", "stop_harm", "inconclusive"})
+# What is stronger than the advice to give up.
+_OVERRULE_ADVICE: Final = frozenset(
+    {"won", "harm", "guardrail_harm", "alarm", "split", "unsafe", "unsafe_at_end"}
+)
+# The metric that the built-in alarm watches.
+ALARM_METRIC: Final = "conversion_rate"
+_BLOCK_LOG: Final = math.log(BLOCK_AT)
 
-# Below this chance to win, under the very effect that was planned, playing on is not worth it.
-_HOPELESS: Final = 0.10
+Pair: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A cause, the comparison it rests on, and the guardrail if one decided."""
+    """A cause, the arm and metric that it speaks of, and the look (from 0) that it is of."""
 
     cause: Cause
-    comparison: Comparison
-    guardrail: Guardrail | None = None
+    arm: str
+    metric: str
+    look: int
 
     @property
     def kind(self) -> VerdictKind:
@@ -63,101 +109,230 @@ class Ruling:
         return KIND_OF[self.cause]
 
 
-def rule(plan: SequentialPlan, look: Look, facts: Facts) -> Ruling:
-    """The first rule that speaks, in the order of what may overrule what.
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """What every comparison does over all looks: what the rule is applied to.
 
-    A broken split forbids every verdict. Harm needs no full week. Success and giving up do.
+    Attributes:
+        plan: the plan.
+        looks: all of them.
+        occasions: what each look is for.
+        arms: by treatment and primary metric.
+        guardrails: by treatment and guardrail.
+        alarms: by treatment.
+        log_e: evidence against the planned split at each look.
     """
-    leader = leading(plan, facts.comparisons)
-    if facts.split.check.blocks:
-        return Ruling("split", leader)
-    alive = [arm for arm in plan.treatments if _harm(facts, arm) is None]
-    if not alive:
-        return _worst(plan, facts)
-    leader = leading(plan, [c for c in facts.comparisons if c.arm in alive])
-    return (
-        _not_yet(plan, look, leader)
-        or _success(plan, facts, alive)
-        or _no_success(plan, facts, alive, leader)
+
+    plan: SequentialPlan
+    looks: tuple[Look, ...]
+    occasions: tuple[Occasion, ...]
+    arms: Mapping[Pair, tuple[Standing, ...]]
+    guardrails: Mapping[Pair, tuple[GuardrailAt, ...]]
+    alarms: Mapping[str, tuple[AlarmAt, ...]]
+    log_e: tuple[float, ...]
+
+
+def course_of(plan: SequentialPlan, log: LookLog) -> Course:
+    """Every comparison at every look."""
+    return Course(
+        plan,
+        log.looks,
+        tuple(look.occasion(plan) for look in log.looks),
+        {
+            (arm, metric.name): standings_of(plan, log, metric, arm)
+            for arm in plan.treatments
+            for metric in plan.primaries
+        },
+        {
+            (arm, metric.name): guardrails_of(plan, log, metric, arm)
+            for arm in plan.treatments
+            for metric in plan.guardrails
+        },
+        {arm: alarms_of(plan, log, arm) for arm in plan.treatments},
+        tuple(log_e_values(plan, log)),
     )
 
 
-def leading(
-    plan: SequentialPlan, comparisons: "list[Comparison] | tuple[Comparison, ...]"
-) -> Comparison:
-    """The comparison nearest to success: on the lift if several have crossed, else on z."""
-
-    def rank(comparison: Comparison) -> tuple[bool, float]:
-        metric = next(m for m in plan.primaries if m.name == comparison.metric)
-        crossed = comparison.crossing == "success"
-        best = comparison.raw or comparison.corrected
-        if crossed and best is not None and best.lift is not None:
-            return True, oriented(metric, best.lift)
-        return crossed, comparison.z if comparison.z is not None else float("-inf")
-
-    return max(comparisons, key=rank)
+def standing_ruling(course: Course) -> Ruling:
+    """The ruling in force after all looks: the first that is final, or else the last."""
+    last: Ruling | None = None
+    for last in rulings(course):
+        if last.kind in FINAL:
+            break
+    assert last is not None, "a course has a look"
+    return last
 
 
-def _harm(facts: Facts, arm: str) -> Ruling | None:
-    for comparison in facts.comparisons:
-        if comparison.arm == arm and comparison.crossing == "harm":
-            return Ruling("harm", comparison)
-    for rail in facts.guardrails:
-        if rail.arm == arm and rail.harmed:
-            first = next(c for c in facts.comparisons if c.arm == arm)
-            return Ruling("guardrail_harm", first, rail)
-    return None
+def rulings(course: Course) -> Iterator[Ruling]:
+    """The ruling at each look, each from that look and the ones before it."""
+    rule = _Rule(course)
+    advice: Ruling | None = None
+    for look in range(len(course.looks)):
+        ruling = rule.at(look)
+        if ruling.kind == "stop_futile" and advice is None:
+            advice = ruling
+        # Advice to give up, once told, stays told until something stronger speaks.
+        if advice is not None and ruling.cause not in _OVERRULE_ADVICE:
+            ruling = advice
+        yield ruling
 
 
-def _worst(plan: SequentialPlan, facts: Facts) -> Ruling:
-    rulings = [r for arm in plan.treatments if (r := _harm(facts, arm)) is not None]
-    return min(rulings, key=lambda r: r.comparison.z if r.comparison.z is not None else 0.0)
+class _Rule:
+    """The rule of one course; the looks at which lines were first crossed are found once."""
 
+    def __init__(self, course: Course) -> None:
+        self._course = course
+        self._plan = course.plan
+        self._won = {pair: first_crossing(s, "success") for pair, s in course.arms.items()}
+        self._safe = {pair: safe_at(history) for pair, history in course.guardrails.items()}
+        self._harm = {arm: self._harms(arm) for arm in self._plan.treatments}
 
-def _not_yet(plan: SequentialPlan, look: Look, leader: Comparison) -> Ruling | None:
-    if too_few(plan, look) is not None:
-        return Ruling("few", leader)
-    if leader.z is None:
-        return Ruling("no_answer", leader)
-    return None if leader.trusted else Ruling("skew", leader)
+    def at(self, look: int) -> Ruling:
+        """The first rule that speaks, in the order of what may overrule what.
 
+        A broken split forbids every verdict. Harm needs no full week. Success does.
+        """
+        if max(self._course.log_e[: look + 1]) >= _BLOCK_LOG:
+            return self._of("split", self._leading(look, self._plan.treatments), look)
+        harms = {arm: harm for arm in self._plan.treatments if (harm := self._harm_by(arm, look))}
+        alive = tuple(arm for arm in self._plan.treatments if arm not in harms)
+        if not alive:
+            return self._worst(harms, look)
+        leader = self._leading(look, alive)
+        won = self._success(look, alive)
+        if won is not None:
+            return won
+        if self._course.occasions[look].closing is not None:
+            return self._of(self._end(look, alive, leader), leader, look)
+        return self._of(self._still_open(look, alive, leader), leader, look)
 
-def _success(plan: SequentialPlan, facts: Facts, alive: list[str]) -> Ruling | None:
-    """Success, or what it still waits for."""
-    won = [c for c in facts.comparisons if c.arm in alive and c.crossing == "success" and c.leads]
-    if not won:
-        return None
-    ended = has_ended(plan, facts)
-    wait = days_to_wait(plan, facts.day)
-    safe = [c for c in won if _unsafe(facts, c.arm) is None]
-    if not safe:
-        best = leading(plan, won)
-        cause: Cause = "unsafe_at_end" if ended else "unsafe"
-        return Ruling(cause, best, _unsafe(facts, best.arm))
-    best = leading(plan, safe)
-    if facts.day < plan.minimum_days:
-        return Ruling("days", best)
-    return Ruling("hold" if wait and not ended else "won", best)
+    def _harms(self, arm: str) -> list[tuple[int, float, Ruling]]:
+        """When, how far below and by what this arm was first shown to harm, in every way."""
+        found: list[tuple[int, float, Ruling]] = []
+        for metric in self._plan.primaries:
+            history = self._course.arms[arm, metric.name]
+            at = first_crossing(history, "harm")
+            if at is not None:
+                z = history[at].z or 0.0
+                found.append((at, z, Ruling("harm", arm, metric.name, at)))
+        for metric in self._plan.guardrails:
+            rail = self._course.guardrails[arm, metric.name]
+            at = harmed_at(rail)
+            if at is not None:
+                z = rail[at].z or 0.0
+                found.append((at, z, Ruling("guardrail_harm", arm, metric.name, at)))
+        alarm = self._course.alarms[arm]
+        at = next((i for i, a in enumerate(alarm) if a.is_raised), None)
+        if at is not None:
+            found.append((at, 0.0, Ruling("alarm", arm, ALARM_METRIC, at)))
+        # The earliest look first; at the same look primaries before guardrails and the alarm.
+        return sorted(found, key=lambda harm: harm[0])
 
+    def _harm_by(self, arm: str, look: int) -> tuple[int, float, Ruling] | None:
+        """What first showed this arm to harm, by this look."""
+        return next((harm for harm in self._harm[arm] if harm[0] <= look), None)
 
-def _unsafe(facts: Facts, arm: str) -> Guardrail | None:
-    return next((r for r in facts.guardrails if r.arm == arm and not r.passes), None)
+    def _worst(self, harms: Mapping[str, tuple[int, float, Ruling]], look: int) -> Ruling:
+        """When all arms are out: the one that lies furthest below its line."""
+        _, _, ruling = min(harms.values(), key=lambda harm: harm[1])
+        return Ruling(ruling.cause, ruling.arm, ruling.metric, look)
 
+    def _success(self, look: int, alive: tuple[str, ...]) -> Ruling | None:
+        """A winner whose guardrails are safe, or one that still waits for them."""
+        won = [
+            pair
+            for pair, at in self._won.items()
+            if at is not None
+            and at <= look
+            and pair[0] in alive
+            and self._course.arms[pair][look].leads
+        ]
+        if not won:
+            return None
+        occasion = self._course.occasions[look]
+        if not occasion.judges_success and occasion.closing is not None:
+            return None
+        safe = [pair for pair in won if self._is_safe(pair[0], look)]
+        if safe and occasion.judges_success:
+            return self._of("won", self._best(look, safe), look)
+        if safe:  # it turned round and back: the next judging look decides
+            return None
+        cause: Cause = "unsafe" if occasion.closing is None else "unsafe_at_end"
+        return self._of(cause, self._best(look, won), look)
 
-def _no_success(plan: SequentialPlan, facts: Facts, alive: list[str], leader: Comparison) -> Ruling:
-    if facts.day < plan.minimum_days:
-        return Ruling("days", leader)
-    if has_ended(plan, facts):
-        return Ruling("ended", leader)
-    if all(c.gives_up for c in facts.comparisons if c.arm in alive):
-        return Ruling("no_gain" if leader.loss is not None else "hopeless", leader)
-    view = facts.outlook
-    hopeless = view is not None and view.conditional_power < _HOPELESS
-    if hopeless and plan.futility is not None and plan.engine in ("yeast", "fixed"):
-        return Ruling("hopeless", leader)
-    return Ruling("running", leader)
+    def _is_safe(self, arm: str, look: int) -> bool:
+        safe = (self._safe[arm, rail.name] for rail in self._plan.guardrails)
+        return all(at is not None and at <= look for at in safe)
 
+    def _end(self, look: int, alive: tuple[str, ...], leader: Pair) -> Cause:
+        """Why a campaign that is over without a decision has none."""
+        standing = self._course.arms[leader][look]
+        if not standing.tail.trusted:
+            return "skew"
+        if self._course.occasions[look].closing == "stopped":
+            return "stopped"
+        if standing.z is None or not self._any_enough(look, alive):
+            return "ended_few"
+        return "ended"
 
-def has_ended(plan: SequentialPlan, facts: Facts) -> bool:
-    """True when the plan allows no further look, or its days are over with none to come."""
-    return plan.is_last(facts.information, facts.day)
+    def _still_open(self, look: int, alive: tuple[str, ...], leader: Pair) -> Cause:
+        """What a campaign that goes on waits for."""
+        standing = self._course.arms[leader][look]
+        if not standing.tail.trusted:
+            return "skew"
+        if self._course.looks[look].day < self._plan.minimum_days:
+            return "days"
+        if not self._any_enough(look, alive):
+            return "few"
+        if standing.z is None:
+            return "no_answer"
+        open_pairs = (pair for pair in self._course.arms if pair[0] in alive)
+        gives_up = all(self._course.arms[pair][look].gives_up for pair in open_pairs)
+        if gives_up and self._has_minimum(look):
+            return "hopeless" if standing.loss is None else "no_gain"
+        return "running" if self._course.occasions[look].judges_success else "not_yet_judged"
+
+    def _any_enough(self, look: int, alive: tuple[str, ...]) -> bool:
+        """True when one comparison at least has what its metric needs in both of its arms."""
+        return any(
+            history[look].counts.enough
+            for (arm, _), history in self._course.arms.items()
+            if arm in alive
+        )
+
+    def _has_minimum(self, look: int) -> bool:
+        day = self._course.looks[look].day
+        return days_of_entry(self._plan, day) >= self._plan.minimum_days
+
+    def _leading(self, look: int, arms: tuple[str, ...]) -> Pair:
+        """The comparison nearest to success: the best winner, or else the largest z."""
+        pairs = [pair for pair in self._course.arms if pair[0] in arms]
+        won = [
+            pair
+            for pair in pairs
+            if (at := self._won[pair]) is not None
+            and at <= look
+            and self._course.arms[pair][look].evidence is not None
+        ]
+        if won:
+            return self._best(look, won)
+
+        def z(pair: Pair) -> float:
+            found = self._course.arms[pair][look].z
+            return float("-inf") if found is None else found
+
+        return max(pairs, key=z)
+
+    def _best(self, look: int, pairs: list[Pair]) -> Pair:
+        """Of several winners the one with the best difference on the first primary that crossed."""
+        crossed = {metric for _, metric in pairs}
+        first = next(metric for metric in self._plan.primaries if metric.name in crossed)
+        rivals = [pair for pair in pairs if pair[1] == first.name]
+        return max(rivals, key=lambda pair: self._difference(look, first, pair))
+
+    def _difference(self, look: int, metric: SequentialMetric, pair: Pair) -> float:
+        evidence = self._course.arms[pair][look].evidence
+        return float("-inf") if evidence is None else oriented(metric, evidence.estimate)
+
+    def _of(self, cause: Cause, pair: Pair, look: int) -> Ruling:
+        return Ruling(cause, *pair, look)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from fairlift_stats.sequential.anytime.always_valid import (
-    ArmMoments,
+    StreamMoments,
     confidence_sequence,
     difference,
     msprt,
@@ -98,14 +98,14 @@ def mixture_z_boundary(*, alpha: float, t: list[Json], sides: int = 2) -> Json:
     return [mixture_line(one, alpha=alpha, sides=sides) for one in numbers(t)]
 
 
-def moments(arm: Json) -> ArmMoments:
+def moments(arm: Json) -> StreamMoments:
     if "x" in arm:
-        return ArmMoments.of_rate(arm["n"], arm["x"])
-    return ArmMoments.of_sums(arm["n"], arm["sum"], arm["sumsq"])
+        return StreamMoments.of_rate(arm["n"], arm["x"])
+    return StreamMoments.of_sums(arm["n"], arm["sum"], arm["sumsq"])
 
 
 def sequence(
-    control: ArmMoments, treat: ArmMoments, alpha: float, n_star: float, effect: str
+    control: StreamMoments, treat: StreamMoments, alpha: float, n_star: float, effect: str
 ) -> Json:
     read = difference if effect == "absolute" else relative_lift
     estimate, variance = read(control, treat)
@@ -136,7 +136,7 @@ def asymptotic_cs_ratio(
     *, control: Json, treat: Json, alpha: float, n_star: float, effect: str = "absolute"
 ) -> Json:
     arms = [
-        ArmMoments.of_ratio(
+        StreamMoments.of_ratio(
             arm["n"],
             y=arm["sum_y"],
             yy=arm["sumsq_y"],

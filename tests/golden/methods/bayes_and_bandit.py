@@ -5,7 +5,7 @@ from fairlift_stats.bayes.marginals import Beta
 from fairlift_stats.sequential.anytime.expected_loss import expected_losses
 from fairlift_stats.sequential.bandit.allocation import p_best_normal, top_two_shares, with_floor
 from fairlift_stats.sequential.bandit.effects import (
-    Day,
+    ArmDay,
     DayContrasts,
     batched_least_squares,
     precision_weighted,
@@ -58,7 +58,7 @@ def bandit_batch_contrast(
     *, n_a: list[int], x_a: list[int], n_b: list[int], x_b: list[int]
 ) -> Json:
     arms = [
-        [Day.of_rate(n, x) for n, x in zip(ns, xs, strict=True)]
+        [ArmDay.of_rate(n, x) for n, x in zip(ns, xs, strict=True)]
         for ns, xs in ((n_a, x_a), (n_b, x_b))
     ]
     days = DayContrasts.of(arms[0], arms[1])

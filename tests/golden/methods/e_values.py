@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from fairlift_stats.sequential.anytime.always_valid import (
-    ArmMoments,
+    StreamMoments,
     difference,
 )
 from fairlift_stats.sequential.anytime.betting import (
@@ -15,10 +15,10 @@ from fairlift_stats.sequential.anytime.betting import (
 )
 from fairlift_stats.sequential.anytime.counts import (
     conversion_test,
+    counts_log_e,
+    sample_ratio_over_time,
     share_interval,
     share_log_e,
-    split_log_e,
-    split_over_time,
 )
 from fairlift_stats.sequential.anytime.mixture import (
     always_valid_p,
@@ -55,7 +55,7 @@ def conditional_conversion_e(
 ) -> Json:
     shares = numbers(rho)
     if len(conversions) > 2:
-        return {"e": [math.exp(split_log_e(conversions, shares, k=one)) for one in k]}
+        return {"e": [math.exp(counts_log_e(conversions, shares, k=one)) for one in k]}
     found = {
         one: conversion_test(*conversions, treatment_share=shares[1], k=one, alpha=alpha)
         for one in k
@@ -79,7 +79,7 @@ def _score_z(conversions: list[int], rho: list[Json]) -> float | None:
     if not all(isinstance(share, str) for share in rho):
         return None
     arms = [
-        ArmMoments.of_rate(int(share.split("/")[0]), x)
+        StreamMoments.of_rate(int(share.split("/")[0]), x)
         for share, x in zip(rho, conversions, strict=True)
     ]
     estimate, variance = difference(arms[0], arms[1])
@@ -114,7 +114,7 @@ def batch_betting_e(*, days: list[list[int]], p0: float, rule: str = "") -> Json
 
 @method
 def dirichlet_multinomial_e(*, counts: list[int], theta: list[Json], k: float) -> Json:
-    log_e = split_log_e(counts, numbers(theta), k=k)
+    log_e = counts_log_e(counts, numbers(theta), k=k)
     return {"e": math.exp(log_e), "p": always_valid_p([log_e])[0]}
 
 
@@ -122,5 +122,5 @@ def dirichlet_multinomial_e(*, counts: list[int], theta: list[Json], k: float) -
 def dirichlet_multinomial_e_sequence(
     *, daily: list[list[int]], theta: list[Json], k: float
 ) -> Json:
-    found = split_over_time(np.cumsum(daily, axis=0).tolist(), numbers(theta), k=k)
+    found = sample_ratio_over_time(np.cumsum(daily, axis=0).tolist(), numbers(theta), k=k)
     return {"e": [f.e_value for f in found], "p_running_min": [f.p_value for f in found]}

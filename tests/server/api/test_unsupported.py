@@ -105,7 +105,7 @@ async def test_a_rate_of_a_weak_currency_in_whole_micros_is_taken(caller: Caller
 
 async def test_a_request_with_what_is_not_supported_is_refused_by_field(caller: Caller) -> None:
     two = [shop.campaign(), shop.campaign()]
-    calls = {
+    calls: dict[str, Awaitable[object]] = {
         "sent_time": caller.events.RecordEvents(
             events.RecordEventsRequest(sent_time=time_to(shop.now()))
         ),

@@ -195,7 +195,7 @@ BAD = {
     "an amendment of nothing": (
         _with_two_kinds_of_nothing(),
         "amendment",
-        "set refund or cancellation",
+        "set refund, cancellation, correction or reopening",
     ),
     "a link to itself": (shop.identity("v", "v"), "identity.customer_id", "two different ids"),
     "a rate of the shop's own currency": (

@@ -14,7 +14,7 @@ from scipy import stats
 
 from tests.server import shop
 from tests.server.client import running
-from tests.server.crowds import crowd, metric, results, send
+from tests.server.crowds import crowd, metric, results, send, start
 
 UNITS = 200
 
@@ -40,7 +40,7 @@ async def test_a_median_decides_and_outlives_a_restart(tmp_path: Path) -> None:
     # given: three in four units buy, so the median unit does, too
     spent = {"control": tickets(1, 150, 1.0), "free": tickets(2, 160, 1.6)}
     async with running(tmp_path) as caller:
-        await caller.start(planned("middle", middle=0.5, most=0.9))
+        await start(caller, planned("middle", middle=0.5, most=0.9))
         for variant, amounts in spent.items():
             await send(caller, crowd(variant, UNITS, amounts))
         report = await results(caller)
@@ -74,7 +74,7 @@ async def test_a_median_decides_and_outlives_a_restart(tmp_path: Path) -> None:
 
 async def test_too_few_units_have_no_tail(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
-        await caller.start(planned("conversion_rate", most=0.99))
+        await start(caller, planned("conversion_rate", most=0.99))
         for variant in ("control", "free"):
             await send(caller, crowd(variant, 40, tickets(3, 20, 1.0)))
         report = await results(caller)

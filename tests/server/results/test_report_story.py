@@ -12,13 +12,13 @@ from google.protobuf.json_format import MessageToDict
 
 from tests.server import shop
 from tests.server.client import running
-from tests.server.crowds import NAME, START, crowd, results, send
+from tests.server.crowds import NAME, START, crowd, results, send, start
 
 
 async def test_a_win_of_an_earlier_look_names_that_look_and_both_figures(tmp_path: Path) -> None:
     campaign = shop.campaign(metric="conversion_rate", planned_units=1_000)
     async with running(tmp_path) as caller:
-        await caller.start(campaign)
+        await start(caller, campaign)
         await send(caller, crowd("control", 300, [20.0] * 30))
         await send(caller, crowd("free", 300, [20.0] * 90))
         crossed = await results(caller)
@@ -45,7 +45,7 @@ async def test_a_win_of_an_earlier_look_names_that_look_and_both_figures(tmp_pat
 
 async def test_while_nothing_is_decided_no_look_is_named(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
-        await caller.start(shop.campaign(metric="conversion_rate", planned_units=1_000))
+        await start(caller, shop.campaign(metric="conversion_rate", planned_units=1_000))
         await send(caller, crowd("control", 300, [20.0] * 30))
         await send(caller, crowd("free", 300, [20.0] * 45))
 
@@ -61,7 +61,7 @@ async def test_a_campaign_that_was_stopped_is_not_told_to_go_on(
     tmp_path: Path, arrived: int
 ) -> None:
     async with running(tmp_path) as caller:
-        await caller.start(shop.campaign(metric="conversion_rate", planned_units=1_000))
+        await start(caller, shop.campaign(metric="conversion_rate", planned_units=1_000))
         if arrived:
             await send(caller, crowd("control", arrived, [20.0] * 30))
             await send(caller, crowd("free", arrived, [20.0] * 45))
@@ -84,7 +84,7 @@ async def test_a_guardrail_that_was_harmed_is_the_metric_that_is_told(tmp_path: 
     campaign = shop.campaign(metric="average_ticket", planned_units=1_000)
     campaign.plan.guardrails.add(metric="conversion_rate", margin=0.05)
     async with running(tmp_path) as caller:
-        await caller.start(campaign)
+        await start(caller, campaign)
         await send(caller, crowd("control", 400, [20.0, 30.0] * 100))
         await send(caller, crowd("free", 400, [20.0, 30.0] * 50))
 
@@ -103,7 +103,7 @@ async def test_a_campaign_of_customers_never_speaks_of_visitors(
     campaign.unit = value_pb2.UNIT_KIND_CUSTOMER
     campaign.plan.guardrails.add(metric="profit_per_visitor", margin=0.05)
     async with running(tmp_path) as caller:
-        await caller.start(campaign)
+        await start(caller, campaign)
         await send(caller, crowd("control", 400, [20.0, 30.0] * 40))
         await send(caller, crowd("free", 330, [20.0, 30.0] * 40))
 

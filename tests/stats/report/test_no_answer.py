@@ -220,7 +220,8 @@ def test_a_control_of_zeros_has_no_lift_of_its_mean() -> None:
     assert isinstance(result.difference, Effect)
     assert isinstance(result.lift, CannotSay)
     assert result.lift.reason is CannotSayCode.CONTROL_ZERO
-    assert result.posterior == result.lift
+    # Fifty zeros leave nothing to judge their spread by.
+    assert isinstance(result.posterior, CannotSay)
 
 
 def test_one_price_for_all_orders_leaves_nothing_to_judge_chance_by() -> None:

@@ -36,7 +36,7 @@ def test_a_posterior_that_cannot_be_says_why() -> None:
         assert empty.reason is CannotSayCode.NO_UNITS
 
 
-def test_a_control_near_zero_has_no_posterior_of_a_lift() -> None:
+def test_a_control_near_zero_has_chances_and_losses_but_no_posterior_of_a_lift() -> None:
     near = Summary.from_rows({"revenue": [50.1, -49.9] * 15 + [0.0] * 170})
 
     result = compare(Mean("m", "revenue"), near, GOOD)
@@ -44,7 +44,12 @@ def test_a_control_near_zero_has_no_posterior_of_a_lift() -> None:
     assert isinstance(result.difference, Effect)
     assert isinstance(result.lift, CannotSay)
     assert result.lift.reason is CannotSayCode.CONTROL_NEAR_ZERO
-    assert result.posterior == result.lift
+    assert isinstance(result.posterior, Posterior)
+    assert (result.posterior.lift, result.posterior.interval) == (None, None)
+    # Two t posteriors: the chance to be better is near 1 - p/2 of Welch's test.
+    assert result.p_value is not None
+    assert result.posterior.p_positive == pytest.approx(1 - result.p_value / 2, abs=5e-4)
+    assert result.posterior.p_best == pytest.approx(result.posterior.p_positive, abs=1e-6)
 
 
 @pytest.mark.parametrize("prior", [None, SCEPTICAL], ids=["flat", "sceptical"])
@@ -63,6 +68,9 @@ def test_posteriors_add_up(prior: LiftPrior | None, direction: Direction) -> Non
         assert isinstance(c, Posterior)
         assert b.control_p_best + b.p_best + c.p_best == pytest.approx(1)
         for posterior in (b, c):
+            assert posterior.lift is not None
+            assert posterior.interval is not None
+            assert posterior.p_equivalent is not None
             assert posterior.interval.low < posterior.lift < posterior.interval.high
             assert 0 <= posterior.p_equivalent <= 1
             assert posterior.expected_loss > 0
@@ -86,6 +94,10 @@ def test_a_sceptical_prior_draws_lifts_towards_nothing() -> None:
 
     assert isinstance(flat, Posterior)
     assert isinstance(shrunk, Posterior)
+    assert flat.lift is not None
+    assert shrunk.lift is not None
+    assert flat.interval is not None
+    assert shrunk.interval is not None
     assert 0 < shrunk.lift < flat.lift
     assert shrunk.interval.width < flat.interval.width
 
@@ -105,8 +117,9 @@ def test_a_prior_on_lifts_needs_positive_estimates_that_vary() -> None:
     assert loss.reason is CannotSayCode.NOT_POSITIVE
     assert isinstance(same, CannotSay)
     assert same.reason is CannotSayCode.NO_VARIATION
-    assert isinstance(shaky, CannotSay)
-    assert shaky.reason is CannotSayCode.NOT_POSITIVE
+    # A control below zero has no lift, but chances.
+    assert isinstance(shaky, Posterior)
+    assert shaky.lift is None
 
 
 def test_posteriors_of_all_arms_wait_for_the_last_one() -> None:

@@ -7,6 +7,8 @@ import pickle
 import pytest
 from fairlift_stats import (
     Analysis,
+    CannotSay,
+    CannotSayCode,
     Effect,
     Funnel,
     Guardrail,
@@ -134,15 +136,14 @@ def test_results_travel_between_processes() -> None:
     assert copy.copy(result) == result
 
 
-def test_a_lift_that_is_bounded_alone_may_be_unbounded_together() -> None:
+def test_a_lift_that_is_unbounded_for_all_arms_together_is_not_given_for_one() -> None:
     arms = {v: Summary.from_rows({"o": rows}) for v, rows in (
         ("control", [1, 2, 2, 3]), ("b", [0, 1]), ("c", [1, 2, 5]))}  # fmt: skip
 
     lift = Analysis(primary=(Mean("m", "o"),)).report(arms)["m", "b"].lift
 
-    assert isinstance(lift, Effect)
-    assert math.isfinite(lift.interval.low)
-    assert lift.simultaneous == Interval(-math.inf, math.inf)
+    assert isinstance(lift, CannotSay)
+    assert lift.reason is CannotSayCode.CONTROL_NEAR_ZERO
 
 
 def test_a_treatment_that_cannot_be_compared_costs_the_other_metrics_nothing() -> None:

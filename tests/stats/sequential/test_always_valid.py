@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 from fairlift_stats.sequential.anytime.always_valid import (
-    ArmMoments,
+    StreamMoments,
     confidence_sequence,
     difference,
     msprt,
@@ -118,15 +118,15 @@ def test_yeast_ends_with_the_plan_and_falls_like_obrien_fleming() -> None:
 def test_moments_of_a_ratio_with_one_order_each_are_those_of_a_mean() -> None:
     y = np.array([3.0, 5.0, 7.0, 1.0])
 
-    ratio = ArmMoments.of_ratio(4, y=y.sum(), yy=(y**2).sum(), d=4.0, dd=4.0, yd=y.sum())
+    ratio = StreamMoments.of_ratio(4, y=y.sum(), yy=(y**2).sum(), d=4.0, dd=4.0, yd=y.sum())
 
-    mean = ArmMoments.of_sums(4, y.sum(), (y**2).sum())
+    mean = StreamMoments.of_sums(4, y.sum(), (y**2).sum())
     assert (ratio.mean, ratio.variance) == pytest.approx((mean.mean, mean.variance))
     assert mean.variance == pytest.approx(np.var(y, ddof=1))
 
 
 def test_a_lift_is_the_difference_over_the_control() -> None:
-    control, treatment = ArmMoments.of_rate(1000, 100), ArmMoments.of_rate(1000, 120)
+    control, treatment = StreamMoments.of_rate(1000, 100), StreamMoments.of_rate(1000, 120)
 
     lift, variance = relative_lift(control, treatment)
 
@@ -227,10 +227,10 @@ def test_values_without_one_mean_have_no_betting_interval() -> None:
         (lambda: confidence_sequence(0.1, 0.0, t=1.0), ZeroVariance),
         (lambda: msprt(0.1, 0.0, tau=1.0), ZeroVariance),
         (lambda: msprt(0.1, 1.0, tau=0.0), NotANumber),
-        (lambda: ArmMoments(0, 0.0, 1.0), NotANumber),
-        (lambda: ArmMoments(5, math.nan, 1.0), NotANumber),
-        (lambda: ArmMoments.of_ratio(5, y=1, yy=1, d=0, dd=0, yd=0), NoAnswer),
-        (lambda: relative_lift(ArmMoments(5, 0.0, 1.0), ArmMoments(5, 1.0, 1.0)), NoAnswer),
+        (lambda: StreamMoments(0, 0.0, 1.0), NotANumber),
+        (lambda: StreamMoments(5, math.nan, 1.0), NotANumber),
+        (lambda: StreamMoments.of_ratio(5, y=1, yy=1, d=0, dd=0, yd=0), NoAnswer),
+        (lambda: relative_lift(StreamMoments(5, 0.0, 1.0), StreamMoments(5, 1.0, 1.0)), NoAnswer),
         (lambda: regression_log_e(-1.0, df=5, n=10, g=1), NotANumber),
         (lambda: regression_sequence(0.1, 0.0, df=5, n=10, g=1), ZeroVariance),
         (lambda: regression_sequence(0.1, 0.1, df=5, n=10, g=1, alpha=2.0), BadLevel),

@@ -17,7 +17,7 @@ from fairlift_stats.sequential.bandit.allocation import (
     with_floor,
 )
 from fairlift_stats.sequential.bandit.effects import (
-    Day,
+    ArmDay,
     DayContrasts,
     batched_least_squares,
     precision_weighted,
@@ -83,19 +83,19 @@ def test_every_arm_keeps_its_floor_and_waits_for_the_burn_in() -> None:
 
 def _days(
     rates: tuple[float, float], shares: list[float], rng: np.random.Generator
-) -> list[list[Day]]:
-    arms: list[list[Day]] = [[], []]
+) -> list[list[ArmDay]]:
+    arms: list[list[ArmDay]] = [[], []]
     for share in shares:
         n = (int(2000 * (1 - share)), int(2000 * share))
         for arm in (0, 1):
-            arms[arm].append(Day.of_rate(n[arm], int(rng.binomial(n[arm], rates[arm]))))
+            arms[arm].append(ArmDay.of_rate(n[arm], int(rng.binomial(n[arm], rates[arm]))))
     return arms
 
 
 def test_day_contrasts_do_not_mix_days() -> None:
     # Both rates double on the second day, when most traffic is in the treatment: no effect at all.
-    control = [Day.of_rate(1800, 90), Day.of_rate(200, 20)]
-    treatment = [Day.of_rate(200, 10), Day.of_rate(1800, 180)]
+    control = [ArmDay.of_rate(1800, 90), ArmDay.of_rate(200, 20)]
+    treatment = [ArmDay.of_rate(200, 10), ArmDay.of_rate(1800, 180)]
 
     days = DayContrasts.of(control, treatment)
 
@@ -107,12 +107,12 @@ def test_batched_least_squares_covers_under_adaptive_shares() -> None:
     rng = np.random.default_rng(9)
     held, runs = 0, 400
     for _ in range(runs):
-        arms: list[list[Day]] = [[], []]
+        arms: list[list[ArmDay]] = [[], []]
         share = 0.5
         for _ in range(10):
             for arm, part in enumerate((1 - share, share)):
                 n = int(1000 * part)
-                arms[arm].append(Day.of_rate(n, int(rng.binomial(n, 0.1))))
+                arms[arm].append(ArmDay.of_rate(n, int(rng.binomial(n, 0.1))))
             found = precision_weighted(DayContrasts.of(arms[0], arms[1]))
             share = with_floor(p_best_normal([0.0, found[0]], [1e-9, found[1]]), floor=0.1)[1]
         held += 0 in batched_least_squares(DayContrasts.of(arms[0], arms[1])).interval
@@ -222,17 +222,18 @@ def test_a_flat_prior_is_refused_with_the_reason(flat: float | None) -> None:
         (lambda: top_two_shares([0.5, 0.5], beta=0.0), BadPlan),
         (lambda: top_two_shares([0.5, 0.6]), NotANumber),
         (lambda: with_floor([0.5, 0.5], floor=0.6), BadPlan),
-        (lambda: Day(0, 0.0, 0.0), NotANumber),
+        (lambda: ArmDay(0, 0.0, 0.0), NotANumber),
         (lambda: DayContrasts.of([], []), NotANumber),
-        (lambda: DayContrasts.of([Day.of_rate(5, 0)], [Day.of_rate(5, 0)]), ZeroVariance),
+        (lambda: DayContrasts.of([ArmDay.of_rate(5, 0)], [ArmDay.of_rate(5, 0)]), ZeroVariance),
         (
             lambda: stratified_sequence(
-                DayContrasts.of([Day.of_rate(5, 1)], [Day.of_rate(5, 2)]), planned_information=0
+                DayContrasts.of([ArmDay.of_rate(5, 1)], [ArmDay.of_rate(5, 2)]),
+                planned_information=0,
             ),
             NotANumber,
         ),
-        (lambda: weighted_aipw([[Day.of_rate(5, 1)]], [(0.0,)], arm=0), NotANumber),
-        (lambda: weighted_aipw([[Day.of_rate(5, 0)]], [(1.0,)], arm=0), ZeroVariance),
+        (lambda: weighted_aipw([[ArmDay.of_rate(5, 1)]], [(0.0,)], arm=0), NotANumber),
+        (lambda: weighted_aipw([[ArmDay.of_rate(5, 0)]], [(1.0,)], arm=0), ZeroVariance),
     ],
 )
 def test_what_no_bandit_can_use_is_refused(wrong: object, error: type[Exception]) -> None:

@@ -5,12 +5,12 @@ from itertools import product
 import pytest
 from fairlift_stats.sequential.anytime.counts import (
     conversion_test,
+    counts_log_e,
     prior_strength,
+    sample_ratio_by_part,
+    sample_ratio_over_time,
     share_interval,
     share_log_e,
-    split_by_cell,
-    split_log_e,
-    split_over_time,
 )
 from fairlift_stats.sequential.anytime.mixture import log_e_value, tuning_constant
 from fairlift_stats.sequential.errors import BadLevel, NotANumber, ZeroVariance
@@ -35,7 +35,7 @@ def _one_by_one(counts: tuple[int, ...], shares: tuple[Fraction, ...], k: int) -
 def test_the_evidence_is_the_product_of_the_predictions(seen: tuple[int, int]) -> None:
     shares = (Fraction(2, 5), Fraction(3, 5))
 
-    got = math.exp(split_log_e(seen, [0.4, 0.6], k=10))
+    got = math.exp(counts_log_e(seen, [0.4, 0.6], k=10))
 
     assert got == pytest.approx(float(_one_by_one(seen, shares, 10)))
 
@@ -44,7 +44,7 @@ def test_the_evidence_is_one_on_average_without_an_effect() -> None:
     mean = sum(
         0.3 ** sum(path)
         * 0.7 ** (8 - sum(path))
-        * math.exp(split_log_e([8 - sum(path), sum(path)], [0.7, 0.3], k=4))
+        * math.exp(counts_log_e([8 - sum(path), sum(path)], [0.7, 0.3], k=4))
         for path in product((0, 1), repeat=8)
     )
 
@@ -55,14 +55,14 @@ def test_many_counts_give_the_mixture_on_their_z() -> None:
     n, k = 400_000, 50_000
     away = 1.5 * math.sqrt(n) / 2
 
-    exact = split_log_e([n / 2 - away, n / 2 + away], [0.5, 0.5], k=k)
+    exact = counts_log_e([n / 2 - away, n / 2 + away], [0.5, 0.5], k=k)
 
     assert exact == pytest.approx(log_e_value(1.5, n / k), abs=0.001)
 
 
 def test_a_broken_split_stays_broken() -> None:
     even, odd = [5000, 5000], [5000, 5600]
-    checks = split_over_time([even, odd, [20_000, 20_600]], [0.5, 0.5], k=1000)
+    checks = sample_ratio_over_time([even, odd, [20_000, 20_600]], [0.5, 0.5], k=1000)
 
     assert [check.blocks for check in checks] == [False, True, True]
     assert checks[2].e_value < checks[2].largest == checks[1].largest
@@ -75,7 +75,7 @@ def test_one_broken_platform_of_five_shows() -> None:
     even, broken = (1000, 1000), (1000, 1300)
     cells = {"ios": even, "android": even, "web": broken, "tv": even, "kiosk": even}
 
-    together, each = split_by_cell(cells, [0.5, 0.5], k=500)
+    together, each = sample_ratio_by_part(cells, [0.5, 0.5], k=500)
 
     assert together > 100
     assert max(each, key=each.__getitem__) == "web"
@@ -133,13 +133,13 @@ def test_the_share_interval_ends_where_the_evidence_reaches_its_level() -> None:
     ("wrong", "error"),
     [
         (lambda: prior_strength(0), NotANumber),
-        (lambda: split_log_e([1, 2], [0.5, 0.4], k=1), NotANumber),
-        (lambda: split_log_e([1, 2], [1.5, -0.5], k=1), NotANumber),
-        (lambda: split_log_e([1], [1.0], k=1), NotANumber),
-        (lambda: split_log_e([1, -2], [0.5, 0.5], k=1), NotANumber),
-        (lambda: split_log_e([1, math.nan], [0.5, 0.5], k=1), NotANumber),
-        (lambda: split_log_e([1, 2], [0.5, 0.5], k=0), NotANumber),
-        (lambda: split_by_cell({}, [0.5, 0.5], k=1), NotANumber),
+        (lambda: counts_log_e([1, 2], [0.5, 0.4], k=1), NotANumber),
+        (lambda: counts_log_e([1, 2], [1.5, -0.5], k=1), NotANumber),
+        (lambda: counts_log_e([1], [1.0], k=1), NotANumber),
+        (lambda: counts_log_e([1, -2], [0.5, 0.5], k=1), NotANumber),
+        (lambda: counts_log_e([1, math.nan], [0.5, 0.5], k=1), NotANumber),
+        (lambda: counts_log_e([1, 2], [0.5, 0.5], k=0), NotANumber),
+        (lambda: sample_ratio_by_part({}, [0.5, 0.5], k=1), NotANumber),
         (lambda: conversion_test(0, 0, k=1), ZeroVariance),
         (lambda: conversion_test(1, 1, k=1, alpha=0), BadLevel),
         (lambda: share_log_e(1, 1, 0.5, prior=(0, 1)), NotANumber),

@@ -1,13 +1,10 @@
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from fairlift_stats.data.metrics import Mean, Metric, Rate, Ratio
 from fairlift_stats.data.summary import Summary
 from fairlift_stats.report.analysis import Analysis
-from fairlift_stats.report.comparison import EffectLimits
-from fairlift_stats.report.result import Result
 from fairlift_stats.sequential.evidence import Evidence, evidence_of
 from scipy.stats import norm, skew, ttest_ind
 
@@ -35,7 +32,7 @@ def found(
     needed = analysis.thirds if thirds else ()
     a, b = (Summary.from_rows(arm, thirds=needed) for arm in (control, treatment))
     result = analysis.report({"control": a, "b": b})[metric.name, "b"]
-    return evidence_of(result, metric, a, b, confidence=0.95, capped=True)
+    return evidence_of(result, metric, a, b, capped=True)
 
 
 def test_the_evidence_of_a_mean_has_the_p_value_and_skewness_of_the_rows() -> None:
@@ -50,7 +47,9 @@ def test_the_evidence_of_a_mean_has_the_p_value_and_skewness_of_the_rows() -> No
     assert evidence.z == pytest.approx(math.copysign(norm.isf(t.pvalue / 2), t.statistic), rel=1e-6)
     assert evidence.skew == pytest.approx((thirds[0] - thirds[1]) / variance**1.5, rel=0.01)
     assert evidence.estimate == pytest.approx(np.mean(b["revenue"]) - np.mean(a["revenue"]))
-    assert evidence.control == pytest.approx(np.mean(a["revenue"]))
+    assert evidence.contrast.control == pytest.approx(np.mean(a["revenue"]))
+    assert evidence.se == pytest.approx(math.sqrt(variance))
+    assert evidence.units == 5000
     assert evidence.capped
 
 
@@ -77,16 +76,26 @@ def test_a_comparison_that_cannot_say_gives_no_evidence() -> None:
     assert found(AOV, none, none) is None
 
 
-def test_an_interval_without_width_or_end_gives_no_evidence() -> None:
-    analysis = Analysis(primary=(CR,))
+def test_nobody_against_nobody_is_no_evidence_and_all_against_nobody_is() -> None:
+    nobody = {name: [0.0] * 50 for name in ("bought", "orders", "revenue")}
+    everybody = {name: [1.0] * 50 for name in ("bought", "orders", "revenue")}
+
+    assert found(CR, nobody, nobody) is None
+    against = found(CR, nobody, everybody)
+    assert against is not None
+    assert against.se == pytest.approx(math.sqrt(0.25 * 2 / 50))
+
+
+def test_units_and_events_may_be_those_of_the_metric_s_own_window() -> None:
     a, b = (Summary.from_rows(rows(seed)) for seed in (1, 2))
-    result = analysis.report({"control": a, "b": b})["conversion_rate", "b"]
+    result = Analysis(primary=(CR,)).report({"control": a, "b": b})["conversion_rate", "b"]
 
-    for low, high in ((0.0, 0.0), (-math.inf, math.inf)):
-        row = result.answers.row._replace(difference=[EffectLimits(0.0, low, low, high, high)])
-        odd = Result(replace(result.answers, row=row), result.place)
+    evidence = evidence_of(result, CR, a, b, units=7000, events=(400, 410))
 
-        assert evidence_of(odd, CR, a, b, confidence=0.95) is None
+    assert evidence is not None
+    assert (evidence.units, evidence.events) == (7000, (400, 410))
+    assert evidence.contrast.rates is not None
+    assert evidence.contrast.rates.nc == 4000
 
 
 def test_a_p_value_below_the_smallest_number_still_has_a_z() -> None:

@@ -253,7 +253,7 @@ def test_a_count_that_is_no_number_takes_the_plural() -> None:
 def test_a_verdict_speaks_to_a_marketer_in_three_languages() -> None:
     verdict = decide(plan(), daily(plan(), [*[0.0] * 6, 4.0]))
 
-    found = verdict.facts.comparisons[0].corrected
+    found = verdict.facts.arms[0].corrected
     assert found is not None
     assert found.lift is not None
     assert found.lift_interval is not None

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from fairlift_stats.messages import Message, Names, Number, Percent
 from fairlift_stats.sequential.errors import BadLook, NotANumber, PlanChanged
-from fairlift_stats.sequential.guards import days_to_wait, guarded_z, hall_transform
-from fairlift_stats.sequential.looks import ArmCount, Cell, LookLog
-from fairlift_stats.sequential.plan import PlannedMetric, SequentialPlan
+from fairlift_stats.sequential.guards import hall_inverse, hall_transform, tail_of
+from fairlift_stats.sequential.looks import ArmCount, LookLog, TrafficPart
+from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
+from fairlift_stats.sequential.sealed_looks import log_from_json, log_to_json
 from fairlift_stats.verdict import decide
 
 from tests.stats.sequential.shop import WEEK, daily, evidence, keys, look, plan
@@ -27,10 +28,10 @@ def test_before_a_week_success_waits_but_harm_does_not() -> None:
     assert (ahead.kind, ahead.cause) == ("do_not_trust", "days")
     assert ahead.number == Number(3)
     assert (hurt.kind, hurt.cause, hurt.variant) == ("stop_harm", "harm", "coupon")
-    assert keys(hurt) == ["reason.corrected_then", "reason.false_alarm", "reason.harm_early"]
-    assert "reason.harm_early" not in keys(decide(plan(), daily(plan(), [-5.0] * 7)))
-    assert hurt.facts.comparisons[0].corrected is not None
-    assert hurt.facts.comparisons[0].corrected.interval.high < 0
+    assert keys(hurt) == ["reason.false_alarm", "reason.harm_early"]
+    assert "reason.harm_early" not in keys(decide(plan(), daily(plan(), [*WEEK, -5.0])))
+    assert hurt.facts.arms[0].corrected is not None
+    assert hurt.facts.arms[0].corrected.interval.high < 0
 
 
 def test_a_broken_split_forbids_every_verdict() -> None:
@@ -40,9 +41,9 @@ def test_a_broken_split_forbids_every_verdict() -> None:
     verdict = decide(made, log)
 
     assert (verdict.kind, verdict.cause, verdict.variant) == ("do_not_trust", "split", None)
-    assert verdict.facts.split.check.blocks
-    assert verdict.facts.split.chi_square_p < 0.001
-    assert verdict.facts.split.worst_arm == "control"
+    assert verdict.facts.sample_ratio.check.blocks
+    assert verdict.facts.sample_ratio.chi_square_p < 0.001
+    assert verdict.facts.sample_ratio.worst_arm == "control"
     assert keys(verdict) == ["reason.split_broken"]
     assert verdict.action.key == "action.fix_split"
 
@@ -60,7 +61,7 @@ def test_a_broken_split_says_plainly_what_is_missing_and_how_rare_that_is() -> N
     )
     odds = verdict.reasons[0].figure("odds")
     assert isinstance(odds, Number)
-    assert odds.value <= verdict.facts.split.check.largest < 10 * odds.value
+    assert odds.value <= verdict.facts.sample_ratio.check.largest < 10 * odds.value
     assert str(int(odds.value)).rstrip("0") in "123456789"
     # Once broken it stays so, and is told as it was when it broke.
     assert later.sentence() == verdict.sentence()
@@ -82,12 +83,12 @@ def test_the_arm_that_has_too_many_is_said_to_have_too_many() -> None:
 def test_a_split_that_is_broken_on_one_platform_only_is_noticed() -> None:
     made = plan()
     log = LookLog.begin(made)
-    cells = (Cell("ios", (2200, 1800)), Cell("web", (4800, 5200)))
+    parts = (TrafficPart("ios", (2200, 1800)), TrafficPart("web", (4800, 5200)))
     whole = look(made, 7, evidence("conversion_rate", "coupon", 4.0, 7))
 
     even = decide(made, log.add(made, whole))
-    broken = decide(made, log.add(made, replace(whole, cells=cells)))
-    again = LookLog.from_json(log.add(made, replace(whole, cells=cells)).to_json())
+    broken = decide(made, log.add(made, replace(whole, parts=parts)))
+    again = log_from_json(log_to_json(log.add(made, replace(whole, parts=parts))))
 
     assert even.kind == "ship"
     assert (broken.kind, broken.cause) == ("do_not_trust", "split")
@@ -113,7 +114,7 @@ def test_an_odd_split_is_only_mentioned() -> None:
     [("converters", "verdict.few_converters"), ("orders", "verdict.few_orders")],
 )
 def test_few_buyers_or_orders_decide_nothing(needs: str, key: str) -> None:
-    metric = PlannedMetric("revenue_per_visitor", unit="money", needs=needs)  # type: ignore[arg-type]
+    metric = SequentialMetric("revenue_per_visitor", unit="money", needs=needs)  # type: ignore[arg-type]
     made = plan(metrics=(metric,))
     log = LookLog.begin(made).add(
         made,
@@ -130,11 +131,11 @@ def test_few_buyers_or_orders_decide_nothing(needs: str, key: str) -> None:
 
     assert (verdict.kind, verdict.cause) == ("do_not_trust", "few")
     assert verdict.headline.key == key
-    assert verdict.facts.comparisons[0].crossing is None
+    assert verdict.facts.arms[0].crossing is None
 
 
 def test_a_metric_that_needs_nothing_is_judged_at_once() -> None:
-    made = plan(metrics=(PlannedMetric("nps", unit="count", needs="nothing"),))
+    made = plan(metrics=(SequentialMetric("nps", unit="count", needs="nothing"),))
     log = LookLog.begin(made).add(
         made, look(made, 7, evidence("nps", "coupon", 6.0, 7), converters=0, orders=0)
     )
@@ -165,25 +166,47 @@ def test_a_metric_that_cannot_say_yet_decides_nothing() -> None:
 
 
 def test_capped_tickets_in_an_uneven_split_are_judged_without_their_skew() -> None:
-    metric = PlannedMetric("average_ticket", unit="money", needs="orders")
+    metric = SequentialMetric("average_ticket", unit="money", needs="orders")
     made = plan(metrics=(metric,), shares=(0.9, 0.1))
     one = look(made, 7, per_day=4000, orders=0.4)
     skewed = evidence("average_ticket", "coupon", -3.0, 7, skew=0.3, capped=True)
 
-    capped = guarded_z(made, one, metric, skewed)
-    raw = guarded_z(made, one, metric, replace(skewed, capped=False))
-    mild = guarded_z(made, one, metric, replace(skewed, capped=False, skew=0.01))
-    even = guarded_z(made, look(plan(), 7), metric, replace(skewed, capped=False))
+    capped = tail_of(made, one, metric, skewed)
+    raw = tail_of(made, one, metric, replace(skewed, capped=False))
+    mild = tail_of(made, one, metric, replace(skewed, capped=False, skew=0.01))
+    even = tail_of(made, look(plan(), 7), metric, replace(skewed, capped=False))
 
-    assert capped.z == hall_transform(-3.0, 0.3)
-    assert capped.z > -3
-    assert (raw.z, raw.trusted) == (-3.0, False)
+    assert capped.guarded(-3.0) == hall_transform(-3.0, 0.3) > -3
+    assert capped.plain(capped.guarded(-3.0)) == pytest.approx(-3.0)
+    assert (raw.guarded(-3.0), raw.trusted) == (-3.0, False)
     assert mild.trusted
-    assert (even.z, even.trusted) == (-3.0, True)
+    assert (even.plain(even.guarded(-3.0)), even.trusted) == (-3.0, True)
+
+
+@pytest.mark.parametrize("skew", [0.0, 1e-12, 0.01, -0.2, 0.4])
+@pytest.mark.parametrize("z", [-4.0, -0.5, 0.0, 2.5])
+def test_the_transform_can_be_taken_back(z: float, skew: float) -> None:
+    assert hall_inverse(hall_transform(z, skew), skew) == pytest.approx(z, abs=1e-9)
+
+
+def test_the_limits_of_a_transformed_z_agree_with_its_line() -> None:
+    """The interval leaves zero out exactly when the transformed z is beyond the line."""
+    metric = SequentialMetric("average_ticket", unit="money", needs="orders")
+    made = plan(metrics=(metric,), shares=(0.9, 0.1))
+    line = 2.749966  # HSD(-4) of .025 at t = 1/2
+    for shift, kind in ((0.01, "ship"), (-0.01, "keep_going")):
+        z = hall_inverse(line + shift, 0.2)
+        seen = evidence("average_ticket", "coupon", z, 7, skew=0.2, capped=True, events=(900, 100))
+        verdict = decide(made, LookLog.begin(made).add(made, look(made, 7, seen)))
+
+        raw = verdict.facts.arms[0].raw
+        assert verdict.kind == kind
+        assert raw is not None
+        assert (raw.interval.low > 0) == (kind == "ship")
 
 
 def test_uncapped_tickets_in_an_uneven_split_decide_nothing() -> None:
-    metric = PlannedMetric("average_ticket", unit="money", needs="orders")
+    metric = SequentialMetric("average_ticket", unit="money", needs="orders")
     made = plan(metrics=(metric,), shares=(0.9, 0.1))
     found = evidence("average_ticket", "coupon", -9.0, 7, skew=0.3)
     log = LookLog.begin(made).add(made, look(made, 7, found, orders=0.4))
@@ -193,18 +216,6 @@ def test_uncapped_tickets_in_an_uneven_split_decide_nothing() -> None:
     assert (verdict.kind, verdict.cause) == ("do_not_trust", "skew")
     assert verdict.number == Percent(0.1, 0)
     assert verdict.action.key == "action.cap"
-
-
-@pytest.mark.parametrize(
-    ("day", "whole", "expected"),
-    [(0, True, 7), (7, True, 0), (8, True, 6), (14, True, 0), (8, False, 0), (3, False, 4)],
-)
-def test_success_waits_for_whole_weeks(day: int, whole: bool, expected: int) -> None:
-    assert days_to_wait(plan(whole_weeks=whole), day) == expected
-
-
-def test_a_minimum_beyond_a_week_is_rounded_up_to_whole_weeks() -> None:
-    assert days_to_wait(plan(minimum_days=10), 3) == 11
 
 
 def test_an_empty_log_and_a_foreign_one_have_no_verdict() -> None:

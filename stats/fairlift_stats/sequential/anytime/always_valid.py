@@ -19,7 +19,7 @@ from fairlift_stats.sequential.numerics.roots import root
 
 
 @dataclass(frozen=True, slots=True)
-class ArmMoments:
+class StreamMoments:
     """One arm as the tests see it: units, mean per unit, variance of one unit.
 
     For a ratio the mean is the ratio, and the variance that of its linearised unit.
@@ -39,7 +39,7 @@ class ArmMoments:
             )
 
     @classmethod
-    def of_rate(cls, n: int, successes: int) -> "ArmMoments":
+    def of_rate(cls, n: int, successes: int) -> "StreamMoments":
         """Units that did it or not.
 
         Raises:
@@ -51,7 +51,7 @@ class ArmMoments:
         return cls(n, rate, rate * (1 - rate))
 
     @classmethod
-    def of_sums(cls, n: int, total: float, squares: float) -> "ArmMoments":
+    def of_sums(cls, n: int, total: float, squares: float) -> "StreamMoments":
         """Units with a number each.
 
         Raises:
@@ -64,7 +64,7 @@ class ArmMoments:
     @classmethod
     def of_ratio(
         cls, n: int, *, y: float, yy: float, d: float, dd: float, yd: float
-    ) -> "ArmMoments":
+    ) -> "StreamMoments":
         """Sum of y over sum of d, both per unit, by the delta method.
 
         Raises:
@@ -82,7 +82,7 @@ class ArmMoments:
         return cls(n, float(value[0, 0]), float(joint[0, 0, 0]))
 
 
-def difference(control: ArmMoments, treatment: ArmMoments) -> tuple[float, float]:
+def difference(control: StreamMoments, treatment: StreamMoments) -> tuple[float, float]:
     """Treatment minus control, and its variance."""
     return (
         treatment.mean - control.mean,
@@ -90,7 +90,7 @@ def difference(control: ArmMoments, treatment: ArmMoments) -> tuple[float, float
     )
 
 
-def relative_lift(control: ArmMoments, treatment: ArmMoments) -> tuple[float, float]:
+def relative_lift(control: StreamMoments, treatment: StreamMoments) -> tuple[float, float]:
     """Treatment over control minus one, and its variance by the delta method.
 
     Raises:
@@ -104,7 +104,7 @@ def relative_lift(control: ArmMoments, treatment: ArmMoments) -> tuple[float, fl
 
 
 @dataclass(frozen=True, slots=True)
-class AlwaysValid:
+class AlwaysValidEstimate:
     """An estimate whose interval and p-value hold at every look."""
 
     estimate: float
@@ -120,7 +120,7 @@ def confidence_sequence(
     t: float,
     alpha: float = 0.05,
     constant: float | None = None,
-) -> AlwaysValid:
+) -> AlwaysValidEstimate:
     """Asymptotic confidence sequence at t times the size it is tuned to.
 
     Needs enough units for a mean to be near normal: 25 converters or 100 orders an arm.
@@ -133,10 +133,12 @@ def confidence_sequence(
     half = mixture_line(t, alpha=alpha, constant=c) * math.sqrt(variance)
     log_e = log_e_value(estimate / math.sqrt(variance), c * t)
     interval = Interval(estimate - half, estimate + half)
-    return AlwaysValid(estimate, interval, always_valid_p([log_e])[0], log_e)
+    return AlwaysValidEstimate(estimate, interval, always_valid_p([log_e])[0], log_e)
 
 
-def msprt(estimate: float, variance: float, *, tau: float, alpha: float = 0.05) -> AlwaysValid:
+def msprt(
+    estimate: float, variance: float, *, tau: float, alpha: float = 0.05
+) -> AlwaysValidEstimate:
     """Mixture sequential probability ratio test with a normal mixture of deviation tau.
 
     The same as the confidence sequence with r = tau^2 / variance.
@@ -180,7 +182,7 @@ def regression_log_e(t_squared: float, *, df: float, n: float, g: float) -> floa
 
 def regression_sequence(
     estimate: float, se: float, *, df: float, n: float, g: float, alpha: float = 0.05
-) -> AlwaysValid:
+) -> AlwaysValidEstimate:
     """Anytime-valid interval and p-value of a regression coefficient (a CUPED-adjusted effect).
 
     Raises:
@@ -191,7 +193,7 @@ def regression_sequence(
     log_e = regression_log_e((estimate / se) ** 2, df=df, n=n, g=g)
     half = se * math.sqrt(_refuted_t_squared(df, n, g, alpha))
     interval = Interval(estimate - half, estimate + half)
-    return AlwaysValid(estimate, interval, always_valid_p([log_e])[0], log_e)
+    return AlwaysValidEstimate(estimate, interval, always_valid_p([log_e])[0], log_e)
 
 
 def _refuted_t_squared(df: float, n: float, g: float, alpha: float) -> float:

@@ -34,20 +34,20 @@ def prior_strength(planned_total: float, *, alpha: float = 0.05) -> float:
     return planned_total / tuning_constant(alpha)
 
 
-def split_log_e(counts: Sequence[float], shares: Sequence[float], *, k: float) -> float:
+def counts_log_e(counts: Sequence[float], shares: Sequence[float], *, k: float) -> float:
     """Logarithm of the evidence that counts do not follow the shares.
 
     Source: Lindon & Malek (2022); checked against Optimizely's ssrm-test and savvi.
 
-    >>> round(math.exp(split_log_e([10250, 9750], [0.5, 0.5], k=100)), 3)
+    >>> round(math.exp(counts_log_e([10250, 9750], [0.5, 0.5], k=100)), 3)
     35.365
     """
-    return _split_log_e(tuple(counts), tuple(shares), k)
+    return _counts_log_e(tuple(counts), tuple(shares), k)
 
 
 # A log asks again for the counts of all its earlier looks.
 @lru_cache(maxsize=4096)
-def _split_log_e(counts: tuple[float, ...], shares: tuple[float, ...], k: float) -> float:
+def _counts_log_e(counts: tuple[float, ...], shares: tuple[float, ...], k: float) -> float:
     x, rho = np.asarray(counts, dtype=np.float64), np.asarray(shares, dtype=np.float64)
     _check_counts(x, rho, k)
     total = x.sum()
@@ -71,7 +71,7 @@ def _check_counts(
 
 
 @dataclass(frozen=True, slots=True)
-class SplitCheck:
+class SequentialSampleRatio:
     """Is the split of units still the planned one? Judged by the largest evidence so far.
 
     Attributes:
@@ -85,7 +85,7 @@ class SplitCheck:
     p_value: float
 
     @classmethod
-    def after(cls, log_e_values: Sequence[float]) -> "SplitCheck":
+    def after(cls, log_e_values: Sequence[float]) -> "SequentialSampleRatio":
         """The check after these looks."""
         largest = max(log_e_values)
         return cls(_exp(log_e_values[-1]), _exp(largest), math.exp(min(0.0, -largest)))
@@ -101,15 +101,15 @@ class SplitCheck:
         return self.largest >= BLOCK_AT
 
 
-def split_over_time(
+def sample_ratio_over_time(
     cumulative: Sequence[Sequence[float]], shares: Sequence[float], *, k: float
-) -> tuple[SplitCheck, ...]:
+) -> tuple[SequentialSampleRatio, ...]:
     """The split at each look, from cumulative units per arm; once blocked it stays blocked."""
-    logs = [split_log_e(counts, shares, k=k) for counts in cumulative]
-    return tuple(SplitCheck.after(logs[:look]) for look in range(1, len(logs) + 1))
+    logs = [counts_log_e(counts, shares, k=k) for counts in cumulative]
+    return tuple(SequentialSampleRatio.after(logs[:look]) for look in range(1, len(logs) + 1))
 
 
-def split_by_cell(
+def sample_ratio_by_part(
     cells: Mapping[str, Sequence[float]], shares: Sequence[float], *, k: float
 ) -> tuple[float, dict[str, float]]:
     """Evidence of all platforms or day cohorts together, and of each.
@@ -120,7 +120,7 @@ def split_by_cell(
     """
     if not cells:
         raise NotANumber("cells", "one or more", 0)
-    each = {name: _exp(split_log_e(counts, shares, k=k)) for name, counts in cells.items()}
+    each = {name: _exp(counts_log_e(counts, shares, k=k)) for name, counts in cells.items()}
     return sum(each.values()) / len(each), each
 
 
@@ -155,7 +155,7 @@ def conversion_test(
     if not 0 < alpha < 1:
         raise BadLevel("alpha", alpha)
     rho = treatment_share
-    log_e = split_log_e([control, treatment], [1 - rho, rho], k=k)
+    log_e = counts_log_e([control, treatment], [1 - rho, rho], k=k)
     if control + treatment == 0:
         raise ZeroVariance("converters", 0)
     share = share_interval(treatment, control, prior=(k * rho, k * (1 - rho)), alpha=alpha)

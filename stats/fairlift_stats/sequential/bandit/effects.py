@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from fairlift_stats.effects import Interval
-from fairlift_stats.sequential.anytime.always_valid import AlwaysValid, confidence_sequence
+from fairlift_stats.sequential.anytime.always_valid import AlwaysValidEstimate, confidence_sequence
 from fairlift_stats.sequential.errors import NotANumber, ZeroVariance
 from fairlift_stats.sequential.numerics.recursion import Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class ArmDay:
     """One arm on one day: units, sum and sum of squares of the metric."""
 
     n: int
@@ -29,7 +29,7 @@ class Day:
             raise NotANumber("day", "one unit or more, finite sums", (self.n, self.total))
 
     @classmethod
-    def of_rate(cls, n: int, successes: int) -> "Day":
+    def of_rate(cls, n: int, successes: int) -> "ArmDay":
         """A day of units that did it or not."""
         if not 0 <= successes <= n:
             raise NotANumber("successes", f"0 to {n}, their units", successes)
@@ -49,7 +49,7 @@ class DayContrasts:
     se: Floats
 
     @classmethod
-    def of(cls, control: Sequence[Day], treatment: Sequence[Day]) -> "DayContrasts":
+    def of(cls, control: Sequence[ArmDay], treatment: Sequence[ArmDay]) -> "DayContrasts":
         """The contrasts of two arms' days.
 
         Raises:
@@ -65,13 +65,13 @@ class DayContrasts:
         return cls(difference, np.sqrt(variance * [1 / a.n + 1 / b.n for a, b in pairs]))
 
 
-def _pooled(a: Day, b: Day) -> float:
+def _pooled(a: ArmDay, b: ArmDay) -> float:
     n, total = a.n + b.n, a.total + b.total
     return (a.squares + b.squares) / n - (total / n) ** 2
 
 
 @dataclass(frozen=True, slots=True)
-class Contrast:
+class ArmEffect:
     """An effect, its z and interval."""
 
     estimate: float
@@ -79,7 +79,7 @@ class Contrast:
     interval: Interval
 
 
-def batched_least_squares(days: DayContrasts, *, critical: float = 1.959963984540054) -> Contrast:
+def batched_least_squares(days: DayContrasts, *, critical: float = 1.959963984540054) -> ArmEffect:
     """The effect at a fixed end; each day's z counts the same, so it is normal whatever the shares.
 
     The days' z are independent and standard normal without an effect: spending over days holds too.
@@ -90,7 +90,7 @@ def batched_least_squares(days: DayContrasts, *, critical: float = 1.95996398454
     z = float((days.difference / days.se).sum()) / math.sqrt(days.se.size)
     estimate = z * math.sqrt(days.se.size) / precision
     half = critical * math.sqrt(days.se.size) / precision
-    return Contrast(estimate, z, Interval(estimate - half, estimate + half))
+    return ArmEffect(estimate, z, Interval(estimate - half, estimate + half))
 
 
 def precision_weighted(days: DayContrasts) -> tuple[float, float]:
@@ -101,7 +101,7 @@ def precision_weighted(days: DayContrasts) -> tuple[float, float]:
 
 def stratified_sequence(
     days: DayContrasts, *, planned_information: float, alpha: float = 0.05
-) -> AlwaysValid:
+) -> AlwaysValidEstimate:
     """The effect at any time: a mixture over the precision-weighted sum of days.
 
     `planned_information` is the sum of 1 / se^2 over days that it is tuned to.
@@ -115,7 +115,7 @@ def stratified_sequence(
 
 
 def weighted_aipw(
-    arms: Sequence[Sequence[Day]], shares: Sequence[Sequence[float]], *, arm: int
+    arms: Sequence[Sequence[ArmDay]], shares: Sequence[Sequence[float]], *, arm: int
 ) -> tuple[float, float]:
     """One arm's mean and standard error, for many arms or small shares, by day batches.
 
@@ -148,7 +148,7 @@ def weighted_aipw(
     return mean, math.sqrt(variance)
 
 
-def _past_means(days: Sequence[Day]) -> Floats:
+def _past_means(days: Sequence[ArmDay]) -> Floats:
     """Mean of the days before each day; the first day guesses 0."""
     n = np.cumsum([0, *(day.n for day in days)])[:-1]
     total = np.cumsum([0.0, *(day.total for day in days)])[:-1]

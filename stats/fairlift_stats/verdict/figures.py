@@ -1,0 +1,35 @@
+"""The figures of an estimate as sentences use them: a lift, or else the metric's own unit."""
+
+from typing import assert_never
+
+from fairlift_stats.messages import Amount, Figure, Number, Percent, Verbatim
+from fairlift_stats.sequential.plan import SequentialPlan
+from fairlift_stats.verdict.facts import Estimate
+
+__all__ = ["in_unit", "sizes"]
+
+
+def sizes(plan: SequentialPlan, metric: str, estimate: Estimate | None) -> dict[str, Figure]:
+    """The estimate and its two limits, as `lift`, `low` and `high`; a dash where there is none."""
+    if estimate is None:
+        return {"lift": Verbatim("–")}
+    if estimate.lift is None or estimate.lift_interval is None:
+        values = (estimate.value, estimate.interval.low, estimate.interval.high)
+        figures = [in_unit(plan, metric, value) for value in values]
+    else:
+        lifts = (estimate.lift, estimate.lift_interval.low, estimate.lift_interval.high)
+        figures = [Percent(value, 1, signed=True) for value in lifts]
+    return dict(zip(("lift", "low", "high"), figures, strict=True))
+
+
+def in_unit(plan: SequentialPlan, metric: str, value: float, *, signed: bool = True) -> Figure:
+    """A value of this metric: money, points of a share, or a number."""
+    match plan.metric(metric).unit:
+        case "money":
+            return Amount(value, plan.currency, signed=signed)
+        case "share":
+            return Percent(value, 2, signed=signed)
+        case "count":
+            return Number(value, 2, signed=signed)
+        case unreachable:
+            assert_never(unreachable)
