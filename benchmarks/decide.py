@@ -160,11 +160,11 @@ def in_turns(works: dict[str, Callable[[], object]]) -> dict[str, float]:
 
 def _against_all(what: str, seconds: dict[str, float]) -> list[Measure]:
     """The figure beside the fastest peer, then the others under names of their own."""
-    us = {name: each * 1e6 for name, each in seconds.items()}
+    us = {name: value * 1e6 for name, value in seconds.items()}
     ours, pure = us.pop(""), us.pop("pure", None)
     fastest, *slower = sorted(us, key=us.__getitem__)
     rows = [Measure(f"{what}_us", ours, "µs", fastest, us[fastest])]
-    rows += [Measure(f"{what}_us:{each}", ours, "µs", each, us[each]) for each in slower]
+    rows += [Measure(f"{what}_us:{peer}", ours, "µs", peer, us[peer]) for peer in slower]
     if pure is not None:
         rows.append(Measure(f"{what}_pure_us", pure, "µs", fastest, us[fastest]))
     return rows

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fairlift_cli.failures import FINE, NOT_REACHED, REFUSED, Failure
-from fairlift_cli.options import LANGUAGE, server_options, share, weekly
+from fairlift_cli.options import LANGUAGE, parse_share, parse_weekly, server_options
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -215,16 +215,16 @@ def looks(name: str, epoch: int | None, language: str, target: "Target", as_json
 
 @main.command()
 @click.option(
-    "--visitors", callback=weekly, metavar="N[,N...]",
+    "--visitors", callback=parse_weekly, metavar="N[,N...]",
     help="New visitors per week who would see the campaign; or a list with one figure "
     "per week, because returning visitors count only once.",
 )  # fmt: skip
 @click.option(
-    "--customers", callback=weekly, metavar="N[,N...]",
+    "--customers", callback=parse_weekly, metavar="N[,N...]",
     help="The same, for a campaign whose unit is the customer.",
 )  # fmt: skip
 @click.option(
-    "--conversion", required=True, callback=share, help="Today's conversion rate, such as 3%."
+    "--conversion", required=True, callback=parse_share, help="Today's conversion rate, such as 3%."
 )
 @click.option(
     "--ticket",
@@ -237,7 +237,7 @@ def looks(name: str, epoch: int | None, language: str, target: "Target", as_json
     help="Standard deviation of the ticket; default: the average ticket.",
 )
 @click.option(
-    "--effect", callback=share, help="Smallest relative lift worth detecting, such as 10%."
+    "--effect", callback=parse_share, help="Smallest relative lift worth detecting, such as 10%."
 )
 @click.option(
     "--variants",
@@ -255,13 +255,17 @@ def looks(name: str, epoch: int | None, language: str, target: "Target", as_json
 )
 @click.option(
     "--power",
-    callback=share,
+    callback=parse_share,
     default="80%",
     show_default=True,
     help="Chance to detect a true lift.",
 )
 @click.option(
-    "--alpha", callback=share, default="5%", show_default=True, help="Chance of a false alarm."
+    "--alpha",
+    callback=parse_share,
+    default="5%",
+    show_default=True,
+    help="Chance of a false alarm.",
 )
 @LANGUAGE
 def plan(

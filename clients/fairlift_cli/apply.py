@@ -81,7 +81,7 @@ def refusal_of(steps: Sequence[Step], *, new_epoch: bool) -> str:
     blocked = [step for step in steps if not step.is_allowed(new_epoch=new_epoch)]
     if not blocked:
         return ""
-    names = ", ".join(_id(step) for step in blocked)
+    names = ", ".join(_campaign_id(step) for step in blocked)
     if any(step.change.change_class == CHANGE_CLASS_REFUSED for step in blocked):
         refused = f"Nothing was applied: changes to {names} are refused."
         return f"{refused} Stop the campaign and create another."
@@ -92,7 +92,7 @@ def show_steps(screen: Screen, steps: Iterable[Step]) -> None:
     """Prints each campaign, its class of change, and the fields that change."""
     for step in steps:
         word, style = _WORDS[step.change.change_class]
-        screen.line(f"{_id(step)}: {word}", style=style)
+        screen.line(f"{_campaign_id(step)}: {word}", style=style)
         for change in step.change.changes:
             before, after = change.before or "nothing", change.after or "nothing"
             arrow = screen.glyphs.arrow
@@ -123,5 +123,5 @@ def _with_etag(server: ServerConnection, campaign: Campaign) -> Campaign:
     return tagged
 
 
-def _id(step: Step) -> str:
+def _campaign_id(step: Step) -> str:
     return step.campaign.name.removeprefix("campaigns/")

@@ -91,7 +91,7 @@ def _row(screen: Screen, campaign: pb.Campaign) -> tuple[str, ...]:
     variants = ", ".join(variant.id for variant in campaign.variants)
     return (
         screen.safe(campaign_id(campaign.name)),
-        state(campaign),
+        state_word(campaign),
         str(campaign.epoch),
         screen.safe(", ".join(planned.metric for planned in campaign.plan.primary)) or "-",
         _since(campaign),
@@ -104,10 +104,10 @@ def show_state(screen: Screen, campaign: pb.Campaign) -> None:
     sealed = ""
     if campaign.state == pb.CAMPAIGN_STATE_RUNNING and campaign.plan.hash:
         sealed = f", its plan sealed as {campaign.plan.hash[:12]}"
-    screen.line(f"{campaign_id(campaign.name)} is {state(campaign)}{sealed}.")
+    screen.line(f"{campaign_id(campaign.name)} is {state_word(campaign)}{sealed}.")
 
 
-def state(campaign: pb.Campaign) -> str:
+def state_word(campaign: pb.Campaign) -> str:
     """The campaign's state as one lower-case word."""
     return pb.CampaignState.Name(campaign.state).removeprefix("CAMPAIGN_STATE_").lower()
 

@@ -38,11 +38,11 @@ def check_files(paths: Iterable[Path]) -> CheckResult:
     findings: list[Finding] = []
     for path in campaign_files(paths):
         try:
-            reading = read(path)
+            result = read(path)
         except OSError as error:
             raise NothingToRead(f"{path}: {error.strerror}") from None
-        documents += reading.documents
-        findings += reading.findings
+        documents += result.documents
+        findings += result.findings
     findings += check_documents(documents)
     return CheckResult(tuple(documents), tuple(in_order(findings)))
 

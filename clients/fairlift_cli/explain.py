@@ -41,7 +41,7 @@ def _paragraph(campaign: Campaign, campaigns: Sequence[Campaign]) -> Iterator[st
     yield clean(f"{campaign.id}: for {in_words(campaign.audience)}")
     short = short_form(simplify(campaign.audience))
     if len(short) < len(short_form(campaign.audience)):
-        yield _part(f"in short: {short}")
+        yield _indented(f"in short: {short}")
     shared: dict[str, str] = {}
     for other in campaigns:
         if other is campaign or _are_apart(campaign, other):
@@ -49,18 +49,18 @@ def _paragraph(campaign: Campaign, campaigns: Sequence[Campaign]) -> Iterator[st
         try:
             visitor = overlap(campaign.audience, other.audience)
         except Undecidable as reason:
-            yield _part(f"cannot tell whether it shares visitors with {other.id}: {reason}")
+            yield _indented(f"cannot tell whether it shares visitors with {other.id}: {reason}")
             continue
         if visitor is not None:
             shared[other.id] = _example(visitor)
     with_example = [name for name, example in shared.items() if example][:_EXAMPLES]
     for name in with_example:
-        yield _part(f"shares visitors with {name}, such as {shared[name]}")
+        yield _indented(f"shares visitors with {name}, such as {shared[name]}")
     if without_example := [name for name in shared if name not in with_example]:
-        yield _part(f"shares visitors with {', '.join(without_example)}")
+        yield _indented(f"shares visitors with {', '.join(without_example)}")
 
 
-def _part(text: str) -> str:
+def _indented(text: str) -> str:
     """An indented line, without control characters."""
     return f"  {clean(text)}"
 

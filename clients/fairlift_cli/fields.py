@@ -50,12 +50,14 @@ class MessageReader:
         """Fills the message at a field path; the document itself has the path ""."""
         self.positions.setdefault(at, (tree.position, at))
         special = self._special.get(message.DESCRIPTOR.full_name)
-        if (special and special(tree, message, at)) or self._bare(tree, message, at):
+        if special and special(tree, message, at):
+            return
+        if self._fill_from_bare_value(tree, message, at):
             return
         if not isinstance(tree, YamlMapping):
             self._add_mistake(at, tree, _expected_mapping(tree, _descriptor(message)))
             return
-        self._repeated(tree, at)
+        self._report_repeated_keys(tree, at)
         entries_by_field: dict[str, YamlEntry] = {}
         for entry in tree.entries:
             key = self._key_of(entry, _descriptor(message), at)
@@ -153,7 +155,7 @@ class MessageReader:
                 path, tree, f"is {_kind(tree)}, must be a mapping such as {{key: value}}"
             )
             return
-        self._repeated(tree, path)
+        self._report_repeated_keys(tree, path)
         assert field.message_type  # for the type checker: a map's entries are messages
         value_field = field.message_type.fields_by_name["value"]
         for entry in tree.entries:
@@ -178,7 +180,7 @@ class MessageReader:
         except WrongValue as mistake:
             self._add_mistake(path, tree, str(mistake))
 
-    def _bare(self, tree: YamlValue, message: Message, at: str) -> bool:
+    def _fill_from_bare_value(self, tree: YamlValue, message: Message, at: str) -> bool:
         """Reads a bare value in place of the message; False when the schema does not allow one."""
         descriptor = _descriptor(message)
         if isinstance(tree, YamlMapping) or (isinstance(tree, YamlScalar) and tree.is_null):
@@ -239,7 +241,7 @@ class MessageReader:
                 at, tree, f"is {_kind(tree)}, must be a mapping such as {{key: value}}"
             )
             return True
-        self._repeated(tree, at)
+        self._report_repeated_keys(tree, at)
         for entry in tree.entries:
             path = _join(at, entry.key)
             self.positions[path] = (entry.position, path)
@@ -273,7 +275,7 @@ class MessageReader:
         except WrongValue as mistake:
             self._add_mistake(at, tree, str(mistake))
 
-    def _repeated(self, tree: YamlMapping, at: str) -> None:
+    def _report_repeated_keys(self, tree: YamlMapping, at: str) -> None:
         for entry, first in tree.repeated:
             message = f"appears twice, first on line {first.line}; keep one"
             self._add_finding(_join(at, entry.key), entry.position, message)

@@ -82,7 +82,7 @@ def _certificate(_: click.Context, option: click.Parameter, path: Path | None) -
     return content
 
 
-def share(_: click.Context, option: click.Parameter, text: str | None) -> float | None:
+def parse_share(_: click.Context, option: click.Parameter, text: str | None) -> float | None:
     """A share written as 3% or as 0.03."""
     if text is None:
         return None
@@ -97,7 +97,9 @@ def share(_: click.Context, option: click.Parameter, text: str | None) -> float 
     return number
 
 
-def weekly(_: click.Context, option: click.Parameter, text: str | None) -> tuple[float, ...] | None:
+def parse_weekly(
+    _: click.Context, option: click.Parameter, text: str | None
+) -> tuple[float, ...] | None:
     """New units, week by week."""
     if text is None:
         return None

@@ -47,14 +47,14 @@ class Document:
 
 
 @dataclass(slots=True)
-class Reading:
+class ReadResult:
     """The campaigns of a file, and the mistakes in it."""
 
     documents: list[Document] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
 
-def read(path: Path) -> Reading:
+def read(path: Path) -> ReadResult:
     """The campaigns of a YAML file, several documents allowed.
 
     Raises:
@@ -66,43 +66,45 @@ def read(path: Path) -> Reading:
     if len(content) > MAX_BYTES:
         size = path.stat().st_size
         message = f"the file has {size} bytes, must have at most {MAX_BYTES}; split it"
-        return Reading(findings=[Finding(name, 1, None, "", message)])
+        return ReadResult(findings=[Finding(name, 1, None, "", message)])
     try:
         return read_text(content.decode("utf-8-sig"), name)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        return Reading(findings=[Finding(name, line, None, "", "is not UTF-8; save it as UTF-8")])
+        return ReadResult(
+            findings=[Finding(name, line, None, "", "is not UTF-8; save it as UTF-8")]
+        )
 
 
-def read_text(text: str, path: str) -> Reading:
+def read_text(text: str, path: str) -> ReadResult:
     """The campaigns of a YAML text; `path` is its name in findings."""
-    reading = Reading()
+    result = ReadResult()
     try:
         for tree in yaml_documents(text):
             with contextlib.suppress(_Empty):
-                reading.documents.append(_document(tree, path, reading))
+                result.documents.append(_document(tree, path, result))
     except YamlError as error:
-        reading.findings.append(Finding(path, error.position.line, None, "", str(error)))
-    if not reading.documents and not reading.findings:
-        reading.findings.append(Finding(path, 1, None, "", _NOTHING))
-    return reading
+        result.findings.append(Finding(path, error.position.line, None, "", str(error)))
+    if not result.documents and not result.findings:
+        result.findings.append(Finding(path, 1, None, "", _NOTHING))
+    return result
 
 
 class _Empty(Exception):
     """The document is empty, such as after a final `---`."""
 
 
-def _document(tree: YamlValue, path: str, reading: Reading) -> Document:
+def _document(tree: YamlValue, path: str, result: ReadResult) -> Document:
     if not isinstance(tree, YamlMapping):
         if isinstance(tree, YamlScalar) and tree.is_null:
             raise _Empty
         message = "is not a mapping; a campaign begins with `campaign: its-id`"
-        reading.findings.append(Finding(path, tree.position.line, None, "", message))
+        result.findings.append(Finding(path, tree.position.line, None, "", message))
         raise _Empty
     campaign = Campaign()
     reader = MessageReader(path)
     reader.read(tree, campaign)
-    reading.findings += reader.findings
+    result.findings += reader.findings
     return Document(path, campaign, reader.positions, frozenset(reader.flagged))
 
 

@@ -70,7 +70,7 @@ class Settings:
     )
     look_every_s: float = field(
         default=60.0,
-        metadata={"says": "seconds between two checks whether a look is due"},
+        metadata={"help": "seconds between two checks whether a look is due"},
     )
     keep_alive_s: float = field(
         default=20.0,

@@ -255,6 +255,17 @@ def test_what_would_be_needed_is_measured_where_there_is_enough_to_measure() -> 
     )
 
 
+def test_what_would_be_needed_is_the_plan_s_own_size_where_the_control_has_no_lift() -> None:
+    metric = replace(CR, minimum_effect=0.1)
+    plan = SequentialPlan(("control", "coupon"), (metric,), 9_000, maximum_days=28, sides=1)
+    look = rates_look(plan, 28, {"control": (0, 1000), "coupon": (30, 1000)})
+
+    verdict = decide(plan, LookLog.begin(plan).add(plan, look))
+
+    assert verdict.cause == "ended_few"
+    assert "about 9,000 would be needed" in verdict.sentence()
+
+
 def test_the_next_look_that_is_due_is_one_that_judges() -> None:
     """An integer of days: the units of a next look were named at which none was due."""
     plan = SequentialPlan(("control", "coupon"), (CR,), 1_000, maximum_days=28, window_days=3)
@@ -291,7 +302,9 @@ def test_a_dead_checkout_is_stopped_within_days() -> None:
                 break
         assert (verdict.kind, verdict.cause, verdict.variant) == ("stop_harm", "alarm", "coupon")
         assert (verdict.decided_day or 99) <= 5
-        assert verdict.sentence().startswith("coupon hurts sales: 0.00% of its visitors buy")
+        assert verdict.sentence().startswith(
+            "coupon is worse than control: 0.00% of its visitors buy within a day"
+        )
         assert verdict.facts.alarms[0].converters[1] == 0
 
 

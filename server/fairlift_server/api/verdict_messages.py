@@ -37,7 +37,8 @@ class _Advice:
 def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
     """The verdict as of the newest look; before there is one, what is waited for."""
     verdict = reading.result.verdict
-    if verdict is None:
+    has_units = any(reading.result.quality.units.values())
+    if verdict is None or (verdict.kind == "do_not_trust" and not has_units):
         return _without_verdict(reading, reader)
     judged, confidence = _judged(verdict), verdict.facts.confidence
     raw_lift = None if judged is None or judged.raw is None else judged.raw.lift

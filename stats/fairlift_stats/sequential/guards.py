@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, assert_never, overload
+from typing import Final, Literal, TypeAlias, overload
 
 from scipy.special import bdtr, bdtrc, ndtri
 
@@ -145,15 +145,7 @@ def counted(plan: SequentialPlan, look: Look, metric: SequentialMetric, arm: str
 
 
 def _count(count: ArmCount, metric: SequentialMetric) -> int:
-    match metric.needs:
-        case "converters":
-            found = count.converters
-        case "orders":
-            found = count.orders
-        case "nothing":
-            return 0
-        case unreachable:
-            assert_never(unreachable)
+    found = count.converters if metric.needs == "converters" else count.orders
     if found is None:
         raise NotANumber(f"{count.arm}.{metric.needs}", f"given: {metric.name} needs them", found)
     return found

@@ -90,11 +90,6 @@ class ArmStanding:
     corrected: Estimate | None
     largest_k: float
 
-    @property
-    def leads(self) -> bool:
-        """True when the last look points to the better side."""
-        return self.z is not None and self.z > 0
-
 
 @dataclass(frozen=True, slots=True)
 class GuardrailStanding:

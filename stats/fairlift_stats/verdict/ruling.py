@@ -250,8 +250,6 @@ class _Rule:
         if not won:
             return None
         occasion = self._course.occasions[look]
-        if not occasion.judges_success and occasion.closing is not None:
-            return None
         safe = [pair for pair in won if self._is_safe(pair[0], look)]
         if safe and occasion.judges_success:
             return self._of("won", self._best(look, safe), look)

@@ -163,7 +163,7 @@ def _is_hopeless(plan: SequentialPlan, seen: Standing) -> bool:
         return False
     end = primary_lines(plan, (Moment(1.0, True, True, True, True),))[0].success
     left = 1 - seen.moment.time
-    if end is None or left <= 0 or not seen.moment.time > 0:
+    if end is None or left <= 0:
         return False
     away = end - (seen.z or 0.0) * math.sqrt(seen.moment.time)
     chance = float(ndtr((plan.drift * left - away) / math.sqrt(left)))

@@ -52,13 +52,16 @@ def made(kind: type[Exception]) -> Exception:
     if kind.__init__ is Exception.__init__:
         return kind("text")
     arguments: list[object] = []
+    keywords: dict[str, object] = {}
     for parameter in list(inspect.signature(kind.__init__, eval_str=True).parameters.values())[1:]:
+        value = VALUES.get(parameter.name, VALUES.get(parameter.annotation, "text"))
         if parameter.kind is parameter.VAR_POSITIONAL:
             arguments.append("text")
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            keywords[parameter.name] = value
         elif parameter.default is parameter.empty:
-            value = VALUES.get(parameter.name, VALUES.get(parameter.annotation, "text"))
             arguments.append(value)
-    return kind(*arguments)
+    return kind(*arguments, **keywords)
 
 
 @pytest.mark.parametrize("kind", list(exceptions()), ids=lambda kind: kind.__name__)

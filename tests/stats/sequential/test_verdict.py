@@ -142,7 +142,7 @@ def test_the_end_without_a_winner_says_how_much_was_seen() -> None:
     verdict = decide(made, daily(made, [1.5] * 13 + [1.9]))
 
     assert (verdict.kind, verdict.cause) == ("inconclusive", "ended")
-    assert verdict.sentence().startswith("Undecided: the plan has ended and coupon did not clearly")
+    assert verdict.sentence().startswith("Undecided: the plan has ended and coupon is not clearly")
     assert verdict.facts.outlook is None
     assert verdict.facts.arms[0].corrected is not None
 
@@ -244,7 +244,35 @@ def test_what_comes_after_a_win_stands_beside_it_and_changes_nothing() -> None:
     assert [message.key for message in since.since] == ["since.figure"]
     assert since.since[0].figure("day") == Day("2026-11-15")
     assert [message.key for message in turned.since] == ["since.harm", "since.turned"]
-    assert "has crossed the harm line: conversion rate" in turned.news()[0]
+    assert "has shown harm: coupon makes conversion rate worse" in turned.news()[0]
+
+
+def test_news_of_a_winner_names_a_guardrail_that_was_harmed_since() -> None:
+    made = plan(metrics=(CR, RPV))
+    log = LookLog.begin(made)
+    for day, rail_z in ((7, 9.0), (8, -90.0)):
+        won = evidence("conversion_rate", "coupon", 4.0, day)
+        rail = evidence("revenue_per_visitor", "coupon", rail_z, day, se=0.02, control=2.0)
+        # On the second day conversion cannot be compared: there is no figure of it to tell.
+        log = log.add(made, look(made, day, *((won, rail) if day == 7 else (rail,))))
+
+    verdict = decide(made, log)
+
+    assert (verdict.kind, verdict.decided_day) == ("ship", 7)
+    assert [message.key for message in verdict.since] == ["since.harm"]
+    assert "revenue per visitor" in verdict.news()[0]
+
+
+def test_a_metric_that_is_mature_before_the_others_has_no_pace_yet() -> None:
+    made = plan(decide="weekly", window_days=3, maximum_days=28, minimum_days=1)
+    early = replace(
+        look(made, 2, per_day=0),
+        evidence=(evidence("conversion_rate", "coupon", 1.0, 2, events=(60, 60)),),
+    )
+
+    verdict = decide(made, LookLog.begin(made).add(made, early))
+
+    assert (verdict.cause, verdict.facts.outlook) == ("not_yet_judged", None)
 
 
 def test_harm_and_an_end_without_a_winner_tell_their_two_figures_too() -> None:

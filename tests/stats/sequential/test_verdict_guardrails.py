@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from fairlift_stats.messages import Amount, MetricName, Number
 from fairlift_stats.methods.contrast import Contrast
+from fairlift_stats.methods.two_rates import TwoRates
 from fairlift_stats.sequential.evidence import Evidence
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
@@ -118,6 +119,29 @@ def test_a_share_of_a_control_at_zero_is_no_question_and_never_safe() -> None:
     found = decide(zero, log)
     assert (found.cause, found.facts.guardrails[0].z) == ("unsafe", None)
     assert found.facts.guardrails[0].state == "open"
+
+
+def test_a_guardrail_with_few_events_is_harmed_by_the_exact_test_at_its_margin() -> None:
+    """Conversion may be 50 % worse: of 60 buyers 20 are expected in the treatment, not 2."""
+    rail = SequentialMetric("first_purchase_rate", role="guardrail", margin=0.5)
+    absolute = replace(rail, margin=None, absolute_margin=0.001)
+
+    def state(metric: SequentialMetric, control: int, treatment: int) -> str:
+        made = plan(metrics=(CR, metric))
+        rates = TwoRates(treatment, 7000, control, 7000)
+        variances = [x / 7000**2 for x in (control, max(treatment, 1))]
+        contrast = Contrast(
+            control / 7000, treatment / 7000, variances[0], variances[1], rates=rates
+        )
+        found = Evidence(metric.name, "coupon", -3.0, contrast, 14_000, (control, treatment))
+        log = LookLog.begin(made).add(made, look(made, 7, found))
+        return decide(made, log).facts.guardrails[0].state
+
+    # P(X <= 2) of 60 with 1/3 is 1.7e-08; P(X <= 14) is .064; the line is at z = -1.97.
+    assert state(rail, 58, 2) == "harmed"
+    assert state(rail, 46, 14) == "open"
+    # An amount has no exact form: it waits until there are enough in both arms.
+    assert state(absolute, 58, 2) == "open"
 
 
 def test_open_ended_plans_have_guardrails_with_lines_of_their_own() -> None:
