@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo hillstrom serve fmt proto constraints clean check proto-check test test-compiled test-lowest calibrate \
-  load bench release
+  load mutants bench release
 
 help: ## print the targets
 	@awk '/^##@ / { print "\n" substr($$0, 5) } \
@@ -100,6 +100,10 @@ test-lowest: $(READY) ## the tests with the lowest versions of the packages that
 
 calibrate: $(READY) ## long simulations; writes docs/calibration.md
 	@$(PY) -m tests.simulation.calibrate
+
+mutants: $(READY) ## change the decision rule in a copy, one place at a time, and count what no test notices
+	@$(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt cosmic-ray==8.7.0
+	@$(PY) -m tools.mutants
 
 load: $(READY) ## an hour of snapshot changes against eight threads of the SDK, every answer checked
 	@$(PY) -m tests.client.load

@@ -113,7 +113,7 @@ def order(
                 for number, line in enumerate(lines)
             ],
             discount_micros=discount_micros,
-            coupon=coupon,
+            coupons=[coupon] if coupon else None,
             shipping_cost_micros=shipping_cost_micros,
             first_purchase=first_purchase,
             channel=channel,
@@ -127,7 +127,7 @@ def amendment(order_id: IdInput, change: Refund | Cancellation, time: datetime |
     match change:
         case Refund():
             message.refund.currency_code = change.currency
-            message.refund.amount_micros = change.amount_micros
+            message.refund.goods_micros = change.amount_micros
             message.refund.recovered_cost_micros = change.recovered_cost_micros
             message.refund.items = change.items
         case Cancellation():

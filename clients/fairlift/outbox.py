@@ -213,7 +213,8 @@ class Outbox:
 
     def _count(self, outcomes: Sequence[pb.EventOutcome]) -> None:
         for outcome in outcomes:
-            if outcome.status == pb.EVENT_STATUS_ACCEPTED:
+            # A parked event is durable too: the server judges it again by itself.
+            if outcome.status in (pb.EVENT_STATUS_ACCEPTED, pb.EVENT_STATUS_PARKED):
                 self.accepted += 1
             elif outcome.status == pb.EVENT_STATUS_DUPLICATE:
                 self.duplicates += 1

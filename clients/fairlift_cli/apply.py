@@ -11,10 +11,10 @@ from fairlift.v1.campaign_service_pb2 import (
     CHANGE_CLASS_NONE,
     CHANGE_CLASS_REFUSED,
     CHANGE_CLASS_SAFE,
+    CampaignChange,
     ChangeClass,
     GetCampaignRequest,
     PlanChangeRequest,
-    PlanChangeResponse,
     UpdateCampaignRequest,
 )
 
@@ -38,7 +38,7 @@ class Step:
     """One campaign, and the change that applying it would make."""
 
     campaign: Campaign
-    change: PlanChangeResponse
+    change: CampaignChange
 
     def is_allowed(self, *, new_epoch: bool) -> bool:
         """Whether the change may be applied, with or without consent to a new epoch."""
@@ -104,8 +104,8 @@ def show_steps(screen: Screen, steps: Iterable[Step]) -> None:
 
 def _step(server: ServerConnection, campaign: Campaign) -> Step:
     campaign = _with_etag(server, campaign)
-    request = PlanChangeRequest(campaign=campaign)
-    return Step(campaign, server.call(server.campaigns.PlanChange, request))
+    request = PlanChangeRequest(campaigns=[campaign])
+    return Step(campaign, server.call(server.campaigns.PlanChange, request).campaigns[0])
 
 
 def _with_etag(server: ServerConnection, campaign: Campaign) -> Campaign:

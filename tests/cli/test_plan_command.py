@@ -26,15 +26,18 @@ def test_one_look_at_the_end_finds_what_the_textbook_says() -> None:
     assert float(row) == pytest.approx(100 * expected, abs=0.05)
 
 
-def test_more_weeks_find_less_and_looking_daily_costs_a_little() -> None:
+def test_more_weeks_find_less_and_deciding_every_week_costs_a_little() -> None:
     text = told("--visitors", "5000,4000,3000", "--conversion", "0.05", "--weeks", "4")
 
     rows = re.findall(r"^ +(\d) +([\d,]+) +(\S+)% +(\S+)%$", text, re.MULTILINE)
     # The last figure given holds for the weeks after it.
     assert [row[1] for row in rows] == ["5,000", "9,000", "12,000", "15,000"]
-    daily, once = ([float(row[column]) for row in rows] for column in (2, 3))
-    assert daily == sorted(daily, reverse=True)
-    assert all(at_once < each < 1.1 * at_once for each, at_once in zip(daily, once, strict=True))
+    weekly, once = ([float(row[column]) for row in rows] for column in (2, 3))
+    assert weekly == sorted(weekly, reverse=True)
+    # A plan of one week has one decision: it costs nothing.
+    assert weekly[0] == once[0]
+    costs = zip(weekly[1:], once[1:], strict=True)
+    assert all(at_once < each < 1.1 * at_once for each, at_once in costs)
 
 
 def test_the_shortest_duration_that_finds_the_effect_is_proposed() -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.value_pb2 import Interval
@@ -41,17 +40,15 @@ class ReportContext:
     @property
     def adjustment_reason(self) -> str:
         """Why the verdict's figure differs from that of all data; empty when it does not."""
-        return next((reason for code, reason in self._coded_reasons() if code in _ADJUSTMENTS), "")
+        reasons = self.report.verdict.reasons
+        return next((reason.sentence for reason in reasons if reason.code in _ADJUSTMENTS), "")
 
     def reasons(self) -> Iterator[str]:
-        """The other reasons, without the one that the meter shows."""
-        shown_elsewhere = {*_ADJUSTMENTS, "meter"}
-        return (reason for code, reason in self._coded_reasons() if code not in shown_elsewhere)
-
-    def _coded_reasons(self) -> Iterator[tuple[str, str]]:
-        """The reasons with their codes. The first code names the verdict itself and is skipped."""
-        verdict = self.report.verdict
-        return zip_longest(verdict.reason_codes[1:], verdict.reasons, fillvalue="")
+        """The other reasons, without the one that the meter shows, and what came later."""
+        verdict, shown_elsewhere = self.report.verdict, {*_ADJUSTMENTS, "meter"}
+        for reason in (*verdict.reasons, *verdict.since):
+            if reason.code not in shown_elsewhere:
+                yield reason.sentence
 
     def metrics(self) -> list[pb.MetricResult]:
         """The three headline metrics first, then those of the plan by their role."""

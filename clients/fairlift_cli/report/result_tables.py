@@ -5,7 +5,7 @@ from itertools import chain, groupby
 from typing import TypeAlias
 
 from fairlift.v1 import results_service_pb2 as pb
-from fairlift_stats.messages import Percent
+from fairlift_stats.messages import Figure, Percent
 from rich.table import Table
 from rich.text import Text
 
@@ -45,9 +45,8 @@ def remarks(context: ReportContext) -> Iterator[str]:
             where = f"{context.figures.metric(metric)}, {context.name(comparison.variant)}"
             if comparison.cannot_say:
                 yield f"{where}: {comparison.cannot_say}"
-            if comparison.HasField("within_margin"):
-                key = "report.margin_holds" if comparison.within_margin else "report.margin_open"
-                yield f"{where}: {context.say(key, margin=Percent(comparison.margin))}"
+            if comparison.guardrail in _MARGIN_KEYS:
+                yield f"{where}: {_margin(context, metric, comparison)}"
 
 
 def counts_table(context: ReportContext) -> Table:
@@ -130,28 +129,37 @@ def methods(context: ReportContext) -> Iterator[str]:
     """The method of each metric, and the flags of its comparisons."""
     for metric in context.metrics():
         method_names = dict.fromkeys(
-            _method(context, comparison.method)
-            for comparison in metric.comparisons
-            if comparison.method
+            _method(context, comparison) for comparison in metric.comparisons if comparison.method
         )
         flags = (
-            context.say(f"flag.{flag}", variant=context.name(comparison.variant))
-            if flag in FLAGS
-            # A flag of a newer server has no translation here.
-            else f"{context.name(comparison.variant)} {flag.replace('_', ' ')}"
+            context.say(f"flag.{FLAGS[flag]}", variant=context.name(comparison.variant))
             for comparison in metric.comparisons
             for flag in comparison.flags
+            # A flag of a newer server has no words here.
+            if flag in FLAGS
         )
         parts = "; ".join(chain(method_names, flags))
         if parts:
             yield f"{context.figures.metric(metric)}: {parts}"
 
 
-def _method(context: ReportContext, method: str) -> str:
-    """A method in the reader's language; the server's own name if it has no translation here."""
-    base, adjusted, _ = method.partition(", adjusted by arm")
-    name = context.say(METHODS[base]) if base in METHODS else base
-    return context.say("method.adjusted", method=name) if adjusted else name
+def _method(context: ReportContext, comparison: pb.MetricResult.Comparison) -> str:
+    """The method in the reader's language; a newer server's by its number."""
+    key = METHODS.get(comparison.method)
+    name = context.say(f"method.{key}") if key else f"method {comparison.method}"
+    if comparison.covariate_adjusted:
+        return context.say("method.adjusted", method=name)
+    return name
+
+
+def _margin(
+    context: ReportContext, metric: pb.MetricResult, comparison: pb.MetricResult.Comparison
+) -> str:
+    """Whether the guardrail's margin holds."""
+    margin: Figure | str = Percent(comparison.margin)
+    if comparison.HasField("absolute_margin"):
+        margin = context.figures.value(comparison.absolute_margin, metric.quantity)
+    return context.say(_MARGIN_KEYS[comparison.guardrail], margin=margin)
 
 
 def _role(context: ReportContext, metric: pb.MetricResult) -> str:
@@ -160,24 +168,22 @@ def _role(context: ReportContext, metric: pb.MetricResult) -> str:
 
 
 METHODS = {
-    "Miettinen–Nurminen score test and intervals": "method.score",
-    "ratio of sums per unit, Welch t on its linear form, Fieller lift": "method.ratio",
-    "Welch t, Fieller lift": "method.mean",
-    "quantile, its error from order statistics (Woodruff), normal test, Fieller lift": (
-        "method.quantile"
-    ),
+    pb.METHOD_SCORE: "score",
+    pb.METHOD_WELCH_FIELLER: "mean",
+    pb.METHOD_RATIO_DELTA: "ratio",
+    pb.METHOD_QUANTILE: "quantile",
+}
+_MARGIN_KEYS = {
+    pb.GUARDRAIL_STANDING_SAFE: "report.margin_holds",
+    pb.GUARDRAIL_STANDING_HARMED: "report.margin_crossed",
+    pb.GUARDRAIL_STANDING_OPEN: "report.margin_open",
 }
 _ROLES = {"primary", "secondary", "guardrail"}
 FLAGS = {
-    "few_events",
-    "few_buyers",
-    "skewed",
-    "too_skewed",
-    "conditional_on_buying",
-    "adjusted",
+    number: name.removeprefix("FLAG_").lower() for name, number in pb.Flag.items() if number != 0
 }
-_DETAILS = ("p", "p_adjusted", "p_sequential", "chance_to_beat_control", "loss")
-_P_VALUES = ("p_value", "adjusted_p_value", "sequential_p_value")
+_DETAILS = ("p", "p_adjusted", "chance_to_beat_control", "loss")
+_P_VALUES = ("p_value", "adjusted_p_value")
 
 
 def _cells(

@@ -70,7 +70,7 @@ def _verdict(context: ReportContext) -> None:
         screen.line(verdict.sentence or context.say("report.no_verdict"))
         return
     kind = pb.VerdictKind.Name(verdict.kind).removeprefix("VERDICT_KIND_").lower()
-    is_stopped = list(verdict.reason_codes[:1]) == ["stopped"]
+    is_stopped = verdict.cause == pb.VERDICT_CAUSE_STOPPED
     screen.badge(context.say(f"kind.{'undecided' if is_stopped else kind}"), _STYLES[verdict.kind])
     screen.line(verdict.sentence, style="bold")
     if context.adjustment_reason:

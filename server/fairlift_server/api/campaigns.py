@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from fairlift.engine.campaign import Campaign, State
-from fairlift.engine.errors import InvalidRequest, Violation
+from fairlift.engine.errors import InvalidRequest, Unsupported, Violation
 from fairlift.v1 import campaign_pb2, campaign_service_pb2
 from fairlift.v1 import campaign_service_pb2 as pb
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceServicer
@@ -82,6 +82,7 @@ class CampaignApi(CampaignServiceServicer):
             campaign_from(request.campaign),
             validate_only=request.validate_only,
             author=_author(context),
+            reason=_reason(request.reason),
         )
         return campaign_to(created)
 
@@ -98,21 +99,34 @@ class CampaignApi(CampaignServiceServicer):
             validate_only=request.validate_only,
             new_epoch=request.new_epoch,
             allow_missing=request.allow_missing,
+            reason=_reason(request.reason),
         )
         return campaign_to(await self._lifecycle.update(update, author=_author(context)))
+
+    async def BatchUpdateCampaigns(
+        self, request: pb.BatchUpdateCampaignsRequest, context: Context
+    ) -> pb.BatchUpdateCampaignsResponse:
+        """Not supported yet."""
+        raise Unsupported("this server updates one campaign at a time; use UpdateCampaign")
 
     async def PlanChange(
         self, request: pb.PlanChangeRequest, context: Context
     ) -> pb.PlanChangeResponse:
         """What the update would do."""
-        campaign_id = campaign_id_of(request.campaign.name)
-        requested = campaign_from(request.campaign)
+        if len(request.campaigns) != 1:
+            text = f"has {len(request.campaigns)}, must have 1: this server version plans no sets"
+            raise InvalidRequest([Violation("campaigns", text)])
+        campaign_id = campaign_id_of(request.campaigns[0].name)
+        requested = campaign_from(request.campaigns[0])
         update = CampaignUpdate(campaign_id, change=lambda _: requested, create=lambda: requested)
         planned = await self._lifecycle.plan_change(campaign_id, update)
-        return pb.PlanChangeResponse(
+        change = pb.CampaignChange(
+            campaign=request.campaigns[0].name,
             change_class=CHANGE_CLASSES.to(planned.change_class),
             changes=map(change_to, planned.changes),
+            etag=planned.etag,
         )
+        return pb.PlanChangeResponse(campaigns=[change])
 
     async def StartCampaign(
         self, request: pb.StartCampaignRequest, context: Context
@@ -173,6 +187,9 @@ class CampaignApi(CampaignServiceServicer):
         self, request: pb.UpdateHoldoutRequest, context: Context
     ) -> campaign_pb2.Holdout:
         """The share as it is now."""
+        if request.reason:
+            text = "is not kept for the holdout by this server version; leave it out"
+            raise InvalidRequest([Violation("reason", text)])
         share_bps = await self._lifecycle.set_holdout(request.holdout.share_bps)
         return campaign_pb2.Holdout(share_bps=share_bps)
 
@@ -180,18 +197,22 @@ class CampaignApi(CampaignServiceServicer):
     async def _move(
         self, verb: str, request: Any, context: Context, *, start_time: datetime | None = None
     ) -> campaign_pb2.Campaign:
-        if len(request.reason) > _MAX_REASON:
-            text = f"has {len(request.reason)} characters, must have at most {_MAX_REASON}"
-            raise InvalidRequest([Violation("reason", text)])
         moved = await self._lifecycle.move(
             verb,
             campaign_id_of(request.name),
             etag=request.etag,
             author=_author(context),
-            reason=request.reason,
+            reason=_reason(request.reason),
             start_time=start_time,
         )
         return campaign_to(moved)
+
+
+def _reason(text: str) -> str:
+    if len(text) > _MAX_REASON:
+        rule = f"has {len(text)} characters, must have at most {_MAX_REASON}"
+        raise InvalidRequest([Violation("reason", rule)])
+    return text
 
 
 def _author(context: Context) -> str:

@@ -1,6 +1,6 @@
 """EventService: stores events and acknowledges them once they are durable."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
 import grpc
@@ -46,7 +46,7 @@ class EventApi(EventServiceServicer):
         context: RecordContext,
     ) -> pb.RecordEventsResponse:
         """One outcome per event, in order, once all accepted events are durable."""
-        return pb.RecordEventsResponse(outcomes=await self._record(request.events))
+        return pb.RecordEventsResponse(outcomes=await self._record(request))
 
     async def StreamEvents(
         self,
@@ -59,11 +59,17 @@ class EventApi(EventServiceServicer):
             if request.sequence != expected:
                 text = f"is {request.sequence}, must be {expected}: batches are numbered 1, 2, 3, …"
                 raise InvalidRequest([Violation("sequence", text)])
-            outcomes = await self._record(request.events)
+            outcomes = await self._record(request)
             yield pb.StreamEventsResponse(sequence=expected, outcomes=outcomes)
             expected += 1
 
-    async def _record(self, events: Sequence[pb.Event]) -> list[pb.EventOutcome]:
+    async def _record(
+        self, request: pb.RecordEventsRequest | pb.StreamEventsRequest
+    ) -> list[pb.EventOutcome]:
+        events = request.events
+        if request.HasField("sent_time"):
+            text = "is not supported by this server version; leave it out"
+            raise InvalidRequest([Violation("sent_time", text)])
         if len(events) > MAX_EVENTS:
             text = (
                 f"contains {len(events)}, must contain at most {MAX_EVENTS}; send several batches"

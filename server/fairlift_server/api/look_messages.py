@@ -28,12 +28,27 @@ def look_to(listed: ListedLook) -> pb.Look:
         ),
         verdict=verdict_kind_to(kept_look.verdict),
         plan_hash=listed.plan_hash,
+        day=look.day,
+        closing=pb.Closing.Value(f"CLOSING_{(look.closing or 'unspecified').upper()}"),
+        arms=(
+            pb.Look.LookArm(
+                variant=count.arm,
+                units=count.units,
+                entered_units=kept_look.entered.get(count.arm, 0),
+            )
+            for count in look.counts
+        ),
     )
 
 
 def numbered_look_to(reading: ReportInput, number: int) -> pb.Look:
     """The look with this number, counted from 1."""
     return look_to(reading.listed_look(number))
+
+
+def verdict_cause_to(cause: str) -> pb.VerdictCause.ValueType:
+    """The contract's enum value of a cause such as guardrail_harm."""
+    return pb.VerdictCause.Value(f"VERDICT_CAUSE_{cause.upper()}")
 
 
 def verdict_kind_to(kind: str) -> pb.VerdictKind.ValueType:

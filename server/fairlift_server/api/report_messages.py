@@ -12,7 +12,12 @@ from fairlift_stats.report.decomposition import Decomposition
 from fairlift_server.api.health_messages import health_to
 from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.api.look_messages import numbered_look_to
-from fairlift_server.api.metric_messages import interval_to, metrics_to, sequential_intervals
+from fairlift_server.api.metric_messages import (
+    guardrail_states,
+    interval_to,
+    metrics_to,
+    sequential_intervals,
+)
 from fairlift_server.api.segment_messages import segments_to
 from fairlift_server.api.verdict_messages import verdict_to
 from fairlift_server.events.ledger import MICROS
@@ -56,6 +61,19 @@ def report_to(reading: ReportInput, *, currency: str, language: str) -> pb.Repor
         next_look_time=None if next_look is None else time_to(next_look),
         notes=map(reader.text, _notes(reading)),
         unit=UNITS.to(campaign.unit),
+        late=_late(reading),
+    )
+
+
+def _late(reading: ReportInput) -> pb.LateEvents | None:
+    """What came after the newest look; None before the first."""
+    result = reading.result
+    if not result.looks:
+        return None
+    return pb.LateEvents(
+        look_time=time_to(reading.look_times[-1]),
+        exposures=result.late_exposures,
+        orders=result.late_orders,
     )
 
 
@@ -84,9 +102,12 @@ def _metrics(reading: ReportInput, reader: ReaderLanguage) -> Iterator[pb.Metric
     if report is None or verdict is None:
         return
     if report.tested is not None:
-        yield from metrics_to(plan.analysis, report.tested, reader, sequential_intervals(verdict))
+        intervals, states = sequential_intervals(verdict), guardrail_states(verdict)
+        yield from metrics_to(plan.analysis, report.tested, reader, intervals, states)
     if plan.descriptive is not None and report.descriptive is not None:
-        yield from metrics_to(plan.descriptive, report.descriptive, reader, {}, descriptive=True)
+        yield from metrics_to(
+            plan.descriptive, report.descriptive, reader, {}, {}, descriptive=True
+        )
 
 
 def _decomposition(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from fairlift.engine.errors import InvalidRequest, Violation
+from fairlift.engine.errors import InvalidRequest, Unsupported, Violation
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceServicer
 
@@ -40,6 +40,12 @@ class ResultsApi(ResultsServiceServicer):
             campaign_id_of(request.name), epoch=_checked_epoch(request.epoch)
         )
         return report_to(reading, currency=self._currency, language=language)
+
+    async def ListReports(
+        self, request: pb.ListReportsRequest, context: Context
+    ) -> pb.ListReportsResponse:
+        """Not supported yet."""
+        raise Unsupported("this server lists no reports yet; use GetResults for each campaign")
 
     async def ListLooks(
         self, request: pb.ListLooksRequest, context: Context

@@ -1,5 +1,6 @@
 """The verdict as the contract's Verdict, also for campaigns without data and stopped ones."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
@@ -14,7 +15,7 @@ from fairlift_stats.verdict import Verdict
 from fairlift_stats.verdict.facts import ArmStanding, GuardrailStanding
 
 from fairlift_server.api.language import ReaderLanguage
-from fairlift_server.api.look_messages import numbered_look_to, verdict_kind_to
+from fairlift_server.api.look_messages import numbered_look_to, verdict_cause_to, verdict_kind_to
 from fairlift_server.api.metric_messages import interval_to
 from fairlift_server.results.campaign_results import ReportInput
 from fairlift_server.results.kept_look import KeptLook
@@ -25,16 +26,12 @@ _FORECAST_REASONS = {"chances", "end"}
 
 @dataclass(frozen=True, slots=True)
 class _Advice:
-    """What a verdict says in words, each reason with its stable code."""
+    """What a verdict says in words, and the rule that gave it."""
 
     headline: Message
     action: Message
     cause: str
     reasons: tuple[Message, ...] = ()
-
-    @property
-    def codes(self) -> list[str]:
-        return [self.cause, *map(_code, self.reasons)]
 
 
 def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
@@ -56,8 +53,9 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
         metric=verdict.metric or "",
         sentence=reader.text(advice.headline),
         action=reader.text(advice.action),
-        reasons=map(reader.text, (*advice.reasons, *verdict.since)),
-        reason_codes=[*advice.codes, *map(_code, verdict.since)],
+        reasons=_reasons_to(advice.reasons, reader),
+        cause=verdict_cause_to(advice.cause),
+        since=_reasons_to(verdict.since, reader),
         evidence=max(
             standing.meter
             for standing in verdict.facts.arms
@@ -69,6 +67,11 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
         raw_lift=raw_lift,
         deciding_look=_deciding_look(reading, judged),
     )
+
+
+def _reasons_to(reasons: Iterable[Message], reader: ReaderLanguage) -> Iterator[pb.VerdictReason]:
+    for reason in reasons:
+        yield pb.VerdictReason(code=_code(reason), sentence=reader.text(reason))
 
 
 def _without_verdict(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
@@ -88,7 +91,7 @@ def _without_verdict(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict
         kind=pb.VERDICT_KIND_KEEP_GOING,
         sentence=reader.text(advice.headline),
         action=reader.text(advice.action),
-        reason_codes=advice.codes,
+        cause=verdict_cause_to(advice.cause),
     )
 
 

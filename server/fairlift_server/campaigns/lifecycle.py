@@ -80,7 +80,9 @@ class CampaignLifecycle:
             )
         )
 
-    async def create(self, campaign: Campaign, *, validate_only: bool, author: str) -> Campaign:
+    async def create(
+        self, campaign: Campaign, *, validate_only: bool, author: str, reason: str = ""
+    ) -> Campaign:
         """The campaign as it was stored: a draft.
 
         Raises:
@@ -93,7 +95,7 @@ class CampaignLifecycle:
                 raise AlreadyExists(
                     f"campaign {campaign.id!r} already exists; update it, or choose another id"
                 )
-            return self._create(transaction, campaign, validate_only, author)
+            return self._create(transaction, campaign, validate_only, author, reason)
 
         return await self._write_and_publish(job)
 
@@ -111,7 +113,9 @@ class CampaignLifecycle:
         def job(transaction: Transaction) -> Campaign:
             before = campaign_store.get(transaction, update.id)
             if before is None and update.allow_missing:
-                return self._create(transaction, update.create(), update.validate_only, author)
+                return self._create(
+                    transaction, update.create(), update.validate_only, author, update.reason
+                )
             before = _existing(transaction, update.id)
             check_etag(before, update.etag)
             after = replace(update.change(before), lifecycle=before.lifecycle)
@@ -126,7 +130,7 @@ class CampaignLifecycle:
                 lifecycle = replace(lifecycle, epoch=lifecycle.epoch + 1, epoch_time=now)
             after = replace(after, lifecycle=lifecycle)
             if not update.validate_only:
-                self._store_change(transaction, before, after, field_changes, author)
+                self._store_change(transaction, before, after, field_changes, author, update.reason)
             return after
 
         return await self._write_and_publish(job)
@@ -146,7 +150,7 @@ class CampaignLifecycle:
             after = replace(update.change(before), lifecycle=before.lifecycle)
             field_changes = changes(before, after)
             self._check_conflicts(transaction, after)
-            return PlannedChange(gravest(field_changes), field_changes)
+            return PlannedChange(gravest(field_changes), field_changes, before.lifecycle.etag)
 
         return await self._store.read(job)
 
@@ -253,7 +257,12 @@ class CampaignLifecycle:
         return await asyncio.shield(asyncio.create_task(locked()))
 
     def _create(
-        self, transaction: Transaction, campaign: Campaign, validate_only: bool, author: str
+        self,
+        transaction: Transaction,
+        campaign: Campaign,
+        validate_only: bool,
+        author: str,
+        reason: str,
     ) -> Campaign:
         self._check_conflicts(transaction, campaign)
         now = self._now()
@@ -264,7 +273,7 @@ class CampaignLifecycle:
         if not validate_only:
             campaign_store.add(transaction, created)
             self._store_layer(transaction, created)
-            self._add_history(transaction, created, "create", author)
+            self._add_history(transaction, created, "create", author, reason=reason)
         return created
 
     def _store_change(
@@ -274,12 +283,13 @@ class CampaignLifecycle:
         after: Campaign,
         field_changes: tuple[FieldChange, ...],
         author: str,
+        reason: str,
     ) -> None:
         campaign_store.replace(transaction, after)
         self._store_layer(transaction, after)
         if after.lifecycle.epoch != before.lifecycle.epoch:
             campaign_store.add_epoch(transaction, self._epoch(after))
-        self._add_history(transaction, after, "update", author, fields=field_changes)
+        self._add_history(transaction, after, "update", author, fields=field_changes, reason=reason)
 
     def _check_conflicts(self, transaction: Transaction, campaign: Campaign) -> None:
         """Checks the rules that need the shop's settings and the other campaigns."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from fairlift_stats.effects import Interval
 from fairlift_stats.sequential.anytime.counts import conversion_test
+from fairlift_stats.sequential.errors import SequentialError
 from fairlift_stats.sequential.group_sequential.boundaries import Boundaries
 from fairlift_stats.sequential.group_sequential.estimation import estimate_at_stop
 from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
@@ -28,6 +29,8 @@ from fairlift_stats.verdict.standings import (
 
 __all__ = ["arm_standing"]
 
+# Beyond this z the chances of a walk are below the smallest double.
+_LARGEST_Z: Final = 25.0
 _Z95: Final = 1.959963984540054
 _LINES: Final[tuple[Crossing, Crossing]] = ("harm", "success")
 
@@ -106,13 +109,21 @@ def _stop_ks(
     """How many standard errors the median-unbiased drift and its two limits lie from the estimate.
 
     A drift theta stands k = z - theta sqrt(t) standard errors below the estimate; None for engines
-    whose estimate needs no correction by the looks.
+    whose estimate needs no correction by the looks, and where there is no such drift: a correction
+    is an addition to the verdict, and never takes it along.
     """
     stop = standings[-1]
     if plan.engine not in ("group_sequential", "fixed") or stop.z is None:
         return None
+    if abs(stop.z) > _LARGEST_Z:
+        return None
     lines = _drawn(standings)
-    stopped = estimate_at_stop(lines, z=stop.z, sides=plan.sides, confidence=confidence_of(plan))
+    try:
+        stopped = estimate_at_stop(
+            lines, z=stop.z, sides=plan.sides, confidence=confidence_of(plan)
+        )
+    except SequentialError:
+        return None
     root = math.sqrt(lines.times[-1])
     return (
         stop.z - stopped.drift * root,

@@ -161,7 +161,7 @@ async def test_a_treatment_whose_checkout_is_dead_is_stopped_within_days(tmp_pat
         report = await read(caller)
 
     assert (report.verdict.kind, report.verdict.variant) == (pb.VERDICT_KIND_STOP_HARM, "free")
-    assert report.verdict.reason_codes[0] == "alarm"
+    assert report.verdict.cause == pb.VERDICT_CAUSE_ALARM
 
 
 async def test_a_stop_closes_entry_and_what_has_entered_matures(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ async def test_a_stop_closes_entry_and_what_has_entered_matures(tmp_path: Path) 
 
     assert going.verdict.kind in (pb.VERDICT_KIND_KEEP_GOING, pb.VERDICT_KIND_DO_NOT_TRUST)
     assert ended.verdict.kind == pb.VERDICT_KIND_INCONCLUSIVE
-    assert ended.verdict.reason_codes[0] == "stopped"
+    assert ended.verdict.cause == pb.VERDICT_CAUSE_STOPPED
     # The last units entered on day 5: they are mature by the end of day 8.
     assert (ended.look.number, ended.look.units) == (8, 1_000)
     assert (again.look, again.verdict) == (ended.look, ended.verdict)
@@ -209,9 +209,9 @@ async def test_the_first_look_is_announced_before_it_is_made(tmp_path: Path) -> 
         await send(caller, iter([shop.exposure("a", "free", at=START + HOUR)]))
         somebody = await read(caller)
 
-    assert nobody.verdict.reason_codes == ["no_units"]
+    assert nobody.verdict.cause == pb.VERDICT_CAUSE_NO_UNITS
     assert [check.name for check in nobody.health.checks] == ["minimum_days", "exposures"]
-    assert somebody.verdict.reason_codes == ["not_yet_judged"]
+    assert somebody.verdict.cause == pb.VERDICT_CAUSE_NOT_YET_JUDGED
     assert not somebody.HasField("look")
     due = somebody.next_look_time.ToDatetime(START.tzinfo)
     assert due == START + DAY + 2 * HOUR
@@ -288,7 +288,7 @@ async def test_a_broken_split_forbids_a_verdict(tmp_path: Path) -> None:
     assert "no coincide con el plan" in spanish.checks[0].sentence
     assert not unseen  # asking for health is no look
     assert report.verdict.kind == pb.VERDICT_KIND_DO_NOT_TRUST
-    assert "split" in report.verdict.reason_codes
+    assert report.verdict.cause == pb.VERDICT_CAUSE_SPLIT
 
 
 @pytest.mark.parametrize(

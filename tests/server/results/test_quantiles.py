@@ -60,7 +60,7 @@ async def test_a_median_decides_and_outlives_a_restart(tmp_path: Path) -> None:
         assert comparison.difference_interval.lower == pytest.approx(expected.interval.low)
         assert comparison.p_value == pytest.approx(expected.p_value, rel=1e-9)
         assert comparison.lift == pytest.approx(expected.lift)
-        assert comparison.method.startswith("quantile")
+        assert comparison.method == pb.METHOD_QUANTILE
     assert report.verdict.kind == pb.VERDICT_KIND_SHIP
     (primary,) = (each for each in report.look.comparisons if each.metric == "middle")
     assert primary.z == pytest.approx(
@@ -83,4 +83,5 @@ async def test_too_few_units_have_no_tail(tmp_path: Path) -> None:
     (comparison,) = found.comparisons
     assert not comparison.HasField("difference")
     assert comparison.cannot_say
+    assert comparison.cannot_say_reason == pb.CANNOT_SAY_REASON_TOO_FEW_UNITS
     assert not any(arm.HasField("estimate") for arm in found.arms)

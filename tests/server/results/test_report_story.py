@@ -29,7 +29,7 @@ async def test_a_win_of_an_earlier_look_names_that_look_and_both_figures(tmp_pat
     # At a first look nothing is corrected yet.
     assert verdict.lift == pytest.approx(90 / 30 - 1)
     assert verdict.raw_lift == pytest.approx(90 / 30 - 1)
-    assert verdict.reason_codes[0] == "won"
+    assert verdict.cause == pb.VERDICT_CAUSE_WON
 
 
 async def test_while_nothing_is_decided_no_look_is_named(tmp_path: Path) -> None:
@@ -60,10 +60,10 @@ async def test_a_campaign_that_was_stopped_is_not_told_to_go_on(
         stopped = (await results(caller)).verdict
 
     assert going.kind == stopped.kind == pb.VERDICT_KIND_KEEP_GOING
-    assert going.reason_codes[0] in ("not_yet_judged", "no_units")
-    assert stopped.reason_codes[0] == "stopped"
-    assert set(stopped.reason_codes).isdisjoint({"chances", "end"})
-    assert len(stopped.reason_codes) == len(stopped.reasons) + 1
+    assert going.cause in (pb.VERDICT_CAUSE_NOT_YET_JUDGED, pb.VERDICT_CAUSE_NO_UNITS)
+    assert stopped.cause == pb.VERDICT_CAUSE_STOPPED
+    assert {reason.code for reason in stopped.reasons}.isdisjoint({"chances", "end"})
+    assert all(reason.sentence for reason in stopped.reasons)
     assert stopped.sentence.startswith("Not decided: the campaign was stopped on ")
     assert stopped.action.startswith("Keep control.")
     assert not stopped.decision_days

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from fairlift_stats.sequential.errors import BadLevel, BadLook, BadPlan, NotANumber
+from fairlift_stats.sequential.errors import BadLevel, BadLook, BadPlan, NoAnswer, NotANumber
 from fairlift_stats.sequential.group_sequential.boundaries import Boundaries, spending_boundaries
 from fairlift_stats.sequential.group_sequential.classical_lines import equal_times, lines
 from fairlift_stats.sequential.group_sequential.estimation import (
@@ -201,3 +201,27 @@ def test_nothing_ahead_is_no_chance() -> None:
 def test_what_cannot_be_inferred_is_refused(wrong: object, error: type[Exception]) -> None:
     with pytest.raises(error):
         wrong()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("z", [3.0, 5.5, 9.0, 20.0, -8.0])
+def test_a_large_z_after_a_look_without_a_line_for_success_has_its_interval(z: float) -> None:
+    """Nobody stops at the first look: the second one's interval is the plain one."""
+    lines = Boundaries((0.0065, 0.0075), (-8.0, -8.0), (math.inf, 1.96))
+
+    found = estimate_at_stop(lines, z=z)
+
+    root_t = math.sqrt(0.0075)
+    if z > 0:
+        assert found.interval.low * root_t == pytest.approx(z - 1.959964, abs=1e-4)
+    assert found.drift * root_t == pytest.approx(z, abs=0.5 if z < 0 else 1e-4)
+    assert found.interval.high * root_t == pytest.approx(z + 1.959964, abs=0.5 if z < 0 else 1e-4)
+
+
+def test_a_z_beyond_all_probability_has_no_drift_and_does_not_search_for_ever() -> None:
+    lines = Boundaries((0.5, 1.0), (-3.0, -2.0), (3.0, 2.0))
+
+    with (
+        pytest.raises(NoAnswer, match="drift: none makes a z as high as 400"),
+        np.errstate(all="ignore"),
+    ):
+        estimate_at_stop(lines, z=400.0)

@@ -17,7 +17,7 @@ from fairlift_stats.sequential.lines import stopping_lines, with_drift
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.sequential.plan import SequentialMetric
 from fairlift_stats.sequential.sealed_looks import log_from_json, log_to_json
-from fairlift_stats.verdict import decide, outlook
+from fairlift_stats.verdict import arm_facts, decide, outlook
 from fairlift_stats.verdict.standings import lines_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -91,6 +91,29 @@ def test_the_interval_of_a_judged_look_is_as_wide_as_its_line() -> None:
     )
     assert found.largest_k == pytest.approx(height)
     assert found.corrected is None
+
+
+@pytest.mark.parametrize("z", [26.0, 400.0])
+def test_a_difference_beyond_all_chance_needs_no_correction(z: float) -> None:
+    verdict = decide(plan(), daily(plan(), [*WEEK, 0.5, z]))
+
+    found = verdict.facts.arms[0]
+    assert verdict.kind == "ship"
+    assert found.corrected is None
+    assert found.raw is not None
+    assert verdict.number == Percent(found.raw.lift or 0, signed=True)
+
+
+def test_a_correction_that_fails_is_no_correction(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise NoAnswer("drift: none")
+
+    monkeypatch.setattr(arm_facts, "estimate_at_stop", fails)
+
+    verdict = decide(plan(), daily(plan(), [*WEEK, 0.5, 4.0]))
+
+    assert verdict.kind == "ship"
+    assert verdict.facts.arms[0].corrected is None
 
 
 def test_between_two_judging_looks_the_interval_is_that_of_the_last_that_judged() -> None:

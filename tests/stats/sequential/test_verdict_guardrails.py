@@ -39,12 +39,13 @@ def _with_rail(
 
 
 def test_a_harmed_guardrail_stops_a_winner() -> None:
-    # Margin 5 % of 2.00: .10; at day 7 the error is .05/sqrt(7) = .0189.
+    # 35 orders an arm and day: on the third day there are a hundred in each.
     verdict = _with_rail(-12.0, 4.0)
 
     assert (verdict.kind, verdict.cause) == ("stop_harm", "guardrail_harm")
     assert verdict.facts.guardrails[0].state == "harmed"
-    assert keys(verdict)[0] == "reason.harm_early" or verdict.decided_day == 7
+    assert verdict.decided_day == 3
+    assert keys(verdict)[0] == "reason.harm_early"
     assert "reason.guardrail_harmed" in keys(verdict)
     assert verdict.metric == "revenue_per_visitor"
 
@@ -184,14 +185,15 @@ def test_a_ship_that_waited_tells_both_looks() -> None:
     verdict = decide(made, log)
 
     assert (verdict.kind, verdict.decided_day) == ("ship", 14)
-    assert keys(verdict)[:2] == ["reason.corrected_then", "reason.waited"] or keys(verdict)[0] == (
-        "reason.waited"
-    )
+    assert keys(verdict)[:2] == ["reason.corrected_then", "reason.waited"]
     standing = verdict.facts.arms[0]
     assert (standing.crossed_at, standing.crossed_look) == ("2026-11-08", 1)
     assert standing.raw is not None
     assert standing.raw.at == "2026-11-15"
-    assert any("The look of November 15 ships it" in line for line in verdict.explanations())
+    assert any(
+        "All guardrails were shown to be safe on November 15: by then " in line
+        for line in verdict.explanations()
+    )
 
 
 def three_arms(zs: dict[str, float], *, day: int = 7) -> tuple[SequentialPlan, LookLog]:

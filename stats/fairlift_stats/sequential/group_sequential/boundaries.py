@@ -92,7 +92,9 @@ def check_times(times: Sequence[float]) -> None:
 
 
 @lru_cache(maxsize=512)
-def walk(boundaries: Boundaries, *, time: float = 0.0, z: float = 0.0) -> tuple[Stage, ...]:
+def walk(
+    boundaries: Boundaries, *, time: float = 0.0, z: float = 0.0, reach: float = 9.0
+) -> tuple[Stage, ...]:
     """The stages of a walk from `z` at `time` between the lines, one per look.
 
     A look without lines stops nobody: the walk passes over it, unless it is the last.
@@ -111,21 +113,30 @@ def walk(boundaries: Boundaries, *, time: float = 0.0, z: float = 0.0) -> tuple[
         if stages and not has_line and (is_close or look < len(rows)):
             stages.append(stages[-1])
             continue
-        stages.append(passed[0].then(*passed[1:], at) if passed else begin(at, time=time, z=z))
+        stages.append(
+            passed[0].then(*passed[1:], at, reach=reach) if passed else begin(at, time=time, z=z)
+        )
         if has_line:
             passed = stages[-1], lower, upper
     return tuple(stages)
 
 
 def exit_probabilities(
-    boundaries: Boundaries, drifts: Sequence[float], *, time: float = 0.0, z: float = 0.0
+    boundaries: Boundaries,
+    drifts: Sequence[float],
+    *,
+    time: float = 0.0,
+    z: float = 0.0,
+    reach: float = 9.0,
 ) -> Exits:
     """How often each look is the first across a line, under each drift (E[Z] at t = 1).
+
+    Walks without a line are followed to `reach` deviations; a drift of many needs more.
 
     Source: Jennison & Turnbull (2000), ch. 19; checked against gsDesign's gsProbability.
     """
     drift = np.asarray(drifts, dtype=np.float64)
-    stages = walk(boundaries, time=time, z=z)
+    stages = walk(boundaries, time=time, z=z, reach=reach)
     rows = zip(stages, boundaries.lower, boundaries.upper, strict=True)
     down, up = zip(*(s.crossings(lower, upper, drift) for s, lower, upper in rows), strict=True)
     return Exits(np.asarray(boundaries.times), np.stack(up, axis=1), np.stack(down, axis=1))

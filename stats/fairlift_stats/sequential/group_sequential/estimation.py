@@ -9,7 +9,13 @@ from typing import Final
 import numpy as np
 
 from fairlift_stats.effects import Interval
-from fairlift_stats.sequential.errors import BadLevel, BadPlan, NotANumber, ZeroVariance
+from fairlift_stats.sequential.errors import (
+    BadLevel,
+    BadPlan,
+    NoAnswer,
+    NotANumber,
+    ZeroVariance,
+)
 from fairlift_stats.sequential.group_sequential.boundaries import (
     Boundaries,
     check_times,
@@ -23,6 +29,8 @@ from fairlift_stats.sequential.numerics.roots import root
 # Errors of one side outside these limits are reported as the limit.
 _LEAST_LEVEL: Final = 1e-12
 _MOST_LEVEL: Final = 0.4999999
+# A drift lies this many half intervals from the plain estimate at most.
+_MOST_STEPS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +63,13 @@ def stagewise_p(boundaries: Boundaries, *, z: float, drift: float = 0.0) -> floa
     if not math.isfinite(z):
         raise NotANumber("z", "finite", z)
     drifts = np.array([drift])
-    here = float(walk(boundaries)[-1].crossings(-math.inf, z, drifts)[1][0])
+    # The drifts of interest lie around this z: walks are followed as far beyond it as beyond zero.
+    reach = 9.0 + math.ceil(abs(z))
+    here = float(walk(boundaries, reach=reach)[-1].crossings(-math.inf, z, drifts)[1][0])
     earlier = boundaries.until(len(boundaries.times) - 1)
     if not earlier.times:
         return here
-    return here + float(exit_probabilities(earlier, [drift]).power[0])
+    return here + float(exit_probabilities(earlier, [drift], reach=reach).power[0])
 
 
 @lru_cache(maxsize=1024)
@@ -106,11 +116,12 @@ def _drift_where(boundaries: Boundaries, z: float, probability: float) -> float:
         return stagewise_p(boundaries, z=z, drift=drift) - probability
 
     low, high = naive - step, naive + step
-    while excess(low) > 0:
-        low -= step
-    while excess(high) < 0:
-        high += step
-    return root(excess, low, high, tol=1e-9)
+    for _ in range(_MOST_STEPS):
+        below, above = excess(low), excess(high)
+        if below <= 0 <= above:
+            return root(excess, low, high, tol=1e-9)
+        low, high = low - step * (below > 0), high + step * (above < 0)
+    raise NoAnswer(f"drift: none makes a z as high as {z:g} have probability {probability:g}")
 
 
 def repeated_p_values(

@@ -88,11 +88,14 @@ class Stage:
         start, score = self.origin
         return Stage((start, -score), self.before, self.at, -self.scores, self.mass)
 
-    def then(self, lower: float, upper: float, at: float) -> "Stage":
-        """The walks that pass between `lower` and `upper` (z) here, just before the look `at`."""
+    def then(self, lower: float, upper: float, at: float, *, reach: float = _REACH) -> "Stage":
+        """The walks that pass between `lower` and `upper` (z) here, just before the look `at`.
+
+        Where there is no line, walks are followed to `reach` deviations: a large drift needs more.
+        """
         root = math.sqrt(self.at)
-        low = root * max(lower, -max(_REACH, upper if math.isfinite(upper) else 0.0))
-        high = root * min(upper, max(_REACH, -lower if math.isfinite(lower) else 0.0))
+        low = root * max(lower, -max(reach, upper if math.isfinite(upper) else 0.0))
+        high = root * min(upper, max(reach, -lower if math.isfinite(lower) else 0.0))
         step = math.sqrt(at - self.at)
         # The integrand ahead is this look's density times the next step's.
         nodes, weights = _grid(low, high, 1 / math.hypot(1 / self.sd, 1 / step))
