@@ -1,7 +1,7 @@
-"""How fast a storefront gets its variants, beside the SDKs it could use instead.
+"""Measures how fast a storefront gets its variants, compared with other SDKs.
 
-`make bench-decide` measures what a wheel holds, which is compiled, and in the same rounds the same
-code as plain Python: the figures with `pure`.
+`make bench-decide` measures the compiled code of a wheel, and in the same rounds the same code as
+plain Python: the figures with `pure`.
 """
 
 import importlib
@@ -43,7 +43,7 @@ RULE = 'country in ["ES", "RO"] and cart_value >= 30'
 
 def snapshot(campaigns: int) -> pb.Snapshot:
     """Running campaigns of three variants, with one rule on two attributes."""
-    kept = [
+    campaigns_with_salts = [
         SnapshotCampaign(
             Campaign(
                 f"c{index}",
@@ -56,7 +56,7 @@ def snapshot(campaigns: int) -> pb.Snapshot:
         )
         for index in range(campaigns)
     ]
-    message = snapshot_to(Snapshot(f"bench-{campaigns}", None, tuple(kept)))
+    message = snapshot_to(Snapshot(f"bench-{campaigns}", None, tuple(campaigns_with_salts)))
     message.create_time.GetCurrentTime()
     return message
 
@@ -68,10 +68,10 @@ def pure_client_class() -> type[Client]:
         del sys.modules[name]
     sys.path.insert(0, str(SOURCES))
     try:
-        found: type[Client] = importlib.import_module("fairlift.client").Client
+        client_class: type[Client] = importlib.import_module("fairlift.client").Client
         if importlib.import_module("fairlift.client_stats").is_compiled():
             raise RuntimeError("the sources hold compiled modules")
-        return found
+        return client_class
     finally:
         sys.path.remove(str(SOURCES))
         for name in [name for name in sys.modules if _is_ours(name)]:
@@ -94,7 +94,7 @@ def ready_client(message: pb.Snapshot, client_class: type[Client] = Client) -> C
 
 
 def decisions() -> list[Measure]:
-    """One decision, a hundred, and one with its exposure; every peer takes its turn in each."""
+    """One decision, a hundred, and one with its exposure; peers are measured in the same rounds."""
     attributes, names = deciders.ATTRIBUTES, [f"c{index}" for index in range(100)]
     ours = {"": ready_client(snapshot(100))}
     if is_compiled():
@@ -106,7 +106,7 @@ def decisions() -> list[Measure]:
         return client.assign("c1", visitor, attributes).variant
 
     def hundred(client: Client) -> list[str]:
-        return [each.variant for each in client.assign_all(visitor, attributes).values()]
+        return [assigned.variant for assigned in client.assign_all(visitor, attributes).values()]
 
     def exposed(client: Client) -> Assignment:
         return client.assign("c1", f"v{next(visitors)}", attributes, expose=True)
@@ -133,7 +133,7 @@ def decisions() -> list[Measure]:
             raise RuntimeError(f"{name} does not decide")
     ones = {name: partial(decide, "c1", visitor) for name, decide in peers.items()}
     all_of_them = {
-        name: partial(lambda decide: [decide(each, visitor) for each in names], decide)
+        name: partial(lambda decide: [decide(campaign, visitor) for campaign in names], decide)
         for name, decide in peers.items()
     }
     return [
@@ -160,11 +160,11 @@ def in_turns(works: dict[str, Callable[[], object]]) -> dict[str, float]:
 
 def _against_all(what: str, seconds: dict[str, float]) -> list[Measure]:
     """The figure beside the fastest peer, then the others under names of their own."""
-    us = {name: each * 1e6 for name, each in seconds.items()}
+    us = {name: value * 1e6 for name, value in seconds.items()}
     ours, pure = us.pop(""), us.pop("pure", None)
-    fastest, *others = sorted(us, key=us.__getitem__)
+    fastest, *slower = sorted(us, key=us.__getitem__)
     rows = [Measure(f"{what}_us", ours, "µs", fastest, us[fastest])]
-    rows += [Measure(f"{what}_us:{each}", ours, "µs", each, us[each]) for each in others]
+    rows += [Measure(f"{what}_us:{peer}", ours, "µs", peer, us[peer]) for peer in slower]
     if pure is not None:
         rows.append(Measure(f"{what}_pure_us", pure, "µs", fastest, us[fastest]))
     return rows
@@ -177,7 +177,7 @@ def compiling() -> list[Measure]:
     message = snapshot(1_000)
     meaning = snapshot_from(message)
     flags = deciders.eppo_flags(1_000)
-    taken = side_by_side(
+    seconds = side_by_side(
         {
             "": lambda: CompiledSnapshot(meaning),
             "from message": lambda: CompiledSnapshot(snapshot_from(message)),
@@ -185,15 +185,15 @@ def compiling() -> list[Measure]:
         }
     )
     tracemalloc.start()
-    held = CompiledSnapshot(snapshot_from(message))
+    compiled = CompiledSnapshot(snapshot_from(message))
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    if len(held.campaigns) != 1_000:
+    if len(compiled.campaigns) != 1_000:
         raise RuntimeError("a campaign was lost")
-    peer = ("eppo-server-sdk", taken["eppo-server-sdk"] * 1e3)
+    peer = ("eppo-server-sdk", seconds["eppo-server-sdk"] * 1e3)
     return [
-        Measure("compile_1000_ms", taken[""] * 1e3, "ms", *peer),
-        Measure("read_and_compile_1000_ms", taken["from message"] * 1e3, "ms", *peer),
+        Measure("compile_1000_ms", seconds[""] * 1e3, "ms", *peer),
+        Measure("read_and_compile_1000_ms", seconds["from message"] * 1e3, "ms", *peer),
         Measure("memory_1000_mb", size / 2**20, "MB"),
         Measure("swap_pause_ms", swap_pause_s(message) * 1e3, "ms"),
     ]
@@ -219,16 +219,16 @@ def swap_pause_s(message: pb.Snapshot) -> float:
         return sorted(times)[int(len(times) * 0.999)]
 
     quiet = slow_decisions(1.0)
-    done = threading.Event()
+    stopped = threading.Event()
 
     def swap() -> None:
-        while not done.is_set():
+        while not stopped.is_set():
             local.take(message)
 
     thread = threading.Thread(target=swap)
     thread.start()
     busy = slow_decisions(2.0)
-    done.set()
+    stopped.set()
     thread.join()
     return max(0.0, busy - quiet)
 
@@ -239,11 +239,11 @@ def vectorised() -> list[Measure]:
     salt = "5f0e7a9c31d2b81d6c20ef475f0e7a9c"
     if buckets(salt, units[:10_000]).tolist() != [bucket(salt, unit) for unit in units[:10_000]]:
         raise RuntimeError("the vectorised buckets differ from the engine's")
-    taken = side_by_side(
+    seconds = side_by_side(
         {"": lambda: buckets(salt, units), "loop": lambda: [bucket(salt, unit) for unit in units]},
         rounds=5,
     )
-    return [Measure("vectorised_1m_s", taken[""], "s", "loop over mmh3", taken["loop"])]
+    return [Measure("vectorised_1m_s", seconds[""], "s", "loop over mmh3", seconds["loop"])]
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The one form of a benchmark: run, print a readable table, write results/NAME.json."""
+"""What all benchmarks share: timing in turns, a readable table, results/NAME.json."""
 
 import gc
 import json
@@ -16,13 +16,13 @@ ROUNDS = 7
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure beside a peer's, from the same run.
+    """One figure and the peer's, from the same run.
 
     Attributes:
         what: name of the figure, e.g. `report_10x3_ms`.
-        value, unit: ours.
-        peer: who else was measured; empty if nobody does the same.
-        peer_value: theirs, in the same unit.
+        value, unit: our figure.
+        peer: the peer's name; empty when there is none.
+        peer_value: the peer's figure, in the same unit.
         less_is_better: True for times, False for rates.
     """
 
@@ -43,7 +43,7 @@ class Measure:
 
 
 def median_of(work: Callable[[], object], *, rounds: int = ROUNDS, calls: int = 1) -> float:
-    """Median seconds per call over some rounds, after one that is not counted."""
+    """Median seconds per call over some rounds, after a warm-up call."""
     return side_by_side({"": work}, rounds=rounds, calls={"": calls})[""]
 
 
@@ -53,9 +53,9 @@ def side_by_side(
     rounds: int = ROUNDS,
     calls: dict[str, int] | None = None,
 ) -> dict[str, float]:
-    """Median seconds per call of several works whose rounds take turns.
+    """Median seconds per call of several functions whose rounds alternate.
 
-    Taking turns lets a noisy neighbour disturb all of them alike.
+    Alternating spreads the noise of a busy machine over all of them.
     """
     times: dict[str, list[float]] = {name: [] for name in works}
     for work in works.values():
@@ -68,7 +68,7 @@ def side_by_side(
             for _ in range(repeat):
                 work()
             times[name].append((time.perf_counter() - start) / repeat)
-    return {name: statistics.median(found) for name, found in times.items()}
+    return {name: statistics.median(seconds) for name, seconds in times.items()}
 
 
 def publish(name: str, measures: Iterable[Measure]) -> Path:
@@ -76,17 +76,20 @@ def publish(name: str, measures: Iterable[Measure]) -> Path:
     rows = list(measures)
     print(f"\n{name}")
     print(f"{'what':<34} {'value':>12} {'unit':<14} {'peer':<26} {'peer value':>12} {'ratio':>8}")
-    for m in rows:
-        theirs = "" if m.peer_value is None else f"{m.peer_value:,.4g}"
-        ratio = "" if m.ratio is None else f"{m.ratio:,.3g}×"
-        print(f"{m.what:<34} {m.value:>12,.4g} {m.unit:<14} {m.peer:<26} {theirs:>12} {ratio:>8}")
+    for measure in rows:
+        peer_value = "" if measure.peer_value is None else f"{measure.peer_value:,.4g}"
+        ratio = "" if measure.ratio is None else f"{measure.ratio:,.3g}×"
+        print(
+            f"{measure.what:<34} {measure.value:>12,.4g} {measure.unit:<14} "
+            f"{measure.peer:<26} {peer_value:>12} {ratio:>8}"
+        )
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    found = []
-    for m in rows:
-        fields = asdict(m)
+    records = []
+    for measure in rows:
+        fields = asdict(measure)
         del fields["less_is_better"]
-        found.append(fields | {"ratio": m.ratio})
-    path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        records.append(fields | {"ratio": measure.ratio})
+    path.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
     print(f"written to {path.relative_to(RESULTS.parent.parent)}")
     return path

@@ -128,12 +128,12 @@ def peers_python() -> Path:
 class Peers:
     """gbstats and confidence in their own environment, one call at a time."""
 
-    def __init__(self, given: dict[str, Any]) -> None:
+    def __init__(self, inputs: dict[str, Any]) -> None:
         self.process = subprocess.Popen(
             [str(peers_python()), str(HOME / "peers" / "statistics_worker.py")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
-        self._send(json.dumps(given))
+        self._send(json.dumps(inputs))
 
     def seconds(self, name: str, calls: int = 1) -> float:
         """Seconds per call, as the peer's own clock has it."""
@@ -177,22 +177,22 @@ def monte_carlo(arms: list[Beta], draws: int = 500_000) -> None:
 def import_seconds(python: Path, statement: str) -> float:
     """Seconds of a fresh interpreter with this import, less those of one without."""
     code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
-    done = subprocess.run(
+    process = subprocess.run(
         [str(python), "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
     )
-    return float(done.stdout)
+    return float(process.stdout)
 
 
 def measures(peers: Peers, arms: dict[str, Summary], cells: Any) -> list[Measure]:
-    """All figures, rounds taking turns."""
-    five = [(121, 2281), (157, 2225), (139, 2251), (130, 2270), (150, 2240)]
+    """All figures; rounds of the peers alternate."""
+    arms_of_five = [(121, 2281), (157, 2225), (139, 2251), (130, 2270), (150, 2240)]
     segment_analysis = Analysis(primary=(Rate("converted", "converted"),))
     works: dict[str, Callable[[], object]] = {
         "report": lambda: ANALYSIS.report(arms),
         "read": lambda: every_figure(arms),
         "posteriors": lambda: with_posteriors(arms),
-        "best": lambda: best_of([Beta(a, b) for a, b in five]),
-        "draws": lambda: monte_carlo([Beta(a, b) for a, b in five]),
+        "best": lambda: best_of([Beta(a, b) for a, b in arms_of_five]),
+        "draws": lambda: monte_carlo([Beta(a, b) for a, b in arms_of_five]),
         "segments": lambda: segment_analysis.segments(cells),
         "tea-tasting": tea_tasting(arms),
     }
@@ -201,13 +201,15 @@ def measures(peers: Peers, arms: dict[str, Summary], cells: Any) -> list[Measure
     for name in names:
         peers.seconds(name)
     rounds = []
-    theirs: dict[str, list[float]] = {name: [] for name in names}
+    peer_times: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(7):
         rounds.append(side_by_side(works, rounds=1, calls=calls))
         for name in names:
-            theirs[name].append(peers.seconds(name, 1 if name == "confidence_report" else 5) * 1e3)
+            peer_times[name].append(
+                peers.seconds(name, 1 if name == "confidence_report" else 5) * 1e3
+            )
     ours = {name: medians.median(r[name] for r in rounds) * 1e3 for name in works}
-    peer = {name: medians.median(found) for name, found in theirs.items()}
+    peer = {name: medians.median(seconds) for name, seconds in peer_times.items()}
     reports = {
         "tea-tasting": ours["tea-tasting"],
         "gbstats": peer["gbstats_report"],
@@ -232,17 +234,20 @@ def measures(peers: Peers, arms: dict[str, Summary], cells: Any) -> list[Measure
 def imports() -> Measure:
     """Import in fresh interpreters, ours with all its public names, taking turns."""
     ours = "import fairlift_stats"
-    theirs = {"tea-tasting": "import tea_tasting", "gbstats": "import gbstats.frequentist.tests",
-              "confidence": "import spotify_confidence"}  # fmt: skip
+    statements = {
+        "tea-tasting": "import tea_tasting",
+        "gbstats": "import gbstats.frequentist.tests",
+        "confidence": "import spotify_confidence",
+    }
     pythons = {"tea-tasting": Path(sys.executable)}
-    times: dict[str, list[float]] = {name: [] for name in ("ours", *theirs)}
+    times: dict[str, list[float]] = {name: [] for name in ("ours", *statements)}
     for _ in range(5):
         times["ours"].append(import_seconds(Path(sys.executable), ours))
-        for name, statement in theirs.items():
+        for name, statement in statements.items():
             times[name].append(import_seconds(pythons.get(name, PYTHON), statement))
-    found = {name: medians.median(values) for name, values in times.items()}
-    fastest = min(theirs, key=lambda name: found[name])
-    return Measure("import_s", found["ours"], "s", fastest, found[fastest])
+    medians_by_name = {name: medians.median(values) for name, values in times.items()}
+    fastest = min(statements, key=lambda name: medians_by_name[name])
+    return Measure("import_s", medians_by_name["ours"], "s", fastest, medians_by_name[fastest])
 
 
 def main() -> None:
@@ -252,10 +257,10 @@ def main() -> None:
     cells = segments()
     peers = Peers(as_json(arms, cells))
     try:
-        found = measures(peers, arms, cells)
+        figures = measures(peers, arms, cells)
     finally:
         peers.close()
-    publish("statistics", [*found, imports()])
+    publish("statistics", [*figures, imports()])
 
 
 if __name__ == "__main__":

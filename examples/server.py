@@ -1,4 +1,4 @@
-"""A Fairlift server of one's own for the time of a program: free port, temporary store."""
+"""Runs a temporary Fairlift server inside a program: free port, temporary store."""
 
 import contextlib
 import os
@@ -7,10 +7,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import IO
+
+from fairlift.v1.campaign_service_pb2 import StartCampaignRequest
+from fairlift_cli.server_connection import Target, connected, full_name
+from google.protobuf.timestamp_pb2 import Timestamp
 
 _READY = "listening on "
 _START_S = 60.0
@@ -19,65 +24,77 @@ _DRAIN_S = 15.0
 
 @contextlib.contextmanager
 def running_server(*, currency: str, token: str = "") -> Iterator[str]:
-    """The address of a new server; it and its store are gone afterwards, however the program ends.
+    """The address of a new server; it stops and its store is deleted, however the program ends.
 
-    With a token, callers must show it.
+    With a token, calls must carry it.
 
     Raises:
         RuntimeError: the server did not start; its log is printed.
     """
     with (
-        _ending_on_signals() as ending,
+        _shutdown_on_signals() as shutdown,
         tempfile.TemporaryDirectory(prefix="fairlift-", ignore_cleanup_errors=True) as folder,
         (Path(folder) / "server.log").open("w+", encoding="utf-8") as log,
     ):
         server = _start(Path(folder), currency, token, log)
         try:
-            ending.allow()
+            shutdown.allow()
             yield _address(server)
         except Exception:
             print(f"The server's log ends with:\n{_end_of(log)}", file=sys.stderr)
             raise
         finally:
-            ending.forbid()
+            shutdown.forbid()
             _stop(server)
 
 
-class _Ending:
-    """A wish to end, obeyed at once where that is safe, and otherwise as soon as it is."""
+def start_in_the_past(address: str, campaigns: Iterable[str], start_time: datetime) -> None:
+    """Starts campaigns as of a moment that is over: their history is sent afterwards."""
+    moment = Timestamp()
+    moment.FromDatetime(start_time)
+    with connected(Target(address)) as server:
+        for campaign in campaigns:
+            request = StartCampaignRequest(
+                name=full_name(campaign), start_time=moment, reason="replayed history"
+            )
+            server.call(server.campaigns.StartCampaign, request)
+
+
+class _Shutdown:
+    """Ends the program on a signal: at once where that is safe, or else as soon as it is."""
 
     def __init__(self) -> None:
-        self._wished = 0
+        self._signal = 0
         self._is_safe = False
 
-    def wish(self, number: int, _frame: FrameType | None) -> None:
-        """Takes a signal; a second one is not heard."""
-        if not self._wished:
-            self._wished = number
+    def request(self, number: int, _frame: FrameType | None) -> None:
+        """Handles a signal; further signals are ignored."""
+        if not self._signal:
+            self._signal = number
             if self._is_safe:
                 raise SystemExit(128 + number)
 
     def allow(self) -> None:
-        """From now on everything that was begun is put away by those who began it."""
+        """From now on a signal may interrupt, because everything started is cleaned up."""
         self._is_safe = True
-        if self._wished:
-            raise SystemExit(128 + self._wished)
+        if self._signal:
+            raise SystemExit(128 + self._signal)
 
     def forbid(self) -> None:
-        """Putting away must not be broken off."""
+        """From now on a signal must not interrupt the clean-up."""
         self._is_safe = False
 
 
 @contextlib.contextmanager
-def _ending_on_signals() -> Iterator[_Ending]:
-    """SIGINT and SIGTERM end the program in order."""
-    ending = _Ending()
+def _shutdown_on_signals() -> Iterator[_Shutdown]:
+    """Lets SIGINT and SIGTERM end the program with clean-up."""
+    shutdown = _Shutdown()
     signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, ending.wish) for number in signals]
+    previous = [signal.signal(number, shutdown.request) for number in signals]
     try:
-        yield ending
+        yield shutdown
     finally:
-        for number, handler in zip(signals, before, strict=True):
+        for number, handler in zip(signals, previous, strict=True):
             signal.signal(number, handler)
 
 
@@ -87,14 +104,18 @@ def _start(folder: Path, currency: str, token: str, log: IO[str]) -> "subprocess
         "FAIRLIFT_DATABASE": str(folder / "fairlift.db"),
         "FAIRLIFT_CURRENCY": currency,
         "FAIRLIFT_TOKEN": token,
+        # Looks are made when results are read, and not in the middle of the history.
+        "FAIRLIFT_LOOK_EVERY_S": "3600",
     }
-    others = {name: text for name, text in os.environ.items() if not name.startswith("FAIRLIFT_")}
+    inherited = {
+        name: text for name, text in os.environ.items() if not name.startswith("FAIRLIFT_")
+    }
     return subprocess.Popen(
         [sys.executable, "-m", "fairlift_server", "serve"],
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
-        env=others | settings,
+        env=inherited | settings,
         # Ctrl-C reaches us alone: we send what waits before the server goes.
         start_new_session=True,
     )

@@ -1,7 +1,7 @@
-"""Compiles what runs for every visitor with mypyc: `python tools/compile.py DIRECTORY`.
+"""Compiles the code that runs for every visitor with mypyc: `python tools/compile.py DIRECTORY`.
 
-The directory gets the extension modules in the places where a wheel keeps them; with `--package`,
-the rest of `fairlift` beside them. See docs/decisions/0010.
+The extension modules are put into the directory as in a wheel; with `--package`, together with the
+rest of `fairlift`. See docs/decisions/0010.
 """
 
 import argparse
@@ -21,8 +21,8 @@ MODULES = (
     "exposures",
     "assigner",
 )
-# Storefronts' arguments are let in unchecked (see fairlift.engine.untrusted). Types of libraries
-# that are not there while building are not needed.
+# mypyc must not check the types of storefronts' arguments (see fairlift.engine.untrusted). Types of
+# libraries that are not installed during a build are not needed.
 MYPY = """
 [mypy]
 strict = True
@@ -34,7 +34,7 @@ follow_imports = skip
 
 
 def can_compile() -> bool:
-    """Whether this interpreter and this machine take extension modules of mypyc's making."""
+    """Whether this machine can build mypyc's extension modules for this interpreter."""
     compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
     headers = Path(sysconfig.get_path("include"), "Python.h")
     return (
@@ -45,7 +45,7 @@ def can_compile() -> bool:
 
 
 def compile_into(directory: Path) -> None:
-    """Writes the extension modules under the directory, and leaves nothing else anywhere."""
+    """Writes the extension modules into the directory, and no other files."""
     from mypyc.build import mypycify
     from setuptools import Distribution
 
@@ -54,8 +54,8 @@ def compile_into(directory: Path) -> None:
         sources = Path(scratch, "fairlift")
         shutil.copytree(PACKAGE, sources, ignore=shutil.ignore_patterns("v1", "__pycache__"))
         Path(scratch, "mypy.ini").write_text(MYPY, encoding="utf-8")
-        before = Path.cwd()
-        os.chdir(scratch)  # mypyc names modules by where they are
+        working_directory = Path.cwd()
+        os.chdir(scratch)  # mypyc takes module names from relative paths
         try:
             files = [f"fairlift/{module}.py" for module in MODULES]
             extensions = mypycify(
@@ -64,7 +64,7 @@ def compile_into(directory: Path) -> None:
                 debug_level="0",
                 group_name="fairlift",
             )
-            if os.name != "nt":  # calls within the library may be inlined: a twentieth faster
+            if os.name != "nt":  # allows inlining within the library: 5 % faster
                 for extension in extensions:
                     extension.extra_compile_args.append("-fno-semantic-interposition")
             command = Distribution({"ext_modules": extensions}).get_command_obj("build_ext")
@@ -72,30 +72,30 @@ def compile_into(directory: Path) -> None:
             command.ensure_finalized()
             command.run()
         finally:
-            os.chdir(before)
+            os.chdir(working_directory)
 
 
 def main() -> None:
-    """Compiles, as the command line says."""
+    """Parses the command line and compiles."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("directory", type=Path)
     parser.add_argument("--package", action="store_true", help="add the rest of the package")
     parser.add_argument("--check", action="store_true", help="only say whether it can be done")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     if not can_compile():
         sys.exit("compiling needs a C compiler, the headers of Python, and a Python with a GIL")
-    if asked.check:
+    if options.check:
         return
-    if asked.package:
-        if asked.directory.exists() and not (asked.directory / "fairlift").is_dir():
-            sys.exit(f"{asked.directory} holds something else; name a new directory")
-        shutil.rmtree(asked.directory, ignore_errors=True)
+    if options.package:
+        if options.directory.exists() and not (options.directory / "fairlift").is_dir():
+            sys.exit(f"{options.directory} holds something else; name a new directory")
+        shutil.rmtree(options.directory, ignore_errors=True)
         shutil.copytree(
-            PACKAGE, asked.directory / "fairlift", ignore=shutil.ignore_patterns("__pycache__")
+            PACKAGE, options.directory / "fairlift", ignore=shutil.ignore_patterns("__pycache__")
         )
-    compile_into(asked.directory)
+    compile_into(options.directory)
 
 
 if __name__ == "__main__":

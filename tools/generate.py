@@ -1,4 +1,4 @@
-"""Generates clients/fairlift/v1 from proto/, or with --check says whether it is up to date."""
+"""Generates clients/fairlift/v1 from proto/; with --check, tests whether it is up to date."""
 
 import argparse
 import filecmp
@@ -47,7 +47,7 @@ def generate(target: Path) -> Path:
 
 
 def stale(package: Path) -> list[str]:
-    """Names of generated files that differ from the checked-in ones, or stand on one side only."""
+    """Names of generated files that differ from the checked-in ones or exist on one side only."""
     names = {p.name for p in package.iterdir()} | {
         p.name for p in OUTPUT.iterdir() if p.suffix in {".py", ".pyi"}
     }

@@ -55,11 +55,13 @@ def eppo_flags(campaigns: int) -> bytes:
                 "shards": [
                     {
                         "salt": f"s{index}",
-                        "ranges": [{"start": place * 3334, "end": min(place * 3334 + 3334, 10000)}],
+                        "ranges": [
+                            {"start": position * 3334, "end": min(position * 3334 + 3334, 10000)}
+                        ],
                     }
                 ],
             }
-            for place, variant in enumerate(_VARIANTS)
+            for position, variant in enumerate(_VARIANTS)
         ]
         allocation = {
             "key": "all",
@@ -71,7 +73,7 @@ def eppo_flags(campaigns: int) -> bytes:
             "key": f"c{index}",
             "enabled": True,
             "variationType": "STRING",
-            "variations": {each: {"key": each, "value": each} for each in _VARIANTS},
+            "variations": {name: {"key": name, "value": name} for name in _VARIANTS},
             "allocations": [allocation],
             "totalShards": 10000,
         }
@@ -127,7 +129,7 @@ def launchdarkly(campaigns: int) -> Decide:
     ]
     flags = {}
     for index in range(campaigns):
-        shares = [{"variation": place, "weight": 33333 + place // 2} for place in range(3)]
+        shares = [{"variation": position, "weight": 33333 + position // 2} for position in range(3)]
         rule = {
             "id": "r",
             "clauses": clauses,
@@ -165,12 +167,12 @@ def unleash(campaigns: int) -> Decide:
     ]
     variants = [
         {
-            "name": each,
-            "weight": 333 + place // 2,
-            "payload": {"type": "string", "value": each},
+            "name": name,
+            "weight": 333 + position // 2,
+            "payload": {"type": "string", "value": name},
             "stickiness": "userId",
         }
-        for place, each in enumerate(_VARIANTS)
+        for position, name in enumerate(_VARIANTS)
     ]
     features = [
         {
@@ -196,8 +198,8 @@ def unleash(campaigns: int) -> Decide:
     properties = {"country": COUNTRY, "cart_value": str(CART_VALUE)}
 
     def decide(campaign: str, visitor: str) -> str:
-        found = engine.get_variant(campaign, {"userId": visitor, "properties": properties})
-        return str(found.variant.name)
+        answer = engine.get_variant(campaign, {"userId": visitor, "properties": properties})
+        return str(answer.variant.name)
 
     return decide
 
@@ -214,7 +216,7 @@ def flagd(campaigns: int) -> Decide:
     flags = {
         f"c{index}": {
             "state": "ENABLED",
-            "variants": {each: each for each in _VARIANTS},
+            "variants": {name: name for name in _VARIANTS},
             "defaultVariant": "a",
             "targeting": {"if": [rule, split, "a"]},
         }
@@ -281,9 +283,9 @@ def _statsig_specs(campaigns: int) -> str:
     experiments = {}
     for index in range(campaigns):
         rules = []
-        for place, variant in enumerate(_VARIANTS):
-            bucket = f"bucket-{index}-{place}"
-            limit = (333, 666, 1000)[place]
+        for position, variant in enumerate(_VARIANTS):
+            bucket = f"bucket-{index}-{position}"
+            limit = (333, 666, 1000)[position]
             conditions[bucket] = condition("user_bucket", "lt", limit, None, f"s{index}")
             rules.append(
                 {

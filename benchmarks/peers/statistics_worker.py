@@ -11,7 +11,7 @@ import time
 import warnings
 
 
-def gbstats_report(given):
+def gbstats_report(inputs):
     """Relative t-tests of all metrics and treatments, from summaries."""
     from gbstats.frequentist.tests import FrequentistConfig, TwoSidedTTest
     from gbstats.models import statistics as s
@@ -34,15 +34,15 @@ def gbstats_report(given):
         )
 
     def run():
-        for metric in given["metrics"]:
-            control = statistic(given["arms"][0], metric)
-            for arm in given["arms"][1:]:
+        for metric in inputs["metrics"]:
+            control = statistic(inputs["arms"][0], metric)
+            for arm in inputs["arms"][1:]:
                 TwoSidedTTest(control, statistic(arm, metric), config).compute_result()
 
     return run
 
 
-def gbstats_segments(given):
+def gbstats_segments(inputs):
     """Bayesian tests of 50 segments, each on its own: nothing is shrunk."""
     from gbstats.bayesian.tests import EffectBayesianABTest, EffectBayesianConfig
     from gbstats.models.statistics import ProportionStatistic
@@ -50,7 +50,7 @@ def gbstats_segments(given):
     config = EffectBayesianConfig(difference_type="relative")
 
     def run():
-        for control, treatment in given["segments"]:
+        for control, treatment in inputs["segments"]:
             EffectBayesianABTest(
                 ProportionStatistic(*control), ProportionStatistic(*treatment), config
             ).compute_result()
@@ -58,19 +58,19 @@ def gbstats_segments(given):
     return run
 
 
-def confidence_report(given):
+def confidence_report(inputs):
     """z-tests of all metrics but the ratios, which it does not have."""
     import pandas as pd
     from spotify_confidence import ZTest
 
-    metrics = [m for m in given["metrics"] if m["kind"] != "ratio"]
+    metrics = [m for m in inputs["metrics"] if m["kind"] != "ratio"]
     frames = [
         pd.DataFrame(
             {
-                "variant": [arm["name"] for arm in given["arms"]],
-                "sum": [arm[m["column"]] for arm in given["arms"]],
-                "squares": [arm[m["column"] + "2"] for arm in given["arms"]],
-                "n": [arm["n"] for arm in given["arms"]],
+                "variant": [arm["name"] for arm in inputs["arms"]],
+                "sum": [arm[m["column"]] for arm in inputs["arms"]],
+                "squares": [arm[m["column"] + "2"] for arm in inputs["arms"]],
+                "n": [arm["n"] for arm in inputs["arms"]],
             }
         )
         for m in metrics
@@ -79,7 +79,7 @@ def confidence_report(given):
     def run():
         for frame in frames:
             ZTest(frame, "sum", "squares", "n", "variant").multiple_difference(
-                given["arms"][0]["name"], absolute=False, level_as_reference=True
+                inputs["arms"][0]["name"], absolute=False, level_as_reference=True
             )
 
     return run
@@ -95,12 +95,12 @@ WORKS = {
 def main():
     """Answer until the input ends."""
     warnings.filterwarnings("ignore")
-    given = json.loads(sys.stdin.readline())
+    inputs = json.loads(sys.stdin.readline())
     works = {}
     for line in sys.stdin:
         name, calls = line.split()
         if name not in works:
-            works[name] = WORKS[name](given)
+            works[name] = WORKS[name](inputs)
         start = time.perf_counter()
         for _ in range(int(calls)):
             works[name]()

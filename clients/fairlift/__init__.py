@@ -1,11 +1,11 @@
-"""What a storefront installs: which variant a visitor meets, and what happened.
+"""The SDK of Fairlift: assigns variants to visitors, and records what they do.
 
     from fairlift import Client
 
     client = Client("fairlift.example:443", token="…")
     assignment = client.assign("free-shipping", visitor_id, {"country": "ES"}, expose=True)
 
-Names are imported when they are first asked for, so that `fairlift.engine` stays free of gRPC.
+Names are imported at their first use, so that `fairlift.engine` stays free of gRPC.
 """
 
 from importlib import import_module

@@ -16,7 +16,7 @@ from fairlift.engine.untrusted import BoolInput, IdInput, TextInput, id_or_empty
 from fairlift.exposures import ExposureQueue
 
 _log = logging.getLogger("fairlift")
-# So many errors are logged as warnings; more would only fill the log.
+# Further errors are logged at debug level only.
 _MAX_WARNINGS = 20
 
 
@@ -164,7 +164,7 @@ class Assigner:
             return False
         try:
             return self._exposures.put(assigned)
-        except Exception as error:  # attributes that answer no more
+        except Exception as error:  # a mapping of another library may fail here
             self._errors.add(error, "an exposure cannot be recorded")
             return False
 

@@ -1,4 +1,4 @@
-"""What a storefront holds: which variant, and what happened. It never waits and never breaks."""
+"""The client of a storefront: assigns variants, records events; failures never reach the shop."""
 
 import asyncio
 import os
@@ -20,39 +20,39 @@ from fairlift.engine.decision import CONTROL
 from fairlift.engine.matching import Attributes
 from fairlift.engine.untrusted import IdInput, plain
 from fairlift.event_messages import Cancellation, OrderLine, Refund
-from fairlift.event_queue import Kind
+from fairlift.event_queue import EventKind
 from fairlift.exposures import ExposureQueue, SeenExposures
 from fairlift.fallbacks import DefaultFallback, ServerFallback
 from fairlift.local_snapshot import LocalSnapshot
-from fairlift.session import Session
+from fairlift.process_state import ProcessState
 from fairlift.snapshot_change import Listener
 from fairlift.transport import Endpoint, Tls, Token
 from fairlift.v1.event_service_pb2 import Event
 
-# Exposures remembered so that none is sent twice: some 15 MB at most.
+# Exposures to remember, so that none is sent twice: about 15 MB at most.
 _REMEMBERED = 65_536
 
 
 class Client(Assigner):
     """Assigns variants and records what happened. One serves a whole process, from any thread.
 
-    Nothing here raises for what a visitor, a network or a server does: assignments fall back to the
-    control with a reason, events wait. `with Client(…) as client:` or `close()` sends what waits;
-    a program that just ends has up to two seconds to do the same.
+    Nothing that a visitor, the network or the server does raises an error here: assignments fall
+    back to the control with a reason, and events wait. `with Client(…) as client:` or `close()`
+    sends the waiting events; a program that ends without it has up to two seconds for that.
 
     Args:
         target: The server, host:port.
-        token: Sent with every call; a function is asked each time.
+        token: Sent with every call; a function is called each time.
         tls: Certificates, True or False; by default plain text on this machine only.
         decide: "local" decides from a snapshot in memory, in microseconds; "server" asks for every
             assignment, and waits for `timeout_s` at most.
         snapshot_path: A file for the last good snapshot, so that a restart begins with it.
-        stale_after_s: Without a word from the server for so long, reasons say `stale`; variants
-            stay what they were.
-        bots: Who is a bot.
+        stale_after_s: When the server was silent for longer, reasons say `stale`; variants do not
+            change.
+        bots: The rules that recognise bots.
         first_seen: The visitor id under which each customer was first seen; `identify` adds to it.
-            Hand in a mapping of your own to keep it between processes; it must answer at once.
-        max_events: Events that may wait to be sent, and their bytes in `max_bytes`.
+            Pass your own mapping to keep it between processes; it must be fast.
+        max_events: How many events may wait to be sent; `max_bytes` limits their size.
         channel_options: Further gRPC channel arguments.
 
     Raises:
@@ -93,7 +93,7 @@ class Client(Assigner):
         current, errors = self._local.current, ErrorLog()
         self._server = ServerFallback(
             current,
-            lambda: self._session.connection(),
+            lambda: self._process_state.connection(),
             timeout_s=timeout_s,
             first_seen=self._first_seen,
             errors=errors,
@@ -101,7 +101,7 @@ class Client(Assigner):
         fallback: Fallback = DefaultFallback(current) if self._is_local else self._server
         super().__init__(current, ExposureQueue(self._seen, max_events), fallback, errors)
         self._is_closed = False
-        self._session = self._begin()
+        self._process_state = self._begin()
         _begin_again_after_fork(self)
 
     async def assign_async(
@@ -114,7 +114,7 @@ class Client(Assigner):
         default: str = CONTROL,
         expose: bool = False,
     ) -> Assignment:
-        """As `assign`, without holding up the event loop when the server decides."""
+        """Like `assign`, but does not block the event loop when the server decides."""
         if self._is_local:
             return self.assign(
                 campaign, visitor, attributes, customer=customer, default=default, expose=expose
@@ -131,9 +131,9 @@ class Client(Assigner):
         return assigned
 
     def expose(self, assigned: Assignment, *, time: datetime | None = None) -> bool:
-        """Records that the unit really met the variant; True when that was news.
+        """Records that the unit has seen the variant; True when it was not recorded before.
 
-        Once per unit, campaign and epoch is enough; who is not in the campaign is not recorded.
+        Once per unit, campaign and epoch is enough; units outside the campaign are not recorded.
         """
         try:
             exposed_at = _now() if time is None else time.timestamp()
@@ -152,8 +152,10 @@ class Client(Assigner):
         *,
         time: datetime | None = None,
     ) -> None:
-        """Records a named micro-conversion, with a score or weight when it has one."""
-        self._record(Kind.ACTION, lambda: event_messages.action(unit, name, value, time or _now()))
+        """Records a named micro-conversion, with an optional score or weight."""
+        self._record(
+            EventKind.ACTION, lambda: event_messages.action(unit, name, value, time or _now())
+        )
 
     def order(
         self,
@@ -171,7 +173,7 @@ class Client(Assigner):
     ) -> None:
         """Records an order. Money is in micros of the currency (see `fairlift.micros`)."""
         self._record(
-            Kind.ORDER,
+            EventKind.ORDER,
             lambda: event_messages.order(
                 unit,
                 order_id,
@@ -189,15 +191,15 @@ class Client(Assigner):
     def amend(
         self, order_id: IdInput, change: Refund | Cancellation, *, time: datetime | None = None
     ) -> None:
-        """Records what became of an order; it may come before the order itself."""
+        """Records a refund or the cancellation of an order; it may arrive before the order."""
         self._record(
-            Kind.AMENDMENT, lambda: event_messages.amendment(order_id, change, time or _now())
+            EventKind.AMENDMENT, lambda: event_messages.amendment(order_id, change, time or _now())
         )
 
     def identify(
         self, visitor: IdInput, customer: IdInput, *, time: datetime | None = None
     ) -> None:
-        """Records that a visitor turned out to be a customer, at login.
+        """Records that a visitor is a customer, at login.
 
         From then on campaigns whose identity policy is `first_seen` decide for this customer by the
         visitor id under which they were first seen.
@@ -205,34 +207,34 @@ class Client(Assigner):
         with suppress(Exception):  # a mapping of the caller's own
             self._first_seen.setdefault(plain(customer), plain(visitor))
         self._record(
-            Kind.IDENTITY, lambda: event_messages.identity(visitor, customer, time or _now())
+            EventKind.IDENTITY, lambda: event_messages.identity(visitor, customer, time or _now())
         )
 
     def on_change(self, listener: Listener) -> None:
-        """Calls it, in a background thread, when campaigns or the server's standing change."""
+        """Calls the listener in a background thread when campaigns or the connection change."""
         self._local.listen(listener)
 
     def wait_ready(self, timeout_s: float = 5.0) -> bool:
-        """Waits for the first snapshot; False when none came in time. For scripts and tests."""
+        """Waits for the first snapshot; False when none arrived in time. For scripts and tests."""
         return not self._is_local or self._local.ready.wait(timeout_s)
 
     def flush(self, timeout_s: float = 5.0) -> bool:
-        """Sends everything that waits; False when that did not succeed in time."""
-        return self._session.outbox.flush(timeout_s)
+        """Sends all waiting events; False when that was not possible in time."""
+        return self._process_state.outbox.flush(timeout_s)
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Sends what waits and ends; assignments go on from the last snapshot."""
+        """Sends the waiting events and stops; assignments still use the last snapshot."""
         self._is_closed = True
-        self._session.close(timeout_s)
+        self._process_state.close(timeout_s)
 
     async def close_async(self, timeout_s: float = 5.0) -> None:
-        """As `close`, without holding up the event loop."""
+        """Like `close`, but does not block the event loop."""
         await asyncio.to_thread(self.close, timeout_s)
 
     def stats(self) -> ClientStats:
-        """What was done, what waits, what went wrong."""
+        """Counts of sent, waiting, refused and dropped events, and the age of the snapshot."""
         return stats_of(
-            self._session,
+            self._process_state,
             self._local,
             not_counted=dict(self._not_counted),
             errors=self._errors.count,
@@ -260,50 +262,50 @@ class Client(Assigner):
     ) -> None:
         await self.close_async()
 
-    def _begin(self) -> Session:
-        session = Session(
+    def _begin(self) -> ProcessState:
+        process_state = ProcessState(
             self._endpoint,
             self._local if self._is_local else None,
             self._exposures,
             max_events=self._max_events,
             max_bytes=self._max_bytes,
         )
-        session.start()
-        # A client that is dropped without close() still sends what waits.
-        weakref.finalize(self, session.retire).atexit = False
-        return session
+        process_state.start()
+        # A client that is garbage-collected without close() still sends its events.
+        weakref.finalize(self, process_state.retire).atexit = False
+        return process_state
 
     def _begin_again(self) -> None:
-        """In a forked child: the parent keeps its session, the child gets one of its own."""
+        """Gives a forked child a new process state; the parent keeps its own."""
         if not self._is_closed:
-            # Kept, never closed: letting go of the parent's channel would reach into its calls.
-            self._inherited = self._session
+            # Kept and never closed: closing the parent's channel here would affect its calls.
+            self._inherited = self._process_state
             self._local.after_fork()
             self._exposures = ExposureQueue(self._seen, self._max_events)
-            self._session = self._begin()
+            self._process_state = self._begin()
 
-    def _record(self, kind: Kind, make: Callable[[], Event]) -> None:
+    def _record(self, kind: EventKind, make: Callable[[], Event]) -> None:
         what = f"an event of kind {kind.name.lower()}"
         if self._is_closed:
             self._errors.add(RuntimeError("the client is closed"), f"{what} waits until flush()")
         try:
-            self._session.outbox.put(kind, make())
+            self._process_state.outbox.put(kind, make())
         except Exception as error:  # a checkout is never broken by us
             self.give_up(kind, error)
 
-    def give_up(self, kind: Kind, error: Exception) -> None:
-        """Counts and logs an event that cannot be made; for adapters such as OpenFeature's."""
+    def give_up(self, kind: EventKind, error: Exception) -> None:
+        """Counts and logs an event that cannot be built; for adapters such as OpenFeature's."""
         self._errors.add(error, f"an event of kind {kind.name.lower()} cannot be sent and is lost")
-        self._session.outbox.count_unsendable()
+        self._process_state.outbox.count_unsendable()
 
 
 def _begin_again_after_fork(client: Client) -> None:
     reference = weakref.ref(client)
 
     def in_child() -> None:
-        alive = reference()
-        if alive is not None:
-            alive._begin_again()  # this module's own
+        referenced = reference()
+        if referenced is not None:
+            referenced._begin_again()  # this module's own
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=in_child)

@@ -1,4 +1,4 @@
-"""What a client tells of itself."""
+"""The statistics of a client: events, snapshot, errors."""
 
 import time
 from collections.abc import Mapping
@@ -7,16 +7,16 @@ from importlib.machinery import ExtensionFileLoader
 
 from fairlift import assigner
 from fairlift.local_snapshot import LocalSnapshot
-from fairlift.session import Session
+from fairlift.process_state import ProcessState
 
 
 @dataclass(frozen=True, slots=True)
 class ClientStats:
-    """What a client has done so far in this process."""
+    """Counts and states of a client in this process."""
 
-    # Of the snapshot in use; empty before the first.
+    # The etag of the snapshot in use; empty before the first.
     etag: str
-    # Seconds since the snapshot was published, and since the server was last heard of.
+    # Seconds since the snapshot was published, and since the server's last message.
     snapshot_age_s: float | None
     silence_s: float | None
     waiting: int
@@ -24,24 +24,28 @@ class ClientStats:
     accepted: int
     duplicates: int
     retries: int
-    # By the server's reason; `too_large` and `unsendable` are those that were not sent at all.
+    # By the server's reason; `too_large` and `unsendable` were never sent.
     refused: Mapping[str, int]
-    # For want of room, by kind of event.
+    # Because the queue was full, by kind of event.
     dropped: Mapping[str, int]
-    # Exposures that are none, by the assignment's reason: bots, overrides, …
+    # Exposures that do not count, by the assignment's reason: bots, overrides, …
     not_counted: Mapping[str, int]
     errors: int
-    # Why no snapshots come; empty while they do.
+    # Why no snapshots arrive; else empty.
     problem: str
     # Whether decisions run in machine code, as in a wheel for this platform.
     is_compiled: bool
 
 
 def stats_of(
-    session: Session, local: LocalSnapshot, *, not_counted: Mapping[str, int], errors: int
+    process: ProcessState,
+    local: LocalSnapshot,
+    *,
+    not_counted: Mapping[str, int],
+    errors: int,
 ) -> ClientStats:
-    """What the client that holds these parts has done so far."""
-    outbox, watch = session.outbox, session.watch
+    """The statistics of the client with these parts."""
+    outbox, watch = process.outbox, process.watch
     compiled = local.current.compiled
     contact = watch.last_contact if watch is not None else None
     return ClientStats(
@@ -63,5 +67,5 @@ def stats_of(
 
 
 def is_compiled() -> bool:
-    """Whether what runs for every visitor is machine code."""
+    """Whether the code that runs for every visitor is compiled."""
     return isinstance(assigner.__spec__.loader, ExtensionFileLoader)

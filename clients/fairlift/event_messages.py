@@ -1,4 +1,4 @@
-"""What happened in the storefront, as messages that are ready to be sent."""
+"""Builds the messages of events: exposures, actions, orders, amendments, identity links."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from fairlift.wire.values import put_attributes, time_to
 
 
 class LineKind(StrEnum):
-    """How a line came into the order."""
+    """The kind of an order line."""
 
     REGULAR = "regular"
     UPSELL = "upsell"
@@ -38,18 +38,18 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Money of an order that went back; several refunds of one order add up."""
+    """A refund of an order; several refunds of one order add up."""
 
     amount_micros: int
     currency: str
-    # Cost of the goods that came back and can be sold again.
+    # Cost of the returned goods that can be sold again.
     recovered_cost_micros: int = 0
     items: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """The order never was."""
+    """The cancellation of an order, which then counts as never placed."""
 
 
 _KINDS = {
@@ -60,11 +60,11 @@ _KINDS = {
 
 
 def exposure(exposed: Assignment) -> pb.Event:
-    """The unit really met the variant, at the assignment's time.
+    """An exposure: the unit has seen the variant, at the assignment's time.
 
-    Attributes that cannot travel are left out.
+    Attributes that the contract cannot carry are left out.
     """
-    # There is one for every visitor; field by field costs less than half of nested constructors.
+    # Runs for every visitor; setting fields costs less than half of nested constructors.
     event = pb.Event(event_id=uuid7())
     _set_time(event.event_time, exposed.time)
     exposure_message = event.exposure
@@ -113,7 +113,7 @@ def order(
                 for number, line in enumerate(lines)
             ],
             discount_micros=discount_micros,
-            coupon=coupon,
+            coupons=[coupon] if coupon else None,
             shipping_cost_micros=shipping_cost_micros,
             first_purchase=first_purchase,
             channel=channel,
@@ -122,12 +122,12 @@ def order(
 
 
 def amendment(order_id: IdInput, change: Refund | Cancellation, time: datetime | float) -> pb.Event:
-    """What became of an order."""
+    """A refund or cancellation of an order."""
     message = pb.Amendment(order_id=_id("order_id", order_id))
     match change:
         case Refund():
             message.refund.currency_code = change.currency
-            message.refund.amount_micros = change.amount_micros
+            message.refund.goods_micros = change.amount_micros
             message.refund.recovered_cost_micros = change.recovered_cost_micros
             message.refund.items = change.items
         case Cancellation():
@@ -138,7 +138,7 @@ def amendment(order_id: IdInput, change: Refund | Cancellation, time: datetime |
 
 
 def identity(visitor: IdInput, customer: IdInput, time: datetime | float) -> pb.Event:
-    """A visitor turned out to be a customer."""
+    """The link between a visitor and a customer."""
     link = pb.IdentityLink(
         visitor_id=_id("visitor", visitor), customer_id=_id("customer", customer)
     )
@@ -186,7 +186,7 @@ def _id(field: str, value: IdInput) -> str:
     """The id as text.
 
     Raises:
-        TypeError: it is none; the message names the field.
+        TypeError: it is not an id; the message names the field.
     """
     try:
         return plain(value)

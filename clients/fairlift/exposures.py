@@ -1,4 +1,4 @@
-"""Exposures from the storefront to the outbox: each once, and no more than there is room for."""
+"""The queue of exposures between the storefront and the outbox: bounded, without repetitions."""
 
 from collections import deque
 
@@ -6,10 +6,10 @@ from fairlift.engine.assignment import Assignment
 
 
 class SeenExposures:
-    """A memory of exposures, bounded: the oldest half goes when the younger half is full.
+    """Remembers recent exposures: when the younger half is full, the older half is forgotten.
 
-    Safe for any number of threads without a lock; at worst an exposure that is forgotten at that
-    very moment is news once more, which the analysis, keeping the first, does not mind.
+    Safe for any number of threads without a lock. At worst, an exposure that is forgotten at that
+    moment is recorded again, which is harmless: the analysis keeps the first.
     """
 
     __slots__ = ("_half", "_older", "_younger")
@@ -20,9 +20,9 @@ class SeenExposures:
         self._older: dict[object, object] = {}
 
     def is_news(self, assigned: Assignment) -> bool:
-        """Whether the unit meets the campaign for the first time lately; now it is known."""
+        """Whether this exposure was not seen before; from now on it is remembered."""
         key, younger = _key(assigned), self._younger
-        # Of threads that ask at once, only the one whose own key was kept brings news.
+        # When several threads ask at once, only the one whose key was stored gets True.
         older = self._older
         if (older and key in older) or younger.setdefault(key, key) is not key:
             return False
@@ -31,20 +31,20 @@ class SeenExposures:
         return True
 
     def forget(self, assigned: Assignment) -> None:
-        """Makes the exposure news again, for it was lost."""
+        """Forgets the exposure, because it was lost."""
         key = _key(assigned)
         self._younger.pop(key, None)
         self._older.pop(key, None)
 
 
 class ExposureQueue:
-    """The exposures of one process that wait to be packed. Any thread may put, and any may take.
+    """The exposures of one process that wait to be packed; any thread may put or take.
 
-    Each is an assignment whose time is when the unit met it.
+    An exposure is an assignment whose time is the time of the exposure.
 
     Args:
-        seen: What was recorded before.
-        room: How many may wait, at first.
+        seen: The exposures that were recorded before.
+        room: How many may wait; the outbox changes it later.
     """
 
     __slots__ = ("_seen", "_waiting", "dropped", "room")
@@ -53,43 +53,44 @@ class ExposureQueue:
         self._seen = seen
         self.room = room
         self._waiting: deque[Assignment] = deque()
-        # For want of room.
+        # Exposures dropped because the queue was full.
         self.dropped = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def put(self, exposed: Assignment) -> bool:
-        """Whether it is news, and waits now."""
+        """Adds an exposure; False when it was seen before or the queue is full."""
         if not self._seen.is_news(exposed):
             return False
         if len(self._waiting) >= self.room:
             self.dropped += 1
             self._seen.forget(exposed)
             return False
-        # As they are now: a storefront may use its dict again before this is sent.
+        # A copy: the storefront may change its dict before this is sent.
         values = exposed.attributes
         try:
             exposed.attributes = dict(values) if type(values) is dict else dict(values.items())
-        except Exception:  # attributes of another library, which may answer no more
+        except Exception:  # a mapping of another library may fail here
             self._seen.forget(exposed)
             raise
         self._waiting.append(exposed)
         return True
 
     def take(self) -> Assignment:
-        """The one that waits longest.
+        """The oldest exposure, removed from the queue.
 
         Raises:
-            IndexError: none waits.
+            IndexError: the queue is empty.
         """
         return self._waiting.popleft()
 
     def lose(self, exposed: Assignment) -> None:
-        """It was taken but cannot be sent, so it is news when it comes again."""
+        """Forgets an exposure that was taken but cannot be sent; it may be recorded again."""
         self._seen.forget(exposed)
 
 
 def _key(assigned: Assignment) -> object:
-    # An object of its own also where it is compiled; a tuple would be made anew for every use.
+    # `object`, not a tuple type: compiled code would box a tuple anew at each use, and the identity
+    # of this one is compared.
     return (assigned.unit, assigned.outcome.campaign, assigned.outcome.epoch)

@@ -1,11 +1,11 @@
-"""What an extra of the package asks for and is not installed, in one line with the way out."""
+"""Tells in one line which packages of an extra are missing, and how to install them."""
 
 import re
 from importlib.metadata import PackageNotFoundError, distribution, requires
 
 
 def missing_line(program: str, extra: str) -> str:
-    """One line for people; empty when everything is installed."""
+    """The line to print; empty when all packages of the extra are installed."""
     missing = [name for name in _names(extra) if not _is_installed(name)]
     if not missing:
         return ""
@@ -17,7 +17,7 @@ def missing_line(program: str, extra: str) -> str:
 
 
 def _names(extra: str) -> list[str]:
-    """Packages of the extra; those for some platforms only are left out."""
+    """The packages of the extra, without those for some platforms only."""
     listed = (line.partition(";") for line in requires("fairlift") or ())
     return [
         re.split(r"[^\w.-]", requirement, maxsplit=1)[0]

@@ -1,4 +1,4 @@
-"""What answers when the snapshot in memory cannot: the default, or a call to the server."""
+"""Assignments without a snapshot in memory: the caller's default, or a call to the server."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -74,9 +74,9 @@ class ServerFallback:
         attributes: Attributes,
         default: str,
     ) -> Assignment:
-        """The server's answer, or the default when none came in time."""
-        answers = self._ask((campaign,), visitor, customer, attributes, time.time())
-        return self._answer(answers, campaign, visitor, customer, default)
+        """The server's answer, or the default when none arrived in time."""
+        assignments = self._ask((campaign,), visitor, customer, attributes, time.time())
+        return self._or_default(assignments, campaign, visitor, customer, default)
 
     async def assign_async(
         self,
@@ -86,20 +86,20 @@ class ServerFallback:
         attributes: Attributes,
         default: str,
     ) -> Assignment:
-        """As `assign`, without holding up the event loop."""
+        """Like `assign`, but does not block the event loop."""
         try:
             request = self._request((campaign,), visitor, customer, attributes)
             call = self._connection().assign_async(request, timeout_s=self._timeout_s)
-            answers = _assignments(await call, attributes, time.time())
-            return self._answer(answers, campaign, visitor, customer, default)
+            assignments = _assignments_by_campaign(await call, attributes, time.time())
+            return self._or_default(assignments, campaign, visitor, customer, default)
         except Exception as error:  # a storefront is never broken by us
             self._errors.add(error, "the server did not assign a variant")
-            return self._answer(None, campaign, visitor, customer, default)
+            return self._or_default(None, campaign, visitor, customer, default)
 
     def assign_all(
         self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> dict[str, Assignment]:
-        """The server's answers on all campaigns; empty when none came in time."""
+        """The server's answers on all campaigns; empty when none arrived in time."""
         return self._ask((), visitor, customer, attributes, now) or {}
 
     def _ask(
@@ -110,11 +110,11 @@ class ServerFallback:
         attributes: Attributes,
         now: float,
     ) -> dict[str, Assignment] | None:
-        """The server's answers on these campaigns, or on all; None when none came in time."""
+        """The server's answers on these campaigns, or on all; None when none arrived in time."""
         try:
             request = self._request(campaigns, visitor, customer, attributes)
             response = self._connection().assign(request, timeout_s=self._timeout_s)
-            return _assignments(response, attributes, now)
+            return _assignments_by_campaign(response, attributes, now)
         except Exception as error:  # a storefront is never broken by us
             self._errors.add(error, "the server did not assign a variant")
             return None
@@ -131,25 +131,25 @@ class ServerFallback:
         put_attributes(request.attributes, attributes)
         return request
 
-    def _answer(
+    def _or_default(
         self,
-        answers: Mapping[str, Assignment] | None,
+        assignments: Mapping[str, Assignment] | None,
         campaign: str,
         visitor: IdInput,
         customer: IdInput,
         default: str,
     ) -> Assignment:
-        if answers is None:
+        if assignments is None:
             reason = Reason.NOT_READY
             return without_answer(self._current, campaign, reason, visitor, customer, default)
-        answer = answers[campaign]
-        if answer.reason is Reason.UNKNOWN_CAMPAIGN:
-            reason, unit = answer.reason, answer.unit
+        assignment = assignments[campaign]
+        if assignment.reason is Reason.UNKNOWN_CAMPAIGN:
+            reason, unit = assignment.reason, assignment.unit
             return without_answer(self._current, campaign, reason, unit, customer, default)
-        return answer
+        return assignment
 
 
-def _assignments(
+def _assignments_by_campaign(
     response: pb.AssignVariantsResponse, attributes: Attributes, now: float
 ) -> dict[str, Assignment]:
     """The assignments of a response, by campaign id."""

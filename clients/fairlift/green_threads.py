@@ -1,16 +1,16 @@
-"""Green threads of gevent and eventlet: gRPC's own core must know of them, or it stops the process.
+"""Support of green threads: gRPC must be set up for gevent, and cannot run under eventlet.
 
-Both replace sockets and threads by ones that take turns. gRPC waits in C, where nobody takes turns:
-it offers gevent a way in, and eventlet none.
+Both replace sockets and threads by cooperative ones. gRPC waits in C code, which does not yield, so
+a call would block the whole process. gRPC can be set up for gevent, but not for eventlet.
 """
 
 import sys
 
 
 def prepare_grpc() -> None:
-    """Makes gRPC take turns with gevent, where gevent has patched this process.
+    """Sets gRPC up for gevent, if gevent has patched this process.
 
-    Call it before anything of gRPC is made. A second call does nothing.
+    Call it before the first gRPC object is created. A second call does nothing.
 
     Raises:
         RuntimeError: eventlet has patched this process.

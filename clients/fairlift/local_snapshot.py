@@ -1,4 +1,4 @@
-"""Deciding in the storefront's own process, from the last good snapshot."""
+"""The snapshot in the storefront's process: compiled, saved to disk, and marked when stale."""
 
 import logging
 import threading
@@ -23,13 +23,13 @@ _BREATH_S = 0.0003
 
 
 class LocalSnapshot:
-    """Keeps the snapshot in force up to date.
+    """Holds the snapshot in use and replaces it by newer ones.
 
     Args:
-        path: Where the last good snapshot is kept between runs.
-        bots: Who is a bot.
+        path: The file that keeps the last good snapshot between runs, or None.
+        bots: The rules that recognise bots.
         first_seen: The visitor id under which each customer was first seen.
-        stale_after_s: Without a word from the server for so long, reasons say `stale`.
+        stale_after_s: When the server was silent for longer, reasons say `stale`.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class LocalSnapshot:
         self._load()
 
     def after_fork(self) -> None:
-        """Makes new locks: another thread of the parent may have held the old ones."""
+        """Creates new locks: another thread of the parent may have held the old ones."""
         self._compiling = threading.Lock()
         ready = threading.Event()
         if self._snapshot is not None:
@@ -63,11 +63,11 @@ class LocalSnapshot:
         self.ready = ready
 
     def listen(self, listener: Listener) -> None:
-        """Calls it with every change from now on, in the thread that brings the change."""
+        """Calls the listener with every change, in the thread that received the change."""
         self._listeners = (*self._listeners, listener)
 
     def take(self, message: pb.Snapshot) -> None:
-        """Decides by this snapshot from now on, and keeps it on disk."""
+        """Uses this snapshot from now on, and saves it to disk."""
         before, now = self._snapshot or Snapshot(), snapshot_from(message, between=_Breath())
         self._use(now)
         if self._path is not None:
@@ -79,13 +79,13 @@ class LocalSnapshot:
             self._tell(changed_campaigns(before, now))
 
     def check_refusal(self, refusal: str) -> None:
-        """Tells the listeners when the server begins to refuse this client, and when it ends to."""
+        """Tells the listeners when the server starts or stops refusing this client."""
         if refusal != self._refusal:
             self._refusal = refusal
             self._tell(frozenset())
 
     def check_freshness(self, last_contact: float | None) -> None:
-        """Marks the reasons stale, or fresh again, by when the server was last heard of."""
+        """Marks the reasons as stale or fresh, by the time of the server's last message."""
         if self._stale_after_s is None or self._snapshot is None:
             return
         since = self._fresh_since if last_contact is None else last_contact
@@ -103,7 +103,7 @@ class LocalSnapshot:
         for listener in self._listeners:
             try:
                 listener(change)
-            except Exception:  # it must not cost the client its snapshots
+            except Exception:  # a listener must not stop the snapshots
                 _log.exception("a listener failed")
 
     def _use(self, snapshot: Snapshot) -> None:
@@ -132,7 +132,7 @@ class LocalSnapshot:
 
 
 class _Breath:
-    """Lets other threads run now and then, so that a large snapshot never holds them up."""
+    """Yields to other threads now and then, so that a large snapshot does not block them."""
 
     def __init__(self) -> None:
         self._since = time.perf_counter()

@@ -1,8 +1,8 @@
-"""Fairlift behind OpenFeature: the same engine and outbox, in the words of that standard.
+"""The OpenFeature provider of Fairlift; it uses the client's engine and outbox.
 
-What a flag key means: `free-shipping` is a campaign. As a text it is the variant's id, as a boolean
-whether the variant is not the control, as an object the payload. `free-shipping.threshold` is one
-entry of the payload, of any type.
+A flag key such as `free-shipping` is a campaign. As a string the flag is the variant's id, as a
+boolean it tells whether the variant is not the control, as an object it is the payload.
+`free-shipping.threshold` is one entry of the payload, of any type.
 """
 
 import logging
@@ -21,7 +21,7 @@ from openfeature.track import TrackingEventDetails
 from fairlift.client import Client
 from fairlift.engine.assignment import Assignment, Reason
 from fairlift.engine.untrusted import plain
-from fairlift.event_queue import Kind
+from fairlift.event_queue import EventKind
 from fairlift.openfeature_orders import OrderReader
 from fairlift.snapshot_change import SnapshotChange
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 _Object = Sequence[FlagValueType] | Mapping[str, FlagValueType]
 
 _REASONS = {
-    # STATIC would let some clients keep one visitor's answer for all; SPLIT lets none.
+    # Some clients cache a STATIC value for all visitors; none caches SPLIT.
     Reason.ASSIGNED: FlagReason.SPLIT,
     Reason.STALE: FlagReason.STALE,
     Reason.OVERRIDE: FlagReason.TARGETING_MATCH,
@@ -45,7 +45,7 @@ _REASONS = {
     Reason.NOT_STARTED: FlagReason.DISABLED,
     Reason.ENDED: FlagReason.DISABLED,
 }
-# Pairs of visitor and customer remembered so that none is sent twice: some 10 MB at most.
+# Pairs of visitor and customer to remember, so that none is sent twice: about 10 MB at most.
 _REMEMBERED = 32_768
 _ERRORS = {
     Reason.UNKNOWN_CAMPAIGN: ErrorCode.FLAG_NOT_FOUND,
@@ -56,17 +56,17 @@ _ERRORS = {
 
 
 class FairliftProvider(AbstractProvider):
-    """Answers flags from a client's campaigns; `shutdown` closes the client.
+    """Resolves flags from a client's campaigns; `shutdown` closes the client.
 
-    It tells when it is ready, when campaigns changed (their ids), when the server has been silent
-    for the client's `stale_after_s`, and when the server refuses the client.
+    It emits events when it is ready, when campaigns changed (with their ids), when the server was
+    silent for the client's `stale_after_s`, and when the server refuses the client.
 
     Args:
-        client: Who decides. The targeting key is the visitor; `customer_id` in the evaluation
-            context is the customer. Where both are known the client is told that they are one
-            (`identify`), so that a customer's orders count for the variant that the visitor met.
-        expose: Whether an evaluation is an exposure. It is what most users of OpenFeature expect;
-            with False, call `client.expose` when the variant is really shown.
+        client: Decides the flags. The targeting key is the visitor; `customer_id` in the evaluation
+            context is the customer. When both are known they are linked (`Client.identify`), so
+            that a customer's orders count for the variant that the visitor saw.
+        expose: Whether an evaluation counts as an exposure, as most users of OpenFeature expect;
+            with False, call `client.expose` when the variant is shown.
         ready_s: How long `initialize` waits for the first snapshot.
     """
 
@@ -79,9 +79,9 @@ class FairliftProvider(AbstractProvider):
         self._has_refused_customer = False
         self._linked: dict[tuple[str, str], tuple[str, str]] = {}
         self._emitting = threading.Lock()
-        # None until `initialize` is over: its outcome is told by the SDK of OpenFeature.
+        # None until `initialize` returns: the OpenFeature SDK emits its outcome.
         self._last_event: ProviderEvent | None = None
-        # Of the snapshot that was told of last; empty before the first.
+        # The etag of the snapshot in the last event; empty before the first.
         self._etag = ""
         client.on_change(self._tell)
 
@@ -93,8 +93,8 @@ class FairliftProvider(AbstractProvider):
         """Waits for the first snapshot.
 
         Raises:
-            ProviderNotReadyError: none came in time. Flags answer their defaults until one comes,
-                which is told by an event.
+            ProviderNotReadyError: none arrived in time. Flags have their defaults until one
+                arrives, which emits an event.
         """
         del evaluation_context
         self._client.wait_ready(self._ready_s)
@@ -108,7 +108,7 @@ class FairliftProvider(AbstractProvider):
         raise ProviderNotReadyError(f"no snapshot in {self._ready_s} s: {problem}")
 
     def shutdown(self) -> None:
-        """Sends what waits, and ends."""
+        """Sends the waiting events and closes the client."""
         self._client.close()
 
     def _tell(self, change: SnapshotChange) -> None:
@@ -176,12 +176,12 @@ class FairliftProvider(AbstractProvider):
         evaluation_context: EvaluationContext | None = None,
         tracking_event_details: TrackingEventDetails | None = None,
     ) -> None:
-        """Records an action of that name with its value, or, by the name `order`, an order.
+        """Records an action with this name and value; the name `order` records an order.
 
         An order's attributes are `order_id`, `currency` and `lines` (of `OrderLine`, or of
         mappings with its fields), or in place of `lines` the details' value as the amount of one
         line; and `discount_micros`, `shipping_cost_micros`, `coupon`, `first_purchase`, `channel`.
-        What cannot be read is named in the log.
+        Mistakes are logged.
         """
         visitor, customer, _ = self._who(evaluation_context)
         unit = customer or visitor
@@ -192,7 +192,7 @@ class FairliftProvider(AbstractProvider):
         try:
             order = self._orders.order(details.attributes or {}, details.value)
         except Exception as error:  # a checkout is never broken by us
-            self._client.give_up(Kind.ORDER, error)
+            self._client.give_up(EventKind.ORDER, error)
             return
         self._client.order(
             unit,
@@ -207,7 +207,7 @@ class FairliftProvider(AbstractProvider):
         )
 
     def _who(self, context: EvaluationContext | None) -> tuple[str, str, Mapping[str, object]]:
-        """Visitor, customer and attributes; the client learns that the two are one."""
+        """Visitor, customer and attributes; links the two ids when both are known."""
         if context is None:
             return "", "", {}
         visitor = context.targeting_key or ""
@@ -217,7 +217,7 @@ class FairliftProvider(AbstractProvider):
         return visitor, customer, context.attributes
 
     def _customer(self, customer_id: object) -> str:
-        """The customer's id as text; empty, and logged once, where it is none."""
+        """The customer's id as text; empty, and logged once, when it is not an id."""
         if customer_id is None:
             return ""
         try:
@@ -229,7 +229,7 @@ class FairliftProvider(AbstractProvider):
             return ""
 
     def _link(self, pair: tuple[str, str]) -> None:
-        # Of threads that ask at once, only the one whose own pair was kept brings news.
+        # When several threads come at once, only the one whose pair was stored records it.
         if self._linked.setdefault(pair, pair) is not pair:
             return
         if len(self._linked) > _REMEMBERED:
@@ -258,7 +258,7 @@ class FairliftProvider(AbstractProvider):
             if not entry and kind is not dict:
                 rule = "is a text, boolean or object; for a number, name an entry of its payload"
                 return _failed(default, ErrorCode.TYPE_MISMATCH, f"campaign {campaign} {rule}")
-            # A variant without a payload, often the control, means the code's own default.
+            # A variant without a payload, often the control, keeps the caller's default.
             return FlagResolutionDetails(
                 default, reason=reason, variant=assigned.variant, flag_metadata=metadata
             )

@@ -1,7 +1,7 @@
-"""What OpenFeature's `track("order", …)` carries, as what `Client.order` takes.
+"""Converts the details of OpenFeature's `track("order", …)` to the arguments of `Client.order`.
 
-Only what makes an order is required. Anything else that cannot be read is left out and named in the
-log: a wrong coupon must not cost an order.
+Only the order id and the currency are required. Other entries that cannot be read are left out and
+logged: a wrong coupon must not lose an order.
 """
 
 import logging
@@ -24,13 +24,13 @@ _KINDS: Mapping[str, type] = {
 }
 _KNOWN = (*_REQUIRED, "lines", *_KINDS)
 _LINE_KEYS = tuple(item.name for item in fields(OrderLine))
-# So many kinds of mistake are logged; more would only fill the log.
+# A limit, so that mistakes cannot fill the log.
 _MAX_LOGGED = 50
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedOrder:
-    """The arguments of `Client.order`, but for the unit. Money is in micros of the currency."""
+    """The arguments of `Client.order` except the unit. Money is in micros of the currency."""
 
     order_id: str
     currency: str
@@ -52,7 +52,7 @@ class OrderReader:
         """The order that the attributes describe, or the value as the amount of its only line.
 
         Raises:
-            ValueError: what makes an order is absent or cannot be read.
+            ValueError: the order id, the currency or the lines are absent or cannot be read.
         """
         order_id, currency = (_required(attributes, name) for name in _REQUIRED)
         for name in sorted(attributes.keys() - set(_KNOWN), key=str):
@@ -60,7 +60,7 @@ class OrderReader:
         read = {name: self._optional(attributes, name, kind) for name, kind in _KINDS.items()}
         present = {name: entry for name, entry in read.items() if entry is not None}
         lines = self._lines(attributes.get("lines"), value)
-        # Each has the kind that stands in _KINDS.
+        # The types are those of _KINDS.
         return TrackedOrder(order_id, currency, lines, **present)  # type: ignore[arg-type]
 
     def _optional(self, attributes: Mapping[str, object], name: str, kind: type) -> object:

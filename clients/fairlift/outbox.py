@@ -1,7 +1,7 @@
-"""Events on their way to the server: recorded at once, sent in the background, none lost quietly.
+"""The outbox: sends events to the server in the background, and counts every lost one.
 
-Recording an exposure appends to a queue and nothing else. Everything dearer (messages, sizes,
-sending) happens later, in the thread that ticks.
+Recording an exposure only appends to a queue. All slower work (building messages, measuring,
+sending) happens later, in the background thread.
 """
 
 import logging
@@ -15,7 +15,7 @@ from typing import TypeAlias
 from fairlift import event_messages
 from fairlift.engine.assignment import Assignment
 from fairlift.engine.errors import Invalid
-from fairlift.event_queue import Backlog, Kind, Waiting
+from fairlift.event_queue import EventKind, EventQueue, QueuedEvent
 from fairlift.exposures import ExposureQueue
 from fairlift.transport import Connection
 from fairlift.v1 import event_service_pb2 as pb
@@ -24,12 +24,12 @@ _log = logging.getLogger("fairlift")
 
 BATCH_EVENTS = 500
 BATCH_BYTES = 512 * 1024
-# The server takes messages of 4 MiB at most, and a few bytes of one are not the event's own.
+# The server accepts messages up to 4 MiB, and the request around the event takes a few bytes.
 MAX_EVENT_BYTES = 4 * 1024 * 1024 - 16
 TIMEOUT_S = 10.0
 # How long one thread waits while another one sends.
 _TURN_S = 0.1
-# Exposures packed at once, some 30 ms: whoever waits for that looks at the clock afterwards.
+# Exposures packed at once, about 30 ms of work; callers check their deadline afterwards.
 _PORTION = 1_000
 _BACKOFF_S = 0.25
 _MAX_BACKOFF_S = 30.0
@@ -38,11 +38,11 @@ Connect: TypeAlias = Callable[[], Connection]
 
 
 class Outbox:
-    """Sends what is put in, in batches, again and again with the same event ids until answered.
+    """Sends events in batches, and repeats a batch with the same event ids until it is answered.
 
     Args:
         connect: The connection to send on.
-        exposures: Those that were recorded; they are taken from there.
+        exposures: The queue of recorded exposures, which the outbox empties.
         max_events: How many events may wait, and how many bytes in `max_bytes`.
     """
 
@@ -57,12 +57,12 @@ class Outbox:
         self._connect = connect
         self._exposures = exposures
         self._max_events = max_events
-        self._backlog = Backlog(max_events=max_events, max_bytes=max_bytes)
+        self._queue = EventQueue(max_events=max_events, max_bytes=max_bytes)
         self._sending = threading.Lock()
         self._packing = threading.Lock()
         self._failures = 0
         self._not_before = 0.0
-        self._lost = 0
+        self._reported_drops = 0
         self._is_overflowing = False
         self._counting = threading.Lock()
         self.accepted = 0
@@ -72,25 +72,25 @@ class Outbox:
 
     @property
     def waiting(self) -> int:
-        """How many events are not answered for."""
-        return len(self._exposures) + len(self._backlog)
+        """How many events the server has not answered for."""
+        return len(self._exposures) + len(self._queue)
 
     @property
     def waiting_bytes(self) -> int:
-        """What waits, in bytes on the wire, but for exposures of the last moment."""
-        return self._backlog.size_bytes
+        """The size of the waiting events in bytes, without exposures that are not packed yet."""
+        return self._queue.size_bytes
 
     @property
     def dropped(self) -> dict[str, int]:
-        """How many events were given up for want of room, by kind."""
-        dropped = self._backlog.dropped + Counter({Kind.EXPOSURE: self._exposures.dropped})
+        """How many events were dropped because the queue was full, by kind."""
+        dropped = self._queue.dropped + Counter({EventKind.EXPOSURE: self._exposures.dropped})
         return {kind.name.lower(): count for kind, count in dropped.items()}
 
-    def put(self, kind: Kind, event: pb.Event) -> list[Waiting]:
-        """Takes an event that waits to be sent, and returns those that had to go for it."""
-        arrival = Waiting(kind, event, event.ByteSize())
+    def put(self, kind: EventKind, event: pb.Event) -> list[QueuedEvent]:
+        """Adds an event to the queue; returns the events dropped for it."""
+        arrival = QueuedEvent(kind, event, event.ByteSize())
         if arrival.size <= MAX_EVENT_BYTES:
-            return self._backlog.put(arrival)
+            return self._queue.put(arrival)
         rule = (
             f"has {arrival.size} bytes, the server accepts {MAX_EVENT_BYTES}; the event is dropped"
         )
@@ -98,14 +98,14 @@ class Outbox:
         return []
 
     def count_unsendable(self) -> None:
-        """Counts an event that could not be made, and so is lost."""
+        """Counts an event that could not be built, and so is lost."""
         with self._counting:
             self.refused["unsendable"] += 1
 
     def tick(self, is_over: Callable[[], bool]) -> None:
-        """Sends what waits, unless the server asked for a pause or cannot be reached.
+        """Sends waiting events, unless a retry has to wait.
 
-        A batch under way is given up once `is_over`; `flush` sends it again, with the same ids.
+        A batch under way is abandoned when `is_over` is true; `flush` sends it again, same ids.
         """
         while self._pack() and not is_over():
             is_time = time.monotonic() >= self._not_before
@@ -114,7 +114,7 @@ class Outbox:
                 return
 
     def flush(self, timeout_s: float) -> bool:
-        """Sends everything now, waiting at most so long; True when nothing is left."""
+        """Sends all events now, for at most `timeout_s`; True when none is left."""
         deadline = time.monotonic() + timeout_s
         while self._pack():
             if time.monotonic() >= deadline:
@@ -124,51 +124,53 @@ class Outbox:
         return True
 
     def _pack(self) -> bool:
-        """Makes messages of some exposures that were recorded; whether any event waits."""
-        with self._packing:  # so that none is in another thread's hands, unseen, at the end
+        """Builds the messages of some recorded exposures; True when any event waits."""
+        with self._packing:  # so that no exposure is uncounted in another thread at the end
             for _ in range(min(_PORTION, len(self._exposures))):
                 self._pack_one(self._exposures.take())
-            # A full backlog still makes room for those that are dearer than what it holds.
-            free_places = max(self._max_events - len(self._backlog), _PORTION)
+            # A full queue still accepts exposures, in place of actions.
+            free_places = max(self._max_events - len(self._queue), _PORTION)
             self._exposures.room = min(self._max_events, free_places)
-            self._tell_losses()
+            self._warn_about_drops()
             return self.waiting > 0
 
     def _pack_one(self, exposed: Assignment) -> None:
         try:
             event = event_messages.exposure(exposed)
-        except Exception as error:  # a shop's own mapping, half a surrogate pair in an id, …
+        except Exception as error:  # a mapping of the shop's own, half a surrogate pair in an id, …
             what = f"an exposure of {exposed.campaign} is dropped: {type(error).__name__}"
             self._note_refusal("unsendable", "%s: %s", what, error)
             return
-        if any(dropped.event is event for dropped in self.put(Kind.EXPOSURE, event)):
+        if any(dropped.event is event for dropped in self.put(EventKind.EXPOSURE, event)):
             self._exposures.lose(exposed)
 
-    def _tell_losses(self) -> None:
-        """Warns once, and again only after everything could be sent."""
-        dropped_count = self._backlog.dropped.total() + self._exposures.dropped
-        if dropped_count > self._lost and not self._is_overflowing:
+    def _warn_about_drops(self) -> None:
+        """Warns once about dropped events, and again only after the outbox was empty."""
+        dropped_count = self._queue.dropped.total() + self._exposures.dropped
+        if dropped_count > self._reported_drops and not self._is_overflowing:
             _log.warning(
                 "too many events are waiting, %d were dropped; is the server reachable?",
                 dropped_count,
             )
-        is_full = self._is_overflowing or dropped_count > self._lost
+        is_full = self._is_overflowing or dropped_count > self._reported_drops
         self._is_overflowing = is_full and self.waiting > 0
-        self._lost = dropped_count
+        self._reported_drops = dropped_count
 
     def _send(self, deadline: float, is_over: Callable[[], bool]) -> bool:
         remaining_s = max(0.0, deadline - time.monotonic())
         if not self._sending.acquire(timeout=min(remaining_s, _TURN_S)):
             return False
         try:
-            batch = self._backlog.batch(max_events=BATCH_EVENTS, max_bytes=BATCH_BYTES)
+            batch = self._queue.batch(max_events=BATCH_EVENTS, max_bytes=BATCH_BYTES)
             return not batch or self._deliver(batch, deadline, is_over)
         finally:
             self._sending.release()
 
-    def _deliver(self, batch: list[Waiting], deadline: float, is_over: Callable[[], bool]) -> bool:
+    def _deliver(
+        self, batch: list[QueuedEvent], deadline: float, is_over: Callable[[], bool]
+    ) -> bool:
         def is_wanted() -> bool:
-            self._pack()  # what waits unpacked is not bounded in bytes
+            self._pack()  # exposures that are not packed have no limit in bytes
             return not is_over()
 
         messages, remaining_s = [entry.event for entry in batch], deadline - time.monotonic()
@@ -176,20 +178,20 @@ class Outbox:
             outcomes = self._connect().record(messages, timeout_s=remaining_s, is_wanted=is_wanted)
         except Invalid as error:
             return self._split(batch, deadline, is_over, error)
-        except Exception as error:  # whatever it is, the events wait for a better time
+        except Exception as error:  # of any kind: the events are sent again later
             if not is_over():
                 self._fail(error)
             return False
         self._failures = 0
         self._not_before = 0.0
-        self._backlog.done(batch)
+        self._queue.done(batch)
         self._count(outcomes)
         return True
 
     def _split(
-        self, batch: list[Waiting], deadline: float, is_over: Callable[[], bool], error: Invalid
+        self, batch: list[QueuedEvent], deadline: float, is_over: Callable[[], bool], error: Invalid
     ) -> bool:
-        """The server refused a whole batch: find the event that it cannot read, and give it up."""
+        """Halves a refused batch to find the event that the server cannot read, and drops it."""
         if len(batch) > 1:
             half = len(batch) // 2
             parts = (batch[:half], batch[half:])
@@ -197,21 +199,22 @@ class Outbox:
         self._note_refusal(
             "invalid", "the server cannot read an event; the event is dropped: %s", error
         )
-        self._backlog.done(batch)
+        self._queue.done(batch)
         return True
 
     def _fail(self, error: Exception) -> None:
         ceiling = min(_MAX_BACKOFF_S, _BACKOFF_S * 2**self._failures)
         self._failures = min(self._failures + 1, 16)
         self.retries += 1
-        # Full jitter: clients that were cut off together do not come back together.
+        # Full jitter: clients that lost the server together do not return together.
         self._not_before = time.monotonic() + random.uniform(0, ceiling)
         level = logging.WARNING if self._failures == 1 else logging.DEBUG
         _log.log(level, "sending failed, %d events are waiting: %s", self.waiting, error)
 
     def _count(self, outcomes: Sequence[pb.EventOutcome]) -> None:
         for outcome in outcomes:
-            if outcome.status == pb.EVENT_STATUS_ACCEPTED:
+            # A parked event is durable too: the server judges it again by itself.
+            if outcome.status in (pb.EVENT_STATUS_ACCEPTED, pb.EVENT_STATUS_PARKED):
                 self.accepted += 1
             elif outcome.status == pb.EVENT_STATUS_DUPLICATE:
                 self.duplicates += 1
@@ -228,5 +231,5 @@ class Outbox:
 
 def _reason(number: "pb.RefusalReason.ValueType") -> str:
     if number not in pb.RefusalReason.values():
-        return f"reason_{number}"  # of a server that is newer
+        return f"reason_{number}"  # a reason of a newer server
     return pb.RefusalReason.Name(number).removeprefix("REFUSAL_REASON_").lower()

@@ -1,4 +1,4 @@
-"""What a client is told when its decisions change, and which campaigns that is about."""
+"""The change that a client's listeners receive, and the campaigns that differ."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,30 +10,30 @@ from fairlift.engine.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class SnapshotChange:
-    """What is new: campaigns, or what the client knows of the server."""
+    """A change of campaigns, or of the connection to the server."""
 
-    # Ids of those that came, went or are different; empty when it is about the server alone.
+    # Ids of added, removed and changed campaigns; empty when only the connection changed.
     campaigns: frozenset[str]
-    # Of the snapshot in use; empty before the first.
+    # The etag of the snapshot in use; empty before the first.
     etag: str
-    # Whether the server has been silent for too long.
+    # Whether the server was silent for longer than `stale_after_s`.
     is_stale: bool
-    # Why the server gives this client no snapshots, such as a token that ended; else empty.
+    # Why the server refuses this client, such as an expired token; else empty.
     refusal: str
 
 
 Listener: TypeAlias = Callable[[SnapshotChange], None]
 
 
-def changed_campaigns(before: Snapshot, now: Snapshot) -> frozenset[str]:
-    """Ids of the campaigns that the two snapshots do not have in common."""
-    old, new = _by_id(before), _by_id(now)
+def changed_campaigns(old_snapshot: Snapshot, new_snapshot: Snapshot) -> frozenset[str]:
+    """Ids of the campaigns that differ between the two snapshots."""
+    old, new = _by_id(old_snapshot), _by_id(new_snapshot)
     names = old.keys() | new.keys()
     return frozenset(name for name in names if not is_same(old.get(name), new.get(name)))
 
 
 def _by_id(snapshot: Snapshot) -> Mapping[str, object]:
-    """All that the decisions on each campaign depend on."""
+    """Everything that decides a campaign's assignments, by campaign id."""
     holdout = (snapshot.holdout_bps, snapshot.holdout_salt)
     parts: dict[str, object] = {}
     for salted in snapshot.campaigns:

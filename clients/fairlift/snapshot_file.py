@@ -1,8 +1,8 @@
-"""The last good snapshot on disk, so that a storefront starts warm while the server is away.
+"""Keeps the last good snapshot on disk, for a storefront that starts while the server is down.
 
-A file is a header line (format, SHA-256, length) and the message. It is written to a temporary
-file, synced and renamed; the one before is kept, and serves when the newer one is damaged. Any
-number of threads and processes may share one path: what they rename is always whole.
+The file has a header line (format, SHA-256, length) and the message. It is written to a temporary
+file, synced and renamed; the previous file is kept, and used when the newer one is damaged. Any
+number of threads and processes may share one path, because only complete files are renamed.
 """
 
 import hashlib
@@ -14,39 +14,39 @@ from pathlib import Path
 
 _FORMAT = b"fairlift-snapshot-1"
 _TEMPORARY = ".tmp"
-# No writer takes so long; what is older was left by one that died.
-_LEFT_S = 3_600.0
+# No writer takes so long: an older temporary file belongs to a process that died.
+_ABANDONED_AFTER_S = 3_600.0
 
 
 def save(path: Path, content: bytes) -> None:
-    """Replaces the file at once and for good; what was there becomes `<name>.previous`.
+    """Replaces the file atomically and durably; the old one becomes `<name>.previous`.
 
-    Only the owner may read it: a snapshot holds the salts.
+    Only the owner may read the file, because it contains the salts.
 
     Raises:
-        OSError: the disk refuses.
+        OSError: the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    before = _whole(path)
+    before = _undamaged(path)
     if before is not None:
-        _put(_previous(path), before)
+        _replace(_previous(path), before)
     digest = hashlib.sha256(content).hexdigest().encode()
-    _put(path, b"%s %s %d\n%s" % (_FORMAT, digest, len(content), content))
+    _replace(path, b"%s %s %d\n%s" % (_FORMAT, digest, len(content), content))
     _sync_folder(path.parent)
     _clear(path)
 
 
 def load(path: Path) -> bytes | None:
-    """The newest content that is whole, or None when there is none."""
+    """The newest undamaged content, or None when there is none."""
     for candidate in (path, _previous(path)):
-        raw = _whole(candidate)
+        raw = _undamaged(candidate)
         if raw is not None:
             return _content(raw)
     return None
 
 
-def _whole(path: Path) -> bytes | None:
-    """What the file holds, header and all, or None when it is absent or damaged."""
+def _undamaged(path: Path) -> bytes | None:
+    """The bytes of the file with its header, or None when it is absent or damaged."""
     try:
         raw = path.read_bytes()
     except OSError:
@@ -54,9 +54,9 @@ def _whole(path: Path) -> bytes | None:
     return raw if _content(raw) is not None else None
 
 
-def _put(path: Path, raw: bytes) -> None:
-    """Makes this the file's content; whoever reads meanwhile finds the old or the new."""
-    # Of a name of its own, for several writers may share one path; only the owner may read it.
+def _replace(path: Path, raw: bytes) -> None:
+    """Replaces the file's content; a concurrent reader gets the old or the new one."""
+    # mkstemp gives a unique name, as several writers may share one path, and mode 0600.
     descriptor, name = tempfile.mkstemp(_TEMPORARY, f"{path.name}.", path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -70,8 +70,8 @@ def _put(path: Path, raw: bytes) -> None:
 
 
 def _clear(path: Path) -> None:
-    """Removes what writers that died left behind."""
-    oldest = time.time() - _LEFT_S
+    """Removes the temporary files of processes that died."""
+    oldest = time.time() - _ABANDONED_AFTER_S
     with suppress(OSError), os.scandir(path.parent) as files:
         for file in files:
             if file.name.startswith(f"{path.name}.") and file.name.endswith(_TEMPORARY):

@@ -1,4 +1,4 @@
-"""The snapshot, kept as the server has it: one stream, opened again whenever it ends."""
+"""Watches the server's snapshot: one stream, opened again whenever it ends."""
 
 import logging
 import random
@@ -14,17 +14,17 @@ _log = logging.getLogger("fairlift")
 
 _BACKOFF_S = 0.25
 _MAX_BACKOFF_S = 30.0
-# Streams move to other servers now and then, each at its own time.
+# A stream ends after this time, so that clients spread over new servers; with jitter.
 _MAX_AGE_S = 600.0
 
 
 class SnapshotWatch:
-    """Hands over each new snapshot message; runs in a thread of its own.
+    """Passes each new snapshot message on; runs in its own thread.
 
     Args:
-        connect: The connection to use; asked again for every stream.
-        on_snapshot: Called with every snapshot that differs from the one held.
-        etag: Of the snapshot held at the start; empty when there is none.
+        connect: Returns the connection; called for every stream.
+        on_snapshot: Called with every new snapshot.
+        etag: The etag of the snapshot that the client already has, or empty.
     """
 
     def __init__(
@@ -40,20 +40,20 @@ class SnapshotWatch:
         self._stopped = threading.Event()
         self._stream: SnapshotStream | None = None
         self._thread = threading.Thread(target=self._run, name="fairlift-watch", daemon=True)
-        # Of time.monotonic(): when the server last said anything; None before it did.
+        # time.monotonic() of the server's last message; None before the first.
         self.last_contact: float | None = None
         self.reconnects = 0
         self.problem = ""
-        # Why the server will not have this client, which no waiting mends; empty while it does.
+        # Why the server refuses this client, so that waiting does not help; else empty.
         self.refusal = ""
         self._unusable = ""
 
     def start(self) -> None:
-        """Begins to watch."""
+        """Starts to watch."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the stream; the thread follows."""
+        """Ends the stream and then the thread."""
         self._stopped.set()
         if self._stream is not None:
             self._stream.cancel()
@@ -66,7 +66,7 @@ class SnapshotWatch:
                 self._follow()
             except FairliftError as error:
                 self._note(error)
-            except Exception:  # a storefront must not lose its updates for ever
+            except Exception:  # the storefront must go on receiving updates
                 _log.exception("the snapshot stream failed; reconnecting")
             failures = failures + 1 if self.last_contact == before else 0
             ceiling = min(_MAX_BACKOFF_S, _BACKOFF_S * 2 ** min(failures, 16))
@@ -85,9 +85,9 @@ class SnapshotWatch:
             self.problem, self.refusal = self._unusable, ""
 
     def _take(self, snapshot: pb.Snapshot) -> None:
-        """Hands the snapshot over; one that cannot be used leaves the one before in its place.
+        """Passes the snapshot on; after one that cannot be used, the previous one stays in use.
 
-        The stream goes on, for to open it again would bring the same snapshot again.
+        The stream stays open: a new one would bring the same snapshot.
         """
         try:
             if not snapshot.etag:

@@ -1,4 +1,4 @@
-"""The one place of the SDK that speaks gRPC: connecting, calling, and errors back to ours."""
+"""The gRPC calls of the SDK: connecting, calling, and mapping status codes to errors."""
 
 import asyncio
 import re
@@ -26,33 +26,34 @@ from fairlift.v1 import event_service_pb2 as events_pb
 from fairlift.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from fairlift.v1.event_service_pb2_grpc import EventServiceStub
 
-# A function is asked before every call, so that tokens can rotate.
+# A function is called before every call, so that tokens can rotate.
 Token: TypeAlias = str | Callable[[], str] | None
 
 _SLICE_S = 0.1
-# So the libraries of gRPC refuse a message, by the code that also means "later": C, Go; Java.
+# How gRPC libraries (C and Go; Java) refuse a message that is too large: their status code,
+# RESOURCE_EXHAUSTED, also means "try again later".
 _TOO_LARGE = re.compile("message larger than max|message exceeds maximum size", re.IGNORECASE)
 _MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024
 _OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.primary_user_agent", "fairlift-python"),
     ("grpc.max_receive_message_length", _MAX_SNAPSHOT_BYTES),
-    # A frozen server is found out within 40 s, also on a stream that has nothing to say.
+    # Detects a frozen server within 40 s, also on a silent stream.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    # Its default of a minute would otherwise win over the one above.
+    # Its default of one minute would override the timeout above.
     ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 10_000),
-    # A forked child must not meet the connections of its parent in a pool.
+    # A forked child must not share pooled connections with its parent.
     ("grpc.use_local_subchannel_pool", 1),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Certificates in PEM; without a root the system's own are trusted."""
+    """Certificates in PEM; without a root, the system's certificates are trusted."""
 
     root: bytes | None = None
     key: bytes | None = None
@@ -61,7 +62,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the server is, and how it is spoken to.
+    """The server's address, the token and the kind of connection.
 
     Args:
         target: host:port, unix:path, or any gRPC name. A proxy is taken from the environment
@@ -69,10 +70,10 @@ class Endpoint:
         token: Sent as a bearer token with every call, without the white space around it.
         tls: True, or certificates, or False for plain text; None means TLS for every target but
             this machine.
-        options: Further gRPC channel arguments; they win over ours.
+        options: Further gRPC channel arguments; they override the defaults.
 
     Raises:
-        ValueError: the token holds what no call can carry.
+        ValueError: the token has characters that a header cannot carry.
     """
 
     target: str
@@ -86,11 +87,11 @@ class Endpoint:
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether the connection is made by TLS."""
+        """Whether the connection uses TLS."""
         return not _is_local(self.target) if self.tls is None else bool(self.tls)
 
     def connect(self) -> "Connection":
-        """A connection, which is made when it is first needed."""
+        """A connection; it connects at the first call."""
         options = [*_OPTIONS, *self.options]
         if not self.is_encrypted:
             return Connection(grpc.insecure_channel(self.target, options), self.token)
@@ -100,7 +101,7 @@ class Endpoint:
 
 
 class _StreamCall(Protocol):
-    """What grpcio hands back for a server stream, as far as it is used here."""
+    """The part of grpcio's stream object that is used here."""
 
     def __iter__(self) -> Iterator[assignments_pb.WatchSnapshotResponse]: ...
 
@@ -110,7 +111,7 @@ class _StreamCall(Protocol):
 
 
 class SnapshotStream:
-    """The answers to one WatchSnapshot; iterating raises a FairliftError when it breaks."""
+    """The responses of one WatchSnapshot call; iterating raises a FairliftError when it fails."""
 
     def __init__(self, call: _StreamCall) -> None:
         self._call = call
@@ -122,12 +123,12 @@ class SnapshotStream:
             raise error_from(error) from error
 
     def cancel(self) -> None:
-        """Ends the stream; whoever iterates gets an error."""
+        """Ends the stream; an iteration under way raises an error."""
         self._call.cancel()
 
 
 class Connection:
-    """The calls that the SDK makes; each raises a FairliftError, and none waits for ever."""
+    """The calls of the SDK; each raises FairliftError and has a timeout."""
 
     def __init__(self, channel: grpc.Channel, token: Token) -> None:
         self._channel = channel
@@ -143,12 +144,12 @@ class Connection:
         timeout_s: float,
         is_wanted: Callable[[], bool] = lambda: True,
     ) -> Sequence[events_pb.EventOutcome]:
-        """Sends one batch; the outcomes come when it is durable.
+        """Sends one batch; returns the outcomes when the server has stored it.
 
         Args:
             events: The batch.
-            timeout_s: How long the answer may take.
-            is_wanted: Asked ten times a second whether to go on waiting for it.
+            timeout_s: How long to wait for the response.
+            is_wanted: Called ten times a second; False stops waiting.
         """
         request = events_pb.RecordEventsRequest(events=events)
         with self._errors():
@@ -171,7 +172,7 @@ class Connection:
     async def assign_async(
         self, request: assignments_pb.AssignVariantsRequest, *, timeout_s: float
     ) -> assignments_pb.AssignVariantsResponse:
-        """As `assign`, without a thread that waits."""
+        """Like `assign`, without blocking a thread."""
         loop = asyncio.get_running_loop()
         answered = asyncio.Event()
 
@@ -191,7 +192,7 @@ class Connection:
                 call.cancel()  # which does nothing to a call that has ended
 
     def watch(self, etag: str, *, timeout_s: float) -> SnapshotStream:
-        """Opens a stream of snapshots, of at most so many seconds."""
+        """Opens a stream of snapshots that lasts at most `timeout_s`."""
         request = assignments_pb.WatchSnapshotRequest(etag=etag)
         with self._errors():
             stream = self._assignments.WatchSnapshot(
@@ -211,29 +212,29 @@ class Connection:
         except grpc.RpcError as error:
             raise error_from(error) from error
         except ValueError as error:
-            # So grpcio answers a call on a channel that another thread closed just now.
+            # grpcio raises it for a call on a channel that another thread has just closed.
             if not self._is_closed:
                 raise
             raise Unavailable("the client was closed") from error
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
-        token = _given(self._token) if callable(self._token) else self._token
+        token = _token_from(self._token) if callable(self._token) else self._token
         return (("authorization", f"Bearer {token}"),) if token else ()
 
 
-def _given(function: Callable[[], str]) -> str:
+def _token_from(function: Callable[[], str]) -> str:
     try:
         return _sendable(function())
-    except Exception as error:  # it reads files, asks other servers, …
+    except Exception as error:  # it is the caller's code: it reads files, calls other servers, …
         raise Unavailable(f"the token function failed: {type(error).__name__}: {error}") from error
 
 
 def _sendable(token: str | None) -> str:
-    """The token as a header of a call can carry it; empty when there is none."""
+    """The token, if a header can carry it; empty when there is none."""
     if not isinstance(token, str | None):
         raise ValueError(f"the token is {type(token).__name__}, must be a text")
     text = (token or "").strip()
-    # Not the token itself: this ends in logs.
+    # Without the token itself: the message may be logged.
     strange = next((character for character in text if not " " <= character <= "~"), None)
     if strange is not None:
         raise ValueError(f"the token holds {strange!a}, must be of printable ASCII characters")
@@ -252,17 +253,17 @@ def _awaited(
 
 
 def keep_grpc() -> object:
-    """Keeps the library of gRPC up while the object lives; it connects to nothing.
+    """Keeps the gRPC library running while the returned object lives; it connects to nothing.
 
-    Without any channel the library shuts itself down, in a thread: a child forked meanwhile would
-    wait for the end of that for ever.
+    Without any channel the library shuts down in a thread, and a child forked at that moment would
+    wait for it for ever.
     """
     return grpc.insecure_channel("unix:nobody")
 
 
 def error_from(error: grpc.RpcError) -> FairliftError:
-    """The failure of a call as one of our errors, with the server's own sentence."""
-    # What a stub raises is a Call too; only the Call knows the code.
+    """The FairliftError for a failed call, with the server's message."""
+    # What a stub raises is also a grpc.Call, which has the code.
     call = cast("grpc.Call", error)
     code, details = call.code(), call.details() or "the server gave no reason"
     match code:
@@ -285,7 +286,7 @@ def error_from(error: grpc.RpcError) -> FairliftError:
 
 
 def _is_local(target: str) -> bool:
-    """Whether every address of the target is this machine."""
+    """Whether all addresses of the target are of this machine."""
     if target.startswith(("unix:", "unix-abstract:")):
         return True
     # ipv4:127.0.0.1:50051,127.0.0.2:50051, dns:///localhost:50051, or a bare localhost:50051.

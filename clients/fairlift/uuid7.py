@@ -1,4 +1,4 @@
-"""Event ids that grow with time, so that the server's index only ever grows at its end."""
+"""Event ids that increase with time, so that the server's index grows at its end only."""
 
 import os
 import time

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fairlift_cli.failures import FINE, NOT_REACHED, REFUSED, Failure
-from fairlift_cli.options import LANGUAGE, remote, share, weekly
+from fairlift_cli.options import LANGUAGE, parse_share, parse_weekly, server_options
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -23,8 +23,8 @@ _PATHS = click.argument(
 _ABOVE_0 = click.FloatRange(min=0, min_open=True)
 
 
-class Tree(click.Group):
-    """The root command: failures end in one line on standard error and their exit code."""
+class RootCommand(click.Group):
+    """The root command; prints a failure as one line on standard error and sets its exit code."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the chosen command."""
@@ -34,7 +34,7 @@ class Tree(click.Group):
             click.echo(_safe_lines(str(failure)), err=True)
             ctx.exit(failure.exit_code)
         except BrokenPipeError:
-            raise  # whoever read has enough: click ends in silence
+            raise  # the reader closed the pipe; click ends without a message
         except OSError as error:
             where = f"{error.filename}: " if error.filename else "cannot continue: "
             click.echo(_safe_lines(f"{where}{error.strerror or error}"), err=True)
@@ -42,7 +42,7 @@ class Tree(click.Group):
 
 
 @click.group(
-    cls=Tree,
+    cls=RootCommand,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 success; 1 mistakes were found, or the server refused; "
     "2 wrong usage, or no server answers.",
@@ -58,23 +58,23 @@ def main() -> None:
 @main.command()
 @_PATHS
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json", "github"]), default="text",
+    "--format", "output_format", type=click.Choice(["text", "json", "github"]), default="text",
     show_default=True, help="How mistakes are printed.",
 )  # fmt: skip
 @click.option(
     "--explain", is_flag=True,
     help="Also describe each audience in words, and show which campaigns share visitors.",
 )  # fmt: skip
-def check(paths: Sequence[Path], form: str, explain: bool) -> None:
+def check(paths: Sequence[Path], output_format: str, explain: bool) -> None:
     """Check campaign files and print every mistake."""
-    if explain and form != "text":
-        raise click.UsageError(f"--explain prints text for people; remove --format {form}")
+    if explain and output_format != "text":
+        raise click.UsageError(f"--explain prints text for people; remove --format {output_format}")
     from fairlift_cli import findings
-    from fairlift_cli.check import check as run
+    from fairlift_cli.check import check_files
 
-    checked = run(paths)
+    checked = check_files(paths)
     count = len(checked.documents)
-    match form:
+    match output_format:
         case "json":
             click.echo(findings.as_json(checked.findings, campaigns=count))
         case "github" if checked.findings:
@@ -82,14 +82,14 @@ def check(paths: Sequence[Path], form: str, explain: bool) -> None:
         case "text" if checked.findings:
             click.echo(findings.as_text(checked.findings))
     if explain:
-        from fairlift_cli.explain import explained
+        from fairlift_cli.explain import explanation_of
 
-        if told := explained(checked.documents):
-            click.echo(told)
-    if form == "text":
-        found = len(checked.findings)
-        summary = _counted(found, "mistake") if found else "no mistakes"
-        click.echo(f"{_counted(count, 'campaign')} checked: {summary}", err=bool(found))
+        if explanation := explanation_of(checked.documents):
+            click.echo(explanation)
+    if output_format == "text":
+        mistakes = len(checked.findings)
+        summary = _counted(mistakes, "mistake") if mistakes else "no mistakes"
+        click.echo(f"{_counted(count, 'campaign')} checked: {summary}", err=bool(mistakes))
     sys.exit(REFUSED if checked.findings else FINE)
 
 
@@ -97,67 +97,73 @@ def check(paths: Sequence[Path], form: str, explain: bool) -> None:
 @_PATHS
 @click.option("--new-epoch", is_flag=True, help="Allow changes that start a new epoch.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-@remote
+@server_options
 def apply(
     paths: Sequence[Path], new_epoch: bool, dry_run: bool, target: "Target", as_json: bool
 ) -> None:
     """Create or update campaigns from files; shows the changes first."""
-    from fairlift_cli import apply as applying
-    from fairlift_cli.failures import Refused
+    from fairlift_cli.apply import (
+        apply_step,
+        campaigns_of,
+        planned_steps,
+        refusal_of,
+        show_steps,
+    )
+    from fairlift_cli.failures import CommandRefused
     from fairlift_cli.server_connection import connected
 
-    campaigns = applying.campaigns_of(paths)
+    campaigns = campaigns_of(paths)
     with connected(target) as server:
-        steps = applying.steps(server, campaigns)
+        steps = planned_steps(server, campaigns)
         if as_json:
             _print_json([step.change for step in steps])
         else:
-            applying.show(_screen(), steps)
-        if problem := applying.why_not(steps, new_epoch=new_epoch):
-            raise Refused(problem)
+            show_steps(_screen(), steps)
+        if problem := refusal_of(steps, new_epoch=new_epoch):
+            raise CommandRefused(problem)
         for step in [] if dry_run else steps:
-            applying.do(server, step, new_epoch=new_epoch)
+            apply_step(server, step, new_epoch=new_epoch)
     if dry_run and not as_json:
         _screen().line("Nothing was applied: this was a dry run.")
 
 
-def _life(verb: str, doc: str) -> None:
+def _add_state_command(verb: str, doc: str) -> None:
     @main.command(verb, help=doc)
     @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-    @remote
-    def moved(names: Sequence[str], target: "Target", as_json: bool) -> None:
-        _move(verb, names, target, as_json=as_json)
+    @server_options
+    def change_state(names: Sequence[str], target: "Target", as_json: bool) -> None:
+        _change_states(verb, names, target, as_json=as_json)
 
 
-_life("start", "Start campaigns and seal their plans.")
-_life("pause", "Pause campaigns; all visitors get the control.")
-_life("resume", "Resume paused campaigns.")
-_life("archive", "Archive campaigns; their results are kept.")
+_add_state_command("start", "Start campaigns and seal their plans.")
+_add_state_command("pause", "Pause campaigns; all visitors get the control.")
+_add_state_command("resume", "Resume paused campaigns.")
+_add_state_command("archive", "Archive campaigns; their results are kept.")
 
 
 @main.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--reason", default="", help='A note for the history, such as "shipped B".')
-@remote
+@server_options
 def stop(names: Sequence[str], reason: str, target: "Target", as_json: bool) -> None:
     """Stop campaigns for good; their results stay available."""
-    _move("stop", names, target, as_json=as_json, reason=reason)
+    _change_states("stop", names, target, as_json=as_json, reason=reason)
 
 
 @main.command("campaigns")
 @click.option("--all", "archived", is_flag=True, help="Include archived campaigns.")
-@remote
+@server_options
 def list_campaigns(archived: bool, target: "Target", as_json: bool) -> None:
     """List the campaigns on the server."""
-    from fairlift_cli import campaign_commands as campaigns
+    from fairlift_cli.campaign_commands import all_campaigns, show_campaigns
     from fairlift_cli.server_connection import connected
 
     with connected(target) as server:
-        found = list(campaigns.every(server, archived=archived))
+        campaigns = list(all_campaigns(server, archived=archived))
     if as_json:
-        _print_json(found)
+        _print_json(campaigns)
     else:
-        campaigns.show_list(_screen(), found)
+        show_campaigns(_screen(), campaigns)
 
 
 @main.command()
@@ -167,7 +173,7 @@ def list_campaigns(archived: bool, target: "Target", as_json: bool) -> None:
 )
 @click.option("--details", is_flag=True, help="Also show p-values, methods and the plan's hash.")
 @LANGUAGE
-@remote
+@server_options
 def results(
     name: str, epoch: int | None, details: bool, language: str,
     target: "Target", as_json: bool,
@@ -193,32 +199,32 @@ def results(
     "--epoch", type=click.IntRange(min=1), help="The epoch to show; default: the current one."
 )
 @LANGUAGE
-@remote
+@server_options
 def looks(name: str, epoch: int | None, language: str, target: "Target", as_json: bool) -> None:
     """List every analysis (look) of a campaign, with its verdict."""
-    from fairlift_cli import looks_command as log
+    from fairlift_cli.looks_command import all_looks, campaign_figures, show_looks
     from fairlift_cli.server_connection import connected
 
     with connected(target) as server:
-        found = list(log.every(server, name, epoch=epoch or 0))
+        shown_looks = list(all_looks(server, name, epoch=epoch or 0))
         if as_json:
-            _print_json(found)
+            _print_json(shown_looks)
         else:
-            log.show(_screen(), found, log.figures_of(server, name, language=language))
+            show_looks(_screen(), shown_looks, campaign_figures(server, name, language=language))
 
 
 @main.command()
 @click.option(
-    "--visitors", callback=weekly, metavar="N[,N...]",
+    "--visitors", callback=parse_weekly, metavar="N[,N...]",
     help="New visitors per week who would see the campaign; or a list with one figure "
     "per week, because returning visitors count only once.",
 )  # fmt: skip
 @click.option(
-    "--customers", callback=weekly, metavar="N[,N...]",
+    "--customers", callback=parse_weekly, metavar="N[,N...]",
     help="The same, for a campaign whose unit is the customer.",
 )  # fmt: skip
 @click.option(
-    "--conversion", required=True, callback=share, help="Today's conversion rate, such as 3%."
+    "--conversion", required=True, callback=parse_share, help="Today's conversion rate, such as 3%."
 )
 @click.option(
     "--ticket",
@@ -231,7 +237,7 @@ def looks(name: str, epoch: int | None, language: str, target: "Target", as_json
     help="Standard deviation of the ticket; default: the average ticket.",
 )
 @click.option(
-    "--effect", callback=share, help="Smallest relative lift worth detecting, such as 10%."
+    "--effect", callback=parse_share, help="Smallest relative lift worth detecting, such as 10%."
 )
 @click.option(
     "--variants",
@@ -249,13 +255,17 @@ def looks(name: str, epoch: int | None, language: str, target: "Target", as_json
 )
 @click.option(
     "--power",
-    callback=share,
+    callback=parse_share,
     default="80%",
     show_default=True,
     help="Chance to detect a true lift.",
 )
 @click.option(
-    "--alpha", callback=share, default="5%", show_default=True, help="Chance of a false alarm."
+    "--alpha",
+    callback=parse_share,
+    default="5%",
+    show_default=True,
+    help="Chance of a false alarm.",
 )
 @LANGUAGE
 def plan(
@@ -264,37 +274,37 @@ def plan(
     weeks: int, power: float, alpha: float, language: str,
 ) -> None:  # fmt: skip
     """Show what lift a campaign can detect, by week."""
-    from fairlift_cli import plan_command as planning
+    from fairlift_cli.plan_command import PlanningInput, show_horizons
 
-    given = visitors or customers
-    if given is None or (visitors and customers):
+    new_units = visitors or customers
+    if new_units is None or (visitors and customers):
         raise click.UsageError("give either --visitors or --customers: how many new ones per week")
     # The last figure given holds for the weeks after it.
-    if given[0] < variants:
+    if new_units[0] < variants:
         raise click.UsageError(
-            f"the first week has {given[0]:.0f} for {variants} variants; each variant needs one"
+            f"the first week has {new_units[0]:.0f} for {variants} variants; each variant needs one"
         )
-    each_week = (*given, *[given[-1]] * weeks)[:weeks]
-    shop = planning.Shop(
-        each_week, conversion, ticket, ticket_sd, variants, power, alpha,
+    weekly_units = (*new_units, *[new_units[-1]] * weeks)[:weeks]
+    plan_input = PlanningInput(
+        weekly_units, conversion, ticket, ticket_sd, variants, power, alpha,
         unit="visitor" if visitors else "customer",
     )  # fmt: skip
-    planning.show(_screen(), shop, effect=effect, language=language)
+    show_horizons(_screen(), plan_input, effect=effect, language=language)
 
 
-def _move(
+def _change_states(
     verb: str, names: Sequence[str], target: "Target", *, as_json: bool, reason: str = ""
 ) -> None:
-    from fairlift_cli import campaign_commands as campaigns
+    from fairlift_cli.campaign_commands import change_state, show_state
     from fairlift_cli.server_connection import connected
 
     with connected(target) as server:
         for name in names:
-            campaign = campaigns.move(server, verb, name, reason=reason)
+            campaign = change_state(server, verb, name, reason=reason)
             if as_json:
                 _print_json(campaign)
             else:
-                campaigns.show_moved(_screen(), campaign)
+                show_state(_screen(), campaign)
 
 
 def _screen() -> "Screen":
@@ -303,12 +313,12 @@ def _screen() -> "Screen":
     return Screen()
 
 
-def _print_json(found: "Message | Sequence[Message]") -> None:
+def _print_json(messages: "Message | Sequence[Message]") -> None:
     import json
 
     from google.protobuf.json_format import MessageToDict
 
-    def plain(message: "Message") -> dict[str, Any]:
+    def as_dict(message: "Message") -> dict[str, Any]:
         # Zeros too: a program should not have to know what an absent field means.
         return MessageToDict(
             message,
@@ -316,8 +326,12 @@ def _print_json(found: "Message | Sequence[Message]") -> None:
             always_print_fields_with_no_presence=True,
         )
 
-    whole = [plain(each) for each in found] if isinstance(found, Sequence) else plain(found)
-    click.echo(json.dumps(whole, indent=2))
+    content = (
+        [as_dict(message) for message in messages]
+        if isinstance(messages, Sequence)
+        else as_dict(messages)
+    )
+    click.echo(json.dumps(content, indent=2))
 
 
 def _counted(count: int, noun: str) -> str:

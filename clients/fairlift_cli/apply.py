@@ -1,4 +1,4 @@
-"""Brings campaign files to the server: shows what would change, then does it."""
+"""The `apply` command: shows what campaign files would change on the server, then changes it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from fairlift.v1.campaign_service_pb2 import (
     CHANGE_CLASS_NONE,
     CHANGE_CLASS_REFUSED,
     CHANGE_CLASS_SAFE,
+    CampaignChange,
     ChangeClass,
     GetCampaignRequest,
     PlanChangeRequest,
-    PlanChangeResponse,
     UpdateCampaignRequest,
 )
 
-from fairlift_cli.check import check
-from fairlift_cli.failures import Refused
+from fairlift_cli.check import check_files
+from fairlift_cli.failures import CommandRefused
 from fairlift_cli.findings import as_text
 from fairlift_cli.screen import Screen
-from fairlift_cli.server_connection import Server, is_not_found
+from fairlift_cli.server_connection import ServerConnection, is_not_found
 
 _WORDS: dict[ChangeClass.ValueType, tuple[str, str]] = {
     CHANGE_CLASS_NONE: ("unchanged", "dim"),
@@ -35,13 +35,13 @@ _WORDS: dict[ChangeClass.ValueType, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One campaign and what applying it would do."""
+    """One campaign, and the change that applying it would make."""
 
     campaign: Campaign
-    change: PlanChangeResponse
+    change: CampaignChange
 
     def is_allowed(self, *, new_epoch: bool) -> bool:
-        """Whether the change may be done, with or without consent to a new epoch."""
+        """Whether the change may be applied, with or without consent to a new epoch."""
         match self.change.change_class:
             case ChangeClass.CHANGE_CLASS_REFUSED:
                 return False
@@ -54,64 +54,66 @@ def campaigns_of(paths: Iterable[Path]) -> list[Campaign]:
     """The campaigns of the files.
 
     Raises:
-        Refused: they have mistakes; the text holds every one.
-        Misused: a path leads to no campaign file.
+        CommandRefused: the files have mistakes; the message lists all of them.
+        Misused: a path contains no campaign file.
     """
-    checked = check(paths)
+    checked = check_files(paths)
     if checked.findings:
-        raise Refused(f"{as_text(checked.findings)}\nNothing was applied.")
+        raise CommandRefused(f"{as_text(checked.findings)}\nNothing was applied.")
     return [document.message for document in checked.documents]
 
 
-def steps(server: Server, campaigns: Iterable[Campaign]) -> list[Step]:
-    """What applying each campaign would do; nothing is changed."""
+def planned_steps(server: ServerConnection, campaigns: Iterable[Campaign]) -> list[Step]:
+    """The steps that would apply the campaigns; changes nothing."""
     return [_step(server, campaign) for campaign in campaigns]
 
 
-def do(server: Server, step: Step, *, new_epoch: bool) -> Campaign:
-    """Applies one campaign; refused when somebody changed it since the step was made."""
+def apply_step(server: ServerConnection, step: Step, *, new_epoch: bool) -> Campaign:
+    """Applies one campaign; the server refuses it if it changed since the step was planned."""
     return server.call(
         server.campaigns.UpdateCampaign,
         UpdateCampaignRequest(campaign=step.campaign, new_epoch=new_epoch, allow_missing=True),
     )
 
 
-def why_not(found: Sequence[Step], *, new_epoch: bool) -> str:
-    """Why the steps cannot be done, or nothing when they can."""
-    stopped = [step for step in found if not step.is_allowed(new_epoch=new_epoch)]
-    if not stopped:
+def refusal_of(steps: Sequence[Step], *, new_epoch: bool) -> str:
+    """The reason why the steps cannot be applied; empty when they can."""
+    blocked = [step for step in steps if not step.is_allowed(new_epoch=new_epoch)]
+    if not blocked:
         return ""
-    names = ", ".join(_id(step) for step in stopped)
-    if any(step.change.change_class == CHANGE_CLASS_REFUSED for step in stopped):
+    names = ", ".join(_campaign_id(step) for step in blocked)
+    if any(step.change.change_class == CHANGE_CLASS_REFUSED for step in blocked):
         refused = f"Nothing was applied: changes to {names} are refused."
         return f"{refused} Stop the campaign and create another."
     return f"Nothing was applied: {names} would start a new epoch. Allow it with --new-epoch."
 
 
-def show(screen: Screen, found: Iterable[Step]) -> None:
+def show_steps(screen: Screen, steps: Iterable[Step]) -> None:
     """Prints each campaign, its class of change, and the fields that change."""
-    for step in found:
+    for step in steps:
         word, style = _WORDS[step.change.change_class]
-        screen.line(f"{_id(step)}: {word}", style=style)
+        screen.line(f"{_campaign_id(step)}: {word}", style=style)
         for change in step.change.changes:
             before, after = change.before or "nothing", change.after or "nothing"
             arrow = screen.glyphs.arrow
-            why = f" ({_WORDS[change.change_class][0]}: {change.reason})" if change.reason else ""
-            screen.line(f"{change.field}: {before} {arrow} {after}{why}", indent=2)
+            reason = (
+                f" ({_WORDS[change.change_class][0]}: {change.reason})" if change.reason else ""
+            )
+            screen.line(f"{change.field}: {before} {arrow} {after}{reason}", indent=2)
 
 
-def _step(server: Server, campaign: Campaign) -> Step:
+def _step(server: ServerConnection, campaign: Campaign) -> Step:
     campaign = _with_etag(server, campaign)
-    request = PlanChangeRequest(campaign=campaign)
-    return Step(campaign, server.call(server.campaigns.PlanChange, request))
+    request = PlanChangeRequest(campaigns=[campaign])
+    return Step(campaign, server.call(server.campaigns.PlanChange, request).campaigns[0])
 
 
-def _with_etag(server: Server, campaign: Campaign) -> Campaign:
-    """The campaign with the etag of what it will change, so that nobody comes between."""
+def _with_etag(server: ServerConnection, campaign: Campaign) -> Campaign:
+    """The campaign with the etag of the stored one, so that no change in between is overwritten."""
     request = GetCampaignRequest(name=campaign.name)
     try:
         etag = server.call(server.campaigns.GetCampaign, request).etag
-    except Refused as refusal:
+    except CommandRefused as refusal:
         if not is_not_found(refusal):
             raise
         etag = ""
@@ -121,5 +123,5 @@ def _with_etag(server: Server, campaign: Campaign) -> Campaign:
     return tagged
 
 
-def _id(step: Step) -> str:
+def _campaign_id(step: Step) -> str:
     return step.campaign.name.removeprefix("campaigns/")

@@ -1,4 +1,4 @@
-"""Campaigns on the server: listed, and moved through their life."""
+"""Commands on campaigns of the server: list them, and change their state."""
 
 from collections.abc import Iterator
 from datetime import UTC
@@ -9,7 +9,7 @@ from fairlift.wire.campaign import campaign_id
 from rich.cells import cell_len
 
 from fairlift_cli.screen import Screen, plain_table
-from fairlift_cli.server_connection import Server, full_name
+from fairlift_cli.server_connection import ServerConnection, full_name
 
 _PAGE = 200
 _STYLES = {
@@ -23,7 +23,7 @@ _DROPPED = ("Epoch", "Variants", "Primary metric", "Since")
 VERBS = ("start", "pause", "resume", "stop", "archive")
 
 
-def every(server: Server, *, archived: bool) -> Iterator[pb.Campaign]:
+def all_campaigns(server: ServerConnection, *, archived: bool) -> Iterator[pb.Campaign]:
     """The server's campaigns, page by page."""
     states = pb.CampaignState.values()[1:] if archived else []
     request = service.ListCampaignsRequest(page_size=_PAGE, states=states)
@@ -35,8 +35,10 @@ def every(server: Server, *, archived: bool) -> Iterator[pb.Campaign]:
         request.page_token = page.next_page_token
 
 
-def move(server: Server, verb: str, campaign: str, *, reason: str = "") -> pb.Campaign:
-    """The campaign after it was started, paused, resumed, stopped or archived."""
+def change_state(
+    server: ServerConnection, verb: str, campaign: str, *, reason: str = ""
+) -> pb.Campaign:
+    """Starts, pauses, resumes, stops or archives a campaign; returns it as it is afterwards."""
     name, stub = full_name(campaign), server.campaigns
     match verb:
         case "start":
@@ -53,41 +55,43 @@ def move(server: Server, verb: str, campaign: str, *, reason: str = "") -> pb.Ca
     raise ValueError(f"{verb!r} must be one of {VERBS}")
 
 
-def show_list(screen: Screen, campaigns: list[pb.Campaign]) -> None:
+def show_campaigns(screen: Screen, campaigns: list[pb.Campaign]) -> None:
     """Prints one row for each campaign."""
     if not campaigns:
         screen.line("No campaigns yet; create one with `fairlift apply FILE`.")
         return
     rows = [_row(screen, campaign) for campaign in campaigns]
-    shown = _fitting(campaigns, rows, room=screen.width)
+    columns = _columns_that_fit(campaigns, rows, room=screen.width)
     table = plain_table(
-        *((_COLUMNS[index], "right" if _COLUMNS[index] == "Epoch" else "left") for index in shown)
+        *((_COLUMNS[index], "right" if _COLUMNS[index] == "Epoch" else "left") for index in columns)
     )
     for column in table.columns:
         # The list of variants breaks between them.
         column.no_wrap = column.header != "Variants"
     for campaign, row in zip(campaigns, rows, strict=True):
-        table.add_row(*(row[index] for index in shown), style=_STYLES.get(campaign.state, ""))
+        table.add_row(*(row[index] for index in columns), style=_STYLES.get(campaign.state, ""))
     screen.table(table)
 
 
-def _fitting(campaigns: list[pb.Campaign], rows: list[tuple[str, ...]], *, room: int) -> list[int]:
-    """The columns that find room: a name that is broken over lines could not be copied."""
+def _columns_that_fit(
+    campaigns: list[pb.Campaign], rows: list[tuple[str, ...]], *, room: int
+) -> list[int]:
+    """Indices of the columns that fit. Names are never wrapped, so that they can be copied."""
     widths = [max(map(cell_len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
-    each = (variant.id for campaign in campaigns for variant in campaign.variants)
-    widths[-1] = max(map(cell_len, (_COLUMNS[-1], *each)))
-    shown = [*range(len(_COLUMNS))]
+    variant_ids = (variant.id for campaign in campaigns for variant in campaign.variants)
+    widths[-1] = max(map(cell_len, (_COLUMNS[-1], *variant_ids)))
+    columns = [*range(len(_COLUMNS))]
     for dropped in _DROPPED:
-        if sum(widths[index] + 2 for index in shown) - 2 > room:
-            shown.remove(_COLUMNS.index(dropped))
-    return shown
+        if sum(widths[index] + 2 for index in columns) - 2 > room:
+            columns.remove(_COLUMNS.index(dropped))
+    return columns
 
 
 def _row(screen: Screen, campaign: pb.Campaign) -> tuple[str, ...]:
     variants = ", ".join(variant.id for variant in campaign.variants)
     return (
         screen.safe(campaign_id(campaign.name)),
-        state(campaign),
+        state_word(campaign),
         str(campaign.epoch),
         screen.safe(", ".join(planned.metric for planned in campaign.plan.primary)) or "-",
         _since(campaign),
@@ -95,15 +99,15 @@ def _row(screen: Screen, campaign: pb.Campaign) -> tuple[str, ...]:
     )
 
 
-def show_moved(screen: Screen, campaign: pb.Campaign) -> None:
-    """Prints what became of a campaign, in one line."""
+def show_state(screen: Screen, campaign: pb.Campaign) -> None:
+    """Prints the campaign's new state in one line."""
     sealed = ""
     if campaign.state == pb.CAMPAIGN_STATE_RUNNING and campaign.plan.hash:
         sealed = f", its plan sealed as {campaign.plan.hash[:12]}"
-    screen.line(f"{campaign_id(campaign.name)} is {state(campaign)}{sealed}.")
+    screen.line(f"{campaign_id(campaign.name)} is {state_word(campaign)}{sealed}.")
 
 
-def state(campaign: pb.Campaign) -> str:
+def state_word(campaign: pb.Campaign) -> str:
     """The campaign's state as one lower-case word."""
     return pb.CampaignState.Name(campaign.state).removeprefix("CAMPAIGN_STATE_").lower()
 

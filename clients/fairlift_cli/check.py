@@ -1,4 +1,4 @@
-"""Whether campaign files can be applied: the reader's findings and the engine's, in one list."""
+"""Checks campaign files: the mistakes that the reader and the engine find, in one list."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,98 +17,98 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 class NothingToRead(Misused):
-    """A path does not exist, cannot be read, or holds no campaign file."""
+    """A path does not exist, cannot be read, or contains no campaign file."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """The campaigns that were read and every mistake in them."""
+class CheckResult:
+    """The campaigns of the files, and all mistakes in them."""
 
     documents: tuple[Document, ...]
     findings: tuple[Finding, ...]
 
 
-def check(paths: Iterable[Path]) -> Checked:
-    """Reads files, and the YAML files below folders, and checks all of them together.
+def check_files(paths: Iterable[Path]) -> CheckResult:
+    """Reads the files, and the YAML files in folders, and checks all campaigns together.
 
     Raises:
         NothingToRead: a path leads to no campaign file.
     """
     documents: list[Document] = []
     findings: list[Finding] = []
-    for path in files(paths):
+    for path in campaign_files(paths):
         try:
-            reading = read(path)
+            result = read(path)
         except OSError as error:
             raise NothingToRead(f"{path}: {error.strerror}") from None
-        documents += reading.documents
-        findings += reading.findings
+        documents += result.documents
+        findings += result.findings
     findings += check_documents(documents)
-    return Checked(tuple(documents), tuple(in_order(findings)))
+    return CheckResult(tuple(documents), tuple(in_order(findings)))
 
 
-def files(paths: Iterable[Path]) -> list[Path]:
-    """The files that are meant, folders searched for YAML, each once.
+def campaign_files(paths: Iterable[Path]) -> list[Path]:
+    """The campaign files at the paths, without repetitions; folders are searched for YAML.
 
     Raises:
         NothingToRead: a path leads to no campaign file.
     """
-    found: dict[Path, None] = {}
+    unique_paths: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
-            if not inside:
+            in_folder = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
+            if not in_folder:
                 raise NothingToRead(f"{path} contains no .yaml file")
-            found.update(dict.fromkeys(inside))
+            unique_paths.update(dict.fromkeys(in_folder))
         elif path.exists():
-            found[path] = None
+            unique_paths[path] = None
         else:
             raise NothingToRead(f"{path} does not exist")
-    return list(found)
+    return list(unique_paths)
 
 
 def check_documents(documents: Iterable[Document]) -> Iterator[Finding]:
-    """What the rules of the engine say of the campaigns, one by one and together."""
-    first: dict[str, Document] = {}
-    whole: dict[str, Campaign] = {}
+    """The mistakes that the engine finds, in each campaign and among all of them."""
+    first_by_name: dict[str, Document] = {}
+    valid_campaigns: dict[str, Campaign] = {}
     for document in documents:
         name = campaign_id(document.message.name)
-        if name and name in first:
-            place, _ = first[name].places["name"]
-            where = f"{first[name].path}:{place.line}"
-            yield from _found(document, "name", f"{name} is also defined at {where}")
-        first.setdefault(name, document)
+        if name and name in first_by_name:
+            position, _ = first_by_name[name].positions["name"]
+            where = f"{first_by_name[name].path}:{position.line}"
+            yield from _finding(document, "name", f"{name} is also defined at {where}")
+        first_by_name.setdefault(name, document)
         try:
             campaign = campaign_from(document.message)
         except InvalidCampaign as error:
             for violation in error.violations:
-                if violation.field == "name" and "name" not in document.places:
-                    yield from _found(
+                if violation.field == "name" and "name" not in document.positions:
+                    yield from _finding(
                         document, "campaign", "is missing; give an id, such as summer-sale"
                     )
                 else:
-                    yield from _found(document, violation.field, violation.message)
+                    yield from _finding(document, violation.field, violation.message)
         else:
-            whole.setdefault(name, campaign)
-            yield from _audience(document, campaign)
-    for name, violations in check_layers(whole.values()).items():
+            valid_campaigns.setdefault(name, campaign)
+            yield from _audience_findings(document, campaign)
+    for name, violations in check_layers(valid_campaigns.values()).items():
         for violation in violations:
-            yield from _found(first[name], violation.field, violation.message)
+            yield from _finding(first_by_name[name], violation.field, violation.message)
 
 
-def _audience(document: Document, campaign: Campaign) -> Iterator[Finding]:
+def _audience_findings(document: Document, campaign: Campaign) -> Iterator[Finding]:
     for contradiction in contradictions(campaign.audience):
-        yield from _found(document, "audience", f"can never match a visitor: {contradiction}")
+        yield from _finding(document, "audience", f"can never match a visitor: {contradiction}")
     if campaign.attributes:
         for unknown in undeclared(campaign.audience, campaign.attributes):
             hint = f"; did you mean {unknown.suggestion}?" if unknown.suggestion else ""
             message = f"uses {unknown.attribute}, which is not declared under attributes{hint}"
-            yield from _found(document, "audience", message)
-        for mistaken in mistyped(campaign.audience, campaign.attributes):
-            yield from _found(document, "audience", f"contains {mistaken}")
+            yield from _finding(document, "audience", message)
+        for mismatch in mistyped(campaign.audience, campaign.attributes):
+            yield from _finding(document, "audience", f"contains {mismatch}")
 
 
-def _found(document: Document, field: str, message: str) -> Iterator[Finding]:
+def _finding(document: Document, field: str, message: str) -> Iterator[Finding]:
     finding = document.finding(field, message)
     if finding is not None:
         yield finding

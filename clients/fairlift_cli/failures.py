@@ -1,4 +1,4 @@
-"""How a command can fail: with exit code 1 when the answer is no, 2 when there is no answer."""
+"""The failures of a command, and its exit codes: 1 refused, 2 not reached or wrong usage."""
 
 FINE = 0
 REFUSED = 1
@@ -6,13 +6,13 @@ NOT_REACHED = 2
 
 
 class Failure(Exception):
-    """A command cannot do what it was asked for; the text says why, and what to do."""
+    """A command failed; the message says why and what to do."""
 
     exit_code = REFUSED
 
 
-class Refused(Failure):
-    """The server, or a rule, says no; `code` is the name of the gRPC status, if there was one."""
+class CommandRefused(Failure):
+    """The server or a rule refused; `code` is the name of the gRPC status, if there is one."""
 
     def __init__(self, message: str, *, code: str = "") -> None:
         self.code = code
@@ -20,12 +20,12 @@ class Refused(Failure):
 
 
 class Unreachable(Failure):
-    """The server is not there, or does not answer in time."""
+    """The server cannot be reached, or did not answer in time."""
 
     exit_code = NOT_REACHED
 
 
 class Misused(Failure):
-    """The command was given what it cannot work with, such as a path to nothing."""
+    """The command got an argument that it cannot use, such as a path that does not exist."""
 
     exit_code = NOT_REACHED

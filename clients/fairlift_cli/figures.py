@@ -1,4 +1,4 @@
-"""Sentences and numbers as the reader's language has them."""
+"""Sentences and numbers in the reader's language."""
 
 import math
 from dataclasses import dataclass, field
@@ -23,12 +23,12 @@ from fairlift_stats.messages import (
 from google.protobuf.timestamp_pb2 import Timestamp
 
 MICROS = 1_000_000
-ABSENT = "–"
+NO_VALUE = "–"
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Speaks one language, of one currency and one kind of unit, with a campaign's own names."""
+    """Formats sentences and numbers for one language and currency, with a campaign's own names."""
 
     language: str
     currency: str = ""
@@ -60,7 +60,7 @@ class Figures:
         return figure_text(rounded, self.language)
 
     def chance(self, value: float) -> str:
-        """A probability; what is not quite certain is never written as 0 or 100 %."""
+        """A probability; never rounded to 0 or 100 %."""
         if value < 0.001 or value > 0.999:
             bound = figure_text(Percent(0.999 if value > 0.5 else 0.001, 1), self.language)
             return f">{bound}" if value > 0.5 else f"<{bound}"
@@ -84,11 +84,11 @@ class Figures:
         return figure_text(Amount(value, self.currency, signed=True), self.language)
 
     def micros(self, value: int) -> str:
-        """Money given in micros."""
+        """Money, from micros."""
         return self.money(value / MICROS)
 
     def value(self, value: float, quantity: value_pb2.Quantity.ValueType) -> str:
-        """A metric's value as its kind is written."""
+        """A metric's value, formatted by its quantity."""
         match quantity:
             case value_pb2.QUANTITY_SHARE:
                 return self.share(value, 2)
@@ -103,11 +103,11 @@ class Figures:
         return f"{lower} … {upper}"
 
     def variant_name(self, variant: str) -> str:
-        """What people call a variant."""
+        """The variant's display name, or its id."""
         return figure_text(VariantName(variant), self.language, self.names)
 
     def metric_name(self, metric: str) -> str:
-        """What people, or else the language, call a metric."""
+        """The metric's display name, or its name in the language."""
         return figure_text(MetricName(metric), self.language, self.names)
 
     def metric(self, result: pb.MetricResult) -> str:
@@ -119,16 +119,16 @@ class Figures:
         return str(format_skeleton("yMMMd", time.ToDatetime(UTC), locale=self.language))
 
     def moment(self, time: Timestamp) -> str:
-        """A moment in UTC, to the minute."""
+        """A time in UTC, to the minute."""
         hour = format_skeleton("Hm", time.ToDatetime(UTC), locale=self.language)
         return f"{self.day(time)}, {hour} UTC"
 
 
 def capital(name: str) -> str:
-    """The name as it begins a line."""
+    """The name with a capital first letter."""
     return name[:1].upper() + name[1:]
 
 
 def unit_of(kind: value_pb2.UnitKind.ValueType) -> UnitWord:
-    """What a campaign counts; visitors where it does not say."""
+    """The word for the campaign's unit; visitor by default."""
     return "customer" if kind == value_pb2.UNIT_KIND_CUSTOMER else "visitor"

@@ -1,4 +1,4 @@
-"""What is wrong with a file, and the three ways of saying so."""
+"""Findings: mistakes in campaign files, and their three output formats."""
 
 import difflib
 import json
@@ -9,15 +9,15 @@ from typing import Final
 
 from fairlift_cli.text import clean
 
-# What people read; programs get everything.
-MOST_SHOWN: Final = 20
+# The limit of the text format, per file; the other formats list all findings.
+MAX_PRINTED: Final = 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One mistake: where it stands, the field (empty: the whole file) and what is wrong.
+    """One mistake: its position, the field (empty: the whole file) and a message.
 
-    `line` and `column` count from 1; a column is given where it helps, such as in an audience.
+    `line` and `column` count from 1; `column` is set where it helps, such as in an audience.
     """
 
     path: str
@@ -32,34 +32,37 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """Field and message, without the place."""
+        """Field and message, without the position."""
         return f"{self.field} {self.message}".strip()
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """By file, then line, each once."""
-    return sorted(set(findings), key=lambda each: (each.path, each.line, each.column or 0, each))
+    """Sorted by file and line, without repetitions."""
+    return sorted(
+        set(findings),
+        key=lambda finding: (finding.path, finding.line, finding.column or 0, finding),
+    )
 
 
 def as_text(findings: Sequence[Finding]) -> str:
-    """One line for each finding, as editors and people read them; of each file the first few."""
+    """One line for each finding, for people and editors; only the first findings of each file."""
     return "\n".join(_lines(findings))
 
 
 def _lines(findings: Sequence[Finding]) -> Iterator[str]:
-    for path, group in groupby(findings, key=lambda each: each.path):
-        found = list(group)
-        # One more is no longer than the line that would stand for it.
-        shown = found if len(found) <= MOST_SHOWN + 1 else found[:MOST_SHOWN]
-        yield from map(str, shown)
-        if left := len(found) - len(shown):
-            yield f"{clean(path)}: ... and {left} more; `fairlift check --format json` prints all"
+    for path, group in groupby(findings, key=lambda finding: finding.path):
+        of_file = list(group)
+        # The line "and 1 more" would be no shorter than the finding itself.
+        printed = of_file if len(of_file) <= MAX_PRINTED + 1 else of_file[:MAX_PRINTED]
+        yield from map(str, printed)
+        if more := len(of_file) - len(printed):
+            yield f"{clean(path)}: ... and {more} more; `fairlift check --format json` prints all"
 
 
 def as_json(findings: Sequence[Finding], *, campaigns: int) -> str:
     """One JSON object, for programs."""
     return json.dumps(
-        {"campaigns": campaigns, "findings": [asdict(each) for each in findings]}, indent=2
+        {"campaigns": campaigns, "findings": [asdict(finding) for finding in findings]}, indent=2
     )
 
 
@@ -69,21 +72,21 @@ def as_github(findings: Sequence[Finding]) -> str:
     Source: docs.github.com, "Workflow commands for GitHub Actions", setting an error message.
     """
     return "\n".join(
-        f"::error file={_property(each.path)},line={each.line}"
-        + ("" if each.column is None else f",col={each.column}")
-        + f"::{_data(each.sentence)}"
-        for each in findings
+        f"::error file={_property(finding.path)},line={finding.line}"
+        + ("" if finding.column is None else f",col={finding.column}")
+        + f"::{_data(finding.sentence)}"
+        for finding in findings
     )
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of a message: the known word that was probably meant, or nothing."""
+    """The end of a message that suggests the closest known word; empty when none is close."""
     close = nearest(word, known)
     return f"; did you mean {close}?" if close else ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that looks most like this one, if any does."""
+    """The closest known word, or None when none is close."""
     matches = difflib.get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.6)
     return matches[0] if matches else None
 

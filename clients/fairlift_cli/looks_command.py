@@ -1,4 +1,4 @@
-"""Every look that was ever shown: the log from which a verdict can be computed again."""
+"""The `looks` command: the log of all looks of a campaign."""
 
 from collections.abc import Iterator
 
@@ -8,14 +8,14 @@ from fairlift.v1.campaign_service_pb2 import GetCampaignRequest
 from fairlift_stats.messages import Names, Number, Percent, unique_names
 from rich.text import Text
 
-from fairlift_cli.figures import ABSENT, Figures, unit_of
+from fairlift_cli.figures import NO_VALUE, Figures, unit_of
 from fairlift_cli.screen import Screen, figure_table, row_name
-from fairlift_cli.server_connection import Server, full_name
+from fairlift_cli.server_connection import ServerConnection, full_name
 
 _PAGE = 200
 
 
-def every(server: Server, campaign: str, *, epoch: int = 0) -> Iterator[pb.Look]:
+def all_looks(server: ServerConnection, campaign: str, *, epoch: int = 0) -> Iterator[pb.Look]:
     """The looks of an epoch (0: the current one), oldest first."""
     request = pb.ListLooksRequest(name=full_name(campaign), page_size=_PAGE, epoch=epoch)
     while True:
@@ -26,20 +26,24 @@ def every(server: Server, campaign: str, *, epoch: int = 0) -> Iterator[pb.Look]
         request.page_token = page.next_page_token
 
 
-def figures_of(server: Server, campaign: str, *, language: str) -> Figures:
-    """How to speak of a campaign: by its own names, of its own unit."""
+def campaign_figures(server: ServerConnection, campaign: str, *, language: str) -> Figures:
+    """Figures with the campaign's own names and unit."""
     request = GetCampaignRequest(name=full_name(campaign))
-    found: Campaign = server.call(server.campaigns.GetCampaign, request)
+    stored: Campaign = server.call(server.campaigns.GetCampaign, request)
     names = Names(
-        variants=unique_names({each.id: each.display_name for each in found.variants}),
-        metrics={m.name: m.display_name for m in found.plan.metrics if m.display_name},
-        unit=unit_of(found.unit),
+        variants=unique_names({variant.id: variant.display_name for variant in stored.variants}),
+        metrics={
+            metric.name: metric.display_name
+            for metric in stored.plan.metrics
+            if metric.display_name
+        },
+        unit=unit_of(stored.unit),
     )
     return Figures(language, names=names)
 
 
-def show(screen: Screen, looks: list[pb.Look], figures: Figures) -> None:
-    """Prints each look with its verdict, and below it where every comparison stood."""
+def show_looks(screen: Screen, looks: list[pb.Look], figures: Figures) -> None:
+    """Prints each look with its verdict, and below it the state of each comparison."""
     if not looks:
         screen.line(figures.say("looks.none"))
         return
@@ -49,12 +53,17 @@ def show(screen: Screen, looks: list[pb.Look], figures: Figures) -> None:
     for look in looks:
         titles[table.row_count] = Text(safe(_title(figures, look)), style="bold")
         table.add_row("")
-        for each in look.comparisons:
-            name = f"{figures.metric_name(each.metric)}, {figures.variant_name(each.variant)}"
+        for comparison in look.comparisons:
+            metric = figures.metric_name(comparison.metric)
+            name = f"{metric}, {figures.variant_name(comparison.variant)}"
             table.add_row(
                 row_name(f"  {safe(name)}"),
-                safe(figures.number(each.z, 2) if each.HasField("z") else ABSENT),
-                safe(figures.number(each.boundary, 2) if each.HasField("boundary") else ABSENT),
+                safe(figures.number(comparison.z, 2) if comparison.HasField("z") else NO_VALUE),
+                safe(
+                    figures.number(comparison.boundary, 2)
+                    if comparison.HasField("boundary")
+                    else NO_VALUE
+                ),
             )
     screen.table(table, titles)
 

@@ -1,4 +1,4 @@
-"""Options that commands share, and how what was typed is read."""
+"""Options that several commands share, and the parsing of their values."""
 
 import functools
 from collections.abc import Callable
@@ -14,10 +14,10 @@ LANGUAGE = click.option(
 )  # fmt: skip
 
 
-def remote(command: Command) -> Command:
-    """Options of every command that calls a server, handed on as its target."""
+def server_options(command: Command) -> Command:
+    """Adds the options of a command that calls a server; they become its argument `target`."""
 
-    # click hands options over by name, whatever their types: hence Any.
+    # Any: click passes options of any type by name.
     @functools.wraps(command)
     def with_target(
         *arguments: Any, address: str, token: str, plaintext: bool, ca: bytes | None, **options: Any
@@ -52,7 +52,7 @@ def remote(command: Command) -> Command:
 
 
 def _address(_: click.Context, option: click.Parameter, text: str) -> str:
-    """Where the server is: host and port, or a name as gRPC knows them."""
+    """The server's address: host and port, or another gRPC name."""
     host, _colon, port = text.rpartition(":")
     if (
         "/" in text
@@ -64,7 +64,7 @@ def _address(_: click.Context, option: click.Parameter, text: str) -> str:
 
 
 def _token(_: click.Context, option: click.Parameter, text: str) -> str:
-    """A secret that can travel in a header; it is never printed."""
+    """The token, if a header can carry it; it is never printed."""
     if text.isascii() and (text.isprintable() or not text):
         return text
     message = "contains a line break or a non-ASCII character; was more than the token copied?"
@@ -72,21 +72,21 @@ def _token(_: click.Context, option: click.Parameter, text: str) -> str:
 
 
 def _certificate(_: click.Context, option: click.Parameter, path: Path | None) -> bytes | None:
-    """What the file holds."""
+    """The content of the certificate file."""
     if path is None:
         return None
-    held = path.read_bytes()
-    if b"-----BEGIN CERTIFICATE-----" not in held:
+    content = path.read_bytes()
+    if b"-----BEGIN CERTIFICATE-----" not in content:
         message = f"{path} is not a PEM certificate: it has no line -----BEGIN CERTIFICATE-----"
         raise click.BadParameter(message, param=option)
-    return held
+    return content
 
 
-def share(_: click.Context, option: click.Parameter, text: str | None) -> float | None:
+def parse_share(_: click.Context, option: click.Parameter, text: str | None) -> float | None:
     """A share written as 3% or as 0.03."""
     if text is None:
         return None
-    # 3,5 % as half the world writes it.
+    # Many languages write a decimal comma: 3,5 %.
     written = text.replace(",", ".", 1) if "." not in text else text
     try:
         number = float(written.removesuffix("%")) / (100 if text.endswith("%") else 1)
@@ -97,13 +97,15 @@ def share(_: click.Context, option: click.Parameter, text: str | None) -> float 
     return number
 
 
-def weekly(_: click.Context, option: click.Parameter, text: str | None) -> tuple[float, ...] | None:
+def parse_weekly(
+    _: click.Context, option: click.Parameter, text: str | None
+) -> tuple[float, ...] | None:
     """New units, week by week."""
     if text is None:
         return None
     parts = [part.strip().replace("_", "") for part in text.split(",")]
     weeks = tuple(float(part) for part in parts if part.isascii() and part.isdecimal())
-    if len(weeks) < len(parts) or not all(0 < each < 1e12 for each in weeks):
+    if len(weeks) < len(parts) or not all(0 < count < 1e12 for count in weeks):
         message = f"is {text}, must be whole numbers above 0, such as 20000 or 20000,18000"
         raise click.BadParameter(message, param=option)
     return weeks

@@ -1,4 +1,4 @@
-"""Before the start: what a campaign can find in how many weeks, and what looking daily costs."""
+"""The `plan` command: which lift a campaign can detect in how many weeks."""
 
 import math
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ _DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
-    """What is known before a campaign; shares are fractions, `weekly` the new units in each week.
+class PlanningInput:
+    """What is known before the start. Shares are fractions; `weekly` is new units per week.
 
-    With a ticket the campaign is judged by revenue per visitor, without one by conversion.
+    With a ticket, revenue per visitor is the primary metric; without one, the conversion rate.
     """
 
     weekly: tuple[float, ...]
@@ -35,7 +35,7 @@ class Shop:
 
     @property
     def metric(self) -> str:
-        """The metric that will decide."""
+        """The primary metric."""
         return "conversion_rate" if self.ticket is None else "revenue_per_visitor"
 
     @property
@@ -43,13 +43,13 @@ class Shop:
         """The metric as it is today."""
         if self.ticket is None:
             return Baseline.of_rate(self.conversion)
-        # Better too long than too short: tickets seldom spread further than their own mean.
+        # Rather too long than too short: the deviation of tickets seldom exceeds their mean.
         deviation = self.ticket if self.ticket_sd is None else self.ticket_sd
         return Baseline.of_revenue(self.conversion, ticket=self.ticket, ticket_sd=deviation)
 
     @property
     def plan(self) -> SequentialPlan:
-        """The default plan of Fairlift, of no size yet."""
+        """Fairlift's default plan; its number of units is a placeholder."""
         arms = ("control", *(f"treatment-{n}" for n in range(1, self.variants)))
         metric = SequentialMetric(self.metric)
         if self.ticket is not None:
@@ -57,74 +57,81 @@ class Shop:
         return SequentialPlan(arms, (metric,), n_max=1_000, alpha=self.alpha, power=self.power)
 
 
-def show(screen: Screen, shop: Shop, *, effect: float | None, language: str = "en") -> None:
-    """Prints what can be found week by week, the price of looking, and a plan to paste.
+def show_horizons(
+    screen: Screen, plan_input: PlanningInput, *, effect: float | None, language: str = "en"
+) -> None:
+    """Prints the detectable lift per week, the cost of looking early, and a plan to paste.
 
     Raises:
         Misused: no campaign can be planned from these figures.
     """
     try:
-        found = horizons(shop.plan, shop.baseline, shop.weekly)
-        chosen = _chosen(found, effect)
-        price = plan_for(shop.plan, shop.baseline, shop.weekly[: chosen.weeks]).price
+        options = horizons(plan_input.plan, plan_input.baseline, plan_input.weekly)
+        chosen = _shortest_that_detects(options, effect)
+        price = plan_for(
+            plan_input.plan, plan_input.baseline, plan_input.weekly[: chosen.weeks]
+        ).price
     except StatisticsError as error:
         raise Misused(str(error)) from None
-    figures = Figures(language, names=Names(unit=shop.unit))
-    variants, metric = Number(shop.variants), figures.metric_name(shop.metric)
+    figures = Figures(language, names=Names(unit=plan_input.unit))
+    variants, metric = Number(plan_input.variants), figures.metric_name(plan_input.metric)
     title = figures.say("plan.title", by="variants", variants=variants, metric=metric)
     screen.line(title, style="bold")
-    screen.table(_table(screen, figures, found, chosen))
-    power, alpha = Percent(shop.power, 0), Percent(shop.alpha, _digits(shop.alpha))
+    screen.table(_table(screen, figures, options, chosen))
+    power, alpha = (
+        Percent(plan_input.power, 0),
+        Percent(plan_input.alpha, _digits(plan_input.alpha)),
+    )
     screen.line(figures.say("plan.power", power=power, alpha=alpha))
     screen.line(figures.tell(price.message))
-    if shop.variants > 2:
-        comparisons = Number(shop.variants - 1)
+    if plan_input.variants > 2:
+        comparisons = Number(plan_input.variants - 1)
         screen.line(figures.say("plan.comparisons", alpha=alpha, comparisons=comparisons))
     if effect is not None and chosen.mde > effect:
-        lift, weeks = Percent(effect), Number(len(found))
-        words = figures.say("plan.too_small", by="weeks", effect=lift, weeks=weeks)
-        screen.line(words, style="bold")
+        lift, weeks = Percent(effect), Number(len(options))
+        sentence = figures.say("plan.too_small", by="weeks", effect=lift, weeks=weeks)
+        screen.line(sentence, style="bold")
     screen.line()
     screen.line(figures.say("plan.file", by="weeks", weeks=Number(chosen.weeks)))
-    screen.raw(_snippet(shop, chosen))
+    screen.raw(_snippet(plan_input, chosen))
 
 
-def _chosen(found: Sequence[Horizon], effect: float | None) -> Horizon:
-    """The shortest duration that finds the effect, or else the longest."""
+def _shortest_that_detects(options: Sequence[Horizon], effect: float | None) -> Horizon:
+    """The shortest duration that detects the effect, or else the longest."""
     if effect is None:
-        return found[-1]
-    return next((each for each in found if each.mde <= effect), found[-1])
+        return options[-1]
+    return next((horizon for horizon in options if horizon.mde <= effect), options[-1])
 
 
-def _table(screen: Screen, figures: Figures, found: Sequence[Horizon], chosen: Horizon) -> Table:
+def _table(screen: Screen, figures: Figures, options: Sequence[Horizon], chosen: Horizon) -> Table:
     keys = ("plan.weeks", "report.visitors", "plan.detectable_lift", "plan.once")
     table = plain_table(*((screen.safe(figures.say(key)), "right") for key in keys))
-    for each in found:
+    for horizon in options:
         table.add_row(
-            figures.count(each.weeks),
-            figures.count(each.n_max),
-            screen.safe(figures.share(each.mde)),
-            screen.safe(figures.share(each.mde_fixed)),
-            style="bold" if each is chosen else "",
+            figures.count(horizon.weeks),
+            figures.count(horizon.n_max),
+            screen.safe(figures.share(horizon.mde)),
+            screen.safe(figures.share(horizon.mde_fixed)),
+            style="bold" if horizon is chosen else "",
         )
     return table
 
 
 def _digits(share: float) -> int:
-    """The decimals that a share in per cent needs: 5 % has none, 2.5 % has one."""
+    """How many decimals the share needs in per cent: 5 % has none, 2.5 % has one."""
     return 0 if math.isclose(100 * share, round(100 * share)) else 1
 
 
-def _snippet(shop: Shop, chosen: Horizon) -> str:
-    """Lines of a campaign file, to be pasted as they stand: in no language but its own."""
+def _snippet(plan_input: PlanningInput, chosen: Horizon) -> str:
+    """Lines to paste into a campaign file; never translated."""
     # Rounded up: a plan must not promise more than it can find.
     effect = math.ceil(chosen.mde * 1_000) / 10
-    unit = "unit: customer\n" if shop.unit == "customer" else ""
+    unit = "unit: customer\n" if plan_input.unit == "customer" else ""
     return (
         f"{unit}plan:\n"
-        f"  primary: {{metric: {shop.metric}, minimum_effect: {effect:g}%}}\n"
+        f"  primary: {{metric: {plan_input.metric}, minimum_effect: {effect:g}%}}\n"
         f"  planned_units: {chosen.n_max}\n"
         f"  maximum_days: {chosen.weeks * _DAYS}\n"
-        f"  alpha: {shop.alpha:g}\n"
-        f"  power: {shop.power:g}"
+        f"  alpha: {plan_input.alpha:g}\n"
+        f"  power: {plan_input.power:g}"
     )

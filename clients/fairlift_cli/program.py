@@ -1,4 +1,4 @@
-"""The program `fairlift`: the command tree, or one line where a package for it is missing."""
+"""The entry point `fairlift`; prints one line when a package for it is missing."""
 
 import sys
 

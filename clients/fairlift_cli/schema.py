@@ -1,4 +1,4 @@
-"""How the messages of the contract are written in YAML: the few shorthands beside the fields."""
+"""The YAML keys of the contract's messages: their fields, and a few shorthands."""
 
 import functools
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 _BPS = "_bps"
 _PACKAGE = "fairlift.v1."
 
-# What the server says, never a file.
+# Fields that only the server sets.
 _OUTPUT_ONLY = {
     "Campaign": frozenset(
         {
@@ -17,10 +17,10 @@ _OUTPUT_ONLY = {
             *("start_time", "stop_time", "epoch_time"),
         }
     ),
-    "Plan": frozenset({"hash", "seal_time"}),
+    "Plan": frozenset({"hash", "seal_time", "rule_version"}),
 }
 
-# A bare value in place of the message stands for a message with this field.
+# Messages that may be written as a bare value, which sets this field.
 _BARE = {
     "PlannedMetric": "metric",
     "Measure": "order",
@@ -29,8 +29,8 @@ _BARE = {
 }
 
 
-class Form(Enum):
-    """How the value of a key is written."""
+class ValueForm(Enum):
+    """The way in which the value of a key is written."""
 
     PLAIN = "plain"
     # A percentage, kept in basis points.
@@ -40,28 +40,28 @@ class Form(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """What a key of a YAML mapping sets."""
+class YamlKey:
+    """A key of a YAML mapping: the field that it sets, and how its value is written."""
 
     field: FieldDescriptor
-    form: Form = Form.PLAIN
+    form: ValueForm = ValueForm.PLAIN
 
 
 @functools.cache
-def keys(message: Descriptor) -> dict[str, Key]:
-    """The keys by which a message is written, shorthands included."""
-    found: dict[str, Key] = {}
+def keys(message: Descriptor) -> dict[str, YamlKey]:
+    """The keys of a message, with shorthands, by name."""
+    keys_by_name: dict[str, YamlKey] = {}
     for field in message.fields:
         if is_output_only(field):
             continue
-        found[field.name] = Key(field)
+        keys_by_name[field.name] = YamlKey(field)
         if field.name.endswith(_BPS):
-            found[field.name.removesuffix(_BPS)] = Key(field, Form.PERCENT)
+            keys_by_name[field.name.removesuffix(_BPS)] = YamlKey(field, ValueForm.PERCENT)
     if message.full_name == f"{_PACKAGE}Campaign":
-        found["campaign"] = Key(message.fields_by_name["name"], Form.CAMPAIGN)
+        keys_by_name["campaign"] = YamlKey(message.fields_by_name["name"], ValueForm.CAMPAIGN)
     elif message.full_name == f"{_PACKAGE}Prerequisite":
-        found["campaign"] = Key(message.fields_by_name["campaign"], Form.CAMPAIGN)
-    return found
+        keys_by_name["campaign"] = YamlKey(message.fields_by_name["campaign"], ValueForm.CAMPAIGN)
+    return keys_by_name
 
 
 def is_output_only(field: FieldDescriptor) -> bool:
@@ -77,7 +77,7 @@ def bare_field(message: Descriptor) -> FieldDescriptor | None:
 
 
 def named_choices(message: Descriptor) -> dict[str, FieldDescriptor]:
-    """The kinds of a message that is nothing but a choice, if a bare name may choose one."""
+    """The fields of a message that is a single oneof, any of which a bare name may choose."""
     if len(message.oneofs) != 1 or len(message.oneofs[0].fields) != len(message.fields):
         return {}
     return {field.name: field for field in message.fields if field.message_type}
@@ -85,7 +85,7 @@ def named_choices(message: Descriptor) -> dict[str, FieldDescriptor]:
 
 @functools.cache
 def enum_words(enum: EnumDescriptor) -> dict[str, int]:
-    """The values of an enum as files write them: short and lower-case."""
+    """The numbers of an enum's values by their names in files: short and lower-case."""
     prefix = enum.values[0].name.removesuffix("UNSPECIFIED")
     return {
         value.name.removeprefix(prefix).lower(): value.number
@@ -94,15 +94,15 @@ def enum_words(enum: EnumDescriptor) -> dict[str, int]:
     }
 
 
-def homes(message: Descriptor, key: str) -> list[str]:
-    """Where a key that the message does not have would be known: in which of its parts."""
+def nested_paths(message: Descriptor, key: str) -> list[str]:
+    """The paths of a key that the message lacks and one of its parts has."""
     return [
         f"{name}.{key}"
-        for name, at in keys(message).items()
-        if at.field.message_type
-        and not at.field.is_repeated
-        and at.field.message_type.full_name.startswith(_PACKAGE)
-        and key in keys(at.field.message_type)
+        for name, part in keys(message).items()
+        if part.field.message_type
+        and not part.field.is_repeated
+        and part.field.message_type.full_name.startswith(_PACKAGE)
+        and key in keys(part.field.message_type)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Where the CLI prints: colours only for a terminal, plain ASCII where it can show no more."""
+"""The output of the CLI: colours only on a terminal, ASCII where nothing else can be shown."""
 
 import re
 import unicodedata
@@ -42,14 +42,14 @@ _ASCII = str.maketrans(
         "»": '"',
     }
 )
-# Spaces that do not break, and a private sign in their place.
+# No-break spaces, and the private character that replaces them while text is wrapped.
 _UNBROKEN = re.compile(r"[\u00a0\u202f]")
-_HELD = "\ue000"
+_UNBROKEN_SPACE = "\ue000"
 
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """The signs that pictures are drawn with; each is one column wide."""
+    """The characters of charts and lists; each is one column wide."""
 
     left: str
     right: str
@@ -74,7 +74,7 @@ ASCII = Glyphs("[", "]", "o", "*", "-", "|", "+", "<", ">", "#", ".", "+", "!", 
 
 
 class Screen:
-    """Standard output, or standard error, as far as it can show text."""
+    """Standard output or standard error, as wide and as capable as it is."""
 
     def __init__(self, *, stderr: bool = False, console: Console | None = None) -> None:
         self._console = console or Console(
@@ -90,11 +90,11 @@ class Screen:
         if not self.is_ascii:
             return text
         folded = unicodedata.normalize("NFKD", text.translate(_ASCII))
-        kept = (sign for sign in folded if not unicodedata.combining(sign))
-        return "".join(kept).encode("ascii", "replace").decode("ascii")
+        base_characters = (sign for sign in folded if not unicodedata.combining(sign))
+        return "".join(base_characters).encode("ascii", "replace").decode("ascii")
 
     def line(self, text: str = "", *, style: str = "", indent: int = 0, mark: str = "") -> None:
-        """Prints one paragraph, wrapped at the width; a mark stands before its first row."""
+        """Prints one paragraph, wrapped at the width, with a mark before its first row."""
         self.marked(Text(mark), text, style=style, indent=indent)
 
     def marked(self, mark: Text, text: str, *, style: str = "", indent: int = 0) -> None:
@@ -109,22 +109,22 @@ class Screen:
             self.lines([start.append(row, style)])
 
     def raw(self, text: str) -> None:
-        """Prints lines exactly as they are: for programs, and for lines that editors read."""
+        """Prints text unchanged, for programs and for pasting."""
         self._console.out(text, highlight=False)
 
     def badge(self, text: str, style: str) -> None:
-        """Prints a word or two that catch the eye, with colours or without."""
+        """Prints a highlighted word or two; in brackets where there are no colours."""
         has_colours = self._console.color_system is not None and not self._console.no_color
         word = self.safe(text)
         self.lines([Text(f" {word} " if has_colours else f"[{word}]", style=style)])
 
     def lines(self, rows: Iterable[Text]) -> None:
-        """Prints rows that were laid out already."""
+        """Prints rows that are already laid out."""
         for row in rows:
             self._console.print(row, no_wrap=True, overflow="ignore", crop=False)
 
     def table(self, table: Table, titles: Mapping[int, Text] | None = None) -> None:
-        """Prints a table within the width; titles stand in place of its empty rows, by number."""
+        """Prints a table within the width; titles replace its empty rows, by row number."""
         heading_rows = _fold_headings(table) if table.show_header else 0
         if _name_room(table, self.width) < _LEAST_NAME:
             table, titles = _stacked(table, titles or {})
@@ -144,19 +144,19 @@ class Screen:
 
     def _wrapped(self, text: str, *, width: int) -> list[str]:
         # Rich begins a row at any white space; "4,1 %" must stay together.
-        held = _HELD.join(map(self.safe, _UNBROKEN.split(text)))
+        joined = _UNBROKEN_SPACE.join(map(self.safe, _UNBROKEN.split(text)))
         space = " " if self.is_ascii else "\N{NO-BREAK SPACE}"
-        rows = Text(held).wrap(self._console, max(width, 20))
-        return [row.plain.rstrip().replace(_HELD, space) for row in rows] or [""]
+        rows = Text(joined).wrap(self._console, max(width, 20))
+        return [row.plain.rstrip().replace(_UNBROKEN_SPACE, space) for row in rows] or [""]
 
 
 def _name_room(table: Table, width: int) -> int:
-    """The columns that a figure table has left for names, or else as many as suffice."""
+    """The width that a figure table leaves for names, or as much as is enough."""
     names, *figures = ([column.header, *column.cells] for column in table.columns)
     if not all(column.no_wrap for column in table.columns[1:]):
         return _LEAST_NAME
-    left = width - sum(_widest(column) + _GAP for column in figures)
-    return _LEAST_NAME if _widest(names) <= left else left
+    room = width - sum(_widest(column) + _GAP for column in figures)
+    return _LEAST_NAME if _widest(names) <= room else room
 
 
 def _widest(cells: list[RenderableType]) -> int:
@@ -181,16 +181,17 @@ def _in_two_rows(heading: str) -> str:
 
 
 def _stacked(table: Table, titles: Mapping[int, Text]) -> tuple[Table, dict[int, Text]]:
-    """A figure table whose names stand above their figures, where they cannot stand beside."""
+    """A figure table with each name in a row of its own, for narrow screens."""
     names, *figures = table.columns
     cells = list(zip(names.cells, *(column.cells for column in figures), strict=True))
-    stacked, above = figure_table(*(str(column.header) for column in figures)), dict[int, Text]()
+    stacked = figure_table(*(str(column.header) for column in figures))
+    titles_above = dict[int, Text]()
     for number, (name, *row) in enumerate(cells):
-        above[stacked.row_count] = titles.get(number) or Text(str(name))
+        titles_above[stacked.row_count] = titles.get(number) or Text(str(name))
         stacked.add_row("")
         if number not in titles:
             stacked.add_row("", *row)
-    return stacked, above
+    return stacked, titles_above
 
 
 def plain_table(*columns: tuple[str, str]) -> Table:

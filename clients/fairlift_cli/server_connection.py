@@ -1,4 +1,4 @@
-"""Calls to a Fairlift server, with every failure in words."""
+"""The connection to a Fairlift server. No other module of the CLI uses gRPC."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -11,12 +11,12 @@ from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceStub
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
 from google.protobuf.message import Message
 
-from fairlift_cli.failures import Refused, Unreachable
+from fairlift_cli.failures import CommandRefused, Unreachable
 from fairlift_cli.text import clean
 
 _TIMEOUT_S = 60.0
 _CAMPAIGNS = "campaigns/"
-_NOT_THERE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+_UNREACHABLE_CODES = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 _HINTS = {
     grpc.StatusCode.UNAUTHENTICATED: "; give a token with --token or FAIRLIFT_TOKEN",
     grpc.StatusCode.PERMISSION_DENIED: "; the role of this token does not allow it",
@@ -29,9 +29,9 @@ Response = TypeVar("Response", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which server, the token to show it, and how it is spoken to.
+    """The address of a server, the token, and the kind of connection.
 
-    As in the SDK, all but this machine is spoken to by TLS, unless `plaintext` says otherwise;
+    As in the SDK, connections to other machines use TLS, unless `plaintext` is set;
     `root` is a certificate in PEM to trust in place of the system's.
     """
 
@@ -42,18 +42,18 @@ class Target:
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What goes with every call."""
+        """The metadata of every call."""
         return (("authorization", f"Bearer {self.token}"),) if self.token else ()
 
     def connect(self) -> grpc.Channel:
-        """A channel to the server, which is made when it is first needed."""
+        """A channel to the server; it connects at the first call."""
         if self.plaintext or not Endpoint(self.address).is_encrypted:
             return grpc.insecure_channel(self.address)
         return grpc.secure_channel(self.address, grpc.ssl_channel_credentials(self.root))
 
 
-class Server:
-    """A connected server: its services, and `call`, which turns failures into words."""
+class ServerConnection:
+    """The services of a server, and `call`, which turns gRPC errors into failures."""
 
     def __init__(self, target: Target, channel: grpc.Channel) -> None:
         self._target = target
@@ -61,11 +61,11 @@ class Server:
         self.results: ResultsServiceStub = ResultsServiceStub(channel)
 
     def call(self, method: Callable[..., Response], request: Message) -> Response:
-        """The answer.
+        """The response.
 
         Raises:
-            Unreachable: nobody answers at the address.
-            Refused: the server says no.
+            Unreachable: no server answers at the address.
+            CommandRefused: the server refuses the call.
         """
         try:
             return method(request, timeout=_TIMEOUT_S, metadata=self._target.metadata)
@@ -76,27 +76,27 @@ class Server:
 
 
 @contextlib.contextmanager
-def connected(target: Target) -> Iterator[Server]:
-    """A server to call; the first call shows whether it is there."""
+def connected(target: Target) -> Iterator[ServerConnection]:
+    """A connection to the server; the first call shows whether it can be reached."""
     with target.connect() as channel:
-        yield Server(target, channel)
+        yield ServerConnection(target, channel)
 
 
 def full_name(campaign: str) -> str:
-    """campaigns/{id}, of an id or of the full name."""
+    """The name campaigns/{id}, from an id or from the name itself."""
     return campaign if campaign.startswith(_CAMPAIGNS) else _CAMPAIGNS + campaign
 
 
-def is_not_found(refusal: Refused) -> bool:
-    """Whether the server said that there is no such thing."""
+def is_not_found(refusal: CommandRefused) -> bool:
+    """Whether the server answered that it does not exist."""
     return refusal.code == grpc.StatusCode.NOT_FOUND.name
 
 
-def _failure(call: grpc.Call, address: str) -> Refused | Unreachable:
+def _failure(call: grpc.Call, address: str) -> CommandRefused | Unreachable:
     code, details = call.code(), clean(call.details() or "")
-    if code in _NOT_THERE:
+    if code in _UNREACHABLE_CODES:
         return Unreachable(
             f"no Fairlift server answers at {address} ({details}); "
             "is it running? Set its address with --server or FAIRLIFT_SERVER"
         )
-    return Refused(f"{details or code.name}{_HINTS.get(code, '')}", code=code.name)
+    return CommandRefused(f"{details or code.name}{_HINTS.get(code, '')}", code=code.name)

@@ -1,4 +1,4 @@
-"""Text that came from outside, made safe for a terminal."""
+"""Makes text from outside safe for a terminal."""
 
 import re
 

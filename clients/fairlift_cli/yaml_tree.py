@@ -1,6 +1,6 @@
-"""YAML as a tree in which every value knows its line and column, within limits.
+"""Reads YAML into a tree of values that know their line and column, within limits.
 
-Only what JSON can say is read, in YAML's clothes: no tags but !!str, and `NO` is a country.
+Only values that JSON has are read: no tags but !!str, and `NO` is a text, not false.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import yaml
 
 MAX_BYTES = 1 << 20
-MAX_DEPTH = 64
+MAX_YAML_DEPTH = 64
 MAX_VALUES = 100_000
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -23,95 +23,100 @@ _MERGE = "<<"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands in a file; both count from 1."""
+class Position:
+    """A position in a file; both numbers count from 1."""
 
     line: int
     column: int
 
 
 class YamlError(Exception):
-    """The text is not YAML, or more of it than a campaign file may hold."""
+    """The text is not YAML, or exceeds the limits of a campaign file."""
 
-    def __init__(self, message: str, place: Place) -> None:
-        self.place = place
+    def __init__(self, message: str, position: Position) -> None:
+        self.position = position
         super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
-class Scalar:
-    """One value as it was written; `source` is the text between its marks, quotes included."""
+class YamlScalar:
+    """A text, number, boolean or null as written; `source` includes the quotes."""
 
     text: str
     quoted: bool
-    place: Place
+    position: Position
     source: str
     size: int = 1
 
     @property
     def is_null(self) -> bool:
-        """Nothing was written."""
+        """Whether the value is empty or null."""
         return not self.quoted and self.text in _NULL
 
     @property
     def as_bool(self) -> bool | None:
-        """True or false, if it says so."""
+        """The value as a boolean, or None when it is not one."""
         return None if self.quoted else _BOOLS.get(self.text)
 
     @property
     def as_number(self) -> int | float | None:
-        """The number, if it is one."""
+        """The value as a number, or None when it is not one."""
         if self.quoted or not _NUMBER.fullmatch(self.text):
             return None
         digits = self.text.replace("_", "")
         return int(digits) if digits.lstrip("+-").isdigit() else float(digits)
 
-    def place_of(self, position: int) -> Place:
-        """Where the character `position` of the text stands in the file."""
-        at = _skip_opening(self.source)
-        for wanted in self.text[:position]:
-            found = self.source.find(wanted, at) if not wanted.isspace() else at
-            at = max(found, at) + 1
-        while position < len(self.text.rstrip()) and self.source[at].isspace():
-            at += 1
-        before = self.source[:at]
-        line = self.place.line + before.count("\n")
-        column = at - before.rfind("\n") if "\n" in before else self.place.column + at
-        return Place(line, column)
+    def position_of(self, index: int) -> Position:
+        """The position in the file of the character `index` of the text."""
+        offset = _skip_opening(self.source)
+        for character in self.text[:index]:
+            match_start = self.source.find(character, offset) if not character.isspace() else offset
+            offset = max(match_start, offset) + 1
+        while index < len(self.text.rstrip()) and self.source[offset].isspace():
+            offset += 1
+        preceding = self.source[:offset]
+        line = self.position.line + preceding.count("\n")
+        column = (
+            offset - preceding.rfind("\n") if "\n" in preceding else self.position.column + offset
+        )
+        return Position(line, column)
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
+class YamlList:
     """A list."""
 
-    items: tuple["Tree", ...]
-    place: Place
+    items: tuple["YamlValue", ...]
+    position: Position
     size: int
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class YamlEntry:
     """A key and its value."""
 
     key: str
-    place: Place
-    value: "Tree"
+    position: Position
+    value: "YamlValue"
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
-    """A mapping, its entries in order; `repeated` are those whose key stood before."""
+class YamlMapping:
+    """A mapping with its entries in order.
 
-    entries: tuple[Entry, ...]
-    repeated: tuple[tuple[Entry, Place], ...]
-    place: Place
+    `repeated` holds entries whose key came before, with the position of the first.
+    """
+
+    entries: tuple[YamlEntry, ...]
+    repeated: tuple[tuple[YamlEntry, Position], ...]
+    position: Position
     size: int
 
 
-Tree: TypeAlias = Scalar | Sequence | Fields
+YamlValue: TypeAlias = YamlScalar | YamlList | YamlMapping
 
 
-def trees(text: str) -> Iterator[Tree]:
+def yaml_documents(text: str) -> Iterator[YamlValue]:
     """The documents of the text, in order.
 
     Raises:
@@ -125,7 +130,7 @@ def trees(text: str) -> Iterator[Tree]:
         line = text.count("\n", 0, error.position) + 1
         code = error.character if isinstance(error.character, int) else ord(error.character)
         message = f"contains the control character U+{code:04X}; remove it"
-        raise YamlError(message, Place(line, 1)) from None
+        raise YamlError(message, Position(line, 1)) from None
 
 
 class _Composer:
@@ -134,91 +139,93 @@ class _Composer:
     def __init__(self, text: str) -> None:
         self._text = text
         self._events = yaml.parse(text, Loader=_LOADER)
-        self._anchors: dict[str, Tree] = {}
+        self._anchors: dict[str, YamlValue] = {}
         self._values = 0
 
-    def documents(self) -> Iterator[Tree]:
+    def documents(self) -> Iterator[YamlValue]:
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
                 self._anchors = {}
                 yield self._tree(next(self._events), 1)
 
     # PyYAML's stubs say nothing of what the kinds of events hold, hence Any.
-    def _tree(self, event: Any, depth: int) -> Tree:
-        place = _place(event.start_mark)
-        if depth > MAX_DEPTH:
-            raise YamlError(f"is nested more than {MAX_DEPTH} levels deep", place)
+    def _tree(self, event: Any, depth: int) -> YamlValue:
+        position = _position(event.start_mark)
+        if depth > MAX_YAML_DEPTH:
+            raise YamlError(f"is nested more than {MAX_YAML_DEPTH} levels deep", position)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event, place)
+            return self._alias(event, position)
         tag = event.tag
         if tag is not None and not (isinstance(event, yaml.ScalarEvent) and tag in _TEXT_TAGS):
-            raise YamlError(f"has the tag {tag}; tags are not supported; remove it", place)
-        tree: Tree
+            raise YamlError(f"has the tag {tag}; tags are not supported; remove it", position)
+        tree: YamlValue
         if isinstance(event, yaml.ScalarEvent):
-            tree = self._scalar(event, place)
+            tree = self._scalar(event, position)
         elif isinstance(event, yaml.SequenceStartEvent):
-            tree = self._sequence(place, depth)
+            tree = self._sequence(position, depth)
         else:
-            tree = self._fields(place, depth)
+            tree = self._fields(position, depth)
         if event.anchor:
             # Known only once it is whole, so an alias can never lead into itself.
             self._anchors[event.anchor] = tree
         return tree
 
-    def _alias(self, event: Any, place: Place) -> Tree:
+    def _alias(self, event: Any, position: Position) -> YamlValue:
         if event.anchor not in self._anchors:
             rule = f"there is no &{event.anchor} before it in this document"
-            raise YamlError(f"*{event.anchor} is not defined: {rule}", place)
-        found = self._anchors[event.anchor]
-        self._count(found.size, place)
-        return found
+            raise YamlError(f"*{event.anchor} is not defined: {rule}", position)
+        value = self._anchors[event.anchor]
+        self._count(value.size, position)
+        return value
 
-    def _count(self, values: int, place: Place) -> None:
+    def _count(self, values: int, position: Position) -> None:
         """Counts while reading: what an alias stands for costs as if it were written out."""
         self._values += values
         if self._values > MAX_VALUES:
-            raise YamlError(f"contains more than {MAX_VALUES} values, with aliases expanded", place)
+            raise YamlError(
+                f"contains more than {MAX_VALUES} values, with aliases expanded", position
+            )
 
-    def _scalar(self, event: Any, place: Place) -> Scalar:
-        self._count(1, place)
+    def _scalar(self, event: Any, position: Position) -> YamlScalar:
+        self._count(1, position)
         source = self._text[event.start_mark.index : event.end_mark.index]
-        return Scalar(event.value, bool(event.style or event.tag), place, source)
+        return YamlScalar(event.value, bool(event.style or event.tag), position, source)
 
-    def _sequence(self, place: Place, depth: int) -> Sequence:
-        self._count(1, place)
-        items: list[Tree] = []
+    def _sequence(self, position: Position, depth: int) -> YamlList:
+        self._count(1, position)
+        items: list[YamlValue] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             items.append(self._tree(event, depth + 1))
-        return Sequence(tuple(items), place, 1 + sum(item.size for item in items))
+        return YamlList(tuple(items), position, 1 + sum(item.size for item in items))
 
-    def _fields(self, place: Place, depth: int) -> Fields:
-        entries: dict[str, Entry] = {}
-        repeated: list[tuple[Entry, Place]] = []
-        merged: list[Entry] = []
+    def _fields(self, position: Position, depth: int) -> YamlMapping:
+        entries: dict[str, YamlEntry] = {}
+        repeated: list[tuple[YamlEntry, Position]] = []
+        merged: list[YamlEntry] = []
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = self._tree(event, depth + 1)
             value = self._tree(next(self._events), depth + 1)
-            if not isinstance(key, Scalar):
-                raise YamlError("a key is a list or a mapping, must be a text", key.place)
-            entry = Entry(key.text, key.place, value)
+            if not isinstance(key, YamlScalar):
+                raise YamlError("a key is a list or a mapping, must be a text", key.position)
+            entry = YamlEntry(key.text, key.position, value)
             if key.text == _MERGE and not key.quoted:
                 merged += _merged(value)
             elif key.text in entries:
-                repeated.append((entry, entries[key.text].place))
+                repeated.append((entry, entries[key.text].position))
             else:
                 entries[key.text] = entry
         for entry in merged:
             entries.setdefault(entry.key, entry)
         size = 1 + sum(entry.value.size for entry in entries.values())
-        return Fields(tuple(entries.values()), tuple(repeated), place, size)
+        return YamlMapping(tuple(entries.values()), tuple(repeated), position, size)
 
 
-def _merged(value: Tree) -> list[Entry]:
-    sources = value.items if isinstance(value, Sequence) else (value,)
-    entries: Mapping[str, Entry] = {}
+def _merged(value: YamlValue) -> list[YamlEntry]:
+    sources = value.items if isinstance(value, YamlList) else (value,)
+    entries: Mapping[str, YamlEntry] = {}
     for source in sources:
-        if not isinstance(source, Fields):
-            raise YamlError("<< must be followed by mappings, such as *defaults", source.place)
+        if not isinstance(source, YamlMapping):
+            raise YamlError("<< must be followed by mappings, such as *defaults", source.position)
         entries = {entry.key: entry for entry in source.entries} | dict(entries)
     return list(entries.values())
 
@@ -229,22 +236,22 @@ def _skip_opening(source: str) -> int:
     return 1 if source[:1] in ("'", '"') else 0
 
 
-def _place(mark: Any) -> Place:
-    return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+def _position(mark: Any) -> Position:
+    return Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
 
 
-def _within(text: str, error: yaml.MarkedYAMLError) -> Place:
+def _within(text: str, error: yaml.MarkedYAMLError) -> Position:
     """Where it was noticed; what is still open at the end, on the last line that there is."""
-    place = _place(error.problem_mark or error.context_mark)
+    position = _position(error.problem_mark or error.context_mark)
     last = max(len(text.splitlines()), 1)
-    return place if place.line <= last else Place(last, 1)
+    return position if position.line <= last else Position(last, 1)
 
 
 def _explained(error: yaml.MarkedYAMLError) -> str:
     problem = ", ".join(part for part in (error.context, error.problem) if part)
-    begun = _place(error.context_mark).line
+    opening_line = _position(error.context_mark).line
     hint = next((hint for sign, hint in _HINTS if sign in problem), "")
-    return f"is not YAML: {problem}{hint.format(begun=begun)}"
+    return f"is not YAML: {problem}{hint.format(begun=opening_line)}"
 
 
 # By what the parser says, the way out.

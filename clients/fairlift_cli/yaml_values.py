@@ -1,4 +1,4 @@
-"""From what was written to what a field of the contract holds; each mistake in one sentence."""
+"""Converts YAML values to values of the contract's fields; a mistake is one sentence."""
 
 import math
 import re
@@ -8,8 +8,8 @@ from datetime import datetime
 from google.protobuf.descriptor import FieldDescriptor
 
 from fairlift_cli.findings import did_you_mean
-from fairlift_cli.schema import Form, enum_words
-from fairlift_cli.yaml_tree import Fields, Scalar, Tree
+from fairlift_cli.schema import ValueForm, enum_words
+from fairlift_cli.yaml_tree import YamlMapping, YamlScalar, YamlValue
 
 _PERCENT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?%", re.ASCII)
 _EXACT = 2**53
@@ -18,20 +18,22 @@ _INTEGERS = {FieldDescriptor.CPPTYPE_INT32: 2**31, FieldDescriptor.CPPTYPE_INT64
 _CAMPAIGNS = "campaigns/"
 
 
-class Mistaken(Exception):
-    """The value is not what the field holds; the text says what it must be."""
+class WrongValue(Exception):
+    """The value does not fit the field; the message says what it must be."""
 
 
-def scalar(tree: Tree, field: FieldDescriptor, form: Form) -> str | int | float | bool:
-    """The value for a field that is no message.
+def scalar_value(
+    tree: YamlValue, field: FieldDescriptor, form: ValueForm
+) -> str | int | float | bool:
+    """The value for a field that is not a message.
 
     Raises:
         Mistaken: it is of another kind or out of range.
     """
-    value = one_scalar(tree, _wanted(field, form))
-    if form is Form.PERCENT:
+    value = required_scalar(tree, _expected(field, form))
+    if form is ValueForm.PERCENT:
         return _basis_points(value)
-    if form is Form.CAMPAIGN:
+    if form is ValueForm.CAMPAIGN:
         return value.text if value.text.startswith(_CAMPAIGNS) else _CAMPAIGNS + value.text
     if field.enum_type is not None:
         return _enum(value, enum_words(field.enum_type))
@@ -45,40 +47,40 @@ def scalar(tree: Tree, field: FieldDescriptor, form: Form) -> str | int | float 
     return _integer(value, _INTEGERS[field.cpp_type])
 
 
-def one_scalar(tree: Tree, wanted: str) -> Scalar:
-    """The tree, if it is one value and not empty.
+def required_scalar(tree: YamlValue, expected: str) -> YamlScalar:
+    """The scalar, if the tree is one and not empty.
 
     Raises:
         Mistaken: it is a list, a mapping or nothing.
     """
-    if not isinstance(tree, Scalar):
-        kind = "a mapping" if isinstance(tree, Fields) else "a list"
-        raise Mistaken(f"is {kind}, must be {wanted}")
+    if not isinstance(tree, YamlScalar):
+        kind = "a mapping" if isinstance(tree, YamlMapping) else "a list"
+        raise WrongValue(f"is {kind}, must be {expected}")
     if tree.is_null:
-        raise Mistaken(f"has no value, must be {wanted}; or remove the line")
+        raise WrongValue(f"has no value, must be {expected}; or remove the line")
     return tree
 
 
-def time(tree: Tree) -> datetime:
-    """A moment in ISO 8601 with its zone.
+def timestamp(tree: YamlValue) -> datetime:
+    """A time in ISO 8601 with its time zone.
 
     Raises:
         Mistaken: it is something else.
     """
-    wanted = "a time such as 2026-11-27T08:00:00Z"
-    text = one_scalar(tree, wanted).text
+    expected = "a time such as 2026-11-27T08:00:00Z"
+    written = required_scalar(tree, expected).text
     try:
-        moment = datetime.fromisoformat(text)
+        time_value = datetime.fromisoformat(written)
     except ValueError:
-        raise Mistaken(f"is {_shown(text)}, must be {wanted}") from None
-    if moment.tzinfo is None:
-        whole = f"{moment.isoformat()}Z"
-        raise Mistaken(f"is {text}, which has no time zone; write {whole} for UTC")
-    return moment
+        raise WrongValue(f"is {_quoted(written)}, must be {expected}") from None
+    if time_value.tzinfo is None:
+        with_zone = f"{time_value.isoformat()}Z"
+        raise WrongValue(f"is {written}, which has no time zone; write {with_zone} for UTC")
+    return time_value
 
 
-def loose(value: Scalar) -> str | float | bool | None:
-    """The value as JSON would have it: what stands in payloads and audiences.
+def json_value(value: YamlScalar) -> str | float | bool | None:
+    """The value as JSON has it, for payloads and audiences.
 
     Raises:
         Mistaken: a number that a double cannot hold.
@@ -91,12 +93,12 @@ def loose(value: Scalar) -> str | float | bool | None:
     if number is None:
         return value.text
     if (abs(number) > _EXACT and isinstance(number, int)) or not math.isfinite(number):
-        raise Mistaken(f"is {_shown(value.text)}, which is too large to be exact; quote it")
+        raise WrongValue(f"is {_quoted(value.text)}, which is too large to be exact; quote it")
     return float(number)
 
 
-def _wanted(field: FieldDescriptor, form: Form) -> str:
-    if form is Form.PERCENT:
+def _expected(field: FieldDescriptor, form: ValueForm) -> str:
+    if form is ValueForm.PERCENT:
         return "a percentage such as 50%"
     if field.enum_type is not None:
         return _one_of(enum_words(field.enum_type))
@@ -110,50 +112,50 @@ def _wanted(field: FieldDescriptor, form: Form) -> str:
     return "a whole number"
 
 
-def _basis_points(value: Scalar) -> int:
-    found = _PERCENT.fullmatch(value.text)
-    if not found:
+def _basis_points(value: YamlScalar) -> int:
+    match = _PERCENT.fullmatch(value.text)
+    if not match:
         hint = f"; did you mean {value.text}%?" if value.as_number is not None else ""
-        raise Mistaken(f"is {_shown(value.text)}, must be a percentage such as 50%{hint}")
-    points = float(found[1]) * 100
+        raise WrongValue(f"is {_quoted(value.text)}, must be a percentage such as 50%{hint}")
+    points = float(match[1]) * 100
     if abs(points - round(points)) > 1e-6:
-        raise Mistaken(f"is {value.text}, must have at most two decimals")
+        raise WrongValue(f"is {value.text}, must have at most two decimals")
     if not 0 <= points <= 10_000:
-        raise Mistaken(f"is {value.text}, must be 0% to 100%")
+        raise WrongValue(f"is {value.text}, must be 0% to 100%")
     return round(points)
 
 
-def _bool(value: Scalar) -> bool:
+def _bool(value: YamlScalar) -> bool:
     truth = value.as_bool
     if truth is None:
-        meant = _YAML_1_1.get(value.text.lower(), value.text.lower())
-        hint = f"; did you mean {meant}?" if meant in ("true", "false") else ""
-        raise Mistaken(f"is {_shown(value.text)}, must be true or false{hint}")
+        intended = _YAML_1_1.get(value.text.lower(), value.text.lower())
+        hint = f"; did you mean {intended}?" if intended in ("true", "false") else ""
+        raise WrongValue(f"is {_quoted(value.text)}, must be true or false{hint}")
     return truth
 
 
-def _double(value: Scalar) -> float:
+def _double(value: YamlScalar) -> float:
     if percent := _PERCENT.fullmatch(value.text):
         return float(percent[1]) / 100
     number = value.as_number
     if number is None or not math.isfinite(number):
-        raise Mistaken(f"is {_shown(value.text)}, must be a number")
+        raise WrongValue(f"is {_quoted(value.text)}, must be a number")
     return float(number)
 
 
-def _integer(value: Scalar, limit: int) -> int:
+def _integer(value: YamlScalar, limit: int) -> int:
     number = value.as_number
     if not isinstance(number, int):
-        raise Mistaken(f"is {_shown(value.text)}, must be a whole number")
+        raise WrongValue(f"is {_quoted(value.text)}, must be a whole number")
     if not -limit <= number < limit:
-        raise Mistaken(f"is {_shown(value.text)}, must be at most {limit - 1}")
+        raise WrongValue(f"is {_quoted(value.text)}, must be at most {limit - 1}")
     return number
 
 
-def _enum(value: Scalar, words: Mapping[str, int]) -> int:
+def _enum(value: YamlScalar, words: Mapping[str, int]) -> int:
     if value.text not in words:
         hint = did_you_mean(value.text, words)
-        raise Mistaken(f"is {_shown(value.text)}, must be {_one_of(words)}{hint}")
+        raise WrongValue(f"is {_quoted(value.text)}, must be {_one_of(words)}{hint}")
     return words[value.text]
 
 
@@ -162,5 +164,5 @@ def _one_of(words: Mapping[str, int]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def _shown(text: str) -> str:
+def _quoted(text: str) -> str:
     return f'"{text}"' if len(text) <= 60 else f'"{text[:59]}…"'

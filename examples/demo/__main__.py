@@ -7,12 +7,13 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from fairlift import Client
 from fairlift.v1.results_service_pb2 import GetResultsRequest, Report, VerdictKind
 from fairlift_cli.__main__ import main as fairlift
 from fairlift_cli.screen import Screen
-from fairlift_cli.server_connection import Server, Target, connected, full_name
+from fairlift_cli.server_connection import ServerConnection, Target, connected, full_name
 from fairlift_stats.locale import text
 from fairlift_stats.messages import Message
 from rich.console import Console
@@ -21,15 +22,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from examples.demo.comparison import compare, show
 from examples.demo.shop import CURRENCY, Shop
 from examples.demo.truth import TRUTH
-from examples.server import running_server
+from examples.server import running_server, start_in_the_past
 
 _CAMPAIGNS = Path(__file__).parent.parent / "campaigns"
-_LOOK_DAYS = (7, 14, 21)
+# Looks judge success when a whole week of entry is mature: the plans' window is three days.
+_JUDGING_DAYS = (10, 17, 24)
+_ZONE = ZoneInfo("Europe/Madrid")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """A server, a simulated shop, and the reports that a marketer reads."""
-    asked = _parsed(arguments)
+    options = _parse_options(arguments)
     began = time.monotonic()
     console = Console(highlight=False)
     with running_server(currency=CURRENCY) as address:
@@ -37,9 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"A Fairlift server listens on {address}; its database is in a temporary folder."
         )
         _fairlift(console, address, "apply", os.path.relpath(_CAMPAIGNS))
-        _fairlift(console, address, "start", *TRUTH)
+        today = datetime.now(_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+        start = (today - timedelta(days=options.days)).astimezone(UTC)
+        start_in_the_past(address, TRUTH, start)
+        console.print(f"The campaigns {', '.join(TRUTH)} started {options.days} days ago.")
         with connected(Target(address)) as server:
-            _simulate(console, server, address, visitors=asked.visitors, days=asked.days)
+            simulation = (options.visitors, options.days, start)
+            _simulate(console, server, address, *simulation)
             for campaign in TRUTH:
                 console.rule()
                 _fairlift(console, address, "results", campaign)
@@ -49,16 +56,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console.print(f"The demo took {time.monotonic() - began:.0f} s; the server has stopped.")
 
 
-def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m examples.demo", description=main.__doc__)
     parser.add_argument("--visitors", type=int, default=30_000)
-    parser.add_argument("--days", type=int, default=21)
+    parser.add_argument("--days", type=int, default=28)
     return parser.parse_args(arguments)
 
 
-def _simulate(console: Console, server: Server, address: str, *, visitors: int, days: int) -> None:
-    """Lives the days one after another; on some of them somebody reads the results."""
-    start = datetime.now(UTC) - timedelta(days=days, minutes=1)
+def _simulate(
+    console: Console,
+    server: ServerConnection,
+    address: str,
+    visitors: int,
+    days: int,
+    start: datetime,
+) -> None:
+    """Simulates the days one after another; after some of them the results are read."""
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("visitors"),
         TimeElapsedColumn(), console=console,
@@ -71,15 +84,16 @@ def _simulate(console: Console, server: Server, address: str, *, visitors: int, 
         shop = Shop(client, rng, start, days, visitors)
         task = bar.add_task(f"Simulating {days} days", total=visitors)
         for day in range(days):
-            bar.advance(task, shop.live(day))
+            bar.advance(task, shop.simulate_day(day))
             _flush(client)
-            if day + 1 in _LOOK_DAYS and day + 1 < days:
-                bar.console.print(f"Day {day + 1}\n{_looked(server)}")
+            # A day is over when events of the next one have come in.
+            if day in _JUDGING_DAYS:
+                bar.console.print(f"Day {day}\n{_verdicts(server)}")
         _check(client)
 
 
-def _looked(server: Server) -> str:
-    """What a look at each campaign says, in a few words."""
+def _verdicts(server: ServerConnection) -> str:
+    """The verdict of each campaign, in a few words."""
     kinds = {
         campaign: VerdictKind.Name(_report(server, campaign).verdict.kind) for campaign in TRUTH
     }
@@ -99,13 +113,13 @@ def _flush(client: Client) -> None:
 
 
 def _check(client: Client) -> None:
-    """Every event was accepted: a demo that loses some would tell nothing."""
+    """Ends the program if an event was not accepted: the comparison would be wrong."""
     stats = client.stats()
     if stats.refused or stats.dropped or stats.errors or stats.waiting:
         raise SystemExit(f"Events were lost: {stats}")
 
 
-def _report(server: Server, campaign: str) -> Report:
+def _report(server: ServerConnection, campaign: str) -> Report:
     return server.call(server.results.GetResults, GetResultsRequest(name=full_name(campaign)))
 
 

@@ -1,11 +1,11 @@
-"""What was found beside what is true."""
+"""Compares the reports of the demo with the true effects."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fairlift.v1.results_service_pb2 import MetricResult, Report
 from fairlift.v1.value_pb2 import Interval
-from fairlift_cli.report.scene import shown_interval
+from fairlift_cli.report.report_context import shown_interval
 from fairlift_cli.screen import Screen, plain_table
 
 from examples.demo.truth import TRUTH
@@ -19,61 +19,63 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One metric of one variant: the true lift, and what the events said of it."""
+    """One metric of one variant: the true lift, the measured one, and its interval."""
 
     campaign: str
     variant: str
     metric: str
-    true: float
-    found: float | None
+    true_lift: float
+    measured_lift: float | None
     interval: Interval | None
 
     @property
-    def holds(self) -> bool:
-        """Whether the interval holds the truth."""
+    def covers_truth(self) -> bool:
+        """Whether the interval contains the true lift."""
         if self.interval is None:
             return False
         return not (
-            (self.interval.HasField("lower") and self.true < self.interval.lower)
-            or (self.interval.HasField("upper") and self.true > self.interval.upper)
+            (self.interval.HasField("lower") and self.true_lift < self.interval.lower)
+            or (self.interval.HasField("upper") and self.true_lift > self.interval.upper)
         )
 
 
 def compare(reports: Mapping[str, Report]) -> list[Row]:
-    """The true lifts of all campaigns beside those of the reports."""
+    """The true and the measured lifts of all campaigns."""
     return list(_rows(reports))
 
 
 def _rows(reports: Mapping[str, Report]) -> Iterator[Row]:
     for campaign, variants in TRUTH.items():
         for variant, effect in variants.items():
-            for metric, true in effect.lifts.items():
-                found = _comparison(reports[campaign], metric, variant)
+            for metric, true_lift in effect.lifts.items():
+                comparison = _comparison(reports[campaign], metric, variant)
                 yield Row(
                     campaign,
                     variant,
                     _NAMES[metric],
-                    true,
-                    found.lift if found is not None and found.HasField("lift") else None,
-                    shown_interval(found) if found is not None else None,
+                    true_lift,
+                    comparison.lift
+                    if comparison is not None and comparison.HasField("lift")
+                    else None,
+                    shown_interval(comparison) if comparison is not None else None,
                 )
 
 
 def _comparison(report: Report, metric: str, variant: str) -> MetricResult.Comparison | None:
     return next(
         (
-            each
+            comparison
             for result in report.metrics
             if result.metric == metric
-            for each in result.comparisons
-            if each.variant == variant
+            for comparison in result.comparisons
+            if comparison.variant == variant
         ),
         None,
     )
 
 
 def show(screen: Screen, rows: Sequence[Row]) -> None:
-    """Prints the truth, which only the simulator knows, beside what was found."""
+    """Prints the true lifts, which only the simulator knows, beside the measured ones."""
     screen.line(
         "The true lifts, known only to the simulator, compared with the reports", style="bold"
     )
@@ -81,24 +83,30 @@ def show(screen: Screen, rows: Sequence[Row]) -> None:
         ("", "left"), ("True lift", "right"), ("Found", "right"), ("Interval", "right"),
         ("Contains it", "right"),
     )  # fmt: skip
-    last = ""
+    last_name = ""
     for row in rows:
         name = f"{row.campaign}, {row.variant}"
-        if name != last:
+        if name != last_name:
             table.add_row(name, style="bold")
-        last = name
-        found = "-" if row.found is None else f"{row.found:+.1%}"
-        holds = "yes" if row.holds else "no"
-        table.add_row(f"  {row.metric}", f"{row.true:+.1%}", found, _written(row.interval), holds)
+        last_name = name
+        measured = "-" if row.measured_lift is None else f"{row.measured_lift:+.1%}"
+        covers_truth = "yes" if row.covers_truth else "no"
+        table.add_row(
+            f"  {row.metric}",
+            f"{row.true_lift:+.1%}",
+            measured,
+            _interval_text(row.interval),
+            covers_truth,
+        )
     screen.table(table)
-    held = sum(row.holds for row in rows)
+    hits = sum(row.covers_truth for row in rows)
     screen.line(
-        f"{held} of {len(rows)} intervals contain the true lift; each does so 95 times in 100. "
+        f"{hits} of {len(rows)} intervals contain the true lift; each does so 95 times in 100. "
         "Every server draws new salts, so the next run assigns visitors a little differently."
     )
 
 
-def _written(interval: Interval | None) -> str:
+def _interval_text(interval: Interval | None) -> str:
     if interval is None:
         return "-"
     lower = f"{interval.lower:+.1%}" if interval.HasField("lower") else "-inf"

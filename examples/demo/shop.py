@@ -1,4 +1,4 @@
-"""A shop full of simulated visitors: they come, meet campaigns, buy, and send things back."""
+"""A simulated shop: visitors arrive, see campaigns, order, and return goods."""
 
 import heapq
 import itertools
@@ -24,7 +24,7 @@ _WEEK = (0.95, 0.9, 0.9, 0.95, 1.1, 1.2, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who comes to the shop."""
+    """One simulated visitor."""
 
     id: str
     country: str
@@ -32,18 +32,18 @@ class Visitor:
     returning: bool
 
     def attributes(self, **now: str | float | bool) -> dict[str, str | float | bool]:
-        """What the storefront knows of them, with what is true at this moment."""
-        known: dict[str, str | float | bool] = {
+        """The attributes that the storefront sends: permanent ones, and those of the moment."""
+        permanent: dict[str, str | float | bool] = {
             "country": self.country,
             "device": self.device,
             "returning": self.returning,
         }
-        return known | now
+        return permanent | now
 
 
 @dataclass(slots=True)
-class Met:
-    """What the campaigns that a visitor met do to them, all together."""
+class CombinedEffect:
+    """The combined effect of the variants that a visitor has seen."""
 
     conversion: float = 1.0
     ticket: float = 1.0
@@ -53,7 +53,7 @@ class Met:
 
 @dataclass(slots=True)
 class Shop:
-    """The storefront: asks the client for variants, and tells it what happened."""
+    """The simulated storefront: gets variants from the client and records events."""
 
     client: Client
     rng: random.Random
@@ -61,22 +61,22 @@ class Shop:
     days: int
     visitors: int
     orders: int = 0
-    _came: Iterator[int] = field(default_factory=itertools.count)
-    # What is still to happen: a heap by time, then by number, for functions have no order.
-    _later: list[tuple[datetime, int, Callable[[datetime], None]]] = field(default_factory=list)
-    _planned: Iterator[int] = field(default_factory=itertools.count)
+    _visitor_numbers: Iterator[int] = field(default_factory=itertools.count)
+    # Future events: a heap by time, then by number, because functions cannot be compared.
+    _scheduled: list[tuple[datetime, int, Callable[[datetime], None]]] = field(default_factory=list)
+    _schedule_numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def live(self, day: int) -> int:
-        """Lives through one day; answers how many visitors came."""
-        begins = self.start + timedelta(days=day)
-        coming = self._arrivals(day)
-        for visitor in coming:
-            self._visit(visitor, begins + timedelta(hours=self.rng.uniform(0, 23.5)))
-        ends = begins + timedelta(days=1)
-        while self._later and self._later[0][0] < ends:
-            moment, _, happen = heapq.heappop(self._later)
-            happen(moment)
-        return len(coming)
+    def simulate_day(self, day: int) -> int:
+        """Simulates one day; returns the number of visitors."""
+        day_start = self.start + timedelta(days=day)
+        arrivals = self._arrivals(day)
+        for visitor in arrivals:
+            self._visit(visitor, day_start + timedelta(hours=self.rng.uniform(0, 23.5)))
+        day_end = day_start + timedelta(days=1)
+        while self._scheduled and self._scheduled[0][0] < day_end:
+            moment, _, event = heapq.heappop(self._scheduled)
+            event(moment)
+        return len(arrivals)
 
     def _arrivals(self, day: int) -> list[Visitor]:
         weights = [_WEEK[(self.start + timedelta(days=d)).weekday()] for d in range(self.days)]
@@ -87,55 +87,62 @@ class Shop:
     def _visitor(self) -> Visitor:
         rng = self.rng
         return Visitor(
-            id=f"visitor-{next(self._came):05d}",
+            id=f"visitor-{next(self._visitor_numbers):05d}",
             country=rng.choices(("ES", "RO", "PT", "FR"), (60, 20, 10, 10))[0],
             device=rng.choices(("mobile", "desktop"), (65, 35))[0],
             returning=rng.random() < 0.3,
         )
 
     def _visit(self, visitor: Visitor, moment: datetime) -> None:
-        """A walk through the shop: product page, cart, the wish to leave, perhaps an order."""
-        met, step = Met(), itertools.count()
+        """One visit: product page, cart, exit intent, perhaps an order."""
+        combined, steps = CombinedEffect(), itertools.count()
 
-        def soon() -> datetime:
-            return moment + timedelta(minutes=2 * next(step))
+        def next_moment() -> datetime:
+            return moment + timedelta(minutes=2 * next(steps))
 
         if self.rng.random() < 0.85:
-            self._meet(visitor, "cross-sell", met, soon(), page="product")
+            self._expose(visitor, "cross-sell", combined, next_moment(), page="product")
             if self.rng.random() < 0.2:
-                self.client.action(visitor.id, "view_360", time=soon())
+                self.client.action(visitor.id, "view_360", time=next_moment())
         cart = round(_MEAN_CART_CENTS * self.rng.lognormvariate(-(_SPREAD**2) / 2, _SPREAD))
         has_cart = self.rng.random() < 0.55
         if has_cart:
-            self.client.action(visitor.id, "add_to_cart", time=soon())
-            self._meet(visitor, "free-shipping", met, soon(), cart_value=cart / 100)
+            self.client.action(visitor.id, "add_to_cart", time=next_moment())
+            self._expose(visitor, "free-shipping", combined, next_moment(), cart_value=cart / 100)
         if self.rng.random() < 0.75:
-            self._meet(visitor, "coupon-popup", met, soon(), exit_intent=True)
+            self._expose(visitor, "coupon-popup", combined, next_moment(), exit_intent=True)
             if self.rng.random() < 0.08:
-                self.client.action(visitor.id, "newsletter", time=soon())
-        if self.rng.random() < (0.26 if has_cart else 0.06) * met.conversion:
-            self._order(visitor, soon(), cart, met)
+                self.client.action(visitor.id, "newsletter", time=next_moment())
+        if self.rng.random() < (0.26 if has_cart else 0.06) * combined.conversion:
+            self._order(visitor, next_moment(), cart, combined)
 
-    def _meet(
-        self, visitor: Visitor, campaign: str, met: Met, moment: datetime, **now: str | float | bool
+    def _expose(
+        self,
+        visitor: Visitor,
+        campaign: str,
+        combined: CombinedEffect,
+        moment: datetime,
+        **now: str | float | bool,
     ) -> None:
-        """Shows the visitor what the campaign's variant says, if they are in its audience."""
-        shown = self.client.assign(campaign, visitor.id, visitor.attributes(**now))
-        if not self.client.expose(shown, time=moment):
+        """Assigns and exposes a campaign, and applies the effect of its variant."""
+        assignment = self.client.assign(campaign, visitor.id, visitor.attributes(**now))
+        if not self.client.expose(assignment, time=moment):
             return
-        does = effect(campaign, shown.variant)
-        met.conversion *= does.conversion
-        met.has_coupon |= bool(shown.payload.get("coupon"))
-        met.free_delivery |= bool(shown.payload.get("threshold"))
-        if not shown.payload.get("coupon"):
-            # The coupon's part of the ticket comes from its discount, not from the basket.
-            met.ticket *= does.ticket
+        change = effect(campaign, assignment.variant)
+        combined.conversion *= change.conversion
+        combined.has_coupon |= bool(assignment.payload.get("coupon"))
+        combined.free_delivery |= bool(assignment.payload.get("threshold"))
+        if not assignment.payload.get("coupon"):
+            # A coupon changes the ticket by its discount, not by the basket.
+            combined.ticket *= change.ticket
 
-    def _order(self, visitor: Visitor, moment: datetime, cart_cents: int, met: Met) -> None:
+    def _order(
+        self, visitor: Visitor, moment: datetime, cart_cents: int, combined: CombinedEffect
+    ) -> None:
         self.orders += 1
         order_id = f"order-{self.orders:05d}"
-        goods = max(round(cart_cents * met.ticket), 300)
-        uses_coupon = met.has_coupon and self.rng.random() < COUPON_USE
+        goods = max(round(cart_cents * combined.ticket), 300)
+        uses_coupon = combined.has_coupon and self.rng.random() < COUPON_USE
         discount = round(goods * COUPON_DISCOUNT) if uses_coupon else 0
         lines = self._lines(goods)
         self.client.order(
@@ -146,35 +153,35 @@ class Shop:
             discount_micros=discount * MICROS_PER_CENT,
             coupon="WELCOME10" if uses_coupon else "",
             shipping_cost_micros=_DELIVERY_MICROS
-            if met.free_delivery and goods >= _THRESHOLD_CENTS
+            if combined.free_delivery and goods >= _THRESHOLD_CENTS
             else 0,
             first_purchase=not visitor.returning,
             channel=self.rng.choice(("search", "email", "direct")),
             time=moment,
         )
-        self._after(order_id, goods - discount, lines, moment)
+        self._schedule_amendment(order_id, goods - discount, lines, moment)
         if self.rng.random() < 0.12:
             again = moment + timedelta(days=self.rng.uniform(1, 10))
             basket = round(cart_cents * self.rng.lognormvariate(0, 0.2))
-            self._plan(again, lambda at: self._order(visitor, at, basket, met))
+            self._schedule(again, lambda at: self._order(visitor, at, basket, combined))
 
-    def _after(
+    def _schedule_amendment(
         self, order_id: str, paid_cents: int, lines: list[OrderLine], moment: datetime
     ) -> None:
-        """Some orders come back, whole or in part; a few are cancelled."""
+        """Schedules a refund for some orders, and a cancellation for a few."""
         fate = self.rng.random()
         later = moment + timedelta(days=self.rng.uniform(2, 8))
         if fate < 0.01:
             soon = moment + timedelta(hours=3)
-            self._plan(soon, lambda at: self.client.amend(order_id, Cancellation(), time=at))
+            self._schedule(soon, lambda at: self.client.amend(order_id, Cancellation(), time=at))
         elif fate < 0.07:
             line = lines[0]
             amount = min(line.unit_price_micros, paid_cents * MICROS_PER_CENT)
             refund = Refund(amount, CURRENCY, line.unit_cost_micros, 1)
-            self._plan(later, lambda at: self.client.amend(order_id, refund, time=at))
+            self._schedule(later, lambda at: self.client.amend(order_id, refund, time=at))
 
     def _lines(self, goods_cents: int) -> list[OrderLine]:
-        """The basket as one to three lines that add up to its value."""
+        """One to three order lines that add up to the value of the goods."""
         count = self.rng.choices((1, 2, 3), (55, 30, 15))[0]
         cuts = sorted(self.rng.randrange(1, goods_cents) for _ in range(count - 1))
         prices = [b - a for a, b in itertools.pairwise((0, *cuts, goods_cents)) if b > a]
@@ -190,7 +197,7 @@ class Shop:
             for n, price in enumerate(prices)
         ]
 
-    def _plan(self, moment: datetime, happen: Callable[[datetime], None]) -> None:
-        """Lets something happen later, unless the simulation is over by then."""
+    def _schedule(self, moment: datetime, event: Callable[[datetime], None]) -> None:
+        """Schedules an event, unless it is after the end of the simulation."""
         if moment < self.start + timedelta(days=self.days):
-            heapq.heappush(self._later, (moment, next(self._planned), happen))
+            heapq.heappush(self._scheduled, (moment, next(self._schedule_numbers), event))

@@ -1,11 +1,11 @@
-"""What the simulated campaigns really do. Only the simulator knows; the server sees events."""
+"""The true effects of the simulated campaigns; the server sees only their events."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """How a variant changes a visitor who meets it: factors on top of the control's behaviour."""
+    """The effect of a variant on a visitor: factors on the control's conversion and ticket."""
 
     conversion: float = 1.0
     ticket: float = 1.0
@@ -28,9 +28,9 @@ NOTHING = Effect()
 TRUTH: dict[str, dict[str, Effect]] = {
     # A true effect: the coupon brings buyers, and costs a part of each basket.
     "coupon-popup": {"coupon-10": Effect(1.30, 1 - COUPON_DISCOUNT * COUPON_USE)},
-    # A trade: fewer buy, but they fill their baskets up to the threshold.
+    # A trade-off: fewer visitors buy, but their baskets are larger.
     "free-shipping": {"free-over-50": Effect(0.87, 1.15)},
-    # No effect at all, of either module.
+    # No effect in either variant.
     "cross-sell": {"bought-together": NOTHING, "same-look": NOTHING},
 }
 

@@ -1,1 +1,1 @@
-"""A real experiment replayed: Kevin Hillstrom's e-mail challenge of 2008, figure by figure."""
+"""Replays a real experiment, Kevin Hillstrom's e-mail challenge of 2008, and compares figures."""

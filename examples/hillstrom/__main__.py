@@ -14,9 +14,9 @@ from fairlift_cli.__main__ import main as fairlift
 from fairlift_cli.server_connection import Target, connected, full_name
 from rich.progress import track
 
-from examples.hillstrom.data import CAMPAIGN, CURRENCY, DAYS, events
+from examples.hillstrom.data import CAMPAIGN, CURRENCY, REPLAYED_DAYS, events
 from examples.hillstrom.figures import Figure, figures
-from examples.server import running_server
+from examples.server import running_server, start_in_the_past
 
 _BATCH = 1_000
 
@@ -30,21 +30,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{path} does not exist")
     with running_server(currency=CURRENCY) as address:
         campaign = Path(__file__).with_name("campaign.yaml")
-        for words in (["apply", str(campaign)], ["start", CAMPAIGN]):
-            fairlift([*words, "--server", address], standalone_mode=False)
-        sent = datetime.now(UTC) - timedelta(days=DAYS + 1)
-        _record(address, list(events(path, sent=sent)))
+        fairlift(["apply", str(campaign), "--server", address], standalone_mode=False)
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        start_time = today - timedelta(days=REPLAYED_DAYS)
+        start_in_the_past(address, [CAMPAIGN], start_time)
+        sent = start_time + timedelta(hours=9)
+        _record(
+            address, sorted(events(path, sent=sent), key=lambda e: e.event_time.ToNanoseconds())
+        )
         fairlift(["results", CAMPAIGN, "--details", "--server", address], standalone_mode=False)
-        found = figures(_report(address))
-    return _told(found)
+        compared = figures(_report(address))
+    return _print_comparison(compared)
 
 
-def _record(address: str, whole: Sequence[Event]) -> None:
+def _record(address: str, events_to_send: Sequence[Event]) -> None:
     """Sends every event; one that is not accepted ends the replay."""
     connection = Endpoint(address).connect()
     try:
-        batches = list(_batched(whole))
-        for batch in track(batches, description=f"{len(whole)} events"):
+        batches = list(_batched(events_to_send))
+        for batch in track(batches, description=f"{len(events_to_send)} events"):
             for outcome in connection.record(batch, timeout_s=60):
                 if outcome.status != EVENT_STATUS_ACCEPTED:
                     raise SystemExit(f"An event was not accepted: {outcome}")
@@ -52,9 +56,9 @@ def _record(address: str, whole: Sequence[Event]) -> None:
         connection.close()
 
 
-def _batched(whole: Iterable[Event]) -> Iterable[list[Event]]:
-    rest = iter(whole)
-    while batch := list(islice(rest, _BATCH)):
+def _batched(events_to_send: Iterable[Event]) -> Iterable[list[Event]]:
+    remaining = iter(events_to_send)
+    while batch := list(islice(remaining, _BATCH)):
         yield batch
 
 
@@ -64,14 +68,14 @@ def _report(address: str) -> Report:
         return server.call(server.results.GetResults, request)
 
 
-def _told(found: Sequence[Figure]) -> int:
+def _print_comparison(compared: Sequence[Figure]) -> int:
     print("\nEvery known figure of the experiment, compared with the report's:")
-    for figure in found:
+    for figure in compared:
         mark = "agrees " if figure.agrees else "DIFFERS"
-        print(f"{mark}  {figure.name:54} known {figure.known:>11}  report {figure.shown:>11}")
-    agree = sum(figure.agrees for figure in found)
-    print(f"{agree} figures agree, {len(found) - agree} differ")
-    return 0 if agree == len(found) else 1
+        print(f"{mark}  {figure.name:54} known {figure.published:>11}  report {figure.rounded:>11}")
+    agree = sum(figure.agrees for figure in compared)
+    print(f"{agree} figures agree, {len(compared) - agree} differ")
+    return 0 if agree == len(compared) else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The file of the challenge as events: what every customer had, did and bought, as recorded."""
+"""Converts the file of the challenge to events: exposures, visits and orders."""
 
 import csv
 import gzip
@@ -15,6 +15,8 @@ from fairlift.wire.values import time_to
 CAMPAIGN = "hillstrom-email"
 CURRENCY = "USD"
 DAYS = 14
+# A week of entry, in which everybody enters on the first day, and the window of the last of them.
+REPLAYED_DAYS = 7 + 15
 _VARIANTS = {
     "Mens E-Mail": "mens-email",
     "Womens E-Mail": "womens-email",
@@ -25,10 +27,10 @@ _VARIANTS = {
 def events(path: Path, *, sent: datetime) -> Iterator[Event]:
     """Exposures, visits and orders, in the order of the file.
 
-    The file has no dates but "the two weeks after", so visits are spread over them.
+    The file has no dates, only "the two weeks after", so visits are spread over two weeks.
 
     Raises:
-        ValueError: the file is another one.
+        ValueError: it is not the file of the challenge.
     """
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.DictReader(file)):
@@ -39,7 +41,7 @@ def events(path: Path, *, sent: datetime) -> Iterator[Event]:
 
 def _of_customer(number: int, row: dict[str, str], sent: datetime) -> Iterator[Event]:
     unit = f"customer-{number:05d}"
-    came = sent + timedelta(hours=1 + number % (24 * DAYS))
+    visit_time = sent + timedelta(hours=1 + number % (24 * DAYS))
     exposure = Exposure(
         campaign=f"campaigns/{CAMPAIGN}", variant=_VARIANTS[row["segment"]], unit_id=unit, epoch=1
     )
@@ -48,7 +50,7 @@ def _of_customer(number: int, row: dict[str, str], sent: datetime) -> Iterator[E
     yield Event(event_id=uuid7(), event_time=time_to(sent), exposure=exposure)
     if row["visit"] == "1":
         visit = Action(name="visit", unit_id=unit)
-        yield Event(event_id=uuid7(), event_time=time_to(came), action=visit)
+        yield Event(event_id=uuid7(), event_time=time_to(visit_time), action=visit)
     if row["conversion"] == "1":
         line = OrderLine(
             product_id="merchandise", quantity=1, unit_price_micros=micros(row["spend"])
@@ -56,5 +58,5 @@ def _of_customer(number: int, row: dict[str, str], sent: datetime) -> Iterator[E
         order = Order(
             order_id=f"order-{number:05d}", unit_id=unit, currency_code=CURRENCY, lines=[line]
         )
-        moment = came + timedelta(minutes=10)
+        moment = visit_time + timedelta(minutes=10)
         yield Event(event_id=uuid7(), event_time=time_to(moment), order=order)

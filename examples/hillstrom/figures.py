@@ -1,7 +1,7 @@
-"""What is known of the experiment, and what a report says of the same.
+"""The published figures of the experiment, and the same figures from a report.
 
-The known figures were computed from the same file with pandas, scipy and statsmodels, and stand in
-two independent public notebooks; they are facts about the data.
+The published figures were computed from the same file with pandas, scipy and statsmodels, in two
+independent public notebooks; they are facts about the data.
 """
 
 import math
@@ -30,44 +30,44 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure: as it is known, to the digits given, and as the report says it."""
+    """One figure: as published, to the given digits, and as computed by the report."""
 
     name: str
-    known: str
-    found: float
+    published: str
+    computed: float
 
     @property
-    def shown(self) -> str:
-        """What was found, to as many digits as are known."""
-        if "e" in self.known:
-            digits = len(self.known.partition("e")[0].partition(".")[2])
-            return f"{self.found:.{digits}e}"
-        return f"{self.found:.{len(self.known.partition('.')[2])}f}"
+    def rounded(self) -> str:
+        """The computed value, with as many digits as the published one."""
+        if "e" in self.published:
+            digits = len(self.published.partition("e")[0].partition(".")[2])
+            return f"{self.computed:.{digits}e}"
+        return f"{self.computed:.{len(self.published.partition('.')[2])}f}"
 
     @property
     def agrees(self) -> bool:
-        """Whether both are the same to the digits given."""
-        return self.shown == self.known.removeprefix("+")
+        """Whether both agree to the given digits."""
+        return self.rounded == self.published.removeprefix("+")
 
 
 def figures(report: Report) -> list[Figure]:
-    """Every figure that is known, beside the report's."""
+    """All published figures with the report's."""
     return [*_arms(report), *_comparisons(report)]
 
 
 def _arms(report: Report) -> Iterator[Figure]:
     metrics = {metric.metric: metric for metric in report.metrics}
-    totals = {each.variant: each for each in report.totals}
-    for arm, known in _ARMS.items():
-        found = _of_arm(metrics, totals[arm])
-        for column, text, value in zip(_COLUMNS, known, found, strict=True):
+    totals = {arm_totals.variant: arm_totals for arm_totals in report.totals}
+    for arm, published in _ARMS.items():
+        computed = _of_arm(metrics, totals[arm])
+        for column, text, value in zip(_COLUMNS, published, computed, strict=True):
             yield Figure(f"{arm}: {column}", text, value)
 
 
 def _of_arm(metrics: Mapping[str, MetricResult], totals: VariantTotals) -> tuple[float, ...]:
     def estimate(metric: str) -> float:
         arms = metrics[metric].arms
-        return next(each.estimate for each in arms if each.variant == totals.variant)
+        return next(arm.estimate for arm in arms if arm.variant == totals.variant)
 
     return (
         totals.units,
@@ -82,26 +82,26 @@ def _of_arm(metrics: Mapping[str, MetricResult], totals: VariantTotals) -> tuple
 
 
 def _comparisons(report: Report) -> Iterator[Figure]:
-    found = {
+    by_metric = {
         metric.metric: next(c for c in metric.comparisons if c.variant == "mens-email")
         for metric in report.metrics
     }
     units = sum(t.units for t in report.totals if t.variant in ("mens-email", "no-email"))
-    rate, mean = found["conversion_rate"], found["revenue_per_visitor"]
-    ticket = found["average_ticket"]
-    who = "men's against no e-mail"
-    yield Figure(f"{who}: conversion, points", "+0.6805", 100 * rate.difference)
+    rate, mean = by_metric["conversion_rate"], by_metric["revenue_per_visitor"]
+    ticket = by_metric["average_ticket"]
+    pair = "men's against no e-mail"
+    yield Figure(f"{pair}: conversion, points", "+0.6805", 100 * rate.difference)
     # Our score test has N/(N-1) in its variance (Miettinen and Nurminen), the known z has not.
     z = -float(ndtri(rate.p_value / 2)) * math.sqrt(units / (units - 1))
-    yield Figure(f"{who}: conversion, pooled z", "7.3851", math.copysign(z, rate.difference))
-    yield Figure(f"{who}: revenue per customer", "+0.7698", mean.difference)
-    yield Figure(f"{who}: revenue per customer, Welch t", "5.30014", _t(mean))
-    yield Figure(f"{who}: revenue per customer, p", "1.164e-07", mean.p_value)
+    yield Figure(f"{pair}: conversion, pooled z", "7.3851", math.copysign(z, rate.difference))
+    yield Figure(f"{pair}: revenue per customer", "+0.7698", mean.difference)
+    yield Figure(f"{pair}: revenue per customer, Welch t", "5.30014", _t(mean))
+    yield Figure(f"{pair}: revenue per customer, p", "1.164e-07", mean.p_value)
     interval = mean.difference_interval
-    yield Figure(f"{who}: revenue per customer, 95 % from", "0.4851", interval.lower)
-    yield Figure(f"{who}: revenue per customer, 95 % to", "1.0545", interval.upper)
-    yield Figure(f"{who}: average ticket", "-0.48", ticket.difference)
-    yield Figure(f"{who}: average ticket, z", "-0.041", _t(ticket))
+    yield Figure(f"{pair}: revenue per customer, 95 % from", "0.4851", interval.lower)
+    yield Figure(f"{pair}: revenue per customer, 95 % to", "1.0545", interval.upper)
+    yield Figure(f"{pair}: average ticket", "-0.48", ticket.difference)
+    yield Figure(f"{pair}: average ticket, z", "-0.041", _t(ticket))
 
 
 def _t(comparison: MetricResult.Comparison) -> float:
@@ -118,8 +118,8 @@ def _t(comparison: MetricResult.Comparison) -> float:
 
     # The p-value picks the degrees of freedom; where it hardly does, they hardly matter.
     ends = (math.log(2.0), math.log(1e9))
-    found = brentq(surplus, *ends) if surplus(ends[0]) * surplus(ends[1]) < 0 else ends[1]
-    return math.copysign(statistic(math.exp(found)), comparison.difference)
+    solution = brentq(surplus, *ends) if surplus(ends[0]) * surplus(ends[1]) < 0 else ends[1]
+    return math.copysign(statistic(math.exp(solution)), comparison.difference)
 
 
 def _half_width(interval: Interval) -> tuple[float, float]:

@@ -2,8 +2,8 @@
 
     celery -A examples.recipes.celery_worker worker
 
-The client is made where the worker starts; each forked child gets a session of its own. Such
-children end by `os._exit`, so the last events are sent when Celery says that the child goes.
+The client is created when the worker starts; each forked child gets its own connection. Such
+children end by `os._exit`, so Celery's signal for the end of a child sends the last events.
 """
 
 import os

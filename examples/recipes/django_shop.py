@@ -18,7 +18,7 @@ COOKIE = "visitor"
 
 @cache
 def client() -> Client:
-    """The process's client; a forked worker goes on with a session of its own."""
+    """The client of this process; a forked worker gets its own connection."""
     return Client(os.environ["FAIRLIFT_SERVER"])
 
 
@@ -30,10 +30,10 @@ class Fairlift:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Reads the cookie, and sets it on the first visit."""
-        known = request.COOKIES.get(COOKIE)
-        request.META["fairlift.visitor"] = visitor = known or secrets.token_urlsafe(12)
+        cookie = request.COOKIES.get(COOKIE)
+        request.META["fairlift.visitor"] = visitor = cookie or secrets.token_urlsafe(12)
         response = self._get_response(request)
-        if known is None:
+        if cookie is None:
             response.set_cookie(COOKIE, visitor, httponly=True, samesite="Lax")
         return response
 
@@ -41,10 +41,10 @@ class Fairlift:
 def cart(request: HttpRequest) -> HttpResponse:
     """The variant, exposed only when the cart's banner is really in the page."""
     attributes = {"country": request.headers.get("X-Country", "")}
-    shown = client().assign("spring", request.META["fairlift.visitor"], attributes)
+    assigned = client().assign("spring", request.META["fairlift.visitor"], attributes)
     if request.GET.get("banner") == "yes":
-        client().expose(shown)
-    return JsonResponse({"variant": shown.variant, "free_from": shown.value("threshold", 0)})
+        client().expose(assigned)
+    return JsonResponse({"variant": assigned.variant, "free_from": assigned.value("threshold", 0)})
 
 
 def checkout(request: HttpRequest) -> HttpResponse:

@@ -21,16 +21,16 @@ class CacheHeaders(TypedDict):
     cookies: dict[str, str]
 
 
-def cache_key(shown: Iterable[Assignment]) -> str:
+def cache_key(assignments: Iterable[Assignment]) -> str:
     """The same for all visitors who see the same page: its campaigns' variants and epochs.
 
     Only campaigns that this page shows belong in it: each further one multiplies the copies.
     """
-    parts = {f"{each.campaign}.{each.epoch}={each.variant}" for each in shown}
+    parts = {f"{assigned.campaign}.{assigned.epoch}={assigned.variant}" for assigned in assignments}
     return "&".join(sorted(parts))
 
 
-def cached(shown: Mapping[str, Assignment], *, seconds: int) -> CacheHeaders:
+def cached(assignments: Mapping[str, Assignment], *, seconds: int) -> CacheHeaders:
     """Headers for a page that may be shared by all who have these variants.
 
     The edge copies the cookie into the header before it looks for a copy. Its purge tags name the
@@ -40,9 +40,9 @@ def cached(shown: Mapping[str, Assignment], *, seconds: int) -> CacheHeaders:
         "headers": {
             "Cache-Control": f"public, s-maxage={seconds}, max-age=0",
             "Vary": HEADER,
-            "Surrogate-Key": " ".join(sorted(shown)),
+            "Surrogate-Key": " ".join(sorted(assignments)),
         },
-        "cookies": {COOKIE: cache_key(shown.values())},
+        "cookies": {COOKIE: cache_key(assignments.values())},
     }
 
 

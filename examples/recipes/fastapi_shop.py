@@ -39,8 +39,8 @@ def spring(
 
 @app.get("/cart")
 async def cart(
-    client: Annotated[Client, Depends(fairlift)], shown: Annotated[Assignment, Depends(spring)]
+    client: Annotated[Client, Depends(fairlift)], assigned: Annotated[Assignment, Depends(spring)]
 ) -> dict[str, object]:
     """Deciding takes a microsecond, so it may stand in a coroutine as it is."""
-    client.expose(shown)
-    return {"variant": shown.variant, "free_from": shown.value("threshold", 0)}
+    client.expose(assigned)
+    return {"variant": assigned.variant, "free_from": assigned.value("threshold", 0)}

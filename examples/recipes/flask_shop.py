@@ -2,8 +2,8 @@
 
     gunicorn --preload 'examples.recipes.flask_shop:create_app()'
 
-With --preload the client is made once, before the workers are forked; each worker then gets a
-session of its own, and delivers what it recorded when it ends.
+With --preload the client is created once, before the workers are forked; each worker then gets its
+own connection, and sends its events when it ends.
 """
 
 import os
@@ -38,8 +38,8 @@ def create_app(client: Client | None = None) -> Flask:
             "cart_value": request.args.get("value", 0.0, type=float),
             "user_agent": request.user_agent.string,
         }
-        shown = fairlift.assign("spring", g.visitor, attributes, expose=True)
-        return jsonify(variant=shown.variant, free_from=shown.value("threshold", 0))
+        assigned = fairlift.assign("spring", g.visitor, attributes, expose=True)
+        return jsonify(variant=assigned.variant, free_from=assigned.value("threshold", 0))
 
     @app.post("/newsletter")
     def newsletter() -> tuple[str, int]:

@@ -1,7 +1,8 @@
 """The composition root: creates the parts of the server and connects them."""
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.campaigns.snapshot_build import published_snapshot
 from fairlift_server.events.ingest import Ingest
 from fairlift_server.results.campaign_results import CampaignResults
+from fairlift_server.results.look_timer import LookTimer
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
 from fairlift_server.store import campaigns as campaign_store
@@ -39,7 +41,10 @@ def token() -> str:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, *, workers: WorkerPool | None = None
+    settings: Settings,
+    *,
+    workers: WorkerPool | None = None,
+    clock: Callable[[], datetime] = now,
 ) -> AsyncIterator[GrpcServer]:
     """A started server. When the block ends it drains: no acknowledged event is lost.
 
@@ -47,6 +52,7 @@ async def serving(
         settings: of this server.
         workers: processes that compute results, shared by several servers and left open; by
             default the server starts its own.
+        clock: the time, in UTC.
 
     Raises:
         WrongState: the address is taken, another server uses the database, or the database is in
@@ -57,7 +63,7 @@ async def serving(
         store.migrate()
         store.write_now(lambda transaction: _set_currency(transaction, settings.currency))
         live = LiveCampaigns(
-            store.read_now(lambda transaction: published_snapshot(transaction, now()))
+            store.read_now(lambda transaction: published_snapshot(transaction, clock()))
         )
         ingest = Ingest(
             lambda events: store.write(
@@ -66,17 +72,23 @@ async def serving(
             limit_events=settings.queue_events,
         )
         own_workers = WorkerPool(settings.analyses)
+        results = CampaignResults(
+            store, workers or own_workers, currency=settings.currency, now=clock
+        )
         server = GrpcServer(
-            _services(settings, store, live, ingest, workers or own_workers),
+            _services(settings, store, live, ingest, results, clock),
             listen=settings.listen,
             token=settings.token,
             has_reflection=settings.has_reflection,
             certificate=_certificate(settings),
         )
         await server.start()
+        timer = LookTimer(results, every_s=settings.look_every_s, now=clock)
+        timing = asyncio.create_task(timer.run(), name="look-timer")
         try:
             yield server
         finally:
+            timing.cancel()
             await server.drain(delay_s=settings.drain_delay_s, grace_s=settings.drain_s)
             await ingest.close()
             own_workers.close()
@@ -101,16 +113,23 @@ def _services(
     store: Store,
     live: LiveCampaigns,
     ingest: Ingest,
-    workers: WorkerPool,
+    results: CampaignResults,
+    clock: Callable[[], datetime],
 ) -> Services:
     page_tokens = PageTokens()
-    campaigns = CampaignLifecycle(store, live, currency=settings.currency, now=now, token=token)
+    campaigns = CampaignLifecycle(store, live, currency=settings.currency, now=clock, token=token)
     return Services(
         AssignmentApi(live, keep_alive_s=settings.keep_alive_s),
         CampaignApi(campaigns, page_tokens),
-        EventApi(ingest, live, currency=settings.currency, history_days=settings.history_days),
+        EventApi(
+            ingest,
+            live,
+            currency=settings.currency,
+            history_days=settings.history_days,
+            now=clock,
+        ),
         ResultsApi(
-            CampaignResults(store, workers, currency=settings.currency, now=now),
+            results,
             page_tokens,
             currency=settings.currency,
             watch_every_s=settings.keep_alive_s,

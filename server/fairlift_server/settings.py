@@ -68,6 +68,10 @@ class Settings:
         default=1,
         metadata={"help": "processes that compute results"},
     )
+    look_every_s: float = field(
+        default=60.0,
+        metadata={"help": "seconds between two checks whether a look is due"},
+    )
     keep_alive_s: float = field(
         default=20.0,
         metadata={"help": "seconds between keep-alives on quiet streams"},
@@ -215,6 +219,7 @@ def _violations(settings: Settings) -> list[Violation]:
     check(settings.history_days >= 1, "history_days", "must be 1 or more")
     check(settings.queue_events >= 1_000, "queue_events", "must be 1,000 or more: one full batch")
     check(1 <= settings.analyses <= 64, "analyses", "must be 1 to 64")
+    check(settings.look_every_s > 0, "look_every_s", "must be above 0")
     check(settings.keep_alive_s > 0, "keep_alive_s", "must be above 0")
     check(settings.drain_delay_s >= 0, "drain_delay_s", "must not be negative")
     check(settings.drain_s >= 0, "drain_s", "must not be negative")

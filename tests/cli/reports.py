@@ -31,7 +31,7 @@ def report() -> pb.Report:
     found.verdict.kind = pb.VERDICT_KIND_SHIP
     found.verdict.sentence = "Free earns more per visitor, and that is certain enough."
     found.verdict.action = "Show it to everybody."
-    found.verdict.reasons.append("The boundary was crossed at look 5.")
+    found.verdict.reasons.add(code="false_alarm", sentence="The boundary was crossed at look 5.")
     for variant, name in (("control", "Delivery 4.90"), ("free", "Envío gratis")):
         found.totals.add(
             variant=variant, display_name=name, control=variant == "control", units=15_012,
@@ -92,7 +92,7 @@ def _metric(
         lift_interval=Interval(lower=lift - 0.03, upper=lift + 0.03, confidence=0.95),
         sequential_lift_interval=Interval(lower=lift - 0.05, upper=lift + 0.05, confidence=0.95),
         p_value=0.0123,
-        method="Welch t",
+        method=pb.METHOD_WELCH_FIELLER,
     )
     return pb.MetricResult(
         metric=name,

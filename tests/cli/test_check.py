@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from fairlift.wire.campaign import campaign_from, campaign_to
 from fairlift_cli.__main__ import main
-from fairlift_cli.check import check, files
+from fairlift_cli.check import campaign_files, check_files
 from fairlift_cli.failures import Misused
 from fairlift_cli.findings import Finding, as_github, as_json, as_text
 from fairlift_cli.reader import read, read_text
@@ -21,7 +21,7 @@ BAD = sorted((FILES / "bad").glob("*.yaml"))
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
 def test_a_good_file_has_no_findings(path: Path) -> None:
-    assert check([path]).findings == ()
+    assert check_files([path]).findings == ()
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
@@ -30,7 +30,7 @@ def test_a_bad_file_has_exactly_the_findings_beside_it(
 ) -> None:
     monkeypatch.chdir(path.parent)
 
-    findings = check([Path(path.name)]).findings
+    findings = check_files([Path(path.name)]).findings
 
     expected = path.with_suffix(".expected").read_text(encoding="utf-8").splitlines()
     assert [str(finding) for finding in findings] == expected
@@ -77,7 +77,7 @@ def test_two_files_cannot_hold_one_campaign(tmp_path: Path) -> None:
         text = "campaign: same\nvariants: [{id: a}, {id: b}]\n"
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
 
-    (finding,) = check([tmp_path]).findings
+    (finding,) = check_files([tmp_path]).findings
 
     assert finding.path.endswith("two.yaml")
     assert f"campaign same is also defined at {tmp_path / 'one.yaml'}:1" in str(finding)
@@ -87,7 +87,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "large.yaml"
     path.write_text("# " + "x" * MAX_BYTES, encoding="utf-8")
 
-    (finding,) = check([path]).findings
+    (finding,) = check_files([path]).findings
 
     assert "must have at most 1048576" in finding.message
 
@@ -124,16 +124,16 @@ def test_folders_are_searched_and_files_found_once(tmp_path: Path) -> None:
     for name in ("b.yaml", "inner/a.yml", "notes.md"):
         (tmp_path / name).touch()
 
-    found = files([tmp_path, tmp_path / "b.yaml"])
+    found = campaign_files([tmp_path, tmp_path / "b.yaml"])
 
     assert [path.name for path in found] == ["b.yaml", "a.yml"]
 
 
 def test_a_path_to_nothing_is_a_misuse(tmp_path: Path) -> None:
     with pytest.raises(Misused, match=r"contains no \.yaml file"):
-        files([tmp_path])
+        campaign_files([tmp_path])
     with pytest.raises(Misused, match="does not exist"):
-        files([tmp_path / "absent.yaml"])
+        campaign_files([tmp_path / "absent.yaml"])
 
 
 def test_findings_for_programs_are_json() -> None:

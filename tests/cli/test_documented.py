@@ -7,7 +7,7 @@ import grpc
 import pytest
 from click.testing import CliRunner
 from fairlift import Client, Reason
-from fairlift.engine.audience import MAX_DEPTH, MAX_LIST, MAX_NODES, MAX_TEXT
+from fairlift.engine.audience import MAX_ATTRIBUTE_TEXT, MAX_CONDITION_DEPTH, MAX_LIST, MAX_NODES
 from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import OrderMeasure
 from fairlift.v1 import campaign_pb2, campaign_service_pb2, plan_pb2
@@ -91,8 +91,8 @@ def test_budgets_are_those_of_the_language() -> None:
     said = " ".join(PAGE.split())
 
     assert f"at most {MAX_NODES} conditions" in said
-    assert f"{MAX_DEPTH} levels deep" in said
-    assert f"a list at most {MAX_LIST:,} values, a text {MAX_TEXT:,} characters" in said
+    assert f"{MAX_CONDITION_DEPTH} levels deep" in said
+    assert f"a list at most {MAX_LIST:,} values, a text {MAX_ATTRIBUTE_TEXT:,} characters" in said
 
 
 def test_explanation_is_as_printed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import yaml
 from fairlift_cli.report.chart import Bar, axis, draw
 from fairlift_cli.screen import ASCII, UNICODE
 from fairlift_cli.text import clean
-from fairlift_cli.yaml_tree import Fields, Scalar, trees
+from fairlift_cli.yaml_tree import YamlMapping, YamlScalar, yaml_documents
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -71,13 +71,13 @@ def test_the_place_of_a_character_is_where_it_stands(
         written = f"audience: {style}\n{breaks}\n"
     elif style == "'" or '"' not in text:
         written = f"# a comment\naudience:   {style}{text}{style}\n"
-    (tree,) = trees(written)
-    assert isinstance(tree, Fields)
+    (tree,) = yaml_documents(written)
+    assert isinstance(tree, YamlMapping)
     value = tree.entries[0].value
-    assert isinstance(value, Scalar)
+    assert isinstance(value, YamlScalar)
     position = where % len(value.text.rstrip())
 
-    place = value.place_of(position)
+    place = value.position_of(position)
 
     sign = value.text[position]
     if not sign.isspace():

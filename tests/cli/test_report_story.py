@@ -19,8 +19,11 @@ def stopped_early() -> pb.Report:
     verdict.deciding_look.number = 3
     verdict.deciding_look.look_time.FromJsonString("2026-02-14T10:00:00Z")
     verdict.ClearField("reasons")
-    verdict.reasons.extend(["+11.8% is of February 14; all data show +6.1%.", "It is certain."])
-    verdict.reason_codes.extend(["won", "corrected_then", "false_alarm"])
+    verdict.cause = pb.VERDICT_CAUSE_WON
+    verdict.reasons.add(
+        code="corrected_then", sentence="+11.8% is of February 14; all data show +6.1%."
+    )
+    verdict.reasons.add(code="false_alarm", sentence="It is certain.")
     return found
 
 

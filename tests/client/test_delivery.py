@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 from fairlift import Client, OrderLine, Reason
-from fairlift.event_queue import Backlog, Kind, Waiting
+from fairlift.event_queue import EventKind, EventQueue, QueuedEvent
 from fairlift.v1 import event_service_pb2 as e
 
 from tests.client.shop import Shop, eventually
@@ -149,20 +149,20 @@ def test_exposure_that_found_no_room_is_news_again(shop: Shop) -> None:
     assert exposed(shop) == {f"v{i}" for i in range(50)}
 
 
-def test_backlog_gives_batches_within_their_limits() -> None:
-    backlog = Backlog(max_events=1_000, max_bytes=1_000_000)
+def test_queue_gives_batches_within_their_limits() -> None:
+    queue = EventQueue(max_events=1_000, max_bytes=1_000_000)
     for i in range(100):
-        backlog.put(Waiting(Kind.ACTION, e.Event(event_id=f"{i:036d}"), 38))
-    backlog.put(Waiting(Kind.ORDER, e.Event(event_id="order"), 7))
+        queue.put(QueuedEvent(EventKind.ACTION, e.Event(event_id=f"{i:036d}"), 38))
+    queue.put(QueuedEvent(EventKind.ORDER, e.Event(event_id="order"), 7))
 
-    first = backlog.batch(max_events=10, max_bytes=10_000)
-    small = backlog.batch(max_events=10, max_bytes=100)
+    first = queue.batch(max_events=10, max_bytes=10_000)
+    small = queue.batch(max_events=10, max_bytes=100)
 
     assert [len(first), first[0].event.event_id] == [10, "order"]
     assert sum(each.size for each in small) <= 100
-    backlog.done(first)
-    assert len(backlog) == 91
-    assert backlog.batch(max_events=1, max_bytes=1)[0].event.event_id == f"{9:036d}"
+    queue.done(first)
+    assert len(queue) == 91
+    assert queue.batch(max_events=1, max_bytes=1)[0].event.event_id == f"{9:036d}"
 
 
 def run_script(shop: Shop, body: str, *, timeout_s: float = 30) -> subprocess.CompletedProcess[str]:

@@ -173,7 +173,7 @@ def test_tracking_records_actions_and_orders(shop: Shop, flags: OpenFeatureClien
     )
     assert (nps.name, nps.unit_id, nps.value) == ("nps", "c", 9.0)
     whole, one_line = shop.of_kind("order")
-    assert (whole.order_id, whole.unit_id, whole.coupon) == ("o1", "c", "X")
+    assert (whole.order_id, whole.unit_id, whole.coupons) == ("o1", "c", ["X"])
     assert whole.lines[0].quantity == 2
     assert one_line.lines[0].unit_price_micros == 49_900_000
 
@@ -237,7 +237,7 @@ def test_everything_that_an_order_has_can_be_tracked(shop: Shop, flags: OpenFeat
     (order,) = shop.of_kind("order")
     assert (order.lines[0].product_id, order.lines[0].category) == ("p", "shoes")
     assert (order.discount_micros, order.shipping_cost_micros) == (1_000_000, 3_000_000)
-    assert (order.coupon, order.channel) == ("X", "app")
+    assert (order.coupons, order.channel) == (["X"], "app")
     assert (order.first_purchase, order.HasField("first_purchase")) == (False, True)
 
 

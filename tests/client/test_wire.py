@@ -1,6 +1,7 @@
 """Messages and meanings agree, both ways, and every broken rule is named at once."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from fairlift.engine.audience import (
@@ -41,6 +42,7 @@ from fairlift.engine.metric import (
 )
 from fairlift.engine.plan import (
     AlwaysValid,
+    Decide,
     ExactConversion,
     ExpectedLoss,
     FixedHorizon,
@@ -54,9 +56,11 @@ from fairlift.engine.plan import (
     Stopping,
     Yeast,
 )
+from fairlift.engine.plan_hash import plan_hash
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
-from fairlift.v1 import campaign_pb2
+from fairlift.v1 import campaign_pb2, plan_pb2
 from fairlift.wire.campaign import campaign_from, campaign_to
+from fairlift.wire.plan import plan_from, plan_to
 from fairlift.wire.snapshot import snapshot_from, snapshot_to
 from google.protobuf import text_format
 
@@ -112,7 +116,7 @@ def everything() -> Campaign:
         currency_code="EUR",
         attributes={"country": AttributeType.STRING},
         labels={"team": "growth"},
-        lifecycle=Lifecycle(State.RUNNING, 3, etag="e", plan_hash=plan.hash, start_time=NOW),
+        lifecycle=Lifecycle(State.RUNNING, 3, etag="e", plan_hash=plan_hash(plan), start_time=NOW),
     )
 
 
@@ -136,9 +140,58 @@ def test_campaign_survives_the_wire() -> None:
     ids=lambda rule: type(rule).__name__,
 )
 def test_stopping_rule_survives_the_wire(stopping: Stopping) -> None:
-    plan = Plan(primary=PRIMARY, planned_units=1_000, stopping=stopping)
+    conversion = (PlannedMetric("conversion_rate", 0.05),)
+    plan = Plan(primary=conversion, planned_units=1_000, stopping=stopping)
+    assert _over_the_wire(plan) == plan
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"window_days": None},
+        {"window_days": 0},
+        {"window_days": 14},
+        {"decide": Decide.DAILY},
+        {"settle_hours": 0},
+        {"settle_hours": 30},
+        {"guardrails": (PlannedMetric("profit_per_visitor", margin=0.02),)},
+        {"guardrails": (PlannedMetric("profit_per_visitor", absolute_margin=0.6),)},
+    ],
+)
+def test_days_and_margins_of_a_plan_survive_the_wire(changes: dict[str, Any]) -> None:
+    plan = Plan(primary=PRIMARY, planned_units=1_000, **changes)
+    assert _over_the_wire(plan) == plan
+
+
+def test_plan_without_a_window_has_three_days() -> None:
+    message = plan_to(Plan(primary=PRIMARY, planned_units=1_000))
+    message.ClearField("window_days")
+
+    assert plan_from(message).window_days == 3
+
+
+@pytest.mark.parametrize(
+    ("window", "days"), [("WINDOW_SAME_VISIT", 0), ("WINDOW_OPEN_ENDED", None)]
+)
+def test_window_may_be_a_word(window: str, days: int | None) -> None:
+    message = plan_to(Plan(primary=PRIMARY, planned_units=1_000))
+    message.ClearField("window_days")
+    message.window = plan_pb2.Window.Value(window)
+
+    assert plan_from(message).window_days == days
+
+
+def test_window_is_a_word_or_a_number_of_days_and_not_both() -> None:
+    message = plan_to(Plan(primary=PRIMARY, planned_units=1_000, window_days=3))
+    message.window = plan_pb2.WINDOW_SAME_VISIT
+
+    with pytest.raises(InvalidCampaign, match="window: is set beside window_days"):
+        plan_from(message)
+
+
+def _over_the_wire(plan: Plan) -> Plan | None:
     campaign = Campaign("a", (Variant("x"), Variant("y")), plan=plan)
-    assert campaign_from(campaign_to(campaign)).plan == plan
+    return campaign_from(campaign_to(campaign)).plan
 
 
 def test_snapshot_survives_the_wire_without_plan_and_texts() -> None:
@@ -217,5 +270,5 @@ def test_hash_of_a_plan_changes_with_any_part_and_with_nothing_else() -> None:
         Plan(primary=PRIMARY, planned_units=1_000, stopping=AlwaysValid()),
         Plan(primary=PRIMARY, planned_units=1_000, segments=("country",)),
     ]
-    assert plan.hash == same.hash
-    assert len({plan.hash, *(other.hash for other in others)}) == 5
+    assert plan_hash(plan) == plan_hash(same)
+    assert len({plan_hash(plan), *(plan_hash(other) for other in others)}) == 5

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fairlift.engine.audience import (
     EVERYBODY,
-    MAX_DEPTH,
+    MAX_CONDITION_DEPTH,
     MAX_LIST,
     MAX_NODES,
     AllOf,
@@ -26,7 +26,7 @@ from fairlift.engine.audience import (
 )
 from fairlift.engine.errors import InvalidAudience, InvalidCampaign
 from fairlift.engine.short_form import short_form
-from fairlift_cli.audience.parser import MAX_LENGTH, MAX_NESTING, parse
+from fairlift_cli.audience.parser import MAX_AUDIENCE_TEXT, MAX_NESTING, parse
 from fairlift_cli.audience.words import in_words
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -110,7 +110,7 @@ def test_short_form_knows_every_condition(text: str, condition: Condition) -> No
         ("a" * 65, 0, "64 characters at most"),
         ("not " * (MAX_NESTING + 1) + "a", 4 * (MAX_NESTING + 1), "nested more than"),
         ("(" * (MAX_NESTING + 1) + "a", MAX_NESTING + 1, "nested more than"),
-        ("a" * (MAX_LENGTH + 1), MAX_LENGTH, "must have at most"),
+        ("a" * (MAX_AUDIENCE_TEXT + 1), MAX_AUDIENCE_TEXT, "must have at most"),
         ("a and " * MAX_NODES + "a", 0, f"must be at most {MAX_NODES}"),
         ("", 0, "the end is not expected here"),
     ],
@@ -167,10 +167,10 @@ def test_impossible_condition_cannot_be_made(make: Any, field: str, says: str) -
 
 def test_tree_has_a_depth_that_it_may_not_exceed() -> None:
     condition: Condition = Exists("a")
-    for _ in range(MAX_DEPTH - 1):
+    for _ in range(MAX_CONDITION_DEPTH - 1):
         condition = Not(condition)
 
-    with pytest.raises(InvalidCampaign, match=f"at most {MAX_DEPTH}"):
+    with pytest.raises(InvalidCampaign, match=f"at most {MAX_CONDITION_DEPTH}"):
         Not(condition)
 
 

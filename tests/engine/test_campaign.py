@@ -18,6 +18,7 @@ from fairlift.engine.campaign import (
     check_layers,
 )
 from fairlift.engine.errors import InvalidCampaign
+from fairlift.engine.plan import Plan, PlannedMetric
 
 TWO = (Variant("control"), Variant("coupon"))
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -164,3 +165,23 @@ def test_slices_that_overlap_share_the_unit_of_the_campaign() -> None:
     (violation,) = check_layers([one, other])["a"]
 
     assert violation.message.endswith("one customer may enter only one of them")
+
+
+def test_guardrail_on_coupons_beside_a_control_without_one_needs_an_absolute_margin() -> None:
+    treatment = Variant("coupon", payload={"coupon": "WELCOME10"})
+
+    def campaign(control: Variant, guardrail: PlannedMetric) -> Campaign:
+        plan = Plan(
+            primary=(PlannedMetric("conversion_rate", minimum_effect=0.05),),
+            planned_units=1_000,
+            guardrails=(guardrail,),
+        )
+        return Campaign("popup", (control, treatment), plan=plan)
+
+    relative = PlannedMetric("coupon_cost_per_visitor", margin=0.1)
+    with pytest.raises(
+        InvalidCampaign, match=r"plan.guardrails\[0\].margin: is relative, but none"
+    ):
+        campaign(Variant("none"), relative)
+    campaign(Variant("none"), PlannedMetric("coupon_cost_per_visitor", absolute_margin=0.6))
+    campaign(Variant("old", payload={"coupon_code": "OLD5"}), relative)

@@ -24,6 +24,7 @@ from fairlift.engine.metric import (
     catalogue_metric,
 )
 from fairlift.engine.plan import (
+    ExactConversion,
     ExpectedLoss,
     FixedHorizon,
     GroupSequential,
@@ -61,6 +62,25 @@ def secondary(name: str) -> dict[str, Any]:
         ("maximum_days", "whole weeks", {"maximum_days": 10}),
         ("maximum_days", "whole weeks", {"maximum_days": 0}),
         ("window_days", "is -1", {"window_days": -1}),
+        ("settle_hours", "is 169, must be 0 to 168", {"settle_hours": 169}),
+        (
+            "guardrails[0].absolute_margin",
+            "is -1, must be above 0",
+            {"guardrails": (PlannedMetric("refund_rate", absolute_margin=-1),)},
+        ),
+        (
+            "guardrails[0].absolute_margin",
+            "a guardrail has one of the two",
+            {"guardrails": (PlannedMetric("refund_rate", margin=0.02, absolute_margin=1),)},
+        ),
+        (
+            "primary[0].metric",
+            "must be conversion_rate: exact_conversion counts converters",
+            {
+                "primary": (PlannedMetric("revenue_per_visitor", 0.05),),
+                "stopping": ExactConversion(),
+            },
+        ),
         ("covariate_days", "is 731", {"covariate_days": 731}),
         ("segments", "has 11", {"segments": tuple(f"a{i}" for i in range(11))}),
         ("segments[0]", "must be an attribute", {"segments": ("a b",)}),

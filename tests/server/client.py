@@ -3,6 +3,7 @@
 import atexit
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -22,11 +23,25 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 
+class Clock:
+    """The server's time: the machine's, moved by as much as a test wants."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def set(self, moment: datetime) -> None:
+        self.ahead = moment - datetime.now(UTC)
+
+
 class Caller:
     """All services of one server."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, clock: Clock) -> None:
         self.channel = channel
+        self.clock = clock
         self.campaigns = CampaignServiceStub(channel)
         self.assignments = AssignmentServiceStub(channel)
         self.events = EventServiceStub(channel)
@@ -66,14 +81,17 @@ def workers() -> WorkerPool:
 
 
 @asynccontextmanager
-async def running(folder: Path, **settings: object) -> AsyncIterator[Caller]:
+async def running(
+    folder: Path, *, clock: Clock | None = None, **settings: object
+) -> AsyncIterator[Caller]:
     """A server in this process, its store in the folder, and a caller of it."""
+    clock = clock or Clock()
     chosen = {"listen": "127.0.0.1:0", "database": str(folder / "shop.db"), **settings}
     async with (
-        serving(settings_of(chosen), workers=workers()) as server,
+        serving(settings_of(chosen), workers=workers(), clock=clock) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
-        yield Caller(channel)
+        yield Caller(channel, clock)
 
 
 def details(error: grpc.aio.AioRpcError) -> tuple[ErrorInfo, BadRequest, RetryInfo]:

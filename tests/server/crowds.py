@@ -4,18 +4,30 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from fairlift.v1 import results_service_pb2 as pb
+from fairlift.v1.campaign_pb2 import Campaign
 from fairlift.v1.event_service_pb2 import Event
 
 from tests.server import shop
 from tests.server.client import Caller
 
 NAME = "campaigns/free-shipping"
+# The first moment of the campaign's first day.
+START = shop.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=21)
+# Noon of a later day: what is read hours after it is read on the same day.
+NOW = START + timedelta(days=22, hours=12)
 
 
-START = shop.now() - timedelta(days=15)
+async def start(caller: Caller, campaign: Campaign, *, at: datetime = START) -> Campaign:
+    """Starts the campaign a minute before `at` by the server's clock, which then goes to `NOW`."""
+    caller.clock.set(at - timedelta(minutes=1))
+    started = await caller.start(campaign)
+    caller.clock.set(NOW)
+    return started
 
 
 async def results(caller: Caller, language: str = "", epoch: int = 0) -> pb.Report:
+    """The report when nothing has come in for three hours."""
+    caller.clock.ahead += timedelta(hours=3)
     request = pb.GetResultsRequest(name=NAME, language=language, epoch=epoch)
     return await caller.results.GetResults(request, timeout=120)
 
@@ -60,11 +72,11 @@ async def send(caller: Caller, events: Iterator[Event]) -> None:
         await caller.accepted(waiting[first : first + 500])
 
 
-def arrivals(variant: str, days: range, *, buyers: int) -> Iterator[Event]:
-    """Fifty units at the end of each of these days, the first of them buying at once."""
+def arrivals(variant: str, days: range, *, buyers: int, price: float = 20.0) -> Iterator[Event]:
+    """Fifty units at the start of each of these days, the first of them buying at once."""
     for day in days:
         for number in range(50):
             unit, at = f"{variant}-{day}-{number}", START + timedelta(days=day)
             yield shop.exposure(unit, variant, at=at)
             if number < buyers:
-                yield shop.order(unit, f"order-{unit}", shop.line(20.0), at=at)
+                yield shop.order(unit, f"order-{unit}", shop.line(price * (1 + number % 3)), at=at)

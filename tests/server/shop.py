@@ -52,6 +52,7 @@ def campaign(
     variants: Iterable[str] = ("control", "free"),
     metric: str = "revenue_per_visitor",
     planned_units: int = 1_000,
+    window_days: int = 3,
     **plan: object,
 ) -> campaign_pb2.Campaign:
     return campaign_pb2.Campaign(
@@ -60,6 +61,7 @@ def campaign(
         plan=plan_pb2.Plan(
             primary=[plan_pb2.PlannedMetric(metric=metric, minimum_effect=0.05)],
             planned_units=planned_units,
+            window_days=window_days,
             **plan,  # type: ignore[arg-type]  # fields of a plan, by name
         ),
     )
@@ -137,7 +139,8 @@ def order(
     message.order.lines.extend(lines or (line(50),))
     message.order.discount_micros = round(discount * EURO)
     message.order.shipping_cost_micros = round(shipping * EURO)
-    message.order.coupon = coupon
+    if coupon:
+        message.order.coupons.append(coupon)
     if first_purchase is not None:
         message.order.first_purchase = first_purchase
     return message
@@ -155,7 +158,7 @@ def refund(
     message = event(at)
     message.amendment.order_id = order_id
     message.amendment.refund.currency_code = currency
-    message.amendment.refund.amount_micros = round(amount * EURO)
+    message.amendment.refund.goods_micros = round(amount * EURO)
     message.amendment.refund.recovered_cost_micros = round(recovered * EURO)
     message.amendment.refund.items = items
     return message
@@ -178,7 +181,7 @@ def identity(visitor: str, customer: str, *, at: datetime | None = None) -> Even
 def exchange_rate(currency: str, rate: float, *, at: datetime | None = None) -> Event:
     message = event(at)
     message.exchange_rate.currency_code = currency
-    message.exchange_rate.shop_micros_per_unit = round(rate * EURO)
+    message.exchange_rate.shop_picos_per_unit = round(rate * EURO) * 10**6
     return message
 
 

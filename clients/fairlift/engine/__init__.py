@@ -1,1 +1,1 @@
-"""The rules of Fairlift: campaigns, audiences, buckets, decisions; only mmh3 beside Python."""
+"""The rules of Fairlift: campaigns, audiences, buckets, decisions. Depends only on mmh3."""

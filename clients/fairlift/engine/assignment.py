@@ -1,4 +1,4 @@
-"""The answer to "which variant?", and why."""
+"""The assignment: which variant a unit gets, and why."""
 
 import math
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an assignment says but for whom and when; one object serves all units that share it."""
+    """An assignment without its unit and time; all units with the same result share one object."""
 
     campaign: str
     variant: str
@@ -42,10 +42,10 @@ class Outcome:
     reason: Reason
     is_control: bool = True
     epoch: int = 0
-    # Epoch seconds; 0 when no snapshot was there to decide by.
+    # Epoch seconds; 0 when there was no snapshot.
     snapshot_time: float = 0.0
-    # Whether the unit takes part, so that its exposure counts in the analysis; worked out once, for
-    # every exposure asks.
+    # Whether the unit takes part, so that its exposure counts in the analysis; computed once,
+    # because every exposure reads it.
     is_in_campaign: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,7 +53,7 @@ class Outcome:
         object.__setattr__(self, "is_in_campaign", counts)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Compiled or not, each can read what the other pickled.
+        # Compiled and interpreted code can read each other's pickles.
         arguments = (self.campaign, self.variant, self.payload, self.reason)
         return Outcome, (*arguments, self.is_control, self.epoch, self.snapshot_time)
 
@@ -61,9 +61,9 @@ class Outcome:
 @mypyc_attr(free_list_len=1)
 @dataclass(slots=True, init=False, repr=False)
 class Assignment:
-    """The answer to "which variant?" for one unit. Meant to be read only.
+    """The variant of one unit in a campaign, and the reason. Treat it as read-only.
 
-    Neither frozen nor with an `__init__`: either would cost more than the decision itself.
+    Neither frozen nor with an `__init__`: both would cost more than the decision itself.
     """
 
     outcome: Outcome
@@ -110,7 +110,7 @@ class Assignment:
 
     @property
     def payload(self) -> dict[str, JSON]:
-        """What the storefront renders: the caller's own copy, free to change."""
+        """What the storefront renders; a copy, which the caller may change."""
         return {key: _copied(value) for key, value in self.outcome.payload.items()}
 
     @overload
@@ -124,8 +124,8 @@ class Assignment:
     def value(self, key: Any, default: Any) -> Any:
         """One entry of the payload, of the default's type; the default when it is not there.
 
-        A whole number serves where a float is asked for, and 50.0 where an int is: on its way
-        through the contract every number is a double.
+        A whole number also serves as a float, and 50.0 as an int: in the contract, every number
+        is a double.
         """
         entry = self.outcome.payload.get(key)
         if entry.__class__ is default.__class__:
@@ -143,7 +143,7 @@ class Assignment:
         return assignment, (self.outcome, self.unit, self.attributes, self.time)
 
     def __repr__(self) -> str:
-        # Without the attributes: they are the visitor's own, and this ends in logs.
+        # Without the attributes: they are personal data, and this may be logged.
         return f"Assignment({self.campaign}: {self.variant}, {self.reason}, epoch {self.epoch})"
 
 

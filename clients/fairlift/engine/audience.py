@@ -1,8 +1,8 @@
-"""The conditions on a visitor's attributes that make them eligible: a closed, typed tree.
+"""Audiences: a typed tree of conditions on a visitor's attributes.
 
-A condition on an attribute that the visitor does not have (absent or None) is false, `!=` and
-`not in` too: who is to be kept out must be known. `not country == "ES"` asks for the rest as well.
-No value is read as another type: "30" is not 30, and true is not 1.
+A condition on an attribute that the visitor does not have (absent or None) is false, also `!=` and
+`not in`: nobody is included by a value that is not known. `not country == "ES"` includes visitors
+without a country. Values are never converted: "30" is not 30, and true is not 1.
 """
 
 import math
@@ -17,10 +17,10 @@ from fairlift.engine.errors import InvalidCampaign, Violation
 from fairlift.engine.versions import version_key
 
 MAX_NODES = 256
-MAX_DEPTH = 16
+MAX_CONDITION_DEPTH = 16
 MAX_LIST = 10_000
-MAX_TEXT = 1_024
-_EXACT = 2**53  # beyond it a double, which is what travels, skips integers
+MAX_ATTRIBUTE_TEXT = 1_024
+_EXACT = 2**53  # beyond it a double, the contract's number, cannot hold all integers
 _SURROGATE = re.compile("[\ud800-\udfff]")
 ATTRIBUTE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}", re.ASCII)
 
@@ -28,7 +28,7 @@ Scalar: TypeAlias = str | int | float | bool | datetime
 
 
 class CompareOp(StrEnum):
-    """How a value is compared; the text is the operator of the short form."""
+    """A comparison; its value is the operator in the short form."""
 
     EQ = "=="
     NE = "!="
@@ -39,7 +39,7 @@ class CompareOp(StrEnum):
 
 
 class TextOp(StrEnum):
-    """How a text is matched, always with regard to case; the text is the short form's word."""
+    """A test of a text, case-sensitive; its value is the word in the short form."""
 
     CONTAINS = "contains"
     PREFIX = "starts_with"
@@ -48,7 +48,7 @@ class TextOp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Every one of the conditions holds; with none, it holds for everybody."""
+    """All of the conditions hold; without conditions, it holds for everybody."""
 
     conditions: tuple["Condition", ...]
 
@@ -58,7 +58,7 @@ class AllOf:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """At least one of the conditions holds; with none, it holds for nobody."""
+    """At least one of the conditions holds; without conditions, it holds for nobody."""
 
     conditions: tuple["Condition", ...]
 
@@ -78,7 +78,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """The attribute compares so with the value; `<` to `>=` order numbers or times only."""
+    """A comparison of the attribute with a value; `<` to `>=` are for numbers and times only."""
 
     attribute: str
     op: CompareOp
@@ -94,7 +94,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class In:
-    """The attribute is one of the values (or, negated, is there and none of them)."""
+    """The attribute is one of the values; negated: it exists and is not one of them."""
 
     attribute: str
     values: tuple[Scalar, ...]
@@ -148,7 +148,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The attribute, read as a semantic version, compares so with the value.
+    """A comparison of the attribute, as a semantic version, with a value.
 
     Precedence is that of semver.org 2.0.0; a leading "v" and missing parts ("2.1") are accepted.
     """
@@ -166,7 +166,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """The attribute is there, whatever its value."""
+    """The attribute exists, with any value."""
 
     attribute: str
 
@@ -190,7 +190,7 @@ def children(condition: Condition) -> tuple[Condition, ...]:
 
 
 def leaves(condition: Condition) -> Iterator[Leaf]:
-    """The conditions on one attribute that this one is made of, in order."""
+    """The conditions on single attributes in the tree, in order."""
     if isinstance(condition, AllOf | AnyOf | Not):
         for child in children(condition):
             yield from leaves(child)
@@ -199,17 +199,17 @@ def leaves(condition: Condition) -> Iterator[Leaf]:
 
 
 def attributes(condition: Condition) -> frozenset[str]:
-    """The names of the attributes that the condition asks for."""
+    """The names of the attributes that the condition uses."""
     return frozenset(leaf.attribute for leaf in leaves(condition))
 
 
 def node_count(condition: Condition) -> int:
-    """How many conditions the tree holds, itself included."""
+    """The number of conditions in the tree, including the root."""
     return 1 + sum(map(node_count, children(condition)))
 
 
 def depth(condition: Condition) -> int:
-    """How many levels the tree has, itself included."""
+    """The number of levels of the tree, including the root."""
     return 1 + max(map(depth, children(condition)), default=0)
 
 
@@ -220,8 +220,8 @@ def _check_budget(condition: Condition) -> None:
             "", f"has {nodes} conditions, must be at most {MAX_NODES}; join values with `in`"
         )
     levels = depth(condition)
-    if levels > MAX_DEPTH:
-        raise _invalid("", f"is {levels} levels deep, must be at most {MAX_DEPTH}")
+    if levels > MAX_CONDITION_DEPTH:
+        raise _invalid("", f"is {levels} levels deep, must be at most {MAX_CONDITION_DEPTH}")
 
 
 def _check_attribute(name: str) -> None:
@@ -238,8 +238,10 @@ def _check_scalar(field: str, value: Scalar) -> None:
         case bool():
             pass
         case str():
-            if len(value) > MAX_TEXT:
-                raise _invalid(field, f"has {len(value)} characters, must have at most {MAX_TEXT}")
+            if len(value) > MAX_ATTRIBUTE_TEXT:
+                raise _invalid(
+                    field, f"has {len(value)} characters, must have at most {MAX_ATTRIBUTE_TEXT}"
+                )
             if not value.isprintable() and _SURROGATE.search(value):
                 raise _invalid(field, f"is {value!r}, must be valid Unicode")
         case int():

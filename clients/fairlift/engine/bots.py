@@ -1,4 +1,4 @@
-"""Who is no shopper: crawlers get the control, and never enter the analysis."""
+"""Recognises bots: they get the control and are left out of the analysis."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from functools import lru_cache
 
 from fairlift.engine.matching import PlainAttributes
 
-_REMEMBERED = 4_096
+_CACHED_AGENTS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
 class BotRules:
-    """Tells a bot by its `is_bot` attribute, or else by what its `user_agent` contains.
+    """A visitor is a bot if `is_bot` is true, or if its `user_agent` contains a fragment.
 
-    Fragments are lower-case; `innocent` ones are cut out of the agent first, for names such as the
+    Fragments are lower-case. Names in `innocent` are removed from the user agent first, such as the
     phone maker Cubot. Replace the list with `BotRules(fragments=…)`, or switch it off with `()`.
     """
 
@@ -58,8 +58,8 @@ class BotRules:
         return any(fragment in agent for fragment in self.fragments)
 
     def matcher(self) -> Callable[[PlainAttributes], bool]:
-        """A function that says whether a visitor is a bot, quick for agents seen before."""
-        names = lru_cache(_REMEMBERED)(self.names)
+        """A function that tells whether a visitor is a bot; it caches recent user agents."""
+        names = lru_cache(_CACHED_AGENTS)(self.names)
 
         def is_bot(attributes: PlainAttributes) -> bool:
             if attributes.get("is_bot") is True:

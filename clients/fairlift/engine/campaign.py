@@ -26,6 +26,9 @@ MAX_PAYLOAD = 16_384
 MAX_OVERRIDES = 1_000
 MAX_UNIT = 256
 
+# The entries of a payload that name its coupon.
+COUPON_KEYS = ("coupon", "coupon_code")
+
 _ID = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _ID_RULE = "must be 1 to 63 lower-case letters, digits and hyphens, a letter first"
@@ -138,7 +141,13 @@ class Campaign:
     lifecycle: Lifecycle = Lifecycle()
 
     def __post_init__(self) -> None:
-        violations = [*_names(self), *_variants(self), *_eligibility(self), *_when(self)]
+        violations = [
+            *_names(self),
+            *_variants(self),
+            *_eligibility(self),
+            *_when(self),
+            *_guardrails(self),
+        ]
         if violations:
             raise InvalidCampaign(violations)
         for name in ("overrides", "attributes", "labels"):
@@ -285,3 +294,24 @@ def _when(campaign: Campaign) -> Iterator[Violation]:
         yield Violation(
             "time_zone", f"is {campaign.time_zone!r}, must be an IANA name, such as Europe/Madrid"
         )
+
+
+def coupon_of(variant: Variant) -> str:
+    """The coupon that the variant's payload names; empty where it names none."""
+    codes = (variant.payload.get(key) for key in COUPON_KEYS)
+    return next((code for code in codes if isinstance(code, str) and code), "")
+
+
+def _guardrails(campaign: Campaign) -> Iterator[Violation]:
+    """A relative margin needs a control that is not zero by nature."""
+    if campaign.plan is None or coupon_of(campaign.control):
+        return
+    for index, planned in enumerate(campaign.plan.guardrails):
+        metric = campaign.plan.metric(planned.metric)
+        if planned.margin is not None and metric.is_about_coupons:
+            yield Violation(
+                f"plan.guardrails[{index}].margin",
+                f"is relative, but {campaign.control.id} has no coupon, so its "
+                f"{planned.metric} is 0 and nothing is a share of it; say absolute_margin, in the "
+                "metric's own unit",
+            )

@@ -1,6 +1,6 @@
-"""Campaigns ready to decide: the classes that a snapshot is compiled to.
+"""Deciders: the classes that the campaigns of a snapshot are compiled to.
 
-These lines run for every visitor, so everything that can be known before is in their fields.
+This code runs for every visitor, so everything that is known earlier is computed earlier.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,45 +14,47 @@ from fairlift.engine.matching import Attributes, Matcher, PlainAttributes, plain
 from fairlift.engine.untrusted import IdInput, id_or_empty, plain
 
 _hash: Final = murmur3
-# A control given for another reason is no membership that another campaign could build on.
+# With any other reason, the control does not count as a variant that meets a prerequisite.
 _HAS_VARIANT = frozenset({Reason.ASSIGNED, Reason.STALE, Reason.OVERRIDE})
 
 
+# Not a Protocol, which makes a compiled decision 39 % slower, nor an ABC, over which mypyc cannot
+# build slotted dataclasses.
 class Decider:
-    """One campaign, ready to decide."""
+    """Decides one campaign."""
 
     __slots__ = ()
 
     def decide(
         self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> Assignment:
-        """The variant that the visitor, or the customer, meets; `now` in epoch seconds."""
+        """The assignment of the visitor or the customer; `now` in epoch seconds."""
         raise NotImplementedError
 
 
 @dataclass(slots=True)
-class Always(Decider):
-    """One outcome for everybody."""
+class FixedOutcome(Decider):
+    """The same outcome for everybody."""
 
     outcome: Outcome
 
     def decide(
         self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> Assignment:
-        """That outcome."""
+        """The fixed outcome."""
         return assignment(self.outcome, plain(visitor) or plain(customer), attributes, now)
 
 
 @dataclass(slots=True, kw_only=True)
-class Split(Decider):
-    """A variant by weight for everybody in the audience; most campaigns are no more.
+class WeightedSplit(Decider):
+    """Assigns a variant by weight to everybody in the audience, as most campaigns do.
 
     Attributes:
-        unit_is_customer: Whether the customer is assigned, and not the visitor.
+        unit_is_customer: Whether the customer is assigned instead of the visitor.
         is_sticky: Whether a customer keeps the variant of the visitor they were `first_seen` as.
-        names: The attributes that may be asked for.
-        prefix: The salt of the variants and a colon.
-        variants: Each with the hash at which it ends.
+        names: The attributes that the decision reads.
+        prefix: The salt of the variants, and a colon.
+        variants: The outcome of each variant, with the hash at which it ends.
     """
 
     unit_is_customer: bool
@@ -70,21 +72,21 @@ class Split(Decider):
     def decide(
         self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> Assignment:
-        """The unit's variant, or the control for who is no unit, a bot, or not in the audience."""
+        """The unit's variant; the control without a unit, for bots, and outside the audience."""
         unit_input: Any = customer if self.unit_is_customer else visitor
         if self.is_sticky and (customer or customer == 0):
             person = customer if type(customer) is str else id_or_empty(customer)
             if person:
                 unit_input = self.first_seen.get(person, unit_input)
         unit = unit_input if type(unit_input) is str else plain(unit_input)
-        # As assignment() does, without the call.
+        # assignment() inlined, to save a call.
         assigned = Assignment()
         assigned.unit = unit
         assigned.attributes = attributes
         assigned.time = now
         try:
             hash_input = (self.prefix + unit).encode()
-        except UnicodeEncodeError:  # half a surrogate pair, as a broken cookie may hold
+        except UnicodeEncodeError:  # half a surrogate pair, as in a broken cookie
             assigned.outcome = self.no_unit
             return assigned
         values = (
@@ -106,42 +108,43 @@ class Split(Decider):
         return assigned
 
 
+# A base class for the reason of Decider.
 class Gate:
-    """What may keep a unit out of a campaign."""
+    """A rule that may keep a unit out of a campaign."""
 
     __slots__ = ()
 
     def outcome(
         self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
-        """What the unit of this assignment gets instead; None lets it pass."""
+        """The outcome that replaces the assignment's; None lets the unit pass."""
         raise NotImplementedError
 
 
 @dataclass(slots=True)
-class Gated(Decider):
-    """The split, but for those whom a gate keeps out.
+class GatedDecider(Decider):
+    """A decider with gates, which overrule it.
 
-    The split is asked first though gates come first: it changes nothing, so what it says may be
-    overruled, and campaigns without gates need not know of them.
+    The gates come first by their meaning, but the split runs first: it has no side effects, so its
+    outcome can be replaced, and campaigns without gates pay nothing for them.
 
     Attributes:
-        before: The gates for everybody.
-        gates: Those, and then the gates for who is in the audience.
+        gates_for_all: The gates that apply to everybody.
+        gates: Those, followed by the gates that apply to the audience only.
     """
 
     split: Decider
-    before: tuple[Gate, ...]
+    gates_for_all: tuple[Gate, ...]
     gates: tuple[Gate, ...]
 
     def decide(
         self, visitor: IdInput, customer: IdInput, attributes: Attributes, now: float
     ) -> Assignment:
-        """What the first gate that speaks says, or else the split."""
+        """The outcome of the first gate that has one, or else of the split."""
         assigned = self.split.decide(visitor, customer, attributes, now)
         if assigned.outcome.reason is Reason.NO_UNIT:
             return assigned
-        for gate in self.gates if assigned.outcome.is_in_campaign else self.before:
+        for gate in self.gates if assigned.outcome.is_in_campaign else self.gates_for_all:
             outcome = gate.outcome(assigned, visitor, customer, now)
             if outcome is not None:
                 assigned.outcome = outcome
@@ -150,34 +153,34 @@ class Gated(Decider):
 
 
 @dataclass(slots=True)
-class Forced(Gate):
-    """An outcome of their own for some units."""
+class OverrideGate(Gate):
+    """Gives listed units a fixed outcome."""
 
     by_unit: dict[str, Outcome]
 
     def outcome(
         self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
-        """The unit's own."""
+        """The outcome listed for the unit, if any."""
         return self.by_unit.get(assigned.unit)
 
 
 @dataclass(slots=True)
-class Closed(Gate):
-    """Nobody passes."""
+class ClosedGate(Gate):
+    """Lets no unit pass."""
 
     closed: Outcome
 
     def outcome(
         self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
-        """The same for all."""
+        """The same outcome for all."""
         return self.closed
 
 
 @dataclass(slots=True)
-class During(Gate):
-    """Nobody passes from one moment until, and without, another; in epoch seconds."""
+class TimeGate(Gate):
+    """Lets no unit pass from one time until before another, in epoch seconds."""
 
     from_s: float
     until_s: float
@@ -186,13 +189,13 @@ class During(Gate):
     def outcome(
         self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
-        """The same for all, in that time."""
+        """The same outcome for all during that time."""
         return self.closed if self.from_s <= now < self.until_s else None
 
 
 @dataclass(slots=True)
-class Slice(Gate):
-    """Only units whose hash, after this prefix, is in a range pass."""
+class HashRangeGate(Gate):
+    """Lets units pass whose hash, with this prefix, is in a range."""
 
     prefix: str
     low: int
@@ -202,14 +205,14 @@ class Slice(Gate):
     def outcome(
         self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
-        """Who is outside the range."""
+        """The outcome of units outside the range."""
         hashed: int = _hash((self.prefix + assigned.unit).encode())
         return None if self.low <= hashed < self.high else self.outside
 
 
 @dataclass(slots=True)
-class Prerequisites(Gate):
-    """Only units that got one of the wanted variants in each of the other campaigns pass."""
+class PrerequisiteGate(Gate):
+    """Lets units pass that have one of the required variants in each of the other campaigns."""
 
     campaigns: Mapping[str, Decider]
     required: tuple[tuple[str, tuple[str, ...]], ...]
@@ -218,7 +221,7 @@ class Prerequisites(Gate):
     def outcome(
         self, assigned: Assignment, visitor: IdInput, customer: IdInput, now: float
     ) -> Outcome | None:
-        """Who misses one."""
+        """The outcome of units that miss a required variant."""
         for name, variants in self.required:
             other = self.campaigns[name].decide(visitor, customer, assigned.attributes, now).outcome
             if other.variant not in variants or other.reason not in _HAS_VARIANT:

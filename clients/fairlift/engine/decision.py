@@ -1,7 +1,7 @@
-"""Which variant a unit meets: a pure function of the snapshot, the unit and its attributes.
+"""Decides variants: a pure function of the snapshot, the unit and its attributes.
 
-A campaign is asked in this order, and the first that speaks decides: override, state and schedule,
-bot, audience, prerequisites, holdout, layer, traffic; who passes them all gets a variant by weight.
+The rules of a campaign apply in this order, and the first that matches decides: override, state and
+schedule, bot, audience, prerequisites, holdout, layer, traffic; then a variant by weight.
 """
 
 import math
@@ -16,16 +16,16 @@ from fairlift.engine.bots import BotRules
 from fairlift.engine.bucketing import HASH_VERSION, hashes_below, variant_limits
 from fairlift.engine.campaign import BPS, Campaign, State, UnitKind, Variant
 from fairlift.engine.deciders import (
-    Always,
-    Closed,
+    ClosedGate,
     Decider,
-    During,
-    Forced,
+    FixedOutcome,
     Gate,
-    Gated,
-    Prerequisites,
-    Slice,
-    Split,
+    GatedDecider,
+    HashRangeGate,
+    OverrideGate,
+    PrerequisiteGate,
+    TimeGate,
+    WeightedSplit,
 )
 from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.matching import Attributes, matcher
@@ -38,17 +38,17 @@ CONTROL: Final = "control"
 class CompiledSnapshot:
     """A snapshot ready to decide; any number of threads may share it.
 
-    A campaign that cannot be compiled is kept in `broken` with the reason and answers its control
-    with `Reason.ERROR`; it costs the others nothing.
+    A campaign that cannot be compiled is listed in `broken` with the cause, and assigns its control
+    with `Reason.ERROR`; the other campaigns are not affected.
 
     Args:
-        snapshot: What to decide by.
-        bots: Who is a bot.
-        first_seen: For each customer the visitor id under which they were first seen. It may go on
-            growing, and must answer at once.
-        is_stale: Whether the snapshot is older than the caller allows: variants stay what they
-            were, and the reason says so.
-        between: Called after each campaign, for those who must let others run.
+        snapshot: The campaigns, and what decides them.
+        bots: The rules that recognise bots.
+        first_seen: The visitor id under which each customer was first seen. It may grow
+            meanwhile, and must be fast.
+        is_stale: Whether the snapshot is older than the caller allows: variants do not change, and
+            the reason says so.
+        between: Called after each campaign, to let other threads run.
     """
 
     __slots__ = ("broken", "campaigns", "etag", "snapshot_time", "units")
@@ -67,7 +67,7 @@ class CompiledSnapshot:
         self.units = {salted.campaign.id: salted.campaign.unit for salted in snapshot.campaigns}
         self.broken = dict(snapshot.unreadable)
         self.campaigns: dict[str, Decider] = {
-            name: Always(without_campaign(name, Reason.ERROR).outcome) for name in self.broken
+            name: FixedOutcome(without_campaign(name, Reason.ERROR).outcome) for name in self.broken
         }
         compiler = _Compiler(snapshot, bots, first_seen, is_stale, self.campaigns)
         for salted in snapshot.campaigns:
@@ -76,7 +76,7 @@ class CompiledSnapshot:
                 self.campaigns[name] = compiler.decider(salted)
             except (ValueError, LookupError, TypeError, ArithmeticError) as error:
                 self.broken[name] = f"{type(error).__name__}: {error}"
-                self.campaigns[name] = Always(compiler.control(salted.campaign, Reason.ERROR))
+                self.campaigns[name] = FixedOutcome(compiler.control(salted.campaign, Reason.ERROR))
             between()
 
     def decide(
@@ -88,7 +88,7 @@ class CompiledSnapshot:
         attributes: Attributes,
         now: float,
     ) -> Assignment:
-        """The variant of one campaign that the visitor, or the customer, meets."""
+        """The assignment of the visitor, or the customer, in one campaign."""
         decider = self.campaigns.get(campaign)
         if decider is None:
             return without_campaign(
@@ -103,7 +103,7 @@ class CompiledSnapshot:
     def decide_all(
         self, *, visitor: str = "", customer: str = "", attributes: Attributes, now: float
     ) -> list[Assignment]:
-        """The variants of all campaigns, by campaign id."""
+        """The assignments in all campaigns, by campaign id."""
         return [
             decider.decide(visitor, customer, attributes, now)
             for decider in self.campaigns.values()
@@ -111,7 +111,7 @@ class CompiledSnapshot:
 
 
 class CurrentSnapshot:
-    """The snapshot that is decided by; a new one takes the place of the old in one assignment."""
+    """The snapshot in use; a new one replaces it in one assignment."""
 
     __slots__ = ("compiled",)
 
@@ -128,13 +128,13 @@ def without_campaign(
     snapshot_time: float = 0.0,
     now: float = 0.0,
 ) -> Assignment:
-    """The answer when the campaign itself is not there to ask; times in epoch seconds."""
+    """The assignment for a campaign that is not available; times in epoch seconds."""
     outcome = Outcome(campaign, variant, {}, reason, snapshot_time=snapshot_time)
     return assignment(outcome, unit, {}, now)
 
 
 class _Compiler:
-    """What the campaigns of one snapshot are compiled with."""
+    """Compiles the campaigns of one snapshot."""
 
     def __init__(
         self,
@@ -148,27 +148,34 @@ class _Compiler:
         self._snapshot_time = _epoch_s(snapshot.create_time)
         self._is_bot = bots.matcher()
         self._first_seen = first_seen
-        self._counted = Reason.STALE if is_stale else Reason.ASSIGNED
+        self._counted_reason = Reason.STALE if is_stale else Reason.ASSIGNED
         self._campaigns = campaigns
         self._unmeetable = check_prerequisites([salted.campaign for salted in snapshot.campaigns])
 
     def decider(self, salted: SnapshotCampaign) -> Decider:
-        """The decision on one campaign: all that can be known before is, and no more is asked."""
+        """The decider of one campaign, with only the gates that the campaign needs."""
         version = salted.campaign.lifecycle.hash_version
         if version != HASH_VERSION:
             raise ValueError(
                 f"hash version {version} is not supported; update the fairlift package"
             )
-        weighted = self._split(salted)
-        before, after = tuple(self._gates_before(salted.campaign)), tuple(self._gates_after(salted))
-        return Gated(weighted, before, before + after) if before or after else weighted
+        split = self._split(salted)
+        for_all, for_audience = (
+            tuple(self._gates_for_all(salted.campaign)),
+            tuple(self._gates_for_audience(salted)),
+        )
+        return (
+            GatedDecider(split, for_all, for_all + for_audience)
+            if for_all or for_audience
+            else split
+        )
 
     def _split(self, salted: SnapshotCampaign) -> Decider:
         campaign = salted.campaign
         unit_is_customer = campaign.unit is UnitKind.CUSTOMER
         follows_first_seen = salted.identity_policy is IdentityPolicy.FIRST_SEEN
         ends = variant_limits([variant.weight for variant in campaign.variants])
-        return Split(
+        return WeightedSplit(
             unit_is_customer=unit_is_customer,
             is_sticky=follows_first_seen and not unit_is_customer,
             first_seen=self._first_seen,
@@ -180,55 +187,55 @@ class _Compiler:
             not_in_audience=self.control(campaign, Reason.NOT_IN_AUDIENCE),
             prefix=f"{salted.variants_salt}:",
             variants=tuple(
-                (hashes_below(end), self._outcome(campaign, variant, self._counted))
+                (hashes_below(end), self._outcome(campaign, variant, self._counted_reason))
                 for end, variant in zip(ends, campaign.variants, strict=True)
             ),
         )
 
-    def _gates_before(self, campaign: Campaign) -> Iterator[Gate]:
-        """What decides before anything is asked of the visitor."""
+    def _gates_for_all(self, campaign: Campaign) -> Iterator[Gate]:
+        """The gates that do not depend on the audience: overrides, state, schedule."""
         state = campaign.lifecycle.state
         if campaign.overrides and state not in (State.STOPPED, State.ARCHIVED):
             by_id = {variant.id: variant for variant in campaign.variants}
-            forced = {
+            outcomes = {
                 unit: self._outcome(campaign, by_id[variant], Reason.OVERRIDE)
                 for unit, variant in campaign.overrides.items()
             }
-            yield Forced(forced)
+            yield OverrideGate(outcomes)
         if reason := _STATES.get(state):
-            yield Closed(self.control(campaign, reason))
+            yield ClosedGate(self.control(campaign, reason))
         if campaign.start_time is not None:
-            early = self.control(campaign, Reason.NOT_STARTED)
-            yield During(-math.inf, campaign.start_time.timestamp(), early)
+            not_started = self.control(campaign, Reason.NOT_STARTED)
+            yield TimeGate(-math.inf, campaign.start_time.timestamp(), not_started)
         if campaign.end_time is not None:
-            late = self.control(campaign, Reason.ENDED)
-            yield During(campaign.end_time.timestamp(), math.inf, late)
+            ended = self.control(campaign, Reason.ENDED)
+            yield TimeGate(campaign.end_time.timestamp(), math.inf, ended)
 
-    def _gates_after(self, salted: SnapshotCampaign) -> Iterator[Gate]:
-        """What decides among those who are in the audience."""
+    def _gates_for_audience(self, salted: SnapshotCampaign) -> Iterator[Gate]:
+        """The gates for units in the audience: prerequisites, holdout, layer, traffic."""
         campaign, snapshot = salted.campaign, self._snapshot
         if campaign.prerequisites:
             yield self._prerequisites(campaign)
         if snapshot.holdout_bps > 0:
             holdout = self.control(campaign, Reason.HOLDOUT)
-            yield _slice(snapshot.holdout_salt, snapshot.holdout_bps, BPS, holdout)
+            yield _hash_range_gate(snapshot.holdout_salt, snapshot.holdout_bps, BPS, holdout)
         if (layer := campaign.layer) is not None:
             salt = snapshot.layer_salts[layer.layer]
-            other = self.control(campaign, Reason.OTHER_LAYER)
-            yield _slice(salt, layer.start_bps, layer.end_bps, other)
+            other_layer = self.control(campaign, Reason.OTHER_LAYER)
+            yield _hash_range_gate(salt, layer.start_bps, layer.end_bps, other_layer)
         if campaign.traffic_bps < BPS:
             outside = self.control(campaign, Reason.NOT_IN_TRAFFIC)
-            yield _slice(salted.traffic_salt, 0, campaign.traffic_bps, outside)
+            yield _hash_range_gate(salted.traffic_salt, 0, campaign.traffic_bps, outside)
 
     def _prerequisites(self, campaign: Campaign) -> Gate:
         unmet = self.control(campaign, Reason.PREREQUISITE)
         if campaign.id in self._unmeetable:
-            return Closed(unmet)
+            return ClosedGate(unmet)
         required = tuple((other.campaign, other.variants) for other in campaign.prerequisites)
-        return Prerequisites(self._campaigns, required, unmet)
+        return PrerequisiteGate(self._campaigns, required, unmet)
 
     def control(self, campaign: Campaign, reason: Reason) -> Outcome:
-        """The control, for this reason."""
+        """The control, with this reason."""
         return self._outcome(campaign, campaign.control, reason)
 
     def _outcome(self, campaign: Campaign, variant: Variant, reason: Reason) -> Outcome:
@@ -251,8 +258,8 @@ _STATES = {
 }
 
 
-def _slice(salt: str, start_bps: int, end_bps: int, outside: Outcome) -> Slice:
-    return Slice(f"{salt}:", hashes_below(start_bps), hashes_below(end_bps), outside)
+def _hash_range_gate(salt: str, start_bps: int, end_bps: int, outside: Outcome) -> HashRangeGate:
+    return HashRangeGate(f"{salt}:", hashes_below(start_bps), hashes_below(end_bps), outside)
 
 
 def _epoch_s(moment: datetime | None) -> float:

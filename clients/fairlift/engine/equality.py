@@ -1,4 +1,4 @@
-"""Equality as audiences and payloads mean it: true is not 1, though Python says so."""
+"""Equality in audiences and payloads: true is not 1, unlike in Python."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -8,7 +8,7 @@ _PLAIN = (str, int, float)
 
 
 def is_same(one: object, other: object) -> bool:
-    """Whether two values are equal and, at every depth, no true or false meets a number.
+    """Whether two values are equal, and no boolean equals a number at any depth.
 
     >>> is_same({"on": [1]}, {"on": [1.0]}), is_same({"on": [1]}, {"on": [True]})
     (True, False)

@@ -1,18 +1,18 @@
-"""Everything Fairlift raises, so that one `except FairliftError` catches it all.
+"""`FairliftError` and its subclasses: all errors that Fairlift raises.
 
 FairliftError
-├── Invalid                 something given breaks a rule; carries every violation
+├── Invalid                 an input breaks rules; carries all violations
 │   ├── InvalidCampaign     a campaign, its audience or its plan
 │   │   └── InvalidAudience the short form of an audience; points at the character
 │   ├── InvalidEvent        an exposure, action, order, amendment, …
 │   └── InvalidRequest      a call: a page token, a name, an unknown field
 ├── NotFound                no campaign, token or epoch of that name
 ├── AlreadyExists           the id is taken
-├── Conflict                the thing is not as the caller thinks
-│   ├── StaleEtag           somebody changed it since it was read
+├── Conflict                the object is not in the state that the caller expects
+│   ├── StaleEtag           it changed since it was read
 │   ├── WrongState          such as starting a stopped campaign
-│   ├── ChangeRefused       would change the rules after the game began
-│   └── NeedsNewEpoch       would mix different experiments
+│   ├── ChangeRefused       would change the plan after the start
+│   └── NeedsNewEpoch       would mix two experiments
 ├── NotAllowed              the caller
 │   ├── Unauthenticated     has no valid token
 │   └── PermissionDenied    has a token without this right
@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken rule: where (a path such as `variants[1].weight`; empty: the whole) and what."""
+    """A broken rule: the field (such as `variants[1].weight`; empty: all of it) and a message."""
 
     field: str
     message: str
@@ -43,11 +43,11 @@ class Violation:
 
 
 class FairliftError(Exception):
-    """The root; its text is one sentence: the value found, the rule, a way out."""
+    """The root of all errors; its message is one sentence: the value, the rule, a way out."""
 
 
 class Invalid(FairliftError):
-    """Something given breaks rules; `violations` holds every one that was found."""
+    """An input breaks rules; `violations` has all of them."""
 
     def __init__(self, violations: Iterable[Violation]) -> None:
         self.violations = tuple(violations)
@@ -66,7 +66,7 @@ class InvalidCampaign(Invalid):
 
 
 class InvalidAudience(InvalidCampaign):
-    """The short form of an audience cannot be read; `position` is where, counted from 0."""
+    """The short form of an audience cannot be read; `position` is the character, from 0."""
 
     def __init__(self, message: str, *, text: str, position: int) -> None:
         self.text = text
@@ -75,7 +75,7 @@ class InvalidAudience(InvalidCampaign):
 
     @property
     def pointer(self) -> str:
-        """Two lines: the text around the place, and a caret below the character."""
+        """Two lines: the text around the position, and a caret below the character."""
         start = max(0, self.position - 40)
         excerpt = "".join(
             sign if sign.isprintable() else " " for sign in self.text[start : self.position + 30]
@@ -112,11 +112,11 @@ class AlreadyExists(FairliftError):
 
 
 class Conflict(FairliftError):
-    """The thing is not as the caller thinks."""
+    """The object is not in the state that the caller expects."""
 
 
 class StaleEtag(Conflict):
-    """Somebody changed it since the caller read it."""
+    """The object changed since the caller read it."""
 
 
 class WrongState(Conflict):
@@ -124,11 +124,11 @@ class WrongState(Conflict):
 
 
 class ChangeRefused(Conflict):
-    """The change would alter the rules after the game began."""
+    """The change would alter the plan after the start."""
 
 
 class NeedsNewEpoch(Conflict):
-    """The change would mix different experiments; it needs consent to a new epoch."""
+    """The change would mix two experiments; it needs consent to a new epoch."""
 
 
 class NotAllowed(FairliftError):

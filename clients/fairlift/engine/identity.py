@@ -1,10 +1,10 @@
-"""What a visitor who turns out to be a customer counts as."""
+"""The identity policy: how a visitor who logs in as a customer is counted."""
 
 from enum import StrEnum
 
 
 class IdentityPolicy(StrEnum):
-    """What a visitor who becomes a customer counts as."""
+    """How a visitor who becomes a customer is counted."""
 
     FIRST_SEEN = "first_seen"
     AS_ASSIGNED = "as_assigned"

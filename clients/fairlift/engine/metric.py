@@ -165,6 +165,12 @@ class Metric:
                 assert_never(self.kind)
 
     @property
+    def is_about_coupons(self) -> bool:
+        """Whether it is zero by nature for a variant that has no coupon."""
+        coupons = {OrderMeasure.COUPON_ORDERS, OrderMeasure.COUPON_COST}
+        return not coupons.isdisjoint(self.measures)
+
+    @property
     def reads_as(self) -> Quantity:
         """What its numbers are, as declared or else as its kind and measures imply."""
         if self.quantity is not None:

@@ -1,12 +1,11 @@
 """How a campaign will be judged, and the rules that a plan obeys."""
 
-import hashlib
-import json
 import math
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeAlias
 
 from fairlift.engine.audience import ATTRIBUTE_NAME
@@ -28,6 +27,10 @@ from fairlift.engine.metric import (
 )
 
 _METRIC_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+# Long enough for most orders, short enough for most campaigns.
+DEFAULT_WINDOW_DAYS = 3
+SETTLE_HOURS_MAX = 168
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +102,40 @@ Stopping: TypeAlias = (
 )
 
 
+class Decide(StrEnum):
+    """When success is judged; harm and the sample ratio are checked every day."""
+
+    WEEKLY = "weekly"
+    DAILY = "daily"
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedMetric:
-    """One metric in a plan; the effect and the margin are relative, such as 0.05."""
+    """One metric in a plan.
+
+    Attributes:
+        metric: its name, of the catalogue or of the plan's own metrics.
+        minimum_effect: relative, such as 0.05; for primary metrics.
+        margin: relative, such as 0.02; for guardrails.
+        absolute_margin: in the metric's own unit, in place of `margin`.
+    """
 
     metric: str
     minimum_effect: float | None = None
     margin: float | None = None
+    absolute_margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a campaign will be judged. Made valid or not at all.
+
+    Attributes:
+        window_days: how long events count for a unit after its first exposure; 0 is the same visit,
+            None until the analysis.
+        decide: when success is judged.
+        settle_hours: how long a day waits for its last events before it is over.
+        rule_version: of the decision rule.
 
     Raises:
         InvalidCampaign: with every broken rule, by field path.
@@ -125,11 +150,14 @@ class Plan:
     power: float = 0.8
     minimum_days: int = 7
     maximum_days: int = 28
-    window_days: int = 0
+    window_days: int | None = DEFAULT_WINDOW_DAYS
     stopping: Stopping = GroupSequential()
     segments: tuple[str, ...] = ()
     covariate_days: int = 0
     identity_policy: IdentityPolicy = IdentityPolicy.FIRST_SEEN
+    decide: Decide = Decide.WEEKLY
+    settle_hours: int = 2
+    rule_version: int = 1
 
     def __post_init__(self) -> None:
         violations = [*_numbers(self), *_stopping(self), *_metrics(self), *_roles(self)]
@@ -146,24 +174,6 @@ class Plan:
         if found is None:
             raise KeyError(name)
         return found
-
-    @property
-    def hash(self) -> str:
-        """SHA-256, hex, of what is planned; the same for equal plans, on every machine."""
-        text = json.dumps(_canonical(self), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _canonical(value: object) -> object:
-    # The class names are part of it: two stopping rules may have the same fields.
-    if is_dataclass(value):
-        return {
-            "is": type(value).__name__,
-            **{field.name: _canonical(getattr(value, field.name)) for field in fields(value)},
-        }
-    if isinstance(value, tuple):
-        return [_canonical(item) for item in value]
-    return value
 
 
 def _numbers(plan: Plan) -> Iterator[Violation]:
@@ -190,9 +200,15 @@ def _numbers(plan: Plan) -> Iterator[Violation]:
             "minimum_days",
             f"is {plan.minimum_days}, must not be above maximum_days, {plan.maximum_days}",
         )
-    for name in ("window_days", "covariate_days"):
-        if not 0 <= (days := getattr(plan, name)) <= DAYS_MAX:
+    for name, days in (("window_days", plan.window_days), ("covariate_days", plan.covariate_days)):
+        if days is not None and not 0 <= days <= DAYS_MAX:
             yield Violation(name, f"is {days}, must be 0 to {DAYS_MAX}")
+    if not 0 <= plan.settle_hours <= SETTLE_HOURS_MAX:
+        yield Violation(
+            "settle_hours",
+            f"is {plan.settle_hours}, must be 0 to {SETTLE_HOURS_MAX}; 30 for orders that are "
+            "imported at night",
+        )
     if len(plan.segments) > 10:
         yield Violation("segments", f"has {len(plan.segments)} attributes, must have at most 10")
     for index, attribute in enumerate(plan.segments):
@@ -207,6 +223,14 @@ def _stopping(plan: Plan) -> Iterator[Violation]:
         case GroupSequential(success, harm, futility):
             for name, spending in (("success", success), ("harm", harm), ("futility", futility)):
                 yield from _spending(f"stopping.group_sequential.{name}", spending)
+        case ExactConversion():
+            for index, planned in enumerate(plan.primary):
+                if planned.metric != "conversion_rate":
+                    yield Violation(
+                        f"primary[{index}].metric",
+                        f"is {planned.metric}, must be conversion_rate: exact_conversion counts "
+                        "converters and nothing else; choose another stopping rule for it",
+                    )
         case ExpectedLoss(threshold, prior_sd):
             where = "stopping.expected_loss"
             if not 0 < threshold < 1:
@@ -315,7 +339,20 @@ def _relative(where: str, role: str, planned: PlannedMetric) -> Iterator[Violati
         )
     if margin is not None and not 0 < margin < 1:
         yield Violation(f"{where}.margin", f"is {margin}, must be between 0 and 1, such as 0.02")
-    if role == "guardrails" and margin is None:
+    absolute = planned.absolute_margin
+    if absolute is not None and not (math.isfinite(absolute) and absolute > 0):
         yield Violation(
-            f"{where}.margin", "is missing; give how much worse is still acceptable, such as 0.02"
+            f"{where}.absolute_margin", f"is {absolute}, must be above 0, in the metric's own unit"
+        )
+    if role != "guardrails":
+        return
+    if margin is None and absolute is None:
+        yield Violation(
+            f"{where}.margin",
+            "is missing; say how much worse is still harmless: margin, such as 0.02, or "
+            "absolute_margin, in the metric's own unit",
+        )
+    elif margin is not None and absolute is not None:
+        yield Violation(
+            f"{where}.absolute_margin", "is set beside margin; a guardrail has one of the two"
         )

@@ -1,4 +1,4 @@
-"""Campaigns that build on others: none on itself in a circle, none on what is not there."""
+"""Checks prerequisites: they must exist, and must not form a circle or a long chain."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,43 +11,45 @@ MAX_CHAIN = 8
 def check_prerequisites(campaigns: Iterable[Campaign]) -> dict[str, tuple[Violation, ...]]:
     """Violations by campaign id: prerequisites that can never be met, or lead in a circle.
 
-    Archived campaigns are not there to build on.
+    Archived campaigns count as absent.
     """
-    known = {c.id: c for c in campaigns if c.lifecycle.state is not State.ARCHIVED}
-    checked = {campaign.id: tuple(_violations(campaign, known)) for campaign in known.values()}
+    existing = {c.id: c for c in campaigns if c.lifecycle.state is not State.ARCHIVED}
+    checked = {
+        campaign.id: tuple(_violations(campaign, existing)) for campaign in existing.values()
+    }
     return {campaign: violations for campaign, violations in checked.items() if violations}
 
 
-def _violations(campaign: Campaign, known: Mapping[str, Campaign]) -> Iterable[Violation]:
+def _violations(campaign: Campaign, existing: Mapping[str, Campaign]) -> Iterable[Violation]:
     for index, prerequisite in enumerate(campaign.prerequisites):
         where = f"prerequisites[{index}]"
-        other = known.get(prerequisite.campaign)
+        other = existing.get(prerequisite.campaign)
         if other is None:
             yield Violation(f"{where}.campaign", f"{prerequisite.campaign!r} does not exist")
             continue
         variants = [variant.id for variant in other.variants]
-        for place, variant in enumerate(prerequisite.variants):
+        for position, variant in enumerate(prerequisite.variants):
             if variant not in variants:
                 names = ", ".join(variants)
                 message = f"{variant!r} is not a variant of {other.id}; its variants are {names}"
-                yield Violation(f"{where}.variants[{place}]", message)
-    chain = _longest_chain(campaign, known)
+                yield Violation(f"{where}.variants[{position}]", message)
+    chain = _longest_chain(campaign, existing)
     if len(chain) > MAX_CHAIN:
         path = " → ".join(chain[:MAX_CHAIN])
         message = f"{path} → … is circular or has more than {MAX_CHAIN} campaigns"
         yield Violation("prerequisites", message)
 
 
-def _longest_chain(campaign: Campaign, known: Mapping[str, Campaign]) -> list[str]:
-    """The longest way down, cut off one step after it has grown too long."""
+def _longest_chain(campaign: Campaign, existing: Mapping[str, Campaign]) -> list[str]:
+    """The longest chain of prerequisites, cut one step after it becomes too long."""
     level = {campaign.id: [campaign.id]}
     chain = [campaign.id]
     while level and len(chain) <= MAX_CHAIN:
         chain = next(iter(level.values()))
         level = {
-            each.campaign: [*way, each.campaign]
-            for name, way in level.items()
-            for each in known[name].prerequisites
-            if each.campaign in known
+            prerequisite.campaign: [*path, prerequisite.campaign]
+            for name, path in level.items()
+            for prerequisite in existing[name].prerequisites
+            if prerequisite.campaign in existing
         }
     return chain

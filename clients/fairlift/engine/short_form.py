@@ -1,4 +1,4 @@
-"""Writes an audience in its short form, one line for people.
+"""Writes an audience in its short form, one readable line.
 
     country in ["ES", "RO"] and cart_value >= 30 and not returning
 
@@ -44,9 +44,9 @@ def short_form(condition: Condition) -> str:
         case AllOf((only,)) | AnyOf((only,)):
             return short_form(only)
         case AllOf(conditions):
-            return " and ".join(_grouped(each, AllOf, AnyOf) for each in conditions)
+            return " and ".join(_grouped(child, AllOf, AnyOf) for child in conditions)
         case AnyOf(conditions):
-            return " or ".join(_grouped(each, AnyOf) for each in conditions)
+            return " or ".join(_grouped(child, AnyOf) for child in conditions)
         case Not(inner):
             return f"not {_grouped(inner, AllOf, AnyOf)}"
         case Compare(name, CompareOp.EQ, True):

@@ -1,4 +1,4 @@
-"""All that deciding needs, as the server publishes it and an SDK holds it."""
+"""The snapshot: all data that decides assignments, as the server publishes it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from fairlift.engine.identity import IdentityPolicy
 
 @dataclass(frozen=True, slots=True)
 class SnapshotCampaign:
-    """A campaign without its plan, and the salts of its epoch: one for each use of chance."""
+    """A campaign without its plan, and the salts of its epoch."""
 
     campaign: Campaign
     traffic_salt: str = field(repr=False)
@@ -20,7 +20,7 @@ class SnapshotCampaign:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The campaigns that are or were running, by id; layers and the holdout with their salts."""
+    """The campaigns that are or were running, and the salts of layers and the holdout."""
 
     etag: str = ""
     create_time: datetime | None = None
@@ -28,5 +28,5 @@ class Snapshot:
     layer_salts: Mapping[str, str] = field(default_factory=dict, repr=False)
     holdout_bps: int = 0
     holdout_salt: str = field(default="", repr=False)
-    # By id, with the reason: what could not be read, such as a condition of a newer server.
+    # Campaigns that could not be read, by id with the cause, such as a condition of a newer server.
     unreadable: Mapping[str, str] = field(default_factory=dict)

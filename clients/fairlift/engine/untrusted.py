@@ -1,8 +1,8 @@
-"""Arguments from a storefront, which must not be trusted: their types, and how they are made plain.
+"""Untrusted arguments of a storefront: their types, and their conversion to plain ids.
 
-Compiled code checks its arguments before the first line runs, where no `try` can catch what that
-raises. The build therefore looks away from this module, so that anything is let in there, to be
-checked on the inside; people and type checkers read what is meant.
+Compiled code checks argument types before its first line, where no `try` can catch the error. The
+build therefore does not see this module's types: compiled functions accept anything and check it
+inside. People and type checkers see the intended types.
 """
 
 from operator import index
@@ -14,17 +14,17 @@ BoolInput: TypeAlias = bool
 # Shops number their visitors, customers and orders, or give them UUIDs.
 IdInput: TypeAlias = str | int | UUID
 
-# No longer value is repeated in a message.
+# Longer values are cut in messages.
 _MAX_SHOWN = 80
 
 
 def plain(value: IdInput) -> str:
-    """An id as a str and no more: subclasses may hash, compare and measure as they like.
+    """The id as a plain str, because subclasses may override hashing and comparison.
 
-    A whole number, NumPy's too, and a UUID are ids by their `str()`.
+    Whole numbers, also of NumPy, and UUIDs become ids by `str()`.
 
     Raises:
-        TypeError: it is anything else; what only behaves like a text, such as a proxy, is none.
+        TypeError: it is anything else, also an object that only behaves like a text.
 
     >>> plain(7), plain(UUID(int=1))
     ('7', '00000000-0000-0000-0000-000000000001')
@@ -42,7 +42,7 @@ def plain(value: IdInput) -> str:
 
 
 def id_or_empty(value: object) -> str:
-    """The value as an id, or an empty text where it is none."""
+    """The value as an id; empty when it is not one."""
     try:
         return plain(value)  # type: ignore[arg-type]  # that is the question
     except Exception:  # a class of the caller's own may raise what it likes
@@ -51,7 +51,7 @@ def id_or_empty(value: object) -> str:
 
 def _refusal(value: object) -> str:
     try:
-        shown = repr(value)[:_MAX_SHOWN]
+        excerpt = repr(value)[:_MAX_SHOWN]
     except Exception:  # a class of the caller's own
-        shown = f"a {type(value).__name__}"
-    return f"the id {shown} must be a text, a whole number or a UUID; pass it as str(…)"
+        excerpt = f"a {type(value).__name__}"
+    return f"the id {excerpt} must be a text, a whole number or a UUID; pass it as str(…)"

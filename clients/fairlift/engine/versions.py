@@ -1,4 +1,4 @@
-"""Semantic versions, ordered as semver.org 2.0.0 says."""
+"""The order of semantic versions, by semver.org 2.0.0."""
 
 import re
 from typing import TypeAlias
@@ -8,21 +8,21 @@ _VERSION = re.compile(
     r"(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?",
     re.ASCII,
 )
-MAX_LENGTH = 128
+MAX_VERSION_TEXT = 128
 
 # A release sorts above its own pre-releases; a number below a word; a shorter list below a longer.
-Key: TypeAlias = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]
+VersionKey: TypeAlias = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]
 
 
-def version_key(text: str) -> Key | None:
-    """What two versions are ordered by, or None when the text is not a version.
+def version_key(text: str) -> VersionKey | None:
+    """The sort key of a version, or None when the text is not a version.
 
     A leading "v" and missing parts are accepted ("v2.1" is 2.1.0); build metadata is ignored.
 
     >>> version_key("2.10.0") > version_key("2.9.1") > version_key("2.9.1-rc.1")
     True
     """
-    if len(text) > MAX_LENGTH:
+    if len(text) > MAX_VERSION_TEXT:
         return None
     match = _VERSION.fullmatch(text)
     if match is None:

@@ -22,40 +22,55 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from fairlift.v1 import campaign_service_pb2 as fairlift_dot_v1_dot_campaign__service__pb2
 from fairlift.v1 import event_service_pb2 as fairlift_dot_v1_dot_event__service__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66\x61irlift/v1/admin_service.proto\x12\x0b\x66\x61irlift.v1\x1a\x1f\x66\x61irlift/v1/event_service.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x97\x02\n\x05Token\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12$\n\x04role\x18\x03 \x01(\x0e\x32\x16.fairlift.v1.TokenRole\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"}\n\x12\x43reateTokenRequest\x12\x14\n\x0c\x64isplay_name\x18\x01 \x01(\t\x12$\n\x04role\x18\x02 \x01(\x0e\x32\x16.fairlift.v1.TokenRole\x12+\n\x08lifetime\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"H\n\x13\x43reateTokenResponse\x12!\n\x05token\x18\x01 \x01(\x0b\x32\x12.fairlift.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\":\n\x11ListTokensRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Q\n\x12ListTokensResponse\x12\"\n\x06tokens\x18\x01 \x03(\x0b\x32\x12.fairlift.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"#\n\x10\x45raseUnitRequest\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\"*\n\x11\x45raseUnitResponse\x12\x15\n\rerased_events\x18\x01 \x01(\x03\"$\n\x11\x45xportUnitRequest\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\"8\n\x12\x45xportUnitResponse\x12\"\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x12.fairlift.v1.Event*\x9f\x01\n\tTokenRole\x12\x1a\n\x16TOKEN_ROLE_UNSPECIFIED\x10\x00\x12\x17\n\x13TOKEN_ROLE_EVALUATE\x10\x01\x12\x19\n\x15TOKEN_ROLE_STOREFRONT\x10\x02\x12\x15\n\x11TOKEN_ROLE_READER\x10\x03\x12\x15\n\x11TOKEN_ROLE_EDITOR\x10\x04\x12\x14\n\x10TOKEN_ROLE_ADMIN\x10\x05\x32\x90\x03\n\x0c\x41\x64minService\x12P\n\x0b\x43reateToken\x12\x1f.fairlift.v1.CreateTokenRequest\x1a .fairlift.v1.CreateTokenResponse\x12M\n\nListTokens\x12\x1e.fairlift.v1.ListTokensRequest\x1a\x1f.fairlift.v1.ListTokensResponse\x12\x42\n\x0bRevokeToken\x12\x1f.fairlift.v1.RevokeTokenRequest\x1a\x12.fairlift.v1.Token\x12J\n\tEraseUnit\x12\x1d.fairlift.v1.EraseUnitRequest\x1a\x1e.fairlift.v1.EraseUnitResponse\x12O\n\nExportUnit\x12\x1e.fairlift.v1.ExportUnitRequest\x1a\x1f.fairlift.v1.ExportUnitResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66\x61irlift/v1/admin_service.proto\x12\x0b\x66\x61irlift.v1\x1a\"fairlift/v1/campaign_service.proto\x1a\x1f\x66\x61irlift/v1/event_service.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe8\x02\n\x05Token\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12$\n\x04role\x18\x03 \x01(\x0e\x32\x16.fairlift.v1.TokenRole\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x65nvironment\x18\x08 \x01(\t\x12:\n\x16old_secret_expire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8d\x01\n\x12\x43reateTokenRequest\x12\x14\n\x0c\x64isplay_name\x18\x01 \x01(\t\x12$\n\x04role\x18\x02 \x01(\x0e\x32\x16.fairlift.v1.TokenRole\x12+\n\x08lifetime\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x04 \x01(\t\"H\n\x13\x43reateTokenResponse\x12!\n\x05token\x18\x01 \x01(\x0b\x32\x12.fairlift.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\":\n\x11ListTokensRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Q\n\x12ListTokensResponse\x12\"\n\x06tokens\x18\x01 \x03(\x0b\x32\x12.fairlift.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"^\n\x12RotateTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x07overlap\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x03 \x01(\t\"H\n\x13RotateTokenResponse\x12!\n\x05token\x18\x01 \x01(\x0b\x32\x12.fairlift.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\"2\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x14\n\x12GetSettingsRequest\"\xf2\x01\n\x08Settings\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x02 \x01(\t\x12\x15\n\rcurrency_code\x18\x03 \x01(\t\x12$\n\x17require_exposure_tokens\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12!\n\x14largest_order_micros\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12\x1b\n\x0eretention_days\x18\x06 \x01(\x05H\x02\x88\x01\x01\x42\x1a\n\x18_require_exposure_tokensB\x17\n\x15_largest_order_microsB\x11\n\x0f_retention_days\"P\n\x15UpdateSettingsRequest\x12\'\n\x08settings\x18\x01 \x01(\x0b\x32\x15.fairlift.v1.Settings\x12\x0e\n\x06reason\x18\x02 \x01(\t\"z\n\x10ListAuditRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08resource\x18\x03 \x01(\t\x12-\n\tfrom_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"R\n\x11ListAuditResponse\x12$\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x13.fairlift.v1.Change\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"3\n\x10\x45raseUnitRequest\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"*\n\x11\x45raseUnitResponse\x12\x15\n\rerased_events\x18\x01 \x01(\x03\"$\n\x11\x45xportUnitRequest\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\"8\n\x12\x45xportUnitResponse\x12\"\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x12.fairlift.v1.Event*\x9f\x01\n\tTokenRole\x12\x1a\n\x16TOKEN_ROLE_UNSPECIFIED\x10\x00\x12\x17\n\x13TOKEN_ROLE_EVALUATE\x10\x01\x12\x19\n\x15TOKEN_ROLE_STOREFRONT\x10\x02\x12\x15\n\x11TOKEN_ROLE_READER\x10\x03\x12\x15\n\x11TOKEN_ROLE_EDITOR\x10\x04\x12\x14\n\x10TOKEN_ROLE_ADMIN\x10\x05\x32\xc2\x05\n\x0c\x41\x64minService\x12P\n\x0b\x43reateToken\x12\x1f.fairlift.v1.CreateTokenRequest\x1a .fairlift.v1.CreateTokenResponse\x12M\n\nListTokens\x12\x1e.fairlift.v1.ListTokensRequest\x1a\x1f.fairlift.v1.ListTokensResponse\x12P\n\x0bRotateToken\x12\x1f.fairlift.v1.RotateTokenRequest\x1a .fairlift.v1.RotateTokenResponse\x12\x42\n\x0bRevokeToken\x12\x1f.fairlift.v1.RevokeTokenRequest\x1a\x12.fairlift.v1.Token\x12\x45\n\x0bGetSettings\x12\x1f.fairlift.v1.GetSettingsRequest\x1a\x15.fairlift.v1.Settings\x12K\n\x0eUpdateSettings\x12\".fairlift.v1.UpdateSettingsRequest\x1a\x15.fairlift.v1.Settings\x12J\n\tListAudit\x12\x1d.fairlift.v1.ListAuditRequest\x1a\x1e.fairlift.v1.ListAuditResponse\x12J\n\tEraseUnit\x12\x1d.fairlift.v1.EraseUnitRequest\x1a\x1e.fairlift.v1.EraseUnitResponse\x12O\n\nExportUnit\x12\x1e.fairlift.v1.ExportUnitRequest\x1a\x1f.fairlift.v1.ExportUnitResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fairlift.v1.admin_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TOKENROLE']._serialized_start=986
-  _globals['_TOKENROLE']._serialized_end=1145
-  _globals['_TOKEN']._serialized_start=147
-  _globals['_TOKEN']._serialized_end=426
-  _globals['_CREATETOKENREQUEST']._serialized_start=428
-  _globals['_CREATETOKENREQUEST']._serialized_end=553
-  _globals['_CREATETOKENRESPONSE']._serialized_start=555
-  _globals['_CREATETOKENRESPONSE']._serialized_end=627
-  _globals['_LISTTOKENSREQUEST']._serialized_start=629
-  _globals['_LISTTOKENSREQUEST']._serialized_end=687
-  _globals['_LISTTOKENSRESPONSE']._serialized_start=689
-  _globals['_LISTTOKENSRESPONSE']._serialized_end=770
-  _globals['_REVOKETOKENREQUEST']._serialized_start=772
-  _globals['_REVOKETOKENREQUEST']._serialized_end=806
-  _globals['_ERASEUNITREQUEST']._serialized_start=808
-  _globals['_ERASEUNITREQUEST']._serialized_end=843
-  _globals['_ERASEUNITRESPONSE']._serialized_start=845
-  _globals['_ERASEUNITRESPONSE']._serialized_end=887
-  _globals['_EXPORTUNITREQUEST']._serialized_start=889
-  _globals['_EXPORTUNITREQUEST']._serialized_end=925
-  _globals['_EXPORTUNITRESPONSE']._serialized_start=927
-  _globals['_EXPORTUNITRESPONSE']._serialized_end=983
-  _globals['_ADMINSERVICE']._serialized_start=1148
-  _globals['_ADMINSERVICE']._serialized_end=1548
+  _globals['_TOKENROLE']._serialized_start=1879
+  _globals['_TOKENROLE']._serialized_end=2038
+  _globals['_TOKEN']._serialized_start=183
+  _globals['_TOKEN']._serialized_end=543
+  _globals['_CREATETOKENREQUEST']._serialized_start=546
+  _globals['_CREATETOKENREQUEST']._serialized_end=687
+  _globals['_CREATETOKENRESPONSE']._serialized_start=689
+  _globals['_CREATETOKENRESPONSE']._serialized_end=761
+  _globals['_LISTTOKENSREQUEST']._serialized_start=763
+  _globals['_LISTTOKENSREQUEST']._serialized_end=821
+  _globals['_LISTTOKENSRESPONSE']._serialized_start=823
+  _globals['_LISTTOKENSRESPONSE']._serialized_end=904
+  _globals['_ROTATETOKENREQUEST']._serialized_start=906
+  _globals['_ROTATETOKENREQUEST']._serialized_end=1000
+  _globals['_ROTATETOKENRESPONSE']._serialized_start=1002
+  _globals['_ROTATETOKENRESPONSE']._serialized_end=1074
+  _globals['_REVOKETOKENREQUEST']._serialized_start=1076
+  _globals['_REVOKETOKENREQUEST']._serialized_end=1126
+  _globals['_GETSETTINGSREQUEST']._serialized_start=1128
+  _globals['_GETSETTINGSREQUEST']._serialized_end=1148
+  _globals['_SETTINGS']._serialized_start=1151
+  _globals['_SETTINGS']._serialized_end=1393
+  _globals['_UPDATESETTINGSREQUEST']._serialized_start=1395
+  _globals['_UPDATESETTINGSREQUEST']._serialized_end=1475
+  _globals['_LISTAUDITREQUEST']._serialized_start=1477
+  _globals['_LISTAUDITREQUEST']._serialized_end=1599
+  _globals['_LISTAUDITRESPONSE']._serialized_start=1601
+  _globals['_LISTAUDITRESPONSE']._serialized_end=1683
+  _globals['_ERASEUNITREQUEST']._serialized_start=1685
+  _globals['_ERASEUNITREQUEST']._serialized_end=1736
+  _globals['_ERASEUNITRESPONSE']._serialized_start=1738
+  _globals['_ERASEUNITRESPONSE']._serialized_end=1780
+  _globals['_EXPORTUNITREQUEST']._serialized_start=1782
+  _globals['_EXPORTUNITREQUEST']._serialized_end=1818
+  _globals['_EXPORTUNITRESPONSE']._serialized_start=1820
+  _globals['_EXPORTUNITRESPONSE']._serialized_end=1876
+  _globals['_ADMINSERVICE']._serialized_start=2041
+  _globals['_ADMINSERVICE']._serialized_end=2747
 # @@protoc_insertion_point(module_scope)

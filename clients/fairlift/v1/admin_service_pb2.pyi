@@ -5,6 +5,7 @@ Tokens, and what the law lets a visitor ask for."""
 
 import builtins
 import collections.abc
+import fairlift.v1.campaign_service_pb2
 import fairlift.v1.event_service_pb2
 import google.protobuf.descriptor
 import google.protobuf.duration_pb2
@@ -30,27 +31,33 @@ class _TokenRoleEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enum
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     TOKEN_ROLE_UNSPECIFIED: _TokenRole.ValueType  # 0
     TOKEN_ROLE_EVALUATE: _TokenRole.ValueType  # 1
-    """May only ask for assignments; may stand in a browser."""
+    """May only ask for assignments, without snapshots and salts. The only token that may stand in a
+    browser or in a flagd selector, where everybody can read it.
+    """
     TOKEN_ROLE_STOREFRONT: _TokenRole.ValueType  # 2
-    """A storefront's backend: snapshot, assignments, events."""
+    """A storefront's backend: assignments, snapshots, events."""
     TOKEN_ROLE_READER: _TokenRole.ValueType  # 3
-    """May read results."""
+    """Results, and campaigns without salts."""
     TOKEN_ROLE_EDITOR: _TokenRole.ValueType  # 4
-    """May change campaigns."""
+    """As a reader, and changes campaigns and plans."""
     TOKEN_ROLE_ADMIN: _TokenRole.ValueType  # 5
+    """Everything: tokens, settings, the holdout, units, the audit."""
 
 class TokenRole(_TokenRole, metaclass=_TokenRoleEnumTypeWrapper): ...
 
 TOKEN_ROLE_UNSPECIFIED: TokenRole.ValueType  # 0
 TOKEN_ROLE_EVALUATE: TokenRole.ValueType  # 1
-"""May only ask for assignments; may stand in a browser."""
+"""May only ask for assignments, without snapshots and salts. The only token that may stand in a
+browser or in a flagd selector, where everybody can read it.
+"""
 TOKEN_ROLE_STOREFRONT: TokenRole.ValueType  # 2
-"""A storefront's backend: snapshot, assignments, events."""
+"""A storefront's backend: assignments, snapshots, events."""
 TOKEN_ROLE_READER: TokenRole.ValueType  # 3
-"""May read results."""
+"""Results, and campaigns without salts."""
 TOKEN_ROLE_EDITOR: TokenRole.ValueType  # 4
-"""May change campaigns."""
+"""As a reader, and changes campaigns and plans."""
 TOKEN_ROLE_ADMIN: TokenRole.ValueType  # 5
+"""Everything: tokens, settings, the holdout, units, the audit."""
 Global___TokenRole: typing_extensions.TypeAlias = TokenRole
 
 @typing.final
@@ -64,10 +71,16 @@ class Token(google.protobuf.message.Message):
     EXPIRE_TIME_FIELD_NUMBER: builtins.int
     REVOKE_TIME_FIELD_NUMBER: builtins.int
     LAST_USE_TIME_FIELD_NUMBER: builtins.int
+    ENVIRONMENT_FIELD_NUMBER: builtins.int
+    OLD_SECRET_EXPIRE_TIME_FIELD_NUMBER: builtins.int
     name: builtins.str
     """tokens/{token}"""
     display_name: builtins.str
     role: Global___TokenRole.ValueType
+    environment: builtins.str
+    """The environment that it is valid in, such as production; a server of another one refuses it by
+    name. Output only: the server's own.
+    """
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
@@ -75,7 +88,13 @@ class Token(google.protobuf.message.Message):
     @property
     def revoke_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
-    def last_use_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def last_use_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """To the minute."""
+
+    @property
+    def old_secret_expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """While it is rotated: when the older of its two secrets ends."""
+
     def __init__(
         self,
         *,
@@ -86,9 +105,11 @@ class Token(google.protobuf.message.Message):
         expire_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         revoke_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         last_use_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        environment: builtins.str = ...,
+        old_secret_expire_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "last_use_time", b"last_use_time", "revoke_time", b"revoke_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "display_name", b"display_name", "expire_time", b"expire_time", "last_use_time", b"last_use_time", "name", b"name", "revoke_time", b"revoke_time", "role", b"role"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "last_use_time", b"last_use_time", "old_secret_expire_time", b"old_secret_expire_time", "revoke_time", b"revoke_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "display_name", b"display_name", "environment", b"environment", "expire_time", b"expire_time", "last_use_time", b"last_use_time", "name", b"name", "old_secret_expire_time", b"old_secret_expire_time", "revoke_time", b"revoke_time", "role", b"role"]) -> None: ...
 
 Global___Token: typing_extensions.TypeAlias = Token
 
@@ -99,8 +120,11 @@ class CreateTokenRequest(google.protobuf.message.Message):
     DISPLAY_NAME_FIELD_NUMBER: builtins.int
     ROLE_FIELD_NUMBER: builtins.int
     LIFETIME_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
     display_name: builtins.str
     role: Global___TokenRole.ValueType
+    reason: builtins.str
+    """Kept in the audit."""
     @property
     def lifetime(self) -> google.protobuf.duration_pb2.Duration:
         """Absent: it does not expire."""
@@ -111,9 +135,10 @@ class CreateTokenRequest(google.protobuf.message.Message):
         display_name: builtins.str = ...,
         role: Global___TokenRole.ValueType = ...,
         lifetime: google.protobuf.duration_pb2.Duration | None = ...,
+        reason: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["lifetime", b"lifetime"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["display_name", b"display_name", "lifetime", b"lifetime", "role", b"role"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["display_name", b"display_name", "lifetime", b"lifetime", "reason", b"reason", "role", b"role"]) -> None: ...
 
 Global___CreateTokenRequest: typing_extensions.TypeAlias = CreateTokenRequest
 
@@ -175,32 +200,217 @@ class ListTokensResponse(google.protobuf.message.Message):
 Global___ListTokensResponse: typing_extensions.TypeAlias = ListTokensResponse
 
 @typing.final
-class RevokeTokenRequest(google.protobuf.message.Message):
+class RotateTokenRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     NAME_FIELD_NUMBER: builtins.int
+    OVERLAP_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
     name: builtins.str
+    """tokens/{token}"""
+    reason: builtins.str
+    """Kept in the audit."""
+    @property
+    def overlap(self) -> google.protobuf.duration_pb2.Duration:
+        """How long the older secret stays valid; a day when absent."""
+
     def __init__(
         self,
         *,
         name: builtins.str = ...,
+        overlap: google.protobuf.duration_pb2.Duration | None = ...,
+        reason: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["overlap", b"overlap"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name", "overlap", b"overlap", "reason", b"reason"]) -> None: ...
+
+Global___RotateTokenRequest: typing_extensions.TypeAlias = RotateTokenRequest
+
+@typing.final
+class RotateTokenResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: builtins.int
+    SECRET_FIELD_NUMBER: builtins.int
+    secret: builtins.str
+    """The only time that the new secret is shown."""
+    @property
+    def token(self) -> Global___Token: ...
+    def __init__(
+        self,
+        *,
+        token: Global___Token | None = ...,
+        secret: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["token", b"token"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["secret", b"secret", "token", b"token"]) -> None: ...
+
+Global___RotateTokenResponse: typing_extensions.TypeAlias = RotateTokenResponse
+
+@typing.final
+class RevokeTokenRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    reason: builtins.str
+    """Kept in the audit."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name", "reason", b"reason"]) -> None: ...
 
 Global___RevokeTokenRequest: typing_extensions.TypeAlias = RevokeTokenRequest
+
+@typing.final
+class GetSettingsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___GetSettingsRequest: typing_extensions.TypeAlias = GetSettingsRequest
+
+@typing.final
+class Settings(google.protobuf.message.Message):
+    """What an administrator may set while the server runs; absent: the server's own default."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    ENVIRONMENT_FIELD_NUMBER: builtins.int
+    CURRENCY_CODE_FIELD_NUMBER: builtins.int
+    REQUIRE_EXPOSURE_TOKENS_FIELD_NUMBER: builtins.int
+    LARGEST_ORDER_MICROS_FIELD_NUMBER: builtins.int
+    RETENTION_DAYS_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    """Changes with every change; an update that carries an old one is refused."""
+    environment: builtins.str
+    """Output only. Such as production; set by the server's environment."""
+    currency_code: builtins.str
+    """Output only. ISO 4217; fixed when the shop begins."""
+    require_exposure_tokens: builtins.bool
+    """Exposures must carry the token of their assignment."""
+    largest_order_micros: builtins.int
+    """An order above this amount, in the shop's currency, is refused."""
+    retention_days: builtins.int
+    """Days for which raw events are kept; closed campaigns keep their results."""
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        environment: builtins.str = ...,
+        currency_code: builtins.str = ...,
+        require_exposure_tokens: builtins.bool | None = ...,
+        largest_order_micros: builtins.int | None = ...,
+        retention_days: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_largest_order_micros", b"_largest_order_micros", "_require_exposure_tokens", b"_require_exposure_tokens", "_retention_days", b"_retention_days", "largest_order_micros", b"largest_order_micros", "require_exposure_tokens", b"require_exposure_tokens", "retention_days", b"retention_days"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_largest_order_micros", b"_largest_order_micros", "_require_exposure_tokens", b"_require_exposure_tokens", "_retention_days", b"_retention_days", "currency_code", b"currency_code", "environment", b"environment", "etag", b"etag", "largest_order_micros", b"largest_order_micros", "require_exposure_tokens", b"require_exposure_tokens", "retention_days", b"retention_days"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_largest_order_micros", b"_largest_order_micros"]) -> typing.Literal["largest_order_micros"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_require_exposure_tokens", b"_require_exposure_tokens"]) -> typing.Literal["require_exposure_tokens"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_retention_days", b"_retention_days"]) -> typing.Literal["retention_days"] | None: ...
+
+Global___Settings: typing_extensions.TypeAlias = Settings
+
+@typing.final
+class UpdateSettingsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SETTINGS_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    reason: builtins.str
+    """Kept in the audit."""
+    @property
+    def settings(self) -> Global___Settings:
+        """The settings as they shall be: what is absent returns to its default."""
+
+    def __init__(
+        self,
+        *,
+        settings: Global___Settings | None = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["settings", b"settings"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["reason", b"reason", "settings", b"settings"]) -> None: ...
+
+Global___UpdateSettingsRequest: typing_extensions.TypeAlias = UpdateSettingsRequest
+
+@typing.final
+class ListAuditRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    RESOURCE_FIELD_NUMBER: builtins.int
+    FROM_TIME_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """50 when 0; at most 1,000."""
+    page_token: builtins.str
+    """Opaque; from the answer before, with the same filters."""
+    resource: builtins.str
+    """Such as campaigns/free-shipping or tokens/ci; empty: everything."""
+    @property
+    def from_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Absent: from the first entry on."""
+
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        resource: builtins.str = ...,
+        from_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["from_time", b"from_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["from_time", b"from_time", "page_size", b"page_size", "page_token", b"page_token", "resource", b"resource"]) -> None: ...
+
+Global___ListAuditRequest: typing_extensions.TypeAlias = ListAuditRequest
+
+@typing.final
+class ListAuditResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Empty on the last page."""
+    @property
+    def changes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[fairlift.v1.campaign_service_pb2.Change]: ...
+    def __init__(
+        self,
+        *,
+        changes: collections.abc.Iterable[fairlift.v1.campaign_service_pb2.Change] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["changes", b"changes", "next_page_token", b"next_page_token"]) -> None: ...
+
+Global___ListAuditResponse: typing_extensions.TypeAlias = ListAuditResponse
 
 @typing.final
 class EraseUnitRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     UNIT_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
     unit_id: builtins.str
+    reason: builtins.str
+    """Kept in the audit, which does not keep the id."""
     def __init__(
         self,
         *,
         unit_id: builtins.str = ...,
+        reason: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["unit_id", b"unit_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["reason", b"reason", "unit_id", b"unit_id"]) -> None: ...
 
 Global___EraseUnitRequest: typing_extensions.TypeAlias = EraseUnitRequest
 

@@ -45,10 +45,30 @@ class AdminServiceStub(object):
                 request_serializer=fairlift_dot_v1_dot_admin__service__pb2.ListTokensRequest.SerializeToString,
                 response_deserializer=fairlift_dot_v1_dot_admin__service__pb2.ListTokensResponse.FromString,
                 _registered_method=True)
+        self.RotateToken = channel.unary_unary(
+                '/fairlift.v1.AdminService/RotateToken',
+                request_serializer=fairlift_dot_v1_dot_admin__service__pb2.RotateTokenRequest.SerializeToString,
+                response_deserializer=fairlift_dot_v1_dot_admin__service__pb2.RotateTokenResponse.FromString,
+                _registered_method=True)
         self.RevokeToken = channel.unary_unary(
                 '/fairlift.v1.AdminService/RevokeToken',
                 request_serializer=fairlift_dot_v1_dot_admin__service__pb2.RevokeTokenRequest.SerializeToString,
                 response_deserializer=fairlift_dot_v1_dot_admin__service__pb2.Token.FromString,
+                _registered_method=True)
+        self.GetSettings = channel.unary_unary(
+                '/fairlift.v1.AdminService/GetSettings',
+                request_serializer=fairlift_dot_v1_dot_admin__service__pb2.GetSettingsRequest.SerializeToString,
+                response_deserializer=fairlift_dot_v1_dot_admin__service__pb2.Settings.FromString,
+                _registered_method=True)
+        self.UpdateSettings = channel.unary_unary(
+                '/fairlift.v1.AdminService/UpdateSettings',
+                request_serializer=fairlift_dot_v1_dot_admin__service__pb2.UpdateSettingsRequest.SerializeToString,
+                response_deserializer=fairlift_dot_v1_dot_admin__service__pb2.Settings.FromString,
+                _registered_method=True)
+        self.ListAudit = channel.unary_unary(
+                '/fairlift.v1.AdminService/ListAudit',
+                request_serializer=fairlift_dot_v1_dot_admin__service__pb2.ListAuditRequest.SerializeToString,
+                response_deserializer=fairlift_dot_v1_dot_admin__service__pb2.ListAuditResponse.FromString,
                 _registered_method=True)
         self.EraseUnit = channel.unary_unary(
                 '/fairlift.v1.AdminService/EraseUnit',
@@ -79,8 +99,35 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RotateToken(self, request, context):
+        """A second secret beside the first; the first ends after the overlap.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RevokeToken(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSettings(self, request, context):
+        """The shop's settings that can be changed while the server runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateSettings(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAudit(self, request, context):
+        """Everything that anybody changed on this server, oldest first.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -112,10 +159,30 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=fairlift_dot_v1_dot_admin__service__pb2.ListTokensRequest.FromString,
                     response_serializer=fairlift_dot_v1_dot_admin__service__pb2.ListTokensResponse.SerializeToString,
             ),
+            'RotateToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateToken,
+                    request_deserializer=fairlift_dot_v1_dot_admin__service__pb2.RotateTokenRequest.FromString,
+                    response_serializer=fairlift_dot_v1_dot_admin__service__pb2.RotateTokenResponse.SerializeToString,
+            ),
             'RevokeToken': grpc.unary_unary_rpc_method_handler(
                     servicer.RevokeToken,
                     request_deserializer=fairlift_dot_v1_dot_admin__service__pb2.RevokeTokenRequest.FromString,
                     response_serializer=fairlift_dot_v1_dot_admin__service__pb2.Token.SerializeToString,
+            ),
+            'GetSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSettings,
+                    request_deserializer=fairlift_dot_v1_dot_admin__service__pb2.GetSettingsRequest.FromString,
+                    response_serializer=fairlift_dot_v1_dot_admin__service__pb2.Settings.SerializeToString,
+            ),
+            'UpdateSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSettings,
+                    request_deserializer=fairlift_dot_v1_dot_admin__service__pb2.UpdateSettingsRequest.FromString,
+                    response_serializer=fairlift_dot_v1_dot_admin__service__pb2.Settings.SerializeToString,
+            ),
+            'ListAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAudit,
+                    request_deserializer=fairlift_dot_v1_dot_admin__service__pb2.ListAuditRequest.FromString,
+                    response_serializer=fairlift_dot_v1_dot_admin__service__pb2.ListAuditResponse.SerializeToString,
             ),
             'EraseUnit': grpc.unary_unary_rpc_method_handler(
                     servicer.EraseUnit,
@@ -194,6 +261,33 @@ class AdminService(object):
             _registered_method=True)
 
     @staticmethod
+    def RotateToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairlift.v1.AdminService/RotateToken',
+            fairlift_dot_v1_dot_admin__service__pb2.RotateTokenRequest.SerializeToString,
+            fairlift_dot_v1_dot_admin__service__pb2.RotateTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RevokeToken(request,
             target,
             options=(),
@@ -210,6 +304,87 @@ class AdminService(object):
             '/fairlift.v1.AdminService/RevokeToken',
             fairlift_dot_v1_dot_admin__service__pb2.RevokeTokenRequest.SerializeToString,
             fairlift_dot_v1_dot_admin__service__pb2.Token.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairlift.v1.AdminService/GetSettings',
+            fairlift_dot_v1_dot_admin__service__pb2.GetSettingsRequest.SerializeToString,
+            fairlift_dot_v1_dot_admin__service__pb2.Settings.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairlift.v1.AdminService/UpdateSettings',
+            fairlift_dot_v1_dot_admin__service__pb2.UpdateSettingsRequest.SerializeToString,
+            fairlift_dot_v1_dot_admin__service__pb2.Settings.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairlift.v1.AdminService/ListAudit',
+            fairlift_dot_v1_dot_admin__service__pb2.ListAuditRequest.SerializeToString,
+            fairlift_dot_v1_dot_admin__service__pb2.ListAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

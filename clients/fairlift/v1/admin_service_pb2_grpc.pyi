@@ -57,6 +57,22 @@ _AdminServiceListTokensType = typing_extensions.TypeVar(
     ],
 )
 
+_AdminServiceRotateTokenType = typing_extensions.TypeVar(
+    '_AdminServiceRotateTokenType',
+    grpc.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.RotateTokenRequest,
+        fairlift.v1.admin_service_pb2.RotateTokenResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.RotateTokenRequest,
+        fairlift.v1.admin_service_pb2.RotateTokenResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.RotateTokenRequest,
+        fairlift.v1.admin_service_pb2.RotateTokenResponse,
+    ],
+)
+
 _AdminServiceRevokeTokenType = typing_extensions.TypeVar(
     '_AdminServiceRevokeTokenType',
     grpc.UnaryUnaryMultiCallable[
@@ -70,6 +86,54 @@ _AdminServiceRevokeTokenType = typing_extensions.TypeVar(
     default=grpc.UnaryUnaryMultiCallable[
         fairlift.v1.admin_service_pb2.RevokeTokenRequest,
         fairlift.v1.admin_service_pb2.Token,
+    ],
+)
+
+_AdminServiceGetSettingsType = typing_extensions.TypeVar(
+    '_AdminServiceGetSettingsType',
+    grpc.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.GetSettingsRequest,
+        fairlift.v1.admin_service_pb2.Settings,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.GetSettingsRequest,
+        fairlift.v1.admin_service_pb2.Settings,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.GetSettingsRequest,
+        fairlift.v1.admin_service_pb2.Settings,
+    ],
+)
+
+_AdminServiceUpdateSettingsType = typing_extensions.TypeVar(
+    '_AdminServiceUpdateSettingsType',
+    grpc.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.UpdateSettingsRequest,
+        fairlift.v1.admin_service_pb2.Settings,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.UpdateSettingsRequest,
+        fairlift.v1.admin_service_pb2.Settings,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.UpdateSettingsRequest,
+        fairlift.v1.admin_service_pb2.Settings,
+    ],
+)
+
+_AdminServiceListAuditType = typing_extensions.TypeVar(
+    '_AdminServiceListAuditType',
+    grpc.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.ListAuditRequest,
+        fairlift.v1.admin_service_pb2.ListAuditResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.ListAuditRequest,
+        fairlift.v1.admin_service_pb2.ListAuditResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.ListAuditRequest,
+        fairlift.v1.admin_service_pb2.ListAuditResponse,
     ],
 )
 
@@ -105,7 +169,7 @@ _AdminServiceExportUnitType = typing_extensions.TypeVar(
     ],
 )
 
-class AdminServiceStub(typing.Generic[_AdminServiceCreateTokenType, _AdminServiceListTokensType, _AdminServiceRevokeTokenType, _AdminServiceEraseUnitType, _AdminServiceExportUnitType]):
+class AdminServiceStub(typing.Generic[_AdminServiceCreateTokenType, _AdminServiceListTokensType, _AdminServiceRotateTokenType, _AdminServiceRevokeTokenType, _AdminServiceGetSettingsType, _AdminServiceUpdateSettingsType, _AdminServiceListAuditType, _AdminServiceEraseUnitType, _AdminServiceExportUnitType]):
     """Keys to the house, and the rights of the people whose data it keeps."""
 
     @typing.overload
@@ -119,8 +183,24 @@ class AdminServiceStub(typing.Generic[_AdminServiceCreateTokenType, _AdminServic
             fairlift.v1.admin_service_pb2.ListTokensResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
+            fairlift.v1.admin_service_pb2.RotateTokenRequest,
+            fairlift.v1.admin_service_pb2.RotateTokenResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
             fairlift.v1.admin_service_pb2.RevokeTokenRequest,
             fairlift.v1.admin_service_pb2.Token,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            fairlift.v1.admin_service_pb2.GetSettingsRequest,
+            fairlift.v1.admin_service_pb2.Settings,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            fairlift.v1.admin_service_pb2.UpdateSettingsRequest,
+            fairlift.v1.admin_service_pb2.Settings,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            fairlift.v1.admin_service_pb2.ListAuditRequest,
+            fairlift.v1.admin_service_pb2.ListAuditResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             fairlift.v1.admin_service_pb2.EraseUnitRequest,
@@ -143,8 +223,24 @@ class AdminServiceStub(typing.Generic[_AdminServiceCreateTokenType, _AdminServic
             fairlift.v1.admin_service_pb2.ListTokensResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            fairlift.v1.admin_service_pb2.RotateTokenRequest,
+            fairlift.v1.admin_service_pb2.RotateTokenResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             fairlift.v1.admin_service_pb2.RevokeTokenRequest,
             fairlift.v1.admin_service_pb2.Token,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            fairlift.v1.admin_service_pb2.GetSettingsRequest,
+            fairlift.v1.admin_service_pb2.Settings,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            fairlift.v1.admin_service_pb2.UpdateSettingsRequest,
+            fairlift.v1.admin_service_pb2.Settings,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            fairlift.v1.admin_service_pb2.ListAuditRequest,
+            fairlift.v1.admin_service_pb2.ListAuditResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
             fairlift.v1.admin_service_pb2.EraseUnitRequest,
@@ -161,7 +257,18 @@ class AdminServiceStub(typing.Generic[_AdminServiceCreateTokenType, _AdminServic
 
     ListTokens: _AdminServiceListTokensType
 
+    RotateToken: _AdminServiceRotateTokenType
+    """A second secret beside the first; the first ends after the overlap."""
+
     RevokeToken: _AdminServiceRevokeTokenType
+
+    GetSettings: _AdminServiceGetSettingsType
+    """The shop's settings that can be changed while the server runs."""
+
+    UpdateSettings: _AdminServiceUpdateSettingsType
+
+    ListAudit: _AdminServiceListAuditType
+    """Everything that anybody changed on this server, oldest first."""
 
     EraseUnit: _AdminServiceEraseUnitType
     """Forgets a visitor or customer, and remembers that it must stay forgotten."""
@@ -179,8 +286,24 @@ AdminServiceAsyncStub: typing_extensions.TypeAlias = AdminServiceStub[
         fairlift.v1.admin_service_pb2.ListTokensResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.RotateTokenRequest,
+        fairlift.v1.admin_service_pb2.RotateTokenResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
         fairlift.v1.admin_service_pb2.RevokeTokenRequest,
         fairlift.v1.admin_service_pb2.Token,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.GetSettingsRequest,
+        fairlift.v1.admin_service_pb2.Settings,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.UpdateSettingsRequest,
+        fairlift.v1.admin_service_pb2.Settings,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        fairlift.v1.admin_service_pb2.ListAuditRequest,
+        fairlift.v1.admin_service_pb2.ListAuditResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         fairlift.v1.admin_service_pb2.EraseUnitRequest,
@@ -211,11 +334,42 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[fairlift.v1.admin_service_pb2.ListTokensResponse, collections.abc.Awaitable[fairlift.v1.admin_service_pb2.ListTokensResponse]]: ...
 
     @abc.abstractmethod
+    def RotateToken(
+        self,
+        request: fairlift.v1.admin_service_pb2.RotateTokenRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fairlift.v1.admin_service_pb2.RotateTokenResponse, collections.abc.Awaitable[fairlift.v1.admin_service_pb2.RotateTokenResponse]]:
+        """A second secret beside the first; the first ends after the overlap."""
+
+    @abc.abstractmethod
     def RevokeToken(
         self,
         request: fairlift.v1.admin_service_pb2.RevokeTokenRequest,
         context: _ServicerContext,
     ) -> typing.Union[fairlift.v1.admin_service_pb2.Token, collections.abc.Awaitable[fairlift.v1.admin_service_pb2.Token]]: ...
+
+    @abc.abstractmethod
+    def GetSettings(
+        self,
+        request: fairlift.v1.admin_service_pb2.GetSettingsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fairlift.v1.admin_service_pb2.Settings, collections.abc.Awaitable[fairlift.v1.admin_service_pb2.Settings]]:
+        """The shop's settings that can be changed while the server runs."""
+
+    @abc.abstractmethod
+    def UpdateSettings(
+        self,
+        request: fairlift.v1.admin_service_pb2.UpdateSettingsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fairlift.v1.admin_service_pb2.Settings, collections.abc.Awaitable[fairlift.v1.admin_service_pb2.Settings]]: ...
+
+    @abc.abstractmethod
+    def ListAudit(
+        self,
+        request: fairlift.v1.admin_service_pb2.ListAuditRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fairlift.v1.admin_service_pb2.ListAuditResponse, collections.abc.Awaitable[fairlift.v1.admin_service_pb2.ListAuditResponse]]:
+        """Everything that anybody changed on this server, oldest first."""
 
     @abc.abstractmethod
     def EraseUnit(

@@ -174,6 +174,7 @@ class Assignment(google.protobuf.message.Message):
     CONTROL_FIELD_NUMBER: builtins.int
     EPOCH_FIELD_NUMBER: builtins.int
     UNIT_ID_FIELD_NUMBER: builtins.int
+    EXPOSURE_TOKEN_FIELD_NUMBER: builtins.int
     campaign: builtins.str
     """campaigns/{campaign}"""
     variant: builtins.str
@@ -182,6 +183,10 @@ class Assignment(google.protobuf.message.Message):
     epoch: builtins.int
     unit_id: builtins.str
     """The unit that was hashed: the visitor or the customer."""
+    exposure_token: builtins.str
+    """Proof that this server gave this answer, to send with an exposure; empty unless the server's
+    policy asks for it.
+    """
     @property
     def payload(self) -> google.protobuf.struct_pb2.Struct: ...
     def __init__(
@@ -194,9 +199,10 @@ class Assignment(google.protobuf.message.Message):
         control: builtins.bool = ...,
         epoch: builtins.int = ...,
         unit_id: builtins.str = ...,
+        exposure_token: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["payload", b"payload"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "control", b"control", "epoch", b"epoch", "payload", b"payload", "reason", b"reason", "unit_id", b"unit_id", "variant", b"variant"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "control", b"control", "epoch", b"epoch", "exposure_token", b"exposure_token", "payload", b"payload", "reason", b"reason", "unit_id", b"unit_id", "variant", b"variant"]) -> None: ...
 
 Global___Assignment: typing_extensions.TypeAlias = Assignment
 
@@ -205,14 +211,28 @@ class WatchSnapshotRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     ETAG_FIELD_NUMBER: builtins.int
+    ENVIRONMENT_FIELD_NUMBER: builtins.int
+    ACCEPTS_DELTAS_FIELD_NUMBER: builtins.int
+    ACCEPTS_PAYLOAD_REFERENCES_FIELD_NUMBER: builtins.int
     etag: builtins.str
     """Of the snapshot that the caller holds; empty: none."""
+    environment: builtins.str
+    """The environment that the caller belongs to, such as production; a server of another one refuses
+    it. Empty: any.
+    """
+    accepts_deltas: builtins.bool
+    """The caller understands `delta`; without it, whole snapshots alone are sent."""
+    accepts_payload_references: builtins.bool
+    """The caller fetches payloads by reference, with GetPayloads."""
     def __init__(
         self,
         *,
         etag: builtins.str = ...,
+        environment: builtins.str = ...,
+        accepts_deltas: builtins.bool = ...,
+        accepts_payload_references: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["accepts_deltas", b"accepts_deltas", "accepts_payload_references", b"accepts_payload_references", "environment", b"environment", "etag", b"etag"]) -> None: ...
 
 Global___WatchSnapshotRequest: typing_extensions.TypeAlias = WatchSnapshotRequest
 
@@ -221,19 +241,126 @@ class WatchSnapshotResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     SNAPSHOT_FIELD_NUMBER: builtins.int
+    DELTA_FIELD_NUMBER: builtins.int
     @property
-    def snapshot(self) -> Global___Snapshot:
-        """Absent in a keep-alive."""
+    def snapshot(self) -> Global___Snapshot: ...
+    @property
+    def delta(self) -> Global___SnapshotDelta:
+        """Only to callers that accept deltas."""
 
     def __init__(
         self,
         *,
         snapshot: Global___Snapshot | None = ...,
+        delta: Global___SnapshotDelta | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["snapshot", b"snapshot"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["snapshot", b"snapshot"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["delta", b"delta", "snapshot", b"snapshot", "update", b"update"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["delta", b"delta", "snapshot", b"snapshot", "update", b"update"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["update", b"update"]) -> typing.Literal["snapshot", "delta"] | None: ...
 
 Global___WatchSnapshotResponse: typing_extensions.TypeAlias = WatchSnapshotResponse
+
+@typing.final
+class SnapshotDelta(google.protobuf.message.Message):
+    """What turns one snapshot into the next."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FROM_ETAG_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    CAMPAIGNS_FIELD_NUMBER: builtins.int
+    REMOVED_CAMPAIGNS_FIELD_NUMBER: builtins.int
+    LAYERS_FIELD_NUMBER: builtins.int
+    HOLDOUT_FIELD_NUMBER: builtins.int
+    from_etag: builtins.str
+    """The etag of the snapshot that the caller must hold; with another one, ask for a whole snapshot."""
+    etag: builtins.str
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def campaigns(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SnapshotCampaign]:
+        """New ones, and whole new versions of those that changed."""
+
+    @property
+    def removed_campaigns(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """campaigns/{campaign}, of those that are gone."""
+
+    @property
+    def layers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SnapshotLayer]:
+        """All of them, as they are now."""
+
+    @property
+    def holdout(self) -> Global___SnapshotHoldout: ...
+    def __init__(
+        self,
+        *,
+        from_etag: builtins.str = ...,
+        etag: builtins.str = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        campaigns: collections.abc.Iterable[Global___SnapshotCampaign] | None = ...,
+        removed_campaigns: collections.abc.Iterable[builtins.str] | None = ...,
+        layers: collections.abc.Iterable[Global___SnapshotLayer] | None = ...,
+        holdout: Global___SnapshotHoldout | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "holdout", b"holdout"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["campaigns", b"campaigns", "create_time", b"create_time", "etag", b"etag", "from_etag", b"from_etag", "holdout", b"holdout", "layers", b"layers", "removed_campaigns", b"removed_campaigns"]) -> None: ...
+
+Global___SnapshotDelta: typing_extensions.TypeAlias = SnapshotDelta
+
+@typing.final
+class GetPayloadsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HASHES_FIELD_NUMBER: builtins.int
+    @property
+    def hashes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """At most 1,000 hashes from SnapshotCampaign.payload_hashes."""
+
+    def __init__(
+        self,
+        *,
+        hashes: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["hashes", b"hashes"]) -> None: ...
+
+Global___GetPayloadsRequest: typing_extensions.TypeAlias = GetPayloadsRequest
+
+@typing.final
+class GetPayloadsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class PayloadsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        @property
+        def value(self) -> google.protobuf.struct_pb2.Struct: ...
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: google.protobuf.struct_pb2.Struct | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    PAYLOADS_FIELD_NUMBER: builtins.int
+    @property
+    def payloads(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, google.protobuf.struct_pb2.Struct]:
+        """By hash; one that the server no longer has is left out."""
+
+    def __init__(
+        self,
+        *,
+        payloads: collections.abc.Mapping[builtins.str, google.protobuf.struct_pb2.Struct] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["payloads", b"payloads"]) -> None: ...
+
+Global___GetPayloadsResponse: typing_extensions.TypeAlias = GetPayloadsResponse
 
 @typing.final
 class Snapshot(google.protobuf.message.Message):
@@ -246,7 +373,10 @@ class Snapshot(google.protobuf.message.Message):
     CAMPAIGNS_FIELD_NUMBER: builtins.int
     LAYERS_FIELD_NUMBER: builtins.int
     HOLDOUT_FIELD_NUMBER: builtins.int
+    ENVIRONMENT_FIELD_NUMBER: builtins.int
     etag: builtins.str
+    environment: builtins.str
+    """The server's environment, such as production; empty when it has no name."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
@@ -265,9 +395,10 @@ class Snapshot(google.protobuf.message.Message):
         campaigns: collections.abc.Iterable[Global___SnapshotCampaign] | None = ...,
         layers: collections.abc.Iterable[Global___SnapshotLayer] | None = ...,
         holdout: Global___SnapshotHoldout | None = ...,
+        environment: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "holdout", b"holdout"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaigns", b"campaigns", "create_time", b"create_time", "etag", b"etag", "holdout", b"holdout", "layers", b"layers"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["campaigns", b"campaigns", "create_time", b"create_time", "environment", b"environment", "etag", b"etag", "holdout", b"holdout", "layers", b"layers"]) -> None: ...
 
 Global___Snapshot: typing_extensions.TypeAlias = Snapshot
 
@@ -275,10 +406,27 @@ Global___Snapshot: typing_extensions.TypeAlias = Snapshot
 class SnapshotCampaign(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class PayloadHashesEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     CAMPAIGN_FIELD_NUMBER: builtins.int
     TRAFFIC_SALT_FIELD_NUMBER: builtins.int
     VARIANTS_SALT_FIELD_NUMBER: builtins.int
     IDENTITY_POLICY_FIELD_NUMBER: builtins.int
+    PAYLOAD_HASHES_FIELD_NUMBER: builtins.int
     traffic_salt: builtins.str
     """Random, secret, immutable in one epoch. One for each use of chance."""
     variants_salt: builtins.str
@@ -286,6 +434,12 @@ class SnapshotCampaign(google.protobuf.message.Message):
     """Of the plan, which does not travel: whether a person keeps the variant of the first visit."""
     @property
     def campaign(self) -> fairlift.v1.campaign_pb2.Campaign: ...
+    @property
+    def payload_hashes(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """By variant id, the SHA-256, hex, of a payload that is left out of `campaign` and fetched with
+        GetPayloads; only to callers that accept references.
+        """
+
     def __init__(
         self,
         *,
@@ -293,9 +447,10 @@ class SnapshotCampaign(google.protobuf.message.Message):
         traffic_salt: builtins.str = ...,
         variants_salt: builtins.str = ...,
         identity_policy: fairlift.v1.plan_pb2.IdentityPolicy.ValueType = ...,
+        payload_hashes: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["campaign", b"campaign"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "identity_policy", b"identity_policy", "traffic_salt", b"traffic_salt", "variants_salt", b"variants_salt"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "identity_policy", b"identity_policy", "payload_hashes", b"payload_hashes", "traffic_salt", b"traffic_salt", "variants_salt", b"variants_salt"]) -> None: ...
 
 Global___SnapshotCampaign: typing_extensions.TypeAlias = SnapshotCampaign
 

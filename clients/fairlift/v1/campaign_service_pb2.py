@@ -27,15 +27,15 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"fairlift/v1/campaign_service.proto\x12\x0b\x66\x61irlift.v1\x1a\x1a\x66\x61irlift/v1/campaign.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\"\n\x12GetCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"i\n\x14ListCampaignsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12*\n\x06states\x18\x03 \x03(\x0e\x32\x1a.fairlift.v1.CampaignState\"Z\n\x15ListCampaignsResponse\x12(\n\tcampaigns\x18\x01 \x03(\x0b\x32\x15.fairlift.v1.Campaign\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"W\n\x15\x43reateCampaignRequest\x12\'\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32\x15.fairlift.v1.Campaign\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"\xb2\x01\n\x15UpdateCampaignRequest\x12\'\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32\x15.fairlift.v1.Campaign\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x11\n\tnew_epoch\x18\x04 \x01(\x08\x12\x15\n\rallow_missing\x18\x05 \x01(\x08\"<\n\x11PlanChangeRequest\x12\'\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32\x15.fairlift.v1.Campaign\"{\n\x0b\x46ieldChange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\x12.\n\x0c\x63hange_class\x18\x04 \x01(\x0e\x32\x18.fairlift.v1.ChangeClass\x12\x0e\n\x06reason\x18\x05 \x01(\t\"o\n\x12PlanChangeResponse\x12.\n\x0c\x63hange_class\x18\x01 \x01(\x0e\x32\x18.fairlift.v1.ChangeClass\x12)\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x18.fairlift.v1.FieldChange\"2\n\x14StartCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"2\n\x14PauseCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"3\n\x15ResumeCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"A\n\x13StopCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"4\n\x16\x41rchiveCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"I\n\x12ListChangesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"T\n\x13ListChangesResponse\x12$\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x13.fairlift.v1.Change\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa1\x01\n\x06\x43hange\x12/\n\x0b\x63hange_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x61uthor\x18\x02 \x01(\t\x12\x0c\n\x04verb\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\x05\x12)\n\x07\x63hanges\x18\x05 \x03(\x0b\x32\x18.fairlift.v1.FieldChange\x12\x0e\n\x06reason\x18\x06 \x01(\t\"\x13\n\x11GetHoldoutRequest\"=\n\x14UpdateHoldoutRequest\x12%\n\x07holdout\x18\x01 \x01(\x0b\x32\x14.fairlift.v1.Holdout*\xa8\x01\n\x0b\x43hangeClass\x12\x1c\n\x18\x43HANGE_CLASS_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43HANGE_CLASS_NONE\x10\x01\x12\x17\n\x13\x43HANGE_CLASS_CREATE\x10\x02\x12\x15\n\x11\x43HANGE_CLASS_SAFE\x10\x03\x12\x1a\n\x16\x43HANGE_CLASS_NEW_EPOCH\x10\x04\x12\x18\n\x14\x43HANGE_CLASS_REFUSED\x10\x05\x32\xf4\x07\n\x0f\x43\x61mpaignService\x12\x45\n\x0bGetCampaign\x12\x1f.fairlift.v1.GetCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12V\n\rListCampaigns\x12!.fairlift.v1.ListCampaignsRequest\x1a\".fairlift.v1.ListCampaignsResponse\x12K\n\x0e\x43reateCampaign\x12\".fairlift.v1.CreateCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12K\n\x0eUpdateCampaign\x12\".fairlift.v1.UpdateCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12M\n\nPlanChange\x12\x1e.fairlift.v1.PlanChangeRequest\x1a\x1f.fairlift.v1.PlanChangeResponse\x12I\n\rStartCampaign\x12!.fairlift.v1.StartCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12I\n\rPauseCampaign\x12!.fairlift.v1.PauseCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12K\n\x0eResumeCampaign\x12\".fairlift.v1.ResumeCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12G\n\x0cStopCampaign\x12 .fairlift.v1.StopCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12M\n\x0f\x41rchiveCampaign\x12#.fairlift.v1.ArchiveCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12P\n\x0bListChanges\x12\x1f.fairlift.v1.ListChangesRequest\x1a .fairlift.v1.ListChangesResponse\x12\x42\n\nGetHoldout\x12\x1e.fairlift.v1.GetHoldoutRequest\x1a\x14.fairlift.v1.Holdout\x12H\n\rUpdateHoldout\x12!.fairlift.v1.UpdateHoldoutRequest\x1a\x14.fairlift.v1.Holdoutb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"fairlift/v1/campaign_service.proto\x12\x0b\x66\x61irlift.v1\x1a\x1a\x66\x61irlift/v1/campaign.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\"\n\x12GetCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"i\n\x14ListCampaignsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12*\n\x06states\x18\x03 \x03(\x0e\x32\x1a.fairlift.v1.CampaignState\"Z\n\x15ListCampaignsResponse\x12(\n\tcampaigns\x18\x01 \x03(\x0b\x32\x15.fairlift.v1.Campaign\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"g\n\x15\x43reateCampaignRequest\x12\'\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32\x15.fairlift.v1.Campaign\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\xc2\x01\n\x15UpdateCampaignRequest\x12\'\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32\x15.fairlift.v1.Campaign\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x11\n\tnew_epoch\x18\x04 \x01(\x08\x12\x15\n\rallow_missing\x18\x05 \x01(\x08\x12\x0e\n\x06reason\x18\x06 \x01(\t\"S\n\x1b\x42\x61tchUpdateCampaignsRequest\x12\x34\n\x08requests\x18\x01 \x03(\x0b\x32\".fairlift.v1.UpdateCampaignRequest\"H\n\x1c\x42\x61tchUpdateCampaignsResponse\x12(\n\tcampaigns\x18\x01 \x03(\x0b\x32\x15.fairlift.v1.Campaign\"=\n\x11PlanChangeRequest\x12(\n\tcampaigns\x18\x01 \x03(\x0b\x32\x15.fairlift.v1.Campaign\"{\n\x0b\x46ieldChange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\x12.\n\x0c\x63hange_class\x18\x04 \x01(\x0e\x32\x18.fairlift.v1.ChangeClass\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\xe3\x01\n\x0e\x43\x61mpaignChange\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12.\n\x0c\x63hange_class\x18\x02 \x01(\x0e\x32\x18.fairlift.v1.ChangeClass\x12)\n\x07\x63hanges\x18\x03 \x03(\x0b\x32\x18.fairlift.v1.FieldChange\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x1a\n\rentered_units\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0bmoved_units\x18\x06 \x01(\x03H\x01\x88\x01\x01\x42\x10\n\x0e_entered_unitsB\x0e\n\x0c_moved_units\"D\n\x12PlanChangeResponse\x12.\n\tcampaigns\x18\x01 \x03(\x0b\x32\x1b.fairlift.v1.CampaignChange\"r\n\x14StartCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x04 \x01(\t\"B\n\x14PauseCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"C\n\x15ResumeCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"A\n\x13StopCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"D\n\x16\x41rchiveCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"I\n\x12ListChangesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"T\n\x13ListChangesResponse\x12$\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x13.fairlift.v1.Change\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xed\x01\n\x06\x43hange\x12/\n\x0b\x63hange_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x61uthor\x18\x02 \x01(\t\x12\x0c\n\x04verb\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\x05\x12)\n\x07\x63hanges\x18\x05 \x03(\x0b\x32\x18.fairlift.v1.FieldChange\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x10\n\x08resource\x18\x07 \x01(\t\x12\x0c\n\x04user\x18\x08 \x01(\t\x12\x0c\n\x04peer\x18\t \x01(\t\x12\x0e\n\x06number\x18\n \x01(\x03\x12\x0c\n\x04hash\x18\x0b \x01(\t\"\x13\n\x11GetHoldoutRequest\"M\n\x14UpdateHoldoutRequest\x12%\n\x07holdout\x18\x01 \x01(\x0b\x32\x14.fairlift.v1.Holdout\x12\x0e\n\x06reason\x18\x02 \x01(\t*\xa8\x01\n\x0b\x43hangeClass\x12\x1c\n\x18\x43HANGE_CLASS_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43HANGE_CLASS_NONE\x10\x01\x12\x17\n\x13\x43HANGE_CLASS_CREATE\x10\x02\x12\x15\n\x11\x43HANGE_CLASS_SAFE\x10\x03\x12\x1a\n\x16\x43HANGE_CLASS_NEW_EPOCH\x10\x04\x12\x18\n\x14\x43HANGE_CLASS_REFUSED\x10\x05\x32\xe1\x08\n\x0f\x43\x61mpaignService\x12\x45\n\x0bGetCampaign\x12\x1f.fairlift.v1.GetCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12V\n\rListCampaigns\x12!.fairlift.v1.ListCampaignsRequest\x1a\".fairlift.v1.ListCampaignsResponse\x12K\n\x0e\x43reateCampaign\x12\".fairlift.v1.CreateCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12K\n\x0eUpdateCampaign\x12\".fairlift.v1.UpdateCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12k\n\x14\x42\x61tchUpdateCampaigns\x12(.fairlift.v1.BatchUpdateCampaignsRequest\x1a).fairlift.v1.BatchUpdateCampaignsResponse\x12M\n\nPlanChange\x12\x1e.fairlift.v1.PlanChangeRequest\x1a\x1f.fairlift.v1.PlanChangeResponse\x12I\n\rStartCampaign\x12!.fairlift.v1.StartCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12I\n\rPauseCampaign\x12!.fairlift.v1.PauseCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12K\n\x0eResumeCampaign\x12\".fairlift.v1.ResumeCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12G\n\x0cStopCampaign\x12 .fairlift.v1.StopCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12M\n\x0f\x41rchiveCampaign\x12#.fairlift.v1.ArchiveCampaignRequest\x1a\x15.fairlift.v1.Campaign\x12P\n\x0bListChanges\x12\x1f.fairlift.v1.ListChangesRequest\x1a .fairlift.v1.ListChangesResponse\x12\x42\n\nGetHoldout\x12\x1e.fairlift.v1.GetHoldoutRequest\x1a\x14.fairlift.v1.Holdout\x12H\n\rUpdateHoldout\x12!.fairlift.v1.UpdateHoldoutRequest\x1a\x14.fairlift.v1.Holdoutb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fairlift.v1.campaign_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHANGECLASS']._serialized_start=1639
-  _globals['_CHANGECLASS']._serialized_end=1807
+  _globals['_CHANGECLASS']._serialized_start=2222
+  _globals['_CHANGECLASS']._serialized_end=2390
   _globals['_GETCAMPAIGNREQUEST']._serialized_start=146
   _globals['_GETCAMPAIGNREQUEST']._serialized_end=180
   _globals['_LISTCAMPAIGNSREQUEST']._serialized_start=182
@@ -43,35 +43,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCAMPAIGNSRESPONSE']._serialized_start=289
   _globals['_LISTCAMPAIGNSRESPONSE']._serialized_end=379
   _globals['_CREATECAMPAIGNREQUEST']._serialized_start=381
-  _globals['_CREATECAMPAIGNREQUEST']._serialized_end=468
-  _globals['_UPDATECAMPAIGNREQUEST']._serialized_start=471
-  _globals['_UPDATECAMPAIGNREQUEST']._serialized_end=649
-  _globals['_PLANCHANGEREQUEST']._serialized_start=651
-  _globals['_PLANCHANGEREQUEST']._serialized_end=711
-  _globals['_FIELDCHANGE']._serialized_start=713
-  _globals['_FIELDCHANGE']._serialized_end=836
-  _globals['_PLANCHANGERESPONSE']._serialized_start=838
-  _globals['_PLANCHANGERESPONSE']._serialized_end=949
-  _globals['_STARTCAMPAIGNREQUEST']._serialized_start=951
-  _globals['_STARTCAMPAIGNREQUEST']._serialized_end=1001
-  _globals['_PAUSECAMPAIGNREQUEST']._serialized_start=1003
-  _globals['_PAUSECAMPAIGNREQUEST']._serialized_end=1053
-  _globals['_RESUMECAMPAIGNREQUEST']._serialized_start=1055
-  _globals['_RESUMECAMPAIGNREQUEST']._serialized_end=1106
-  _globals['_STOPCAMPAIGNREQUEST']._serialized_start=1108
-  _globals['_STOPCAMPAIGNREQUEST']._serialized_end=1173
-  _globals['_ARCHIVECAMPAIGNREQUEST']._serialized_start=1175
-  _globals['_ARCHIVECAMPAIGNREQUEST']._serialized_end=1227
-  _globals['_LISTCHANGESREQUEST']._serialized_start=1229
-  _globals['_LISTCHANGESREQUEST']._serialized_end=1302
-  _globals['_LISTCHANGESRESPONSE']._serialized_start=1304
-  _globals['_LISTCHANGESRESPONSE']._serialized_end=1388
-  _globals['_CHANGE']._serialized_start=1391
-  _globals['_CHANGE']._serialized_end=1552
-  _globals['_GETHOLDOUTREQUEST']._serialized_start=1554
-  _globals['_GETHOLDOUTREQUEST']._serialized_end=1573
-  _globals['_UPDATEHOLDOUTREQUEST']._serialized_start=1575
-  _globals['_UPDATEHOLDOUTREQUEST']._serialized_end=1636
-  _globals['_CAMPAIGNSERVICE']._serialized_start=1810
-  _globals['_CAMPAIGNSERVICE']._serialized_end=2822
+  _globals['_CREATECAMPAIGNREQUEST']._serialized_end=484
+  _globals['_UPDATECAMPAIGNREQUEST']._serialized_start=487
+  _globals['_UPDATECAMPAIGNREQUEST']._serialized_end=681
+  _globals['_BATCHUPDATECAMPAIGNSREQUEST']._serialized_start=683
+  _globals['_BATCHUPDATECAMPAIGNSREQUEST']._serialized_end=766
+  _globals['_BATCHUPDATECAMPAIGNSRESPONSE']._serialized_start=768
+  _globals['_BATCHUPDATECAMPAIGNSRESPONSE']._serialized_end=840
+  _globals['_PLANCHANGEREQUEST']._serialized_start=842
+  _globals['_PLANCHANGEREQUEST']._serialized_end=903
+  _globals['_FIELDCHANGE']._serialized_start=905
+  _globals['_FIELDCHANGE']._serialized_end=1028
+  _globals['_CAMPAIGNCHANGE']._serialized_start=1031
+  _globals['_CAMPAIGNCHANGE']._serialized_end=1258
+  _globals['_PLANCHANGERESPONSE']._serialized_start=1260
+  _globals['_PLANCHANGERESPONSE']._serialized_end=1328
+  _globals['_STARTCAMPAIGNREQUEST']._serialized_start=1330
+  _globals['_STARTCAMPAIGNREQUEST']._serialized_end=1444
+  _globals['_PAUSECAMPAIGNREQUEST']._serialized_start=1446
+  _globals['_PAUSECAMPAIGNREQUEST']._serialized_end=1512
+  _globals['_RESUMECAMPAIGNREQUEST']._serialized_start=1514
+  _globals['_RESUMECAMPAIGNREQUEST']._serialized_end=1581
+  _globals['_STOPCAMPAIGNREQUEST']._serialized_start=1583
+  _globals['_STOPCAMPAIGNREQUEST']._serialized_end=1648
+  _globals['_ARCHIVECAMPAIGNREQUEST']._serialized_start=1650
+  _globals['_ARCHIVECAMPAIGNREQUEST']._serialized_end=1718
+  _globals['_LISTCHANGESREQUEST']._serialized_start=1720
+  _globals['_LISTCHANGESREQUEST']._serialized_end=1793
+  _globals['_LISTCHANGESRESPONSE']._serialized_start=1795
+  _globals['_LISTCHANGESRESPONSE']._serialized_end=1879
+  _globals['_CHANGE']._serialized_start=1882
+  _globals['_CHANGE']._serialized_end=2119
+  _globals['_GETHOLDOUTREQUEST']._serialized_start=2121
+  _globals['_GETHOLDOUTREQUEST']._serialized_end=2140
+  _globals['_UPDATEHOLDOUTREQUEST']._serialized_start=2142
+  _globals['_UPDATEHOLDOUTREQUEST']._serialized_end=2219
+  _globals['_CAMPAIGNSERVICE']._serialized_start=2393
+  _globals['_CAMPAIGNSERVICE']._serialized_end=3514
 # @@protoc_insertion_point(module_scope)

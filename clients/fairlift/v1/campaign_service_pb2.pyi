@@ -124,8 +124,11 @@ class CreateCampaignRequest(google.protobuf.message.Message):
 
     CAMPAIGN_FIELD_NUMBER: builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
     validate_only: builtins.bool
     """Check everything, keep nothing."""
+    reason: builtins.str
+    """Kept in the history; at most 1,000 characters, as every reason."""
     @property
     def campaign(self) -> fairlift.v1.campaign_pb2.Campaign: ...
     def __init__(
@@ -133,9 +136,10 @@ class CreateCampaignRequest(google.protobuf.message.Message):
         *,
         campaign: fairlift.v1.campaign_pb2.Campaign | None = ...,
         validate_only: builtins.bool = ...,
+        reason: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["campaign", b"campaign"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "validate_only", b"validate_only"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "reason", b"reason", "validate_only", b"validate_only"]) -> None: ...
 
 Global___CreateCampaignRequest: typing_extensions.TypeAlias = CreateCampaignRequest
 
@@ -148,11 +152,14 @@ class UpdateCampaignRequest(google.protobuf.message.Message):
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
     NEW_EPOCH_FIELD_NUMBER: builtins.int
     ALLOW_MISSING_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
     validate_only: builtins.bool
     new_epoch: builtins.bool
     """Consent to a change that starts a new epoch."""
     allow_missing: builtins.bool
     """Create the campaign when it does not exist."""
+    reason: builtins.str
+    """Kept in the history, such as "more traffic after the first week"."""
     @property
     def campaign(self) -> fairlift.v1.campaign_pb2.Campaign: ...
     @property
@@ -167,26 +174,66 @@ class UpdateCampaignRequest(google.protobuf.message.Message):
         validate_only: builtins.bool = ...,
         new_epoch: builtins.bool = ...,
         allow_missing: builtins.bool = ...,
+        reason: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["campaign", b"campaign", "update_mask", b"update_mask"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["allow_missing", b"allow_missing", "campaign", b"campaign", "new_epoch", b"new_epoch", "update_mask", b"update_mask", "validate_only", b"validate_only"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["allow_missing", b"allow_missing", "campaign", b"campaign", "new_epoch", b"new_epoch", "reason", b"reason", "update_mask", b"update_mask", "validate_only", b"validate_only"]) -> None: ...
 
 Global___UpdateCampaignRequest: typing_extensions.TypeAlias = UpdateCampaignRequest
+
+@typing.final
+class BatchUpdateCampaignsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: builtins.int
+    @property
+    def requests(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___UpdateCampaignRequest]:
+        """At most 1,000, each as a single update would have it, in any order: a campaign may build on
+        another one of the batch. Their validate_only must all be alike.
+        """
+
+    def __init__(
+        self,
+        *,
+        requests: collections.abc.Iterable[Global___UpdateCampaignRequest] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["requests", b"requests"]) -> None: ...
+
+Global___BatchUpdateCampaignsRequest: typing_extensions.TypeAlias = BatchUpdateCampaignsRequest
+
+@typing.final
+class BatchUpdateCampaignsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CAMPAIGNS_FIELD_NUMBER: builtins.int
+    @property
+    def campaigns(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[fairlift.v1.campaign_pb2.Campaign]:
+        """In the order of the requests."""
+
+    def __init__(
+        self,
+        *,
+        campaigns: collections.abc.Iterable[fairlift.v1.campaign_pb2.Campaign] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["campaigns", b"campaigns"]) -> None: ...
+
+Global___BatchUpdateCampaignsResponse: typing_extensions.TypeAlias = BatchUpdateCampaignsResponse
 
 @typing.final
 class PlanChangeRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    CAMPAIGN_FIELD_NUMBER: builtins.int
+    CAMPAIGNS_FIELD_NUMBER: builtins.int
     @property
-    def campaign(self) -> fairlift.v1.campaign_pb2.Campaign: ...
+    def campaigns(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[fairlift.v1.campaign_pb2.Campaign]:
+        """Judged as one set: a campaign may build on another one of it. At most 1,000."""
+
     def __init__(
         self,
         *,
-        campaign: fairlift.v1.campaign_pb2.Campaign | None = ...,
+        campaigns: collections.abc.Iterable[fairlift.v1.campaign_pb2.Campaign] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["campaign", b"campaign"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaign", b"campaign"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["campaigns", b"campaigns"]) -> None: ...
 
 Global___PlanChangeRequest: typing_extensions.TypeAlias = PlanChangeRequest
 
@@ -220,22 +267,64 @@ class FieldChange(google.protobuf.message.Message):
 Global___FieldChange: typing_extensions.TypeAlias = FieldChange
 
 @typing.final
-class PlanChangeResponse(google.protobuf.message.Message):
+class CampaignChange(google.protobuf.message.Message):
+    """What an update of one campaign would do."""
+
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    CAMPAIGN_FIELD_NUMBER: builtins.int
     CHANGE_CLASS_FIELD_NUMBER: builtins.int
     CHANGES_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    ENTERED_UNITS_FIELD_NUMBER: builtins.int
+    MOVED_UNITS_FIELD_NUMBER: builtins.int
+    campaign: builtins.str
+    """campaigns/{campaign}"""
     change_class: Global___ChangeClass.ValueType
     """The gravest class of the changes."""
+    etag: builtins.str
+    """The campaign's etag now, to send with the update; empty when it does not exist."""
+    entered_units: builtins.int
+    """Units that have entered so far, and how many of them would change variant; absent when the
+    server does not know.
+    """
+    moved_units: builtins.int
     @property
     def changes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___FieldChange]: ...
     def __init__(
         self,
         *,
+        campaign: builtins.str = ...,
         change_class: Global___ChangeClass.ValueType = ...,
         changes: collections.abc.Iterable[Global___FieldChange] | None = ...,
+        etag: builtins.str = ...,
+        entered_units: builtins.int | None = ...,
+        moved_units: builtins.int | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["change_class", b"change_class", "changes", b"changes"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_entered_units", b"_entered_units", "_moved_units", b"_moved_units", "entered_units", b"entered_units", "moved_units", b"moved_units"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_entered_units", b"_entered_units", "_moved_units", b"_moved_units", "campaign", b"campaign", "change_class", b"change_class", "changes", b"changes", "entered_units", b"entered_units", "etag", b"etag", "moved_units", b"moved_units"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_entered_units", b"_entered_units"]) -> typing.Literal["entered_units"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_moved_units", b"_moved_units"]) -> typing.Literal["moved_units"] | None: ...
+
+Global___CampaignChange: typing_extensions.TypeAlias = CampaignChange
+
+@typing.final
+class PlanChangeResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CAMPAIGNS_FIELD_NUMBER: builtins.int
+    @property
+    def campaigns(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___CampaignChange]:
+        """One for each campaign, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        campaigns: collections.abc.Iterable[Global___CampaignChange] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["campaigns", b"campaigns"]) -> None: ...
 
 Global___PlanChangeResponse: typing_extensions.TypeAlias = PlanChangeResponse
 
@@ -245,15 +334,26 @@ class StartCampaignRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    START_TIME_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
     name: builtins.str
     etag: builtins.str
+    reason: builtins.str
+    """Kept in the history."""
+    @property
+    def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Absent: now. May lie in the past, for history that is replayed; the report says so."""
+
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         etag: builtins.str = ...,
+        start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        reason: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "name", b"name"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["start_time", b"start_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "name", b"name", "reason", b"reason", "start_time", b"start_time"]) -> None: ...
 
 Global___StartCampaignRequest: typing_extensions.TypeAlias = StartCampaignRequest
 
@@ -263,15 +363,19 @@ class PauseCampaignRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
     name: builtins.str
     etag: builtins.str
+    reason: builtins.str
+    """Kept in the history."""
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         etag: builtins.str = ...,
+        reason: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "name", b"name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "name", b"name", "reason", b"reason"]) -> None: ...
 
 Global___PauseCampaignRequest: typing_extensions.TypeAlias = PauseCampaignRequest
 
@@ -281,15 +385,19 @@ class ResumeCampaignRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
     name: builtins.str
     etag: builtins.str
+    reason: builtins.str
+    """Kept in the history."""
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         etag: builtins.str = ...,
+        reason: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "name", b"name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "name", b"name", "reason", b"reason"]) -> None: ...
 
 Global___ResumeCampaignRequest: typing_extensions.TypeAlias = ResumeCampaignRequest
 
@@ -321,15 +429,19 @@ class ArchiveCampaignRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
     name: builtins.str
     etag: builtins.str
+    reason: builtins.str
+    """Kept in the history."""
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         etag: builtins.str = ...,
+        reason: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "name", b"name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "name", b"name", "reason", b"reason"]) -> None: ...
 
 Global___ArchiveCampaignRequest: typing_extensions.TypeAlias = ArchiveCampaignRequest
 
@@ -376,7 +488,7 @@ Global___ListChangesResponse: typing_extensions.TypeAlias = ListChangesResponse
 
 @typing.final
 class Change(google.protobuf.message.Message):
-    """One entry of a campaign's history."""
+    """One entry of the history of a campaign, or of anything else that people change."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -386,12 +498,32 @@ class Change(google.protobuf.message.Message):
     EPOCH_FIELD_NUMBER: builtins.int
     CHANGES_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
+    RESOURCE_FIELD_NUMBER: builtins.int
+    USER_FIELD_NUMBER: builtins.int
+    PEER_FIELD_NUMBER: builtins.int
+    NUMBER_FIELD_NUMBER: builtins.int
+    HASH_FIELD_NUMBER: builtins.int
     author: builtins.str
-    """The token's name, or empty on an open server."""
+    """The token's name, such as tokens/ci, or empty on an open server."""
     verb: builtins.str
-    """create, update, start, pause, resume, stop, archive"""
+    """create, update, start, pause, resume, stop, archive; of tokens create, rotate, revoke; of units
+    erase, export.
+    """
     epoch: builtins.int
+    """Of a campaign."""
     reason: builtins.str
+    resource: builtins.str
+    """What was changed: campaigns/{campaign}, tokens/{token}, holdout, settings, units."""
+    user: builtins.str
+    """The person, as the caller says it in the metadata fairlift-user; nothing proves it."""
+    peer: builtins.str
+    """The network address that the call came from."""
+    number: builtins.int
+    """1, 2, 3, … over everything that was ever changed on this server."""
+    hash: builtins.str
+    """SHA-256, hex, of this entry and of the hash of the entry before: an entry that is edited or
+    removed breaks the chain.
+    """
     @property
     def change_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
@@ -405,9 +537,14 @@ class Change(google.protobuf.message.Message):
         epoch: builtins.int = ...,
         changes: collections.abc.Iterable[Global___FieldChange] | None = ...,
         reason: builtins.str = ...,
+        resource: builtins.str = ...,
+        user: builtins.str = ...,
+        peer: builtins.str = ...,
+        number: builtins.int = ...,
+        hash: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["change_time", b"change_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["author", b"author", "change_time", b"change_time", "changes", b"changes", "epoch", b"epoch", "reason", b"reason", "verb", b"verb"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["author", b"author", "change_time", b"change_time", "changes", b"changes", "epoch", b"epoch", "hash", b"hash", "number", b"number", "peer", b"peer", "reason", b"reason", "resource", b"resource", "user", b"user", "verb", b"verb"]) -> None: ...
 
 Global___Change: typing_extensions.TypeAlias = Change
 
@@ -426,14 +563,18 @@ class UpdateHoldoutRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     HOLDOUT_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    reason: builtins.str
+    """Kept in the history."""
     @property
     def holdout(self) -> fairlift.v1.campaign_pb2.Holdout: ...
     def __init__(
         self,
         *,
         holdout: fairlift.v1.campaign_pb2.Holdout | None = ...,
+        reason: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["holdout", b"holdout"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["holdout", b"holdout"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["holdout", b"holdout", "reason", b"reason"]) -> None: ...
 
 Global___UpdateHoldoutRequest: typing_extensions.TypeAlias = UpdateHoldoutRequest

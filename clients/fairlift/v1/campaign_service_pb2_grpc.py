@@ -56,6 +56,11 @@ class CampaignServiceStub(object):
                 request_serializer=fairlift_dot_v1_dot_campaign__service__pb2.UpdateCampaignRequest.SerializeToString,
                 response_deserializer=fairlift_dot_v1_dot_campaign__pb2.Campaign.FromString,
                 _registered_method=True)
+        self.BatchUpdateCampaigns = channel.unary_unary(
+                '/fairlift.v1.CampaignService/BatchUpdateCampaigns',
+                request_serializer=fairlift_dot_v1_dot_campaign__service__pb2.BatchUpdateCampaignsRequest.SerializeToString,
+                response_deserializer=fairlift_dot_v1_dot_campaign__service__pb2.BatchUpdateCampaignsResponse.FromString,
+                _registered_method=True)
         self.PlanChange = channel.unary_unary(
                 '/fairlift.v1.CampaignService/PlanChange',
                 request_serializer=fairlift_dot_v1_dot_campaign__service__pb2.PlanChangeRequest.SerializeToString,
@@ -132,8 +137,15 @@ class CampaignServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchUpdateCampaigns(self, request, context):
+        """Creates or updates several campaigns in one transaction: all of them, or none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PlanChange(self, request, context):
-        """What an update would do, before it is done.
+        """What updates of these campaigns together would do, before they are done.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -212,6 +224,11 @@ def add_CampaignServiceServicer_to_server(servicer, server):
                     servicer.UpdateCampaign,
                     request_deserializer=fairlift_dot_v1_dot_campaign__service__pb2.UpdateCampaignRequest.FromString,
                     response_serializer=fairlift_dot_v1_dot_campaign__pb2.Campaign.SerializeToString,
+            ),
+            'BatchUpdateCampaigns': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchUpdateCampaigns,
+                    request_deserializer=fairlift_dot_v1_dot_campaign__service__pb2.BatchUpdateCampaignsRequest.FromString,
+                    response_serializer=fairlift_dot_v1_dot_campaign__service__pb2.BatchUpdateCampaignsResponse.SerializeToString,
             ),
             'PlanChange': grpc.unary_unary_rpc_method_handler(
                     servicer.PlanChange,
@@ -368,6 +385,33 @@ class CampaignService(object):
             '/fairlift.v1.CampaignService/UpdateCampaign',
             fairlift_dot_v1_dot_campaign__service__pb2.UpdateCampaignRequest.SerializeToString,
             fairlift_dot_v1_dot_campaign__pb2.Campaign.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchUpdateCampaigns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairlift.v1.CampaignService/BatchUpdateCampaigns',
+            fairlift_dot_v1_dot_campaign__service__pb2.BatchUpdateCampaignsRequest.SerializeToString,
+            fairlift_dot_v1_dot_campaign__service__pb2.BatchUpdateCampaignsResponse.FromString,
             options,
             channel_credentials,
             insecure,

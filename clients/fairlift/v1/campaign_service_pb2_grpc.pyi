@@ -90,6 +90,22 @@ _CampaignServiceUpdateCampaignType = typing_extensions.TypeVar(
     ],
 )
 
+_CampaignServiceBatchUpdateCampaignsType = typing_extensions.TypeVar(
+    '_CampaignServiceBatchUpdateCampaignsType',
+    grpc.UnaryUnaryMultiCallable[
+        fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsRequest,
+        fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsRequest,
+        fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsRequest,
+        fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsResponse,
+    ],
+)
+
 _CampaignServicePlanChangeType = typing_extensions.TypeVar(
     '_CampaignServicePlanChangeType',
     grpc.UnaryUnaryMultiCallable[
@@ -234,7 +250,7 @@ _CampaignServiceUpdateHoldoutType = typing_extensions.TypeVar(
     ],
 )
 
-class CampaignServiceStub(typing.Generic[_CampaignServiceGetCampaignType, _CampaignServiceListCampaignsType, _CampaignServiceCreateCampaignType, _CampaignServiceUpdateCampaignType, _CampaignServicePlanChangeType, _CampaignServiceStartCampaignType, _CampaignServicePauseCampaignType, _CampaignServiceResumeCampaignType, _CampaignServiceStopCampaignType, _CampaignServiceArchiveCampaignType, _CampaignServiceListChangesType, _CampaignServiceGetHoldoutType, _CampaignServiceUpdateHoldoutType]):
+class CampaignServiceStub(typing.Generic[_CampaignServiceGetCampaignType, _CampaignServiceListCampaignsType, _CampaignServiceCreateCampaignType, _CampaignServiceUpdateCampaignType, _CampaignServiceBatchUpdateCampaignsType, _CampaignServicePlanChangeType, _CampaignServiceStartCampaignType, _CampaignServicePauseCampaignType, _CampaignServiceResumeCampaignType, _CampaignServiceStopCampaignType, _CampaignServiceArchiveCampaignType, _CampaignServiceListChangesType, _CampaignServiceGetHoldoutType, _CampaignServiceUpdateHoldoutType]):
     """Creates campaigns and moves them through their life."""
 
     @typing.overload
@@ -254,6 +270,10 @@ class CampaignServiceStub(typing.Generic[_CampaignServiceGetCampaignType, _Campa
         grpc.UnaryUnaryMultiCallable[
             fairlift.v1.campaign_service_pb2.UpdateCampaignRequest,
             fairlift.v1.campaign_pb2.Campaign,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsRequest,
+            fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             fairlift.v1.campaign_service_pb2.PlanChangeRequest,
@@ -312,6 +332,10 @@ class CampaignServiceStub(typing.Generic[_CampaignServiceGetCampaignType, _Campa
             fairlift.v1.campaign_pb2.Campaign,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsRequest,
+            fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             fairlift.v1.campaign_service_pb2.PlanChangeRequest,
             fairlift.v1.campaign_service_pb2.PlanChangeResponse,
         ],
@@ -358,8 +382,11 @@ class CampaignServiceStub(typing.Generic[_CampaignServiceGetCampaignType, _Campa
     UpdateCampaign: _CampaignServiceUpdateCampaignType
     """Safe changes and, when asked for, changes that start a new epoch; never the state."""
 
+    BatchUpdateCampaigns: _CampaignServiceBatchUpdateCampaignsType
+    """Creates or updates several campaigns in one transaction: all of them, or none."""
+
     PlanChange: _CampaignServicePlanChangeType
-    """What an update would do, before it is done."""
+    """What updates of these campaigns together would do, before they are done."""
 
     StartCampaign: _CampaignServiceStartCampaignType
     """Seals the plan and lets visitors in."""
@@ -396,6 +423,10 @@ CampaignServiceAsyncStub: typing_extensions.TypeAlias = CampaignServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         fairlift.v1.campaign_service_pb2.UpdateCampaignRequest,
         fairlift.v1.campaign_pb2.Campaign,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsRequest,
+        fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         fairlift.v1.campaign_service_pb2.PlanChangeRequest,
@@ -468,12 +499,20 @@ class CampaignServiceServicer(metaclass=abc.ABCMeta):
         """Safe changes and, when asked for, changes that start a new epoch; never the state."""
 
     @abc.abstractmethod
+    def BatchUpdateCampaigns(
+        self,
+        request: fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsResponse, collections.abc.Awaitable[fairlift.v1.campaign_service_pb2.BatchUpdateCampaignsResponse]]:
+        """Creates or updates several campaigns in one transaction: all of them, or none."""
+
+    @abc.abstractmethod
     def PlanChange(
         self,
         request: fairlift.v1.campaign_service_pb2.PlanChangeRequest,
         context: _ServicerContext,
     ) -> typing.Union[fairlift.v1.campaign_service_pb2.PlanChangeResponse, collections.abc.Awaitable[fairlift.v1.campaign_service_pb2.PlanChangeResponse]]:
-        """What an update would do, before it is done."""
+        """What updates of these campaigns together would do, before they are done."""
 
     @abc.abstractmethod
     def StartCampaign(

@@ -50,6 +50,10 @@ class _EventStatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     EVENT_STATUS_ACCEPTED: _EventStatus.ValueType  # 1
     EVENT_STATUS_DUPLICATE: _EventStatus.ValueType  # 2
     EVENT_STATUS_REFUSED: _EventStatus.ValueType  # 3
+    EVENT_STATUS_PARKED: _EventStatus.ValueType  # 4
+    """Durable, and not counted yet: the server judges it again by itself when its clock, a campaign
+    or an exchange rate allows. Do not send it again. `reason` says what it waits for.
+    """
 
 class EventStatus(_EventStatus, metaclass=_EventStatusEnumTypeWrapper): ...
 
@@ -57,6 +61,10 @@ EVENT_STATUS_UNSPECIFIED: EventStatus.ValueType  # 0
 EVENT_STATUS_ACCEPTED: EventStatus.ValueType  # 1
 EVENT_STATUS_DUPLICATE: EventStatus.ValueType  # 2
 EVENT_STATUS_REFUSED: EventStatus.ValueType  # 3
+EVENT_STATUS_PARKED: EventStatus.ValueType  # 4
+"""Durable, and not counted yet: the server judges it again by itself when its clock, a campaign
+or an exchange rate allows. Do not send it again. `reason` says what it waits for.
+"""
 Global___EventStatus: typing_extensions.TypeAlias = EventStatus
 
 class _RefusalReason:
@@ -69,16 +77,25 @@ class _RefusalReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     REFUSAL_REASON_INVALID: _RefusalReason.ValueType  # 1
     """A field is absent, malformed or out of its range."""
     REFUSAL_REASON_UNKNOWN_CAMPAIGN: _RefusalReason.ValueType  # 2
+    """This server has no campaign of that id (yet). Heals when it is created and started."""
     REFUSAL_REASON_UNKNOWN_VARIANT: _RefusalReason.ValueType  # 3
+    """The campaign's epoch has no such variant."""
     REFUSAL_REASON_UNKNOWN_EPOCH: _RefusalReason.ValueType  # 4
+    """The campaign has no such epoch (yet). Heals when the server has heard of it."""
     REFUSAL_REASON_NOT_RUNNING: _RefusalReason.ValueType  # 5
-    """The campaign does not run."""
+    """The campaign did not run at the event's time."""
     REFUSAL_REASON_IN_THE_FUTURE: _RefusalReason.ValueType  # 6
+    """More than five minutes ahead of the server's clock. Heals when a clock is set right."""
     REFUSAL_REASON_TOO_OLD: _RefusalReason.ValueType  # 7
+    """Older than the server takes events."""
     REFUSAL_REASON_CURRENCY: _RefusalReason.ValueType  # 8
-    """Neither the shop's currency nor one with an exchange rate."""
+    """Neither the shop's currency nor one with an exchange rate at the event's time. Heals when the
+    rate is sent.
+    """
     REFUSAL_REASON_CONFLICT: _RefusalReason.ValueType  # 9
     """The same id was sent before with other contents."""
+    REFUSAL_REASON_ERASED: _RefusalReason.ValueType  # 10
+    """The unit was erased; nothing about it is kept any more."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper): ...
 
@@ -86,16 +103,25 @@ REFUSAL_REASON_UNSPECIFIED: RefusalReason.ValueType  # 0
 REFUSAL_REASON_INVALID: RefusalReason.ValueType  # 1
 """A field is absent, malformed or out of its range."""
 REFUSAL_REASON_UNKNOWN_CAMPAIGN: RefusalReason.ValueType  # 2
+"""This server has no campaign of that id (yet). Heals when it is created and started."""
 REFUSAL_REASON_UNKNOWN_VARIANT: RefusalReason.ValueType  # 3
+"""The campaign's epoch has no such variant."""
 REFUSAL_REASON_UNKNOWN_EPOCH: RefusalReason.ValueType  # 4
+"""The campaign has no such epoch (yet). Heals when the server has heard of it."""
 REFUSAL_REASON_NOT_RUNNING: RefusalReason.ValueType  # 5
-"""The campaign does not run."""
+"""The campaign did not run at the event's time."""
 REFUSAL_REASON_IN_THE_FUTURE: RefusalReason.ValueType  # 6
+"""More than five minutes ahead of the server's clock. Heals when a clock is set right."""
 REFUSAL_REASON_TOO_OLD: RefusalReason.ValueType  # 7
+"""Older than the server takes events."""
 REFUSAL_REASON_CURRENCY: RefusalReason.ValueType  # 8
-"""Neither the shop's currency nor one with an exchange rate."""
+"""Neither the shop's currency nor one with an exchange rate at the event's time. Heals when the
+rate is sent.
+"""
 REFUSAL_REASON_CONFLICT: RefusalReason.ValueType  # 9
 """The same id was sent before with other contents."""
+REFUSAL_REASON_ERASED: RefusalReason.ValueType  # 10
+"""The unit was erased; nothing about it is kept any more."""
 Global___RefusalReason: typing_extensions.TypeAlias = RefusalReason
 
 @typing.final
@@ -103,14 +129,23 @@ class RecordEventsRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     EVENTS_FIELD_NUMBER: builtins.int
+    SENT_TIME_FIELD_NUMBER: builtins.int
     @property
     def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Event]: ...
+    @property
+    def sent_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """The caller's clock when it sent the request. A caller whose clock disagrees with the server's
+        and with those of other callers has its event times corrected by the difference, and flagged.
+        """
+
     def __init__(
         self,
         *,
         events: collections.abc.Iterable[Global___Event] | None = ...,
+        sent_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["events", b"events"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["sent_time", b"sent_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["events", b"events", "sent_time", b"sent_time"]) -> None: ...
 
 Global___RecordEventsRequest: typing_extensions.TypeAlias = RecordEventsRequest
 
@@ -136,17 +171,24 @@ class StreamEventsRequest(google.protobuf.message.Message):
 
     SEQUENCE_FIELD_NUMBER: builtins.int
     EVENTS_FIELD_NUMBER: builtins.int
+    SENT_TIME_FIELD_NUMBER: builtins.int
     sequence: builtins.int
     """1, 2, 3, … in this stream."""
     @property
     def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Event]: ...
+    @property
+    def sent_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """As in RecordEventsRequest."""
+
     def __init__(
         self,
         *,
         sequence: builtins.int = ...,
         events: collections.abc.Iterable[Global___Event] | None = ...,
+        sent_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["events", b"events", "sequence", b"sequence"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["sent_time", b"sent_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["events", b"events", "sent_time", b"sent_time", "sequence", b"sequence"]) -> None: ...
 
 Global___StreamEventsRequest: typing_extensions.TypeAlias = StreamEventsRequest
 
@@ -253,15 +295,23 @@ class Exposure(google.protobuf.message.Message):
     UNIT_ID_FIELD_NUMBER: builtins.int
     EPOCH_FIELD_NUMBER: builtins.int
     ATTRIBUTES_FIELD_NUMBER: builtins.int
+    FIRST_SEEN_TIME_FIELD_NUMBER: builtins.int
+    EXPOSURE_TOKEN_FIELD_NUMBER: builtins.int
     campaign: builtins.str
     """campaigns/{campaign}"""
     variant: builtins.str
     unit_id: builtins.str
     """The visitor or customer, as the campaign's unit says."""
     epoch: builtins.int
+    exposure_token: builtins.str
+    """From Assignment.exposure_token, where the server's policy asks for it."""
     @property
     def attributes(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, fairlift.v1.value_pb2.Value]:
         """As they are now; those that the plan names as segments are kept."""
+
+    @property
+    def first_seen_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the shop first saw the unit, for new and returning; absent: as Fairlift saw it."""
 
     def __init__(
         self,
@@ -271,8 +321,11 @@ class Exposure(google.protobuf.message.Message):
         unit_id: builtins.str = ...,
         epoch: builtins.int = ...,
         attributes: collections.abc.Mapping[builtins.str, fairlift.v1.value_pb2.Value] | None = ...,
+        first_seen_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        exposure_token: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["attributes", b"attributes", "campaign", b"campaign", "epoch", b"epoch", "unit_id", b"unit_id", "variant", b"variant"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["first_seen_time", b"first_seen_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attributes", b"attributes", "campaign", b"campaign", "epoch", b"epoch", "exposure_token", b"exposure_token", "first_seen_time", b"first_seen_time", "unit_id", b"unit_id", "variant", b"variant"]) -> None: ...
 
 Global___Exposure: typing_extensions.TypeAlias = Exposure
 
@@ -304,7 +357,9 @@ Global___Action: typing_extensions.TypeAlias = Action
 
 @typing.final
 class Order(google.protobuf.message.Message):
-    """The conversion that carries money. The ticket is the sum of its lines less the discount."""
+    """The conversion that carries money. The ticket is the sum of its lines less the discount, without
+    tax and delivery: revenue is what the shop earns by the goods.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -313,27 +368,35 @@ class Order(google.protobuf.message.Message):
     CURRENCY_CODE_FIELD_NUMBER: builtins.int
     LINES_FIELD_NUMBER: builtins.int
     DISCOUNT_MICROS_FIELD_NUMBER: builtins.int
-    COUPON_FIELD_NUMBER: builtins.int
+    COUPONS_FIELD_NUMBER: builtins.int
     SHIPPING_COST_MICROS_FIELD_NUMBER: builtins.int
     FIRST_PURCHASE_FIELD_NUMBER: builtins.int
     CHANNEL_FIELD_NUMBER: builtins.int
+    TEST_FIELD_NUMBER: builtins.int
     order_id: builtins.str
     """The shop's own; an order sent again under another event id is a duplicate."""
     unit_id: builtins.str
     currency_code: builtins.str
     """ISO 4217."""
     discount_micros: builtins.int
-    """Off the whole order; not above the sum of the lines."""
-    coupon: builtins.str
+    """Off the whole order, and not yet in the lines' prices; not above the sum of the lines. A gift
+    card is no discount but a way to pay: leave it out here.
+    """
     shipping_cost_micros: builtins.int
     """What the shop itself pays for delivery."""
     first_purchase: builtins.bool
     """The person's first order ever, as the shop knows it; absent: as Fairlift saw it."""
     channel: builtins.str
     """Such as email, search or store."""
+    test: builtins.bool
+    """An order that somebody placed to try the shop: kept, and left out of all figures."""
     @property
     def lines(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___OrderLine]:
         """1 to 1,000."""
+
+    @property
+    def coupons(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The codes that were used, compared without case; at most 10."""
 
     def __init__(
         self,
@@ -343,13 +406,14 @@ class Order(google.protobuf.message.Message):
         currency_code: builtins.str = ...,
         lines: collections.abc.Iterable[Global___OrderLine] | None = ...,
         discount_micros: builtins.int = ...,
-        coupon: builtins.str = ...,
+        coupons: collections.abc.Iterable[builtins.str] | None = ...,
         shipping_cost_micros: builtins.int = ...,
         first_purchase: builtins.bool | None = ...,
         channel: builtins.str = ...,
+        test: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_first_purchase", b"_first_purchase", "first_purchase", b"first_purchase"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_first_purchase", b"_first_purchase", "channel", b"channel", "coupon", b"coupon", "currency_code", b"currency_code", "discount_micros", b"discount_micros", "first_purchase", b"first_purchase", "lines", b"lines", "order_id", b"order_id", "shipping_cost_micros", b"shipping_cost_micros", "unit_id", b"unit_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_first_purchase", b"_first_purchase", "channel", b"channel", "coupons", b"coupons", "currency_code", b"currency_code", "discount_micros", b"discount_micros", "first_purchase", b"first_purchase", "lines", b"lines", "order_id", b"order_id", "shipping_cost_micros", b"shipping_cost_micros", "test", b"test", "unit_id", b"unit_id"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_first_purchase", b"_first_purchase"]) -> typing.Literal["first_purchase"] | None: ...
 
 Global___Order: typing_extensions.TypeAlias = Order
@@ -367,8 +431,12 @@ class OrderLine(google.protobuf.message.Message):
     product_id: builtins.str
     quantity: builtins.int
     unit_price_micros: builtins.int
+    """What the visitor pays for one, without tax; where prices include tax, take it out first. A
+    discount that is already in this price does not belong into discount_micros too. The sale of a
+    gift card is no revenue yet: leave the line out, and send what is bought with it in full.
+    """
     unit_cost_micros: builtins.int
-    """Cost of goods."""
+    """Cost of goods, of one."""
     kind: Global___LineKind.ValueType
     category: builtins.str
     def __init__(
@@ -394,50 +462,76 @@ class Amendment(google.protobuf.message.Message):
     ORDER_ID_FIELD_NUMBER: builtins.int
     REFUND_FIELD_NUMBER: builtins.int
     CANCELLATION_FIELD_NUMBER: builtins.int
+    CORRECTION_FIELD_NUMBER: builtins.int
+    REOPENING_FIELD_NUMBER: builtins.int
     order_id: builtins.str
     @property
     def refund(self) -> Global___Refund: ...
     @property
     def cancellation(self) -> Global___Cancellation: ...
+    @property
+    def correction(self) -> Global___Order:
+        """The order as it is now; its order_id is the amendment's. What it says replaces what the order
+        said, but for its date. Of several corrections the one with the latest event time holds.
+        """
+
+    @property
+    def reopening(self) -> Global___Reopening: ...
     def __init__(
         self,
         *,
         order_id: builtins.str = ...,
         refund: Global___Refund | None = ...,
         cancellation: Global___Cancellation | None = ...,
+        correction: Global___Order | None = ...,
+        reopening: Global___Reopening | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["cancellation", b"cancellation", "kind", b"kind", "refund", b"refund"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["cancellation", b"cancellation", "kind", b"kind", "order_id", b"order_id", "refund", b"refund"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["kind", b"kind"]) -> typing.Literal["refund", "cancellation"] | None: ...
+    def HasField(self, field_name: typing.Literal["cancellation", b"cancellation", "correction", b"correction", "kind", b"kind", "refund", b"refund", "reopening", b"reopening"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["cancellation", b"cancellation", "correction", b"correction", "kind", b"kind", "order_id", b"order_id", "refund", b"refund", "reopening", b"reopening"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["kind", b"kind"]) -> typing.Literal["refund", "cancellation", "correction", "reopening"] | None: ...
 
 Global___Amendment: typing_extensions.TypeAlias = Amendment
 
 @typing.final
 class Refund(google.protobuf.message.Message):
-    """Money back. Refunds of one order add up to at most its ticket."""
+    """Money back, in its parts: revenue loses the goods' part alone. The goods' parts of all refunds of
+    one order add up to at most its ticket.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     CURRENCY_CODE_FIELD_NUMBER: builtins.int
-    AMOUNT_MICROS_FIELD_NUMBER: builtins.int
+    GOODS_MICROS_FIELD_NUMBER: builtins.int
     RECOVERED_COST_MICROS_FIELD_NUMBER: builtins.int
     ITEMS_FIELD_NUMBER: builtins.int
+    TAX_MICROS_FIELD_NUMBER: builtins.int
+    DELIVERY_MICROS_FIELD_NUMBER: builtins.int
+    RUNNING_TOTAL_FIELD_NUMBER: builtins.int
     currency_code: builtins.str
     """ISO 4217; the order's own."""
-    amount_micros: builtins.int
+    goods_micros: builtins.int
     recovered_cost_micros: builtins.int
     """Cost of the goods that came back and can be sold again."""
     items: builtins.int
     """Items that came back."""
+    tax_micros: builtins.int
+    delivery_micros: builtins.int
+    running_total: builtins.bool
+    """False: these figures come on top of earlier refunds. True: they are the order's totals up to
+    the event's time ("15, then 50" is 50 in all), and replace what earlier refunds said.
+    """
     def __init__(
         self,
         *,
         currency_code: builtins.str = ...,
-        amount_micros: builtins.int = ...,
+        goods_micros: builtins.int = ...,
         recovered_cost_micros: builtins.int = ...,
         items: builtins.int = ...,
+        tax_micros: builtins.int = ...,
+        delivery_micros: builtins.int = ...,
+        running_total: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["amount_micros", b"amount_micros", "currency_code", b"currency_code", "items", b"items", "recovered_cost_micros", b"recovered_cost_micros"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["currency_code", b"currency_code", "delivery_micros", b"delivery_micros", "goods_micros", b"goods_micros", "items", b"items", "recovered_cost_micros", b"recovered_cost_micros", "running_total", b"running_total", "tax_micros", b"tax_micros"]) -> None: ...
 
 Global___Refund: typing_extensions.TypeAlias = Refund
 
@@ -452,6 +546,18 @@ class Cancellation(google.protobuf.message.Message):
     ) -> None: ...
 
 Global___Cancellation: typing_extensions.TypeAlias = Cancellation
+
+@typing.final
+class Reopening(google.protobuf.message.Message):
+    """A cancelled order stands again."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___Reopening: typing_extensions.TypeAlias = Reopening
 
 @typing.final
 class IdentityLink(google.protobuf.message.Message):
@@ -502,21 +608,24 @@ Global___Cost: typing_extensions.TypeAlias = Cost
 
 @typing.final
 class ExchangeRate(google.protobuf.message.Message):
-    """From the event's time on, one unit of the currency is worth so many micros of the shop's own."""
+    """What a currency is worth from the event's time on."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     CURRENCY_CODE_FIELD_NUMBER: builtins.int
-    SHOP_MICROS_PER_UNIT_FIELD_NUMBER: builtins.int
+    SHOP_PICOS_PER_UNIT_FIELD_NUMBER: builtins.int
     currency_code: builtins.str
-    shop_micros_per_unit: builtins.int
+    shop_picos_per_unit: builtins.int
+    """What one unit of the currency is worth in the shop's own, in millionths of a millionth: at
+    0.0000345 it is 34,500,000, so that weak currencies keep their digits.
+    """
     def __init__(
         self,
         *,
         currency_code: builtins.str = ...,
-        shop_micros_per_unit: builtins.int = ...,
+        shop_picos_per_unit: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["currency_code", b"currency_code", "shop_micros_per_unit", b"shop_micros_per_unit"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["currency_code", b"currency_code", "shop_picos_per_unit", b"shop_picos_per_unit"]) -> None: ...
 
 Global___ExchangeRate: typing_extensions.TypeAlias = ExchangeRate
 
@@ -529,6 +638,7 @@ class EventOutcome(google.protobuf.message.Message):
     REASON_FIELD_NUMBER: builtins.int
     MESSAGE_FIELD_NUMBER: builtins.int
     FIELD_FIELD_NUMBER: builtins.int
+    RETRYABLE_FIELD_NUMBER: builtins.int
     event_id: builtins.str
     status: Global___EventStatus.ValueType
     reason: Global___RefusalReason.ValueType
@@ -536,6 +646,10 @@ class EventOutcome(google.protobuf.message.Message):
     """One sentence: the value found, the rule, a way out."""
     field: builtins.str
     """Path in the event, such as order.lines[2].quantity."""
+    retryable: builtins.bool
+    """A refusal that time or a change of state can heal: keep the event, and send it again later with
+    the same id. Never set for a status other than refused.
+    """
     def __init__(
         self,
         *,
@@ -544,7 +658,8 @@ class EventOutcome(google.protobuf.message.Message):
         reason: Global___RefusalReason.ValueType = ...,
         message: builtins.str = ...,
         field: builtins.str = ...,
+        retryable: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["event_id", b"event_id", "field", b"field", "message", b"message", "reason", b"reason", "status", b"status"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["event_id", b"event_id", "field", b"field", "message", b"message", "reason", b"reason", "retryable", b"retryable", "status", b"status"]) -> None: ...
 
 Global___EventOutcome: typing_extensions.TypeAlias = EventOutcome

@@ -21,6 +21,50 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _Window:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _WindowEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Window.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    WINDOW_UNSPECIFIED: _Window.ValueType  # 0
+    WINDOW_SAME_VISIT: _Window.ValueType  # 1
+    """What happens in the visit of the first exposure: within half an hour of it."""
+    WINDOW_OPEN_ENDED: _Window.ValueType  # 2
+    """Until the analysis. Units that came late have had less time; looks of past days can change."""
+
+class Window(_Window, metaclass=_WindowEnumTypeWrapper):
+    """A window that is not counted in days."""
+
+WINDOW_UNSPECIFIED: Window.ValueType  # 0
+WINDOW_SAME_VISIT: Window.ValueType  # 1
+"""What happens in the visit of the first exposure: within half an hour of it."""
+WINDOW_OPEN_ENDED: Window.ValueType  # 2
+"""Until the analysis. Units that came late have had less time; looks of past days can change."""
+Global___Window: typing_extensions.TypeAlias = Window
+
+class _Decide:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _DecideEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Decide.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    DECIDE_UNSPECIFIED: _Decide.ValueType  # 0
+    DECIDE_WEEKLY: _Decide.ValueType  # 1
+    """When whole weeks of entry are mature, so that every weekday counts alike."""
+    DECIDE_DAILY: _Decide.ValueType  # 2
+    """Every day from minimum_days on; a campaign that works better on some weekdays may mislead."""
+
+class Decide(_Decide, metaclass=_DecideEnumTypeWrapper):
+    """When success is judged. Harm and the sample ratio are checked every day."""
+
+DECIDE_UNSPECIFIED: Decide.ValueType  # 0
+DECIDE_WEEKLY: Decide.ValueType  # 1
+"""When whole weeks of entry are mature, so that every weekday counts alike."""
+DECIDE_DAILY: Decide.ValueType  # 2
+"""Every day from minimum_days on; a campaign that works better on some weekdays may mislead."""
+Global___Decide: typing_extensions.TypeAlias = Decide
+
 class _IdentityPolicy:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -128,6 +172,10 @@ class Plan(google.protobuf.message.Message):
     SEGMENTS_FIELD_NUMBER: builtins.int
     COVARIATE_DAYS_FIELD_NUMBER: builtins.int
     IDENTITY_POLICY_FIELD_NUMBER: builtins.int
+    WINDOW_FIELD_NUMBER: builtins.int
+    DECIDE_FIELD_NUMBER: builtins.int
+    SETTLE_HOURS_FIELD_NUMBER: builtins.int
+    RULE_VERSION_FIELD_NUMBER: builtins.int
     HASH_FIELD_NUMBER: builtins.int
     SEAL_TIME_FIELD_NUMBER: builtins.int
     alpha: builtins.float
@@ -141,10 +189,22 @@ class Plan(google.protobuf.message.Message):
     maximum_days: builtins.int
     """The campaign ends at the latest after so many days; whole weeks. 28 when absent."""
     window_days: builtins.int
-    """Events count for a unit for so many days after its first exposure; 0: until the analysis."""
+    """Events count for a unit for so many days after its first exposure; 3 when absent. 0 is the
+    same as window: same_visit.
+    """
     covariate_days: builtins.int
     """Days before first exposure whose orders serve as covariates (CUPED); 0: none."""
     identity_policy: Global___IdentityPolicy.ValueType
+    window: Global___Window.ValueType
+    """In place of window_days: a window that is not counted in days."""
+    decide: Global___Decide.ValueType
+    """When success is judged; weekly when absent."""
+    settle_hours: builtins.int
+    """A day is over when no event of it has come for so many hours; 2 when absent. Shops that import
+    their orders at night need 30.
+    """
+    rule_version: builtins.int
+    """Output only. The version of the decision rule that the plan was sealed under."""
     hash: builtins.str
     """Output only. SHA-256, hex, of what was planned; set when the campaign starts."""
     @property
@@ -185,16 +245,20 @@ class Plan(google.protobuf.message.Message):
         planned_units: builtins.int = ...,
         minimum_days: builtins.int | None = ...,
         maximum_days: builtins.int | None = ...,
-        window_days: builtins.int = ...,
+        window_days: builtins.int | None = ...,
         stopping: Global___Stopping | None = ...,
         segments: collections.abc.Iterable[builtins.str] | None = ...,
         covariate_days: builtins.int = ...,
         identity_policy: Global___IdentityPolicy.ValueType = ...,
+        window: Global___Window.ValueType = ...,
+        decide: Global___Decide.ValueType = ...,
+        settle_hours: builtins.int | None = ...,
+        rule_version: builtins.int = ...,
         hash: builtins.str = ...,
         seal_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_alpha", b"_alpha", "_maximum_days", b"_maximum_days", "_minimum_days", b"_minimum_days", "_power", b"_power", "alpha", b"alpha", "maximum_days", b"maximum_days", "minimum_days", b"minimum_days", "power", b"power", "seal_time", b"seal_time", "stopping", b"stopping"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_alpha", b"_alpha", "_maximum_days", b"_maximum_days", "_minimum_days", b"_minimum_days", "_power", b"_power", "alpha", b"alpha", "covariate_days", b"covariate_days", "guardrails", b"guardrails", "hash", b"hash", "identity_policy", b"identity_policy", "maximum_days", b"maximum_days", "metrics", b"metrics", "minimum_days", b"minimum_days", "planned_units", b"planned_units", "power", b"power", "primary", b"primary", "seal_time", b"seal_time", "secondary", b"secondary", "segments", b"segments", "stopping", b"stopping", "window_days", b"window_days"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_alpha", b"_alpha", "_maximum_days", b"_maximum_days", "_minimum_days", b"_minimum_days", "_power", b"_power", "_settle_hours", b"_settle_hours", "_window_days", b"_window_days", "alpha", b"alpha", "maximum_days", b"maximum_days", "minimum_days", b"minimum_days", "power", b"power", "seal_time", b"seal_time", "settle_hours", b"settle_hours", "stopping", b"stopping", "window_days", b"window_days"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_alpha", b"_alpha", "_maximum_days", b"_maximum_days", "_minimum_days", b"_minimum_days", "_power", b"_power", "_settle_hours", b"_settle_hours", "_window_days", b"_window_days", "alpha", b"alpha", "covariate_days", b"covariate_days", "decide", b"decide", "guardrails", b"guardrails", "hash", b"hash", "identity_policy", b"identity_policy", "maximum_days", b"maximum_days", "metrics", b"metrics", "minimum_days", b"minimum_days", "planned_units", b"planned_units", "power", b"power", "primary", b"primary", "rule_version", b"rule_version", "seal_time", b"seal_time", "secondary", b"secondary", "segments", b"segments", "settle_hours", b"settle_hours", "stopping", b"stopping", "window", b"window", "window_days", b"window_days"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_alpha", b"_alpha"]) -> typing.Literal["alpha"] | None: ...
     @typing.overload
@@ -203,6 +267,10 @@ class Plan(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_minimum_days", b"_minimum_days"]) -> typing.Literal["minimum_days"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_power", b"_power"]) -> typing.Literal["power"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_settle_hours", b"_settle_hours"]) -> typing.Literal["settle_hours"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_window_days", b"_window_days"]) -> typing.Literal["window_days"] | None: ...
 
 Global___Plan: typing_extensions.TypeAlias = Plan
 
@@ -215,21 +283,31 @@ class PlannedMetric(google.protobuf.message.Message):
     METRIC_FIELD_NUMBER: builtins.int
     MINIMUM_EFFECT_FIELD_NUMBER: builtins.int
     MARGIN_FIELD_NUMBER: builtins.int
+    ABSOLUTE_MARGIN_FIELD_NUMBER: builtins.int
     metric: builtins.str
     """A name of the catalogue, such as revenue_per_visitor, or of the plan's own metrics."""
     minimum_effect: builtins.float
     """Relative change worth finding, such as 0.05; for primary metrics."""
     margin: builtins.float
-    """Relative worsening that is still harmless, such as 0.02; for guardrails."""
+    """Relative worsening that is still harmless, such as 0.02; a guardrail needs this or
+    absolute_margin.
+    """
+    absolute_margin: builtins.float
+    """Worsening that is still harmless, in the metric's own unit, such as 0.60 per visitor; for
+    metrics whose control is zero by nature.
+    """
     def __init__(
         self,
         *,
         metric: builtins.str = ...,
         minimum_effect: builtins.float | None = ...,
         margin: builtins.float | None = ...,
+        absolute_margin: builtins.float | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_margin", b"_margin", "_minimum_effect", b"_minimum_effect", "margin", b"margin", "minimum_effect", b"minimum_effect"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_margin", b"_margin", "_minimum_effect", b"_minimum_effect", "margin", b"margin", "metric", b"metric", "minimum_effect", b"minimum_effect"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_absolute_margin", b"_absolute_margin", "_margin", b"_margin", "_minimum_effect", b"_minimum_effect", "absolute_margin", b"absolute_margin", "margin", b"margin", "minimum_effect", b"minimum_effect"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_absolute_margin", b"_absolute_margin", "_margin", b"_margin", "_minimum_effect", b"_minimum_effect", "absolute_margin", b"absolute_margin", "margin", b"margin", "metric", b"metric", "minimum_effect", b"minimum_effect"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_absolute_margin", b"_absolute_margin"]) -> typing.Literal["absolute_margin"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_margin", b"_margin"]) -> typing.Literal["margin"] | None: ...
     @typing.overload

@@ -5,6 +5,7 @@ What a campaign did, and what the plan says to do now."""
 
 import builtins
 import collections.abc
+import fairlift.v1.campaign_pb2
 import fairlift.v1.value_pb2
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
@@ -31,18 +32,119 @@ class _VerdictKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     VERDICT_KIND_SHIP: _VerdictKind.ValueType  # 1
     VERDICT_KIND_STOP_HARM: _VerdictKind.ValueType  # 2
     VERDICT_KIND_STOP_FUTILE: _VerdictKind.ValueType  # 3
+    """Advice: it stays until a later success, harm or broken split overrules it."""
     VERDICT_KIND_KEEP_GOING: _VerdictKind.ValueType  # 4
     VERDICT_KIND_DO_NOT_TRUST: _VerdictKind.ValueType  # 5
+    VERDICT_KIND_INCONCLUSIVE: _VerdictKind.ValueType  # 6
+    """The campaign ended without a decision."""
 
-class VerdictKind(_VerdictKind, metaclass=_VerdictKindEnumTypeWrapper): ...
+class VerdictKind(_VerdictKind, metaclass=_VerdictKindEnumTypeWrapper):
+    """What to do. SHIP, STOP_HARM and INCONCLUSIVE are final: nothing that comes later changes them."""
 
 VERDICT_KIND_UNSPECIFIED: VerdictKind.ValueType  # 0
 VERDICT_KIND_SHIP: VerdictKind.ValueType  # 1
 VERDICT_KIND_STOP_HARM: VerdictKind.ValueType  # 2
 VERDICT_KIND_STOP_FUTILE: VerdictKind.ValueType  # 3
+"""Advice: it stays until a later success, harm or broken split overrules it."""
 VERDICT_KIND_KEEP_GOING: VerdictKind.ValueType  # 4
 VERDICT_KIND_DO_NOT_TRUST: VerdictKind.ValueType  # 5
+VERDICT_KIND_INCONCLUSIVE: VerdictKind.ValueType  # 6
+"""The campaign ended without a decision."""
 Global___VerdictKind: typing_extensions.TypeAlias = VerdictKind
+
+class _VerdictCause:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _VerdictCauseEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_VerdictCause.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    VERDICT_CAUSE_UNSPECIFIED: _VerdictCause.ValueType  # 0
+    VERDICT_CAUSE_WON: _VerdictCause.ValueType  # 1
+    """SHIP: success was shown, and every guardrail is safe."""
+    VERDICT_CAUSE_HARM: _VerdictCause.ValueType  # 2
+    """STOP_HARM: a primary metric was shown to be worse."""
+    VERDICT_CAUSE_GUARDRAIL_HARM: _VerdictCause.ValueType  # 3
+    """STOP_HARM: a guardrail was shown to be beyond its margin."""
+    VERDICT_CAUSE_ALARM: _VerdictCause.ValueType  # 4
+    """STOP_HARM: the built-in daily alarm on conversion."""
+    VERDICT_CAUSE_SPLIT: _VerdictCause.ValueType  # 5
+    """DO_NOT_TRUST: the variants' units are not split as planned (sample ratio mismatch)."""
+    VERDICT_CAUSE_FEW: _VerdictCause.ValueType  # 6
+    """DO_NOT_TRUST: fewer converters or orders than the plan needs, and more days to come."""
+    VERDICT_CAUSE_NO_ANSWER: _VerdictCause.ValueType  # 7
+    """DO_NOT_TRUST: the metric cannot be compared yet."""
+    VERDICT_CAUSE_SKEW: _VerdictCause.ValueType  # 8
+    """DO_NOT_TRUST: an uneven split with skewed amounts that have no cap."""
+    VERDICT_CAUSE_DAYS: _VerdictCause.ValueType  # 9
+    """DO_NOT_TRUST: the plan's minimum of days is not over."""
+    VERDICT_CAUSE_NO_UNITS: _VerdictCause.ValueType  # 10
+    """KEEP_GOING: no unit was exposed yet."""
+    VERDICT_CAUSE_NOT_YET_JUDGED: _VerdictCause.ValueType  # 11
+    """KEEP_GOING: between two looks that judge success."""
+    VERDICT_CAUSE_RUNNING: _VerdictCause.ValueType  # 12
+    """KEEP_GOING: judged, and nothing was shown."""
+    VERDICT_CAUSE_UNSAFE: _VerdictCause.ValueType  # 13
+    """KEEP_GOING: success was shown; a guardrail is not shown to be safe yet."""
+    VERDICT_CAUSE_NO_GAIN: _VerdictCause.ValueType  # 14
+    """STOP_FUTILE: choosing the control loses little."""
+    VERDICT_CAUSE_HOPELESS: _VerdictCause.ValueType  # 15
+    """STOP_FUTILE: success is out of reach."""
+    VERDICT_CAUSE_ENDED: _VerdictCause.ValueType  # 16
+    """INCONCLUSIVE: the plan ended, and nothing was shown."""
+    VERDICT_CAUSE_ENDED_FEW: _VerdictCause.ValueType  # 17
+    """INCONCLUSIVE: the plan ended below the minimum of converters or orders."""
+    VERDICT_CAUSE_UNSAFE_AT_END: _VerdictCause.ValueType  # 18
+    """INCONCLUSIVE: the plan ended with a success whose guardrail was not shown to be safe."""
+    VERDICT_CAUSE_STOPPED: _VerdictCause.ValueType  # 19
+    """INCONCLUSIVE: somebody stopped the campaign before it was decided."""
+    VERDICT_CAUSE_FAILED: _VerdictCause.ValueType  # 20
+    """KEEP_GOING: the verdict could not be computed; the sentence says why."""
+
+class VerdictCause(_VerdictCause, metaclass=_VerdictCauseEnumTypeWrapper):
+    """The rule that gave the verdict. Each belongs to one kind."""
+
+VERDICT_CAUSE_UNSPECIFIED: VerdictCause.ValueType  # 0
+VERDICT_CAUSE_WON: VerdictCause.ValueType  # 1
+"""SHIP: success was shown, and every guardrail is safe."""
+VERDICT_CAUSE_HARM: VerdictCause.ValueType  # 2
+"""STOP_HARM: a primary metric was shown to be worse."""
+VERDICT_CAUSE_GUARDRAIL_HARM: VerdictCause.ValueType  # 3
+"""STOP_HARM: a guardrail was shown to be beyond its margin."""
+VERDICT_CAUSE_ALARM: VerdictCause.ValueType  # 4
+"""STOP_HARM: the built-in daily alarm on conversion."""
+VERDICT_CAUSE_SPLIT: VerdictCause.ValueType  # 5
+"""DO_NOT_TRUST: the variants' units are not split as planned (sample ratio mismatch)."""
+VERDICT_CAUSE_FEW: VerdictCause.ValueType  # 6
+"""DO_NOT_TRUST: fewer converters or orders than the plan needs, and more days to come."""
+VERDICT_CAUSE_NO_ANSWER: VerdictCause.ValueType  # 7
+"""DO_NOT_TRUST: the metric cannot be compared yet."""
+VERDICT_CAUSE_SKEW: VerdictCause.ValueType  # 8
+"""DO_NOT_TRUST: an uneven split with skewed amounts that have no cap."""
+VERDICT_CAUSE_DAYS: VerdictCause.ValueType  # 9
+"""DO_NOT_TRUST: the plan's minimum of days is not over."""
+VERDICT_CAUSE_NO_UNITS: VerdictCause.ValueType  # 10
+"""KEEP_GOING: no unit was exposed yet."""
+VERDICT_CAUSE_NOT_YET_JUDGED: VerdictCause.ValueType  # 11
+"""KEEP_GOING: between two looks that judge success."""
+VERDICT_CAUSE_RUNNING: VerdictCause.ValueType  # 12
+"""KEEP_GOING: judged, and nothing was shown."""
+VERDICT_CAUSE_UNSAFE: VerdictCause.ValueType  # 13
+"""KEEP_GOING: success was shown; a guardrail is not shown to be safe yet."""
+VERDICT_CAUSE_NO_GAIN: VerdictCause.ValueType  # 14
+"""STOP_FUTILE: choosing the control loses little."""
+VERDICT_CAUSE_HOPELESS: VerdictCause.ValueType  # 15
+"""STOP_FUTILE: success is out of reach."""
+VERDICT_CAUSE_ENDED: VerdictCause.ValueType  # 16
+"""INCONCLUSIVE: the plan ended, and nothing was shown."""
+VERDICT_CAUSE_ENDED_FEW: VerdictCause.ValueType  # 17
+"""INCONCLUSIVE: the plan ended below the minimum of converters or orders."""
+VERDICT_CAUSE_UNSAFE_AT_END: VerdictCause.ValueType  # 18
+"""INCONCLUSIVE: the plan ended with a success whose guardrail was not shown to be safe."""
+VERDICT_CAUSE_STOPPED: VerdictCause.ValueType  # 19
+"""INCONCLUSIVE: somebody stopped the campaign before it was decided."""
+VERDICT_CAUSE_FAILED: VerdictCause.ValueType  # 20
+"""KEEP_GOING: the verdict could not be computed; the sentence says why."""
+Global___VerdictCause: typing_extensions.TypeAlias = VerdictCause
 
 class _MetricRole:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -67,6 +169,148 @@ METRIC_ROLE_DESCRIPTIVE: MetricRole.ValueType  # 4
 """Shown for understanding, judged by nobody."""
 Global___MetricRole: typing_extensions.TypeAlias = MetricRole
 
+class _GuardrailStanding:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _GuardrailStandingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_GuardrailStanding.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    GUARDRAIL_STANDING_UNSPECIFIED: _GuardrailStanding.ValueType  # 0
+    GUARDRAIL_STANDING_SAFE: _GuardrailStanding.ValueType  # 1
+    """Shown to be no worse than the margin allows."""
+    GUARDRAIL_STANDING_HARMED: _GuardrailStanding.ValueType  # 2
+    """Shown to be worse than the margin allows."""
+    GUARDRAIL_STANDING_OPEN: _GuardrailStanding.ValueType  # 3
+    """Neither is shown."""
+
+class GuardrailStanding(_GuardrailStanding, metaclass=_GuardrailStandingEnumTypeWrapper):
+    """Whether a treatment harms a guardrail: one question for the table and for the verdict."""
+
+GUARDRAIL_STANDING_UNSPECIFIED: GuardrailStanding.ValueType  # 0
+GUARDRAIL_STANDING_SAFE: GuardrailStanding.ValueType  # 1
+"""Shown to be no worse than the margin allows."""
+GUARDRAIL_STANDING_HARMED: GuardrailStanding.ValueType  # 2
+"""Shown to be worse than the margin allows."""
+GUARDRAIL_STANDING_OPEN: GuardrailStanding.ValueType  # 3
+"""Neither is shown."""
+Global___GuardrailStanding: typing_extensions.TypeAlias = GuardrailStanding
+
+class _Method:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _MethodEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Method.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    METHOD_UNSPECIFIED: _Method.ValueType  # 0
+    METHOD_SCORE: _Method.ValueType  # 1
+    """Rates: score test and intervals (Miettinen-Nurminen)."""
+    METHOD_WELCH_FIELLER: _Method.ValueType  # 2
+    """Means: Welch's t test; Fieller's interval for the lift."""
+    METHOD_RATIO_DELTA: _Method.ValueType  # 3
+    """Ratios: the same, on the ratio's linear form over units (delta method)."""
+    METHOD_QUANTILE: _Method.ValueType  # 4
+    """Quantiles: the error from order statistics (Woodruff), a normal test."""
+
+class Method(_Method, metaclass=_MethodEnumTypeWrapper):
+    """How a treatment was compared with the control."""
+
+METHOD_UNSPECIFIED: Method.ValueType  # 0
+METHOD_SCORE: Method.ValueType  # 1
+"""Rates: score test and intervals (Miettinen-Nurminen)."""
+METHOD_WELCH_FIELLER: Method.ValueType  # 2
+"""Means: Welch's t test; Fieller's interval for the lift."""
+METHOD_RATIO_DELTA: Method.ValueType  # 3
+"""Ratios: the same, on the ratio's linear form over units (delta method)."""
+METHOD_QUANTILE: Method.ValueType  # 4
+"""Quantiles: the error from order statistics (Woodruff), a normal test."""
+Global___Method: typing_extensions.TypeAlias = Method
+
+class _Flag:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _FlagEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Flag.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    FLAG_UNSPECIFIED: _Flag.ValueType  # 0
+    FLAG_FEW_EVENTS: _Flag.ValueType  # 1
+    """Few units did it, or few did not."""
+    FLAG_FEW_BUYERS: _Flag.ValueType  # 2
+    FLAG_SKEWED: _Flag.ValueType  # 3
+    """Skewed amounts: the interval is approximate."""
+    FLAG_TOO_SKEWED: _Flag.ValueType  # 4
+    """So skewed, for this split, that the interval may mislead."""
+    FLAG_CONDITIONAL_ON_BUYING: _Flag.ValueType  # 5
+    """A metric among buyers: the variants' buyers may be different people."""
+    FLAG_ADJUSTED: _Flag.ValueType  # 6
+    """Adjusted by what units did before."""
+
+class Flag(_Flag, metaclass=_FlagEnumTypeWrapper):
+    """What a reader must know before trusting the number beside it."""
+
+FLAG_UNSPECIFIED: Flag.ValueType  # 0
+FLAG_FEW_EVENTS: Flag.ValueType  # 1
+"""Few units did it, or few did not."""
+FLAG_FEW_BUYERS: Flag.ValueType  # 2
+FLAG_SKEWED: Flag.ValueType  # 3
+"""Skewed amounts: the interval is approximate."""
+FLAG_TOO_SKEWED: Flag.ValueType  # 4
+"""So skewed, for this split, that the interval may mislead."""
+FLAG_CONDITIONAL_ON_BUYING: Flag.ValueType  # 5
+"""A metric among buyers: the variants' buyers may be different people."""
+FLAG_ADJUSTED: Flag.ValueType  # 6
+"""Adjusted by what units did before."""
+Global___Flag: typing_extensions.TypeAlias = Flag
+
+class _CannotSayReason:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _CannotSayReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_CannotSayReason.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    CANNOT_SAY_REASON_UNSPECIFIED: _CannotSayReason.ValueType  # 0
+    CANNOT_SAY_REASON_NO_UNITS: _CannotSayReason.ValueType  # 1
+    CANNOT_SAY_REASON_TOO_FEW_UNITS: _CannotSayReason.ValueType  # 2
+    CANNOT_SAY_REASON_NO_EVENTS: _CannotSayReason.ValueType  # 3
+    """Nobody did it in any variant."""
+    CANNOT_SAY_REASON_NO_DENOMINATOR: _CannotSayReason.ValueType  # 4
+    """A ratio whose lower part is zero."""
+    CANNOT_SAY_REASON_NO_VARIATION: _CannotSayReason.ValueType  # 5
+    """All units have the same value."""
+    CANNOT_SAY_REASON_CONTROL_ZERO: _CannotSayReason.ValueType  # 6
+    CANNOT_SAY_REASON_TREATMENT_ZERO: _CannotSayReason.ValueType  # 7
+    CANNOT_SAY_REASON_CONTROL_NEAR_ZERO: _CannotSayReason.ValueType  # 8
+    """The control is not told from zero, so nothing is a share of it."""
+    CANNOT_SAY_REASON_NOT_POSITIVE: _CannotSayReason.ValueType  # 9
+    """A lift needs a control above zero."""
+    CANNOT_SAY_REASON_TIED_VALUES: _CannotSayReason.ValueType  # 10
+    """A quantile where many values are equal."""
+    CANNOT_SAY_REASON_FAILED: _CannotSayReason.ValueType  # 11
+    """The computation failed; the sentence says how."""
+
+class CannotSayReason(_CannotSayReason, metaclass=_CannotSayReasonEnumTypeWrapper):
+    """Why there is no number."""
+
+CANNOT_SAY_REASON_UNSPECIFIED: CannotSayReason.ValueType  # 0
+CANNOT_SAY_REASON_NO_UNITS: CannotSayReason.ValueType  # 1
+CANNOT_SAY_REASON_TOO_FEW_UNITS: CannotSayReason.ValueType  # 2
+CANNOT_SAY_REASON_NO_EVENTS: CannotSayReason.ValueType  # 3
+"""Nobody did it in any variant."""
+CANNOT_SAY_REASON_NO_DENOMINATOR: CannotSayReason.ValueType  # 4
+"""A ratio whose lower part is zero."""
+CANNOT_SAY_REASON_NO_VARIATION: CannotSayReason.ValueType  # 5
+"""All units have the same value."""
+CANNOT_SAY_REASON_CONTROL_ZERO: CannotSayReason.ValueType  # 6
+CANNOT_SAY_REASON_TREATMENT_ZERO: CannotSayReason.ValueType  # 7
+CANNOT_SAY_REASON_CONTROL_NEAR_ZERO: CannotSayReason.ValueType  # 8
+"""The control is not told from zero, so nothing is a share of it."""
+CANNOT_SAY_REASON_NOT_POSITIVE: CannotSayReason.ValueType  # 9
+"""A lift needs a control above zero."""
+CANNOT_SAY_REASON_TIED_VALUES: CannotSayReason.ValueType  # 10
+"""A quantile where many values are equal."""
+CANNOT_SAY_REASON_FAILED: CannotSayReason.ValueType  # 11
+"""The computation failed; the sentence says how."""
+Global___CannotSayReason: typing_extensions.TypeAlias = CannotSayReason
+
 class _HealthStatus:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -87,6 +331,32 @@ HEALTH_STATUS_WARNING: HealthStatus.ValueType  # 2
 HEALTH_STATUS_BROKEN: HealthStatus.ValueType  # 3
 """Blocks the verdict."""
 Global___HealthStatus: typing_extensions.TypeAlias = HealthStatus
+
+class _Closing:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _ClosingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Closing.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    CLOSING_UNSPECIFIED: _Closing.ValueType  # 0
+    CLOSING_PLANNED: _Closing.ValueType  # 1
+    """The planned units are mature."""
+    CLOSING_DAYS: _Closing.ValueType  # 2
+    """The plan's days are over."""
+    CLOSING_STOPPED: _Closing.ValueType  # 3
+    """Somebody stopped the campaign, and who had entered is mature."""
+
+class Closing(_Closing, metaclass=_ClosingEnumTypeWrapper):
+    """Why a look is the last one."""
+
+CLOSING_UNSPECIFIED: Closing.ValueType  # 0
+CLOSING_PLANNED: Closing.ValueType  # 1
+"""The planned units are mature."""
+CLOSING_DAYS: Closing.ValueType  # 2
+"""The plan's days are over."""
+CLOSING_STOPPED: Closing.ValueType  # 3
+"""Somebody stopped the campaign, and who had entered is mature."""
+Global___Closing: typing_extensions.TypeAlias = Closing
 
 @typing.final
 class GetResultsRequest(google.protobuf.message.Message):
@@ -111,6 +381,139 @@ class GetResultsRequest(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["epoch", b"epoch", "language", b"language", "name", b"name"]) -> None: ...
 
 Global___GetResultsRequest: typing_extensions.TypeAlias = GetResultsRequest
+
+@typing.final
+class ListReportsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    STATES_FIELD_NUMBER: builtins.int
+    LANGUAGE_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """50 when 0; at most 1,000."""
+    page_token: builtins.str
+    """Opaque; from the answer before, with the same filters."""
+    language: builtins.str
+    """Of the sentences: en, es or ro; en when absent."""
+    @property
+    def states(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[fairlift.v1.campaign_pb2.CampaignState.ValueType]:
+        """Empty: all but drafts and archived ones."""
+
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        states: collections.abc.Iterable[fairlift.v1.campaign_pb2.CampaignState.ValueType] | None = ...,
+        language: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["language", b"language", "page_size", b"page_size", "page_token", b"page_token", "states", b"states"]) -> None: ...
+
+Global___ListReportsRequest: typing_extensions.TypeAlias = ListReportsRequest
+
+@typing.final
+class ListReportsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REPORTS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Empty on the last page."""
+    @property
+    def reports(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ReportSummary]: ...
+    def __init__(
+        self,
+        *,
+        reports: collections.abc.Iterable[Global___ReportSummary] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["next_page_token", b"next_page_token", "reports", b"reports"]) -> None: ...
+
+Global___ListReportsResponse: typing_extensions.TypeAlias = ListReportsResponse
+
+@typing.final
+class ReportSummary(google.protobuf.message.Message):
+    """A report in a line of a list: as of the last look, without a new computation."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class LabelsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    CAMPAIGN_FIELD_NUMBER: builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    EPOCH_FIELD_NUMBER: builtins.int
+    UNIT_FIELD_NUMBER: builtins.int
+    DAY_FIELD_NUMBER: builtins.int
+    MAXIMUM_DAYS_FIELD_NUMBER: builtins.int
+    UNITS_FIELD_NUMBER: builtins.int
+    PLANNED_UNITS_FIELD_NUMBER: builtins.int
+    VERDICT_FIELD_NUMBER: builtins.int
+    HEALTH_FIELD_NUMBER: builtins.int
+    START_TIME_FIELD_NUMBER: builtins.int
+    STOP_TIME_FIELD_NUMBER: builtins.int
+    LABELS_FIELD_NUMBER: builtins.int
+    campaign: builtins.str
+    """campaigns/{campaign}"""
+    display_name: builtins.str
+    state: fairlift.v1.campaign_pb2.CampaignState.ValueType
+    epoch: builtins.int
+    unit: fairlift.v1.value_pb2.UnitKind.ValueType
+    day: builtins.int
+    """Whole campaign days so far, and the days of entry that the plan allows."""
+    maximum_days: builtins.int
+    units: builtins.int
+    """Units that have entered, in all variants together."""
+    planned_units: builtins.int
+    health: Global___HealthStatus.ValueType
+    """The gravest of the checks."""
+    @property
+    def verdict(self) -> Global___Verdict:
+        """Without reasons and looks."""
+
+    @property
+    def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def stop_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        campaign: builtins.str = ...,
+        display_name: builtins.str = ...,
+        state: fairlift.v1.campaign_pb2.CampaignState.ValueType = ...,
+        epoch: builtins.int = ...,
+        unit: fairlift.v1.value_pb2.UnitKind.ValueType = ...,
+        day: builtins.int = ...,
+        maximum_days: builtins.int = ...,
+        units: builtins.int = ...,
+        planned_units: builtins.int = ...,
+        verdict: Global___Verdict | None = ...,
+        health: Global___HealthStatus.ValueType = ...,
+        start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        stop_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["start_time", b"start_time", "stop_time", b"stop_time", "verdict", b"verdict"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "day", b"day", "display_name", b"display_name", "epoch", b"epoch", "health", b"health", "labels", b"labels", "maximum_days", b"maximum_days", "planned_units", b"planned_units", "start_time", b"start_time", "state", b"state", "stop_time", b"stop_time", "unit", b"unit", "units", b"units", "verdict", b"verdict"]) -> None: ...
+
+Global___ReportSummary: typing_extensions.TypeAlias = ReportSummary
 
 @typing.final
 class WatchResultsRequest(google.protobuf.message.Message):
@@ -151,6 +554,11 @@ class Report(google.protobuf.message.Message):
     NEXT_LOOK_UNITS_FIELD_NUMBER: builtins.int
     NOTES_FIELD_NUMBER: builtins.int
     UNIT_FIELD_NUMBER: builtins.int
+    ENVIRONMENT_FIELD_NUMBER: builtins.int
+    REPLAYED_FIELD_NUMBER: builtins.int
+    DAYS_FIELD_NUMBER: builtins.int
+    LATE_FIELD_NUMBER: builtins.int
+    COUPONS_FIELD_NUMBER: builtins.int
     campaign: builtins.str
     """campaigns/{campaign}"""
     display_name: builtins.str
@@ -161,6 +569,10 @@ class Report(google.protobuf.message.Message):
     """Units at which the next look is due."""
     unit: fairlift.v1.value_pb2.UnitKind.ValueType
     """What is counted: sentences speak of visitors or of customers."""
+    environment: builtins.str
+    """The server's environment, such as production; empty when it has no name."""
+    replayed: builtins.bool
+    """The campaign was started in the past: its plan was sealed after the data."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
@@ -193,6 +605,18 @@ class Report(google.protobuf.message.Message):
     def notes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Sentences that concern the whole report."""
 
+    @property
+    def days(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DailyCounts]:
+        """By campaign day and variant, oldest first."""
+
+    @property
+    def late(self) -> Global___LateEvents:
+        """What came after the last look was made, and is not in it."""
+
+    @property
+    def coupons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___CouponUse]:
+        """By variant, the coupons that its orders used."""
+
     def __init__(
         self,
         *,
@@ -213,11 +637,125 @@ class Report(google.protobuf.message.Message):
         next_look_units: builtins.int = ...,
         notes: collections.abc.Iterable[builtins.str] | None = ...,
         unit: fairlift.v1.value_pb2.UnitKind.ValueType = ...,
+        environment: builtins.str = ...,
+        replayed: builtins.bool = ...,
+        days: collections.abc.Iterable[Global___DailyCounts] | None = ...,
+        late: Global___LateEvents | None = ...,
+        coupons: collections.abc.Iterable[Global___CouponUse] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "health", b"health", "look", b"look", "next_look_time", b"next_look_time", "verdict", b"verdict"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "create_time", b"create_time", "currency_code", b"currency_code", "decompositions", b"decompositions", "display_name", b"display_name", "epoch", b"epoch", "health", b"health", "look", b"look", "metrics", b"metrics", "next_look_time", b"next_look_time", "next_look_units", b"next_look_units", "notes", b"notes", "plan_hash", b"plan_hash", "segments", b"segments", "totals", b"totals", "unit", b"unit", "verdict", b"verdict"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "health", b"health", "late", b"late", "look", b"look", "next_look_time", b"next_look_time", "verdict", b"verdict"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "coupons", b"coupons", "create_time", b"create_time", "currency_code", b"currency_code", "days", b"days", "decompositions", b"decompositions", "display_name", b"display_name", "environment", b"environment", "epoch", b"epoch", "health", b"health", "late", b"late", "look", b"look", "metrics", b"metrics", "next_look_time", b"next_look_time", "next_look_units", b"next_look_units", "notes", b"notes", "plan_hash", b"plan_hash", "replayed", b"replayed", "segments", b"segments", "totals", b"totals", "unit", b"unit", "verdict", b"verdict"]) -> None: ...
 
 Global___Report: typing_extensions.TypeAlias = Report
+
+@typing.final
+class DailyCounts(google.protobuf.message.Message):
+    """What one day brought to one variant, by the moment it happened."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: builtins.int
+    VARIANT_FIELD_NUMBER: builtins.int
+    ENTERED_UNITS_FIELD_NUMBER: builtins.int
+    ORDERS_FIELD_NUMBER: builtins.int
+    REVENUE_MICROS_FIELD_NUMBER: builtins.int
+    date: builtins.str
+    """ISO 8601, in the campaign's time zone, such as 2026-11-27."""
+    variant: builtins.str
+    entered_units: builtins.int
+    """First exposures."""
+    orders: builtins.int
+    revenue_micros: builtins.int
+    """Lines less discount, as ordered."""
+    def __init__(
+        self,
+        *,
+        date: builtins.str = ...,
+        variant: builtins.str = ...,
+        entered_units: builtins.int = ...,
+        orders: builtins.int = ...,
+        revenue_micros: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["date", b"date", "entered_units", b"entered_units", "orders", b"orders", "revenue_micros", b"revenue_micros", "variant", b"variant"]) -> None: ...
+
+Global___DailyCounts: typing_extensions.TypeAlias = DailyCounts
+
+@typing.final
+class LateEvents(google.protobuf.message.Message):
+    """Events of days that a look had already judged when they arrived."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LOOK_TIME_FIELD_NUMBER: builtins.int
+    EXPOSURES_FIELD_NUMBER: builtins.int
+    ORDERS_FIELD_NUMBER: builtins.int
+    AMENDMENTS_FIELD_NUMBER: builtins.int
+    ACTIONS_FIELD_NUMBER: builtins.int
+    exposures: builtins.int
+    orders: builtins.int
+    amendments: builtins.int
+    actions: builtins.int
+    @property
+    def look_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """The look that they came after."""
+
+    def __init__(
+        self,
+        *,
+        look_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        exposures: builtins.int = ...,
+        orders: builtins.int = ...,
+        amendments: builtins.int = ...,
+        actions: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["look_time", b"look_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["actions", b"actions", "amendments", b"amendments", "exposures", b"exposures", "look_time", b"look_time", "orders", b"orders"]) -> None: ...
+
+Global___LateEvents: typing_extensions.TypeAlias = LateEvents
+
+@typing.final
+class CouponUse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VARIANT_FIELD_NUMBER: builtins.int
+    COUPON_FIELD_NUMBER: builtins.int
+    ORDERS_FIELD_NUMBER: builtins.int
+    DISCOUNT_MICROS_FIELD_NUMBER: builtins.int
+    variant: builtins.str
+    coupon: builtins.str
+    orders: builtins.int
+    discount_micros: builtins.int
+    """Discount on those orders."""
+    def __init__(
+        self,
+        *,
+        variant: builtins.str = ...,
+        coupon: builtins.str = ...,
+        orders: builtins.int = ...,
+        discount_micros: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["coupon", b"coupon", "discount_micros", b"discount_micros", "orders", b"orders", "variant", b"variant"]) -> None: ...
+
+Global___CouponUse: typing_extensions.TypeAlias = CouponUse
+
+@typing.final
+class VerdictReason(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: builtins.int
+    SENTENCE_FIELD_NUMBER: builtins.int
+    code: builtins.str
+    """A stable name, such as guardrail_open or sample_ratio."""
+    sentence: builtins.str
+    def __init__(
+        self,
+        *,
+        code: builtins.str = ...,
+        sentence: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["code", b"code", "sentence", b"sentence"]) -> None: ...
+
+Global___VerdictReason: typing_extensions.TypeAlias = VerdictReason
 
 @typing.final
 class Verdict(google.protobuf.message.Message):
@@ -232,10 +770,14 @@ class Verdict(google.protobuf.message.Message):
     LIFT_FIELD_NUMBER: builtins.int
     LIFT_INTERVAL_FIELD_NUMBER: builtins.int
     RAW_LIFT_FIELD_NUMBER: builtins.int
-    REASON_CODES_FIELD_NUMBER: builtins.int
+    CAUSE_FIELD_NUMBER: builtins.int
     DECISION_DAYS_FIELD_NUMBER: builtins.int
     METRIC_FIELD_NUMBER: builtins.int
     DECIDING_LOOK_FIELD_NUMBER: builtins.int
+    DECIDED_TIME_FIELD_NUMBER: builtins.int
+    ADVISED_TIME_FIELD_NUMBER: builtins.int
+    NEXT_DECISION_TIME_FIELD_NUMBER: builtins.int
+    SINCE_FIELD_NUMBER: builtins.int
     kind: Global___VerdictKind.ValueType
     variant: builtins.str
     """The variant that the verdict speaks of, when it speaks of one."""
@@ -248,18 +790,15 @@ class Verdict(google.protobuf.message.Message):
     lift: builtins.float
     """Estimates corrected for stopping early, as lift, and their raw forms."""
     raw_lift: builtins.float
+    cause: Global___VerdictCause.ValueType
     metric: builtins.str
     """The metric of `variant` whose lift is told: a primary one, or the guardrail that was harmed."""
     @property
-    def reasons(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+    def reasons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___VerdictReason]:
         """Why, most important first."""
 
     @property
     def lift_interval(self) -> fairlift.v1.value_pb2.Interval: ...
-    @property
-    def reason_codes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Stable names of the reasons, for machines."""
-
     @property
     def decision_days(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
         """Days until a decision: 20, 50 and 80 % of cases."""
@@ -268,6 +807,22 @@ class Verdict(google.protobuf.message.Message):
     def deciding_look(self) -> Global___Look:
         """The first look with enough evidence, of which `lift` is; absent while there is none."""
 
+    @property
+    def decided_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """The end of the day whose look decided; absent while nothing is decided."""
+
+    @property
+    def advised_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """The end of the day whose look first advised to stop for futility; kept when it is overruled."""
+
+    @property
+    def next_decision_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """The end of the next day whose look judges success; absent when there is none."""
+
+    @property
+    def since(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___VerdictReason]:
+        """What came after a decision and does not change it, such as late orders or a split found broken."""
+
     def __init__(
         self,
         *,
@@ -275,18 +830,22 @@ class Verdict(google.protobuf.message.Message):
         variant: builtins.str = ...,
         sentence: builtins.str = ...,
         action: builtins.str = ...,
-        reasons: collections.abc.Iterable[builtins.str] | None = ...,
+        reasons: collections.abc.Iterable[Global___VerdictReason] | None = ...,
         evidence: builtins.float | None = ...,
         lift: builtins.float | None = ...,
         lift_interval: fairlift.v1.value_pb2.Interval | None = ...,
         raw_lift: builtins.float | None = ...,
-        reason_codes: collections.abc.Iterable[builtins.str] | None = ...,
+        cause: Global___VerdictCause.ValueType = ...,
         decision_days: collections.abc.Iterable[builtins.float] | None = ...,
         metric: builtins.str = ...,
         deciding_look: Global___Look | None = ...,
+        decided_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        advised_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        next_decision_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        since: collections.abc.Iterable[Global___VerdictReason] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_evidence", b"_evidence", "_lift", b"_lift", "_raw_lift", b"_raw_lift", "deciding_look", b"deciding_look", "evidence", b"evidence", "lift", b"lift", "lift_interval", b"lift_interval", "raw_lift", b"raw_lift"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_evidence", b"_evidence", "_lift", b"_lift", "_raw_lift", b"_raw_lift", "action", b"action", "deciding_look", b"deciding_look", "decision_days", b"decision_days", "evidence", b"evidence", "kind", b"kind", "lift", b"lift", "lift_interval", b"lift_interval", "metric", b"metric", "raw_lift", b"raw_lift", "reason_codes", b"reason_codes", "reasons", b"reasons", "sentence", b"sentence", "variant", b"variant"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_evidence", b"_evidence", "_lift", b"_lift", "_raw_lift", b"_raw_lift", "advised_time", b"advised_time", "decided_time", b"decided_time", "deciding_look", b"deciding_look", "evidence", b"evidence", "lift", b"lift", "lift_interval", b"lift_interval", "next_decision_time", b"next_decision_time", "raw_lift", b"raw_lift"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_evidence", b"_evidence", "_lift", b"_lift", "_raw_lift", b"_raw_lift", "action", b"action", "advised_time", b"advised_time", "cause", b"cause", "decided_time", b"decided_time", "deciding_look", b"deciding_look", "decision_days", b"decision_days", "evidence", b"evidence", "kind", b"kind", "lift", b"lift", "lift_interval", b"lift_interval", "metric", b"metric", "next_decision_time", b"next_decision_time", "raw_lift", b"raw_lift", "reasons", b"reasons", "sentence", b"sentence", "since", b"since", "variant", b"variant"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_evidence", b"_evidence"]) -> typing.Literal["evidence"] | None: ...
     @typing.overload
@@ -310,10 +869,12 @@ class VariantTotals(google.protobuf.message.Message):
     NET_REVENUE_MICROS_FIELD_NUMBER: builtins.int
     REFUNDED_ORDERS_FIELD_NUMBER: builtins.int
     CONTAMINATED_UNITS_FIELD_NUMBER: builtins.int
+    MATURE_UNITS_FIELD_NUMBER: builtins.int
     variant: builtins.str
     display_name: builtins.str
     control: builtins.bool
     units: builtins.int
+    """All that have entered, mature or not: these totals are provisional."""
     buyers: builtins.int
     orders: builtins.int
     revenue_micros: builtins.int
@@ -323,6 +884,8 @@ class VariantTotals(google.protobuf.message.Message):
     refunded_orders: builtins.int
     contaminated_units: builtins.int
     """Units that met more than one variant; they are left out."""
+    mature_units: builtins.int
+    """Of `units`, those whose window of the primary metrics is over: looks judge these alone."""
     def __init__(
         self,
         *,
@@ -336,14 +899,62 @@ class VariantTotals(google.protobuf.message.Message):
         net_revenue_micros: builtins.int = ...,
         refunded_orders: builtins.int = ...,
         contaminated_units: builtins.int = ...,
+        mature_units: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["buyers", b"buyers", "contaminated_units", b"contaminated_units", "control", b"control", "display_name", b"display_name", "net_revenue_micros", b"net_revenue_micros", "orders", b"orders", "refunded_orders", b"refunded_orders", "revenue_micros", b"revenue_micros", "units", b"units", "variant", b"variant"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["buyers", b"buyers", "contaminated_units", b"contaminated_units", "control", b"control", "display_name", b"display_name", "mature_units", b"mature_units", "net_revenue_micros", b"net_revenue_micros", "orders", b"orders", "refunded_orders", b"refunded_orders", "revenue_micros", b"revenue_micros", "units", b"units", "variant", b"variant"]) -> None: ...
 
 Global___VariantTotals: typing_extensions.TypeAlias = VariantTotals
 
 @typing.final
 class MetricResult(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class FunnelStep(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        NAME_FIELD_NUMBER: builtins.int
+        ARMS_FIELD_NUMBER: builtins.int
+        name: builtins.str
+        """Such as newsletter or orders."""
+        @property
+        def arms(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MetricResult.ArmStep]: ...
+        def __init__(
+            self,
+            *,
+            name: builtins.str = ...,
+            arms: collections.abc.Iterable[Global___MetricResult.ArmStep] | None = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["arms", b"arms", "name", b"name"]) -> None: ...
+
+    @typing.final
+    class ArmStep(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        VARIANT_FIELD_NUMBER: builtins.int
+        UNITS_FIELD_NUMBER: builtins.int
+        SHARE_FIELD_NUMBER: builtins.int
+        SHARE_OF_PREVIOUS_FIELD_NUMBER: builtins.int
+        variant: builtins.str
+        units: builtins.int
+        """Units that reached this step after all steps before it."""
+        share: builtins.float
+        """Of all units, and of those that reached the step before; absent where there are none."""
+        share_of_previous: builtins.float
+        def __init__(
+            self,
+            *,
+            variant: builtins.str = ...,
+            units: builtins.int = ...,
+            share: builtins.float | None = ...,
+            share_of_previous: builtins.float | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["_share", b"_share", "_share_of_previous", b"_share_of_previous", "share", b"share", "share_of_previous", b"share_of_previous"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["_share", b"_share", "_share_of_previous", b"_share_of_previous", "share", b"share", "share_of_previous", b"share_of_previous", "units", b"units", "variant", b"variant"]) -> None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_share", b"_share"]) -> typing.Literal["share"] | None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_share_of_previous", b"_share_of_previous"]) -> typing.Literal["share_of_previous"] | None: ...
 
     @typing.final
     class ArmEstimate(google.protobuf.message.Message):
@@ -356,14 +967,21 @@ class MetricResult(google.protobuf.message.Message):
         PROBABILITY_BEST_FIELD_NUMBER: builtins.int
         EXPECTED_LOSS_RELATIVE_FIELD_NUMBER: builtins.int
         EXPECTED_LOSS_FIELD_NUMBER: builtins.int
+        IMMATURE_UNITS_FIELD_NUMBER: builtins.int
+        PROVISIONAL_ESTIMATE_FIELD_NUMBER: builtins.int
         variant: builtins.str
         units: builtins.int
+        """Those whose window of this metric is over."""
         estimate: builtins.float
         """Absent where it cannot be said, such as a ticket without orders."""
         probability_best: builtins.float
         expected_loss_relative: builtins.float
         """Expected loss when this variant is chosen, relative to the control, and per unit."""
         expected_loss: builtins.float
+        immature_units: builtins.int
+        """Units whose window is not over: left out of `estimate`."""
+        provisional_estimate: builtins.float
+        """With the immature units, from the first hour on: shown, never judged."""
         @property
         def interval(self) -> fairlift.v1.value_pb2.Interval: ...
         def __init__(
@@ -376,9 +994,11 @@ class MetricResult(google.protobuf.message.Message):
             probability_best: builtins.float | None = ...,
             expected_loss_relative: builtins.float | None = ...,
             expected_loss: builtins.float | None = ...,
+            immature_units: builtins.int = ...,
+            provisional_estimate: builtins.float | None = ...,
         ) -> None: ...
-        def HasField(self, field_name: typing.Literal["_estimate", b"_estimate", "_expected_loss", b"_expected_loss", "_expected_loss_relative", b"_expected_loss_relative", "_probability_best", b"_probability_best", "estimate", b"estimate", "expected_loss", b"expected_loss", "expected_loss_relative", b"expected_loss_relative", "interval", b"interval", "probability_best", b"probability_best"]) -> builtins.bool: ...
-        def ClearField(self, field_name: typing.Literal["_estimate", b"_estimate", "_expected_loss", b"_expected_loss", "_expected_loss_relative", b"_expected_loss_relative", "_probability_best", b"_probability_best", "estimate", b"estimate", "expected_loss", b"expected_loss", "expected_loss_relative", b"expected_loss_relative", "interval", b"interval", "probability_best", b"probability_best", "units", b"units", "variant", b"variant"]) -> None: ...
+        def HasField(self, field_name: typing.Literal["_estimate", b"_estimate", "_expected_loss", b"_expected_loss", "_expected_loss_relative", b"_expected_loss_relative", "_probability_best", b"_probability_best", "_provisional_estimate", b"_provisional_estimate", "estimate", b"estimate", "expected_loss", b"expected_loss", "expected_loss_relative", b"expected_loss_relative", "interval", b"interval", "probability_best", b"probability_best", "provisional_estimate", b"provisional_estimate"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["_estimate", b"_estimate", "_expected_loss", b"_expected_loss", "_expected_loss_relative", b"_expected_loss_relative", "_probability_best", b"_probability_best", "_provisional_estimate", b"_provisional_estimate", "estimate", b"estimate", "expected_loss", b"expected_loss", "expected_loss_relative", b"expected_loss_relative", "immature_units", b"immature_units", "interval", b"interval", "probability_best", b"probability_best", "provisional_estimate", b"provisional_estimate", "units", b"units", "variant", b"variant"]) -> None: ...
         @typing.overload
         def WhichOneof(self, oneof_group: typing.Literal["_estimate", b"_estimate"]) -> typing.Literal["estimate"] | None: ...
         @typing.overload
@@ -387,6 +1007,8 @@ class MetricResult(google.protobuf.message.Message):
         def WhichOneof(self, oneof_group: typing.Literal["_expected_loss_relative", b"_expected_loss_relative"]) -> typing.Literal["expected_loss_relative"] | None: ...
         @typing.overload
         def WhichOneof(self, oneof_group: typing.Literal["_probability_best", b"_probability_best"]) -> typing.Literal["probability_best"] | None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_provisional_estimate", b"_provisional_estimate"]) -> typing.Literal["provisional_estimate"] | None: ...
 
     @typing.final
     class Comparison(google.protobuf.message.Message):
@@ -400,29 +1022,37 @@ class MetricResult(google.protobuf.message.Message):
         P_VALUE_FIELD_NUMBER: builtins.int
         ADJUSTED_P_VALUE_FIELD_NUMBER: builtins.int
         SEQUENTIAL_LIFT_INTERVAL_FIELD_NUMBER: builtins.int
-        SEQUENTIAL_P_VALUE_FIELD_NUMBER: builtins.int
+        SEQUENTIAL_DIFFERENCE_INTERVAL_FIELD_NUMBER: builtins.int
         POSTERIOR_FIELD_NUMBER: builtins.int
-        WITHIN_MARGIN_FIELD_NUMBER: builtins.int
+        GUARDRAIL_FIELD_NUMBER: builtins.int
         MARGIN_FIELD_NUMBER: builtins.int
+        ABSOLUTE_MARGIN_FIELD_NUMBER: builtins.int
         METHOD_FIELD_NUMBER: builtins.int
+        COVARIATE_ADJUSTED_FIELD_NUMBER: builtins.int
         FLAGS_FIELD_NUMBER: builtins.int
         CANNOT_SAY_FIELD_NUMBER: builtins.int
+        CANNOT_SAY_REASON_FIELD_NUMBER: builtins.int
         variant: builtins.str
         difference: builtins.float
         """Treatment less control, in the metric's own unit."""
         lift: builtins.float
-        """Relative: 0.04 is 4 % more."""
+        """Relative: 0.04 is 4 % more.
+        Absent where the control is zero, below zero, or not told from zero.
+        """
         p_value: builtins.float
         adjusted_p_value: builtins.float
         """Corrected for the number of comparisons of its role."""
-        sequential_p_value: builtins.float
-        within_margin: builtins.bool
-        """Guardrails: whether the margin holds."""
+        guardrail: Global___GuardrailStanding.ValueType
+        """Of guardrails alone."""
         margin: builtins.float
-        method: builtins.str
-        """Such as "score (Miettinen-Nurminen)"."""
+        """Of guardrails, one of the two: relative, such as 0.02, or in the metric's own unit."""
+        absolute_margin: builtins.float
+        method: Global___Method.ValueType
+        covariate_adjusted: builtins.bool
+        """The method was applied to values adjusted by what units did before (CUPED)."""
         cannot_say: builtins.str
-        """Why there is no number; empty when there is one."""
+        """Why there is no number, in a sentence; empty when there is one."""
+        cannot_say_reason: Global___CannotSayReason.ValueType
         @property
         def difference_interval(self) -> fairlift.v1.value_pb2.Interval: ...
         @property
@@ -432,11 +1062,13 @@ class MetricResult(google.protobuf.message.Message):
             """Valid however often somebody looked."""
 
         @property
+        def sequential_difference_interval(self) -> fairlift.v1.value_pb2.Interval:
+            """As sequential_lift_interval, for metrics that have no lift."""
+
+        @property
         def posterior(self) -> Global___MetricResult.Posterior: ...
         @property
-        def flags(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-            """Stable names, such as skewed or few_buyers."""
-
+        def flags(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[Global___Flag.ValueType]: ...
         def __init__(
             self,
             *,
@@ -448,16 +1080,21 @@ class MetricResult(google.protobuf.message.Message):
             p_value: builtins.float | None = ...,
             adjusted_p_value: builtins.float | None = ...,
             sequential_lift_interval: fairlift.v1.value_pb2.Interval | None = ...,
-            sequential_p_value: builtins.float | None = ...,
+            sequential_difference_interval: fairlift.v1.value_pb2.Interval | None = ...,
             posterior: Global___MetricResult.Posterior | None = ...,
-            within_margin: builtins.bool | None = ...,
+            guardrail: Global___GuardrailStanding.ValueType = ...,
             margin: builtins.float | None = ...,
-            method: builtins.str = ...,
-            flags: collections.abc.Iterable[builtins.str] | None = ...,
+            absolute_margin: builtins.float | None = ...,
+            method: Global___Method.ValueType = ...,
+            covariate_adjusted: builtins.bool = ...,
+            flags: collections.abc.Iterable[Global___Flag.ValueType] | None = ...,
             cannot_say: builtins.str = ...,
+            cannot_say_reason: Global___CannotSayReason.ValueType = ...,
         ) -> None: ...
-        def HasField(self, field_name: typing.Literal["_adjusted_p_value", b"_adjusted_p_value", "_difference", b"_difference", "_lift", b"_lift", "_margin", b"_margin", "_p_value", b"_p_value", "_sequential_p_value", b"_sequential_p_value", "_within_margin", b"_within_margin", "adjusted_p_value", b"adjusted_p_value", "difference", b"difference", "difference_interval", b"difference_interval", "lift", b"lift", "lift_interval", b"lift_interval", "margin", b"margin", "p_value", b"p_value", "posterior", b"posterior", "sequential_lift_interval", b"sequential_lift_interval", "sequential_p_value", b"sequential_p_value", "within_margin", b"within_margin"]) -> builtins.bool: ...
-        def ClearField(self, field_name: typing.Literal["_adjusted_p_value", b"_adjusted_p_value", "_difference", b"_difference", "_lift", b"_lift", "_margin", b"_margin", "_p_value", b"_p_value", "_sequential_p_value", b"_sequential_p_value", "_within_margin", b"_within_margin", "adjusted_p_value", b"adjusted_p_value", "cannot_say", b"cannot_say", "difference", b"difference", "difference_interval", b"difference_interval", "flags", b"flags", "lift", b"lift", "lift_interval", b"lift_interval", "margin", b"margin", "method", b"method", "p_value", b"p_value", "posterior", b"posterior", "sequential_lift_interval", b"sequential_lift_interval", "sequential_p_value", b"sequential_p_value", "variant", b"variant", "within_margin", b"within_margin"]) -> None: ...
+        def HasField(self, field_name: typing.Literal["_absolute_margin", b"_absolute_margin", "_adjusted_p_value", b"_adjusted_p_value", "_difference", b"_difference", "_lift", b"_lift", "_margin", b"_margin", "_p_value", b"_p_value", "absolute_margin", b"absolute_margin", "adjusted_p_value", b"adjusted_p_value", "difference", b"difference", "difference_interval", b"difference_interval", "lift", b"lift", "lift_interval", b"lift_interval", "margin", b"margin", "p_value", b"p_value", "posterior", b"posterior", "sequential_difference_interval", b"sequential_difference_interval", "sequential_lift_interval", b"sequential_lift_interval"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["_absolute_margin", b"_absolute_margin", "_adjusted_p_value", b"_adjusted_p_value", "_difference", b"_difference", "_lift", b"_lift", "_margin", b"_margin", "_p_value", b"_p_value", "absolute_margin", b"absolute_margin", "adjusted_p_value", b"adjusted_p_value", "cannot_say", b"cannot_say", "cannot_say_reason", b"cannot_say_reason", "covariate_adjusted", b"covariate_adjusted", "difference", b"difference", "difference_interval", b"difference_interval", "flags", b"flags", "guardrail", b"guardrail", "lift", b"lift", "lift_interval", b"lift_interval", "margin", b"margin", "method", b"method", "p_value", b"p_value", "posterior", b"posterior", "sequential_difference_interval", b"sequential_difference_interval", "sequential_lift_interval", b"sequential_lift_interval", "variant", b"variant"]) -> None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_absolute_margin", b"_absolute_margin"]) -> typing.Literal["absolute_margin"] | None: ...
         @typing.overload
         def WhichOneof(self, oneof_group: typing.Literal["_adjusted_p_value", b"_adjusted_p_value"]) -> typing.Literal["adjusted_p_value"] | None: ...
         @typing.overload
@@ -468,10 +1105,6 @@ class MetricResult(google.protobuf.message.Message):
         def WhichOneof(self, oneof_group: typing.Literal["_margin", b"_margin"]) -> typing.Literal["margin"] | None: ...
         @typing.overload
         def WhichOneof(self, oneof_group: typing.Literal["_p_value", b"_p_value"]) -> typing.Literal["p_value"] | None: ...
-        @typing.overload
-        def WhichOneof(self, oneof_group: typing.Literal["_sequential_p_value", b"_sequential_p_value"]) -> typing.Literal["sequential_p_value"] | None: ...
-        @typing.overload
-        def WhichOneof(self, oneof_group: typing.Literal["_within_margin", b"_within_margin"]) -> typing.Literal["within_margin"] | None: ...
 
     @typing.final
     class Posterior(google.protobuf.message.Message):
@@ -512,16 +1145,24 @@ class MetricResult(google.protobuf.message.Message):
     DIRECTION_FIELD_NUMBER: builtins.int
     ARMS_FIELD_NUMBER: builtins.int
     COMPARISONS_FIELD_NUMBER: builtins.int
+    STEPS_FIELD_NUMBER: builtins.int
+    ERROR_FIELD_NUMBER: builtins.int
     metric: builtins.str
     display_name: builtins.str
     role: Global___MetricRole.ValueType
     quantity: fairlift.v1.value_pb2.Quantity.ValueType
     direction: fairlift.v1.value_pb2.Direction.ValueType
+    error: builtins.str
+    """Why this metric could not be computed, in a sentence; empty when it could."""
     @property
     def arms(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MetricResult.ArmEstimate]: ...
     @property
     def comparisons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MetricResult.Comparison]:
         """One per treatment, against the control."""
+
+    @property
+    def steps(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MetricResult.FunnelStep]:
+        """Of a funnel, in its order; empty for other metrics."""
 
     def __init__(
         self,
@@ -533,8 +1174,10 @@ class MetricResult(google.protobuf.message.Message):
         direction: fairlift.v1.value_pb2.Direction.ValueType = ...,
         arms: collections.abc.Iterable[Global___MetricResult.ArmEstimate] | None = ...,
         comparisons: collections.abc.Iterable[Global___MetricResult.Comparison] | None = ...,
+        steps: collections.abc.Iterable[Global___MetricResult.FunnelStep] | None = ...,
+        error: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["arms", b"arms", "comparisons", b"comparisons", "direction", b"direction", "display_name", b"display_name", "metric", b"metric", "quantity", b"quantity", "role", b"role"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["arms", b"arms", "comparisons", b"comparisons", "direction", b"direction", "display_name", b"display_name", "error", b"error", "metric", b"metric", "quantity", b"quantity", "role", b"role", "steps", b"steps"]) -> None: ...
 
 Global___MetricResult: typing_extensions.TypeAlias = MetricResult
 
@@ -688,7 +1331,9 @@ class HealthCheck(google.protobuf.message.Message):
     VALUE_FIELD_NUMBER: builtins.int
     EVIDENCE_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """sample_ratio, contamination, minimum_days, late_events, …"""
+    """sample_ratio, contamination, minimum_days, exposures, late_events, …; a reader shows one that it
+    does not know by its sentence.
+    """
     status: Global___HealthStatus.ValueType
     sentence: builtins.str
     value: builtins.float
@@ -777,9 +1422,32 @@ Global___ListLooksResponse: typing_extensions.TypeAlias = ListLooksResponse
 
 @typing.final
 class Look(google.protobuf.message.Message):
-    """One analysis, written before it was shown. The verdict can be computed again from the looks."""
+    """One analysis as of the end of a day, written before it was shown. The verdict can be computed
+    again from the plan and the looks.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class LookArm(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        VARIANT_FIELD_NUMBER: builtins.int
+        UNITS_FIELD_NUMBER: builtins.int
+        ENTERED_UNITS_FIELD_NUMBER: builtins.int
+        variant: builtins.str
+        units: builtins.int
+        """Mature for the primary metrics; `units` above is their sum."""
+        entered_units: builtins.int
+        """All that had entered by the end of the day."""
+        def __init__(
+            self,
+            *,
+            variant: builtins.str = ...,
+            units: builtins.int = ...,
+            entered_units: builtins.int = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["entered_units", b"entered_units", "units", b"units", "variant", b"variant"]) -> None: ...
 
     @typing.final
     class LookComparison(google.protobuf.message.Message):
@@ -790,12 +1458,29 @@ class Look(google.protobuf.message.Message):
         Z_FIELD_NUMBER: builtins.int
         BOUNDARY_FIELD_NUMBER: builtins.int
         LIFT_FIELD_NUMBER: builtins.int
+        LIFT_INTERVAL_FIELD_NUMBER: builtins.int
+        DIFFERENCE_FIELD_NUMBER: builtins.int
+        DIFFERENCE_INTERVAL_FIELD_NUMBER: builtins.int
+        HARM_BOUNDARY_FIELD_NUMBER: builtins.int
+        FUTILITY_BOUNDARY_FIELD_NUMBER: builtins.int
         metric: builtins.str
         variant: builtins.str
         z: builtins.float
         boundary: builtins.float
-        """|z| that stops; absent when this look could not stop."""
+        """z at which success is shown; absent when this look could not show it."""
         lift: builtins.float
+        difference: builtins.float
+        """Treatment less control, in the metric's own unit."""
+        harm_boundary: builtins.float
+        """z below which harm is shown; absent when this look could not show it."""
+        futility_boundary: builtins.float
+        """z below which giving up is advised; absent when this look could not advise it."""
+        @property
+        def lift_interval(self) -> fairlift.v1.value_pb2.Interval:
+            """Valid however often somebody looked."""
+
+        @property
+        def difference_interval(self) -> fairlift.v1.value_pb2.Interval: ...
         def __init__(
             self,
             *,
@@ -804,11 +1489,22 @@ class Look(google.protobuf.message.Message):
             z: builtins.float | None = ...,
             boundary: builtins.float | None = ...,
             lift: builtins.float | None = ...,
+            lift_interval: fairlift.v1.value_pb2.Interval | None = ...,
+            difference: builtins.float | None = ...,
+            difference_interval: fairlift.v1.value_pb2.Interval | None = ...,
+            harm_boundary: builtins.float | None = ...,
+            futility_boundary: builtins.float | None = ...,
         ) -> None: ...
-        def HasField(self, field_name: typing.Literal["_boundary", b"_boundary", "_lift", b"_lift", "_z", b"_z", "boundary", b"boundary", "lift", b"lift", "z", b"z"]) -> builtins.bool: ...
-        def ClearField(self, field_name: typing.Literal["_boundary", b"_boundary", "_lift", b"_lift", "_z", b"_z", "boundary", b"boundary", "lift", b"lift", "metric", b"metric", "variant", b"variant", "z", b"z"]) -> None: ...
+        def HasField(self, field_name: typing.Literal["_boundary", b"_boundary", "_difference", b"_difference", "_futility_boundary", b"_futility_boundary", "_harm_boundary", b"_harm_boundary", "_lift", b"_lift", "_z", b"_z", "boundary", b"boundary", "difference", b"difference", "difference_interval", b"difference_interval", "futility_boundary", b"futility_boundary", "harm_boundary", b"harm_boundary", "lift", b"lift", "lift_interval", b"lift_interval", "z", b"z"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["_boundary", b"_boundary", "_difference", b"_difference", "_futility_boundary", b"_futility_boundary", "_harm_boundary", b"_harm_boundary", "_lift", b"_lift", "_z", b"_z", "boundary", b"boundary", "difference", b"difference", "difference_interval", b"difference_interval", "futility_boundary", b"futility_boundary", "harm_boundary", b"harm_boundary", "lift", b"lift", "lift_interval", b"lift_interval", "metric", b"metric", "variant", b"variant", "z", b"z"]) -> None: ...
         @typing.overload
         def WhichOneof(self, oneof_group: typing.Literal["_boundary", b"_boundary"]) -> typing.Literal["boundary"] | None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_difference", b"_difference"]) -> typing.Literal["difference"] | None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_futility_boundary", b"_futility_boundary"]) -> typing.Literal["futility_boundary"] | None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_harm_boundary", b"_harm_boundary"]) -> typing.Literal["harm_boundary"] | None: ...
         @typing.overload
         def WhichOneof(self, oneof_group: typing.Literal["_lift", b"_lift"]) -> typing.Literal["lift"] | None: ...
         @typing.overload
@@ -822,6 +1518,12 @@ class Look(google.protobuf.message.Message):
     COMPARISONS_FIELD_NUMBER: builtins.int
     VERDICT_FIELD_NUMBER: builtins.int
     PLAN_HASH_FIELD_NUMBER: builtins.int
+    DAY_FIELD_NUMBER: builtins.int
+    AS_OF_TIME_FIELD_NUMBER: builtins.int
+    JUDGES_SUCCESS_FIELD_NUMBER: builtins.int
+    CLOSING_FIELD_NUMBER: builtins.int
+    HASH_FIELD_NUMBER: builtins.int
+    ARMS_FIELD_NUMBER: builtins.int
     number: builtins.int
     epoch: builtins.int
     information: builtins.float
@@ -829,10 +1531,28 @@ class Look(google.protobuf.message.Message):
     units: builtins.int
     verdict: Global___VerdictKind.ValueType
     plan_hash: builtins.str
+    day: builtins.int
+    """The whole campaign days whose end it is as of: 1 is the end of the first whole day."""
+    judges_success: builtins.bool
+    """Whether success could be decided at this look."""
+    closing: Global___Closing.ValueType
+    """Why it is the last one; unspecified when it is not."""
+    hash: builtins.str
+    """SHA-256, hex, of this look and of the hash of the look before, from the plan's hash on: a look
+    that is edited breaks the chain.
+    """
     @property
-    def look_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def look_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was made."""
+
     @property
     def comparisons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Look.LookComparison]: ...
+    @property
+    def as_of_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """The end of that day in the campaign's time zone: no later event is in it."""
+
+    @property
+    def arms(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Look.LookArm]: ...
     def __init__(
         self,
         *,
@@ -844,8 +1564,14 @@ class Look(google.protobuf.message.Message):
         comparisons: collections.abc.Iterable[Global___Look.LookComparison] | None = ...,
         verdict: Global___VerdictKind.ValueType = ...,
         plan_hash: builtins.str = ...,
+        day: builtins.int = ...,
+        as_of_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        judges_success: builtins.bool = ...,
+        closing: Global___Closing.ValueType = ...,
+        hash: builtins.str = ...,
+        arms: collections.abc.Iterable[Global___Look.LookArm] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["look_time", b"look_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["comparisons", b"comparisons", "epoch", b"epoch", "information", b"information", "look_time", b"look_time", "number", b"number", "plan_hash", b"plan_hash", "units", b"units", "verdict", b"verdict"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["as_of_time", b"as_of_time", "look_time", b"look_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["arms", b"arms", "as_of_time", b"as_of_time", "closing", b"closing", "comparisons", b"comparisons", "day", b"day", "epoch", b"epoch", "hash", b"hash", "information", b"information", "judges_success", b"judges_success", "look_time", b"look_time", "number", b"number", "plan_hash", b"plan_hash", "units", b"units", "verdict", b"verdict"]) -> None: ...
 
 Global___Look: typing_extensions.TypeAlias = Look

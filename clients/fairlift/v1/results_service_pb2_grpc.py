@@ -40,6 +40,11 @@ class ResultsServiceStub(object):
                 request_serializer=fairlift_dot_v1_dot_results__service__pb2.GetResultsRequest.SerializeToString,
                 response_deserializer=fairlift_dot_v1_dot_results__service__pb2.Report.FromString,
                 _registered_method=True)
+        self.ListReports = channel.unary_unary(
+                '/fairlift.v1.ResultsService/ListReports',
+                request_serializer=fairlift_dot_v1_dot_results__service__pb2.ListReportsRequest.SerializeToString,
+                response_deserializer=fairlift_dot_v1_dot_results__service__pb2.ListReportsResponse.FromString,
+                _registered_method=True)
         self.ListLooks = channel.unary_unary(
                 '/fairlift.v1.ResultsService/ListLooks',
                 request_serializer=fairlift_dot_v1_dot_results__service__pb2.ListLooksRequest.SerializeToString,
@@ -63,6 +68,13 @@ class ResultsServiceServicer(object):
 
     def GetResults(self, request, context):
         """The report as the plan allows it now; never another answer by another option.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReports(self, request, context):
+        """Every campaign with its verdict in short, by campaign id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,6 +108,11 @@ def add_ResultsServiceServicer_to_server(servicer, server):
                     servicer.GetResults,
                     request_deserializer=fairlift_dot_v1_dot_results__service__pb2.GetResultsRequest.FromString,
                     response_serializer=fairlift_dot_v1_dot_results__service__pb2.Report.SerializeToString,
+            ),
+            'ListReports': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReports,
+                    request_deserializer=fairlift_dot_v1_dot_results__service__pb2.ListReportsRequest.FromString,
+                    response_serializer=fairlift_dot_v1_dot_results__service__pb2.ListReportsResponse.SerializeToString,
             ),
             'ListLooks': grpc.unary_unary_rpc_method_handler(
                     servicer.ListLooks,
@@ -141,6 +158,33 @@ class ResultsService(object):
             '/fairlift.v1.ResultsService/GetResults',
             fairlift_dot_v1_dot_results__service__pb2.GetResultsRequest.SerializeToString,
             fairlift_dot_v1_dot_results__service__pb2.Report.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairlift.v1.ResultsService/ListReports',
+            fairlift_dot_v1_dot_results__service__pb2.ListReportsRequest.SerializeToString,
+            fairlift_dot_v1_dot_results__service__pb2.ListReportsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,22 @@ _ResultsServiceGetResultsType = typing_extensions.TypeVar(
     ],
 )
 
+_ResultsServiceListReportsType = typing_extensions.TypeVar(
+    '_ResultsServiceListReportsType',
+    grpc.UnaryUnaryMultiCallable[
+        fairlift.v1.results_service_pb2.ListReportsRequest,
+        fairlift.v1.results_service_pb2.ListReportsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        fairlift.v1.results_service_pb2.ListReportsRequest,
+        fairlift.v1.results_service_pb2.ListReportsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        fairlift.v1.results_service_pb2.ListReportsRequest,
+        fairlift.v1.results_service_pb2.ListReportsResponse,
+    ],
+)
+
 _ResultsServiceListLooksType = typing_extensions.TypeVar(
     '_ResultsServiceListLooksType',
     grpc.UnaryUnaryMultiCallable[
@@ -89,7 +105,7 @@ _ResultsServiceGetHealthType = typing_extensions.TypeVar(
     ],
 )
 
-class ResultsServiceStub(typing.Generic[_ResultsServiceGetResultsType, _ResultsServiceListLooksType, _ResultsServiceWatchResultsType, _ResultsServiceGetHealthType]):
+class ResultsServiceStub(typing.Generic[_ResultsServiceGetResultsType, _ResultsServiceListReportsType, _ResultsServiceListLooksType, _ResultsServiceWatchResultsType, _ResultsServiceGetHealthType]):
     """Reads what the data say."""
 
     @typing.overload
@@ -97,6 +113,10 @@ class ResultsServiceStub(typing.Generic[_ResultsServiceGetResultsType, _ResultsS
         grpc.UnaryUnaryMultiCallable[
             fairlift.v1.results_service_pb2.GetResultsRequest,
             fairlift.v1.results_service_pb2.Report,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            fairlift.v1.results_service_pb2.ListReportsRequest,
+            fairlift.v1.results_service_pb2.ListReportsResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             fairlift.v1.results_service_pb2.ListLooksRequest,
@@ -119,6 +139,10 @@ class ResultsServiceStub(typing.Generic[_ResultsServiceGetResultsType, _ResultsS
             fairlift.v1.results_service_pb2.Report,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            fairlift.v1.results_service_pb2.ListReportsRequest,
+            fairlift.v1.results_service_pb2.ListReportsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             fairlift.v1.results_service_pb2.ListLooksRequest,
             fairlift.v1.results_service_pb2.ListLooksResponse,
         ],
@@ -135,6 +159,9 @@ class ResultsServiceStub(typing.Generic[_ResultsServiceGetResultsType, _ResultsS
     GetResults: _ResultsServiceGetResultsType
     """The report as the plan allows it now; never another answer by another option."""
 
+    ListReports: _ResultsServiceListReportsType
+    """Every campaign with its verdict in short, by campaign id."""
+
     ListLooks: _ResultsServiceListLooksType
     """Every analysis that was ever shown, oldest first."""
 
@@ -148,6 +175,10 @@ ResultsServiceAsyncStub: typing_extensions.TypeAlias = ResultsServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         fairlift.v1.results_service_pb2.GetResultsRequest,
         fairlift.v1.results_service_pb2.Report,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        fairlift.v1.results_service_pb2.ListReportsRequest,
+        fairlift.v1.results_service_pb2.ListReportsResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         fairlift.v1.results_service_pb2.ListLooksRequest,
@@ -173,6 +204,14 @@ class ResultsServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[fairlift.v1.results_service_pb2.Report, collections.abc.Awaitable[fairlift.v1.results_service_pb2.Report]]:
         """The report as the plan allows it now; never another answer by another option."""
+
+    @abc.abstractmethod
+    def ListReports(
+        self,
+        request: fairlift.v1.results_service_pb2.ListReportsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[fairlift.v1.results_service_pb2.ListReportsResponse, collections.abc.Awaitable[fairlift.v1.results_service_pb2.ListReportsResponse]]:
+        """Every campaign with its verdict in short, by campaign id."""
 
     @abc.abstractmethod
     def ListLooks(

@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from fairlift.engine.audience import (
-    MAX_DEPTH,
+    MAX_CONDITION_DEPTH,
     MAX_NODES,
     AllOf,
     AnyOf,
@@ -36,7 +36,7 @@ def condition_from(message: pb.Condition) -> Condition:
         InvalidCampaign: at the first node that breaks a rule, by its path.
     """
     if not _within_budget(message):
-        rule = f"must have at most {MAX_NODES} conditions in {MAX_DEPTH} levels"
+        rule = f"must have at most {MAX_NODES} conditions in {MAX_CONDITION_DEPTH} levels"
         raise InvalidCampaign([Violation("", f"is too large: {rule}; join values with `in`")])
     return _condition(message, "")
 
@@ -47,7 +47,7 @@ def _within_budget(message: pb.Condition) -> bool:
     while todo:
         node, level = todo.pop()
         nodes += 1
-        if level > MAX_DEPTH or nodes > MAX_NODES:
+        if level > MAX_CONDITION_DEPTH or nodes > MAX_NODES:
             return False
         match node.WhichOneof("kind"):
             case "all_of":

@@ -24,7 +24,9 @@ from fairlift.engine.metric import (
     ReturnMeasure,
 )
 from fairlift.engine.plan import (
+    DEFAULT_WINDOW_DAYS,
     AlwaysValid,
+    Decide,
     ExactConversion,
     ExpectedLoss,
     FixedHorizon,
@@ -48,6 +50,7 @@ from fairlift.wire.violations import Findings
 _ORDER = EnumTable(OrderMeasure, pb.OrderMeasure, "ORDER_MEASURE")
 _ACTION = EnumTable(ActionOf, pb.ActionMeasure.Of, "OF")
 _DIRECTION = EnumTable(Direction, value_pb2.Direction, "DIRECTION")
+_DECIDE = EnumTable(Decide, pb.Decide, "DECIDE")
 _QUANTITY = EnumTable(Quantity, value_pb2.Quantity, "QUANTITY")
 
 # Keeps the place of a metric that broke rules, so that the others keep theirs.
@@ -67,9 +70,11 @@ def plan_from(message: pb.Plan) -> Plan:
         for i, m in enumerate(message.metrics)
     )
     stopping = findings.take("stopping", lambda: _stopping_from(message.stopping), None)
-    given = {
+    no_days: int | None = None
+    window_days = findings.take("window", lambda: _window_days_from(message), no_days)
+    present = {
         name: getattr(message, name)
-        for name in ("alpha", "power", "minimum_days", "maximum_days")
+        for name in ("alpha", "power", "minimum_days", "maximum_days", "settle_hours")
         if message.HasField(name)
     }
     plan = findings.take(
@@ -80,14 +85,15 @@ def plan_from(message: pb.Plan) -> Plan:
             guardrails=_planned_from(message.guardrails),
             metrics=tuple(metric for metric in metrics if metric is not _BROKEN),
             planned_units=message.planned_units,
-            window_days=message.window_days,
+            window_days=window_days,
+            decide=_DECIDE.get(message.decide, Decide.WEEKLY),
             stopping=stopping or GroupSequential(),
             segments=tuple(message.segments),
             covariate_days=message.covariate_days,
             identity_policy=IDENTITY_POLICIES.get(
                 message.identity_policy, IdentityPolicy.FIRST_SEEN
             ),
-            **given,
+            **present,
         ),
         None,
     )
@@ -109,11 +115,34 @@ def plan_to(plan: Plan) -> pb.Plan:
         minimum_days=plan.minimum_days,
         maximum_days=plan.maximum_days,
         window_days=plan.window_days,
+        window=pb.WINDOW_OPEN_ENDED if plan.window_days is None else pb.WINDOW_UNSPECIFIED,
+        decide=_DECIDE.to(plan.decide),
+        settle_hours=plan.settle_hours,
         stopping=_stopping_to(plan.stopping),
         segments=plan.segments,
         covariate_days=plan.covariate_days,
         identity_policy=IDENTITY_POLICIES.to(plan.identity_policy),
     )
+
+
+def _window_days_from(message: pb.Plan) -> int | None:
+    """The window in days; None where it has no end.
+
+    Raises:
+        InvalidCampaign: window and window_days are both present, or the window is not known.
+    """
+    if message.window == pb.WINDOW_UNSPECIFIED:
+        return message.window_days if message.HasField("window_days") else DEFAULT_WINDOW_DAYS
+    if message.HasField("window_days"):
+        raise InvalidCampaign([Violation("", "is set beside window_days; a plan has one of them")])
+    match message.window:
+        case pb.WINDOW_SAME_VISIT:
+            return 0
+        case pb.WINDOW_OPEN_ENDED:
+            return None
+        case number:
+            rule = f"is {number}, must be one of same_visit, open_ended"
+            raise InvalidCampaign([Violation("", rule)])
 
 
 def metric_from(message: pb.Metric) -> Metric:
@@ -230,6 +259,7 @@ def _planned_from(messages: Iterable[pb.PlannedMetric]) -> tuple[PlannedMetric, 
             message.metric,
             message.minimum_effect if message.HasField("minimum_effect") else None,
             message.margin if message.HasField("margin") else None,
+            message.absolute_margin if message.HasField("absolute_margin") else None,
         )
         for message in messages
     )
@@ -237,7 +267,10 @@ def _planned_from(messages: Iterable[pb.PlannedMetric]) -> tuple[PlannedMetric, 
 
 def _planned_to(planned: PlannedMetric) -> pb.PlannedMetric:
     return pb.PlannedMetric(
-        metric=planned.metric, minimum_effect=planned.minimum_effect, margin=planned.margin
+        metric=planned.metric,
+        minimum_effect=planned.minimum_effect,
+        margin=planned.margin,
+        absolute_margin=planned.absolute_margin,
     )
 
 

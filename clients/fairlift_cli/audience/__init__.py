@@ -1,1 +1,1 @@
-"""What the linter knows about audiences: the short form, contradictions, overlaps and words."""
+"""Audiences in the CLI: parser of the short form, contradictions, overlaps, words."""

@@ -1,8 +1,8 @@
-"""What follows from conditions: which never hold, what two share, what can be left out.
+"""Checks of audiences: contradictions, overlap, undeclared and mistyped attributes.
 
-Everything rests on one question, "can this hold for anybody?", answered by searching for a visitor
-for whom it does. What is said is always proved: a search that grows too long, or mixes versions
-with texts, ends in "cannot say", and then nothing is claimed.
+Each check asks whether a condition can hold for any visitor, and searches for an example. Only
+proved statements are made: a search that takes too long, or that mixes versions with texts, is
+undecidable, and the check then reports nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,8 +30,8 @@ from fairlift.engine.audience import (
 from fairlift.engine.campaign import AttributeType
 from fairlift.engine.short_form import short_form
 
+from fairlift_cli.audience.example_values import ExampleValue
 from fairlift_cli.audience.search import Search
-from fairlift_cli.audience.witnesses import Witness
 
 _TEXTS = (AttributeType.STRING, AttributeType.VERSION)
 
@@ -40,19 +40,19 @@ _TEXTS = (AttributeType.STRING, AttributeType.VERSION)
 class Contradiction:
     """Conditions that cannot hold together.
 
-    None of them can be left out of the proof, as far as that could be seen in reasonable time.
+    None of them can be left out of the proof, as far as the search can tell in its limits.
     """
 
     conditions: tuple[Condition, ...]
 
     def __str__(self) -> str:
-        whole = AllOf(self.conditions) if len(self.conditions) > 1 else self.conditions[0]
-        return f"{short_form(whole)} is always false"
+        conjunction = AllOf(self.conditions) if len(self.conditions) > 1 else self.conditions[0]
+        return f"{short_form(conjunction)} is always false"
 
 
 @dataclass(frozen=True, slots=True)
 class Undeclared:
-    """An attribute that the audience asks for and nobody declares."""
+    """An attribute that the audience uses and the campaign does not declare."""
 
     attribute: str
     suggestion: str | None
@@ -64,7 +64,7 @@ class Undeclared:
 
 @dataclass(frozen=True, slots=True)
 class Mistyped:
-    """A condition that takes an attribute for another type than it is declared to have."""
+    """A condition on an attribute as another type than the declared one."""
 
     condition: Leaf
     declared: AttributeType
@@ -77,11 +77,11 @@ class Mistyped:
         )
 
 
-def example(condition: Condition) -> dict[str, Witness] | None:
+def example(condition: Condition) -> dict[str, ExampleValue] | None:
     """Attributes of a visitor for whom the condition holds, or None when it can hold for nobody.
 
     Raises:
-        CannotSay: neither was found in reasonable time.
+        Undecidable: neither was found in reasonable time.
 
     >>> from fairlift_cli.audience.parser import parse
     >>> example(parse("cart_value >= 30 and not returning"))
@@ -105,11 +105,11 @@ def implies(condition: Condition, other: Condition) -> bool:
     return Search().refutes((condition, True), (other, False))
 
 
-def overlap(condition: Condition, other: Condition) -> dict[str, Witness] | None:
+def overlap(condition: Condition, other: Condition) -> dict[str, ExampleValue] | None:
     """Attributes of a visitor who is in both audiences, or None when they share nobody.
 
     Raises:
-        CannotSay: neither was found in reasonable time.
+        Undecidable: neither was found in reasonable time.
     """
     return Search().visitor((condition, True), (other, True))
 
@@ -121,20 +121,20 @@ def contradictions(condition: Condition) -> tuple[Contradiction, ...]:
     >>> [str(c) for c in contradictions(parse("cart_value >= 50 and vip and cart_value < 30"))]
     ['cart_value >= 50 and cart_value < 30 is always false']
     """
-    return tuple(_contradictions(condition, Search()))
+    return tuple(_find_contradictions(condition, Search()))
 
 
 def undeclared(condition: Condition, declared: Iterable[str]) -> tuple[Undeclared, ...]:
-    """The attributes that the condition asks for and that are not declared, by name."""
-    known = list(declared)
+    """The attributes of the condition that are not declared, sorted by name."""
+    declared_names = list(declared)
     return tuple(
-        Undeclared(name, next(iter(get_close_matches(name, known, 1)), None))
-        for name in sorted(attributes(condition).difference(known))
+        Undeclared(name, next(iter(get_close_matches(name, declared_names, 1)), None))
+        for name in sorted(attributes(condition).difference(declared_names))
     )
 
 
 def mistyped(condition: Condition, declared: Mapping[str, AttributeType]) -> tuple[Mistyped, ...]:
-    """The conditions that no value of the declared type can meet, or none can fail, in order.
+    """The conditions that compare an attribute with another type than the declared one, in order.
 
     >>> from fairlift_cli.audience.parser import parse
     >>> [str(m) for m in mistyped(parse('cart == "50"'), {"cart": AttributeType.NUMBER})]
@@ -150,15 +150,15 @@ def mistyped(condition: Condition, declared: Mapping[str, AttributeType]) -> tup
 
 
 def _typed(leaf: Leaf) -> Iterator[tuple[Leaf, tuple[AttributeType, ...]]]:
-    """The condition, or of a list one value of each type, with the types that can meet it."""
+    """The condition with the types that can match; of a list, one value of each type."""
     match leaf:
         case Compare(_, _, value) | Between(_, value, _):
             yield leaf, _types(value)
         case In(name, values, negated):
-            first: dict[tuple[AttributeType, ...], Scalar] = {}
+            value_by_type: dict[tuple[AttributeType, ...], Scalar] = {}
             for value in values:
-                first.setdefault(_types(value), value)
-            for types, value in first.items():
+                value_by_type.setdefault(_types(value), value)
+            for types, value in value_by_type.items():
                 yield In(name, (value,), negated), types
         case Text(_, TextOp.CONTAINS, _):
             yield leaf, (*_TEXTS, AttributeType.LIST)
@@ -179,14 +179,14 @@ def _types(value: Scalar) -> tuple[AttributeType, ...]:
     return (AttributeType.NUMBER,)
 
 
-def _contradictions(condition: Condition, search: Search) -> Iterator[Contradiction]:
+def _find_contradictions(condition: Condition, search: Search) -> Iterator[Contradiction]:
     if condition == NOBODY:
         return
     if search.refutes((condition, True)):
-        yield Contradiction(_core(_conjuncts(condition), search))
+        yield Contradiction(_smallest_proof(_conjuncts(condition), search))
     elif not isinstance(condition, Not):
         for child in children(condition):
-            yield from _contradictions(child, search)
+            yield from _find_contradictions(child, search)
 
 
 def _conjuncts(condition: Condition) -> list[Condition]:
@@ -195,9 +195,9 @@ def _conjuncts(condition: Condition) -> list[Condition]:
     return [condition]
 
 
-def _core(parts: list[Condition], search: Search) -> tuple[Condition, ...]:
+def _smallest_proof(parts: list[Condition], search: Search) -> tuple[Condition, ...]:
     for part in list(parts):
-        rest = [each for each in parts if each is not part]
-        if rest and search.refutes(*((each, True) for each in rest)):
-            parts = rest
+        others = [other for other in parts if other is not part]
+        if others and search.refutes(*((other, True) for other in others)):
+            parts = others
     return tuple(parts)

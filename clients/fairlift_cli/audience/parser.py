@@ -32,7 +32,7 @@ from fairlift.engine.audience import (
 from fairlift.engine.errors import InvalidAudience, InvalidCampaign
 from fairlift.engine.short_form import RESERVED
 
-MAX_LENGTH = 400_000
+MAX_AUDIENCE_TEXT = 400_000
 MAX_NESTING = 64
 
 _TOKEN = re.compile(
@@ -76,12 +76,12 @@ def parse(text: str) -> Condition:
     """The condition that the short form describes.
 
     Raises:
-        InvalidAudience: it describes none; `position` is the character where it goes wrong.
+        InvalidAudience: it has a mistake; `position` is the character where it is.
 
     >>> parse('cart_value >= 30 and not returning').conditions[0]
     Compare(attribute='cart_value', op=<CompareOp.GE: '>='>, value=30)
     """
-    return _Parser(text).whole()
+    return _Parser(text).audience()
 
 
 class _Parser:
@@ -91,14 +91,17 @@ class _Parser:
         self._text = text
         self._nesting = 0
         self._token = _Token("end", "", 0)
-        if len(text) > MAX_LENGTH:
-            self._fail(f"has {len(text)} characters, must have at most {MAX_LENGTH}", MAX_LENGTH)
+        if len(text) > MAX_AUDIENCE_TEXT:
+            self._fail(
+                f"has {len(text)} characters, must have at most {MAX_AUDIENCE_TEXT}",
+                MAX_AUDIENCE_TEXT,
+            )
         self._advance(0)
 
-    def whole(self) -> Condition:
+    def audience(self) -> Condition:
         condition = self._or()
         if self._token.kind != "end":
-            self._fail(f'{self._found()} is not expected; join conditions by "and" or "or"')
+            self._fail(f'{self._current()} is not expected; join conditions by "and" or "or"')
         return condition
 
     def _or(self) -> Condition:
@@ -116,13 +119,13 @@ class _Parser:
             conditions.append(part())
         if len(conditions) == 1:
             return conditions[0]
-        return self._made(start, lambda: join(tuple(conditions)))
+        return self._build(start, lambda: join(tuple(conditions)))
 
     def _not(self) -> Condition:
         start = self._token.position
         if self._accept("name", "not"):
             inner = self._nested(self._not)
-            return self._made(start, lambda: Not(inner))
+            return self._build(start, lambda: Not(inner))
         if self._accept("sign", "("):
             inner = self._nested(self._or)
             self._expect("sign", ")", 'the parenthesis is not closed; add ")"')
@@ -145,81 +148,83 @@ class _Parser:
             return NOBODY
         name = self._attribute()
         if start.text in ("exists", "version") and self._accept("sign", "("):
-            at = self._token.position
+            inner_start = self._token.position
             inner = self._attribute()
             self._expect("sign", ")", f'{start.text}({inner} must be closed by ")"')
             if start.text == "exists":
-                return self._made(at, lambda: Exists(inner))
+                return self._build(inner_start, lambda: Exists(inner))
             op = self._comparison("version(…) must be followed by ==, !=, <, <=, > or >=")
-            places = {"value": self._token.position}
+            positions = {"value": self._token.position}
             value = self._string()
-            return self._made(at, lambda: Version(inner, op, value), places)
+            return self._build(inner_start, lambda: Version(inner, op, value), positions)
         return self._relation(start.position, name)
 
     def _relation(self, start: int, name: str) -> Condition:
         token = self._token
         if token.text in _COMPARISONS:
             op = self._comparison("")
-            places = {"value": self._token.position}
+            positions = {"value": self._token.position}
             value = self._scalar()
-            return self._made(start, lambda: Compare(name, op, value), places)
+            return self._build(start, lambda: Compare(name, op, value), positions)
         if token.text in _TEXT_OPS:
             self._advance()
-            places = {"value": self._token.position}
-            wanted = self._string()
-            return self._made(start, lambda: Text(name, _TEXT_OPS[token.text], wanted), places)
+            positions = {"value": self._token.position}
+            value_text = self._string()
+            return self._build(
+                start, lambda: Text(name, _TEXT_OPS[token.text], value_text), positions
+            )
         if self._accept("name", "between"):
             return self._between(start, name)
         negated = self._accept("name", "not")
         if self._accept("name", "in"):
-            values, places = self._list()
-            return self._made(start, lambda: In(name, values, negated), places)
+            values, positions = self._list()
+            return self._build(start, lambda: In(name, values, negated), positions)
         if negated:
-            self._fail(f'{self._found()} is not expected after "{name} not"; it must be "in"')
-        return self._made(start, lambda: Compare(name, CompareOp.EQ, True))
+            self._fail(f'{self._current()} is not expected after "{name} not"; it must be "in"')
+        return self._build(start, lambda: Compare(name, CompareOp.EQ, True))
 
     def _between(self, start: int, name: str) -> Condition:
-        places = {"low": self._token.position}
+        positions = {"low": self._token.position}
         low = self._scalar()
         self._expect("name", "and", 'write "between 30 and 50"')
-        places["high"] = self._token.position
+        positions["high"] = self._token.position
         high = self._scalar()
         # Between itself refuses what cannot be ordered.
-        return self._made(start, lambda: Between(name, low, high), places)  # type: ignore[arg-type]
+        return self._build(start, lambda: Between(name, low, high), positions)  # type: ignore[arg-type]
 
     def _list(self) -> tuple[tuple[Scalar, ...], dict[str, int]]:
-        """The values, and where they stand, by the names that In has for them."""
-        places = {"values": self._token.position}
+        """The values, and their positions by the field names of In."""
+        positions = {"values": self._token.position}
         self._expect("sign", "[", 'write a list as ["ES", "RO"]')
         values: list[Scalar] = []
         while not self._accept("sign", "]"):
-            places[f"values[{len(values)}]"] = self._token.position
+            positions[f"values[{len(values)}]"] = self._token.position
             values.append(self._scalar())
             if not self._accept("sign", ","):
                 self._expect(
                     "sign", "]", 'separate the values of a list by commas, and end it with "]"'
                 )
                 break
-        return tuple(values), places
+        return tuple(values), positions
 
     def _attribute(self) -> str:
         token = self._token
         if token.kind != "name" or token.text in RESERVED:
-            self._fail(f"{self._found()} is not expected here; it must be an attribute")
+            self._fail(f"{self._current()} is not expected here; it must be an attribute")
         self._advance()
         return token.text.strip("`")
 
     def _comparison(self, message: str) -> CompareOp:
         token = self._token
         if token.text not in _COMPARISONS:
-            self._fail(f"{self._found()} is not expected; {message}")
+            self._fail(f"{self._current()} is not expected; {message}")
         self._advance()
         return _COMPARISONS[token.text]
 
     def _string(self) -> str:
         token = self._token
         if token.kind != "text":
-            self._fail(f'{self._found()} must be a text in quotes, such as "{token.text}"')
+            self._fail(f'{self._current()} must be a text in quotes, such as "{token.text}"')
         self._advance()
         return _unquoted(token.text)
 
@@ -235,7 +240,7 @@ class _Parser:
         if token.kind == "time":
             return self._time(token)
         hint = f'; a text needs quotes: "{token.text}"' if token.kind == "name" else ""
-        return self._fail(f"{_shown(token)} is not a value{hint}", token.position)
+        return self._fail(f"{_described(token)} is not a value{hint}", token.position)
 
     def _time(self, token: _Token) -> datetime:
         try:
@@ -252,47 +257,47 @@ class _Parser:
 
     def _expect(self, kind: str, text: str, message: str) -> None:
         if not self._accept(kind, text):
-            self._fail(f"{self._found()} is not expected; {message}")
+            self._fail(f"{self._current()} is not expected; {message}")
 
     def _advance(self, position: int | None = None) -> None:
         start = self._token.position + len(self._token.text) if position is None else position
-        found = _TOKEN.match(self._text, start)
-        if found is None:
+        match = _TOKEN.match(self._text, start)
+        if match is None:
             while self._text[start] in " \t\r\n\f\v":  # as \s in the pattern
                 start += 1
             sign = self._text[start]
             self._fail(f"{sign!r} is not allowed here: {_HINTS.get(sign, 'remove it')}", start)
-        kind = found.lastgroup or "end"
-        self._token = _Token(kind, found[kind], found.start(kind))
+        kind = match.lastgroup or "end"
+        self._token = _Token(kind, match[kind], match.start(kind))
 
-    def _found(self) -> str:
-        return _shown(self._token)
+    def _current(self) -> str:
+        return _described(self._token)
 
-    def _made(
-        self, start: int, make: Callable[[], T], places: Mapping[str, int] = MappingProxyType({})
+    def _build(
+        self, start: int, make: Callable[[], T], positions: Mapping[str, int] = MappingProxyType({})
     ) -> T:
-        """What is made; an error points at the place of the field that breaks a rule."""
+        """Builds a condition; an error points at the position of the field that breaks a rule."""
         try:
             return make()
         except InvalidCampaign as error:
             violation = error.violations[0]
-            at = places.get(violation.field, start)
-            self._fail(f"{violation.field} {violation.message}".strip(), at)
+            position = positions.get(violation.field, start)
+            self._fail(f"{violation.field} {violation.message}".strip(), position)
 
     def _fail(self, message: str, position: int | None = None) -> NoReturn:
         where = self._token.position if position is None else position
         raise InvalidAudience(message, text=self._text, position=where) from None
 
 
-def _shown(token: _Token) -> str:
+def _described(token: _Token) -> str:
     if token.kind == "end":
         return "the end"
     return token.text if token.kind == "text" else f'"{token.text}"'
 
 
 def _unquoted(token: str) -> str:
-    def character(found: re.Match[str]) -> str:
-        code = found[1]
+    def character(match: re.Match[str]) -> str:
+        code = match[1]
         return chr(int(code[1:], 16)) if len(code) == 5 else _ESCAPED.get(code, code)
 
     return _ESCAPE.sub(character, token[1:-1])

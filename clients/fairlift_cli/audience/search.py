@@ -1,8 +1,8 @@
-"""The search for a visitor for whom conditions hold.
+"""Searches for a visitor who meets given conditions.
 
-An attribute's conditions split its values into few classes, so it is enough to try one value of
-each class. The search keeps a visitor who fits all that is settled so far, and settles a choice,
-such as `a or b`, only when that visitor does not meet it as they are.
+The conditions on an attribute split its values into few classes, so it is enough to try one value
+of each class. The search keeps a partial visitor who meets all requirements so far. It decides a
+choice, such as `a or b`, only when that visitor does not already meet it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,221 +12,235 @@ from typing import TypeAlias
 from fairlift.engine.audience import AllOf, AnyOf, Condition, In, Leaf, Not, Text, Version, children
 from fairlift.engine.matching import Matcher, matcher
 
-from fairlift_cli.audience.witnesses import CannotSay, Witness, candidates
+from fairlift_cli.audience.example_values import ExampleValue, Undecidable, example_values
 
-# A step is about what it costs to ask one condition of one value; a second has enough of them for
-# all the searches that answer one question together, on a slow machine too.
+# A step is about the cost of testing one value with one condition. Even a slow machine makes
+# MAX_STEPS_TOGETHER, the limit of all searches that answer one question, in about a second.
 MAX_STEPS = 100_000
 MAX_STEPS_TOGETHER = 300_000
-# A text so long, or a list, costs another step.
+# This many characters, or a list with this many entries, cost one more step.
 _LENGTH_OF_A_STEP = 32
 
-# A condition, and whether it is wanted to hold or not to hold.
-Wanted: TypeAlias = tuple[Condition, bool]
+# A condition, and whether it must hold or must not hold.
+Requirement: TypeAlias = tuple[Condition, bool]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Question:
-    """A condition on one attribute, the same for all that read alike; compared by identity."""
+class _LeafTest:
+    """A condition on one attribute; one object for all that read alike, compared by identity."""
 
     leaf: Leaf
     matcher: Matcher
     size: int
 
 
-_Answer: TypeAlias = tuple[_Question, bool]
+_LeafRequirement: TypeAlias = tuple[_LeafTest, bool]
 
 
 @dataclass(frozen=True, slots=True)
-class _Settled:
-    """What was decided on the way: answers by attribute, and a visitor who gives them."""
+class _PartialVisitor:
+    """The requirements so far, by attribute, and a visitor who meets them."""
 
-    answers: Mapping[str, tuple[_Answer, ...]] = field(default_factory=dict)
-    visitor: Mapping[str, Witness] = field(default_factory=dict)
+    required: Mapping[str, tuple[_LeafRequirement, ...]] = field(default_factory=dict)
+    visitor: Mapping[str, ExampleValue] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Search:
-    """Looks for visitors, again and again, until the work for all of it is used up."""
+    """Searches for visitors; all searches of one object share a limit of steps."""
 
-    _left: int = MAX_STEPS_TOGETHER
-    _stop: int = 0
-    # By identity, with the condition itself, or another one could come to stand in its place.
-    _asked: dict[int, tuple[Leaf, _Question]] = field(default_factory=dict)
-    # By what they say: for Python, `x == true` and `x == 1` are equal.
-    _questions: dict[str, _Question] = field(default_factory=dict)
-    _fitting: dict[frozenset[_Answer], tuple[Witness] | None] = field(default_factory=dict)
+    _steps_left: int = MAX_STEPS_TOGETHER
+    _steps_reserved: int = 0
+    # By id(), with the condition itself: while it is kept, no other object can have its id.
+    _tests_by_id: dict[int, tuple[Leaf, _LeafTest]] = field(default_factory=dict)
+    # By their text: for Python, `x == true` and `x == 1` are equal.
+    _tests_by_text: dict[str, _LeafTest] = field(default_factory=dict)
+    _known_examples: dict[frozenset[_LeafRequirement], tuple[ExampleValue] | None] = field(
+        default_factory=dict
+    )
 
-    def visitor(self, *wanted: Wanted) -> dict[str, Witness] | None:
-        """Attributes with which all that is wanted is so, or None when there are none.
+    def visitor(self, *requirements: Requirement) -> dict[str, ExampleValue] | None:
+        """Attributes of a visitor who meets all requirements, or None when there is none.
 
         Raises:
-            CannotSay: neither was found in reasonable time.
+            Undecidable: neither was found in reasonable time.
         """
-        self._stop = max(0, self._left - MAX_STEPS)
-        found = self._extended(_Settled(), [], wanted)
-        if found is None:
+        self._steps_reserved = max(0, self._steps_left - MAX_STEPS)
+        attributes = self._extended(_PartialVisitor(), [], requirements)
+        if attributes is None:
             return None
-        return {name: value for name, value in found.items() if value is not None}
+        return {name: value for name, value in attributes.items() if value is not None}
 
-    def refutes(self, *wanted: Wanted) -> bool:
-        """Whether it is proved that nobody is as all that is wanted."""
+    def refutes(self, *requirements: Requirement) -> bool:
+        """Whether it is proved that no visitor meets all requirements."""
         try:
-            return self.visitor(*wanted) is None
-        except CannotSay:
+            return self.visitor(*requirements) is None
+        except Undecidable:
             return False
 
     def _extended(
-        self, settled: _Settled, choices: Sequence[Wanted], wanted: Iterable[Wanted]
-    ) -> Mapping[str, Witness] | None:
-        """A visitor who also fits what is wanted now, and the choices that are still open."""
-        answers, more = self._taken_apart(wanted)
-        now = self._settled(settled, answers)
-        if now is None:
+        self,
+        partial: _PartialVisitor,
+        choices: Sequence[Requirement],
+        requirements: Iterable[Requirement],
+    ) -> Mapping[str, ExampleValue] | None:
+        """The partial visitor, extended to meet the new requirements and all open choices."""
+        on_leaves, new_choices = self._split(requirements)
+        extended = self._with_requirements(partial, on_leaves)
+        if extended is None:
             return None
-        choices = [*choices, *more]
+        choices = [*choices, *new_choices]
         self._spend(len(choices))
-        unmet = self._narrowest(choices, now)
-        if unmet is None:
-            return now.visitor
-        choice, parts = unmet
-        others = [each for each in choices if each is not choice]
-        undecided: CannotSay | None = None
-        for part in parts:
+        narrowest = self._narrowest(choices, extended)
+        if narrowest is None:
+            return extended.visitor
+        choice, alternatives = narrowest
+        remaining = [other for other in choices if other is not choice]
+        undecided: Undecidable | None = None
+        for part in alternatives:
             try:
-                found = self._extended(now, others, [part])
-            except CannotSay as reason:
+                visitor = self._extended(extended, remaining, [part])
+            except Undecidable as reason:
                 undecided = reason
                 continue
-            if found is not None:
-                return found
+            if visitor is not None:
+                return visitor
         if undecided is not None:
             raise undecided
         return None
 
-    def _taken_apart(self, wanted: Iterable[Wanted]) -> tuple[list[_Answer], list[Wanted]]:
-        """What must hold for itself, and the choices of which one part is enough."""
-        answers: list[_Answer] = []
-        choices: list[Wanted] = []
-        pending = [*wanted][::-1]
+    def _split(
+        self, requirements: Iterable[Requirement]
+    ) -> tuple[list[_LeafRequirement], list[Requirement]]:
+        """The requirements on single attributes, and the choices, where one part is enough."""
+        on_leaves: list[_LeafRequirement] = []
+        choices: list[Requirement] = []
+        pending = [*requirements][::-1]
         while pending:
             self._spend(1)
-            condition, holds = pending.pop()
+            condition, must_hold = pending.pop()
             match condition:
                 case Not(inner):
-                    pending.append((inner, not holds))
-                case AllOf() | AnyOf() if isinstance(condition, AllOf) == holds:
-                    pending.extend((part, holds) for part in reversed(children(condition)))
+                    pending.append((inner, not must_hold))
+                case AllOf() | AnyOf() if isinstance(condition, AllOf) == must_hold:
+                    pending.extend((part, must_hold) for part in reversed(children(condition)))
                 case AllOf() | AnyOf():
-                    choices.append((condition, holds))
+                    choices.append((condition, must_hold))
                 case _:
-                    answers.append((self._question(condition), holds))
-        return answers, choices
+                    on_leaves.append((self._leaf_test(condition), must_hold))
+        return on_leaves, choices
 
-    def _settled(self, settled: _Settled, added: Iterable[_Answer]) -> _Settled | None:
-        answers, visitor = dict(settled.answers), dict(settled.visitor)
+    def _with_requirements(
+        self, partial: _PartialVisitor, added: Iterable[_LeafRequirement]
+    ) -> _PartialVisitor | None:
+        required, visitor = dict(partial.required), dict(partial.visitor)
         unfit: dict[str, None] = {}
-        for answer in added:
-            name = answer[0].leaf.attribute
-            answers[name] = _with(answers.get(name, ()), answer)
-            if name not in visitor or not self._gives(answer, visitor[name]):
+        for requirement in added:
+            name = requirement[0].leaf.attribute
+            required[name] = _appended(required.get(name, ()), requirement)
+            if name not in visitor or not self._meets(requirement, visitor[name]):
                 unfit[name] = None
-        undecided: CannotSay | None = None
+        undecided: Undecidable | None = None
         for name in unfit:
             try:
-                fitting = self._value(answers[name])
-            except CannotSay as reason:
+                example = self._example_value(required[name])
+            except Undecidable as reason:
                 undecided = reason
                 continue
-            if fitting is None:
+            if example is None:
                 return None
-            visitor[name] = fitting[0]
+            visitor[name] = example[0]
         if undecided is not None:
             raise undecided
-        return _Settled(answers, visitor)
+        return _PartialVisitor(required, visitor)
 
     def _narrowest(
-        self, choices: Iterable[Wanted], settled: _Settled
-    ) -> tuple[Wanted, list[Wanted]] | None:
-        """Of the choices that the visitor does not meet the one with the fewest possible parts."""
-        narrowest: tuple[Wanted, list[Wanted]] | None = None
+        self, choices: Iterable[Requirement], partial: _PartialVisitor
+    ) -> tuple[Requirement, list[Requirement]] | None:
+        """The choice with the fewest possible parts, among those that the visitor does not meet."""
+        narrowest: tuple[Requirement, list[Requirement]] | None = None
         for choice in choices:
-            condition, holds = choice
-            if self._holds(condition, settled.visitor) == holds:
+            condition, must_hold = choice
+            if self._is_true(condition, partial.visitor) == must_hold:
                 continue
-            parts = [(part, holds) for part in children(condition)]
-            possible = [part for part in parts if self._is_possible(part, settled)]
+            parts = [(part, must_hold) for part in children(condition)]
+            possible = [part for part in parts if self._is_possible(part, partial)]
             if narrowest is None or len(possible) < len(narrowest[1]):
                 narrowest = choice, possible
             if len(possible) < 2:
                 break
         return narrowest
 
-    def _is_possible(self, wanted: Wanted, settled: _Settled) -> bool:
-        """Whether it does not contradict, by itself, what is settled."""
-        condition, holds = wanted
+    def _is_possible(self, requirement: Requirement, partial: _PartialVisitor) -> bool:
+        """Whether the requirement alone does not contradict those so far."""
+        condition, must_hold = requirement
         while isinstance(condition, Not):
-            condition, holds = condition.condition, not holds
+            condition, must_hold = condition.condition, not must_hold
         if isinstance(condition, AllOf | AnyOf):
             return True
-        known = settled.answers.get(condition.attribute, ())
+        required = partial.required.get(condition.attribute, ())
         try:
-            return self._value(_with(known, (self._question(condition), holds))) is not None
-        except CannotSay:
+            return (
+                self._example_value(_appended(required, (self._leaf_test(condition), must_hold)))
+                is not None
+            )
+        except Undecidable:
             return True
 
-    def _value(self, wanted: tuple[_Answer, ...]) -> tuple[Witness] | None:
-        """A value of one attribute for which all answers are these."""
-        self._spend(len(wanted))
-        key = frozenset(wanted)
-        if key in self._fitting:
-            return self._fitting[key]
-        self._spend(sum(question.size for question, _ in wanted))
-        values = candidates([(question.leaf, holds) for question, holds in wanted])
-        for value in values.each:
-            if all(self._gives(answer, value) for answer in wanted):
-                self._fitting[key] = (value,)
+    def _example_value(self, required: tuple[_LeafRequirement, ...]) -> tuple[ExampleValue] | None:
+        """A value that meets all requirements on one attribute, in a tuple; None if none does."""
+        self._spend(len(required))
+        key = frozenset(required)
+        if key in self._known_examples:
+            return self._known_examples[key]
+        self._spend(sum(test.size for test, _ in required))
+        candidates = example_values([(test.leaf, must_hold) for test, must_hold in required])
+        for value in candidates.values:
+            if all(self._meets(requirement, value) for requirement in required):
+                self._known_examples[key] = (value,)
                 return (value,)
-        if not values.are_exhaustive:
-            name = wanted[0][0].leaf.attribute
-            raise CannotSay(f"{name} is used both as a version and as a text")
-        self._fitting[key] = None
+        if not candidates.are_exhaustive:
+            name = required[0][0].leaf.attribute
+            raise Undecidable(f"{name} is used both as a version and as a text")
+        self._known_examples[key] = None
         return None
 
-    def _holds(self, condition: Condition, visitor: Mapping[str, Witness]) -> bool:
+    def _is_true(self, condition: Condition, visitor: Mapping[str, ExampleValue]) -> bool:
         match condition:
             case AllOf(parts):
-                return all(self._holds(part, visitor) for part in parts)
+                return all(self._is_true(part, visitor) for part in parts)
             case AnyOf(parts):
-                return any(self._holds(part, visitor) for part in parts)
+                return any(self._is_true(part, visitor) for part in parts)
             case Not(inner):
-                return not self._holds(inner, visitor)
-        return self._gives((self._question(condition), True), visitor.get(condition.attribute))
+                return not self._is_true(inner, visitor)
+        return self._meets((self._leaf_test(condition), True), visitor.get(condition.attribute))
 
-    def _gives(self, answer: _Answer, value: Witness) -> bool:
+    def _meets(self, requirement: _LeafRequirement, value: ExampleValue) -> bool:
         self._spend(1 + len(value) // _LENGTH_OF_A_STEP if isinstance(value, str | tuple) else 1)
-        question, holds = answer
-        return question.matcher.matches({question.leaf.attribute: value}) == holds
+        test, must_hold = requirement
+        return test.matcher.matches({test.leaf.attribute: value}) == must_hold
 
-    def _question(self, leaf: Leaf) -> _Question:
-        known = self._asked.get(id(leaf))
-        if known is None:
+    def _leaf_test(self, leaf: Leaf) -> _LeafTest:
+        entry = self._tests_by_id.get(id(leaf))
+        if entry is None:
             size = _size(leaf)
             self._spend(size)
-            said = repr(leaf)
-            if said not in self._questions:
-                self._questions[said] = _Question(leaf, matcher(leaf), size)
-            known = self._asked[id(leaf)] = leaf, self._questions[said]
-        return known[1]
+            text = repr(leaf)
+            if text not in self._tests_by_text:
+                self._tests_by_text[text] = _LeafTest(leaf, matcher(leaf), size)
+            entry = self._tests_by_id[id(leaf)] = leaf, self._tests_by_text[text]
+        return entry[1]
 
     def _spend(self, steps: int) -> None:
-        self._left -= steps
-        if self._left < self._stop:
-            raise CannotSay("gave up after too many steps; simplify the audience")
+        self._steps_left -= steps
+        if self._steps_left < self._steps_reserved:
+            raise Undecidable("gave up after too many steps; simplify the audience")
 
 
-def _with(answers: tuple[_Answer, ...], answer: _Answer) -> tuple[_Answer, ...]:
-    return answers if answer in answers else (*answers, answer)
+def _appended(
+    requirements: tuple[_LeafRequirement, ...], requirement: _LeafRequirement
+) -> tuple[_LeafRequirement, ...]:
+    return requirements if requirement in requirements else (*requirements, requirement)
 
 
 def _size(leaf: Leaf) -> int:

@@ -1,4 +1,4 @@
-"""The same audience with fewer conditions."""
+"""Simplifies audiences: fewer conditions for the same visitors."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,14 +21,14 @@ from fairlift.engine.audience import (
 
 from fairlift_cli.audience.search import Search
 
-# Beyond it the search for conditions that follow from others would take too long.
+# With more parts, the search for redundant ones would take too long.
 _MAX_COMPARED = 32
 
 T = TypeVar("T")
 
 
 def simplify(condition: Condition) -> Condition:
-    """A condition that holds for the same visitors and says it more briefly.
+    """A shorter condition that holds for the same visitors.
 
     >>> from fairlift.engine.short_form import short_form
     >>> from fairlift_cli.audience.parser import parse
@@ -57,42 +57,42 @@ def _simplified(condition: Condition, search: Search) -> Condition:
             parts = _listed(parts, CompareOp.EQ, is_negated=False)
             return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
         case In(name, values, negated):
-            kept = _distinct(values)
-            if len(kept) == 1:
-                return Compare(name, CompareOp.NE if negated else CompareOp.EQ, kept[0])
-            return condition if len(kept) == len(values) else In(name, kept, negated)
+            distinct = _distinct(values)
+            if len(distinct) == 1:
+                return Compare(name, CompareOp.NE if negated else CompareOp.EQ, distinct[0])
+            return condition if len(distinct) == len(values) else In(name, distinct, negated)
     return condition
 
 
 def _parts(
     join: type[AllOf] | type[AnyOf], conditions: Sequence[Condition], search: Search
 ) -> list[Condition]:
-    """The simplified parts, with what is joined alike taken in, each once."""
+    """The simplified parts without repetitions; parts with the same join are merged in."""
     parts: list[Condition] = []
     for condition in conditions:
-        each = _simplified(condition, search)
-        inner = each.conditions if isinstance(each, join) else (each,)
+        simplified = _simplified(condition, search)
+        inner = simplified.conditions if isinstance(simplified, join) else (simplified,)
         parts.extend(part for part in inner if not _is_among(part, parts))
     return parts
 
 
 def _is_among(part: Condition, parts: list[Condition]) -> bool:
     # By their text too: for Python, `x == true` and `x == 1` are equal.
-    return any(part == each and repr(part) == repr(each) for each in parts)
+    return any(part == other and repr(part) == repr(other) for other in parts)
 
 
 def _needed(
     join: type[AllOf] | type[AnyOf], parts: list[Condition], search: Search
 ) -> list[Condition]:
-    """The parts without those that follow from all others, or add nothing to any of them."""
+    """The parts without the redundant ones: those that follow from the others."""
     if len(parts) > _MAX_COMPARED:
         return parts
     in_all = join is AllOf
     for part in list(parts):
-        rest = [each for each in parts if each is not part]
-        # Whoever the rest and this part see differently would have to be found.
-        if rest and search.refutes((join(tuple(rest)), in_all), (part, not in_all)):
-            parts = rest
+        others = [other for other in parts if other is not part]
+        # A part is redundant if no visitor meets the others and fails it (for `or`: the reverse).
+        if others and search.refutes((join(tuple(others)), in_all), (part, not in_all)):
+            parts = others
     return parts
 
 
@@ -101,42 +101,42 @@ def _listed(parts: list[Condition], op: CompareOp, *, is_negated: bool) -> list[
     values: dict[str, list[Scalar]] = {}
     for part in parts:
         match part:
-            case Compare(name, found, value) if found is op:
+            case Compare(name, part_op, value) if part_op is op:
                 values.setdefault(name, []).append(value)
             case In(name, several, negated) if negated is is_negated:
                 values.setdefault(name, []).extend(several)
-    listed = {name: _distinct(found) for name, found in values.items()}
-    joined: list[Condition] = []
+    listed = {name: _distinct(several) for name, several in values.items()}
+    result: list[Condition] = []
     for part in parts:
         if isinstance(part, Compare | In):
-            mine = part.op is op if isinstance(part, Compare) else part.negated is is_negated
-            wanted = listed[part.attribute] if mine else ()
-            if 2 <= len(wanted) <= MAX_LIST:
-                part = In(part.attribute, wanted, is_negated)
-        if not _is_among(part, joined):
-            joined.append(part)
-    return joined
+            is_listed = part.op is op if isinstance(part, Compare) else part.negated is is_negated
+            members = listed[part.attribute] if is_listed else ()
+            if 2 <= len(members) <= MAX_LIST:
+                part = In(part.attribute, members, is_negated)
+        if not _is_among(part, result):
+            result.append(part)
+    return result
 
 
 def _between(parts: list[Condition]) -> list[Condition]:
     """`x >= 1 and x <= 2` as `x between 1 and 2`."""
-    joined: list[Condition] = []
+    result: list[Condition] = []
     for part in parts:
         match part:
             case Compare(name, CompareOp.GE, low):
-                above = [
-                    each.value
-                    for each in parts
-                    if isinstance(each, Compare)
-                    and (each.attribute, each.op) == (name, CompareOp.LE)
-                    and isinstance(each.value, datetime) == isinstance(low, datetime)
+                upper_bounds = [
+                    other.value
+                    for other in parts
+                    if isinstance(other, Compare)
+                    and (other.attribute, other.op) == (name, CompareOp.LE)
+                    and isinstance(other.value, datetime) == isinstance(low, datetime)
                 ]
-                # Only what can be ordered stands beside >= and <=.
-                joined.append(Between(name, low, above[0]) if above else part)  # type: ignore[arg-type]
+                # The values of >= and <= are numbers or times.
+                result.append(Between(name, low, upper_bounds[0]) if upper_bounds else part)  # type: ignore[arg-type]
             case _:
-                joined.append(part)
-    bounded = {part.attribute: part for part in joined if isinstance(part, Between)}
-    return [part for part in joined if not _is_within(part, bounded)]
+                result.append(part)
+    bounded = {part.attribute: part for part in result if isinstance(part, Between)}
+    return [part for part in result if not _is_within(part, bounded)]
 
 
 def _is_within(part: Condition, bounded: dict[str, Between]) -> bool:

@@ -1,4 +1,4 @@
-"""Audiences in words, for people who do not read conditions."""
+"""Writes audiences as English phrases, for people who do not read conditions."""
 
 from datetime import UTC, datetime
 from typing import assert_never
@@ -19,7 +19,7 @@ from fairlift.engine.audience import (
     Version,
 )
 
-_SHOWN = 5
+_MAX_LISTED = 5
 _COMPARED = {
     CompareOp.EQ: "is",
     CompareOp.NE: "is known and not",
@@ -82,10 +82,10 @@ def _name(attribute: str) -> str:
 
 
 def _list(values: tuple[Scalar, ...], word: str) -> str:
-    shown = [_value(value) for value in values[:_SHOWN]]
-    if len(values) > _SHOWN:
-        return f"{', '.join(shown)} {word} {len(values) - _SHOWN} more"
-    return f" {word} ".join((", ".join(shown[:-1]), shown[-1])) if len(shown) > 1 else shown[0]
+    listed = [_value(value) for value in values[:_MAX_LISTED]]
+    if len(values) > _MAX_LISTED:
+        return f"{', '.join(listed)} {word} {len(values) - _MAX_LISTED} more"
+    return f" {word} ".join((", ".join(listed[:-1]), listed[-1])) if len(listed) > 1 else listed[0]
 
 
 def _value(value: Scalar) -> str:

@@ -1,4 +1,4 @@
-"""A campaign's report on a terminal, for a marketer first and an analyst on request."""
+"""Prints a campaign's report: for a marketer, and on request for an analyst."""
 
 from fairlift_cli.report.view import show_report
 

@@ -1,4 +1,4 @@
-"""A picture of intervals in plain text: who is better, by how much, how surely."""
+"""A text chart of intervals: which variant is better, by how much, with what certainty."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ _TICKS = 5
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row: an estimate within an interval, whose ends may be unbounded (infinite).
+    """One row: an estimate and its interval, whose ends may be infinite.
 
-    That of a verdict which is not of all data has a mark of its own.
+    A verdict's figure that differs from that of all data has its own mark.
     """
 
     label: str
@@ -27,20 +27,20 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A scale from `low` to `high` on so many columns."""
+    """A scale from `low` to `high` over a number of columns."""
 
     low: float
     high: float
     columns: int
 
     def column(self, value: float) -> int:
-        """The column of a value, counted from 0; what lies outside is at the edge."""
-        seen = min(max(value, self.low), self.high)
-        return round((seen - self.low) / (self.high - self.low) * (self.columns - 1))
+        """The column of a value, from 0; values outside are put at the edge."""
+        clamped = min(max(value, self.low), self.high)
+        return round((clamped - self.low) / (self.high - self.low) * (self.columns - 1))
 
     @property
     def step(self) -> float:
-        """The distance of ticks, a round number."""
+        """The distance between ticks, a round number."""
         return _round_step((self.high - self.low) / _TICKS)
 
     def ticks(self) -> list[float]:
@@ -51,7 +51,7 @@ class Axis:
 
 
 def axis(bars: Sequence[Bar], columns: int) -> Axis:
-    """A scale on which every finite end and 0 can be seen."""
+    """A scale that shows 0 and all finite ends."""
     ends = [end for bar in bars for end in (bar.lower, bar.estimate, bar.upper)]
     finite = [end for end in ends if math.isfinite(end)] + [0.0]
     low, high = min(finite), max(finite)
@@ -64,7 +64,7 @@ def draw(
 ) -> list[str]:
     """The rows of the picture, the scale first; none is wider than `width`.
 
-    `label` writes a value with so many decimals.
+    `label` formats a value with a number of decimals.
     """
     names = max((cell_len(bar.label) for bar in bars), default=0)
     names = min(names, max(width // 3, 8))

@@ -5,216 +5,232 @@ from itertools import chain, groupby
 from typing import TypeAlias
 
 from fairlift.v1 import results_service_pb2 as pb
-from fairlift_stats.messages import Percent
+from fairlift_stats.messages import Figure, Percent
 from rich.table import Table
 from rich.text import Text
 
-from fairlift_cli.figures import ABSENT
-from fairlift_cli.report.scene import Scene, shown_interval
+from fairlift_cli.figures import NO_VALUE
+from fairlift_cli.report.report_context import ReportContext, shown_interval
 from fairlift_cli.screen import figure_table, row_name
 
-Titled: TypeAlias = tuple[Table, dict[int, Text]]
+TitledTable: TypeAlias = tuple[Table, dict[int, Text]]
 
 
-def metrics_table(scene: Scene) -> Titled:
-    """Value, lift, interval and chance to be best: each metric in each variant."""
-    safe = scene.screen.safe
-    heading = scene.say("report.interval", level=_level(scene))
-    value, lift = scene.say("report.value"), scene.say("report.lift")
-    columns = (value, lift, heading, scene.say("report.chance_to_be_best"))
+def metrics_table(context: ReportContext) -> TitledTable:
+    """Value, lift, interval and chance to be best, for each metric and variant."""
+    safe = context.screen.safe
+    heading = context.say("report.interval", level=_level(context))
+    value, lift = context.say("report.value"), context.say("report.lift")
+    columns = (value, lift, heading, context.say("report.chance_to_be_best"))
     table, titles = figure_table(*map(safe, columns)), dict[int, Text]()
-    for metric in scene.metrics():
-        name, role = safe(scene.figures.metric(metric)), safe(_role(scene, metric))
+    for metric in context.metrics():
+        name, role = safe(context.figures.metric(metric)), safe(_role(context, metric))
         # One pair of parentheses is enough.
         title = Text(name.removesuffix(")") if role else name, style="bold")
         if role:
             title.append(f"; {role})" if name.endswith(")") else f" ({role})", style="not bold dim")
         titles[table.row_count] = title
         table.add_row("")
-        against = {each.variant: each for each in metric.comparisons}
+        comparisons = {comparison.variant: comparison for comparison in metric.comparisons}
         for arm in metric.arms:
-            cells = _cells(scene, metric, arm, against.get(arm.variant))
-            table.add_row(row_name(f"  {scene.name(arm.variant)}"), *map(safe, cells))
+            cells = _cells(context, metric, arm, comparisons.get(arm.variant))
+            table.add_row(row_name(f"  {context.name(arm.variant)}"), *map(safe, cells))
     return table, titles
 
 
-def remarks(scene: Scene) -> Iterator[str]:
-    """What must be said beside the table: why a number is absent, whether a margin holds."""
-    for metric in scene.metrics():
-        for each in metric.comparisons:
-            where = f"{scene.figures.metric(metric)}, {scene.name(each.variant)}"
-            if each.cannot_say:
-                yield f"{where}: {each.cannot_say}"
-            if each.HasField("within_margin"):
-                key = "report.margin_holds" if each.within_margin else "report.margin_open"
-                yield f"{where}: {scene.say(key, margin=Percent(each.margin))}"
+def remarks(context: ReportContext) -> Iterator[str]:
+    """Notes on the table: why a number is absent, and whether a margin holds."""
+    for metric in context.metrics():
+        for comparison in metric.comparisons:
+            where = f"{context.figures.metric(metric)}, {context.name(comparison.variant)}"
+            if comparison.cannot_say:
+                yield f"{where}: {comparison.cannot_say}"
+            if comparison.guardrail in _MARGIN_KEYS:
+                yield f"{where}: {_margin(context, metric, comparison)}"
 
 
-def counts_table(scene: Scene) -> Table:
-    """What has come in for each variant up to now."""
-    figures, safe = scene.figures, scene.screen.safe
+def counts_table(context: ReportContext) -> Table:
+    """The totals of each variant so far."""
+    figures, safe = context.figures, context.screen.safe
     columns = ("visitors", "buyers", "orders", "revenue", "net_revenue")
-    table = figure_table(*(safe(scene.say(f"report.{column}")) for column in columns))
-    for totals in scene.report.totals:
+    table = figure_table(*(safe(context.say(f"report.{column}")) for column in columns))
+    for totals in context.report.totals:
         table.add_row(
-            row_name(f"  {scene.name(totals.variant)}"),
+            row_name(f"  {context.name(totals.variant)}"),
             *map(figures.count, (totals.units, totals.buyers, totals.orders)),
             *(safe(figures.micros(m)) for m in (totals.revenue_micros, totals.net_revenue_micros)),
         )
     return table
 
 
-def segments_table(scene: Scene, found: pb.SegmentResult, *, with_variant: bool) -> Table:
+def segments_table(
+    context: ReportContext, segment_result: pb.SegmentResult, *, with_variant: bool
+) -> Table:
     """The lift in each segment, adjusted towards the overall result."""
-    figures, safe = scene.figures, scene.screen.safe
-    heading = scene.say("report.interval", level=Percent(_segment_level(found), 0))
-    columns = (scene.say("report.visitors"), scene.say("report.lift"), heading)
+    figures, safe = context.figures, context.screen.safe
+    heading = context.say("report.interval", level=Percent(_segment_level(segment_result), 0))
+    columns = (context.say("report.visitors"), context.say("report.lift"), heading)
     table = figure_table(*map(safe, columns))
-    for segment in found.segments:
+    for segment in segment_result.segments:
         name = safe(segment.value)
         has_interval = segment.HasField("lift_interval")
         table.add_row(
-            row_name(f"  {name}, {scene.name(segment.variant)}" if with_variant else f"  {name}"),
+            row_name(f"  {name}, {context.name(segment.variant)}" if with_variant else f"  {name}"),
             figures.count(segment.units),
-            safe(figures.lift(segment.lift) if segment.HasField("lift") else ABSENT),
-            safe(figures.interval(segment.lift_interval) if has_interval else ABSENT),
+            safe(figures.lift(segment.lift) if segment.HasField("lift") else NO_VALUE),
+            safe(figures.interval(segment.lift_interval) if has_interval else NO_VALUE),
         )
     return table
 
 
-def details_table(scene: Scene) -> Titled:
-    """p-values, plain, corrected and sequential, and what the posterior says; of what there is."""
-    safe = scene.screen.safe
+def details_table(context: ReportContext) -> TitledTable:
+    """p-values (plain, adjusted, sequential) and posterior figures; empty columns are left out."""
+    safe = context.screen.safe
     rows = [
-        (metric, each, _details(scene, metric, each))
-        for metric in scene.metrics()
-        for each in metric.comparisons
+        (metric, comparison, _details(context, metric, comparison))
+        for metric in context.metrics()
+        for comparison in metric.comparisons
     ]
-    filled = [
+    shown_columns = [
         column
         for column in range(len(_DETAILS))
-        if any(cells[column] != ABSENT for _, _, cells in rows)
+        if any(cells[column] != NO_VALUE for _, _, cells in rows)
     ]
-    table = figure_table(*(safe(scene.say(f"report.{_DETAILS[column]}")) for column in filled))
+    table = figure_table(
+        *(safe(context.say(f"report.{_DETAILS[column]}")) for column in shown_columns)
+    )
     titles = dict[int, Text]()
-    for _, of_metric in groupby(rows, key=lambda row: row[0].metric):
-        found = list(of_metric)
-        titles[table.row_count] = Text(safe(scene.figures.metric(found[0][0])), style="bold")
+    for _, group in groupby(rows, key=lambda row: row[0].metric):
+        metric_rows = list(group)
+        titles[table.row_count] = Text(
+            safe(context.figures.metric(metric_rows[0][0])), style="bold"
+        )
         table.add_row("")
-        for _, each, cells in found:
-            name = row_name(f"  {scene.name(each.variant)}")
-            table.add_row(name, *(safe(cells[column]) for column in filled))
+        for _, comparison, cells in metric_rows:
+            name = row_name(f"  {context.name(comparison.variant)}")
+            table.add_row(name, *(safe(cells[column]) for column in shown_columns))
     return table, titles
 
 
 def _details(
-    scene: Scene, metric: pb.MetricResult, comparison: pb.MetricResult.Comparison
+    context: ReportContext, metric: pb.MetricResult, comparison: pb.MetricResult.Comparison
 ) -> tuple[str, ...]:
-    """What the details say of one comparison, in the order of their columns."""
+    """The cells of one comparison, in the order of `_DETAILS`."""
     losses = (
-        scene.figures.share(arm.expected_loss_relative, 2)
+        context.figures.share(arm.expected_loss_relative, 2)
         for arm in metric.arms
         if arm.variant == comparison.variant and arm.HasField("expected_loss_relative")
     )
-    p_values = (_p_value(scene, comparison, name) for name in _P_VALUES)
-    return (*p_values, _better(scene, comparison), next(losses, ABSENT))
+    p_values = (_p_value(context, comparison, name) for name in _P_VALUES)
+    return (*p_values, _better(context, comparison), next(losses, NO_VALUE))
 
 
-def methods(scene: Scene) -> Iterator[str]:
-    """By which method each metric was compared, and what the data made of it."""
-    for metric in scene.metrics():
-        used = dict.fromkeys(
-            _method(scene, each.method) for each in metric.comparisons if each.method
+def methods(context: ReportContext) -> Iterator[str]:
+    """The method of each metric, and the flags of its comparisons."""
+    for metric in context.metrics():
+        method_names = dict.fromkeys(
+            _method(context, comparison) for comparison in metric.comparisons if comparison.method
         )
         flags = (
-            scene.say(f"flag.{flag}", variant=scene.name(each.variant))
+            context.say(f"flag.{FLAGS[flag]}", variant=context.name(comparison.variant))
+            for comparison in metric.comparisons
+            for flag in comparison.flags
+            # A flag of a newer server has no words here.
             if flag in FLAGS
-            # One that we do not know yet, as the server calls it.
-            else f"{scene.name(each.variant)} {flag.replace('_', ' ')}"
-            for each in metric.comparisons
-            for flag in each.flags
         )
-        said = "; ".join(chain(used, flags))
-        if said:
-            yield f"{scene.figures.metric(metric)}: {said}"
+        parts = "; ".join(chain(method_names, flags))
+        if parts:
+            yield f"{context.figures.metric(metric)}: {parts}"
 
 
-def _method(scene: Scene, method: str) -> str:
-    """A method in the reader's language; one that we do not know as the server calls it."""
-    base, adjusted, _ = method.partition(", adjusted by arm")
-    said = scene.say(METHODS[base]) if base in METHODS else base
-    return scene.say("method.adjusted", method=said) if adjusted else said
+def _method(context: ReportContext, comparison: pb.MetricResult.Comparison) -> str:
+    """The method in the reader's language; a newer server's by its number."""
+    key = METHODS.get(comparison.method)
+    name = context.say(f"method.{key}") if key else f"method {comparison.method}"
+    if comparison.covariate_adjusted:
+        return context.say("method.adjusted", method=name)
+    return name
 
 
-def _role(scene: Scene, metric: pb.MetricResult) -> str:
+def _margin(
+    context: ReportContext, metric: pb.MetricResult, comparison: pb.MetricResult.Comparison
+) -> str:
+    """Whether the guardrail's margin holds."""
+    margin: Figure | str = Percent(comparison.margin)
+    if comparison.HasField("absolute_margin"):
+        margin = context.figures.value(comparison.absolute_margin, metric.quantity)
+    return context.say(_MARGIN_KEYS[comparison.guardrail], margin=margin)
+
+
+def _role(context: ReportContext, metric: pb.MetricResult) -> str:
     name = pb.MetricRole.Name(metric.role).removeprefix("METRIC_ROLE_").lower()
-    return scene.say(f"role.{name}") if name in _ROLES else ""
+    return context.say(f"role.{name}") if name in _ROLES else ""
 
 
 METHODS = {
-    "Miettinen–Nurminen score test and intervals": "method.score",
-    "ratio of sums per unit, Welch t on its linear form, Fieller lift": "method.ratio",
-    "Welch t, Fieller lift": "method.mean",
-    "quantile, its error from order statistics (Woodruff), normal test, Fieller lift": (
-        "method.quantile"
-    ),
+    pb.METHOD_SCORE: "score",
+    pb.METHOD_WELCH_FIELLER: "mean",
+    pb.METHOD_RATIO_DELTA: "ratio",
+    pb.METHOD_QUANTILE: "quantile",
+}
+_MARGIN_KEYS = {
+    pb.GUARDRAIL_STANDING_SAFE: "report.margin_holds",
+    pb.GUARDRAIL_STANDING_HARMED: "report.margin_crossed",
+    pb.GUARDRAIL_STANDING_OPEN: "report.margin_open",
 }
 _ROLES = {"primary", "secondary", "guardrail"}
 FLAGS = {
-    "few_events",
-    "few_buyers",
-    "skewed",
-    "too_skewed",
-    "conditional_on_buying",
-    "adjusted",
+    number: name.removeprefix("FLAG_").lower() for name, number in pb.Flag.items() if number != 0
 }
-_DETAILS = ("p", "p_adjusted", "p_sequential", "chance_to_beat_control", "loss")
-_P_VALUES = ("p_value", "adjusted_p_value", "sequential_p_value")
+_DETAILS = ("p", "p_adjusted", "chance_to_beat_control", "loss")
+_P_VALUES = ("p_value", "adjusted_p_value")
 
 
 def _cells(
-    scene: Scene,
+    context: ReportContext,
     metric: pb.MetricResult,
     arm: pb.MetricResult.ArmEstimate,
     comparison: pb.MetricResult.Comparison | None,
 ) -> tuple[str, str, str, str]:
-    figures = scene.figures
-    value = figures.value(arm.estimate, metric.quantity) if arm.HasField("estimate") else ABSENT
+    figures = context.figures
+    value = figures.value(arm.estimate, metric.quantity) if arm.HasField("estimate") else NO_VALUE
     best = figures.chance(arm.probability_best) if arm.HasField("probability_best") else ""
     if comparison is None:
         return value, "", "", best
     interval = shown_interval(comparison)
     if interval is None or not comparison.HasField("lift"):
-        return value, ABSENT, ABSENT, best
+        return value, NO_VALUE, NO_VALUE, best
     return value, figures.lift(comparison.lift), figures.interval(interval), best
 
 
-def _level(scene: Scene) -> str:
-    """The confidence of the intervals shown; they are all of one report."""
-    for metric in scene.report.metrics:
+def _level(context: ReportContext) -> str:
+    """The confidence of the displayed intervals; a report has one."""
+    for metric in context.report.metrics:
         for comparison in metric.comparisons:
             interval = shown_interval(comparison)
             if interval is not None:
-                return scene.figures.share(interval.confidence, 0)
-    return scene.figures.share(0.95, 0)
+                return context.figures.share(interval.confidence, 0)
+    return context.figures.share(0.95, 0)
 
 
-def _segment_level(found: pb.SegmentResult) -> float:
-    levels = (s.lift_interval.confidence for s in found.segments if s.HasField("lift_interval"))
+def _segment_level(segment_result: pb.SegmentResult) -> float:
+    levels = (
+        s.lift_interval.confidence for s in segment_result.segments if s.HasField("lift_interval")
+    )
     return next(levels, 0.95)
 
 
-def _p_value(scene: Scene, comparison: pb.MetricResult.Comparison, name: str) -> str:
+def _p_value(context: ReportContext, comparison: pb.MetricResult.Comparison, name: str) -> str:
     if not comparison.HasField(name):  # type: ignore[arg-type]  # one of _P_VALUES
-        return ABSENT
+        return NO_VALUE
     value = float(getattr(comparison, name))
     if value < 0.0001:
-        return f"<{scene.figures.number(0.0001, 4)}"
-    return scene.figures.number(value, 4)
+        return f"<{context.figures.number(0.0001, 4)}"
+    return context.figures.number(value, 4)
 
 
-def _better(scene: Scene, comparison: pb.MetricResult.Comparison) -> str:
+def _better(context: ReportContext, comparison: pb.MetricResult.Comparison) -> str:
     posterior = comparison.posterior
     if not posterior.HasField("probability_better"):
-        return ABSENT
-    return scene.figures.chance(posterior.probability_better)
+        return NO_VALUE
+    return context.figures.chance(posterior.probability_better)

@@ -18,6 +18,15 @@ from fairlift_server.analysis.ledger_query import (
     LedgerQuery,
 )
 
+_ENTRY_NUMBERS = (
+    "units",
+    "first_us",
+    "last_entry_us",
+    "last_us",
+    "received_us",
+    "late_orders",
+    "late_exposures",
+)
 # From which moment on the zone's clock is how far ahead of UTC.
 Offsets = list[tuple[int, int]]
 
@@ -51,7 +60,13 @@ def entry_counts(rows: Table, offsets: Offsets) -> Table:
         entry_day=_day(rows.first_us, offsets), mixed_day=_day(rows.mixed_us, offsets)
     )
     return days.group_by(["variant", "entry_day", "mixed_day"]).aggregate(
-        units=days.count(), first_us=days.first_us.min(), last_us=days.last_us.max()
+        units=days.count(),
+        first_us=days.first_us.min(),
+        last_entry_us=days.first_us.max(),
+        last_us=days.last_us.max(),
+        received_us=days.received_us.max(),
+        late_orders=days.late_orders.sum(),
+        late_exposures=days.late_exposures.sum(),
     )
 
 
@@ -87,9 +102,7 @@ def read_entry(row: Mapping[str, Any]) -> EntryCount:
         row["variant"],
         int(row["entry_day"]),
         _whole(row["mixed_day"]),
-        int(row["units"]),
-        int(row["first_us"]),
-        int(row["last_us"]),
+        *(int(row[name]) for name in _ENTRY_NUMBERS),
     )
 
 

@@ -150,7 +150,7 @@ class ColumnSet:
 
     def add_metric(self, metric: Metric) -> MetricColumns:
         """The metric over the columns it needs."""
-        window = self.window if metric.window_days is None else window_of(metric.window_days)
+        window = self.window if metric.window_days is None else metric.window_days
         direction, unit = _DIRECTIONS[metric.direction], _UNITS[metric.reads_as]
         match metric.kind:
             case planned.Rate(of):
@@ -235,11 +235,6 @@ class ColumnSet:
     def _add(self, column: UnitColumn) -> str:
         self.columns.setdefault(column.name, column)
         return column.name
-
-
-def window_of(days: int) -> Window:
-    """The window that a plan names in days; 0 has no end there."""
-    return days or None
 
 
 def measures_behind(columns: Iterable[UnitColumn]) -> Iterator[Measure]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import ibis
+from fairlift.engine.identity import IdentityPolicy
 from fairlift_stats.methods.quantiles import QuantileArm
 from ibis.backends.sql.compilers.duckdb import compiler
 
@@ -37,15 +38,23 @@ _COLUMNS = {
     "exposures": {
         "unit": "string",
         "time_us": "int64",
+        "received_us": "int64",
         "campaign": "string",
         "epoch": "int64",
         "variant": "string",
         "segments": "string",
     },
-    "actions": {"unit": "string", "time_us": "int64", "name": "string", "value": "float64"},
+    "actions": {
+        "unit": "string",
+        "time_us": "int64",
+        "received_us": "int64",
+        "name": "string",
+        "value": "float64",
+    },
     "orders": {
         "unit": "string",
         "time_us": "int64",
+        "received_us": "int64",
         "items": "int64",
         "coupon": "string",
         "first_purchase": "int64",
@@ -106,7 +115,15 @@ class _Answering:
             if segments is None
             else tuple(self._cells(units, segments, offsets, by_segment=True)),
             quantiles=self._quantiles(units),
+            last_link_us=self._last_link(),
         )
+
+    def _last_link(self) -> int | None:
+        if self._query.identity_policy is IdentityPolicy.AS_ASSIGNED:
+            return None
+        links = _ledger().identity_links
+        (row,) = self._rows(links.aggregate(last=links.time_us.max()))
+        return None if row["last"] is None else int(row["last"])
 
     def _cells(
         self, units: Table, group: ColumnGroup, offsets: Offsets, *, by_segment: bool = False

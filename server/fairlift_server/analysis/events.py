@@ -36,6 +36,7 @@ _ORDER_AMOUNTS = (
 _SHAPE: Mapping[str, str] = {
     "unit": "string",
     "time_us": "int64",
+    "received_us": "int64",
     "kind": "string",
     "variant": "string",
     "segments": "string",
@@ -88,10 +89,11 @@ def _cut(ledger: Ledger, query: LedgerQuery) -> Ledger:
 def _united(ledger: Ledger, query: LedgerQuery) -> Table:
     exposures = ledger.exposures.filter(
         _.campaign == query.campaign, _.epoch == query.epoch
-    ).select("unit", "time_us", "variant", "segments", kind=ibis.literal("exposure"))
+    ).select("unit", "time_us", "received_us", "variant", "segments", kind=ibis.literal("exposure"))
     orders = ledger.orders.filter(~_.cancelled).select(
         "unit",
         "time_us",
+        "received_us",
         "items",
         "first_purchase",
         kind=ibis.literal("order"),
@@ -109,7 +111,9 @@ def _united(ledger: Ledger, query: LedgerQuery) -> Table:
     if names != []:
         actions = ledger.actions if names is None else ledger.actions.filter(_.name.isin(names))
         parts.append(
-            actions.select("unit", "time_us", "name", "value", kind=ibis.literal("action"))
+            actions.select(
+                "unit", "time_us", "received_us", "name", "value", kind=ibis.literal("action")
+            )
         )
     return ibis.union(*map(_in_one_shape, parts), distinct=False)
 

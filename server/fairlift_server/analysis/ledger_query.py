@@ -36,6 +36,14 @@ class ColumnGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class Lateness:
+    """What came in after a look was made, and happened before the end of its day."""
+
+    end_us: int
+    made_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerQuery:
     """Sums over the units of one epoch of a campaign, by variant and day.
 
@@ -47,7 +55,7 @@ class LedgerQuery:
         quantiles: of columns.
         coupons: by variant, the coupon code that its payload gives.
         as_of_day: leaves out what happened after this day; None takes everything.
-        first_units: only so many units, the first to be exposed; None for all.
+        late: which events count as late.
     """
 
     campaign: str
@@ -60,7 +68,7 @@ class LedgerQuery:
     quantiles: tuple[UnitQuantile, ...] = ()
     coupons: Mapping[str, str] | None = None
     as_of_day: int | None = None
-    first_units: int | None = None
+    late: Lateness | None = None
 
     @property
     def serves_many_days(self) -> bool:
@@ -82,7 +90,9 @@ class EntryCount:
 
     Attributes:
         mixed_day: the day on which they met another variant; None if they did not.
-        first_us, last_us: their first exposure and their last event.
+        first_us, last_entry_us: the first and the last of their first exposures.
+        last_us, received_us: the last of their events, by its time and by when it came in.
+        late_orders, late_exposures: of the query's lateness.
     """
 
     variant: str
@@ -90,7 +100,11 @@ class EntryCount:
     mixed_day: int | None
     units: int
     first_us: int
+    last_entry_us: int
     last_us: int
+    received_us: int
+    late_orders: int
+    late_exposures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +144,12 @@ class LedgerSample:
         contaminated: units that met several variants, by the one they met first.
         summaries: by window and variant, units for which the window is over.
         quantiles: by variant and metric.
-        span_us: from the first exposure to the last event of a unit; None without units.
     """
 
     entered: Mapping[str, int]
     contaminated: Mapping[str, int]
     summaries: Mapping[Window, Mapping[str, Summary]]
     quantiles: Mapping[str, Quantiles]
-    span_us: tuple[int, int] | None
 
     def immature(self, window: Window, variant: str) -> int:
         """Units that entered and do not count yet, since their window is still open."""
@@ -147,13 +159,25 @@ class LedgerSample:
 
 @dataclass(frozen=True, slots=True)
 class LedgerAnswer:
-    """Everything by day: the sample of a day is a sum over the days up to it."""
+    """Everything by day: the sample of a day is a sum over the days up to it.
+
+    `last_link_us` is the time of the newest link of an identity; None where none plays a part.
+    """
 
     query: LedgerQuery
     entries: tuple[EntryCount, ...]
     cells: tuple[LedgerCell, ...]
     segment_cells: tuple[LedgerCell, ...]
     quantiles: Mapping[str, Quantiles]
+    last_link_us: int | None = None
+
+    def holds_for(self, end_us: int) -> bool:
+        """Whether the sample of a day that ended then is what a query as of that day would give.
+
+        A link that came later says of past events whose they were.
+        """
+        is_known = self.last_link_us is None or self.last_link_us < end_us
+        return self.query.serves_many_days and is_known
 
     def sample(
         self, day: int | None, last_entries: Mapping[Window, int] | None = None
@@ -181,7 +205,6 @@ class LedgerAnswer:
                 for group in self.query.groups
             },
             quantiles=self.quantiles,
-            span_us=_span(entries),
         )
 
     def segment_summaries(
@@ -211,10 +234,3 @@ def _units_by_variant(entries: Iterable[EntryCount]) -> dict[str, int]:
     for entry in entries:
         units[entry.variant] = units.get(entry.variant, 0) + entry.units
     return units
-
-
-def _span(entries: Iterable[EntryCount]) -> tuple[int, int] | None:
-    spans = [(entry.first_us, entry.last_us) for entry in entries]
-    if not spans:
-        return None
-    return min(first for first, _ in spans), max(last for _, last in spans)

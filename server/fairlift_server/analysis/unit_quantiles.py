@@ -35,7 +35,25 @@ def quantile_rows(rows: Table, query: LedgerQuery, quantile: UnitQuantile) -> Ta
     neighbours = {
         name: neighbour for k in range(3) for name, neighbour in _neighbours(ranked, k).items()
     }
-    return ranked.group_by("variant").aggregate(n=ranked.count(), **places, **neighbours)
+    limits = ranked.group_by("variant").aggregate(n=ranked.count(), **places, **neighbours)
+    return _with_largest_tie(limits, ranked)
+
+
+def _with_largest_tie(limits: Table, ranked: Table) -> Table:
+    """How often the most frequent value between the limits occurs."""
+    values = ranked.group_by(["variant", "value"]).aggregate(times=ranked.count())
+    low, high = _interpolated(limits, 1), _interpolated(limits, 2)
+    joined = values.join(limits.mutate(low=low, high=high), "variant")
+    between = joined.filter((joined.value >= joined.low) & (joined.value <= joined.high))
+    ties = between.group_by("variant").aggregate(largest_tie=between.times.max())
+    return limits.left_join(ties, "variant").drop("variant_right")
+
+
+def _interpolated(limits: Table, k: int) -> Value:
+    """The value at a place between two ranks."""
+    place = limits[f"at{k}"]
+    low, high = limits[f"low{k}"], limits[f"high{k}"]
+    return low + (place - place.floor()) * (high - low)
 
 
 def read_quantile(
@@ -52,7 +70,9 @@ def read_quantile(
         value, lower, upper = [
             (low + math.modf(at)[0] * (high - low)) * unit for at, low, high in sides
         ]
-        return QuantileArm(n, quantile.at, value, lower, upper)
+        # Where no value lies between the limits, all that are near differ.
+        tie = int(row["largest_tie"] or 1)
+        return QuantileArm(n, quantile.at, value, lower, upper, largest_tie=tie)
     return None
 
 

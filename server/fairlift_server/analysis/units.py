@@ -2,7 +2,6 @@
 
 import ibis
 from fairlift.engine.metric import CapAtAmount
-from ibis import _
 
 from fairlift_server.analysis.columns import MICROS, FunnelSteps, UnitColumn
 from fairlift_server.analysis.events import Ledger, Table, Value, events_of_exposed
@@ -14,19 +13,24 @@ from fairlift_server.analysis.measures import first_exposed, measure_total, tota
 def unit_rows(ledger: Ledger, query: LedgerQuery) -> Table:
     """One row per unit: variant, segments, first exposure, mixing, and the query's columns."""
     events = with_funnel_times(events_of_exposed(ledger, query), query)
-    rows = events.group_by("person").aggregate(
+    return events.group_by("person").aggregate(
         variant=first_exposed(events, events.variant),
         segments=first_exposed(events, events.segments),
         first_us=events.first_us.min(),
         last_us=events.time_us.max(),
+        received_us=events.received_us.max(),
         mixed_us=events.mixed_us.min(),
+        late_orders=_late(events, query, "order"),
+        late_exposures=_late(events, query, "exposure"),
         **{column.name: _number(events, column, query) for column in query.columns},
     )
-    if query.first_units is None:
-        return rows
-    # By entry, which no outcome has influenced: the sample is as it was when it was full.
-    entry = ibis.row_number().over(ibis.window(order_by=[rows.first_us, rows.person]))
-    return rows.mutate(entry=entry).filter(_.entry < query.first_units).drop("entry")
+
+
+def _late(events: Table, query: LedgerQuery, kind: str) -> Value:
+    is_late = ibis.literal(False)
+    if query.late is not None:
+        is_late = (events.time_us < query.late.end_us) & (events.received_us > query.late.made_us)
+    return ibis.ifelse((events.kind == kind) & is_late, 1, 0).sum()
 
 
 def _number(events: Table, column: UnitColumn, query: LedgerQuery) -> Value:

@@ -20,9 +20,25 @@ class AdminApi(AdminServiceServicer):
         """Not supported yet."""
         _refuse_tokens()
 
+    async def RotateToken(self, request: Any, context: Any) -> pb.RotateTokenResponse:
+        """Not supported yet."""
+        _refuse_tokens()
+
     async def RevokeToken(self, request: Any, context: Any) -> pb.Token:
         """Not supported yet."""
         _refuse_tokens()
+
+    async def GetSettings(self, request: Any, context: Any) -> pb.Settings:
+        """Not supported yet."""
+        _refuse_settings()
+
+    async def UpdateSettings(self, request: Any, context: Any) -> pb.Settings:
+        """Not supported yet."""
+        _refuse_settings()
+
+    async def ListAudit(self, request: Any, context: Any) -> pb.ListAuditResponse:
+        """Not supported yet."""
+        raise Unsupported("this server keeps the history of campaigns alone; use ListChanges")
 
     async def EraseUnit(self, request: Any, context: Any) -> pb.EraseUnitResponse:
         """Not supported yet."""
@@ -37,3 +53,7 @@ def _refuse_tokens() -> NoReturn:
     raise Unsupported(
         "this server has one token, set by FAIRLIFT_TOKEN; it does not manage tokens yet"
     )
+
+
+def _refuse_settings() -> NoReturn:
+    raise Unsupported("this server takes its settings from its environment alone")

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import AsyncIterator, Sequence
+from typing import NoReturn
 
 import grpc
 from fairlift.engine.assignment import Assignment, Outcome
 from fairlift.engine.audience import attributes as attributes_of
-from fairlift.engine.errors import InvalidRequest, Violation
+from fairlift.engine.errors import InvalidRequest, Unsupported, Violation
 from fairlift.engine.matching import Attributes
 from fairlift.engine.snapshot import Snapshot
 from fairlift.v1 import assignment_service_pb2 as pb
@@ -109,10 +110,19 @@ class AssignmentApi(AssignmentServiceServicer):
         context: WatchContext,
     ) -> AsyncIterator[pb.WatchSnapshotResponse]:
         """The snapshot when it differs from the caller's, then on every change."""
+        if request.environment:
+            text = (
+                f"is {request.environment!r}; this server's environment has no name: leave it out"
+            )
+            raise InvalidRequest([Violation("environment", text)])
         keep_alive = pb.WatchSnapshotResponse()
         snapshots = self._live.watch(request.etag, keep_alive_s=self._keep_alive_s)
         async for snapshot in snapshots:
             yield keep_alive if snapshot is None else self._snapshot_message(snapshot)
+
+    async def GetPayloads(self, request: pb.GetPayloadsRequest, context: object) -> NoReturn:
+        """Not supported yet."""
+        raise Unsupported("this server sends every payload in the snapshot; there is none to fetch")
 
     def _snapshot_message(self, snapshot: Snapshot) -> pb.WatchSnapshotResponse:
         """The snapshot as a message, built once for all watchers."""

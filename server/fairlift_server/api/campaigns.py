@@ -1,16 +1,17 @@
 """CampaignService: reads requests, calls the lifecycle, writes responses."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from fairlift.engine.campaign import Campaign, State
-from fairlift.engine.errors import InvalidRequest, Violation
+from fairlift.engine.errors import InvalidRequest, Unsupported, Violation
 from fairlift.v1 import campaign_pb2, campaign_service_pb2
 from fairlift.v1 import campaign_service_pb2 as pb
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceServicer
 from fairlift.wire.campaign import STATES, campaign_from, campaign_to
 from fairlift.wire.change import CHANGE_CLASSES, change_to
-from fairlift.wire.values import time_to
+from fairlift.wire.values import time_from, time_to
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from fairlift_server.api.call_guard import Context
@@ -35,6 +36,9 @@ _OUTPUT_FIELDS = frozenset(
         "epoch_time",
     }
 )
+
+# Characters of a reason that is kept in the history.
+_MAX_REASON = 1_000
 
 
 class CampaignApi(CampaignServiceServicer):
@@ -78,6 +82,7 @@ class CampaignApi(CampaignServiceServicer):
             campaign_from(request.campaign),
             validate_only=request.validate_only,
             author=_author(context),
+            reason=_reason(request.reason),
         )
         return campaign_to(created)
 
@@ -94,27 +99,43 @@ class CampaignApi(CampaignServiceServicer):
             validate_only=request.validate_only,
             new_epoch=request.new_epoch,
             allow_missing=request.allow_missing,
+            reason=_reason(request.reason),
         )
         return campaign_to(await self._lifecycle.update(update, author=_author(context)))
+
+    async def BatchUpdateCampaigns(
+        self, request: pb.BatchUpdateCampaignsRequest, context: Context
+    ) -> pb.BatchUpdateCampaignsResponse:
+        """Not supported yet."""
+        raise Unsupported("this server updates one campaign at a time; use UpdateCampaign")
 
     async def PlanChange(
         self, request: pb.PlanChangeRequest, context: Context
     ) -> pb.PlanChangeResponse:
         """What the update would do."""
-        campaign_id = campaign_id_of(request.campaign.name)
-        requested = campaign_from(request.campaign)
+        if len(request.campaigns) != 1:
+            text = f"has {len(request.campaigns)}, must have 1: this server version plans no sets"
+            raise InvalidRequest([Violation("campaigns", text)])
+        campaign_id = campaign_id_of(request.campaigns[0].name)
+        requested = campaign_from(request.campaigns[0])
         update = CampaignUpdate(campaign_id, change=lambda _: requested, create=lambda: requested)
         planned = await self._lifecycle.plan_change(campaign_id, update)
-        return pb.PlanChangeResponse(
+        change = pb.CampaignChange(
+            campaign=request.campaigns[0].name,
             change_class=CHANGE_CLASSES.to(planned.change_class),
             changes=map(change_to, planned.changes),
+            etag=planned.etag,
         )
+        return pb.PlanChangeResponse(campaigns=[change])
 
     async def StartCampaign(
         self, request: pb.StartCampaignRequest, context: Context
     ) -> campaign_pb2.Campaign:
         """The campaign, running, with its plan sealed."""
-        return await self._move("start", request, context)
+        start_time = None
+        if request.HasField("start_time"):
+            start_time = time_from(request.start_time)
+        return await self._move("start", request, context, start_time=start_time)
 
     async def PauseCampaign(
         self, request: pb.PauseCampaignRequest, context: Context
@@ -132,10 +153,7 @@ class CampaignApi(CampaignServiceServicer):
         self, request: pb.StopCampaignRequest, context: Context
     ) -> campaign_pb2.Campaign:
         """The campaign, stopped for good."""
-        if len(request.reason) > 1_000:
-            text = f"has {len(request.reason)} characters, must have at most 1000"
-            raise InvalidRequest([Violation("reason", text)])
-        return await self._move("stop", request, context, reason=request.reason)
+        return await self._move("stop", request, context)
 
     async def ArchiveCampaign(
         self, request: pb.ArchiveCampaignRequest, context: Context
@@ -169,21 +187,32 @@ class CampaignApi(CampaignServiceServicer):
         self, request: pb.UpdateHoldoutRequest, context: Context
     ) -> campaign_pb2.Holdout:
         """The share as it is now."""
+        if request.reason:
+            text = "is not kept for the holdout by this server version; leave it out"
+            raise InvalidRequest([Violation("reason", text)])
         share_bps = await self._lifecycle.set_holdout(request.holdout.share_bps)
         return campaign_pb2.Holdout(share_bps=share_bps)
 
-    # Any: five request types that share the fields name and etag.
+    # Any: five request types that share the fields name, etag and reason.
     async def _move(
-        self, verb: str, request: Any, context: Context, *, reason: str = ""
+        self, verb: str, request: Any, context: Context, *, start_time: datetime | None = None
     ) -> campaign_pb2.Campaign:
         moved = await self._lifecycle.move(
             verb,
             campaign_id_of(request.name),
             etag=request.etag,
             author=_author(context),
-            reason=reason,
+            reason=_reason(request.reason),
+            start_time=start_time,
         )
         return campaign_to(moved)
+
+
+def _reason(text: str) -> str:
+    if len(text) > _MAX_REASON:
+        rule = f"has {len(text)} characters, must have at most {_MAX_REASON}"
+        raise InvalidRequest([Violation("reason", rule)])
+    return text
 
 
 def _author(context: Context) -> str:

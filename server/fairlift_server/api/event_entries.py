@@ -18,6 +18,7 @@ from fairlift_server.api.event_fields import (
     digest,
     event_id_from,
     invalid,
+    refuse_unsupported,
     shortened,
 )
 from fairlift_server.api.order_entries import amendment_entry, order_entry
@@ -101,6 +102,10 @@ class EventReader:
     def _exposure(self, event_id: bytes, time_us: int, message: pb.Exposure) -> ExposureEntry:
         campaign = campaign_id_from("exposure.campaign", message.campaign)
         unit = checked_text("exposure.unit_id", message.unit_id)
+        if message.HasField("first_seen_time"):
+            refuse_unsupported("exposure.first_seen_time", "the time of the first visit is")
+        if message.exposure_token:
+            refuse_unsupported("exposure.exposure_token", "exposure tokens are")
         rules = self._live.exposure_rules.get(campaign)
         if rules is None:
             text = f"campaign {campaign!r} does not exist; create and start it first"
@@ -176,11 +181,14 @@ class EventReader:
         if currency == self._currency:
             text = f"is {currency}, the shop's own currency, which needs no rate"
             raise invalid("exchange_rate.currency_code", text)
-        rate, where = message.shop_micros_per_unit, "exchange_rate.shop_micros_per_unit"
-        if not 0 < rate <= 10**12:
-            text = f"is {rate}, must be above 0 and at most 10^12 (a million to one)"
+        rate, where = message.shop_picos_per_unit, "exchange_rate.shop_picos_per_unit"
+        if not 0 < rate <= 10**18:
+            text = f"is {rate}, must be above 0 and at most 10^18 (a million to one)"
             raise invalid(where, text)
-        return RateEntry(event_id, time_us, self._now_us, currency, rate)
+        rate_micros, finer = divmod(rate, 10**6)
+        if finer:
+            refuse_unsupported(where, f"is {rate}; rates finer than micros (10^6 picos) are")
+        return RateEntry(event_id, time_us, self._now_us, currency, rate_micros)
 
 
 # Any: each method takes the message of its own kind.

@@ -36,6 +36,11 @@ def campaign_id_from(field: str, name: str) -> str:
     return name[len(_COLLECTION) :]
 
 
+def refuse_unsupported(field: str, what: str) -> None:
+    """Refuses what the contract has and this server does not act on yet."""
+    raise invalid(field, f"{what} not supported by this server version; leave it out")
+
+
 def checked_text(field: str, text: str, *, min_length: int = 1) -> str:
     """The text, if its length is allowed and it holds no control characters."""
     if not min_length <= len(text) <= _MAX_TEXT:

@@ -1,7 +1,7 @@
 """EventService: stores events and acknowledges them once they are durable."""
 
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 
 import grpc
 from fairlift.engine.errors import InvalidRequest, Violation
@@ -26,12 +26,19 @@ class EventApi(EventServiceServicer):
     """Reads events, stores them, and reports the outcome of each."""
 
     def __init__(
-        self, ingest: Ingest, live: LiveCampaigns, *, currency: str, history_days: int
+        self,
+        ingest: Ingest,
+        live: LiveCampaigns,
+        *,
+        currency: str,
+        history_days: int,
+        now: Callable[[], datetime],
     ) -> None:
         self._ingest = ingest
         self._live = live
         self._currency = currency
         self._history_days = history_days
+        self._now = now
 
     async def RecordEvents(
         self,
@@ -39,7 +46,7 @@ class EventApi(EventServiceServicer):
         context: RecordContext,
     ) -> pb.RecordEventsResponse:
         """One outcome per event, in order, once all accepted events are durable."""
-        return pb.RecordEventsResponse(outcomes=await self._record(request.events))
+        return pb.RecordEventsResponse(outcomes=await self._record(request))
 
     async def StreamEvents(
         self,
@@ -52,11 +59,17 @@ class EventApi(EventServiceServicer):
             if request.sequence != expected:
                 text = f"is {request.sequence}, must be {expected}: batches are numbered 1, 2, 3, …"
                 raise InvalidRequest([Violation("sequence", text)])
-            outcomes = await self._record(request.events)
+            outcomes = await self._record(request)
             yield pb.StreamEventsResponse(sequence=expected, outcomes=outcomes)
             expected += 1
 
-    async def _record(self, events: Sequence[pb.Event]) -> list[pb.EventOutcome]:
+    async def _record(
+        self, request: pb.RecordEventsRequest | pb.StreamEventsRequest
+    ) -> list[pb.EventOutcome]:
+        events = request.events
+        if request.HasField("sent_time"):
+            text = "is not supported by this server version; leave it out"
+            raise InvalidRequest([Violation("sent_time", text)])
         if len(events) > MAX_EVENTS:
             text = (
                 f"contains {len(events)}, must contain at most {MAX_EVENTS}; send several batches"
@@ -64,7 +77,7 @@ class EventApi(EventServiceServicer):
             raise InvalidRequest([Violation("events", text)])
         reader = EventReader(
             self._live,
-            now_us=time.time_ns() // 1_000,
+            now_us=int(self._now().timestamp() * 1_000_000),
             history_days=self._history_days,
             currency=self._currency,
         )

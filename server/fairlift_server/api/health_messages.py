@@ -4,8 +4,7 @@ from fairlift.v1 import results_service_pb2 as pb
 
 from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.results.analysis_plan import AnalysisPlan
-from fairlift_server.results.data_quality import HealthStatus, checks
-from fairlift_server.results.look import DataQuality
+from fairlift_server.results.data_quality import DataQuality, HealthStatus, checks
 
 _STATUSES = {
     HealthStatus.OK: pb.HEALTH_STATUS_OK,

@@ -11,6 +11,7 @@ from fairlift_stats.messages import Message, MetricName
 from fairlift_stats.report.analysis import Analysis, Report
 from fairlift_stats.report.result import Result
 from fairlift_stats.verdict import Verdict
+from fairlift_stats.verdict.facts import Safety
 
 from fairlift_server.api.language import ReaderLanguage
 
@@ -28,8 +29,20 @@ _DIRECTIONS = {
     "higher": value_pb2.DIRECTION_HIGHER,
     "lower": value_pb2.DIRECTION_LOWER,
 }
+# What the statistics call their methods.
+_METHODS = {
+    "Miettinen–Nurminen score test and intervals": pb.METHOD_SCORE,
+    "Welch t, Fieller lift": pb.METHOD_WELCH_FIELLER,
+    "ratio of sums per unit, Welch t on its linear form, Fieller lift": pb.METHOD_RATIO_DELTA,
+    "quantile, its error from order statistics (Woodruff), normal test, Fieller lift": (
+        pb.METHOD_QUANTILE
+    ),
+}
+_ADJUSTED = ", adjusted by arm"
 # By treatment and metric: the interval of the lift that holds at every look.
 SequentialIntervals = Mapping[tuple[str, str], Interval]
+# By treatment and guardrail: what the verdict says of it.
+GuardrailStates = Mapping[tuple[str, str], Safety]
 
 
 def metrics_to(
@@ -37,6 +50,7 @@ def metrics_to(
     report: Report,
     reader: ReaderLanguage,
     sequential: SequentialIntervals,
+    guardrails: GuardrailStates,
     *,
     descriptive: bool = False,
 ) -> Iterator[pb.MetricResult]:
@@ -47,6 +61,7 @@ def metrics_to(
         report: one result per metric and treatment.
         reader: for display names and sentences.
         sequential: intervals that hold at every look, where there are any.
+        guardrails: whether they are shown to be safe.
         descriptive: these metrics are shown for context and have no role in the plan.
     """
     planned = {metric_in_role.metric.name: metric_in_role for metric_in_role in analysis.metrics}
@@ -65,6 +80,7 @@ def metrics_to(
                     result,
                     report.confidence,
                     sequential.get((result.variant, name)),
+                    guardrails.get((result.variant, name), "open"),
                     reader,
                     descriptive=descriptive,
                 )
@@ -94,10 +110,16 @@ def sequential_intervals(verdict: Verdict) -> SequentialIntervals:
     }
 
 
+def guardrail_states(verdict: Verdict) -> GuardrailStates:
+    """By treatment and guardrail: whether it is shown to be safe."""
+    return {(rail.arm, rail.metric): rail.state for rail in verdict.facts.guardrails}
+
+
 def _comparison(
     result: Result,
     confidence: float,
     sequential: Interval | None,
+    state: Safety,
     reader: ReaderLanguage,
     *,
     descriptive: bool,
@@ -107,6 +129,7 @@ def _comparison(
     lift = result.lift if isinstance(result.lift, Effect) and missing is None else None
     margin = result.non_inferiority
     posterior = result.posterior if isinstance(result.posterior, Posterior) else None
+    method, adjusted, _ = result.method.partition(_ADJUSTED)
     return pb.MetricResult.Comparison(
         variant=result.variant,
         difference=None if difference is None else difference.value,
@@ -120,19 +143,32 @@ def _comparison(
             None if sequential is None else interval_to(sequential, confidence)
         ),
         posterior=None if posterior is None else _posterior(posterior, confidence),
-        within_margin=None if margin is None else margin.holds,
-        margin=None if margin is None else margin.margin,
-        method=result.method,
-        flags=(flag.code.value for flag in result.flags),
-        cannot_say="" if missing is None else reader.text(missing),
+        guardrail=pb.GUARDRAIL_STANDING_UNSPECIFIED if margin is None else _standing(state),
+        margin=None if margin is None or margin.is_absolute else margin.margin,
+        absolute_margin=margin.margin if margin is not None and margin.is_absolute else None,
+        method=_METHODS[method] if method else pb.METHOD_UNSPECIFIED,
+        covariate_adjusted=bool(adjusted),
+        flags=(pb.Flag.Value(f"FLAG_{flag.code.name}") for flag in result.flags),
+        cannot_say="" if missing is None else reader.text(cannot_say_message(missing)),
+        cannot_say_reason=(
+            pb.CANNOT_SAY_REASON_UNSPECIFIED if missing is None else _reason(missing)
+        ),
     )
 
 
-def _missing_lift(result: Result) -> Message | None:
+def _standing(state: Safety) -> pb.GuardrailStanding.ValueType:
+    return pb.GuardrailStanding.Value(f"GUARDRAIL_STANDING_{state.upper()}")
+
+
+def _reason(missing: CannotSayCode) -> pb.CannotSayReason.ValueType:
+    return pb.CannotSayReason.Value(f"CANNOT_SAY_REASON_{missing.name}")
+
+
+def _missing_lift(result: Result) -> CannotSayCode | None:
     """Why there is no lift; None when there is one."""
     for effect in (result.difference, result.lift):
         if isinstance(effect, CannotSay):
-            return cannot_say_message(effect.reason)
+            return effect.reason
     return None
 
 

@@ -8,6 +8,7 @@ from fairlift_server.api.event_fields import (
     checked_text,
     digest,
     invalid,
+    refuse_unsupported,
 )
 from fairlift_server.events.ledger import AmendmentEntry, LineEntry, OrderEntry
 
@@ -39,6 +40,10 @@ def order_entry(message: pb.Order, event_id: bytes, time_us: int, received_us: i
     if not 0 <= message.discount_micros <= goods:
         text = f"is {message.discount_micros}, must be 0 to the sum of the lines, {goods}"
         raise invalid("order.discount_micros", text)
+    if len(message.coupons) > 1:
+        refuse_unsupported("order.coupons", f"has {len(message.coupons)}; several coupons are")
+    if message.test:
+        refuse_unsupported("order.test", "test orders are")
     kinds = {line.kind for line in lines}
     return OrderEntry(
         event_id,
@@ -56,7 +61,7 @@ def order_entry(message: pb.Order, event_id: bytes, time_us: int, received_us: i
         checked_amount("order.shipping_cost_micros", message.shipping_cost_micros),
         "upsell" in kinds,
         "cross_sell" in kinds,
-        checked_text("order.coupon", message.coupon, min_length=0),
+        checked_text("order.coupons", "".join(message.coupons), min_length=0),
         checked_text("order.channel", message.channel, min_length=0),
         message.first_purchase if message.HasField("first_purchase") else None,
         lines,
@@ -71,18 +76,29 @@ def amendment_entry(
     identity = (event_id, time_us, received_us)
     match message.WhichOneof("kind"):
         case None:
-            raise invalid("amendment", "is empty; set refund or cancellation")
+            raise invalid(
+                "amendment", "is empty; set refund, cancellation, correction or reopening"
+            )
         case "cancellation":
             return AmendmentEntry(*identity, order_id, True, "", 0, 0, 0)
+        case "correction":
+            refuse_unsupported("amendment.correction", "corrections are")
+        case "reopening":
+            refuse_unsupported("amendment.reopening", "reopened orders are")
     refund, where = message.refund, "amendment.refund"
     if refund.items < 0:
         raise invalid(f"{where}.items", f"is {refund.items}, must be 0 or more")
+    for part in ("tax_micros", "delivery_micros"):
+        if getattr(refund, part):
+            refuse_unsupported(f"{where}.{part}", "parts of a refund beside its goods are")
+    if refund.running_total:
+        refuse_unsupported(f"{where}.running_total", "running totals are")
     return AmendmentEntry(
         *identity,
         order_id,
         False,
         checked_currency(f"{where}.currency_code", refund.currency_code),
-        checked_amount(f"{where}.amount_micros", refund.amount_micros),
+        checked_amount(f"{where}.goods_micros", refund.goods_micros),
         checked_amount(f"{where}.recovered_cost_micros", refund.recovered_cost_micros),
         refund.items,
     )

@@ -1,19 +1,23 @@
 """The results of a campaign as the contract's Report."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 
 from fairlift.engine.metric import OrderMeasure
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.campaign import UNITS
 from fairlift.wire.values import time_to
-from fairlift_stats.messages import Message, Number
+from fairlift_stats.messages import Day, Message, Number, Verbatim
 from fairlift_stats.report.decomposition import Decomposition
 
 from fairlift_server.api.health_messages import health_to
 from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.api.look_messages import numbered_look_to
-from fairlift_server.api.metric_messages import interval_to, metrics_to, sequential_intervals
+from fairlift_server.api.metric_messages import (
+    guardrail_states,
+    interval_to,
+    metrics_to,
+    sequential_intervals,
+)
 from fairlift_server.api.segment_messages import segments_to
 from fairlift_server.api.verdict_messages import verdict_to
 from fairlift_server.events.ledger import MICROS
@@ -25,8 +29,6 @@ _FACTORS = {
     "orders per buyer": "orders_per_buyer",
     "average ticket": "average_ticket",
 }
-# A look further away than this is not announced: the forecast of its day means nothing.
-_FORECAST_DAYS = 3_650
 
 
 def report_to(reading: ReportInput, *, currency: str, language: str) -> pb.Report:
@@ -34,7 +36,7 @@ def report_to(reading: ReportInput, *, currency: str, language: str) -> pb.Repor
     result, plan, campaign = reading.result, reading.plan, reading.campaign
     reader = ReaderLanguage.of(campaign, language)
     report, confidence = result.report, plan.analysis.confidence
-    next_look = _next_look_time(reading)
+    next_look = reading.next_look_time
     return pb.Report(
         campaign=campaign.name,
         display_name=campaign.title,
@@ -59,6 +61,19 @@ def report_to(reading: ReportInput, *, currency: str, language: str) -> pb.Repor
         next_look_time=None if next_look is None else time_to(next_look),
         notes=map(reader.text, _notes(reading)),
         unit=UNITS.to(campaign.unit),
+        late=_late(reading),
+    )
+
+
+def _late(reading: ReportInput) -> pb.LateEvents | None:
+    """What came after the newest look; None before the first."""
+    result = reading.result
+    if not result.looks:
+        return None
+    return pb.LateEvents(
+        look_time=time_to(reading.look_times[-1]),
+        exposures=result.late_exposures,
+        orders=result.late_orders,
     )
 
 
@@ -87,9 +102,12 @@ def _metrics(reading: ReportInput, reader: ReaderLanguage) -> Iterator[pb.Metric
     if report is None or verdict is None:
         return
     if report.tested is not None:
-        yield from metrics_to(plan.analysis, report.tested, reader, sequential_intervals(verdict))
+        intervals, states = sequential_intervals(verdict), guardrail_states(verdict)
+        yield from metrics_to(plan.analysis, report.tested, reader, intervals, states)
     if plan.descriptive is not None and report.descriptive is not None:
-        yield from metrics_to(plan.descriptive, report.descriptive, reader, {}, descriptive=True)
+        yield from metrics_to(
+            plan.descriptive, report.descriptive, reader, {}, {}, descriptive=True
+        )
 
 
 def _decomposition(
@@ -113,20 +131,23 @@ def _decomposition(
 
 def _notes(reading: ReportInput) -> Iterator[Message]:
     result = reading.result
-    if result.looks:
-        last = result.looks[-1]
-        later_units = sum(result.quality.units.values()) - last.look.units
-        if later_units > 0 and last.look.closing is not None:
-            units = {"units": Number(last.look.units), "later": Number(later_units)}
-            yield Message.counted("note.after_end", "later", **units)
-
-
-def _next_look_time(reading: ReportInput) -> datetime | None:
-    """When the next look that judges is due; None if there is no next look."""
-    verdict, last = reading.result.verdict, reading.result.looks[-1:]
-    if verdict is None or verdict.next_due is None or not last:
-        return None
-    if reading.campaign.lifecycle.stop_time is not None:
-        return None
-    days = verdict.next_due - max(last[0].look.day, reading.result.quality.day)
-    return reading.time + timedelta(days=max(0, days))
+    for name in result.failures:
+        yield Message.of("note.failed", part=Verbatim(name))
+    if not result.looks:
+        return
+    last = result.looks[-1]
+    later = sum(result.quality.units.values()) - sum(last.entered.values())
+    if later > 0 and last.look.closing is not None:
+        units = {"units": Number(last.look.units), "later": Number(later)}
+        yield Message.counted("note.after_end", "later", **units)
+    open_units = sum(last.entered.values()) - last.look.units
+    if open_units > 0:
+        days = Number(last.plan.window_days)
+        yield Message.counted("note.left_out", "units", units=Number(open_units), days=days)
+    day = Day(last.look.at)
+    if result.late_orders:
+        orders = Number(result.late_orders)
+        yield Message.counted("note.late_orders", "orders", orders=orders, day=day)
+    if result.late_exposures:
+        exposures = Number(result.late_exposures)
+        yield Message.counted("note.late_exposures", "exposures", exposures=exposures, day=day)

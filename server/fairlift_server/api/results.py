@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from fairlift.engine.errors import InvalidRequest, Violation
+from fairlift.engine.errors import InvalidRequest, Unsupported, Violation
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceServicer
 
@@ -41,6 +41,12 @@ class ResultsApi(ResultsServiceServicer):
         )
         return report_to(reading, currency=self._currency, language=language)
 
+    async def ListReports(
+        self, request: pb.ListReportsRequest, context: Context
+    ) -> pb.ListReportsResponse:
+        """Not supported yet."""
+        raise Unsupported("this server lists no reports yet; use GetResults for each campaign")
+
     async def ListLooks(
         self, request: pb.ListLooksRequest, context: Context
     ) -> pb.ListLooksResponse:
@@ -51,12 +57,9 @@ class ResultsApi(ResultsServiceServicer):
         after = int(self._page_tokens.after(listing, request.page_token) or 0)
         looks = await self._results.looks(campaign, epoch=epoch, after=after, limit=size + 1)
         return pb.ListLooksResponse(
-            looks=(
-                look_to(row.number, row.time, kept_look, epoch=look_epoch, plan_hash=plan_hash)
-                for row, kept_look, look_epoch, plan_hash in looks[:size]
-            ),
+            looks=map(look_to, looks[:size]),
             next_page_token=self._page_tokens.next_token(
-                listing, looks, size, lambda look: str(look[0].number)
+                listing, looks, size, lambda look: str(look.number)
             ),
         )
 

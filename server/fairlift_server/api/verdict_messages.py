@@ -1,18 +1,21 @@
 """The verdict as the contract's Verdict, also for campaigns without data and stopped ones."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from fairlift.engine.campaign import Campaign
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
-from fairlift_stats.messages import Day, Message, VariantName
+from fairlift_stats.messages import Day, Message, VariantName, Verbatim
+from fairlift_stats.sequential.calendar import next_due
 from fairlift_stats.verdict import Verdict
 from fairlift_stats.verdict.facts import ArmStanding, GuardrailStanding
 
 from fairlift_server.api.language import ReaderLanguage
-from fairlift_server.api.look_messages import numbered_look_to, verdict_kind_to
+from fairlift_server.api.look_messages import numbered_look_to, verdict_cause_to, verdict_kind_to
 from fairlift_server.api.metric_messages import interval_to
 from fairlift_server.results.campaign_results import ReportInput
 from fairlift_server.results.kept_look import KeptLook
@@ -23,23 +26,20 @@ _FORECAST_REASONS = {"chances", "end"}
 
 @dataclass(frozen=True, slots=True)
 class _Advice:
-    """What a verdict says in words, each reason with its stable code."""
+    """What a verdict says in words, and the rule that gave it."""
 
     headline: Message
     action: Message
     cause: str
     reasons: tuple[Message, ...] = ()
 
-    @property
-    def codes(self) -> list[str]:
-        return [self.cause, *map(_code, self.reasons)]
-
 
 def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
-    """The verdict as of the newest look; before the first look, that no unit was exposed yet."""
+    """The verdict as of the newest look; before there is one, what is waited for."""
     verdict = reading.result.verdict
-    if verdict is None:
-        return _without_units(reading.campaign, reader)
+    has_units = any(reading.result.quality.units.values())
+    if verdict is None or (verdict.kind == "do_not_trust" and not has_units):
+        return _without_verdict(reading, reader)
     judged, confidence = _judged(verdict), verdict.facts.confidence
     raw_lift = None if judged is None or judged.raw is None else judged.raw.lift
     advice = _Advice(verdict.headline, verdict.action, verdict.cause, verdict.reasons)
@@ -53,12 +53,13 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
         metric=verdict.metric or "",
         sentence=reader.text(advice.headline),
         action=reader.text(advice.action),
-        reasons=map(reader.text, advice.reasons),
-        reason_codes=advice.codes,
+        reasons=_reasons_to(advice.reasons, reader),
+        cause=verdict_cause_to(advice.cause),
+        since=_reasons_to(verdict.since, reader),
         evidence=max(
-            comparison.meter
-            for comparison in verdict.facts.arms
-            if verdict.variant in (None, comparison.arm)
+            standing.meter
+            for standing in verdict.facts.arms
+            if verdict.variant in (None, standing.arm)
         ),
         decision_days=decision_days,
         lift=lift,
@@ -68,17 +69,41 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
     )
 
 
-def _without_units(campaign: Campaign, reader: ReaderLanguage) -> pb.Verdict:
-    advice = _Advice(
-        Message.of("verdict.nobody"), Message.of("action.check_exposures"), cause="no_units"
-    )
-    if _is_stopped_undecided(campaign, "keep_going"):
+def _reasons_to(reasons: Iterable[Message], reader: ReaderLanguage) -> Iterator[pb.VerdictReason]:
+    for reason in reasons:
+        yield pb.VerdictReason(code=_code(reason), sentence=reader.text(reason))
+
+
+def _without_verdict(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
+    result, campaign = reading.result, reading.campaign
+    if "verdict" in result.failures:
+        why = Verbatim(result.failures["verdict"])
+        advice = _Advice(Message.of("verdict.failed", why=why), Message.of("action.wait"), "failed")
+    elif _is_stopped_undecided(campaign, "keep_going"):
         advice = _stopped_advice(campaign, ())
+    elif not sum(result.quality.units.values()):
+        advice = _Advice(
+            Message.of("verdict.nobody"), Message.of("action.check_exposures"), "no_units"
+        )
+    else:
+        advice = _first_advice(reading)
     return pb.Verdict(
         kind=pb.VERDICT_KIND_KEEP_GOING,
         sentence=reader.text(advice.headline),
         action=reader.text(advice.action),
-        reason_codes=advice.codes,
+        cause=verdict_cause_to(advice.cause),
+    )
+
+
+def _first_advice(reading: ReportInput) -> _Advice:
+    """Before the first look: when the first decision is due."""
+    due = next_due(reading.plan.sequential, 0) or 1
+    day = next(islice(reading.days.calendar_days(), due - 1, None), None)
+    if day is None:  # paused
+        return _Advice(Message.of("verdict.nobody"), Message.of("action.wait"), "not_yet_judged")
+    date = Day(reading.days.date_of(day).isoformat())
+    return _Advice(
+        Message.of("verdict.not_yet_judged", day=date), Message.of("action.wait"), "not_yet_judged"
     )
 
 
@@ -87,7 +112,7 @@ def _is_stopped_undecided(campaign: Campaign, kind: str) -> bool:
 
 
 def _stopped_advice(campaign: Campaign, reasons: tuple[Message, ...]) -> _Advice:
-    """Replaces the advice to keep going: the verdict's kind stays what the stopping rule says."""
+    """Until the look that comes last: who entered before the stop still counts."""
     stop_time = campaign.lifecycle.stop_time
     assert stop_time is not None, "the campaign was stopped"
     day = Day(stop_time.astimezone(ZoneInfo(campaign.time_zone)).date().isoformat())

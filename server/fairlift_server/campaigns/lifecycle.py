@@ -17,6 +17,7 @@ from fairlift.engine.errors import (
     Violation,
     WrongState,
 )
+from fairlift.engine.plan_hash import plan_hash
 from fairlift.engine.prerequisites import check_prerequisites
 
 from fairlift_server.campaigns.live import LiveCampaigns, PublishedSnapshot
@@ -79,7 +80,9 @@ class CampaignLifecycle:
             )
         )
 
-    async def create(self, campaign: Campaign, *, validate_only: bool, author: str) -> Campaign:
+    async def create(
+        self, campaign: Campaign, *, validate_only: bool, author: str, reason: str = ""
+    ) -> Campaign:
         """The campaign as it was stored: a draft.
 
         Raises:
@@ -92,7 +95,7 @@ class CampaignLifecycle:
                 raise AlreadyExists(
                     f"campaign {campaign.id!r} already exists; update it, or choose another id"
                 )
-            return self._create(transaction, campaign, validate_only, author)
+            return self._create(transaction, campaign, validate_only, author, reason)
 
         return await self._write_and_publish(job)
 
@@ -110,7 +113,9 @@ class CampaignLifecycle:
         def job(transaction: Transaction) -> Campaign:
             before = campaign_store.get(transaction, update.id)
             if before is None and update.allow_missing:
-                return self._create(transaction, update.create(), update.validate_only, author)
+                return self._create(
+                    transaction, update.create(), update.validate_only, author, update.reason
+                )
             before = _existing(transaction, update.id)
             check_etag(before, update.etag)
             after = replace(update.change(before), lifecycle=before.lifecycle)
@@ -125,7 +130,7 @@ class CampaignLifecycle:
                 lifecycle = replace(lifecycle, epoch=lifecycle.epoch + 1, epoch_time=now)
             after = replace(after, lifecycle=lifecycle)
             if not update.validate_only:
-                self._store_change(transaction, before, after, field_changes, author)
+                self._store_change(transaction, before, after, field_changes, author, update.reason)
             return after
 
         return await self._write_and_publish(job)
@@ -145,20 +150,36 @@ class CampaignLifecycle:
             after = replace(update.change(before), lifecycle=before.lifecycle)
             field_changes = changes(before, after)
             self._check_conflicts(transaction, after)
-            return PlannedChange(gravest(field_changes), field_changes)
+            return PlannedChange(gravest(field_changes), field_changes, before.lifecycle.etag)
 
         return await self._store.read(job)
 
     async def move(
-        self, verb: str, campaign: str, *, etag: str, author: str, reason: str = ""
+        self,
+        verb: str,
+        campaign: str,
+        *,
+        etag: str,
+        author: str,
+        reason: str = "",
+        start_time: datetime | None = None,
     ) -> Campaign:
         """The campaign after start, pause, resume, stop or archive.
+
+        Args:
+            verb: one of these.
+            campaign: its id.
+            etag: of the campaign as the caller read it; empty: any.
+            author: who asks.
+            reason: kept in the history.
+            start_time: when it started, for history that is replayed; None is now.
 
         Raises:
             NotFound: there is no such campaign.
             StaleEtag: the campaign was changed after the caller read it.
             WrongState: the verb is not allowed in the campaign's state.
             InvalidCampaign: it cannot start: it has no plan, or conflicts with other campaigns.
+            InvalidRequest: the start time lies ahead.
         """
         allowed, state = _TRANSITIONS[verb]
 
@@ -173,7 +194,7 @@ class CampaignLifecycle:
                 )
             lifecycle = replace(self._with_new_etag(before.lifecycle), state=state)
             if verb == "start":
-                lifecycle = self._started(transaction, before, lifecycle)
+                lifecycle = self._started(transaction, before, lifecycle, start_time)
             elif verb == "stop":
                 lifecycle = replace(lifecycle, stop_time=lifecycle.update_time)
             after = replace(before, lifecycle=lifecycle)
@@ -236,7 +257,12 @@ class CampaignLifecycle:
         return await asyncio.shield(asyncio.create_task(locked()))
 
     def _create(
-        self, transaction: Transaction, campaign: Campaign, validate_only: bool, author: str
+        self,
+        transaction: Transaction,
+        campaign: Campaign,
+        validate_only: bool,
+        author: str,
+        reason: str,
     ) -> Campaign:
         self._check_conflicts(transaction, campaign)
         now = self._now()
@@ -247,7 +273,7 @@ class CampaignLifecycle:
         if not validate_only:
             campaign_store.add(transaction, created)
             self._store_layer(transaction, created)
-            self._add_history(transaction, created, "create", author)
+            self._add_history(transaction, created, "create", author, reason=reason)
         return created
 
     def _store_change(
@@ -257,12 +283,13 @@ class CampaignLifecycle:
         after: Campaign,
         field_changes: tuple[FieldChange, ...],
         author: str,
+        reason: str,
     ) -> None:
         campaign_store.replace(transaction, after)
         self._store_layer(transaction, after)
         if after.lifecycle.epoch != before.lifecycle.epoch:
             campaign_store.add_epoch(transaction, self._epoch(after))
-        self._add_history(transaction, after, "update", author, fields=field_changes)
+        self._add_history(transaction, after, "update", author, fields=field_changes, reason=reason)
 
     def _check_conflicts(self, transaction: Transaction, campaign: Campaign) -> None:
         """Checks the rules that need the shop's settings and the other campaigns."""
@@ -280,14 +307,24 @@ class CampaignLifecycle:
             raise InvalidCampaign(violations)
 
     def _started(
-        self, transaction: Transaction, campaign: Campaign, lifecycle: Lifecycle
+        self,
+        transaction: Transaction,
+        campaign: Campaign,
+        lifecycle: Lifecycle,
+        start_time: datetime | None,
     ) -> Lifecycle:
         self._check_conflicts(transaction, campaign)
         if campaign.plan is None:
             text = "is missing; a campaign needs a plan before it starts"
             raise InvalidCampaign([Violation("plan", text)])
-        now = lifecycle.update_time
-        return replace(lifecycle, start_time=now, epoch_time=now, plan_hash=campaign.plan.hash)
+        now = self._now()
+        started = now if start_time is None else start_time
+        if started > now:
+            text = f"is {started.isoformat()}, must not lie ahead; schedule.start_time does that"
+            raise InvalidRequest([Violation("start_time", text)])
+        return replace(
+            lifecycle, start_time=started, epoch_time=started, plan_hash=plan_hash(campaign.plan)
+        )
 
     def _epoch(self, campaign: Campaign) -> campaign_store.Epoch:
         return campaign_store.Epoch(

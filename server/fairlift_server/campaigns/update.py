@@ -14,6 +14,8 @@ class PlannedChange:
 
     change_class: ChangeClass
     changes: tuple[FieldChange, ...]
+    # Of the campaign as it is; empty when it does not exist.
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class CampaignUpdate:
         validate_only: check, and store nothing.
         new_epoch: the caller accepts that the change starts a new epoch.
         allow_missing: create the campaign when it does not exist.
+        reason: kept in the history.
     """
 
     id: str
@@ -36,6 +39,7 @@ class CampaignUpdate:
     validate_only: bool = False
     new_epoch: bool = False
     allow_missing: bool = False
+    reason: str = ""
 
 
 def check_change(

@@ -237,7 +237,7 @@ class OrderState:
                 f"{where}currency_code",
             )
         for name, total, limit, limit_name in (
-            ("amount_micros", refunded, self.ticket_micros, "ticket"),
+            ("goods_micros", refunded, self.ticket_micros, "ticket"),
             ("recovered_cost_micros", recovered, self.cost_micros, "cost of goods"),
             ("items", returned, self.items, "items"),
         ):

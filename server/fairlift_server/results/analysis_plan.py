@@ -1,12 +1,13 @@
 """A campaign's plan as what the ledger is asked and what the mathematics needs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from fairlift.engine.campaign import Campaign
+from fairlift.engine.campaign import Campaign, coupon_of
 from fairlift.engine.metric import CapAtAmount, OrderMeasure
 from fairlift.engine.plan import Plan
 from fairlift_stats.data.metrics import Metric, Quantile, Rate, Summed
+from fairlift_stats.data.summary import Summary
 from fairlift_stats.report.analysis import Analysis
 from fairlift_stats.report.question import Guardrail
 from fairlift_stats.sequential.plan import SequentialPlan
@@ -19,9 +20,8 @@ from fairlift_server.analysis.columns import (
     UnitQuantile,
     Window,
     longest,
-    window_of,
 )
-from fairlift_server.analysis.ledger_query import ColumnGroup, LedgerQuery
+from fairlift_server.analysis.ledger_query import ColumnGroup, Lateness, LedgerQuery
 from fairlift_server.results.stopping_rule import stopping_plan
 
 # Always shown, whatever the plan is about.
@@ -33,7 +33,8 @@ TOTALS = (
     OrderMeasure.NET_REVENUE,
     OrderMeasure.REFUNDED_ORDERS,
 )
-_COUPON_KEYS = ("coupon", "coupon_code")
+# Of the built-in alarm: a dead checkout is seen within a day.
+ALARM_WINDOW: Window = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +75,15 @@ class AnalysisPlan:
     @property
     def window(self) -> Window:
         """The window of metrics that name none of their own, and of the totals."""
-        return window_of(self.plan.window_days)
+        return self.plan.window_days
 
     @property
     def counted(self) -> Window:
         """How long a unit waits before it counts for every primary metric."""
         return longest(self.maturity[metric.metric] for metric in self.plan.primary)
 
-    def query(self, *, as_of_day: int | None, first_units: int | None = None) -> LedgerQuery:
-        """What the ledger is asked for a look as of the end of a day."""
+    def query(self, *, as_of_day: int | None, late: Lateness | None = None) -> LedgerQuery:
+        """What the ledger is asked: as of the end of a day, or of everything."""
         return LedgerQuery(
             self.campaign,
             self.epoch,
@@ -94,7 +95,7 @@ class AnalysisPlan:
             self.quantiles,
             self.coupons,
             as_of_day,
-            first_units,
+            late,
         )
 
     def group(self, maturity: Window) -> ColumnGroup:
@@ -122,16 +123,16 @@ class AnalysisPlan:
         """The name of a measure's plain column in the plan's window."""
         return _plain_column(self.columns, measure, self.window)
 
-    def count_column(self, measure: OrderMeasure) -> str:
-        """The name of its plain column in the window that every primary metric waits for."""
-        return _plain_column(self.columns, measure, self.counted)
+    def count(self, measure: OrderMeasure, window: Window, summary: Summary) -> int:
+        """Buyers or orders within a window of some metric of the stopping rule."""
+        return int(summary.sum(_plain_column(self.columns, measure, window)))
 
 
 def analysis_plan_of(campaign: Campaign, *, currency: str) -> AnalysisPlan:
     """The analysis plan of a campaign's epoch."""
     plan = campaign.plan
     assert plan is not None, "a campaign without a plan cannot start"
-    columns = ColumnSet(window_of(plan.window_days), plan.covariate_days)
+    columns = ColumnSet(plan.window_days, plan.covariate_days)
     metrics = {
         name: columns.add_metric(plan.metric(name))
         for name in (
@@ -143,9 +144,10 @@ def analysis_plan_of(campaign: Campaign, *, currency: str) -> AnalysisPlan:
         primary=tuple(_tested(metrics[metric.metric]) for metric in plan.primary),
         secondary=tuple(_tested(metrics[metric.metric]) for metric in plan.secondary),
         guardrails=tuple(
-            Guardrail(_tested(metrics[guardrail.metric]), guardrail.margin)
+            Guardrail(
+                _tested(metrics[guardrail.metric]), guardrail.margin, guardrail.absolute_margin
+            )
             for guardrail in plan.guardrails
-            if guardrail.margin is not None
         ),
         control=campaign.control.id,
         confidence=1 - plan.alpha,
@@ -154,7 +156,9 @@ def analysis_plan_of(campaign: Campaign, *, currency: str) -> AnalysisPlan:
     in_roles = [*analysis.metrics, *(descriptive.metrics if descriptive else ())]
     maturity = {in_role.metric.name: _maturity(in_role.metric, columns) for in_role in in_roles}
     groups = [_group_of((r.metric,), maturity[r.metric.name]) for r in in_roles]
-    groups += _count_groups(columns, [maturity[metric.metric] for metric in plan.primary])
+    judged = [maturity[metric.metric] for metric in (*plan.primary, *plan.guardrails)]
+    counted = longest(maturity[metric.metric] for metric in plan.primary)
+    groups += _count_groups(columns, dict.fromkeys((*judged, counted, ALARM_WINDOW)))
     arms = (campaign.control, *campaign.treatments)
     return AnalysisPlan(
         campaign=campaign.id,
@@ -164,7 +168,9 @@ def analysis_plan_of(campaign: Campaign, *, currency: str) -> AnalysisPlan:
         plan=plan,
         analysis=analysis,
         descriptive=descriptive,
-        sequential=stopping_plan(campaign, plan, analysis, currency=currency),
+        sequential=stopping_plan(
+            campaign, plan, analysis, window_days=counted or 0, currency=currency
+        ),
         columns=tuple(columns.columns.values()),
         groups=_merged(groups),
         quantiles=tuple(columns.quantiles),
@@ -211,11 +217,11 @@ def _group_of(metrics: tuple[Metric, ...], maturity: Window) -> ColumnGroup:
     return ColumnGroup(maturity, question.columns, question.products, question.thirds)
 
 
-def _count_groups(columns: ColumnSet, primary: list[Window]) -> list[ColumnGroup]:
-    """Totals in the plan's window, and buyers and orders of the units that looks count."""
+def _count_groups(columns: ColumnSet, windows: Collection[Window]) -> list[ColumnGroup]:
+    """Totals in the plan's window, and buyers and orders in the others."""
     counts = (OrderMeasure.BUYERS, OrderMeasure.ORDERS)
     groups = []
-    for measures, window in ((TOTALS, columns.window), (counts, longest(primary))):
+    for measures, window in ((TOTALS, columns.window), *((counts, window) for window in windows)):
         columns.add_measures(measures, window)
         names = [_plain_column(columns.columns.values(), m, window) for m in measures]
         # What takes revenue per visitor apart needs its factors with each other.
@@ -251,10 +257,5 @@ def _plain_column(columns: Iterable[UnitColumn], measure: OrderMeasure, window: 
 
 def _coupons(campaign: Campaign) -> dict[str, str]:
     """By variant, the coupon that its payload names."""
-    coupons = {}
-    for variant in campaign.variants:
-        for key in _COUPON_KEYS:
-            code = variant.payload.get(key)
-            if isinstance(code, str) and code:
-                coupons[variant.id] = code
-    return coupons
+    codes = {variant.id: coupon_of(variant) for variant in campaign.variants}
+    return {variant: code for variant, code in codes.items() if code}

@@ -1,12 +1,20 @@
 """Whether the data can be trusted, in messages."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from fairlift_stats.messages import Listed, Message, Number, Percent, PValue, VariantName
+from fairlift_stats.methods.sample_ratio import sample_ratio
+from fairlift_stats.sequential.anytime.counts import (
+    SequentialSampleRatio,
+    prior_strength,
+    sample_ratio_over_time,
+)
 
+from fairlift_server.analysis.ledger_query import LedgerSample
 from fairlift_server.results.analysis_plan import AnalysisPlan
-from fairlift_server.results.look import DataQuality
+from fairlift_server.results.kept_look import KeptLook
 
 # Above this share of mixed-up units something is wrong with how units are told apart.
 _MANY_MIXED = 0.01
@@ -18,6 +26,36 @@ class HealthStatus(Enum):
     OK = "ok"
     WARNING = "warning"
     BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class DataQuality:
+    """Whether the data can be trusted: counts only, nothing about effects.
+
+    Attributes:
+        units, contaminated: by variant, as of now.
+        split: whether units fell on variants as planned, however often somebody looked.
+        chi_square_p: of the split now.
+        day: campaign days that have a look.
+    """
+
+    units: Mapping[str, int]
+    contaminated: Mapping[str, int]
+    split: SequentialSampleRatio
+    chi_square_p: float
+    day: int
+
+
+def data_quality(plan: AnalysisPlan, live: LedgerSample, looks: Sequence[KeptLook]) -> DataQuality:
+    """The quality of all data until now."""
+    units = {arm: live.entered.get(arm, 0) for arm in plan.arms}
+    shares, n_max = plan.sequential.shares, plan.sequential.n_max
+    history = [[kept.entered[arm] for arm in plan.arms] for kept in looks]
+    split = sample_ratio_over_time([*history, [*units.values()]], shares, k=prior_strength(n_max))
+    weights = dict(zip(plan.arms, shares, strict=True))
+    chi_square_p = sample_ratio(units, weights).p_value
+    day = looks[-1].look.day if looks else 0
+    return DataQuality(units, live.contaminated, split[-1], chi_square_p, day)
 
 
 @dataclass(frozen=True, slots=True)

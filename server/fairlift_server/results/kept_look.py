@@ -1,8 +1,12 @@
-"""What a look keeps: what the mathematics saw, so that its answer can be computed again."""
+"""What a look keeps: all that the mathematics saw, sealed by a chain of hashes.
+
+The names in the JSON are the format: they are written in full, never taken from a class or a
+field, so that code may be renamed without breaking a seal.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +14,12 @@ from fairlift_stats.data.summary import Summary
 from fairlift_stats.methods.quantiles import QuantileArm, Quantiles
 from fairlift_stats.sequential.looks import Look, LookLog
 from fairlift_stats.sequential.plan import SequentialPlan
-from fairlift_stats.sequential.sealed_looks import look_from_json, look_to_json
+from fairlift_stats.sequential.sealed_looks import (
+    SealedContent,
+    link,
+    look_from_json,
+    look_to_json,
+)
 from fairlift_stats.sequential.sealed_plan import fingerprint, plan_from_json, plan_to_json
 
 from fairlift_server.analysis.columns import Window
@@ -24,15 +33,14 @@ class KeptLook:
     """One look.
 
     Attributes:
-        plan: the rule of stopping as it was at the first look: later versions obey it too.
-        look: counts and evidence.
+        plan: the stopping rule as it was at the first look: later versions obey it too.
+        look: counts and evidence as of the end of its day.
         summaries: by window and variant, of the units for which the window was over.
         entered: by variant, units that were exposed, mature or not.
         quantiles: by variant and metric.
         segments: by attribute, label and variant, of the first primary metric.
         contaminated: units that met several variants, by the one they met first.
-        verdict: the kind of verdict that it gave.
-        boundaries: by primary metric and treatment, the z at which it succeeds, where judged.
+        verdict: the kind of verdict that the log gave with this look.
     """
 
     plan: SequentialPlan
@@ -43,7 +51,6 @@ class KeptLook:
     segments: Mapping[str, Mapping[str, Summaries]]
     contaminated: Mapping[str, int]
     verdict: str = ""
-    boundaries: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The look as JSON; floats keep every bit."""
@@ -51,21 +58,21 @@ class KeptLook:
             {
                 "plan": json.loads(plan_to_json(self.plan)),
                 "look": json.loads(look_to_json(self.look)),
-                "summaries": [
-                    [window, _written(by_variant)] for window, by_variant in self.summaries.items()
-                ],
+                "verdict": self.verdict,
                 "entered": dict(self.entered),
+                "contaminated": dict(self.contaminated),
+                "summaries": [
+                    {"window_days": window, "variants": _summaries_to(by_variant)}
+                    for window, by_variant in self.summaries.items()
+                ],
                 "quantiles": {
-                    variant: {metric: asdict(arm) for metric, arm in arms.items()}
+                    variant: {metric: _quantile_to(arm) for metric, arm in arms.items()}
                     for variant, arms in self.quantiles.items()
                 },
                 "segments": {
-                    attribute: {label: _written(cut) for label, cut in labels.items()}
+                    attribute: {label: _summaries_to(cut) for label, cut in labels.items()}
                     for attribute, labels in self.segments.items()
                 },
-                "contaminated": dict(self.contaminated),
-                "verdict": self.verdict,
-                "boundaries": [[*pair, z] for pair, z in self.boundaries.items()],
             },
             ensure_ascii=False,
             separators=(",", ":"),
@@ -78,32 +85,73 @@ class KeptLook:
         return cls(
             plan_from_json(json.dumps(read["plan"])),
             look_from_json(json.dumps(read["look"])),
-            {window: _read(by_variant) for window, by_variant in read["summaries"]},
+            {part["window_days"]: _summaries_from(part["variants"]) for part in read["summaries"]},
             read["entered"],
             {
-                variant: {metric: QuantileArm(**arm) for metric, arm in arms.items()}
+                variant: {metric: _quantile_from(arm) for metric, arm in arms.items()}
                 for variant, arms in read["quantiles"].items()
             },
             {
-                attribute: {label: _read(cut) for label, cut in labels.items()}
+                attribute: {label: _summaries_from(cut) for label, cut in labels.items()}
                 for attribute, labels in read["segments"].items()
             },
             read["contaminated"],
             read["verdict"],
-            {(metric, variant): z for metric, variant, z in read["boundaries"]},
         )
 
 
-def log_of(plan: SequentialPlan, contents: Sequence[KeptLook]) -> LookLog:
+def log_of(plan: SequentialPlan, looks: Sequence[KeptLook]) -> LookLog:
     """The looks as the log that verdicts are made from."""
-    return LookLog(fingerprint(plan), tuple(content.look for content in contents))
+    return LookLog(fingerprint(plan), tuple(kept.look for kept in looks))
 
 
-def _written(summaries: Summaries) -> dict[str, Any]:
+def sealed(previous: str, kept: KeptLook) -> SealedContent:
+    """The look with the hash that chains it to the one before; the first to the plan's hash."""
+    content = kept.to_json()
+    return SealedContent(content, link(previous, content))
+
+
+def sealed_to_json(look: SealedContent) -> str:
+    """What the store keeps."""
+    return json.dumps({"hash": look.hash, "content": look.content}, ensure_ascii=False)
+
+
+def sealed_from_json(text: str) -> SealedContent:
+    """What `sealed_to_json` wrote."""
+    read = json.loads(text)
+    return SealedContent(read["content"], read["hash"])
+
+
+# JSON values of many shapes pass through here.
+
+
+def _quantile_to(arm: QuantileArm) -> dict[str, Any]:
+    return {
+        "units": arm.n,
+        "level": arm.level,
+        "value": arm.value,
+        "lower": arm.lower,
+        "upper": arm.upper,
+        "largest_tie": arm.largest_tie,
+    }
+
+
+def _quantile_from(read: Mapping[str, Any]) -> QuantileArm:
+    return QuantileArm(
+        read["units"],
+        read["level"],
+        read["value"],
+        read["lower"],
+        read["upper"],
+        largest_tie=read["largest_tie"],
+    )
+
+
+def _summaries_to(summaries: Summaries) -> dict[str, Any]:
     return {variant: _summary_to(summary) for variant, summary in summaries.items()}
 
 
-def _read(summaries: Mapping[str, Any]) -> dict[str, Summary]:
+def _summaries_from(summaries: Mapping[str, Any]) -> dict[str, Summary]:
     return {variant: _summary_from(read) for variant, read in summaries.items()}
 
 

@@ -1,60 +1,62 @@
-"""One look, apart from every wire and clock: from the ledger to what a report says.
+"""Looks, apart from every wire and clock: from the ledger to what a report says.
 
-Runs in a process of its own; everything that goes in and comes out is a plain value.
+Runs in a process of its own; everything that goes in and comes out is a plain value. A look is as
+of the end of a campaign day, so it does not matter who reads when.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TypeAlias
-from zoneinfo import ZoneInfo
 
 from fairlift.engine.metric import OrderMeasure
-from fairlift_stats.methods.sample_ratio import sample_ratio
-from fairlift_stats.sequential.anytime.counts import (
-    SequentialSampleRatio,
-    prior_strength,
-    sample_ratio_over_time,
-)
-from fairlift_stats.sequential.errors import BadLook
+from fairlift_stats.data.summary import Summary
 from fairlift_stats.sequential.evidence import Evidence, evidence_of
 from fairlift_stats.sequential.looks import ArmCount, Look
-from fairlift_stats.sequential.plan import SequentialPlan
+from fairlift_stats.sequential.sealed_looks import SealedContent, check_chain
 from fairlift_stats.verdict import Verdict, decide
-from fairlift_stats.verdict.standings import lines_of
 
-from fairlift_server.analysis.day_calendar import DayCalendar
-from fairlift_server.analysis.ledger_query import LedgerAnswer, LedgerQuery, LedgerSample
-from fairlift_server.results.analysis_plan import AnalysisPlan
-from fairlift_server.results.kept_look import KeptLook, Summaries, log_of
-from fairlift_server.results.look_report import LookReport, metrics_report, report_of
+from fairlift_server.analysis.columns import Window, maturity_us
+from fairlift_server.analysis.ledger_query import (
+    Lateness,
+    LedgerAnswer,
+    LedgerQuery,
+    LedgerSample,
+)
+from fairlift_server.results.analysis_plan import ALARM_WINDOW, AnalysisPlan
+from fairlift_server.results.campaign_days import (
+    Arrivals,
+    CampaignDays,
+    entry_stopped_us,
+    is_over,
+)
+from fairlift_server.results.data_quality import DataQuality, data_quality
+from fairlift_server.results.kept_look import KeptLook, Summaries, log_of, sealed
+from fairlift_server.results.look_report import LookReport, attempt, metrics_report, report_of
 from fairlift_server.results.segment_cuts import summaries_by_label
 
 Ask: TypeAlias = Callable[[Sequence[LedgerQuery]], list[LedgerAnswer]]
 
-# Traffic does not stop to the visitor: entry may end this little past the plan.
-_OVERRUN = 1.10
-_DAY_US = 86_400 * 1_000_000
-# The first visitor comes a little after the start: a day that lacks less than this is full.
-_GRACE_US = 3_600 * 1_000_000
-
 
 @dataclass(frozen=True, slots=True)
-class DataQuality:
-    """Whether the data can be trusted: counts only, nothing about effects.
+class LookRequest:
+    """What is known before the ledger is read.
 
     Attributes:
-        units, contaminated: by variant, as of now.
-        split: whether units fell on variants as planned, however often somebody looked.
-        chi_square_p: of the split now.
-        day: full days that the data span.
+        plan: of the campaign.
+        plan_hash: as it was stored at the start; the first look is chained to it.
+        days: of the campaign.
+        stored: the looks so far.
+        last_made_us: when the last of them was made.
+        now_us: the time.
     """
 
-    units: Mapping[str, int]
-    contaminated: Mapping[str, int]
-    split: SequentialSampleRatio
-    chi_square_p: float
-    day: int
+    plan: AnalysisPlan
+    plan_hash: str
+    days: CampaignDays
+    stored: tuple[SealedContent, ...]
+    last_made_us: int | None
+    now_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,125 +64,176 @@ class LookResult:
     """The looks at a campaign, and what is said of the newest.
 
     Attributes:
-        live: summaries by variant as of now, of all units; they may be ahead of the last look.
+        live: summaries by variant as of now, of all units, mature or not.
         quality: whether the data can be trusted.
         looks: all of them, the newest last.
-        is_new: whether the newest was made just now.
+        new: those that were made just now, as they are to be stored.
+        late_orders, late_exposures: what came in after the last look and happened before it.
         verdict, report: as of the newest look.
+        failures: what could not be computed, and why.
     """
 
     live: Summaries
     quality: DataQuality
     looks: tuple[KeptLook, ...]
-    is_new: bool
+    new: tuple[SealedContent, ...] = ()
+    late_orders: int = 0
+    late_exposures: int = 0
     verdict: Verdict | None = None
     report: LookReport | None = None
+    failures: Mapping[str, str] = field(default_factory=dict)
 
 
-def make_look(ask: Ask, plan: AnalysisPlan, stored: Sequence[str], now: datetime) -> LookResult:
-    """The verdict and the report, after a new look if one is due.
+def make_looks(ask: Ask, request: LookRequest) -> LookResult:
+    """The verdict and the report, after all looks that are due were made, in order.
 
-    Args:
-        ask: sends queries to the ledger.
-        plan: of the campaign.
-        stored: the looks so far, as they were written down.
-        now: the time.
+    Raises:
+        LookEdited: a look in the store is not the one that was written.
     """
-    looks = tuple(map(KeptLook.from_json, stored))
-    today = DayCalendar(plan.time_zone).day_of(_microseconds(now))
-    (answer,) = ask([plan.query(as_of_day=today)])
-    quality = _quality(plan, answer.sample(today), looks, now)
-    new = _new_look(ask, plan, answer, looks, day=quality.day, today=today, now=now)
-    if new is not None:
-        looks = (*looks, new)
-    live = _with_every_arm(plan, answer.sample(None))
-    result = LookResult(live[plan.window], quality, looks, new is not None)
+    check_chain(request.plan_hash, request.stored)
+    looks = tuple(KeptLook.from_json(look.content) for look in request.stored)
+    plan = request.plan
+    if looks:
+        plan = replace(plan, sequential=looks[0].plan)
+    (live,) = ask([plan.query(as_of_day=None, late=_lateness(request, looks))])
+    previous = request.stored[-1].hash if request.stored else request.plan_hash
+    new: list[SealedContent] = []
+    for look in _due_looks(ask, plan, request.days, live, looks, request.now_us):
+        new.append(sealed(previous, look))
+        previous = new[-1].hash
+        looks = (*looks, look)
+    result = LookResult(
+        live=_with_every_arm(plan, live.sample(None))[plan.window],
+        quality=data_quality(plan, live.sample(None), looks),
+        looks=looks,
+        new=tuple(new),
+        # Nothing can be late for a look that was made just now.
+        late_orders=0 if new else sum(entry.late_orders for entry in live.entries),
+        late_exposures=0 if new else sum(entry.late_exposures for entry in live.entries),
+    )
     return _with_report(result, plan) if looks else result
 
 
-def check_data(ask: Ask, plan: AnalysisPlan, stored: Sequence[str], now: datetime) -> DataQuality:
+def check_data(ask: Ask, request: LookRequest) -> DataQuality:
     """Whether the data can be trusted; makes no look."""
-    looks = tuple(map(KeptLook.from_json, stored))
-    today = DayCalendar(plan.time_zone).day_of(_microseconds(now))
-    (answer,) = ask([plan.query(as_of_day=today)])
-    return _quality(plan, answer.sample(today), looks, now)
+    looks = tuple(KeptLook.from_json(look.content) for look in request.stored)
+    (live,) = ask([request.plan.query(as_of_day=None)])
+    return data_quality(request.plan, live.sample(None), looks)
 
 
 def _with_report(result: LookResult, plan: AnalysisPlan) -> LookResult:
-    last = result.looks[-1]
-    sequential = last.plan
-    log = log_of(sequential, result.looks)
-    verdict = decide(sequential, log)
-    return replace(
-        result,
-        looks=(*result.looks[:-1], replace(last, verdict=last.verdict or verdict.kind)),
-        verdict=verdict,
-        report=report_of(plan, last),
+    failures: dict[str, str] = {}
+    log = log_of(plan.sequential, result.looks)
+    verdict = attempt("verdict", failures, decide, plan.sequential, log)
+    report = report_of(plan, result.looks[-1], verdict)
+    return replace(result, verdict=verdict, report=report, failures={**failures, **report.failures})
+
+
+def _lateness(request: LookRequest, looks: tuple[KeptLook, ...]) -> Lateness | None:
+    if not looks or request.last_made_us is None:
+        return None
+    last = next(islice(request.days.calendar_days(), looks[-1].look.day - 1, None), None)
+    if last is None:
+        return None
+    return Lateness(request.days.end_us(last), request.last_made_us)
+
+
+def _due_looks(
+    ask: Ask,
+    plan: AnalysisPlan,
+    days: CampaignDays,
+    live: LedgerAnswer,
+    looks: tuple[KeptLook, ...],
+    now_us: int,
+) -> Iterator[KeptLook]:
+    """The looks of all days that are over and have none, in order, until one is the last."""
+    log = log_of(plan.sequential, looks)
+    arrivals = _arrivals(live, now_us)
+    calendar_days: list[int] = []
+    for day, calendar_day in enumerate(days.calendar_days(), start=1):
+        calendar_days.append(calendar_day)
+        if log.is_closed or not is_over(days, arrivals, calendar_day):
+            return
+        if looks and day <= looks[-1].look.day:
+            continue
+        answer = live
+        if not live.holds_for(days.end_us(calendar_day)):
+            (answer,) = ask([plan.query(as_of_day=calendar_day)])
+        is_stopped = _is_last(plan, days, arrivals, calendar_day)
+        kept = _kept(plan, answer, days, calendar_days, is_stopped=is_stopped)
+        log = log.add(plan.sequential, kept.look)
+        verdict = attempt("verdict", {}, decide, plan.sequential, log)
+        yield replace(kept, look=log.looks[-1], verdict="" if verdict is None else verdict.kind)
+
+
+def _arrivals(live: LedgerAnswer, now_us: int) -> Arrivals:
+    entries = live.entries
+    return Arrivals(
+        now_us,
+        max((entry.last_us for entry in entries), default=None),
+        max((entry.received_us for entry in entries), default=None),
+        max((entry.last_entry_us for entry in entries), default=None),
     )
 
 
-def _new_look(
-    ask: Ask,
+def _is_last(plan: AnalysisPlan, days: CampaignDays, arrivals: Arrivals, calendar_day: int) -> bool:
+    """Whether entry was stopped by hand, and all who had entered are mature by the day's end."""
+    stopped_us = entry_stopped_us(days, arrivals)
+    if stopped_us is None:
+        return False
+    return stopped_us + maturity_us(plan.counted) < days.end_us(calendar_day)
+
+
+def _kept(
     plan: AnalysisPlan,
     answer: LedgerAnswer,
-    looks: tuple[KeptLook, ...],
+    days: CampaignDays,
+    calendar_days: Sequence[int],
     *,
-    day: int,
-    today: int,
-    now: datetime,
-) -> KeptLook | None:
-    """A look if one is due: the first at once, later ones when enough units have come.
-
-    When the campaign's days are over any unit is enough, and the look is the last.
-    """
-    sequential = looks[0].plan if looks else plan.sequential
-    log = log_of(sequential, looks)
-    sample = answer.sample(today)
-    units = sum(summary.n for summary in sample.summaries[plan.counted].values())
-    # A look is as of a day; the first day counts from the first unit on.
-    day = max(day, 1)
-    if units == 0 or log.is_closed or (looks and day <= looks[-1].look.day):
-        return None
-    # Nobody looked until the plan was over: the sample is then who came while it was not.
-    if sequential.ends_by_units and sequential.information(units) > _OVERRUN:
-        (answer,) = ask([plan.query(as_of_day=today, first_units=sequential.n_max)])
-        sample = answer.sample(today)
+    is_stopped: bool,
+) -> KeptLook:
+    """The look of the last of these days."""
+    today = calendar_days[-1]
+    last_entries = {
+        group.maturity: _last_entry(calendar_days, group.maturity) for group in plan.groups
+    }
+    sample = answer.sample(today, last_entries)
+    segment_entry = last_entries[plan.segment_group.maturity]
     kept = KeptLook(
-        sequential,
+        plan.sequential,
         Look(
-            at=now.astimezone(ZoneInfo(plan.time_zone)).isoformat(),
-            day=day,
+            at=days.date_of(today).isoformat(),
+            day=len(calendar_days),
             counts=(),
+            closing="stopped" if is_stopped else None,
         ),
         _with_every_arm(plan, sample),
         {arm: sample.entered.get(arm, 0) for arm in plan.arms},
         {arm: sample.quantiles.get(arm, {}) for arm in plan.arms},
         {
-            attribute: summaries_by_label(plan, attribute, answer.segment_summaries(today))
+            attribute: summaries_by_label(
+                plan, attribute, answer.segment_summaries(today, segment_entry)
+            )
             for attribute in plan.plan.segments
         },
         sample.contaminated,
     )
     look = replace(
         kept.look,
-        counts=tuple(_count(plan, arm, kept) for arm in sequential.arms),
-        evidence=tuple(_evidence(plan, sequential, kept)),
+        counts=tuple(_count(plan, arm, kept) for arm in plan.arms),
+        evidence=tuple(_evidence(plan, kept)),
     )
-    try:
-        log = log.add(sequential, look)
-    except BadLook:
-        # Units that turned out to be mixed up left the sample: it is not ahead of the last look.
-        return None
-    boundaries = {
-        (metric.name, arm): line.success
-        for metric in sequential.primaries
-        for arm in sequential.treatments
-        if (line := lines_of(sequential, log, metric.name, arm)[-1]).success is not None
-    }
-    return replace(kept, look=log.looks[-1], boundaries=boundaries)
+    return replace(kept, look=look)
 
 
-def _with_every_arm(plan: AnalysisPlan, sample: LedgerSample) -> dict[int | None, Summaries]:
+def _last_entry(calendar_days: Sequence[int], window: Window) -> int:
+    """The last day of entry that a look counts: a pause makes no week of entry longer."""
+    day = len(calendar_days) - (window or 0)
+    # Who entered before the first whole day belongs to its week.
+    return calendar_days[day - 1] if day > 0 else calendar_days[0] - 1 + day
+
+
+def _with_every_arm(plan: AnalysisPlan, sample: LedgerSample) -> dict[Window, Summaries]:
     """The summaries with every arm in order, those without units too."""
     return {
         window: {arm: by_variant.get(arm, plan.group(window).empty()) for arm in plan.arms}
@@ -189,62 +242,45 @@ def _with_every_arm(plan: AnalysisPlan, sample: LedgerSample) -> dict[int | None
 
 
 def _count(plan: AnalysisPlan, arm: str, kept: KeptLook) -> ArmCount:
-    summary = kept.summaries[plan.counted][arm]
+    summary, first_day = kept.summaries[plan.counted][arm], kept.summaries[ALARM_WINDOW][arm]
     return ArmCount(
         arm,
         summary.n,
+        converters=plan.count(OrderMeasure.BUYERS, plan.counted, summary),
+        orders=plan.count(OrderMeasure.ORDERS, plan.counted, summary),
         entered=kept.entered[arm],
-        converters=int(summary.sum(plan.count_column(OrderMeasure.BUYERS))),
-        orders=int(summary.sum(plan.count_column(OrderMeasure.ORDERS))),
+        alarm_units=first_day.n,
+        alarm_converters=plan.count(OrderMeasure.BUYERS, ALARM_WINDOW, first_day),
     )
 
 
-def _evidence(plan: AnalysisPlan, sequential: SequentialPlan, kept: KeptLook) -> list[Evidence]:
+def _evidence(plan: AnalysisPlan, kept: KeptLook) -> Iterator[Evidence]:
     report = metrics_report(plan, plan.analysis, kept, {})
-    if report is None:
-        return []
-    judged = {metric.name for metric in sequential.metrics}
     metrics = {in_role.metric.name: in_role.metric for in_role in plan.analysis.metrics}
-    evidence = (
-        evidence_of(
+    for result in () if report is None else report.results:
+        if result.metric not in {metric.name for metric in plan.sequential.metrics}:
+            continue
+        window = plan.maturity[result.metric]
+        control, treatment = (kept.summaries[window][arm] for arm in (plan.control, result.variant))
+        evidence = evidence_of(
             result,
             metrics[result.metric],
-            kept.summaries[plan.maturity[result.metric]][plan.control],
-            kept.summaries[plan.maturity[result.metric]][result.variant],
+            control,
+            treatment,
+            events=_events(plan, result.metric, control, treatment),
             capped=result.metric in plan.capped,
         )
-        for result in report.results
-        if result.metric in judged and result.variant in sequential.treatments
-    )
-    return [found for found in evidence if found is not None]
+        if evidence is not None:
+            yield evidence
 
 
-def _quality(
-    plan: AnalysisPlan, sample: LedgerSample, looks: tuple[KeptLook, ...], now: datetime
-) -> DataQuality:
-    units = {arm: sample.entered.get(arm, 0) for arm in plan.arms}
-    sequential = looks[0].plan if looks else plan.sequential
-    history = [[kept.entered[arm] for arm in plan.arms] for kept in looks]
-    history.append([*units.values()])
-    strength = prior_strength(sequential.n_max)
-    split = sample_ratio_over_time(history, sequential.shares, k=strength)[-1]
-    weights = dict(zip(plan.arms, sequential.shares, strict=True))
-    chi_square_p = sample_ratio(units, weights).p_value
-    return DataQuality(units, sample.contaminated, split, chi_square_p, _full_days(sample, now))
-
-
-def _full_days(sample: LedgerSample, now: datetime) -> int:
-    """Full days from the first exposure until now, or until the data end.
-
-    Event times, not the start's: an experiment that is replayed later spans the days that it had.
-    """
-    if sample.span_us is None:
-        return 0
-    first_us, last_us = sample.span_us
-    now_us = _microseconds(now)
-    end_us = now_us if now_us - last_us < _DAY_US else last_us
-    return max(0, (end_us - first_us + _GRACE_US) // _DAY_US)
-
-
-def _microseconds(moment: datetime) -> int:
-    return int(moment.astimezone(UTC).timestamp() * 1_000_000)
+def _events(
+    plan: AnalysisPlan, metric: str, control: Summary, treatment: Summary
+) -> tuple[int, int] | None:
+    """Converters or orders of both arms, whichever the metric needs."""
+    needs = plan.sequential.metric(metric).needs
+    if needs == "nothing":
+        return None
+    measure = OrderMeasure.BUYERS if needs == "converters" else OrderMeasure.ORDERS
+    window = plan.maturity[metric]
+    return plan.count(measure, window, control), plan.count(measure, window, treatment)

@@ -1,53 +1,65 @@
-"""From a campaign's plan to the rule of stopping, in the words of the mathematics."""
+"""From a campaign's plan to the stopping rule, in the words of the mathematics."""
 
 from dataclasses import replace
 
 from fairlift.engine import plan as planned
 from fairlift.engine.campaign import Campaign
-from fairlift.engine.metric import ActionMeasure, Metric, ReturnMeasure
+from fairlift.engine.metric import (
+    ActionMeasure,
+    Metric,
+    OrderMeasure,
+    Ratio,
+    ReturnMeasure,
+)
 from fairlift.engine.plan import Plan
-from fairlift_stats.data.metrics import Metric as Tested
-from fairlift_stats.data.metrics import Rate, Ratio
+from fairlift_stats.data.metrics import Metric as SummaryMetric
+from fairlift_stats.data.metrics import Rate
 from fairlift_stats.report.analysis import Analysis
+from fairlift_stats.report.question import MetricInRole
 from fairlift_stats.sequential.group_sequential.spending import Spending
-from fairlift_stats.sequential.plan import Needs, SequentialMetric, SequentialPlan
+from fairlift_stats.sequential.plan import Decide, Needs, SequentialMetric, SequentialPlan
 
 # Usual share of visitors who buy: only tunes the exact test, which holds whatever it is.
 _USUAL_CONVERSION = 0.03
+_DECIDE: dict[planned.Decide, Decide] = {
+    planned.Decide.WEEKLY: "weekly",
+    planned.Decide.DAILY: "daily",
+}
+_OF_BUYERS = frozenset({OrderMeasure.BUYERS, OrderMeasure.ORDERS, OrderMeasure.ITEMS})
 
 
 def stopping_plan(
-    campaign: Campaign, plan: Plan, analysis: Analysis, *, currency: str
+    campaign: Campaign, plan: Plan, analysis: Analysis, *, window_days: int, currency: str
 ) -> SequentialPlan:
-    """The rule of stopping for the primary metrics and guardrails of the analysis."""
+    """The stopping rule for the primary metrics and guardrails of the analysis.
+
+    Args:
+        campaign: whose variants and weights are compared.
+        plan: its plan.
+        analysis: the plan's metrics.
+        window_days: the longest window of the primary metrics.
+        currency: of amounts of money.
+    """
     arms = (campaign.control, *campaign.treatments)
     weights = [arm.weight for arm in arms]
-    effects = {chosen.metric: chosen.minimum_effect for chosen in plan.primary}
+    effects = {metric.metric: metric.minimum_effect for metric in plan.primary}
     metrics = [
-        SequentialMetric(
-            name=each.metric.name,
-            role=each.role,
-            direction=each.metric.direction,
-            unit=each.metric.unit,
-            needs=_needs(plan.metric(each.metric.name), each.metric),
-            margin=each.margin,
-            absolute_margin=each.absolute_margin,
-            minimum_effect=effects.get(each.metric.name),
-            among_buyers=isinstance(each.metric, Ratio),
-        )
-        for each in analysis.metrics
-        if each.role != "secondary"
+        _metric(in_role, plan.metric(in_role.metric.name), effects.get(in_role.metric.name))
+        for in_role in analysis.metrics
+        if in_role.role != "secondary"
     ]
     common = SequentialPlan(
         arms=tuple(arm.id for arm in arms),
         metrics=tuple(metrics),
         n_max=max(plan.planned_units, len(arms)),
         shares=tuple(weight / sum(weights) for weight in weights),
-        alpha=plan.alpha,
-        power=plan.power,
-        decide="daily",
+        decide=_DECIDE[plan.decide],
+        window_days=window_days,
         minimum_days=plan.minimum_days,
         maximum_days=plan.maximum_days,
+        alpha=plan.alpha,
+        power=plan.power,
+        rule_version=plan.rule_version,
         planned_converters=max(1, round(plan.planned_units * _USUAL_CONVERSION)),
         currency=currency,
         futility=None,
@@ -55,11 +67,24 @@ def stopping_plan(
     return _with_engine(common, plan.stopping)
 
 
-def _needs(metric: Metric, measured: Tested) -> Needs:
-    of_orders = not any(isinstance(m, ActionMeasure | ReturnMeasure) for m in metric.measures)
-    if not of_orders:
+def _metric(in_role: MetricInRole, metric: Metric, effect: float | None) -> SequentialMetric:
+    return SequentialMetric(
+        metric.name,
+        in_role.role,
+        in_role.metric.direction,
+        in_role.metric.unit,
+        _needs(metric, in_role.metric),
+        in_role.margin,
+        in_role.absolute_margin,
+        effect,
+        isinstance(metric.kind, Ratio) and metric.kind.denominator in _OF_BUYERS,
+    )
+
+
+def _needs(metric: Metric, tested: SummaryMetric) -> Needs:
+    if any(isinstance(measure, ActionMeasure | ReturnMeasure) for measure in metric.measures):
         return "nothing"
-    return "converters" if isinstance(measured, Rate) else "orders"
+    return "converters" if isinstance(tested, Rate) else "orders"
 
 
 def _with_engine(plan: SequentialPlan, stopping: planned.Stopping) -> SequentialPlan:

@@ -7,13 +7,17 @@ each other's locks on the file.
 import asyncio
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import wait
-from typing import TypeVar, TypeVarTuple
+from typing import Generic, TypeVar, TypeVarTuple
 
 from fairlift.engine.errors import Overloaded, Unavailable
 
@@ -21,6 +25,25 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _MOST_WAITING = 64
+
+
+class WorkerError(Exception):
+    """What went wrong in a worker process, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned(Generic[T]):
+    """What a function returned in a worker process."""
+
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What it raised, and where."""
+
+    error: Exception
+    trace: str
 
 
 class WorkerPool:
@@ -37,24 +60,48 @@ class WorkerPool:
         Raises:
             Overloaded: too many wait already.
             Unavailable: the process died.
+            WorkerError: the function raised what cannot travel between processes.
+            Exception: whatever else the function raised.
         """
         if self._waiting >= _MOST_WAITING:
             raise Overloaded(f"{self._waiting} results are being computed; try again later")
         self._waiting += 1
         pool = self._pool = self._pool or _pool(self._processes)
         try:
-            return await asyncio.wrap_future(pool.submit(function, *args))
+            packed = await asyncio.wrap_future(pool.submit(_packed, partial(function, *args)))
         except BrokenProcessPool:
             if self._pool is pool:
                 self._pool = None
             raise Unavailable("the process that computes results ended; try again") from None
         finally:
             self._waiting -= 1
+        outcome: Returned[T] | Raised = pickle.loads(packed)
+        if isinstance(outcome, Raised):
+            raise outcome.error from WorkerError(outcome.trace)
+        return outcome.value
 
     def close(self) -> None:
         """Ends the processes."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _packed(function: Callable[[], T]) -> bytes:
+    """What the function returned or raised, as bytes.
+
+    An exception that pickle cannot rebuild would break the pool for everybody if the pool itself
+    had to carry it: bytes always arrive.
+    """
+    try:
+        return pickle.dumps(Returned(function()))
+    except Exception as error:
+        trace = traceback.format_exc()
+        try:
+            packed = pickle.dumps(Raised(error, trace))
+            pickle.loads(packed)
+        except Exception:
+            return pickle.dumps(Raised(WorkerError(f"{type(error).__name__}: {error}"), trace))
+        return packed
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:

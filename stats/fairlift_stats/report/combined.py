@@ -17,6 +17,8 @@ def combined_report(
     analysis: Analysis,
     summaries: Mapping[str, Mapping[str, Summary]],
     quantiles: Mapping[str, Quantiles],
+    *,
+    largest_k: Mapping[tuple[str, str], float] | None = None,
 ) -> Report:
     """The report of an analysis whose metrics need not be over the same units.
 
@@ -26,6 +28,7 @@ def combined_report(
         analysis: the metrics and their roles.
         summaries: by metric and variant; metrics with equal units should share one mapping.
         quantiles: by variant and metric.
+        largest_k: see `Analysis.report`.
 
     Raises:
         UnknownVariant, MissingColumn, BadSummary: see `Analysis.report`.
@@ -33,7 +36,7 @@ def combined_report(
     answers: dict[str, Answers] = {}
     variants: tuple[str, ...] = ()
     for names in _sharing(summaries):
-        part = analysis.only(names).report(summaries[names[0]], quantiles)
+        part = analysis.only(names).report(summaries[names[0]], quantiles, largest_k=largest_k)
         answers |= {result.metric: result.answers for result in part.results}
         variants = part.variants
     ordered = [answers[planned.metric.name] for planned in analysis.metrics]

@@ -186,15 +186,17 @@ async def test_a_safe_change_keeps_the_epoch(caller: Caller) -> None:
 async def test_new_weights_need_consent_to_a_new_epoch(caller: Caller) -> None:
     campaign = await caller.start(shop.campaign())
     campaign.variants[1].weight = 3
-    planned = await caller.campaigns.PlanChange(pb.PlanChangeRequest(campaign=campaign))
+    planned = await caller.campaigns.PlanChange(pb.PlanChangeRequest(campaigns=[campaign]))
     request = pb.UpdateCampaignRequest(campaign=campaign)
 
     error = await refused(caller.campaigns.UpdateCampaign(request))
     request.new_epoch = True
     changed = await caller.campaigns.UpdateCampaign(request)
 
-    assert planned.change_class == pb.CHANGE_CLASS_NEW_EPOCH
-    assert [change.field for change in planned.changes] == ["variants[1].weight"]
+    (planned_change,) = planned.campaigns
+    assert planned_change.change_class == pb.CHANGE_CLASS_NEW_EPOCH
+    assert [change.field for change in planned_change.changes] == ["variants[1].weight"]
+    assert (planned_change.campaign, planned_change.etag) == (NAME, campaign.etag)
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert details(error)[0].reason == "NEEDS_NEW_EPOCH"
     assert changed.epoch == 2
@@ -244,13 +246,14 @@ async def test_an_update_may_create_what_is_missing(caller: Caller) -> None:
     request = pb.UpdateCampaignRequest(campaign=shop.campaign())
 
     error = await refused(caller.campaigns.UpdateCampaign(request))
-    planned = await caller.campaigns.PlanChange(pb.PlanChangeRequest(campaign=shop.campaign()))
+    planned = await caller.campaigns.PlanChange(pb.PlanChangeRequest(campaigns=[shop.campaign()]))
     request.allow_missing = True
     created = await caller.campaigns.UpdateCampaign(request)
     same = await caller.campaigns.UpdateCampaign(request)
 
     assert error.code() is grpc.StatusCode.NOT_FOUND
-    assert planned.change_class == pb.CHANGE_CLASS_CREATE
+    assert [change.change_class for change in planned.campaigns] == [pb.CHANGE_CLASS_CREATE]
+    assert not planned.campaigns[0].etag
     assert created.state == campaign_pb2.CAMPAIGN_STATE_DRAFT
     assert same == created
 
@@ -258,7 +261,9 @@ async def test_an_update_may_create_what_is_missing(caller: Caller) -> None:
 async def test_the_history_tells_who_did_what(caller: Caller) -> None:
     campaign = await caller.start(shop.campaign())
     campaign.display_name = "Free"
-    await caller.campaigns.UpdateCampaign(pb.UpdateCampaignRequest(campaign=campaign))
+    await caller.campaigns.UpdateCampaign(
+        pb.UpdateCampaignRequest(campaign=campaign, reason="shorter")
+    )
     await caller.campaigns.StopCampaign(pb.StopCampaignRequest(name=NAME, reason="enough"))
 
     first = await caller.campaigns.ListChanges(pb.ListChangesRequest(name=NAME, page_size=3))
@@ -269,7 +274,7 @@ async def test_the_history_tells_who_did_what(caller: Caller) -> None:
     changes = [*first.changes, *rest.changes]
     assert [change.verb for change in changes] == ["create", "start", "update", "stop"]
     assert [change.field for change in changes[2].changes] == ["display_name"]
-    assert changes[3].reason == "enough"
+    assert (changes[2].reason, changes[3].reason) == ("shorter", "enough")
     assert not rest.next_page_token
 
 

@@ -50,7 +50,7 @@ def test_a_cancelled_order_never_was() -> None:
 
 def test_refunds_stay_within_what_was_paid() -> None:
     for amendment, field in (
-        (refund(91), "amount_micros"),
+        (refund(91), "goods_micros"),
         (refund(1, recovered=41), "recovered_cost_micros"),
         (refund(1, items=4), "items"),
     ):

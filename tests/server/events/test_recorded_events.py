@@ -190,12 +190,12 @@ BAD = {
     "no order id": (shop.order("v", ""), "order.order_id", "has 0 characters"),
     "an action's name": (shop.action("v", "Add to cart"), "action.name", "lower-case"),
     "an action's value": (shop.action("v", "nps", float("nan")), "action.value", "is nan"),
-    "negative refund": (shop.refund("o", -1), "amendment.refund.amount_micros", "must be 0"),
+    "negative refund": (shop.refund("o", -1), "amendment.refund.goods_micros", "must be 0"),
     "negative items": (shop.refund("o", 1, items=-1), "amendment.refund.items", "must be 0"),
     "an amendment of nothing": (
         _with_two_kinds_of_nothing(),
         "amendment",
-        "set refund or cancellation",
+        "set refund, cancellation, correction or reopening",
     ),
     "a link to itself": (shop.identity("v", "v"), "identity.customer_id", "two different ids"),
     "a rate of the shop's own currency": (
@@ -205,7 +205,7 @@ BAD = {
     ),
     "a rate of nothing": (
         shop.exchange_rate("USD", 0),
-        "exchange_rate.shop_micros_per_unit",
+        "exchange_rate.shop_picos_per_unit",
         "above 0",
     ),
     "a cost of nobody": (shop.cost(5), "cost", "name at least one"),
@@ -312,7 +312,7 @@ async def test_a_refund_above_the_ticket_is_refused(caller: Caller) -> None:
     await caller.accepted([shop.refund("o-1", 25)])
     outcome = await refusal(caller, shop.refund("o-1", 16))
 
-    assert outcome.field == "amendment.refund.amount_micros"
+    assert outcome.field == "amendment.refund.goods_micros"
     assert "to 41000000, must stay within its ticket, 40000000" in outcome.message
 
 

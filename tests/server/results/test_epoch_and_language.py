@@ -9,12 +9,12 @@ from fairlift.v1 import results_service_pb2 as pb
 
 from tests.server import shop
 from tests.server.client import Caller, details, running
-from tests.server.crowds import crowd, metric, results, send
+from tests.server.crowds import crowd, metric, results, send, start
 
 
 async def test_an_epoch_is_analysed_apart(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
-        campaign = await caller.start(shop.campaign())
+        campaign = await start(caller, shop.campaign())
         await send(caller, crowd("control", 20, [10.0]))
         await send(caller, crowd("free", 10, []))
         campaign.variants[1].weight = 3
@@ -35,7 +35,7 @@ async def test_an_epoch_is_analysed_apart(tmp_path: Path) -> None:
 
 async def test_sentences_come_in_the_reader_s_language(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
-        await caller.start(shop.campaign())
+        await start(caller, shop.campaign())
         await send(caller, crowd("control", 20, [10.0]))
         await send(caller, crowd("free", 20, []))
 
@@ -51,7 +51,7 @@ async def test_sentences_come_in_the_reader_s_language(tmp_path: Path) -> None:
 
 async def test_health_comes_in_the_reader_s_language_too(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
-        await caller.start(shop.campaign())
+        await start(caller, shop.campaign())
         await send(caller, crowd("control", 20, [10.0]))
         await send(caller, crowd("free", 20, []))
 

@@ -94,8 +94,8 @@ def test_parts_that_may_be_chance_are_called_that() -> None:
     unsure = (factor("conversion", -0.9, sure=False), *parts[1:])
 
     assert text(Decomposition(1.4, parts, ()).message("EUR")) == (
-        "Revenue per visitor rose by €1.40: more buyers (+€0.90); the rest (+€0.50) cannot be told "
-        "from chance."
+        "Revenue per visitor rose by €1.40: more buyers (+€0.90); the rest (+€0.50) may be due "
+        "to chance."
     )
     assert text(Decomposition(-0.4, unsure, ()).message("EUR")) == (
         "Revenue per visitor fell by €0.40; it is not yet clear how much comes from buyers, orders "
@@ -116,7 +116,7 @@ def test_a_sure_gain_within_a_loss_is_told_with_the_rest() -> None:
 
     assert sentences["en"] == (
         "Revenue per visitor fell by €0.23: more orders per buyer (+€1.70); the rest (-€1.93) "
-        "cannot be told from chance."
+        "may be due to chance."
     )
     assert "el resto (-1,93\xa0€) no se distingue del azar" in sentences["es"]
     assert "restul (-1,93\xa0EUR) nu se deosebește de întâmplare" in sentences["ro"]

@@ -1,4 +1,4 @@
-"""Before the start: what can be found, by the textbook; and a plan that can be pasted."""
+"""The `plan` command: its figures agree with the textbook, and its plan can be pasted."""
 
 import math
 import re
@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from fairlift.v1.value_pb2 import UNIT_KIND_CUSTOMER
 from fairlift_cli.__main__ import main
-from fairlift_cli.check import check
+from fairlift_cli.check import check_files
 
 
 def told(*words: str) -> str:
@@ -62,7 +62,7 @@ def test_the_proposed_plan_can_be_pasted_into_a_file(tmp_path: Path, more: list[
     path = tmp_path / "campaign.yaml"
     path.write_text(f"campaign: x\nvariants: [{{id: a}}, {{id: b}}]\n{plan}\n", encoding="utf-8")
 
-    assert check([path]).findings == ()
+    assert check_files([path]).findings == ()
     assert ("revenue_per_visitor" in plan) == bool(more)
 
 
@@ -72,7 +72,7 @@ def test_a_plan_for_customers_speaks_of_customers_and_can_be_pasted(tmp_path: Pa
     pasted = text[text.index("\nunit:") :]
     path = tmp_path / "campaign.yaml"
     path.write_text(f"campaign: x\nvariants: [{{id: a}}, {{id: b}}]{pasted}", encoding="utf-8")
-    (document,) = (found := check([path])).documents
+    (document,) = (found := check_files([path])).documents
     assert found.findings == ()
     assert document.message.unit == UNIT_KIND_CUSTOMER
     assert "revenue per customer" in text

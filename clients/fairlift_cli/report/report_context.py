@@ -1,8 +1,7 @@
-"""What all parts of a report's view share: the report, the language, the screen."""
+"""What all parts of the report's view share: the report, its formatting, the screen."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.value_pb2 import Interval
@@ -11,14 +10,14 @@ from fairlift_stats.messages import Figure, unique_names
 from fairlift_cli.figures import Figures
 from fairlift_cli.screen import Screen
 
-# Reasons that tell why the verdict's figure is not that of all data.
-_TWO_FIGURES = {"corrected", "corrected_then", "first_look", "shrunk"}
+# Codes of reasons why the verdict's figure differs from the figure of all data.
+_ADJUSTMENTS = {"corrected", "corrected_then", "first_look", "shrunk"}
 _HEADLINE = ("conversion_rate", "average_ticket", "revenue_per_visitor")
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """A report, and how to say it."""
+class ReportContext:
+    """A report, and what formats and prints it."""
 
     report: pb.Report
     figures: Figures
@@ -26,12 +25,12 @@ class Scene:
     names: Mapping[str, str]
 
     def name(self, variant: str) -> str:
-        """What people call a variant."""
+        """The variant's display name, or its id."""
         return self.names.get(variant) or self.screen.safe(variant)
 
     @property
     def control(self) -> str:
-        """The id of the control, or nothing."""
+        """The id of the control; empty when there is none."""
         return next((totals.variant for totals in self.report.totals if totals.control), "")
 
     def say(self, key: str, /, *, by: str | None = None, **places: Figure | str) -> str:
@@ -39,19 +38,17 @@ class Scene:
         return self.figures.say(key, by=by, **places)
 
     @property
-    def two_figures(self) -> str:
-        """Why the verdict's figure is not that of all data; empty where it is, or has none."""
-        return next((why for code, why in self._reasons() if code in _TWO_FIGURES), "")
+    def adjustment_reason(self) -> str:
+        """Why the verdict's figure differs from that of all data; empty when it does not."""
+        reasons = self.report.verdict.reasons
+        return next((reason.sentence for reason in reasons if reason.code in _ADJUSTMENTS), "")
 
     def reasons(self) -> Iterator[str]:
-        """The other reasons, less the one that the meter draws."""
-        told = {*_TWO_FIGURES, "meter"}
-        return (reason for code, reason in self._reasons() if code not in told)
-
-    def _reasons(self) -> Iterator[tuple[str, str]]:
-        """Each reason with its code; the first of all codes is the ruling's own."""
-        verdict = self.report.verdict
-        return zip_longest(verdict.reason_codes[1:], verdict.reasons, fillvalue="")
+        """The other reasons, without the one that the meter shows, and what came later."""
+        verdict, shown_elsewhere = self.report.verdict, {*_ADJUSTMENTS, "meter"}
+        for reason in (*verdict.reasons, *verdict.since):
+            if reason.code not in shown_elsewhere:
+                yield reason.sentence
 
     def metrics(self) -> list[pb.MetricResult]:
         """The three headline metrics first, then those of the plan by their role."""
@@ -64,18 +61,20 @@ class Scene:
         return sorted(self.report.metrics, key=order)
 
     def primary(self) -> Iterator[pb.MetricResult]:
-        """The metrics that decide."""
-        return (each for each in self.report.metrics if each.role == pb.METRIC_ROLE_PRIMARY)
+        """The primary metrics."""
+        return (metric for metric in self.report.metrics if metric.role == pb.METRIC_ROLE_PRIMARY)
 
 
-def scene(report: pb.Report, *, figures: Figures, screen: Screen) -> Scene:
-    """The scene of a report; variants are called by their names where they have one."""
-    names = unique_names({each.variant: each.display_name for each in report.totals})
-    return Scene(report, figures, screen, {each: screen.safe(name) for each, name in names.items()})
+def report_context(report: pb.Report, *, figures: Figures, screen: Screen) -> ReportContext:
+    """The context of a report; variants have their display names where they are set."""
+    names = unique_names({totals.variant: totals.display_name for totals in report.totals})
+    return ReportContext(
+        report, figures, screen, {variant: screen.safe(name) for variant, name in names.items()}
+    )
 
 
 def shown_interval(comparison: pb.MetricResult.Comparison) -> Interval | None:
-    """The interval that holds however often somebody looked, or else the plain one."""
+    """The always-valid interval, or else the fixed-sample one."""
     if comparison.HasField("sequential_lift_interval"):
         return comparison.sequential_lift_interval
     return comparison.lift_interval if comparison.HasField("lift_interval") else None

@@ -1,4 +1,4 @@
-"""A thread that works in the background, and finishes its work when the program ends."""
+"""The background thread: runs jobs at intervals, and a last one when the program ends."""
 
 import logging
 import threading
@@ -9,11 +9,11 @@ _log = logging.getLogger("fairlift")
 INTERVAL_S = 0.1
 
 
-class Heartbeat:
+class BackgroundThread:
     """Calls jobs at every beat until it is stopped; calls `at_end` when the program ends first.
 
-    The thread is no daemon, so the interpreter waits for it: on a plain exit, and in children of
-    multiprocessing, which skip `atexit`. That the main thread is gone is how it knows.
+    The thread is not a daemon, so the interpreter waits for it, also in children of
+    multiprocessing, which skip `atexit`. It detects the end when the main thread is gone.
     """
 
     def __init__(self, jobs: Sequence[Callable[[], object]], *, at_end: Callable[[], None]) -> None:
@@ -21,10 +21,10 @@ class Heartbeat:
         self._at_end = at_end
         self._stopped = threading.Event()
         self._is_finishing = False
-        self._thread = threading.Thread(target=self._run, name="fairlift-heartbeat", daemon=False)
+        self._thread = threading.Thread(target=self._run, name="fairlift-background", daemon=False)
 
     def start(self) -> None:
-        """Begins to beat."""
+        """Starts the thread."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -36,12 +36,12 @@ class Heartbeat:
         self._is_finishing = True
 
     def is_ending(self) -> bool:
-        """Whether this beat is the last; a job that waits asks now and then."""
+        """Whether this beat is the last; long jobs check it now and then."""
         is_over = not threading.main_thread().is_alive()
         return is_over or self._is_finishing or self._stopped.is_set()
 
     def join(self, timeout_s: float) -> None:
-        """Waits for the thread to end, unless it is the one that asks."""
+        """Waits for the thread to end, unless called from it."""
         if self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
 
@@ -53,5 +53,5 @@ class Heartbeat:
             for job in self._jobs:
                 try:
                     job()
-                except Exception:  # the next beat must come
+                except Exception:  # one failure must not stop the thread
                     _log.exception("a background job failed; it will be retried")

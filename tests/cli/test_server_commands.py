@@ -1,4 +1,4 @@
-"""Commands against a real server: what they do, what they print, how they end."""
+"""The commands that call a server, against a real one: effects, output and exit codes."""
 
 import io
 import json
@@ -14,7 +14,7 @@ from fairlift import Client, OrderLine, micros
 from fairlift.v1.campaign_pb2 import CAMPAIGN_STATE_RUNNING, Campaign, Variant
 from fairlift.v1.results_service_pb2 import Report
 from fairlift_cli.__main__ import main
-from fairlift_cli.campaign_commands import show_list
+from fairlift_cli.campaign_commands import show_campaigns
 from fairlift_cli.screen import Screen
 from google.protobuf.descriptor import Descriptor
 from rich.console import Console
@@ -308,7 +308,7 @@ def test_a_list_of_campaigns_breaks_no_name(width: int) -> None:
     campaign.plan.primary.add(metric="conversion_rate")
     console = Console(width=width, record=True, file=io.StringIO())
 
-    show_list(Screen(console=console), [campaign])
+    show_campaigns(Screen(console=console), [campaign])
 
     rows = [row.rstrip() for row in console.export_text().splitlines()]
     assert rows[1].startswith("free-shipping-over-50  running")

@@ -1,8 +1,8 @@
-"""What a client has in one process: a connection, a watch, an outbox, and the thread for them.
+"""The parts of a client that belong to one process: connection, snapshot watch, outbox, thread.
 
-A forked child gets a session of its own: threads do not survive a fork, a connection must not be
-shared, and what waited in the parent's outbox is the parent's to send. The parent leaves gRPC for
-the moment of the fork: a child of a process that is inside it can hang in its first call for ever.
+A forked child gets its own: threads do not survive a fork, a connection must not be
+shared, and the parent sends what waits in its outbox. The parent closes its gRPC connection
+during the fork: else the first call of the child can hang for ever.
 """
 
 import logging
@@ -11,9 +11,9 @@ import threading
 import weakref
 
 from fairlift import transport
+from fairlift.background_thread import INTERVAL_S, BackgroundThread
 from fairlift.exposures import ExposureQueue
 from fairlift.green_threads import prepare_grpc
-from fairlift.heartbeat import INTERVAL_S, Heartbeat
 from fairlift.local_snapshot import LocalSnapshot
 from fairlift.outbox import Outbox
 from fairlift.snapshot_watch import SnapshotWatch
@@ -24,8 +24,8 @@ _log = logging.getLogger("fairlift")
 EXIT_S = 2.0
 
 
-class Session:
-    """Starts at once, and waits for nothing.
+class ProcessState:
+    """One process's connection and background work. Starting it waits for nothing.
 
     Raises:
         RuntimeError: eventlet has patched this process.
@@ -42,7 +42,7 @@ class Session:
     ) -> None:
         prepare_grpc()
         self._endpoint = endpoint
-        # Held while the process forks, by the thread that forks.
+        # The forking thread holds it during a fork.
         self._connecting = threading.RLock()
         self._connection: Connection | None = None
         self._closed = False
@@ -56,31 +56,31 @@ class Session:
             self.watch = SnapshotWatch(
                 self.connection, local.take, etag=local.current.compiled.etag
             )
-        self._heartbeat = Heartbeat(
+        self._background = BackgroundThread(
             [self._send, self._check_freshness], at_end=lambda: self.close(EXIT_S)
         )
 
     def start(self) -> None:
-        """Begins to watch and to send."""
+        """Starts to watch the snapshot and to send events."""
         if self.watch is not None:
             self.watch.start()
-        self._heartbeat.start()
+        self._background.start()
         _keep_out_of_forks(self)
 
     def connection(self) -> Connection:
-        """The connection, made when first needed."""
+        """The connection, created at the first use."""
         with self._connecting:
             if self._connection is None:
                 self._connection = self._endpoint.connect()
             return self._connection
 
     def close(self, timeout_s: float) -> None:
-        """Sends what waits, for at most so long, and ends; a second time does nothing."""
+        """Sends waiting events, for at most `timeout_s`, and stops; a second call does nothing."""
         with self._connecting:
             if self._closed:
                 return
             self._closed = True
-        self._heartbeat.stop()
+        self._background.stop()
         if self.watch is not None:
             self.watch.stop()
         if not self.outbox.flush(timeout_s):
@@ -92,14 +92,14 @@ class Session:
         with self._connecting:
             self._ended = True
             self.connection().close()
-        self._heartbeat.join(10 * INTERVAL_S)
+        self._background.join(10 * INTERVAL_S)
 
     def retire(self) -> None:
-        """Ends the session in the background, for a client that nobody holds any more."""
-        self._heartbeat.finish()
+        """Ends it in the background, after its client was garbage-collected."""
+        self._background.finish()
 
     def before_fork(self) -> None:
-        """Ends the calls under way, to be made again, and lets nobody connect during the fork."""
+        """Ends the calls under way, which are repeated later, and blocks new connections."""
         if self._process != os.getpid():
             return
         self._connecting.acquire()
@@ -110,12 +110,12 @@ class Session:
                 self._connection = None
 
     def after_fork(self) -> None:
-        """Lets the parent go on."""
+        """Allows connections in the parent again."""
         if self._process == os.getpid():
             self._connecting.release()
 
     def _send(self) -> None:
-        self.outbox.tick(self._heartbeat.is_ending)
+        self.outbox.tick(self._background.is_ending)
 
     def _check_freshness(self) -> None:
         if self._local is not None and self.watch is not None:
@@ -123,18 +123,18 @@ class Session:
             self._local.check_refusal(self.watch.refusal)
 
 
-def _keep_out_of_forks(session: Session) -> None:
-    reference = weakref.ref(session)
+def _keep_out_of_forks(process_state: ProcessState) -> None:
+    reference = weakref.ref(process_state)
 
     def before() -> None:
-        alive = reference()
-        if alive is not None:
-            alive.before_fork()
+        referenced = reference()
+        if referenced is not None:
+            referenced.before_fork()
 
     def after_in_parent() -> None:
-        alive = reference()
-        if alive is not None:
-            alive.after_fork()
+        referenced = reference()
+        if referenced is not None:
+            referenced.after_fork()
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=before, after_in_parent=after_in_parent)

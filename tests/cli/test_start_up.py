@@ -1,4 +1,4 @@
-"""Starting is light: what a command does not need, it does not import."""
+"""Starting the CLI is light: a command imports only what it needs."""
 
 import os
 import subprocess

@@ -1,8 +1,8 @@
-"""Values of one attribute of which one fits a set of conditions, if any value does at all.
+"""Example values of an attribute: if any value meets given conditions, one of these does.
 
 Between two neighbouring constants of a condition every number behaves alike, so the constants, a
-number between each two, and one beyond each end stand for all. A text that holds the wanted parts,
-joined by a character that no condition names, meets no unwanted one unless every such text does.
+number between each two, and one beyond each end stand for all. A text that joins the required parts
+with a character of no condition meets a forbidden condition only if every such text does.
 """
 
 import math
@@ -30,48 +30,48 @@ _TICK = timedelta(microseconds=1)
 _JOINERS = "~-_ ·•"
 
 
-class CannotSay(Exception):  # an answer, not a mistake
-    """Neither a yes nor a no could be proved."""
+class Undecidable(Exception):  # a result, not an error
+    """Neither yes nor no could be proved."""
 
 
-Witness: TypeAlias = Scalar | tuple[str, ...] | None
+ExampleValue: TypeAlias = Scalar | tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
-    """Values to try, and whether one of them fits whenever any value does."""
+class ExampleValues:
+    """Values to try, and whether one of them meets the conditions if any value does."""
 
-    each: tuple[Witness, ...]
+    values: tuple[ExampleValue, ...]
     are_exhaustive: bool
 
 
-def candidates(wanted: Sequence[tuple[Leaf, bool]]) -> Candidates:
+def example_values(required: Sequence[tuple[Leaf, bool]]) -> ExampleValues:
     """The values to try for one attribute, the most natural first, the missing one last."""
-    constants = [value for leaf, _ in wanted for value in _constants(leaf)]
+    constants = [value for leaf, _ in required for value in _constants(leaf)]
     texts = sorted({value for value in constants if isinstance(value, str)})
     numbers = sorted(
         {v for v in constants if isinstance(v, int | float) and not isinstance(v, bool)}
     )
     times = sorted({value for value in constants if isinstance(value, datetime)})
-    parts = _matched(wanted, TextOp.CONTAINS)
-    versions = [leaf.value for leaf, _ in wanted if isinstance(leaf, Version)]
-    each: tuple[Witness, ...] = (
+    contained = _required_texts(required, TextOp.CONTAINS)
+    versions = [leaf.value for leaf, _ in required if isinstance(leaf, Version)]
+    values: tuple[ExampleValue, ...] = (
         *_numbers(numbers),
         *_times(times),
         *texts,
         *_versions(versions),
         *([True, False] if any(isinstance(value, bool) for value in constants) else []),
-        _woven(wanted, texts),
+        _combined_text(required, texts),
         True,
         False,
         0,
-        tuple(parts),
+        tuple(contained),
         None,
     )
-    # With an exact text wanted, the constants are all there is to try.
-    is_exact = any(holds and _is_exact(leaf) for leaf, holds in wanted)
-    is_mixed = bool(versions) and any(not isinstance(leaf, Version) for leaf, _ in wanted)
-    return Candidates(each, are_exhaustive=is_exact or not is_mixed)
+    # When an exact value is required, the constants are all candidates there are.
+    is_exact = any(must_hold and _is_exact(leaf) for leaf, must_hold in required)
+    is_mixed = bool(versions) and any(not isinstance(leaf, Version) for leaf, _ in required)
+    return ExampleValues(values, are_exhaustive=is_exact or not is_mixed)
 
 
 def _constants(leaf: Leaf) -> tuple[Scalar, ...]:
@@ -91,9 +91,11 @@ def _is_exact(leaf: Leaf) -> bool:
     )
 
 
-def _matched(wanted: Sequence[tuple[Leaf, bool]], op: TextOp) -> list[str]:
+def _required_texts(required: Sequence[tuple[Leaf, bool]], op: TextOp) -> list[str]:
     return [
-        leaf.value for leaf, holds in wanted if holds and isinstance(leaf, Text) and leaf.op is op
+        leaf.value
+        for leaf, must_hold in required
+        if must_hold and isinstance(leaf, Text) and leaf.op is op
     ]
 
 
@@ -104,7 +106,7 @@ def _numbers(constants: list[int | float]) -> Iterator[int | float]:
     if constants:
         low, high = constants[0], constants[-1]
         yield from (high + 1, low - 1)
-        # Where doubles stand further apart than 1, one more is the same number.
+        # Where neighbouring doubles differ by more than 1, x + 1 equals x.
         yield from (math.nextafter(high, math.inf), math.nextafter(low, -math.inf))
 
 
@@ -133,11 +135,11 @@ def _versions(constants: Iterable[str]) -> Iterator[str]:
         yield "999999999.0.0"
 
 
-def _woven(wanted: Sequence[tuple[Leaf, bool]], texts: list[str]) -> str:
-    """A text with every wanted start, part and end, and with no other likeness to a constant."""
-    named = "".join(texts)
-    signs = chain(_JOINERS, map(chr, range(0xE000, 0xF8FF)))
-    joiner = next((sign for sign in signs if sign not in named), "~")
-    start = max(_matched(wanted, TextOp.PREFIX), key=len, default="")
-    end = max(_matched(wanted, TextOp.SUFFIX), key=len, default="")
-    return joiner.join([start, *_matched(wanted, TextOp.CONTAINS), end])
+def _combined_text(required: Sequence[tuple[Leaf, bool]], texts: list[str]) -> str:
+    """A text with all required prefixes, parts and suffixes, and nothing else of any constant."""
+    constants = "".join(texts)
+    joiners = chain(_JOINERS, map(chr, range(0xE000, 0xF8FF)))
+    joiner = next((sign for sign in joiners if sign not in constants), "~")
+    start = max(_required_texts(required, TextOp.PREFIX), key=len, default="")
+    end = max(_required_texts(required, TextOp.SUFFIX), key=len, default="")
+    return joiner.join([start, *_required_texts(required, TextOp.CONTAINS), end])

@@ -1,0 +1,108 @@
+"""The days of a campaign: which of them are over, and which are looked at next."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from fairlift_server.analysis.day_calendar import DayCalendar
+
+HOUR_US = 3_600 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A stretch in which nobody entered; its end is None while it lasts."""
+
+    start_us: int
+    end_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignDays:
+    """Day 1 is the first whole day in the campaign's time zone; days touched by a pause are none.
+
+    Attributes:
+        start_us: when the epoch began; it may lie in the past.
+        opened_us: when somebody began it, by the clock.
+        stop_us: when somebody stopped the campaign.
+        settle_us: how long events of a day may take to arrive.
+    """
+
+    time_zone: str
+    start_us: int
+    opened_us: int
+    settle_us: int
+    pauses: tuple[Pause, ...] = ()
+    stop_us: int | None = None
+
+    def calendar_days(self) -> Iterator[int]:
+        """The calendar's days that are the campaign's days 1, 2, 3, …; ends while it is paused."""
+        calendar = DayCalendar(self.time_zone)
+        day = calendar.day_of(self.start_us)
+        if calendar.end_us(day - 1) < self.start_us:
+            day += 1
+        while not self._ends_in_pause(calendar.end_us(day)):
+            start_us, end_us = calendar.end_us(day - 1), calendar.end_us(day)
+            if not any(_touches(pause, start_us, end_us) for pause in self.pauses):
+                yield day
+            day += 1
+
+    def date_of(self, calendar_day: int) -> date:
+        """The date of a calendar's day."""
+        return DayCalendar(self.time_zone).date_of(calendar_day)
+
+    def end_us(self, calendar_day: int) -> int:
+        """The moment at which a calendar's day ends."""
+        return DayCalendar(self.time_zone).end_us(calendar_day)
+
+    def _ends_in_pause(self, moment_us: int) -> bool:
+        """Whether no day can follow, since a pause that lasts has begun."""
+        return any(pause.end_us is None and pause.start_us < moment_us for pause in self.pauses)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """How far the events of a campaign's units have come; None before the first.
+
+    Attributes:
+        now_us: the time of the clock.
+        last_event_us: the latest time of an event: live traffic moves it with the clock, history
+            that is imported as it comes in.
+        last_received_us: when the last event came in.
+        last_entry_us: the latest first exposure of a unit.
+    """
+
+    now_us: int
+    last_event_us: int | None
+    last_received_us: int | None
+    last_entry_us: int | None
+
+
+def is_over(days: CampaignDays, arrivals: Arrivals, calendar_day: int) -> bool:
+    """Whether the events of a day have arrived.
+
+    They have when events of the time after it come in, or when the clock has passed it and nothing
+    comes in at all. Whoever stops the campaign says that what happened before is complete.
+    """
+    settled_us = days.end_us(calendar_day) + days.settle_us
+    if arrivals.last_event_us is not None and arrivals.last_event_us >= settled_us:
+        return True
+    if days.stop_us is not None and days.stop_us >= settled_us:
+        return True
+    # A campaign that was begun just now may wait for its history to be imported.
+    heard_us = max(days.opened_us, arrivals.last_received_us or days.opened_us)
+    is_quiet = heard_us <= arrivals.now_us - days.settle_us
+    return is_quiet and arrivals.now_us >= settled_us
+
+
+def entry_stopped_us(days: CampaignDays, arrivals: Arrivals) -> int | None:
+    """When the last unit entered a campaign that somebody stopped; None while it was not."""
+    if days.stop_us is None:
+        return None
+    if arrivals.last_entry_us is None:
+        return days.stop_us
+    return min(days.stop_us, arrivals.last_entry_us)
+
+
+def _touches(pause: Pause, start_us: int, end_us: int) -> bool:
+    return pause.start_us < end_us and (pause.end_us is None or pause.end_us > start_us)

@@ -1,0 +1,54 @@
+"""The seal of a plan: the same for equal plans, another one for any other, on any machine."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+from fairlift.engine.identity import IdentityPolicy
+from fairlift.engine.metric import Metric, OrderMeasure, Rate
+from fairlift.engine.plan import Decide, FixedHorizon, Plan, PlannedMetric
+from fairlift.engine.plan_hash import plan_hash
+
+PLAN = Plan(primary=(PlannedMetric("conversion_rate", minimum_effect=0.05),), planned_units=10_000)
+OTHER: dict[str, Any] = {
+    "primary": (PlannedMetric("conversion_rate", minimum_effect=0.06),),
+    "planned_units": 10_001,
+    "secondary": (PlannedMetric("average_ticket"),),
+    "guardrails": (PlannedMetric("refund_rate", margin=0.02),),
+    "metrics": (Metric("buyers", Rate(OrderMeasure.BUYERS)),),
+    "alpha": 0.1,
+    "power": 0.9,
+    "minimum_days": 8,
+    "maximum_days": 35,
+    "window_days": None,
+    "stopping": FixedHorizon(),
+    "segments": ("country",),
+    "covariate_days": 14,
+    "identity_policy": IdentityPolicy.EXCLUDE,
+    "decide": Decide.DAILY,
+    "settle_hours": 3,
+    "rule_version": 2,
+}
+
+
+def test_every_field_of_a_plan_is_sealed() -> None:
+    assert OTHER.keys() == {field.name for field in fields(Plan)}
+    hashes = {plan_hash(replace(PLAN, **{name: value})) for name, value in OTHER.items()}
+    assert len(hashes - {plan_hash(PLAN)}) == len(OTHER)
+
+
+def test_margins_of_both_kinds_are_told_apart() -> None:
+    margins = (
+        PlannedMetric("refund_rate", margin=0.02),
+        PlannedMetric("refund_rate", absolute_margin=0.02),
+    )
+    assert len({plan_hash(replace(PLAN, guardrails=(margin,))) for margin in margins}) == 2
+
+
+def test_no_name_of_the_code_is_in_the_seal() -> None:
+    # Given a class of the same content under another name
+    class Renamed(Plan):
+        """A plan after a rename."""
+
+    renamed = Renamed(primary=PLAN.primary, planned_units=PLAN.planned_units)
+
+    assert plan_hash(renamed) == plan_hash(PLAN)

@@ -1,0 +1,131 @@
+"""Which days a campaign has, and when their events have arrived."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+
+import pytest
+from fairlift_server.results.campaign_days import (
+    Arrivals,
+    CampaignDays,
+    Pause,
+    entry_stopped_us,
+    is_over,
+)
+
+from tests.server import shop
+
+MADRID = "Europe/Madrid"
+HOUR = timedelta(hours=1)
+
+
+def us(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def days_of(
+    start: datetime, *, stop: datetime | None = None, pauses: tuple[Pause, ...] = ()
+) -> CampaignDays:
+    return CampaignDays(
+        MADRID, us(start), us(start), us(datetime(1970, 1, 1, 2, tzinfo=UTC)), pauses,
+        None if stop is None else us(stop),
+    )  # fmt: skip
+
+
+def dates(days: CampaignDays, count: int) -> list[str]:
+    return [days.date_of(day).isoformat() for day in islice(days.calendar_days(), count)]
+
+
+def test_day_1_is_the_first_whole_day_of_the_zone() -> None:
+    midnight = shop.midnight(date(2026, 3, 2), MADRID)
+
+    assert dates(days_of(midnight), 2) == ["2026-03-02", "2026-03-03"]
+    assert dates(days_of(midnight + timedelta(microseconds=1)), 2) == ["2026-03-03", "2026-03-04"]
+    # In UTC it is still the first of March.
+    assert dates(days_of(midnight - timedelta(microseconds=1)), 2) == ["2026-03-02", "2026-03-03"]
+
+
+def test_days_that_a_pause_touches_do_not_count() -> None:
+    start = shop.midnight(date(2026, 3, 2), MADRID)
+    noon, later = start + 36 * HOUR, start + 61 * HOUR  # Tuesday 12:00 to Wednesday 13:00
+    pause = Pause(us(noon), us(later))
+
+    assert dates(days_of(start, pauses=(pause,)), 3) == ["2026-03-02", "2026-03-05", "2026-03-06"]
+    # A pause that ends at midnight touches no other day.
+    pause = Pause(us(noon), us(start + 48 * HOUR))
+    assert dates(days_of(start, pauses=(pause,)), 2) == ["2026-03-02", "2026-03-04"]
+
+
+def test_while_a_campaign_is_paused_it_has_no_days_ahead() -> None:
+    start = shop.midnight(date(2026, 3, 2), MADRID)
+    days = days_of(start, pauses=(Pause(us(start + 36 * HOUR), None),))
+
+    assert dates(days, 10) == ["2026-03-02"]
+
+
+def arrivals(now: datetime, *, event: datetime | None, received: datetime | None) -> Arrivals:
+    return Arrivals(
+        us(now),
+        None if event is None else us(event),
+        None if received is None else us(received),
+        None if event is None else us(event),
+    )
+
+
+START = shop.midnight(date(2026, 3, 28), MADRID)
+# On Sunday, 29 March, the clock of Madrid skips an hour: the day ends 47 hours after its eve began.
+END = START + 47 * HOUR
+SUNDAY = (date(2026, 3, 29) - date(1970, 1, 1)).days
+
+
+@pytest.mark.parametrize(
+    ("now", "event", "received", "expected"),
+    [
+        # Events of the time after it have come.
+        (END + 2 * HOUR, END + 2 * HOUR, END + 2 * HOUR, True),
+        (END + 3 * HOUR, END + HOUR, END + 3 * HOUR, False),
+        # Nothing has come in for two hours, and the clock has passed it by two.
+        (END + 2 * HOUR, END - HOUR, END, True),
+        (END + 2 * HOUR, END - HOUR, END + HOUR, False),
+        (END + 2 * HOUR - timedelta(microseconds=1), END - HOUR, END - 3 * HOUR, False),
+        # History that is being imported: long ago by its events, just now by the clock.
+        (END + 400 * HOUR, END - HOUR, END + 399 * HOUR, False),
+        (END + 400 * HOUR, END + 2 * HOUR, END + 400 * HOUR, True),
+        # Nobody ever came.
+        (END + 2 * HOUR, None, None, True),
+    ],
+)
+def test_a_day_is_over_when_its_events_have_arrived(
+    now: datetime, event: datetime | None, received: datetime | None, expected: bool
+) -> None:
+    days = days_of(START)
+
+    assert days.end_us(SUNDAY) == us(END)
+    assert is_over(days, arrivals(now, event=event, received=received), SUNDAY) is expected
+
+
+def test_a_campaign_that_was_begun_just_now_waits_for_its_history() -> None:
+    begun = END + 400 * HOUR
+    days = CampaignDays(MADRID, us(START), us(begun), 2 * 3_600 * 1_000_000)
+
+    nothing = arrivals(begun + HOUR, event=None, received=None)
+    assert not is_over(days, nothing, SUNDAY)
+    assert is_over(days, arrivals(begun + 2 * HOUR, event=None, received=None), SUNDAY)
+
+
+def test_whoever_stops_a_campaign_closes_the_days_before() -> None:
+    stop = END + 400 * HOUR
+    just_now = arrivals(stop, event=END - HOUR, received=stop)
+
+    assert not is_over(days_of(START), just_now, SUNDAY)
+    assert is_over(days_of(START, stop=stop), just_now, SUNDAY)
+    assert not is_over(days_of(START, stop=END + HOUR), just_now, SUNDAY)
+
+
+def test_entry_ends_with_the_last_unit_or_with_the_stop() -> None:
+    stop = START + 30 * HOUR
+    before = arrivals(stop, event=stop - HOUR, received=stop)
+
+    assert entry_stopped_us(days_of(START), before) is None
+    assert entry_stopped_us(days_of(START, stop=stop), before) == us(stop - HOUR)
+    after = arrivals(stop, event=stop + HOUR, received=stop)
+    assert entry_stopped_us(days_of(START, stop=stop), after) == us(stop)

@@ -1,0 +1,92 @@
+"""Errors travel from the processes that compute, and break nothing for others."""
+
+import inspect
+import pickle
+from collections.abc import Iterator
+
+import pytest
+from fairlift.engine import errors as engine_errors
+from fairlift.engine.errors import NotFound, Violation
+from fairlift_server.results.worker_pool import WorkerError, WorkerPool
+from fairlift_stats import errors as stats_errors
+from fairlift_stats.sequential import errors as sequential_errors
+
+from tests.server.client import workers
+
+
+class CannotBeRebuilt(Exception):
+    """Pickle calls its `__init__` with the message alone, which lacks an argument."""
+
+    def __init__(self, name: str, value: float) -> None:
+        super().__init__(f"{name} is {value}")
+
+
+def raise_what_cannot_be_rebuilt() -> None:
+    raise CannotBeRebuilt("the moon", 3.5)
+
+
+def raise_not_found() -> None:
+    raise NotFound("no such campaign")
+
+
+def exceptions() -> Iterator[type[Exception]]:
+    for module in (engine_errors, stats_errors, sequential_errors):
+        for _, kind in inspect.getmembers(module, inspect.isclass):
+            if issubclass(kind, Exception) and kind.__module__ == module.__name__:
+                yield kind
+
+
+# A value for each parameter of their constructors, by name or else by type.
+VALUES: dict[object, object] = {
+    "violations": [Violation("plan", "is absent")],
+    "found": 3.0,
+    "known": ("a", "b"),
+    str: "text",
+    int: 7,
+    float: 0.5,
+    bool: True,
+}
+
+
+def made(kind: type[Exception]) -> Exception:
+    if kind.__init__ is Exception.__init__:
+        return kind("text")
+    arguments: list[object] = []
+    keywords: dict[str, object] = {}
+    for parameter in list(inspect.signature(kind.__init__, eval_str=True).parameters.values())[1:]:
+        value = VALUES.get(parameter.name, VALUES.get(parameter.annotation, "text"))
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            arguments.append("text")
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            keywords[parameter.name] = value
+        elif parameter.default is parameter.empty:
+            arguments.append(value)
+    return kind(*arguments, **keywords)
+
+
+@pytest.mark.parametrize("kind", list(exceptions()), ids=lambda kind: kind.__name__)
+def test_an_exception_is_the_same_after_a_journey(kind: type[Exception]) -> None:
+    error = made(kind)
+    again = pickle.loads(pickle.dumps(error))
+
+    assert type(again) is kind
+    assert str(again) == str(error)
+
+
+async def test_an_exception_that_cannot_travel_is_told_in_words_and_breaks_nothing() -> None:
+    with pytest.raises(WorkerError, match=r"CannotBeRebuilt: the moon is 3\.5"):
+        await workers().run(raise_what_cannot_be_rebuilt)
+
+    # The same process answers the next call.
+    assert await workers().run(abs, -3) == 3
+
+
+async def test_an_exception_arrives_as_itself_with_the_place_where_it_was_raised() -> None:
+    with pytest.raises(NotFound, match="no such campaign") as caught:
+        await workers().run(raise_not_found)
+
+    assert "raise_not_found" in str(caught.value.__cause__)
+
+
+def test_a_pool_that_was_never_used_has_nothing_to_close() -> None:
+    WorkerPool(1).close()
