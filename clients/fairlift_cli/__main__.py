@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fairlift_cli.failures import FINE, NOT_REACHED, REFUSED, Failure
-from fairlift_cli.options import LANGUAGE, parse_share, parse_weekly, server_options
+from fairlift_cli.options import LANGUAGE, parse_share, parse_time, parse_weekly, server_options
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from google.protobuf.message import Message
 
     from fairlift_cli.screen import Screen
@@ -127,27 +129,39 @@ def apply(
         _screen().line("Nothing was applied: this was a dry run.")
 
 
-def _add_state_command(verb: str, doc: str) -> None:
-    @main.command(verb, help=doc)
-    @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-    @server_options
-    def change_state(names: Sequence[str], target: "Target", as_json: bool) -> None:
-        _change_states(verb, names, target, as_json=as_json)
-
-
-_add_state_command("start", "Start campaigns and seal their plans.")
-_add_state_command("pause", "Pause campaigns; all visitors get the control.")
-_add_state_command("resume", "Resume paused campaigns.")
-_add_state_command("archive", "Archive campaigns; their results are kept.")
+_NAMES = click.argument("names", nargs=-1, required=True, metavar="NAME...")
+_REASON = click.option("--reason", default="", help='A note for the history, such as "shipped B".')
 
 
 @main.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--reason", default="", help='A note for the history, such as "shipped B".')
+@_NAMES
+@click.option(
+    "--at", callback=parse_time, metavar="TIME",
+    help="When the campaigns started, such as 2026-11-02 or 2026-11-02T08:00+01:00, to replay "
+    "history; default: now.",
+)  # fmt: skip
+@_REASON
 @server_options
-def stop(names: Sequence[str], reason: str, target: "Target", as_json: bool) -> None:
-    """Stop campaigns for good; their results stay available."""
-    _change_states("stop", names, target, as_json=as_json, reason=reason)
+def start(
+    names: Sequence[str], at: "datetime | None", reason: str, target: "Target", as_json: bool
+) -> None:
+    """Start campaigns and seal their plans."""
+    _change_states("start", names, target, as_json=as_json, reason=reason, start_time=at)
+
+
+def _add_state_command(verb: str, doc: str) -> None:
+    @main.command(verb, help=doc)
+    @_NAMES
+    @_REASON
+    @server_options
+    def change_state(names: Sequence[str], reason: str, target: "Target", as_json: bool) -> None:
+        _change_states(verb, names, target, as_json=as_json, reason=reason)
+
+
+_add_state_command("pause", "Pause campaigns; all visitors get the control.")
+_add_state_command("resume", "Resume paused campaigns.")
+_add_state_command("stop", "Stop campaigns for good; their results stay available.")
+_add_state_command("archive", "Archive campaigns; their results are kept.")
 
 
 @main.command("campaigns")
@@ -293,14 +307,20 @@ def plan(
 
 
 def _change_states(
-    verb: str, names: Sequence[str], target: "Target", *, as_json: bool, reason: str = ""
+    verb: str,
+    names: Sequence[str],
+    target: "Target",
+    *,
+    as_json: bool,
+    reason: str,
+    start_time: "datetime | None" = None,
 ) -> None:
     from fairlift_cli.campaign_commands import change_state, show_state
     from fairlift_cli.server_connection import connected
 
     with connected(target) as server:
         for name in names:
-            campaign = change_state(server, verb, name, reason=reason)
+            campaign = change_state(server, verb, name, reason=reason, start_time=start_time)
             if as_json:
                 _print_json(campaign)
             else:

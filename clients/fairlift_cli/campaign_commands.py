@@ -1,11 +1,12 @@
 """Commands on campaigns of the server: list them, and change their state."""
 
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 
 from fairlift.v1 import campaign_pb2 as pb
 from fairlift.v1 import campaign_service_pb2 as service
 from fairlift.wire.campaign import campaign_id
+from fairlift.wire.values import time_to
 from rich.cells import cell_len
 
 from fairlift_cli.screen import Screen, plain_table
@@ -36,22 +37,34 @@ def all_campaigns(server: ServerConnection, *, archived: bool) -> Iterator[pb.Ca
 
 
 def change_state(
-    server: ServerConnection, verb: str, campaign: str, *, reason: str = ""
+    server: ServerConnection,
+    verb: str,
+    campaign: str,
+    *,
+    reason: str = "",
+    start_time: datetime | None = None,
 ) -> pb.Campaign:
     """Starts, pauses, resumes, stops or archives a campaign; returns it as it is afterwards."""
     name, stub = full_name(campaign), server.campaigns
     match verb:
         case "start":
-            return server.call(stub.StartCampaign, service.StartCampaignRequest(name=name))
+            start = service.StartCampaignRequest(name=name, reason=reason)
+            if start_time is not None:
+                start.start_time.CopyFrom(time_to(start_time))
+            return server.call(stub.StartCampaign, start)
         case "pause":
-            return server.call(stub.PauseCampaign, service.PauseCampaignRequest(name=name))
+            pause = service.PauseCampaignRequest(name=name, reason=reason)
+            return server.call(stub.PauseCampaign, pause)
         case "resume":
-            return server.call(stub.ResumeCampaign, service.ResumeCampaignRequest(name=name))
+            resume = service.ResumeCampaignRequest(name=name, reason=reason)
+            return server.call(stub.ResumeCampaign, resume)
         case "stop":
-            request = service.StopCampaignRequest(name=name, reason=reason)
-            return server.call(stub.StopCampaign, request)
+            return server.call(
+                stub.StopCampaign, service.StopCampaignRequest(name=name, reason=reason)
+            )
         case "archive":
-            return server.call(stub.ArchiveCampaign, service.ArchiveCampaignRequest(name=name))
+            archive = service.ArchiveCampaignRequest(name=name, reason=reason)
+            return server.call(stub.ArchiveCampaign, archive)
     raise ValueError(f"{verb!r} must be one of {VERBS}")
 
 

@@ -1,7 +1,9 @@
 """Options that several commands share, and the parsing of their values."""
 
 import functools
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -97,12 +99,32 @@ def parse_share(_: click.Context, option: click.Parameter, text: str | None) -> 
     return number
 
 
+def parse_time(_: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
+    """A moment in ISO 8601; without an offset it is UTC."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is not a time; write 2026-11-02 or 2026-11-02T08:00+01:00", param=option
+        ) from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
 def parse_weekly(
     _: click.Context, option: click.Parameter, text: str | None
 ) -> tuple[float, ...] | None:
     """New units, week by week."""
     if text is None:
         return None
+    if re.fullmatch(r"\d{1,3}(,\d{3})+", text):
+        digits, weeks_apart = text.replace(",", ""), text.replace(",", ", ")
+        raise click.BadParameter(
+            f"{text} may be one week of {digits} or several weeks; write {digits}, or "
+            f'"{weeks_apart}" with blanks',
+            param=option,
+        )
     parts = [part.strip().replace("_", "") for part in text.split(",")]
     weeks = tuple(float(part) for part in parts if part.isascii() and part.isdecimal())
     if len(weeks) < len(parts) or not all(0 < count < 1e12 for count in weeks):

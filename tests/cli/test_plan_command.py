@@ -136,3 +136,13 @@ def test_what_cannot_be_planned_names_what_was_typed(words: list[str], says: str
 
     assert run.exit_code == 2
     assert says in run.stderr
+
+
+def test_visitors_with_a_comma_of_thousands_are_not_read_as_two_weeks() -> None:
+    run = CliRunner().invoke(main, ["plan", "--visitors", "20,500", "--conversion", "3%"])
+
+    assert run.exit_code == 2
+    assert "write 20500" in run.output
+    assert '"20, 500" with blanks' in run.output
+    two_weeks = CliRunner().invoke(main, ["plan", "--visitors", "20, 500", "--conversion", "3%"])
+    assert two_weeks.exit_code == 0

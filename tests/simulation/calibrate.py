@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.simulation import estimation, sequential
+from tests.simulation import estimation, sequential, server_campaigns
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "calibration.md"
 PARTS: Final[Mapping[str, Mapping[str, Callable[[Path], str]]]] = {
     "Estimation": estimation.SECTIONS,
     "Sequential analysis": sequential.SECTIONS,
+    "Through a server": server_campaigns.SECTIONS,
 }
 HEAD: Final = """# Calibration
 

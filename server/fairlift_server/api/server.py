@@ -103,8 +103,8 @@ class GrpcServer:
             reason = f"cannot listen on {listen}: {error}"
             if certificate is not None:
                 reason = (
-                    "FAIRLIFT_TLS_CERTIFICATE and FAIRLIFT_TLS_KEY cannot be used: one holds no "
-                    "PEM, or they do not belong together"
+                    "FAIRLIFT_TLS_CERTIFICATE and FAIRLIFT_TLS_KEY cannot be used: one is not "
+                    "PEM, or they do not match"
                 )
             raise WrongState(reason) from None
 
