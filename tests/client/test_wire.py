@@ -1,5 +1,6 @@
 """Messages and meanings agree, both ways, and every broken rule is named at once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,9 +61,11 @@ from fairlift.engine.plan_hash import plan_hash
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 from fairlift.v1 import campaign_pb2, plan_pb2
 from fairlift.wire.campaign import campaign_from, campaign_to
-from fairlift.wire.plan import plan_from, plan_to
+from fairlift.wire.plan import inherited, plan_from, plan_to
 from fairlift.wire.snapshot import snapshot_from, snapshot_to
 from google.protobuf import text_format
+from hypothesis import given
+from hypothesis import strategies as st
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PRIMARY = (PlannedMetric("revenue_per_visitor", minimum_effect=0.05),)
@@ -156,6 +159,9 @@ def test_stopping_rule_survives_the_wire(stopping: Stopping) -> None:
         {"settle_hours": 30},
         {"guardrails": (PlannedMetric("profit_per_visitor", margin=0.02),)},
         {"guardrails": (PlannedMetric("profit_per_visitor", absolute_margin=0.6),)},
+        {"guardrails": (PlannedMetric("conversion_rate", margin=0.02, window_days=1),)},
+        {"secondary": (PlannedMetric("cart_rate", window_days=0),)},
+        {"rule_version": 2},
     ],
 )
 def test_days_and_margins_of_a_plan_survive_the_wire(changes: dict[str, Any]) -> None:
@@ -272,3 +278,54 @@ def test_hash_of_a_plan_changes_with_any_part_and_with_nothing_else() -> None:
     ]
     assert plan_hash(plan) == plan_hash(same)
     assert len({plan_hash(plan), *(plan_hash(other) for other in others)}) == 5
+
+
+windows = st.none() | st.integers(0, 730)
+plans = st.builds(
+    Plan,
+    primary=st.builds(
+        lambda effect, days: (PlannedMetric("conversion_rate", effect, window_days=days),),
+        st.floats(0.001, 10),
+        windows,
+    ),
+    guardrails=st.sampled_from([{"margin": 0.02}, {"absolute_margin": 0.6}]).flatmap(
+        lambda margin: st.builds(
+            lambda days: (PlannedMetric("profit_per_visitor", **margin, window_days=days),), windows
+        )
+    ),
+    planned_units=st.integers(1, 10**9),
+    alpha=st.floats(0.001, 0.5),
+    power=st.floats(0.5, 0.99),
+    minimum_days=st.integers(1, 14),
+    maximum_days=st.sampled_from([14, 28, 56]),
+    window_days=windows,
+    stopping=st.sampled_from([FixedHorizon(), GroupSequential(), AlwaysValid()]),
+    identity_policy=st.sampled_from(IdentityPolicy),
+    decide=st.sampled_from(Decide),
+    settle_hours=st.integers(0, 168),
+    rule_version=st.integers(1, 9),
+)
+
+
+@given(plan=plans)
+def test_any_plan_survives_the_wire(plan: Plan) -> None:
+    assert _over_the_wire(plan) == plan
+
+
+@given(sealed=plans)
+def test_what_a_file_leaves_out_is_as_it_was_sealed(sealed: Plan) -> None:
+    written = plan_to(sealed)
+    file = plan_pb2.Plan(
+        primary=written.primary,
+        guardrails=written.guardrails,
+        planned_units=written.planned_units,
+    )
+
+    assert plan_from(inherited(file, sealed)) == sealed
+
+
+@given(sealed=plans, other=plans)
+def test_what_a_file_says_is_not_hidden_by_what_was_sealed(sealed: Plan, other: Plan) -> None:
+    completed = plan_from(inherited(plan_to(other), sealed))
+
+    assert completed == replace(other, rule_version=sealed.rule_version)

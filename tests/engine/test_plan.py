@@ -54,6 +54,21 @@ def secondary(name: str) -> dict[str, Any]:
     ("field", "message", "given"),
     [
         ("alpha", "is 0, must be above 0", {"alpha": 0}),
+        (
+            "secondary[0].window_days",
+            "is -1, must be 0 to 730",
+            {"secondary": (PlannedMetric("cart_rate", window_days=-1),)},
+        ),
+        (
+            "secondary[0].window_days",
+            "is 3, but clv_90 has a window of its own; leave it out",
+            {"secondary": (PlannedMetric("clv_90", window_days=3),)},
+        ),
+        (
+            "secondary[0].window_days",
+            "is 3, but retention_d7_14 has a window of its own",
+            {"secondary": (PlannedMetric("retention_d7_14", window_days=3),)},
+        ),
         ("alpha", "is 1", {"alpha": 1}),
         ("power", "is 1", {"power": 1}),
         ("planned_units", "is 0, must be 1 or more", {"planned_units": 0}),
@@ -217,3 +232,10 @@ def test_metric_says_how_its_numbers_read(
 ) -> None:
     assert metric.reads_as is quantity
     assert len(metric.measures) == measures
+
+
+def test_a_metric_has_the_window_that_is_planned_for_it() -> None:
+    short = PlannedMetric("cart_rate", margin=0.03, window_days=1)
+
+    assert plan(guardrails=(short,)).metric("cart_rate").window_days == 1
+    assert plan(guardrails=(short,)).metric("average_ticket").window_days is None

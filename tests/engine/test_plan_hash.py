@@ -44,6 +44,12 @@ def test_margins_of_both_kinds_are_told_apart() -> None:
     assert len({plan_hash(replace(PLAN, guardrails=(margin,))) for margin in margins}) == 2
 
 
+def test_the_window_of_one_metric_is_sealed_where_it_has_one() -> None:
+    short = (PlannedMetric("conversion_rate", minimum_effect=0.05, window_days=1),)
+
+    assert plan_hash(replace(PLAN, primary=short)) != plan_hash(PLAN)
+
+
 def test_no_name_of_the_code_is_in_the_seal() -> None:
     # Given a class of the same content under another name
     class Renamed(Plan):

@@ -165,6 +165,13 @@ class Metric:
                 assert_never(self.kind)
 
     @property
+    def has_own_window(self) -> bool:
+        """Whether it says itself which days count, as clv_90 and retention_d7_14 do."""
+        return self.window_days is not None or any(
+            isinstance(measure, ReturnMeasure) for measure in self.measures
+        )
+
+    @property
     def is_about_coupons(self) -> bool:
         """Whether it is zero by nature for a variant that has no coupon."""
         coupons = {OrderMeasure.COUPON_ORDERS, OrderMeasure.COUPON_COST}

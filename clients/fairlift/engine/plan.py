@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -118,12 +118,15 @@ class PlannedMetric:
         minimum_effect: relative, such as 0.05; for primary metrics.
         margin: relative, such as 0.02; for guardrails.
         absolute_margin: in the metric's own unit, in place of `margin`.
+        window_days: for this metric alone; 0 is the same visit, None the metric's own window or
+            else the plan's.
     """
 
     metric: str
     minimum_effect: float | None = None
     margin: float | None = None
     absolute_margin: float | None = None
+    window_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +168,18 @@ class Plan:
             raise InvalidCampaign(violations)
 
     def metric(self, name: str) -> Metric:
-        """The plan's own metric of this name, or the catalogue's.
+        """The plan's own metric of this name, or the catalogue's, with the window planned for it.
 
         Raises:
             KeyError: neither knows it; cannot happen for the names in the plan.
         """
-        found = next((m for m in self.metrics if m.name == name), None) or catalogue_metric(name)
-        if found is None:
+        metric = next((m for m in self.metrics if m.name == name), None) or catalogue_metric(name)
+        if metric is None:
             raise KeyError(name)
-        return found
+        for planned in (*self.primary, *self.secondary, *self.guardrails):
+            if planned.metric == name and planned.window_days is not None:
+                return replace(metric, window_days=planned.window_days)
+        return metric
 
 
 def _numbers(plan: Plan) -> Iterator[Violation]:
@@ -326,6 +332,22 @@ def _roles(plan: Plan) -> Iterator[Violation]:
                 )
             seen.setdefault(planned.metric, role)
             yield from _relative(where, role, planned)
+            yield from _window(where, plan, planned)
+
+
+def _window(where: str, plan: Plan, planned: PlannedMetric) -> Iterator[Violation]:
+    days = planned.window_days
+    if days is None:
+        return
+    if not 0 <= days <= DAYS_MAX:
+        yield Violation(f"{where}.window_days", f"is {days}, must be 0 to {DAYS_MAX}")
+    own = next((m for m in plan.metrics if m.name == planned.metric), None)
+    metric = own or catalogue_metric(planned.metric)
+    if metric is not None and metric.has_own_window:
+        yield Violation(
+            f"{where}.window_days",
+            f"is {days}, but {planned.metric} has a window of its own; leave it out",
+        )
 
 
 def _relative(where: str, role: str, planned: PlannedMetric) -> Iterator[Violation]:

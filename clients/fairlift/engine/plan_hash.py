@@ -79,6 +79,7 @@ def _planned(metrics: Iterable[PlannedMetric]) -> list[Content]:
             "minimum_effect": planned.minimum_effect,
             "margin": planned.margin,
             "absolute_margin": planned.absolute_margin,
+            **({} if planned.window_days is None else {"window_days": planned.window_days}),
         }
         for planned in metrics
     ]

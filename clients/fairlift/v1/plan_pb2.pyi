@@ -284,6 +284,7 @@ class PlannedMetric(google.protobuf.message.Message):
     MINIMUM_EFFECT_FIELD_NUMBER: builtins.int
     MARGIN_FIELD_NUMBER: builtins.int
     ABSOLUTE_MARGIN_FIELD_NUMBER: builtins.int
+    WINDOW_DAYS_FIELD_NUMBER: builtins.int
     metric: builtins.str
     """A name of the catalogue, such as revenue_per_visitor, or of the plan's own metrics."""
     minimum_effect: builtins.float
@@ -296,6 +297,10 @@ class PlannedMetric(google.protobuf.message.Message):
     """Worsening that is still harmless, in the metric's own unit, such as 0.60 per visitor; for
     metrics whose control is zero by nature.
     """
+    window_days: builtins.int
+    """A window for this metric alone, such as a short one for a guardrail, so that harm is seen soon;
+    absent: the metric's own, or else the plan's. 0 is the same visit.
+    """
     def __init__(
         self,
         *,
@@ -303,15 +308,18 @@ class PlannedMetric(google.protobuf.message.Message):
         minimum_effect: builtins.float | None = ...,
         margin: builtins.float | None = ...,
         absolute_margin: builtins.float | None = ...,
+        window_days: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_absolute_margin", b"_absolute_margin", "_margin", b"_margin", "_minimum_effect", b"_minimum_effect", "absolute_margin", b"absolute_margin", "margin", b"margin", "minimum_effect", b"minimum_effect"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_absolute_margin", b"_absolute_margin", "_margin", b"_margin", "_minimum_effect", b"_minimum_effect", "absolute_margin", b"absolute_margin", "margin", b"margin", "metric", b"metric", "minimum_effect", b"minimum_effect"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_absolute_margin", b"_absolute_margin", "_margin", b"_margin", "_minimum_effect", b"_minimum_effect", "_window_days", b"_window_days", "absolute_margin", b"absolute_margin", "margin", b"margin", "minimum_effect", b"minimum_effect", "window_days", b"window_days"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_absolute_margin", b"_absolute_margin", "_margin", b"_margin", "_minimum_effect", b"_minimum_effect", "_window_days", b"_window_days", "absolute_margin", b"absolute_margin", "margin", b"margin", "metric", b"metric", "minimum_effect", b"minimum_effect", "window_days", b"window_days"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_absolute_margin", b"_absolute_margin"]) -> typing.Literal["absolute_margin"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_margin", b"_margin"]) -> typing.Literal["margin"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_minimum_effect", b"_minimum_effect"]) -> typing.Literal["minimum_effect"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_window_days", b"_window_days"]) -> typing.Literal["window_days"] | None: ...
 
 Global___PlannedMetric: typing_extensions.TypeAlias = PlannedMetric
 

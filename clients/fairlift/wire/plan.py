@@ -77,6 +77,8 @@ def plan_from(message: pb.Plan) -> Plan:
         for name in ("alpha", "power", "minimum_days", "maximum_days", "settle_hours")
         if message.HasField(name)
     }
+    if message.rule_version:
+        present["rule_version"] = message.rule_version
     plan = findings.take(
         "",
         lambda: Plan(
@@ -118,11 +120,35 @@ def plan_to(plan: Plan) -> pb.Plan:
         window=pb.WINDOW_OPEN_ENDED if plan.window_days is None else pb.WINDOW_UNSPECIFIED,
         decide=_DECIDE.to(plan.decide),
         settle_hours=plan.settle_hours,
+        rule_version=plan.rule_version,
         stopping=_stopping_to(plan.stopping),
         segments=plan.segments,
         covariate_days=plan.covariate_days,
         identity_policy=IDENTITY_POLICIES.to(plan.identity_policy),
     )
+
+
+def inherited(message: pb.Plan, sealed: Plan) -> pb.Plan:
+    """The plan with what it leaves out as the sealed plan has it, and under the sealed rule.
+
+    So a file that says nothing of a key stays unchanged when a default changes. Lists are as
+    written: their default is to be empty.
+    """
+    kept, completed = plan_to(sealed), pb.Plan()
+    completed.CopyFrom(message)
+    for name in ("alpha", "power", "minimum_days", "maximum_days", "settle_hours"):
+        if not message.HasField(name):
+            setattr(completed, name, getattr(kept, name))
+    if not message.HasField("stopping"):
+        completed.stopping.CopyFrom(kept.stopping)
+    if not (message.HasField("window_days") or message.window):
+        completed.window = kept.window
+        if kept.HasField("window_days"):
+            completed.window_days = kept.window_days
+    completed.decide = message.decide or kept.decide
+    completed.identity_policy = message.identity_policy or kept.identity_policy
+    completed.rule_version = kept.rule_version
+    return completed
 
 
 def _window_days_from(message: pb.Plan) -> int | None:
@@ -260,6 +286,7 @@ def _planned_from(messages: Iterable[pb.PlannedMetric]) -> tuple[PlannedMetric, 
             message.minimum_effect if message.HasField("minimum_effect") else None,
             message.margin if message.HasField("margin") else None,
             message.absolute_margin if message.HasField("absolute_margin") else None,
+            message.window_days if message.HasField("window_days") else None,
         )
         for message in messages
     )
@@ -271,6 +298,7 @@ def _planned_to(planned: PlannedMetric) -> pb.PlannedMetric:
         minimum_effect=planned.minimum_effect,
         margin=planned.margin,
         absolute_margin=planned.absolute_margin,
+        window_days=planned.window_days,
     )
 
 

@@ -11,6 +11,7 @@ from fairlift.v1 import campaign_service_pb2 as pb
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceServicer
 from fairlift.wire.campaign import STATES, campaign_from, campaign_to
 from fairlift.wire.change import CHANGE_CLASSES, change_to
+from fairlift.wire.plan import inherited
 from fairlift.wire.values import time_from, time_to
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -79,7 +80,7 @@ class CampaignApi(CampaignServiceServicer):
         if not request.HasField("campaign"):
             raise InvalidRequest([Violation("campaign", "is missing")])
         created = await self._lifecycle.create(
-            campaign_from(request.campaign),
+            _created(request.campaign),
             validate_only=request.validate_only,
             author=_author(context),
             reason=_reason(request.reason),
@@ -94,7 +95,7 @@ class CampaignApi(CampaignServiceServicer):
         update = CampaignUpdate(
             campaign_id_of(requested.name),
             change=_change(requested, request.update_mask),
-            create=lambda: campaign_from(requested),
+            create=lambda: _created(requested),
             etag=requested.etag,
             validate_only=request.validate_only,
             new_epoch=request.new_epoch,
@@ -116,12 +117,16 @@ class CampaignApi(CampaignServiceServicer):
         if len(request.campaigns) != 1:
             text = f"has {len(request.campaigns)}, must have 1: this server version plans no sets"
             raise InvalidRequest([Violation("campaigns", text)])
-        campaign_id = campaign_id_of(request.campaigns[0].name)
-        requested = campaign_from(request.campaigns[0])
-        update = CampaignUpdate(campaign_id, change=lambda _: requested, create=lambda: requested)
+        requested = request.campaigns[0]
+        campaign_id = campaign_id_of(requested.name)
+        update = CampaignUpdate(
+            campaign_id,
+            change=_change(requested, FieldMask()),
+            create=lambda: _created(requested),
+        )
         planned = await self._lifecycle.plan_change(campaign_id, update)
         change = pb.CampaignChange(
-            campaign=request.campaigns[0].name,
+            campaign=requested.name,
             change_class=CHANGE_CLASSES.to(planned.change_class),
             changes=map(change_to, planned.changes),
             etag=planned.etag,
@@ -224,7 +229,7 @@ def _author(context: Context) -> str:
 def _change(requested: campaign_pb2.Campaign, mask: FieldMask) -> Callable[[Campaign], Campaign]:
     """Replaces the masked fields by the requested ones; without a mask, all fields."""
     if not mask.paths:
-        return lambda _: campaign_from(requested)
+        return lambda before: _changed(requested, before)
     if unknown := _unknown_paths(mask):
         raise InvalidRequest(
             Violation(f"update_mask.paths[{index}]", f"{path!r} {rule}")
@@ -236,9 +241,29 @@ def _change(requested: campaign_pb2.Campaign, mask: FieldMask) -> Callable[[Camp
         mask.MergeMessage(
             requested, message, replace_message_field=True, replace_repeated_field=True
         )
-        return campaign_from(message)
+        return _changed(message, before)
 
     return change
+
+
+def _created(requested: campaign_pb2.Campaign) -> Campaign:
+    """The campaign; which rule judges it is set by the server."""
+    message = campaign_pb2.Campaign()
+    message.CopyFrom(requested)
+    if message.HasField("plan"):
+        message.plan.ClearField("rule_version")
+    return campaign_from(message)
+
+
+def _changed(requested: campaign_pb2.Campaign, before: Campaign) -> Campaign:
+    """The campaign; once it has started, what its plan leaves out is as it was sealed."""
+    is_draft = before.lifecycle.state is State.DRAFT
+    if is_draft or before.plan is None or not requested.HasField("plan"):
+        return _created(requested)
+    message = campaign_pb2.Campaign()
+    message.CopyFrom(requested)
+    message.plan.CopyFrom(inherited(requested.plan, before.plan))
+    return campaign_from(message)
 
 
 def _unknown_paths(mask: FieldMask) -> list[tuple[int, str, str]]:

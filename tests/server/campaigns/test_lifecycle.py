@@ -183,6 +183,35 @@ async def test_a_safe_change_keeps_the_epoch(caller: Caller) -> None:
     assert changed.etag != campaign.etag
 
 
+async def test_a_file_that_says_nothing_of_a_key_leaves_the_sealed_plan_unchanged(
+    caller: Caller,
+) -> None:
+    file = shop.campaign()
+    written = shop.campaign()
+    written.plan.alpha, written.plan.window_days, written.plan.settle_hours = 0.1, 7, 30
+    written.plan.decide = plan_pb2.DECIDE_DAILY
+    for message in (file, written):
+        message.plan.ClearField("window")
+    for name in ("alpha", "window_days", "settle_hours", "decide"):
+        file.plan.ClearField(name)
+    started = await caller.start(written)
+
+    (silent,) = (
+        await caller.campaigns.PlanChange(pb.PlanChangeRequest(campaigns=[file]))
+    ).campaigns
+    updated = await caller.campaigns.UpdateCampaign(pb.UpdateCampaignRequest(campaign=file))
+    file.plan.alpha, file.plan.rule_version = 0.05, 9
+    (spoken,) = (
+        await caller.campaigns.PlanChange(pb.PlanChangeRequest(campaigns=[file]))
+    ).campaigns
+
+    assert silent.change_class == pb.CHANGE_CLASS_NONE
+    assert updated == started
+    assert (started.plan.alpha, started.plan.rule_version) == (0.1, 1)
+    assert spoken.change_class == pb.CHANGE_CLASS_REFUSED
+    assert [change.field for change in spoken.changes] == ["plan.alpha"]
+
+
 async def test_new_weights_need_consent_to_a_new_epoch(caller: Caller) -> None:
     campaign = await caller.start(shop.campaign())
     campaign.variants[1].weight = 3
