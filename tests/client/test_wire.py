@@ -32,13 +32,13 @@ from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import (
     ActionMeasure,
     CapAtQuantile,
-    Funnel,
-    Mean,
+    FunnelMetric,
+    MeanMetric,
     Metric,
     OrderMeasure,
-    Quantile,
-    Rate,
-    Ratio,
+    QuantileMetric,
+    RateMetric,
+    RatioMetric,
     ReturnMeasure,
 )
 from fairlift.engine.plan import (
@@ -79,12 +79,14 @@ def everything() -> Campaign:
         secondary=(PlannedMetric("wishes"),),
         guardrails=(PlannedMetric("conversion_rate", margin=0.02),),
         metrics=(
-            Metric("wishes", Rate(ActionMeasure("wish"))),
-            Metric("capped", Mean(OrderMeasure.REVENUE), cap=CapAtQuantile(0.99), window_days=7),
-            Metric("per_item", Ratio(OrderMeasure.PROFIT, OrderMeasure.ITEMS)),
-            Metric("median", Quantile(OrderMeasure.REVENUE, 0.5)),
-            Metric("path", Funnel((ActionMeasure("view"), OrderMeasure.ORDERS))),
-            Metric("back", Rate(ReturnMeasure(1, 7, bought=True))),
+            Metric("wishes", RateMetric(ActionMeasure("wish"))),
+            Metric(
+                "capped", MeanMetric(OrderMeasure.REVENUE), cap=CapAtQuantile(0.99), window_days=7
+            ),
+            Metric("per_item", RatioMetric(OrderMeasure.PROFIT, OrderMeasure.ITEMS)),
+            Metric("median", QuantileMetric(OrderMeasure.REVENUE, 0.5)),
+            Metric("path", FunnelMetric((ActionMeasure("view"), OrderMeasure.ORDERS))),
+            Metric("back", RateMetric(ReturnMeasure(1, 7, bought=True))),
         ),
         segments=("country",),
         covariate_days=28,

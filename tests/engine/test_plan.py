@@ -12,14 +12,14 @@ from fairlift.engine.metric import (
     CapAtAmount,
     CapAtQuantile,
     Direction,
-    Funnel,
-    Mean,
+    FunnelMetric,
+    MeanMetric,
     Metric,
     OrderMeasure,
-    Quantile,
+    QuantileMetric,
     Quantity,
-    Rate,
-    Ratio,
+    RateMetric,
+    RatioMetric,
     ReturnMeasure,
     catalogue_metric,
 )
@@ -35,7 +35,7 @@ from fairlift.engine.plan import (
 )
 
 PRIMARY = (PlannedMetric("conversion_rate", minimum_effect=0.05),)
-WISH = Metric("wish_rate", Rate(ActionMeasure("wish")))
+WISH = Metric("wish_rate", RateMetric(ActionMeasure("wish")))
 
 
 def plan(**given: Any) -> Plan:
@@ -118,27 +118,31 @@ def secondary(name: str) -> dict[str, Any]:
         ("metrics[0].name", "is built in", own(Metric("clv_90", WISH.kind))),
         ("metrics[1].name", "is the name of 2", {"metrics": (WISH, WISH)}),
         ("metrics[0].window_days", "is 800", own(Metric("w", WISH.kind, window_days=800))),
-        ("metrics[0]", "action 'No!' must be", own(Metric("w", Rate(ActionMeasure("No!"))))),
-        ("metrics[0]", "from_day 7 must be below", own(Metric("w", Rate(ReturnMeasure(7, 7))))),
+        ("metrics[0]", "action 'No!' must be", own(Metric("w", RateMetric(ActionMeasure("No!"))))),
+        (
+            "metrics[0]",
+            "from_day 7 must be below",
+            own(Metric("w", RateMetric(ReturnMeasure(7, 7)))),
+        ),
         (
             "metrics[0].quantile.at",
             "is 1.0",
-            own(Metric("w", Quantile(OrderMeasure.REVENUE, 1.0))),
+            own(Metric("w", QuantileMetric(OrderMeasure.REVENUE, 1.0))),
         ),
         (
             "metrics[0].funnel.steps",
             "two or more different",
-            own(Metric("w", Funnel((OrderMeasure.ORDERS,)))),
+            own(Metric("w", FunnelMetric((OrderMeasure.ORDERS,)))),
         ),
         (
             "metrics[0].cap.quantile",
             "is 0.2",
-            own(Metric("w", Mean(OrderMeasure.REVENUE), cap=CapAtQuantile(0.2))),
+            own(Metric("w", MeanMetric(OrderMeasure.REVENUE), cap=CapAtQuantile(0.2))),
         ),
         (
             "metrics[0].cap.amount",
             "is nan",
-            own(Metric("w", Mean(OrderMeasure.REVENUE), cap=CapAtAmount(float("nan")))),
+            own(Metric("w", MeanMetric(OrderMeasure.REVENUE), cap=CapAtAmount(float("nan")))),
         ),
         ("stopping.expected_loss.threshold", "is 0", {"stopping": ExpectedLoss(0, 0.03)}),
         (
@@ -169,11 +173,11 @@ def test_broken_rule_is_named_with_its_field(
 def test_every_kind_of_metric_can_be_planned() -> None:
     metrics = (
         WISH,
-        Metric("capped", Mean(OrderMeasure.REVENUE), cap=CapAtQuantile(0.99), window_days=7),
-        Metric("limited", Mean(OrderMeasure.REVENUE), cap=CapAtAmount(500)),
-        Metric("median", Quantile(OrderMeasure.REVENUE, 0.5)),
-        Metric("path", Funnel((ActionMeasure("view"), OrderMeasure.ORDERS))),
-        Metric("back", Rate(ReturnMeasure(0, 7))),
+        Metric("capped", MeanMetric(OrderMeasure.REVENUE), cap=CapAtQuantile(0.99), window_days=7),
+        Metric("limited", MeanMetric(OrderMeasure.REVENUE), cap=CapAtAmount(500)),
+        Metric("median", QuantileMetric(OrderMeasure.REVENUE, 0.5)),
+        Metric("path", FunnelMetric((ActionMeasure("view"), OrderMeasure.ORDERS))),
+        Metric("back", RateMetric(ReturnMeasure(0, 7))),
     )
     made = plan(
         metrics=metrics,
@@ -191,11 +195,11 @@ def test_every_kind_of_metric_can_be_planned() -> None:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("retention_d30_60", Rate(ReturnMeasure(30, 60))),
-        ("clv_90", Mean(OrderMeasure.NET_REVENUE)),
-        ("micro_value(view)", Mean(ActionMeasure("view", ActionOf.VALUE))),
-        ("action_rate(newsletter)", Rate(ActionMeasure("newsletter"))),
-        ("average_ticket", Ratio(OrderMeasure.REVENUE, OrderMeasure.ORDERS)),
+        ("retention_d30_60", RateMetric(ReturnMeasure(30, 60))),
+        ("clv_90", MeanMetric(OrderMeasure.NET_REVENUE)),
+        ("micro_value(view)", MeanMetric(ActionMeasure("view", ActionOf.VALUE))),
+        ("action_rate(newsletter)", RateMetric(ActionMeasure("newsletter"))),
+        ("average_ticket", RatioMetric(OrderMeasure.REVENUE, OrderMeasure.ORDERS)),
     ],
 )
 def test_families_of_the_catalogue_are_usable_by_name(name: str, kind: object) -> None:
@@ -221,9 +225,9 @@ def test_malformed_family_names_are_unknown(name: str) -> None:
         (CATALOGUE["average_ticket"], Quantity.MONEY, 2),
         (CATALOGUE["items_per_order"], Quantity.COUNT, 2),
         (CATALOGUE["upsell_rate"], Quantity.SHARE, 2),
-        (Metric("w", Ratio(OrderMeasure.REVENUE, OrderMeasure.DISCOUNT)), Quantity.COUNT, 2),
-        (Metric("w", Quantile(OrderMeasure.ITEMS, 0.5)), Quantity.COUNT, 1),
-        (Metric("w", Funnel((OrderMeasure.ITEMS, OrderMeasure.ORDERS))), Quantity.SHARE, 2),
+        (Metric("w", RatioMetric(OrderMeasure.REVENUE, OrderMeasure.DISCOUNT)), Quantity.COUNT, 2),
+        (Metric("w", QuantileMetric(OrderMeasure.ITEMS, 0.5)), Quantity.COUNT, 1),
+        (Metric("w", FunnelMetric((OrderMeasure.ITEMS, OrderMeasure.ORDERS))), Quantity.SHARE, 2),
     ],
     ids=lambda value: value.name if isinstance(value, Metric) else str(value),
 )

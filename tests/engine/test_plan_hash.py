@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from fairlift.engine.identity import IdentityPolicy
-from fairlift.engine.metric import Metric, OrderMeasure, Rate
+from fairlift.engine.metric import Metric, OrderMeasure, RateMetric
 from fairlift.engine.plan import Decide, FixedHorizon, Plan, PlannedMetric
 from fairlift.engine.plan_hash import plan_hash
 
@@ -14,7 +14,7 @@ OTHER: dict[str, Any] = {
     "planned_units": 10_001,
     "secondary": (PlannedMetric("average_ticket"),),
     "guardrails": (PlannedMetric("refund_rate", margin=0.02),),
-    "metrics": (Metric("buyers", Rate(OrderMeasure.BUYERS)),),
+    "metrics": (Metric("buyers", RateMetric(OrderMeasure.BUYERS)),),
     "alpha": 0.1,
     "power": 0.9,
     "minimum_days": 8,

@@ -86,21 +86,21 @@ Measure: TypeAlias = OrderMeasure | ActionMeasure | ReturnMeasure
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class RateMetric:
     """Share of units with a positive amount."""
 
     of: Measure
 
 
 @dataclass(frozen=True, slots=True)
-class Mean:
+class MeanMetric:
     """Amount per unit, zeros included."""
 
     of: Measure
 
 
 @dataclass(frozen=True, slots=True)
-class Ratio:
+class RatioMetric:
     """Sum of one amount over the sum of another, both per unit."""
 
     numerator: Measure
@@ -108,7 +108,7 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
-class Quantile:
+class QuantileMetric:
     """The amount that a share `at` of the units does not exceed."""
 
     of: Measure
@@ -116,13 +116,13 @@ class Quantile:
 
 
 @dataclass(frozen=True, slots=True)
-class Funnel:
+class FunnelMetric:
     """Steps in declared order."""
 
     steps: tuple[Measure, ...]
 
 
-Kind: TypeAlias = Rate | Mean | Ratio | Quantile | Funnel
+Kind: TypeAlias = RateMetric | MeanMetric | RatioMetric | QuantileMetric | FunnelMetric
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +155,11 @@ class Metric:
     def measures(self) -> tuple[Measure, ...]:
         """The numbers per unit that it needs."""
         match self.kind:
-            case Rate(of) | Mean(of) | Quantile(of):
+            case RateMetric(of) | MeanMetric(of) | QuantileMetric(of):
                 return (of,)
-            case Ratio(numerator, denominator):
+            case RatioMetric(numerator, denominator):
                 return (numerator, denominator)
-            case Funnel(steps):
+            case FunnelMetric(steps):
                 return steps
             case _:
                 assert_never(self.kind)
@@ -183,11 +183,11 @@ class Metric:
         if self.quantity is not None:
             return self.quantity
         match self.kind:
-            case Rate() | Funnel():
+            case RateMetric() | FunnelMetric():
                 return Quantity.SHARE
-            case Mean(of) | Quantile(of):
+            case MeanMetric(of) | QuantileMetric(of):
                 return Quantity.MONEY if of in MONEY_MEASURES else Quantity.COUNT
-            case Ratio(numerator, denominator):
+            case RatioMetric(numerator, denominator):
                 if denominator in MONEY_MEASURES:
                     return Quantity.COUNT
                 return Quantity.MONEY if numerator in MONEY_MEASURES else Quantity.COUNT
@@ -198,7 +198,7 @@ class Metric:
 def _share(name: str, numerator: OrderMeasure, denominator: OrderMeasure, **words: str) -> Metric:
     return Metric(
         name,
-        Ratio(numerator, denominator),
+        RatioMetric(numerator, denominator),
         Direction(words.get("direction", "higher")),
         Quantity.SHARE,
     )
@@ -211,32 +211,32 @@ _SCORE = ActionMeasure("nps", ActionOf.NPS)
 CATALOGUE: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("conversion_rate", Rate(_O.ORDERS)),
-        Metric("average_ticket", Ratio(_O.REVENUE, _O.ORDERS)),
-        Metric("revenue_per_visitor", Mean(_O.REVENUE)),
-        Metric("net_revenue_per_visitor", Mean(_O.NET_REVENUE)),
-        Metric("profit_per_visitor", Mean(_O.PROFIT)),
-        Metric("orders_per_visitor", Mean(_O.ORDERS)),
-        Metric("orders_per_buyer", Ratio(_O.ORDERS, _O.BUYERS)),
-        Metric("customer_spend", Ratio(_O.REVENUE, _O.BUYERS)),
-        Metric("items_per_order", Ratio(_O.ITEMS, _O.ORDERS)),
-        Metric("price_per_item", Ratio(_O.REVENUE, _O.ITEMS), quantity=Quantity.MONEY),
-        Metric("discount_per_order", Ratio(_O.DISCOUNT, _O.ORDERS), Direction.LOWER),
-        Metric("first_purchase_rate", Rate(_O.FIRST_PURCHASES)),
+        Metric("conversion_rate", RateMetric(_O.ORDERS)),
+        Metric("average_ticket", RatioMetric(_O.REVENUE, _O.ORDERS)),
+        Metric("revenue_per_visitor", MeanMetric(_O.REVENUE)),
+        Metric("net_revenue_per_visitor", MeanMetric(_O.NET_REVENUE)),
+        Metric("profit_per_visitor", MeanMetric(_O.PROFIT)),
+        Metric("orders_per_visitor", MeanMetric(_O.ORDERS)),
+        Metric("orders_per_buyer", RatioMetric(_O.ORDERS, _O.BUYERS)),
+        Metric("customer_spend", RatioMetric(_O.REVENUE, _O.BUYERS)),
+        Metric("items_per_order", RatioMetric(_O.ITEMS, _O.ORDERS)),
+        Metric("price_per_item", RatioMetric(_O.REVENUE, _O.ITEMS), quantity=Quantity.MONEY),
+        Metric("discount_per_order", RatioMetric(_O.DISCOUNT, _O.ORDERS), Direction.LOWER),
+        Metric("first_purchase_rate", RateMetric(_O.FIRST_PURCHASES)),
         _share("repeat_purchase_rate", _O.REPEAT_BUYERS, _O.BUYERS),
         _share("upsell_rate", _O.UPSELL_ORDERS, _O.ORDERS),
         _share("cross_sell_rate", _O.CROSS_SELL_ORDERS, _O.ORDERS),
         _share("refund_rate", _O.REFUNDED_ORDERS, _O.ORDERS, direction="lower"),
-        Metric("cart_rate", Rate(_CART)),
+        Metric("cart_rate", RateMetric(_CART)),
         Metric(
             "cart_abandonment_rate",
-            Ratio(_O.ABANDONED_CARTS, _CART),
+            RatioMetric(_O.ABANDONED_CARTS, _CART),
             Direction.LOWER,
             Quantity.SHARE,
         ),
-        Metric("nps", Ratio(_SCORE, ActionMeasure("nps", ActionOf.COUNT))),
-        Metric("coupon_redemption_rate", Rate(_O.COUPON_ORDERS)),
-        Metric("coupon_cost_per_visitor", Mean(_O.COUPON_COST), Direction.LOWER),
+        Metric("nps", RatioMetric(_SCORE, ActionMeasure("nps", ActionOf.COUNT))),
+        Metric("coupon_redemption_rate", RateMetric(_O.COUPON_ORDERS)),
+        Metric("coupon_cost_per_visitor", MeanMetric(_O.COUPON_COST), Direction.LOWER),
     )
 }
 
@@ -246,21 +246,21 @@ _ACTION = r"[a-z][a-z0-9_]{0,62}"
 def _retention(name: str, first: str, last: str) -> Metric | None:
     if not 0 <= int(first) < int(last) <= DAYS_MAX:
         return None
-    return Metric(name, Rate(ReturnMeasure(int(first), int(last))))
+    return Metric(name, RateMetric(ReturnMeasure(int(first), int(last))))
 
 
 def _lifetime_value(name: str, days: str) -> Metric | None:
     if not 1 <= int(days) <= DAYS_MAX:
         return None
-    return Metric(name, Mean(OrderMeasure.NET_REVENUE), window_days=int(days))
+    return Metric(name, MeanMetric(OrderMeasure.NET_REVENUE), window_days=int(days))
 
 
 def _action_rate(name: str, action: str) -> Metric:
-    return Metric(name, Rate(ActionMeasure(action)))
+    return Metric(name, RateMetric(ActionMeasure(action)))
 
 
 def _micro_value(name: str, action: str) -> Metric:
-    return Metric(name, Mean(ActionMeasure(action, ActionOf.VALUE)), quantity=Quantity.MONEY)
+    return Metric(name, MeanMetric(ActionMeasure(action, ActionOf.VALUE)), quantity=Quantity.MONEY)
 
 
 _FAMILIES: tuple[tuple[re.Pattern[str], Callable[..., Metric | None]], ...] = (

@@ -18,9 +18,9 @@ from fairlift.engine.metric import (
     ActionMeasure,
     CapAtAmount,
     CapAtQuantile,
-    Funnel,
+    FunnelMetric,
     Metric,
-    Quantile,
+    QuantileMetric,
     ReturnMeasure,
     catalogue_metric,
     suggestion,
@@ -285,9 +285,9 @@ def _metrics(plan: Plan) -> Iterator[Violation]:
 
 def _kind(where: str, metric: Metric) -> Iterator[Violation]:
     match metric.kind:
-        case Quantile(at=at) if not 0 < at < 1:
+        case QuantileMetric(at=at) if not 0 < at < 1:
             yield Violation(f"{where}.quantile.at", f"is {at}, must be between 0 and 1")
-        case Funnel(steps) if len(set(steps)) != len(steps) or len(steps) < 2:
+        case FunnelMetric(steps) if len(set(steps)) != len(steps) or len(steps) < 2:
             yield Violation(f"{where}.funnel.steps", "must be two or more different steps")
     for measure in metric.measures:
         match measure:

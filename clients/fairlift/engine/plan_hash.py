@@ -13,14 +13,14 @@ from fairlift.engine.metric import (
     ActionMeasure,
     CapAtAmount,
     CapAtQuantile,
-    Funnel,
-    Mean,
+    FunnelMetric,
+    MeanMetric,
     Measure,
     Metric,
     OrderMeasure,
-    Quantile,
-    Rate,
-    Ratio,
+    QuantileMetric,
+    RateMetric,
+    RatioMetric,
     ReturnMeasure,
 )
 from fairlift.engine.plan import (
@@ -98,15 +98,15 @@ def _metric(metric: Metric) -> Content:
 
 def _kind(metric: Metric) -> Content:
     match metric.kind:
-        case Rate(of):
+        case RateMetric(of):
             return {"rate": _measure(of)}
-        case Mean(of):
+        case MeanMetric(of):
             return {"mean": _measure(of)}
-        case Ratio(numerator, denominator):
+        case RatioMetric(numerator, denominator):
             return {"ratio": [_measure(numerator), _measure(denominator)]}
-        case Quantile(of, at):
+        case QuantileMetric(of, at):
             return {"quantile": _measure(of), "at": at}
-        case Funnel(steps):
+        case FunnelMetric(steps):
             return {"funnel": [_measure(step) for step in steps]}
     assert_never(metric.kind)
 

@@ -11,16 +11,16 @@ from fairlift.engine.metric import (
     CapAtAmount,
     CapAtQuantile,
     Direction,
-    Funnel,
+    FunnelMetric,
     Kind,
-    Mean,
+    MeanMetric,
     Measure,
     Metric,
     OrderMeasure,
-    Quantile,
+    QuantileMetric,
     Quantity,
-    Rate,
-    Ratio,
+    RateMetric,
+    RatioMetric,
     ReturnMeasure,
 )
 from fairlift.engine.plan import (
@@ -54,7 +54,7 @@ _DECIDE = EnumTable(Decide, pb.Decide, "DECIDE")
 _QUANTITY = EnumTable(Quantity, value_pb2.Quantity, "QUANTITY")
 
 # Keeps the place of a metric that broke rules, so that the others keep theirs.
-_BROKEN = Metric("broken", Rate(OrderMeasure.ORDERS))
+_BROKEN = Metric("broken", RateMetric(OrderMeasure.ORDERS))
 
 
 def plan_from(message: pb.Plan) -> Plan:
@@ -204,17 +204,17 @@ def metric_to(metric: Metric) -> pb.Metric:
         case CapAtAmount(amount):
             message.cap.amount = amount
     match metric.kind:
-        case Rate(of):
+        case RateMetric(of):
             message.rate.of.CopyFrom(_measure_to(of))
-        case Mean(of):
+        case MeanMetric(of):
             message.mean.of.CopyFrom(_measure_to(of))
-        case Quantile(of, at):
+        case QuantileMetric(of, at):
             message.quantile.of.CopyFrom(_measure_to(of))
             message.quantile.at = at
-        case Ratio(numerator, denominator):
+        case RatioMetric(numerator, denominator):
             message.ratio.numerator.CopyFrom(_measure_to(numerator))
             message.ratio.denominator.CopyFrom(_measure_to(denominator))
-        case Funnel(steps):
+        case FunnelMetric(steps):
             message.funnel.steps.extend(map(_measure_to, steps))
     return message
 
@@ -222,19 +222,23 @@ def metric_to(metric: Metric) -> pb.Metric:
 def _kind_from(message: pb.Metric) -> Kind:
     match message.WhichOneof("kind"):
         case "rate":
-            return Rate(_measure_from(message.rate.of, "rate.of"))
+            return RateMetric(_measure_from(message.rate.of, "rate.of"))
         case "mean":
-            return Mean(_measure_from(message.mean.of, "mean.of"))
+            return MeanMetric(_measure_from(message.mean.of, "mean.of"))
         case "ratio":
-            return Ratio(
+            return RatioMetric(
                 _measure_from(message.ratio.numerator, "ratio.numerator"),
                 _measure_from(message.ratio.denominator, "ratio.denominator"),
             )
         case "quantile":
-            return Quantile(_measure_from(message.quantile.of, "quantile.of"), message.quantile.at)
+            return QuantileMetric(
+                _measure_from(message.quantile.of, "quantile.of"), message.quantile.at
+            )
         case "funnel":
             steps = enumerate(message.funnel.steps)
-            return Funnel(tuple(_measure_from(step, f"funnel.steps[{i}]") for i, step in steps))
+            return FunnelMetric(
+                tuple(_measure_from(step, f"funnel.steps[{i}]") for i, step in steps)
+            )
         case _:
             raise InvalidCampaign(
                 [Violation("", "has no kind; give one of rate, mean, ratio, quantile, funnel")]

@@ -153,26 +153,26 @@ class ColumnSet:
         window = self.window if metric.window_days is None else metric.window_days
         direction, unit = _DIRECTIONS[metric.direction], _UNITS[metric.reads_as]
         match metric.kind:
-            case planned.Rate(of):
+            case planned.RateMetric(of):
                 column = self._indicator(of, window)
                 return Rate(metric.name, column, None, direction, self._before(of, column))
-            case planned.Mean(of):
+            case planned.MeanMetric(of):
                 column = self._plain(of, window, metric.cap)
                 buyers = self._indicator(_nonzero_where(of), window)
                 before = self._before(of, column)
                 return Mean(metric.name, column, buyers, unit, direction, before)
-            case planned.Ratio(top, base) if top in _ZERO_OR_ONE and base in _AMONG:
+            case planned.RatioMetric(top, base) if top in _ZERO_OR_ONE and base in _AMONG:
                 among = self._indicator(base, window)
                 return Rate(metric.name, self._indicator(top, window), among, direction)
-            case planned.Ratio(top, base):
+            case planned.RatioMetric(top, base):
                 above = self._plain(top, window, metric.cap)
                 below = self._plain(base, window)
                 buyers = self._indicator(base, window)
                 pairs = self._pairs(top, base)
                 return Ratio(metric.name, above, below, buyers, unit, direction, pairs)
-            case planned.Funnel(steps):
+            case planned.FunnelMetric(steps):
                 return self._funnel(metric.name, steps, window, direction)
-            case planned.Quantile(of, at):
+            case planned.QuantileMetric(of, at):
                 column = self._plain(of, window, metric.cap)
                 self.quantiles.append(UnitQuantile(metric.name, column, at))
                 return Quantile(metric.name, at, unit, direction)

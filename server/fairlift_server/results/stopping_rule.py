@@ -8,7 +8,7 @@ from fairlift.engine.metric import (
     ActionMeasure,
     Metric,
     OrderMeasure,
-    Ratio,
+    RatioMetric,
     ReturnMeasure,
 )
 from fairlift.engine.plan import Plan
@@ -77,7 +77,7 @@ def _metric(in_role: MetricInRole, metric: Metric, effect: float | None) -> Sequ
         in_role.margin,
         in_role.absolute_margin,
         effect,
-        isinstance(metric.kind, Ratio) and metric.kind.denominator in _OF_BUYERS,
+        isinstance(metric.kind, RatioMetric) and metric.kind.denominator in _OF_BUYERS,
     )
 
 
