@@ -74,7 +74,6 @@ def _add_explanations(found: pb.Report) -> None:
         )  # fmt: skip
     found.look.number, found.look.information = 5, 0.52
     found.look.look_time.FromJsonString("2026-03-01T10:00:00Z")
-    found.next_look_units = 31_000
     found.next_look_time.FromJsonString("2026-03-02T10:00:00Z")
     found.totals[1].contaminated_units = 3
 

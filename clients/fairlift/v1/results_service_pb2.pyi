@@ -551,7 +551,6 @@ class Report(google.protobuf.message.Message):
     SEGMENTS_FIELD_NUMBER: builtins.int
     LOOK_FIELD_NUMBER: builtins.int
     NEXT_LOOK_TIME_FIELD_NUMBER: builtins.int
-    NEXT_LOOK_UNITS_FIELD_NUMBER: builtins.int
     NOTES_FIELD_NUMBER: builtins.int
     UNIT_FIELD_NUMBER: builtins.int
     ENVIRONMENT_FIELD_NUMBER: builtins.int
@@ -565,8 +564,6 @@ class Report(google.protobuf.message.Message):
     epoch: builtins.int
     plan_hash: builtins.str
     currency_code: builtins.str
-    next_look_units: builtins.int
-    """Units at which the next look is due."""
     unit: fairlift.v1.value_pb2.UnitKind.ValueType
     """What is counted: sentences speak of visitors or of customers."""
     environment: builtins.str
@@ -599,7 +596,7 @@ class Report(google.protobuf.message.Message):
 
     @property
     def next_look_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When the next look is due at the latest, at the present traffic."""
+        """When the next look is due; absent when there is none."""
 
     @property
     def notes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
@@ -634,7 +631,6 @@ class Report(google.protobuf.message.Message):
         segments: collections.abc.Iterable[Global___SegmentResult] | None = ...,
         look: Global___Look | None = ...,
         next_look_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        next_look_units: builtins.int = ...,
         notes: collections.abc.Iterable[builtins.str] | None = ...,
         unit: fairlift.v1.value_pb2.UnitKind.ValueType = ...,
         environment: builtins.str = ...,
@@ -644,7 +640,7 @@ class Report(google.protobuf.message.Message):
         coupons: collections.abc.Iterable[Global___CouponUse] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "health", b"health", "late", b"late", "look", b"look", "next_look_time", b"next_look_time", "verdict", b"verdict"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "coupons", b"coupons", "create_time", b"create_time", "currency_code", b"currency_code", "days", b"days", "decompositions", b"decompositions", "display_name", b"display_name", "environment", b"environment", "epoch", b"epoch", "health", b"health", "late", b"late", "look", b"look", "metrics", b"metrics", "next_look_time", b"next_look_time", "next_look_units", b"next_look_units", "notes", b"notes", "plan_hash", b"plan_hash", "replayed", b"replayed", "segments", b"segments", "totals", b"totals", "unit", b"unit", "verdict", b"verdict"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "coupons", b"coupons", "create_time", b"create_time", "currency_code", b"currency_code", "days", b"days", "decompositions", b"decompositions", "display_name", b"display_name", "environment", b"environment", "epoch", b"epoch", "health", b"health", "late", b"late", "look", b"look", "metrics", b"metrics", "next_look_time", b"next_look_time", "notes", b"notes", "plan_hash", b"plan_hash", "replayed", b"replayed", "segments", b"segments", "totals", b"totals", "unit", b"unit", "verdict", b"verdict"]) -> None: ...
 
 Global___Report: typing_extensions.TypeAlias = Report
 

@@ -239,11 +239,12 @@ def _counts(context: ReportContext) -> None:
         sentence = context.say("report.look", number=number, time=time, share=share)
         screen.line(sentence, style="dim")
     goes_on = report.verdict.kind in (pb.VERDICT_KIND_KEEP_GOING, pb.VERDICT_KIND_DO_NOT_TRUST)
-    if goes_on and report.next_look_units and report.HasField("next_look_time"):
-        time, units = context.figures.moment(report.next_look_time), Number(report.next_look_units)
-        screen.line(
-            context.say("report.next_look", by="units", units=units, time=time), style="dim"
-        )
+    if goes_on and report.verdict.HasField("next_decision_time"):
+        time = context.figures.moment(report.verdict.next_decision_time)
+        screen.line(context.say("report.next_decision", time=time), style="dim")
+    elif goes_on and report.HasField("next_look_time"):
+        time = context.figures.moment(report.next_look_time)
+        screen.line(context.say("report.next_look", time=time), style="dim")
 
 
 def _details(context: ReportContext) -> None:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from fairlift.engine.campaign import Campaign
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
+from fairlift.wire.values import time_to
 from fairlift_stats.messages import Day, Message, VariantName, Verbatim
 from fairlift_stats.sequential.calendar import next_due
 from fairlift_stats.verdict import Verdict
@@ -47,6 +48,7 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
     if _is_stopped_undecided(reading.campaign, verdict.kind):
         advice, decision_days = _stopped_advice(reading.campaign, advice.reasons), []
     lift, lift_interval = _lift(judged, confidence)
+    next_decision = reading.next_decision_time
     return pb.Verdict(
         kind=verdict_kind_to(verdict.kind),
         variant=verdict.variant or "",
@@ -62,6 +64,7 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
             if verdict.variant in (None, standing.arm)
         ),
         decision_days=decision_days,
+        next_decision_time=next_decision and time_to(next_decision),
         lift=lift,
         lift_interval=lift_interval,
         raw_lift=raw_lift,

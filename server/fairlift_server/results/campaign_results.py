@@ -73,11 +73,22 @@ class ReportInput:
         looks = self.result.looks
         if looks and looks[-1].look.closing is not None:
             return None
-        made = looks[-1].look.day if looks else 0
-        following = next(islice(self.days.calendar_days(), made, None), None)
-        if following is None:
+        return self.look_time((looks[-1].look.day if looks else 0) + 1)
+
+    @property
+    def next_decision_time(self) -> datetime | None:
+        """When the next look that judges success is due; None when there is none."""
+        verdict = self.result.verdict
+        if verdict is None or verdict.next_due is None or self.next_look_time is None:
             return None
-        return moment(self.days.end_us(following) + self.days.settle_us)
+        return self.look_time(verdict.next_due)
+
+    def look_time(self, day: int) -> datetime | None:
+        """When the look of this campaign day, counted from 1, is due; None if it never comes."""
+        calendar_day = next(islice(self.days.calendar_days(), day - 1, None), None)
+        if calendar_day is None:
+            return None
+        return moment(self.days.end_us(calendar_day) + self.days.settle_us)
 
     def listed_look(self, number: int) -> ListedLook:
         """The look with this number, counted from 1."""
