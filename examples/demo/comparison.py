@@ -90,7 +90,7 @@ def show(screen: Screen, rows: Sequence[Row]) -> None:
             table.add_row(name, style="bold")
         last_name = name
         measured = "-" if row.measured_lift is None else f"{row.measured_lift:+.1%}"
-        covers_truth = "yes" if row.covers_truth else "no"
+        covers_truth = "-" if row.interval is None else "yes" if row.covers_truth else "no"
         table.add_row(
             f"  {row.metric}",
             f"{row.true_lift:+.1%}",

@@ -35,7 +35,10 @@ def test_the_demo_tells_what_was_found_and_what_is_true(home: Path) -> None:
         for variant in variants:
             assert f"{campaign}, {variant}" in told
     assert told.count("Can the data be trusted?") == len(TRUTH)
-    assert re.search(r"\d+ of 12 intervals contain the true lift", told)
+    # A wrong calendar, window or start leaves none; chance alone leaves fewer than six never.
+    count = re.search(r"(\d+) of 12 intervals contain the true lift", told)
+    assert count is not None
+    assert int(count[1]) >= 6
     # Those who came are those who were simulated: every event arrived.
     assert "1200/1200 visitors" in told
 
