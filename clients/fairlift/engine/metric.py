@@ -276,7 +276,7 @@ def catalogue_metric(name: str) -> Metric | None:
     """The built-in metric of this name, or None.
 
     >>> catalogue_metric("retention_d30_60").kind
-    Rate(of=ReturnMeasure(from_day=30, to_day=60, bought=False))
+    RateMetric(of=ReturnMeasure(from_day=30, to_day=60, bought=False))
     """
     if name in CATALOGUE:
         return CATALOGUE[name]
