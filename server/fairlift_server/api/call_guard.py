@@ -11,8 +11,14 @@ from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
 import grpc
-from fairlift.engine.errors import FairliftError, Unauthenticated, Unavailable
-from google.protobuf.message import Message
+from fairlift.engine.errors import (
+    FairliftError,
+    InvalidRequest,
+    Unauthenticated,
+    Unavailable,
+    Violation,
+)
+from google.protobuf.message import DecodeError, Message
 
 from fairlift_server.api.errors import STATUS, abort, reason
 
@@ -27,6 +33,20 @@ _LIMITS_S: Mapping[str, float | None] = {
     "/fairlift.v1.ResultsService/GetResults": 60.0,
     "/fairlift.v1.ResultsService/GetHealth": 60.0,
 }
+
+MAX_BYTES = 4 * 1024 * 1024
+# Few methods carry campaigns or many events; no other request comes near this.
+_MAX_SMALL_BYTES = 1024 * 1024
+_LARGE_REQUESTS = frozenset(
+    {
+        "/fairlift.v1.EventService/RecordEvents",
+        "/fairlift.v1.EventService/StreamEvents",
+        "/fairlift.v1.CampaignService/CreateCampaign",
+        "/fairlift.v1.CampaignService/UpdateCampaign",
+        "/fairlift.v1.CampaignService/BatchUpdateCampaigns",
+        "/fairlift.v1.CampaignService/PlanChange",
+    }
+)
 
 _SHUTTING_DOWN = "the server is shutting down; connect again"
 
@@ -69,25 +89,27 @@ class CallGuard:
             stream.cancel()
 
     def _wrapped(self, method: str, handler: Any) -> Any:
-        codecs = (handler.request_deserializer, handler.response_serializer)
+        # gRPC hands over the bytes: a message is parsed when its caller is known, not before.
+        codecs = (None, handler.response_serializer)
+        parser = _Parser(method, handler.request_deserializer)
         if handler.unary_unary:
-            unary = self._unary(method, handler.unary_unary)
+            unary = self._unary(method, handler.unary_unary, parser)
             return grpc.unary_unary_rpc_method_handler(unary, *codecs)
         if handler.unary_stream:
-            stream = self._stream(method, handler.unary_stream)
+            stream = self._stream(method, handler.unary_stream, parser.message)
             return grpc.unary_stream_rpc_method_handler(stream, *codecs)
-        stream = self._stream(method, handler.stream_stream)
+        stream = self._stream(method, handler.stream_stream, parser.messages)
         return grpc.stream_stream_rpc_method_handler(stream, *codecs)
 
-    def _unary(self, method: str, handler: Unary) -> Unary:
+    def _unary(self, method: str, handler: Unary, parser: "_Parser") -> Unary:
         limit_s = _LIMITS_S.get(method, _LIMIT_S)
         checks_token = bool(self._bearer) and not method.startswith(_WITHOUT_TOKEN)
 
-        async def without_limit(request: Any, context: Context) -> Message:
+        async def without_limit(data: bytes, context: Context) -> Message:
             try:
                 if checks_token:
                     self._check_token(context)
-                return await handler(request, context)
+                return await handler(parser.message(data), context)
             except FairliftError as error:
                 await _abort(method, context, error)
             except grpc.aio.AbortError:
@@ -95,11 +117,12 @@ class CallGuard:
             except Exception:
                 await _abort_internal(method, context)
 
-        async def with_limit(request: Any, context: Context) -> Message:
+        async def with_limit(data: bytes, context: Context) -> Message:
             started = time.monotonic()
             try:
                 if checks_token:
                     self._check_token(context)
+                request = parser.message(data)
                 async with asyncio.timeout(limit_s):
                     response = await handler(request, context)
             except FairliftError as error:
@@ -116,18 +139,19 @@ class CallGuard:
 
         return without_limit if limit_s is None else with_limit
 
-    def _stream(self, method: str, handler: Stream) -> Stream:
+    # Any: one message, or an iterator of them.
+    def _stream(self, method: str, handler: Stream, parse: Callable[[Any], Any]) -> Stream:
         if inspect.iscoroutinefunction(handler):  # writes responses itself, as health does
 
-            async def writing(request: Any, context: Context) -> None:
+            async def writing(data: Any, context: Context) -> None:
                 async with self._guarded(method, context):
-                    await handler(request, context)
+                    await handler(parse(data), context)
 
             return writing  # type: ignore[return-value]  # gRPC accepts both kinds of handler
 
-        async def yielding(request: Any, context: Context) -> AsyncIterator[Message]:
+        async def yielding(data: Any, context: Context) -> AsyncIterator[Message]:
             async with self._guarded(method, context):
-                async for response in handler(request, context):
+                async for response in handler(parse(data), context):
                     yield response
 
         return yielding
@@ -165,6 +189,35 @@ class CallGuard:
             ):
                 return
         raise Unauthenticated("send the metadata `authorization: Bearer TOKEN` with a valid token")
+
+
+class _Parser:
+    """Reads the requests of one method from their bytes, within its limit."""
+
+    def __init__(self, method: str, parse: Callable[[bytes], Message]) -> None:
+        self._method = method
+        self._parse = parse
+        self._max_bytes = MAX_BYTES if method in _LARGE_REQUESTS else _MAX_SMALL_BYTES
+
+    def message(self, data: bytes) -> Message:
+        """The request.
+
+        Raises:
+            InvalidRequest: it is too large, or no message of this method.
+        """
+        if len(data) > self._max_bytes:
+            text = f"has {len(data)} bytes, {self._method} takes at most {self._max_bytes}"
+            raise InvalidRequest([Violation("request", text)])
+        try:
+            return self._parse(data)
+        except DecodeError:
+            text = "cannot be read as a message of this method; use the contract of this server"
+            raise InvalidRequest([Violation("request", text)]) from None
+
+    async def messages(self, stream: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+        """The requests of a stream."""
+        async for data in stream:
+            yield self.message(data)
 
 
 async def _abort(method: str, context: Context, error: FairliftError) -> NoReturn:

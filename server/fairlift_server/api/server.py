@@ -30,7 +30,7 @@ from grpc_reflection.v1alpha import reflection
 
 from fairlift_server.api.admin import AdminApi
 from fairlift_server.api.assignments import AssignmentApi
-from fairlift_server.api.call_guard import CallGuard
+from fairlift_server.api.call_guard import MAX_BYTES, CallGuard
 from fairlift_server.api.campaigns import CampaignApi
 from fairlift_server.api.events import EventApi
 from fairlift_server.api.results import ResultsApi
@@ -42,7 +42,7 @@ _SERVICES = tuple(
 )
 _OPTIONS = (
     # Applies after decompression: limits a decompression bomb.
-    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_receive_message_length", MAX_BYTES),
     ("grpc.max_metadata_size", 16 * 1024),
     # Accept clients that ping every 10 s; by default gRPC disconnects them.
     ("grpc.http2.min_ping_interval_without_data_ms", 9_000),

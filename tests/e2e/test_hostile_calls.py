@@ -1,0 +1,73 @@
+"""Callers without a token: they cost no memory, and nobody else their answer."""
+
+import time
+from pathlib import Path
+from typing import cast
+
+import grpc
+import pytest
+
+from tests.e2e.test_server_process import process
+
+RECORD = "/fairlift.v1.EventService/RecordEvents"
+RESULTS = "/fairlift.v1.ResultsService/GetResults"
+# Two million empty events: 4 kB on the wire, and hundreds of megabytes once they are parsed.
+BOMB = b"\x0a\x00" * 2_090_000
+TOKEN = "a-token-of-a-test"
+MEBIBYTE = 1024 * 1024
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="reads memory from Linux's /proc"
+)
+
+
+def rss_bytes(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024
+
+
+def call(
+    channel: grpc.Channel, method: str, request: bytes, *, token: str = ""
+) -> tuple[grpc.StatusCode, str]:
+    """The status of a call that is sent as these bytes."""
+    send = channel.unary_unary(method)
+    metadata = (("authorization", f"Bearer {token}"),) if token else ()
+    try:
+        send(request, timeout=30, metadata=metadata, compression=grpc.Compression.Gzip)
+    except grpc.RpcError as error:
+        failed = cast("grpc.Call", error)  # what a stub raises is a Call too
+        return failed.code(), failed.details() or ""
+    return grpc.StatusCode.OK, ""
+
+
+def test_calls_without_a_token_are_refused_before_they_are_parsed(tmp_path: Path) -> None:
+    with (
+        process(tmp_path, FAIRLIFT_TOKEN=TOKEN) as (server, address),
+        grpc.insecure_channel(address) as channel,
+    ):
+        assert call(channel, RECORD, b"")[0] is grpc.StatusCode.UNAUTHENTICATED
+        before = rss_bytes(server.pid)
+        codes = {call(channel, RECORD, BOMB)[0] for _ in range(60)}
+        time.sleep(0.5)
+        growth = rss_bytes(server.pid) - before
+
+    assert codes == {grpc.StatusCode.UNAUTHENTICATED}
+    # Parsed, they took 2.9 GiB. What stays are buffers of gRPC, which it uses again.
+    assert growth <= 200 * MEBIBYTE
+
+
+def test_bytes_that_are_no_message_are_the_callers_mistake(tmp_path: Path) -> None:
+    with (
+        (tmp_path / "log").open("w") as log,
+        process(tmp_path, log=log, FAIRLIFT_TOKEN=TOKEN) as (_, address),
+        grpc.insecure_channel(address) as channel,
+    ):
+        code, text = call(channel, RECORD, b"\xff\xff\xff", token=TOKEN)
+        large = call(channel, RESULTS, b"\x0a\x00" * MEBIBYTE, token=TOKEN)
+
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "cannot be read as a message of this method" in text
+    assert large[0] is grpc.StatusCode.INVALID_ARGUMENT
+    assert "takes at most 1048576" in large[1]
+    assert "Traceback" not in (tmp_path / "log").read_text()
