@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from fairlift.engine.errors import Invalid, InvalidRequest, Violation
 
+# Of a token that others may guess at.
+MIN_TOKEN = 16
 PREFIX = "FAIRLIFT_"
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
@@ -178,7 +180,8 @@ def _parsed(setting: "Field[object]", text: str) -> object:
         except ValueError:
             raise ValueError(f"is {text!r}, must be a number such as {setting.default}") from None
     if kind is str:
-        return text
+        # A token from a mounted file ends in a new line.
+        return text.strip() if setting.name == "token" else text
     word = text.lower()
     if word not in _YES | _NO:
         raise ValueError(f"is {text!r}, must be yes or no")
@@ -228,6 +231,7 @@ def _violations(settings: Settings) -> list[Violation]:
         "log_level",
         "must be debug, info, warning or error",
     )
+    violations += _token_violations(settings)
     if (
         not violations
         and not settings.is_loopback
@@ -242,3 +246,19 @@ def _violations(settings: Settings) -> list[Violation]:
             )
         )
     return violations
+
+
+def _token_violations(settings: Settings) -> list[Violation]:
+    """What is wrong with the token; the messages never show it, because they end in logs."""
+    token = settings.token
+    if not all("!" <= character <= "~" for character in token):
+        text = "holds a blank or a character that no header can carry; use letters and digits"
+    elif 0 < len(token) < MIN_TOKEN and not settings.is_loopback:
+        text = (
+            f"has {len(token)} characters, must have at least {MIN_TOKEN} while "
+            f"{settings.listen} can be reached from other machines; `openssl rand -hex 32` "
+            "makes one"
+        )
+    else:
+        return []
+    return [Violation("FAIRLIFT_TOKEN", text)]

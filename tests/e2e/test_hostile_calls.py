@@ -31,7 +31,7 @@ def call(
     channel: grpc.Channel, method: str, request: bytes, *, token: str = ""
 ) -> tuple[grpc.StatusCode, str]:
     """The status of a call that is sent as these bytes."""
-    send = channel.unary_unary(method)
+    send: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
     try:
         send(request, timeout=30, metadata=metadata, compression=grpc.Compression.Gzip)
@@ -71,3 +71,13 @@ def test_bytes_that_are_no_message_are_the_callers_mistake(tmp_path: Path) -> No
     assert large[0] is grpc.StatusCode.INVALID_ARGUMENT
     assert "takes at most 1048576" in large[1]
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_case_of_the_scheme_means_nothing(tmp_path: Path, scheme: str) -> None:
+    with (
+        process(tmp_path, FAIRLIFT_TOKEN=f"{TOKEN}\n") as (_, address),
+        grpc.insecure_channel(address) as channel,
+    ):
+        send: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(RECORD)
+        assert send(b"", timeout=30, metadata=(("authorization", f"{scheme} {TOKEN}"),)) == b""

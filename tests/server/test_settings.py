@@ -56,7 +56,7 @@ def test_a_server_that_others_can_reach_needs_a_token_or_consent() -> None:
     with pytest.raises(InvalidRequest, match="FAIRLIFT_ALLOW_OPEN"):
         Settings(listen="0.0.0.0:50051")
 
-    assert Settings(listen="0.0.0.0:50051", token="secret").has_reflection is False
+    assert Settings(listen="0.0.0.0:50051", token="a-secret-of-the-shop").has_reflection is False
     assert Settings(listen="0.0.0.0:50051", allow_open=True).is_loopback is False
 
 
@@ -77,3 +77,26 @@ def test_variables_of_other_programs_are_theirs() -> None:
     others = ("SERVER", "CA", "LANGUAGE", "DATA", "PORT", "SERVICE_HOST", "PORT_50051_TCP_ADDR")
 
     assert Settings.from_environment({f"FAIRLIFT_{name}": "x" for name in others}) == Settings()
+
+
+def test_a_token_from_a_file_is_read_without_its_new_line() -> None:
+    assert Settings.from_environment({"FAIRLIFT_TOKEN": "s3cret\n"}).token == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("listen", "token", "rule"),
+    [
+        ("127.0.0.1:50051", "two words", "holds a blank"),
+        ("127.0.0.1:50051", "se\u00f1al", "no header can carry"),
+        ("0.0.0.0:50051", "a", "has 1 characters, must have at least 16"),
+        ("0.0.0.0:50051", "fifteen-letters", "openssl rand -hex 32"),
+    ],
+)
+def test_a_token_that_cannot_be_used_is_refused_and_never_shown(
+    listen: str, token: str, rule: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Settings(listen=listen, token=token)
+
+    assert rule in str(refused.value)
+    assert repr(token) not in str(refused.value)

@@ -63,7 +63,7 @@ class CallGuard:
 
     def __init__(self, server: grpc.aio.Server, *, token: str) -> None:
         self._server = server
-        self._bearer = f"Bearer {token}" if token else ""
+        self._token = token.encode()
         self._streams: set[asyncio.Task[Any]] = set()
         self._draining = False
 
@@ -103,7 +103,7 @@ class CallGuard:
 
     def _unary(self, method: str, handler: Unary, parser: "_Parser") -> Unary:
         limit_s = _LIMITS_S.get(method, _LIMIT_S)
-        checks_token = bool(self._bearer) and not method.startswith(_WITHOUT_TOKEN)
+        checks_token = bool(self._token) and not method.startswith(_WITHOUT_TOKEN)
 
         async def without_limit(data: bytes, context: Context) -> Message:
             try:
@@ -165,7 +165,7 @@ class CallGuard:
         try:
             if self._draining:
                 raise Unavailable(_SHUTTING_DOWN)
-            if self._bearer and not method.startswith(_WITHOUT_TOKEN):
+            if self._token and not method.startswith(_WITHOUT_TOKEN):
                 self._check_token(context)
             yield
         except FairliftError as error:
@@ -184,8 +184,12 @@ class CallGuard:
 
     def _check_token(self, context: Context) -> None:
         for key, value in context.invocation_metadata() or ():
-            if key == "authorization" and hmac.compare_digest(
-                str(value).encode(), self._bearer.encode()
+            # The scheme's case means nothing (RFC 9110, 11.1).
+            scheme, _, token = str(value).partition(" ")
+            if (
+                key == "authorization"
+                and scheme.lower() == "bearer"
+                and hmac.compare_digest(token.strip().encode(), self._token)
             ):
                 return
         raise Unauthenticated("send the metadata `authorization: Bearer TOKEN` with a valid token")
