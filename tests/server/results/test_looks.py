@@ -12,7 +12,11 @@ import pytest
 from fairlift.v1 import plan_pb2
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.campaign_pb2 import Campaign
-from fairlift.v1.campaign_service_pb2 import StopCampaignRequest
+from fairlift.v1.campaign_service_pb2 import (
+    PauseCampaignRequest,
+    ResumeCampaignRequest,
+    StopCampaignRequest,
+)
 from fairlift.v1.event_service_pb2 import Event
 from scipy import stats
 
@@ -344,3 +348,28 @@ async def test_a_watcher_hears_of_new_looks(tmp_path: Path) -> None:
     assert isinstance(heard, pb.Report)
     assert not nobody.HasField("look")
     assert heard.look.number == 1
+
+
+@pytest.mark.parametrize("is_resumed", [False, True], ids=["paused", "resumed an hour before"])
+async def test_a_stop_after_a_pause_counts_all_who_entered(
+    tmp_path: Path, is_resumed: bool
+) -> None:
+    stop = START + 9 * DAY + 12 * HOUR
+    async with running(tmp_path) as caller:
+        await start(caller, planned())
+        for day in range(1, 6):
+            await live_until(caller, day, day_of(day, buyers=(10, 11)))
+        caller.clock.set(START + 5 * DAY + 12 * HOUR)
+        await caller.campaigns.PauseCampaign(PauseCampaignRequest(name=NAME))
+        if is_resumed:
+            caller.clock.set(stop - HOUR)
+            await caller.campaigns.ResumeCampaign(ResumeCampaignRequest(name=NAME))
+        caller.clock.set(stop)
+        await caller.campaigns.StopCampaign(StopCampaignRequest(name=NAME))
+        caller.clock.set(START + 20 * DAY)
+        ended = await read(caller)
+
+    assert (ended.verdict.kind, ended.verdict.cause) == (
+        pb.VERDICT_KIND_INCONCLUSIVE, pb.VERDICT_CAUSE_STOPPED,
+    )  # fmt: skip
+    assert ended.look.units == 1_000
