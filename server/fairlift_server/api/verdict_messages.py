@@ -20,6 +20,7 @@ from fairlift_server.api.look_messages import numbered_look_to, verdict_cause_to
 from fairlift_server.api.metric_messages import interval_to
 from fairlift_server.results.campaign_results import ReportInput
 from fairlift_server.results.kept_look import KeptLook
+from fairlift_server.store.campaigns import moment
 
 # Reasons about days to come: a stopped campaign has none.
 _FORECAST_REASONS = {"chances", "end"}
@@ -45,8 +46,8 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
     raw_lift = None if judged is None or judged.raw is None else judged.raw.lift
     advice = _Advice(verdict.headline, verdict.action, verdict.cause, verdict.reasons)
     decision_days = _decision_days(verdict, reading.result.looks[-1])
-    if _is_stopped_undecided(reading.campaign, verdict.kind):
-        advice, decision_days = _stopped_advice(reading.campaign, advice.reasons), []
+    if verdict.cause == "stopped" or _is_stopped_undecided(reading.campaign, verdict.kind):
+        advice, decision_days = _stopped_advice(reading, advice.reasons), []
     lift, lift_interval = _lift(judged, confidence)
     next_decision = reading.next_decision_time
     return pb.Verdict(
@@ -83,7 +84,7 @@ def _without_verdict(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict
         why = Verbatim(result.failures["verdict"])
         advice = _Advice(Message.of("verdict.failed", why=why), Message.of("action.wait"), "failed")
     elif _is_stopped_undecided(campaign, "keep_going"):
-        advice = _stopped_advice(campaign, ())
+        advice = _stopped_advice(reading, ())
     elif not sum(result.quality.units.values()):
         advice = _Advice(
             Message.of("verdict.nobody"), Message.of("action.check_exposures"), "no_units"
@@ -114,11 +115,12 @@ def _is_stopped_undecided(campaign: Campaign, kind: str) -> bool:
     return campaign.lifecycle.stop_time is not None and kind == "keep_going"
 
 
-def _stopped_advice(campaign: Campaign, reasons: tuple[Message, ...]) -> _Advice:
-    """Until the look that comes last: who entered before the stop still counts."""
-    stop_time = campaign.lifecycle.stop_time
-    assert stop_time is not None, "the campaign was stopped"
-    day = Day(stop_time.astimezone(ZoneInfo(campaign.time_zone)).date().isoformat())
+def _stopped_advice(reading: ReportInput, reasons: tuple[Message, ...]) -> _Advice:
+    """Names the day of the stop: the last look comes days later, when all who entered count."""
+    campaign, stop_us = reading.campaign, reading.days.stop_us
+    assert stop_us is not None, "the campaign was stopped"
+    stop_time = moment(stop_us).astimezone(ZoneInfo(campaign.time_zone))
+    day = Day(stop_time.date().isoformat())
     return _Advice(
         Message.of("verdict.stopped", day=day),
         Message.of("action.stopped", control=VariantName(campaign.control.id)),

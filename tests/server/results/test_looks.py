@@ -373,3 +373,18 @@ async def test_a_stop_after_a_pause_counts_all_who_entered(
         pb.VERDICT_KIND_INCONCLUSIVE, pb.VERDICT_CAUSE_STOPPED,
     )  # fmt: skip
     assert ended.look.units == 1_000
+
+
+async def test_a_stopped_campaign_names_the_day_on_which_it_was_stopped(tmp_path: Path) -> None:
+    stop = START + DAY + 12 * HOUR
+    async with running(tmp_path) as caller:
+        await start(caller, planned())
+        await live_until(caller, 1, day_of(1))
+        caller.clock.set(stop)
+        await caller.campaigns.StopCampaign(StopCampaignRequest(name=NAME))
+        caller.clock.set(START + 10 * DAY)
+        ended = await read(caller)
+
+    # Who entered on day 1 is mature by the end of day 4.
+    assert (ended.verdict.cause, ended.look.day) == (pb.VERDICT_CAUSE_STOPPED, 4)
+    assert f"was stopped on {stop:%B} {stop.day}, " in ended.verdict.sentence
