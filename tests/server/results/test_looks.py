@@ -388,3 +388,39 @@ async def test_a_stopped_campaign_names_the_day_on_which_it_was_stopped(tmp_path
     # Who entered on day 1 is mature by the end of day 4.
     assert (ended.verdict.cause, ended.look.day) == (pb.VERDICT_CAUSE_STOPPED, 4)
     assert f"was stopped on {stop:%B} {stop.day}, " in ended.verdict.sentence
+
+
+async def test_a_paused_campaign_names_no_day_to_come(tmp_path: Path) -> None:
+    async with running(tmp_path) as caller:
+        await start(caller, planned())
+        for day in range(1, 10):
+            await live_until(caller, day, day_of(day, each=40))
+        going = await read(caller)
+        await live_until(caller, 10, day_of(10, each=40))
+        caller.clock.set(START + 10 * DAY + HOUR)
+        await caller.campaigns.PauseCampaign(PauseCampaignRequest(name=NAME))
+        # An order of day 10 comes in hours later, so day 10 has not settled yet.
+        caller.clock.set(START + 10 * DAY + 5 * HOUR)
+        late = shop.order("free-9-30", "late", shop.line(20.0), at=START + 10 * DAY - HOUR)
+        await send(caller, iter([late]))
+        paused = await read(caller)
+
+    assert going.verdict.cause == paused.verdict.cause == pb.VERDICT_CAUSE_NOT_YET_JUDGED
+    assert going.verdict.HasField("next_decision_time")
+    assert not paused.verdict.HasField("next_decision_time")
+    assert not paused.HasField("next_look_time")
+    assert paused.verdict.sentence == "No decision yet: the campaign is paused."
+    assert not paused.verdict.decision_days
+
+
+async def test_a_campaign_that_is_paused_before_its_first_look_is_called_paused(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as caller:
+        await start(caller, planned())
+        caller.clock.set(START + HOUR)
+        await send(caller, iter([shop.exposure("a", "free", at=START + HOUR)]))
+        await caller.campaigns.PauseCampaign(PauseCampaignRequest(name=NAME))
+        verdict = (await read(caller)).verdict
+
+    assert verdict.sentence == "No decision yet: the campaign is paused."
