@@ -22,7 +22,7 @@ from scipy import stats
 
 from tests.server import shop
 from tests.server.client import Caller, Clock, running
-from tests.server.crowds import NAME, START, crowd, results, send, start
+from tests.server.crowds import NAME, START, crowd, metric, results, send, start
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -424,3 +424,23 @@ async def test_a_campaign_that_is_paused_before_its_first_look_is_called_paused(
         verdict = (await read(caller)).verdict
 
     assert verdict.sentence == "No decision yet: the campaign is paused."
+
+
+async def test_a_metric_whose_windows_are_all_open_does_not_say_that_nobody_came(
+    tmp_path: Path,
+) -> None:
+    campaign = planned()
+    for name in ("retention_d7_14", "clv_90"):
+        campaign.plan.secondary.add(metric=name)
+    async with running(tmp_path) as caller:
+        await start(caller, campaign)
+        for day in range(1, 11):
+            await live_until(caller, day, day_of(day, each=40))
+        report = await read(caller)
+
+    for name in ("retention_d7_14", "clv_90"):
+        (comparison,) = metric(report, name).comparisons
+        assert comparison.cannot_say == (
+            "no visitor's window is over yet in at least one of the variants."
+        )
+        assert comparison.cannot_say_reason == pb.CANNOT_SAY_REASON_NO_MATURE_UNITS
