@@ -69,7 +69,7 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
             if verdict.variant in (None, standing.arm)
         ),
         decision_days=decision_days,
-        next_decision_time=next_decision and time_to(next_decision),
+        next_decision_time=None if next_decision is None else time_to(next_decision),
         lift=lift,
         lift_interval=lift_interval,
         raw_lift=raw_lift,
