@@ -22,7 +22,10 @@ Role: TypeAlias = Literal["primary", "secondary", "guardrail"]
 
 
 class CannotSayCode(Enum):
-    """Why a result has no number."""
+    """Why a result has no number.
+
+    NO_MATURE_UNITS is for whoever knows how many units entered: they did, and no window is over.
+    """
 
     NO_UNITS = "no_units"
     TOO_FEW_UNITS = "too_few_units"
@@ -34,6 +37,7 @@ class CannotSayCode(Enum):
     TREATMENT_ZERO = "treatment_zero"
     CONTROL_NEAR_ZERO = "control_near_zero"
     NOT_POSITIVE = "not_positive"
+    NO_MATURE_UNITS = "no_mature_units"
 
 
 class FlagCode(Enum):

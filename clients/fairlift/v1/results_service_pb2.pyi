@@ -286,6 +286,8 @@ class _CannotSayReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper
     """A quantile where many values are equal."""
     CANNOT_SAY_REASON_FAILED: _CannotSayReason.ValueType  # 11
     """The computation failed; the sentence says how."""
+    CANNOT_SAY_REASON_NO_MATURE_UNITS: _CannotSayReason.ValueType  # 12
+    """Units entered every variant, and in one or more of them no unit's window is over."""
 
 class CannotSayReason(_CannotSayReason, metaclass=_CannotSayReasonEnumTypeWrapper):
     """Why there is no number."""
@@ -309,6 +311,8 @@ CANNOT_SAY_REASON_TIED_VALUES: CannotSayReason.ValueType  # 10
 """A quantile where many values are equal."""
 CANNOT_SAY_REASON_FAILED: CannotSayReason.ValueType  # 11
 """The computation failed; the sentence says how."""
+CANNOT_SAY_REASON_NO_MATURE_UNITS: CannotSayReason.ValueType  # 12
+"""Units entered every variant, and in one or more of them no unit's window is over."""
 Global___CannotSayReason: typing_extensions.TypeAlias = CannotSayReason
 
 class _HealthStatus:

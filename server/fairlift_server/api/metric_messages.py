@@ -1,7 +1,7 @@
 """Metrics with their arms and comparisons as the contract's MetricResult."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import groupby
 
 from fairlift.v1 import results_service_pb2 as pb
@@ -43,6 +43,8 @@ _ADJUSTED = ", adjusted by arm"
 SequentialIntervals = Mapping[tuple[str, str], Interval]
 # By treatment and guardrail: what the verdict says of it.
 GuardrailStates = Mapping[tuple[str, str], Safety]
+# Variants and metrics of which units entered, and no window is over.
+WaitingArms = Set[tuple[str, str]]
 
 
 def metrics_to(
@@ -51,6 +53,7 @@ def metrics_to(
     reader: ReaderLanguage,
     sequential: SequentialIntervals,
     guardrails: GuardrailStates,
+    waiting: WaitingArms,
     *,
     descriptive: bool = False,
 ) -> Iterator[pb.MetricResult]:
@@ -62,6 +65,7 @@ def metrics_to(
         reader: for display names and sentences.
         sequential: intervals that hold at every look, where there are any.
         guardrails: whether they are shown to be safe.
+        waiting: variants and metrics of which units entered, and no window is over.
         descriptive: these metrics are shown for context and have no role in the plan.
     """
     planned = {metric_in_role.metric.name: metric_in_role for metric_in_role in analysis.metrics}
@@ -81,6 +85,7 @@ def metrics_to(
                     report.confidence,
                     sequential.get((result.variant, name)),
                     guardrails.get((result.variant, name), "open"),
+                    _missing_lift(result, waiting),
                     reader,
                     descriptive=descriptive,
                 )
@@ -120,11 +125,11 @@ def _comparison(
     confidence: float,
     sequential: Interval | None,
     state: Safety,
+    missing: CannotSayCode | None,
     reader: ReaderLanguage,
     *,
     descriptive: bool,
 ) -> pb.MetricResult.Comparison:
-    missing = _missing_lift(result)
     difference = result.difference if isinstance(result.difference, Effect) else None
     lift = result.lift if isinstance(result.lift, Effect) and missing is None else None
     margin = result.non_inferiority
@@ -164,10 +169,13 @@ def _reason(missing: CannotSayCode) -> pb.CannotSayReason.ValueType:
     return pb.CannotSayReason.Value(f"CANNOT_SAY_REASON_{missing.name}")
 
 
-def _missing_lift(result: Result) -> CannotSayCode | None:
+def _missing_lift(result: Result, waiting: WaitingArms) -> CannotSayCode | None:
     """Why there is no lift; None when there is one."""
     for effect in (result.difference, result.lift):
         if isinstance(effect, CannotSay):
+            arms = {(arm.variant, result.metric) for arm in (result.control, result.treatment)}
+            if effect.reason is CannotSayCode.NO_UNITS and arms & waiting:
+                return CannotSayCode.NO_MATURE_UNITS
             return effect.reason
     return None
 

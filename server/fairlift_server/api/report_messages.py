@@ -13,6 +13,7 @@ from fairlift_server.api.health_messages import health_to
 from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.api.look_messages import numbered_look_to
 from fairlift_server.api.metric_messages import (
+    WaitingArms,
     guardrail_states,
     interval_to,
     metrics_to,
@@ -21,8 +22,9 @@ from fairlift_server.api.metric_messages import (
 from fairlift_server.api.segment_messages import segments_to
 from fairlift_server.api.verdict_messages import verdict_to
 from fairlift_server.events.ledger import MICROS
-from fairlift_server.results.analysis_plan import TOTALS
+from fairlift_server.results.analysis_plan import TOTALS, AnalysisPlan
 from fairlift_server.results.campaign_results import ReportInput
+from fairlift_server.results.kept_look import KeptLook
 
 _FACTORS = {
     "conversion": "conversion_rate",
@@ -101,13 +103,23 @@ def _metrics(reading: ReportInput, reader: ReaderLanguage) -> Iterator[pb.Metric
     plan, report, verdict = reading.plan, reading.result.report, reading.result.verdict
     if report is None or verdict is None:
         return
+    waiting = _waiting_arms(plan, reading.result.looks[-1])
     if report.tested is not None:
         intervals, states = sequential_intervals(verdict), guardrail_states(verdict)
-        yield from metrics_to(plan.analysis, report.tested, reader, intervals, states)
+        yield from metrics_to(plan.analysis, report.tested, reader, intervals, states, waiting)
     if plan.descriptive is not None and report.descriptive is not None:
         yield from metrics_to(
-            plan.descriptive, report.descriptive, reader, {}, {}, descriptive=True
+            plan.descriptive, report.descriptive, reader, {}, {}, waiting, descriptive=True
         )
+
+
+def _waiting_arms(plan: AnalysisPlan, last: KeptLook) -> WaitingArms:
+    return {
+        (arm, metric)
+        for metric, window in plan.maturity.items()
+        for arm, summary in last.summaries[window].items()
+        if last.entered[arm] > 0 and summary.n == 0
+    }
 
 
 def _decomposition(

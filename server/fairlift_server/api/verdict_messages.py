@@ -20,9 +20,12 @@ from fairlift_server.api.look_messages import numbered_look_to, verdict_cause_to
 from fairlift_server.api.metric_messages import interval_to
 from fairlift_server.results.campaign_results import ReportInput
 from fairlift_server.results.kept_look import KeptLook
+from fairlift_server.store.campaigns import moment
 
-# Reasons about days to come: a stopped campaign has none.
+# Reasons about days to come: a campaign that is stopped or paused has none.
 _FORECAST_REASONS = {"chances", "end"}
+# Rules whose sentence forecasts a decision.
+_FORECAST_CAUSES = {"not_yet_judged", "running"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,10 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
     raw_lift = None if judged is None or judged.raw is None else judged.raw.lift
     advice = _Advice(verdict.headline, verdict.action, verdict.cause, verdict.reasons)
     decision_days = _decision_days(verdict, reading.result.looks[-1])
-    if _is_stopped_undecided(reading.campaign, verdict.kind):
-        advice, decision_days = _stopped_advice(reading.campaign, advice.reasons), []
+    if verdict.cause == "stopped" or _is_stopped_undecided(reading.campaign, verdict.kind):
+        advice, decision_days = _stopped_advice(reading, advice.reasons), []
+    elif reading.days.is_paused and verdict.cause in _FORECAST_CAUSES:
+        advice, decision_days = _paused_advice(verdict.cause, advice.reasons), []
     lift, lift_interval = _lift(judged, confidence)
     next_decision = reading.next_decision_time
     return pb.Verdict(
@@ -83,7 +88,7 @@ def _without_verdict(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict
         why = Verbatim(result.failures["verdict"])
         advice = _Advice(Message.of("verdict.failed", why=why), Message.of("action.wait"), "failed")
     elif _is_stopped_undecided(campaign, "keep_going"):
-        advice = _stopped_advice(campaign, ())
+        advice = _stopped_advice(reading, ())
     elif not sum(result.quality.units.values()):
         advice = _Advice(
             Message.of("verdict.nobody"), Message.of("action.check_exposures"), "no_units"
@@ -100,10 +105,10 @@ def _without_verdict(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict
 
 def _first_advice(reading: ReportInput) -> _Advice:
     """Before the first look: when the first decision is due."""
+    if reading.days.is_paused:
+        return _paused_advice("not_yet_judged", ())
     due = next_due(reading.plan.sequential, 0) or 1
-    day = next(islice(reading.days.calendar_days(), due - 1, None), None)
-    if day is None:  # paused
-        return _Advice(Message.of("verdict.nobody"), Message.of("action.wait"), "not_yet_judged")
+    day = next(islice(reading.days.calendar_days(), due - 1, None))
     date = Day(reading.days.date_of(day).isoformat())
     return _Advice(
         Message.of("verdict.not_yet_judged", day=date), Message.of("action.wait"), "not_yet_judged"
@@ -114,17 +119,32 @@ def _is_stopped_undecided(campaign: Campaign, kind: str) -> bool:
     return campaign.lifecycle.stop_time is not None and kind == "keep_going"
 
 
-def _stopped_advice(campaign: Campaign, reasons: tuple[Message, ...]) -> _Advice:
-    """Until the look that comes last: who entered before the stop still counts."""
-    stop_time = campaign.lifecycle.stop_time
-    assert stop_time is not None, "the campaign was stopped"
-    day = Day(stop_time.astimezone(ZoneInfo(campaign.time_zone)).date().isoformat())
+def _stopped_advice(reading: ReportInput, reasons: tuple[Message, ...]) -> _Advice:
+    """Names the day of the stop: the last look comes days later, when all who entered count."""
+    campaign, stop_us = reading.campaign, reading.days.stop_us
+    assert stop_us is not None, "the campaign was stopped"
+    stop_time = moment(stop_us).astimezone(ZoneInfo(campaign.time_zone))
+    day = Day(stop_time.date().isoformat())
     return _Advice(
         Message.of("verdict.stopped", day=day),
         Message.of("action.stopped", control=VariantName(campaign.control.id)),
         "stopped",
-        tuple(reason for reason in reasons if _code(reason) not in _FORECAST_REASONS),
+        _without_forecasts(reasons),
     )
+
+
+def _paused_advice(cause: str, reasons: tuple[Message, ...]) -> _Advice:
+    """While nobody enters: no day to come is known."""
+    return _Advice(
+        Message.of("verdict.paused"),
+        Message.of("action.resume"),
+        cause,
+        _without_forecasts(reasons),
+    )
+
+
+def _without_forecasts(reasons: tuple[Message, ...]) -> tuple[Message, ...]:
+    return tuple(reason for reason in reasons if _code(reason) not in _FORECAST_REASONS)
 
 
 def _judged(verdict: Verdict) -> ArmStanding | GuardrailStanding | None:

@@ -35,6 +35,11 @@ class CampaignDays:
     pauses: tuple[Pause, ...] = ()
     stop_us: int | None = None
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether a pause lasts."""
+        return any(pause.end_us is None for pause in self.pauses)
+
     def calendar_days(self) -> Iterator[int]:
         """The calendar's days that are the campaign's days 1, 2, 3, …; ends while it is paused."""
         calendar = DayCalendar(self.time_zone)

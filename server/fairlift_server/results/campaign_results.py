@@ -71,13 +71,13 @@ class ReportInput:
     def next_look_time(self) -> datetime | None:
         """When the next look is due; None when there is none, or while the campaign is paused."""
         looks = self.result.looks
-        if looks and looks[-1].look.closing is not None:
+        if self.days.is_paused or (looks and looks[-1].look.closing is not None):
             return None
         return self.look_time((looks[-1].look.day if looks else 0) + 1)
 
     @property
     def next_decision_time(self) -> datetime | None:
-        """When the next look that judges success is due; None when there is none."""
+        """When the next look that judges success is due; None as for the next look."""
         verdict = self.result.verdict
         if verdict is None or verdict.next_due is None or self.next_look_time is None:
             return None

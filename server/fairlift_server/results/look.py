@@ -159,7 +159,7 @@ def _due_looks(
         answer = live
         if not live.holds_for(days.end_us(calendar_day)):
             (answer,) = ask([plan.query(as_of_day=calendar_day)])
-        is_stopped = _is_last(plan, days, arrivals, calendar_day)
+        is_stopped = _is_last(plan, days, arrivals, calendar_days)
         kept = _kept(plan, answer, days, calendar_days, is_stopped=is_stopped)
         log = log.add(plan.sequential, kept.look)
         verdict = attempt("verdict", {}, decide, plan.sequential, log)
@@ -176,12 +176,19 @@ def _arrivals(live: LedgerAnswer, now_us: int) -> Arrivals:
     )
 
 
-def _is_last(plan: AnalysisPlan, days: CampaignDays, arrivals: Arrivals, calendar_day: int) -> bool:
-    """Whether entry was stopped by hand, and all who had entered are mature by the day's end."""
+def _is_last(
+    plan: AnalysisPlan, days: CampaignDays, arrivals: Arrivals, calendar_days: Sequence[int]
+) -> bool:
+    """Whether entry was stopped by hand, and the look of the last of these days counts everybody.
+
+    All who had entered must be mature, and their days of entry among those that the look counts:
+    the days of a pause make no campaign day, though windows go on during it.
+    """
     stopped_us = entry_stopped_us(days, arrivals)
     if stopped_us is None:
         return False
-    return stopped_us + maturity_us(plan.counted) < days.end_us(calendar_day)
+    is_mature = stopped_us + maturity_us(plan.counted) < days.end_us(calendar_days[-1])
+    return is_mature and stopped_us < days.end_us(_last_entry(calendar_days, plan.counted))
 
 
 def _kept(

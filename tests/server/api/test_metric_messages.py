@@ -28,7 +28,7 @@ def test_every_method_of_the_statistics_has_its_enum_value(covariates: tuple[str
     arms = {"control": arm, "free": arm}
     report = analysis.report(arms, dict.fromkeys(arms, orders))
 
-    metrics = metrics_to(analysis, report, ReaderLanguage("en", Names()), {}, {})
+    metrics = metrics_to(analysis, report, ReaderLanguage("en", Names()), {}, {}, set())
 
     comparisons = [metric.comparisons[0] for metric in metrics]
     assert [comparison.method for comparison in comparisons] == [
