@@ -123,6 +123,7 @@ def test_segments_stand_in_a_table_with_what_must_be_said() -> None:
 
 def test_a_guardrail_says_whether_its_margin_holds() -> None:
     found = report()
+    found.verdict.kind = pb.VERDICT_KIND_KEEP_GOING
     found.metrics[1].comparisons[0].margin = 0.02
     for standing, said in (
         (pb.GUARDRAIL_STANDING_SAFE, "within the margin of 2.0%"),
@@ -131,6 +132,16 @@ def test_a_guardrail_says_whether_its_margin_holds() -> None:
         found.metrics[1].comparisons[0].guardrail = standing
 
         assert f"Conversion rate, Envío gratis: {said}" in shown(found)
+
+
+def test_a_guardrail_of_a_campaign_that_is_over_is_not_called_open_any_more() -> None:
+    found = report()
+    found.verdict.kind = pb.VERDICT_KIND_INCONCLUSIVE
+    found.metrics[1].comparisons[0].margin = 0.02
+    found.metrics[1].comparisons[0].guardrail = pb.GUARDRAIL_STANDING_OPEN
+
+    said = "Conversion rate, Envío gratis: not shown to be within the margin of 2.0%"
+    assert said in shown(found)
 
 
 def test_a_running_campaign_shows_how_much_evidence_is_there() -> None:
