@@ -123,6 +123,7 @@ def test_segments_stand_in_a_table_with_what_must_be_said() -> None:
 
 def test_a_guardrail_says_whether_its_margin_holds() -> None:
     found = report()
+    found.verdict.kind = pb.VERDICT_KIND_KEEP_GOING
     found.metrics[1].comparisons[0].margin = 0.02
     for standing, said in (
         (pb.GUARDRAIL_STANDING_SAFE, "within the margin of 2.0%"),
@@ -131,6 +132,16 @@ def test_a_guardrail_says_whether_its_margin_holds() -> None:
         found.metrics[1].comparisons[0].guardrail = standing
 
         assert f"Conversion rate, Envío gratis: {said}" in shown(found)
+
+
+def test_a_guardrail_of_a_campaign_that_is_over_is_not_called_open_any_more() -> None:
+    found = report()
+    found.verdict.kind = pb.VERDICT_KIND_INCONCLUSIVE
+    found.metrics[1].comparisons[0].margin = 0.02
+    found.metrics[1].comparisons[0].guardrail = pb.GUARDRAIL_STANDING_OPEN
+
+    said = "Conversion rate, Envío gratis: not shown to be within the margin of 2.0%"
+    assert said in shown(found)
 
 
 def test_a_running_campaign_shows_how_much_evidence_is_there() -> None:
@@ -160,11 +171,15 @@ def test_the_look_is_told_and_the_next_one_only_while_the_campaign_goes_on() -> 
     text = shown(found)
     found.verdict.kind = pb.VERDICT_KIND_KEEP_GOING
     going = shown(found, language="ro")
+    found.verdict.next_decision_time.FromJsonString("2026-03-09T10:00:00Z")
+    judged = shown(found)
 
     assert "Analysis 5 at Mar 1, 2026, 10:00 UTC, with 52% of the planned visitors." in text
-    assert "The next look" not in text
+    assert "is due on" not in text
     assert "Analiza 5 din 1 mar. 2026, 10:00 UTC" in going
-    assert "31.000 de vizitatori sau pe 2 mar. 2026, 10:00 UTC." in going.replace("\n", " ")
+    assert "Următoarea analiză vine pe 2 mar. 2026, 10:00 UTC." in going
+    assert "The next decision is due on Mar 9, 2026, 10:00 UTC." in judged
+    assert "The next analysis" not in judged
 
 
 def test_how_much_evidence_is_there_is_said_once() -> None:

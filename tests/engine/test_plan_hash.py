@@ -4,7 +4,14 @@ from dataclasses import fields, replace
 from typing import Any
 
 from fairlift.engine.identity import IdentityPolicy
-from fairlift.engine.metric import Metric, OrderMeasure, RateMetric
+from fairlift.engine.metric import (
+    CapAtAmount,
+    CapAtQuantile,
+    MeanMetric,
+    Metric,
+    OrderMeasure,
+    RateMetric,
+)
 from fairlift.engine.plan import Decide, FixedHorizon, Plan, PlannedMetric
 from fairlift.engine.plan_hash import plan_hash
 
@@ -58,3 +65,12 @@ def test_no_name_of_the_code_is_in_the_seal() -> None:
     renamed = Renamed(primary=PLAN.primary, planned_units=PLAN.planned_units)
 
     assert plan_hash(renamed) == plan_hash(PLAN)
+
+
+def test_caps_are_sealed() -> None:
+    capped = [
+        Metric("capped", MeanMetric(OrderMeasure.REVENUE), cap=cap)
+        for cap in (None, CapAtAmount(0.99), CapAtAmount(500), CapAtQuantile(0.99))
+    ]
+
+    assert len({plan_hash(replace(PLAN, metrics=(metric,))) for metric in capped}) == len(capped)

@@ -106,6 +106,23 @@ def test_advice_to_give_up_does_not_flicker() -> None:
         assert set(kinds[told:]) <= {"stop_futile", "ship", "stop_harm"}
 
 
+@pytest.mark.timeout(20)
+def test_two_looks_of_which_the_first_has_too_few_buyers_are_decided_at_once() -> None:
+    """20 against 57 buyers, below the minimum of 25, and then 39 against 131: this once hung."""
+    plan = SequentialPlan(("control", "coupon"), (CR,), 8_000, maximum_days=28, window_days=0)
+    few = rates_look(plan, 7, {"control": (20, 1000), "coupon": (57, 1000)})
+    enough = rates_look(plan, 14, {"control": (39, 2000), "coupon": (131, 2000)})
+    log = LookLog.begin(plan).add(plan, few)
+    early, verdict = decide(plan, log), decide(plan, log.add(plan, enough))
+
+    assert (early.kind, early.cause) == ("do_not_trust", "few")
+    assert (verdict.kind, verdict.variant, verdict.decided_day) == ("ship", "coupon", 14)
+    corrected = verdict.facts.arms[0].corrected
+    assert corrected is not None
+    # The look of day 7 spent nothing, so that day 14 is the first look: nothing to correct.
+    assert corrected.lift == pytest.approx(131 / 39 - 1)
+
+
 def test_of_metrics_below_zero_the_best_difference_ships_and_is_told_in_money() -> None:
     """Means -1, -0.8, -0.2, deviation 1, 2,000 each: the lift ranked the smaller gain first."""
     profit = SequentialMetric("profit_per_visitor", unit="money", needs="orders")

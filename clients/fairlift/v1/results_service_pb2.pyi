@@ -1059,7 +1059,9 @@ class MetricResult(google.protobuf.message.Message):
         def lift_interval(self) -> fairlift.v1.value_pb2.Interval: ...
         @property
         def sequential_lift_interval(self) -> fairlift.v1.value_pb2.Interval:
-            """Valid however often somebody looked."""
+            """Valid however often somebody looked. Of the same look as the lift: absent where that look did
+            not judge the metric, and once an earlier look has decided.
+            """
 
         @property
         def sequential_difference_interval(self) -> fairlift.v1.value_pb2.Interval:

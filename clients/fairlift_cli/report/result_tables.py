@@ -159,7 +159,11 @@ def _margin(
     margin: Figure | str = Percent(comparison.margin)
     if comparison.HasField("absolute_margin"):
         margin = context.figures.value(comparison.absolute_margin, metric.quantity)
-    return context.say(_MARGIN_KEYS[comparison.guardrail], margin=margin)
+    key = _MARGIN_KEYS[comparison.guardrail]
+    # Only a campaign that goes on may still show it.
+    if key == "report.margin_open" and context.report.verdict.kind != pb.VERDICT_KIND_KEEP_GOING:
+        key = "report.margin_not_shown"
+    return context.say(key, margin=margin)
 
 
 def _role(context: ReportContext, metric: pb.MetricResult) -> str:

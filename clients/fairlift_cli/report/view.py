@@ -141,11 +141,23 @@ def _legend(context: ReportContext) -> None:
     decided = verdict.deciding_look if verdict.HasField("deciding_look") else last
     for mark, key, lift, look in (
         (glyphs.verdict, "report.verdict_figure", verdict.lift, decided),
-        (glyphs.point, "report.all_data", verdict.raw_lift, last),
+        (glyphs.point, "report.all_data", _lift_of_all_data(context), last),
     ):
         day = context.figures.day(look.look_time)
         figure, number = context.figures.lift(lift), Number(look.number)
         context.screen.line(context.say(key, lift=figure, number=number, time=day), mark=mark)
+
+
+def _lift_of_all_data(context: ReportContext) -> float:
+    """The lift that the chart draws: of the verdict's metric and variant, up to the newest look."""
+    verdict = context.report.verdict
+    return next(
+        comparison.lift
+        for metric in context.report.metrics
+        if metric.metric == verdict.metric
+        for comparison in metric.comparisons
+        if comparison.variant == verdict.variant
+    )
 
 
 def _tables(context: ReportContext) -> None:

@@ -106,12 +106,18 @@ def interval_to(interval: Interval, confidence: float) -> value_pb2.Interval:
     )
 
 
-def sequential_intervals(verdict: Verdict) -> SequentialIntervals:
-    """By treatment and primary metric: the interval of the lift that holds at every look."""
+def sequential_intervals(verdict: Verdict, look_day: str) -> SequentialIntervals:
+    """By treatment and primary metric: the interval of the lift that holds at every look.
+
+    Rows show the newest look, of `look_day`. The verdict's figures may be of the look that decided,
+    or of the last one that judged; an interval of another look than its row's is left out.
+    """
     return {
         (comparison.arm, comparison.metric): comparison.raw.lift_interval
         for comparison in verdict.facts.arms
-        if comparison.raw is not None and comparison.raw.lift_interval is not None
+        if comparison.raw is not None
+        and comparison.raw.lift_interval is not None
+        and comparison.raw.at == look_day
     }
 
 

@@ -105,7 +105,8 @@ def _metrics(reading: ReportInput, reader: ReaderLanguage) -> Iterator[pb.Metric
         return
     waiting = _waiting_arms(plan, reading.result.looks[-1])
     if report.tested is not None:
-        intervals, states = sequential_intervals(verdict), guardrail_states(verdict)
+        intervals = sequential_intervals(verdict, reading.result.looks[-1].look.at)
+        states = guardrail_states(verdict)
         yield from metrics_to(plan.analysis, report.tested, reader, intervals, states, waiting)
     if plan.descriptive is not None and report.descriptive is not None:
         yield from metrics_to(

@@ -123,8 +123,14 @@ def _when(facts: Facts, headline: Message) -> list[Message]:
 
 def _guardrail(plan: SequentialPlan, rail: GuardrailStanding, ruling: Ruling) -> Iterator[Message]:
     metric = MetricName(rail.metric)
-    keys = {"harmed": "reason.guardrail_harmed", "safe": "reason.guardrail_passes"}
-    yield Message.of(keys.get(rail.state, "reason.guardrail_open"), metric=metric)
+    # Only a campaign that goes on may still show it.
+    is_open = ruling.kind == "keep_going"
+    keys = {
+        "harmed": "reason.guardrail_harmed",
+        "safe": "reason.guardrail_passes",
+        "open": "reason.guardrail_open" if is_open else "reason.guardrail_not_safe",
+    }
+    yield Message.of(keys[rail.state], metric=metric)
     if ruling.cause != "unsafe_at_end" or rail.state != "open":
         return
     margin = rail.margin

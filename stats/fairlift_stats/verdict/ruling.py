@@ -6,7 +6,7 @@ stands for ever, so later days, orders and stops change nothing that was decided
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from fairlift_stats.sequential.anytime.counts import BLOCK_AT
@@ -167,13 +167,17 @@ def rulings(course: Course) -> Iterator[Ruling]:
     """The ruling at each look, each from that look and the ones before it."""
     rule = _Rule(course)
     advice: Ruling | None = None
+    is_overruled = False
     for look in range(len(course.looks)):
         ruling = rule.at(look)
         if ruling.kind == "stop_futile" and advice is None:
             advice = ruling
-        # Advice to give up, once told, stays told until something stronger speaks.
-        if advice is not None and ruling.cause not in _OVERRULE_ADVICE:
+        # Advice to give up stays until something stronger speaks, and does not come back after.
+        is_overruled |= advice is not None and ruling.cause in _OVERRULE_ADVICE
+        if advice is not None and not is_overruled:
             ruling = advice
+        elif ruling.kind == "stop_futile" and is_overruled:
+            ruling = replace(ruling, cause=rule.waits_for_more(look))
         yield ruling
 
 
@@ -288,6 +292,10 @@ class _Rule:
         gives_up = all(self._course.arms[pair][look].gives_up for pair in open_pairs)
         if gives_up and self._has_minimum(look):
             return "hopeless" if standing.loss is None else "no_gain"
+        return self.waits_for_more(look)
+
+    def waits_for_more(self, look: int) -> Cause:
+        """The cause of a campaign that goes on because nothing is shown so far."""
         return "running" if self._course.occasions[look].judges_success else "not_yet_judged"
 
     def _any_enough(self, look: int, alive: tuple[str, ...]) -> bool:

@@ -91,6 +91,30 @@ async def test_a_decision_is_never_taken_back(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize(("buyers", "kind"), [(25, "SHIP"), (11, "KEEP_GOING")])
+async def test_the_always_valid_interval_of_a_row_is_of_the_row_s_own_look(
+    tmp_path: Path, buyers: int, kind: str
+) -> None:
+    rows: dict[int, pb.MetricResult.Comparison] = {}
+    async with running(tmp_path) as caller:
+        await start(caller, planned())
+        for day in range(1, 15):
+            bought = (10, buyers if day <= 7 else buyers // 2)
+            await live_until(caller, day, day_of(day, buyers=bought))
+            if day in (10, 11, 14):
+                report = await read(caller)
+                rows[day] = report.metrics[0].comparisons[0]
+                assert report.verdict.kind == pb.VerdictKind.Value(f"VERDICT_KIND_{kind}")
+
+    # Success is judged on day 10; the rows of days 11 and 14 have visitors that it has not.
+    assert rows[10].lift == pytest.approx(buyers / 10 - 1)
+    assert rows[14].lift < rows[11].lift < rows[10].lift
+    interval = rows[10].sequential_lift_interval
+    assert interval.lower < rows[10].lift < interval.upper
+    assert not rows[11].HasField("sequential_lift_interval")
+    assert not rows[14].HasField("sequential_lift_interval")
+
+
 async def test_looks_do_not_depend_on_who_reads_when(tmp_path: Path) -> None:
     rng = random.Random(11)
     days = {day: list(day_of(day, each=20, buyers=(4, 7))) for day in range(1, 13)}

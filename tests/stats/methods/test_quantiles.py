@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from fairlift_stats import BadQuestion, BadSummary, Summary, TooFewUnits
+from fairlift_stats import BadQuestion, BadSummary, NoEstimate, Summary, TooFewUnits
 from fairlift_stats.methods.quantiles import QuantileArm, compare_quantiles, ranks
 from scipy import stats
 
@@ -62,3 +62,12 @@ def test_quantiles_without_an_answer_are_refused() -> None:
         compare_quantiles(arm, QuantileArm(1000, 0.5, 1.0, 0.9, 1.1))
     with pytest.raises(TooFewUnits, match="the same"):
         compare_quantiles(arm, arm)
+
+
+def test_quantile_at_a_price_that_many_share_cannot_be_compared() -> None:
+    # Given arms whose quantile equals a limit of it, as where prices are few
+    control = QuantileArm(1000, 0.5, 19.99, 9.99, 19.99)
+    treatment = QuantileArm(1000, 0.5, 21.0, 20.0, 22.0)
+
+    with pytest.raises(NoEstimate, match=r"compare the shares at or below 19\.99"):
+        compare_quantiles(treatment, control)

@@ -64,6 +64,20 @@ def test_a_guardrail_not_shown_safe_holds_a_winner_back() -> None:
     assert ended.action.key == "action.keep_control"
 
 
+@pytest.mark.parametrize(
+    ("language", "yet"), [("en", "not yet shown"), ("es", "Aún no"), ("ro", "Încă nu")]
+)
+def test_only_while_a_campaign_goes_on_is_a_guardrail_not_yet_shown_to_be_safe(
+    language: str, yet: str
+) -> None:
+    going = _with_rail(-0.5, 4.0, rail_se=0.2)
+    ended = _with_rail(-0.5, 4.0, last=14, rail_se=0.2)
+
+    assert yet in " ".join(going.explanations(language))
+    assert yet not in " ".join(ended.explanations(language))
+    assert "reason.guardrail_not_safe" in keys(ended)
+
+
 def test_an_end_without_proof_of_safety_says_how_many_more_visitors_it_would_have_needed() -> None:
     ended = _with_rail(-0.5, 4.0, last=14, rail_se=0.2)
     rail = ended.facts.guardrails[0]
