@@ -214,7 +214,7 @@ def guardrail_verdicts(
     arms = ("control", *(f"arm_{i}" for i in range(len(harms))))
     plan = SequentialPlan(arms, (primary, *rails), 28_000, maximum_days=28)
     times = np.arange(1, 5) / 4
-    # The control's figure is 1, so the margin is .1 in the metric's own unit.
+    # The control's true figure is 1, so the margin is .1 in the metric's own unit.
     se_end = margin / margin_in_errors
     verdicts = []
     for _ in range(runs):
@@ -225,13 +225,14 @@ def guardrail_verdicts(
             evidence = []
             for i, arm in enumerate(plan.treatments, start=1):
                 for j, metric in enumerate((primary, *rails)):
-                    noise = (walks[i, j, look] - walks[0, j, look]) / time
                     harm = 0.0 if j == 0 else harms[i - 1][j - 1]
                     drift = primary_drift * se_end if j == 0 else -harm * margin
                     half = se_end**2 / time / 2
-                    difference = drift + noise * se_end
-                    contrast = Contrast(1.0, 1.0 + difference, half, half)
-                    z = difference / contrast.se
+                    # Each arm has its own noise: a relative margin is a share of the control's.
+                    control = 1.0 + walks[0, j, look] / time * se_end
+                    treatment = 1.0 + drift + walks[i, j, look] / time * se_end
+                    contrast = Contrast(control, treatment, half, half)
+                    z = (treatment - control) / contrast.se
                     evidence.append(Evidence(metric.name, arm, z, contrast, 7_000 * (look + 1)))
             day = 7 * (look + 1)
             n = 7_000 * (look + 1) // len(arms)

@@ -36,8 +36,9 @@ def test_lifts_as_printed_hold_at_the_rate_that_is_promised(lift: float, units: 
 
 @pytest.mark.parametrize(
     ("harms", "expected"),
-    # Without a difference: the recursion's own power of the safe line at a drift of 3.29.
-    [(((1.0,),), 0.05), (((0.0,),), 0.947), (((1.0,), (1.0,)), 0.095)],
+    # Without a difference: power of the safe line at a drift of 3.29 / sqrt((1 + 0.9^2) / 2), as
+    # 10 % of the control is allowed for; by scipy's multivariate normal, at four equal looks.
+    [(((1.0,),), 0.05), (((0.0,),), 0.963), (((1.0,), (1.0,)), 0.095)],
     ids=["at the margin", "no difference", "two treatments at the margin"],
 )
 def test_guardrails_ship_as_often_as_the_design_simulated(
