@@ -304,7 +304,7 @@ def test_an_address_that_cannot_be_listened_on_is_told_in_one_line(
         address = listen.format(taken=f"127.0.0.1:{other.getsockname()[1]}")
         shown = subprocess.run(
             [*SERVER, "serve"],
-            env={**os.environ, "FAIRLIFT_LISTEN": address, "FAIRLIFT_TOKEN": "a-secret-of-the-shop"},
+            env={**os.environ, "FAIRLIFT_LISTEN": address, "FAIRLIFT_TOKEN": "a-secret-of-a-shop"},
             cwd=tmp_path,
             capture_output=True,
             text=True,
