@@ -6,6 +6,7 @@ for each event, so that it outlives the process.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -54,16 +55,22 @@ class ShopProcess:
         self._port = int(self._process.stdout.readline())
 
     def say(self, command: str) -> None:
-        """Tells it how to behave from now on."""
+        """Tells it how to behave from now on; returns when it does."""
         assert self._process is not None
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
+        assert self._process.stdout.readline() == f"{command}\n"
 
     def signal(self, number: int) -> None:
-        """SIGKILL, SIGSTOP, SIGCONT."""
+        """SIGKILL, SIGSTOP, SIGCONT; returns when a kill or a stop has happened."""
         assert self._process is not None
         self._process.send_signal(number)
+        if number == signal.SIGKILL:
+            self._process.wait()
+        elif number == signal.SIGSTOP:
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
 
     def stop(self) -> None:
         """Leaves nothing behind."""
@@ -125,6 +132,7 @@ def main(port: int, log: Path) -> None:
                 shop.publish(spring(etag, running("summer")))
             case [fault]:
                 shop.sends = fault
+        print(line, end="", flush=True)  # noqa: T201  # its parent waits for it
 
 
 if __name__ == "__main__":
