@@ -29,6 +29,7 @@ from fairlift_server.analysis.ledger_query import (
     LedgerCell,
     LedgerQuery,
 )
+from fairlift_server.analysis.restated_orders import last_amendment_us
 from fairlift_server.analysis.unit_quantiles import quantile_rows, read_quantile
 from fairlift_server.analysis.units import unit_rows
 
@@ -52,12 +53,18 @@ _COLUMNS = {
         "value": "float64",
     },
     "orders": {
+        "order_id": "string",
         "unit": "string",
         "time_us": "int64",
         "received_us": "int64",
         "items": "int64",
         "coupon": "string",
         "first_purchase": "int64",
+        "rate_micros": "int64",
+        "goods_micros": "int64",
+        "discount_micros": "int64",
+        "cost_micros": "int64",
+        "shipping_cost_micros": "int64",
         "refunded_micros": "int64",
         "upsell": "int64",
         "cross_sell": "int64",
@@ -66,6 +73,14 @@ _COLUMNS = {
         "shop_net_revenue_micros": "int64",
         "shop_profit_micros": "int64",
         "shop_discount_micros": "int64",
+    },
+    "amendments": {
+        "order_id": "string",
+        "time_us": "int64",
+        "cancels": "int64",
+        "amount_micros": "int64",
+        "recovered_cost_micros": "int64",
+        "status": "string",
     },
     "identity_links": {"time_us": "int64", "visitor": "string", "customer": "string"},
 }
@@ -115,15 +130,17 @@ class _Answering:
             if segments is None
             else tuple(self._cells(units, segments, offsets, by_segment=True)),
             quantiles=self._quantiles(units),
-            last_link_us=self._last_link(),
+            last_restated_us=self._last_restated(),
         )
 
-    def _last_link(self) -> int | None:
-        if self._query.identity_policy is IdentityPolicy.AS_ASSIGNED:
-            return None
-        links = _ledger().identity_links
-        (row,) = self._rows(links.aggregate(last=links.time_us.max()))
-        return None if row["last"] is None else int(row["last"])
+    def _last_restated(self) -> int | None:
+        ledger = _ledger()
+        queries = [last_amendment_us(ledger.amendments)]
+        if self._query.identity_policy is not IdentityPolicy.AS_ASSIGNED:
+            links = ledger.identity_links
+            queries.append(links.aggregate(last=links.time_us.max()))
+        rows = (row for query in queries for row in self._rows(query))
+        return max((int(row["last"]) for row in rows if row["last"] is not None), default=None)
 
     def _cells(
         self, units: Table, group: ColumnGroup, offsets: Offsets, *, by_segment: bool = False

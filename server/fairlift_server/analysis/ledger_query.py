@@ -161,7 +161,8 @@ class LedgerSample:
 class LedgerAnswer:
     """Everything by day: the sample of a day is a sum over the days up to it.
 
-    `last_link_us` is the time of the newest link of an identity; None where none plays a part.
+    `last_restated_us` is the time of the newest event that says something of past events: a refund
+    or cancellation of an order, or the link of an identity; None where there is none.
     """
 
     query: LedgerQuery
@@ -169,14 +170,15 @@ class LedgerAnswer:
     cells: tuple[LedgerCell, ...]
     segment_cells: tuple[LedgerCell, ...]
     quantiles: Mapping[str, Quantiles]
-    last_link_us: int | None = None
+    last_restated_us: int | None = None
 
     def holds_for(self, end_us: int) -> bool:
         """Whether the sample of a day that ended then is what a query as of that day would give.
 
-        A link that came later says of past events whose they were.
+        A link that came later says of past events whose they were, and a refund what they were
+        worth.
         """
-        is_known = self.last_link_us is None or self.last_link_us < end_us
+        is_known = self.last_restated_us is None or self.last_restated_us < end_us
         return self.query.serves_many_days and is_known
 
     def sample(
