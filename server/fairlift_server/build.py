@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,14 +19,17 @@ from fairlift_server.api.server import Certificate, GrpcServer, Services
 from fairlift_server.campaigns.lifecycle import CampaignLifecycle
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.campaigns.snapshot_build import published_snapshot
-from fairlift_server.events.ingest import Ingest
+from fairlift_server.events.ingest import Ingest, StoreEvents
+from fairlift_server.events.intake import IntakeWatch
+from fairlift_server.events.ledger import Event, EventOutcome
 from fairlift_server.results.campaign_results import CampaignResults
 from fairlift_server.results.look_timer import LookTimer
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
 from fairlift_server.store import campaigns as campaign_store
+from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.database import Store, Transaction
-from fairlift_server.store.events import store_events
+from fairlift_server.store.events import last_received_us, store_events
 
 
 def now() -> datetime:
@@ -65,15 +68,24 @@ async def serving(
         live = LiveCampaigns(
             store.read_now(lambda transaction: published_snapshot(transaction, clock()))
         )
+        watch = IntakeWatch(microseconds(clock()), store.read_now(last_received_us))
         ingest = Ingest(
-            lambda events: store.write(
-                lambda transaction: store_events(transaction, events, settings.currency)
+            _watched(
+                lambda events: store.write(
+                    lambda transaction: store_events(transaction, events, settings.currency)
+                ),
+                watch,
+                clock,
             ),
             limit_events=settings.queue_events,
         )
         own_workers = WorkerPool(settings.analyses)
         results = CampaignResults(
-            store, workers or own_workers, currency=settings.currency, now=clock
+            store,
+            workers or own_workers,
+            currency=settings.currency,
+            now=clock,
+            intake=lambda: watch.state,
         )
         server = GrpcServer(
             _services(settings, store, live, ingest, results, clock),
@@ -94,6 +106,21 @@ async def serving(
             own_workers.close()
     finally:
         store.close()
+
+
+def _watched(record: StoreEvents, watch: IntakeWatch, clock: Callable[[], datetime]) -> StoreEvents:
+    """Stores events, and has their coming in watched."""
+
+    async def watched(events: Sequence[Event]) -> list[EventOutcome]:
+        try:
+            outcomes = await record(events)
+        except Exception:
+            watch.failed(microseconds(clock()))
+            raise
+        watch.received(microseconds(clock()))
+        return outcomes
+
+    return watched
 
 
 def _certificate(settings: Settings) -> Certificate | None:

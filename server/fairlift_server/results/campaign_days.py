@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from fairlift_server.analysis.day_calendar import DayCalendar
+from fairlift_server.events.intake import Intake
 
 HOUR_US = 3_600 * 1_000_000
 
@@ -75,29 +76,56 @@ class Arrivals:
             that is imported as it comes in.
         last_received_us: when the last event came in.
         last_entry_us: the latest first exposure of a unit.
+        intake: when events could come in.
     """
 
     now_us: int
     last_event_us: int | None
     last_received_us: int | None
     last_entry_us: int | None
+    intake: Intake
 
 
 def is_over(days: CampaignDays, arrivals: Arrivals, calendar_day: int) -> bool:
     """Whether the events of a day have arrived.
 
     They have when events of the time after it come in, or when the clock has passed it and nothing
-    comes in at all. Whoever stops the campaign says that what happened before is complete.
+    comes in at all though it could. After an outage the events that had to wait have the same time
+    to arrive. Whoever stops the campaign says that what happened before is complete.
     """
-    settled_us = days.end_us(calendar_day) + days.settle_us
-    if arrivals.last_event_us is not None and arrivals.last_event_us >= settled_us:
-        return True
+    end_us = days.end_us(calendar_day)
+    settled_us = end_us + days.settle_us
     if days.stop_us is not None and days.stop_us >= settled_us:
         return True
+    resumed_us = _resumed_us(days, arrivals.intake, end_us)
+    if resumed_us is not None and arrivals.now_us < resumed_us + days.settle_us:
+        return False
+    if arrivals.last_event_us is not None and arrivals.last_event_us >= settled_us:
+        return True
     # A campaign that was begun just now may wait for its history to be imported.
-    heard_us = max(days.opened_us, arrivals.last_received_us or days.opened_us)
+    heard_us = max(
+        days.opened_us, arrivals.last_received_us or days.opened_us, arrivals.intake.up_since_us
+    )
     is_quiet = heard_us <= arrivals.now_us - days.settle_us
     return is_quiet and arrivals.now_us >= settled_us
+
+
+def _resumed_us(days: CampaignDays, intake: Intake, end_us: int) -> int | None:
+    """When events came in again after an outage before this end of a day had settled, if one was.
+
+    An outage is a silence as long as the time to settle. What was silent before the campaign was
+    begun, or long after the day, has kept none of its events away.
+    """
+    return max(
+        (
+            silence.end_us
+            for silence in intake.silences
+            if silence.end_us - silence.start_us >= days.settle_us
+            and days.opened_us <= silence.start_us < end_us + days.settle_us
+            and silence.end_us > end_us
+        ),
+        default=None,
+    )
 
 
 def entry_stopped_us(days: CampaignDays, arrivals: Arrivals) -> int | None:

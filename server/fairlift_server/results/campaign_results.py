@@ -14,6 +14,7 @@ from fairlift.engine.plan_hash import plan_hash
 from fairlift_stats.sequential.errors import LookEdited
 from fairlift_stats.verdict.standings import lines_of
 
+from fairlift_server.events.intake import Intake
 from fairlift_server.results.analysis_plan import AnalysisPlan, analysis_plan_of
 from fairlift_server.results.campaign_days import CampaignDays
 from fairlift_server.results.campaign_history import campaign_days_of
@@ -118,7 +119,7 @@ class _StoredEpoch:
             self.days.end_us(following) + self.days.settle_us <= now_us
         )
 
-    def request(self, now: datetime) -> LookRequest:
+    def request(self, now: datetime, intake: Intake) -> LookRequest:
         return LookRequest(
             self.plan,
             self.campaign.lifecycle.plan_hash,
@@ -126,6 +127,7 @@ class _StoredEpoch:
             tuple(sealed_from_json(record.content) for record in self.records),
             microseconds(self.records[-1].time) if self.records else None,
             microseconds(now),
+            intake,
         )
 
 
@@ -139,9 +141,11 @@ class CampaignResults:
         *,
         currency: str,
         now: Callable[[], datetime],
+        intake: Callable[[], Intake],
     ) -> None:
         self._store = store
         self._workers = workers
+        self._intake = intake
         self._currency = currency
         self._now = now
         # Held only as long as somebody waits: callers may name any campaign.
@@ -178,7 +182,7 @@ class CampaignResults:
     async def data_quality(self, campaign: str) -> tuple[Campaign, AnalysisPlan, DataQuality]:
         """Whether the data can be trusted; makes no look."""
         stored = await self._store.read(lambda t: self._stored(t, campaign, 0))
-        request = stored.request(self._now())
+        request = stored.request(self._now(), self._intake())
         quality = await self._workers.run(_check_data, self._store.path, request)
         return stored.campaign, stored.plan, quality
 
@@ -198,8 +202,9 @@ class CampaignResults:
     async def _read(self, campaign: str, epoch: int) -> ReportInput:
         stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
         now = self._now()
+        request = stored.request(now, self._intake())
         try:
-            result = await self._workers.run(_make_looks, self._store.path, stored.request(now))
+            result = await self._workers.run(_make_looks, self._store.path, request)
         except LookEdited as error:
             raise WrongState(
                 f"campaign {campaign}: {error}; restore the database from a backup"

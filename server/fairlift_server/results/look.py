@@ -23,6 +23,7 @@ from fairlift_server.analysis.ledger_query import (
     LedgerQuery,
     LedgerSample,
 )
+from fairlift_server.events.intake import Intake
 from fairlift_server.results.analysis_plan import ALARM_WINDOW, AnalysisPlan
 from fairlift_server.results.campaign_days import (
     Arrivals,
@@ -49,6 +50,7 @@ class LookRequest:
         stored: the looks so far.
         last_made_us: when the last of them was made.
         now_us: the time.
+        intake: when events could come in.
     """
 
     plan: AnalysisPlan
@@ -57,6 +59,7 @@ class LookRequest:
     stored: tuple[SealedContent, ...]
     last_made_us: int | None
     now_us: int
+    intake: Intake
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ def make_looks(ask: Ask, request: LookRequest) -> LookResult:
     (live,) = ask([plan.query(as_of_day=None, late=_lateness(request, looks))])
     previous = request.stored[-1].hash if request.stored else request.plan_hash
     new: list[SealedContent] = []
-    for look in _due_looks(ask, plan, request.days, live, looks, request.now_us):
+    for look in _due_looks(ask, plan, request, live, looks):
         new.append(sealed(previous, look))
         previous = new[-1].hash
         looks = (*looks, look)
@@ -141,14 +144,13 @@ def _lateness(request: LookRequest, looks: tuple[KeptLook, ...]) -> Lateness | N
 def _due_looks(
     ask: Ask,
     plan: AnalysisPlan,
-    days: CampaignDays,
+    request: LookRequest,
     live: LedgerAnswer,
     looks: tuple[KeptLook, ...],
-    now_us: int,
 ) -> Iterator[KeptLook]:
     """The looks of all days that are over and have none, in order, until one is the last."""
-    log = log_of(plan.sequential, looks)
-    arrivals = _arrivals(live, now_us)
+    log, days = log_of(plan.sequential, looks), request.days
+    arrivals = _arrivals(live, request)
     calendar_days: list[int] = []
     for day, calendar_day in enumerate(days.calendar_days(), start=1):
         calendar_days.append(calendar_day)
@@ -166,13 +168,14 @@ def _due_looks(
         yield replace(kept, look=log.looks[-1], verdict="" if verdict is None else verdict.kind)
 
 
-def _arrivals(live: LedgerAnswer, now_us: int) -> Arrivals:
+def _arrivals(live: LedgerAnswer, request: LookRequest) -> Arrivals:
     entries = live.entries
     return Arrivals(
-        now_us,
+        request.now_us,
         max((entry.last_us for entry in entries), default=None),
         max((entry.received_us for entry in entries), default=None),
         max((entry.last_entry_us for entry in entries), default=None),
+        request.intake,
     )
 
 

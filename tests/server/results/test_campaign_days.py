@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
 import pytest
+from fairlift_server.events.intake import Intake, IntakeWatch, Silence
 from fairlift_server.results.campaign_days import (
     Arrivals,
     CampaignDays,
@@ -62,19 +63,27 @@ def test_while_a_campaign_is_paused_it_has_no_days_ahead() -> None:
     assert dates(days, 10) == ["2026-03-02"]
 
 
-def arrivals(now: datetime, *, event: datetime | None, received: datetime | None) -> Arrivals:
+START = shop.midnight(date(2026, 3, 28), MADRID)
+# On Sunday, 29 March, the clock of Madrid skips an hour: the day ends 47 hours after its eve began.
+END = START + 47 * HOUR
+SUNDAY = (date(2026, 3, 29) - date(1970, 1, 1)).days
+
+
+def arrivals(
+    now: datetime,
+    *,
+    event: datetime | None,
+    received: datetime | None,
+    up_since: datetime = START - 1000 * HOUR,
+    silences: tuple[tuple[datetime, datetime], ...] = (),
+) -> Arrivals:
     return Arrivals(
         us(now),
         None if event is None else us(event),
         None if received is None else us(received),
         None if event is None else us(event),
+        Intake(us(up_since), tuple(Silence(us(start), us(end)) for start, end in silences)),
     )
-
-
-START = shop.midnight(date(2026, 3, 28), MADRID)
-# On Sunday, 29 March, the clock of Madrid skips an hour: the day ends 47 hours after its eve began.
-END = START + 47 * HOUR
-SUNDAY = (date(2026, 3, 29) - date(1970, 1, 1)).days
 
 
 @pytest.mark.parametrize(
@@ -101,6 +110,65 @@ def test_a_day_is_over_when_its_events_have_arrived(
 
     assert days.end_us(SUNDAY) == us(END)
     assert is_over(days, arrivals(now, event=event, received=received), SUNDAY) is expected
+
+
+@pytest.mark.parametrize(
+    ("now", "silence", "expected"),
+    [
+        # Nothing came in from before the day's end until nine hours after it: what had to wait in
+        # storefronts comes in beside what is new, and has two hours to do so.
+        (END + 9 * HOUR, (END - 3 * HOUR, END + 9 * HOUR), False),
+        (END + 11 * HOUR - timedelta(microseconds=1), (END - 3 * HOUR, END + 9 * HOUR), False),
+        (END + 11 * HOUR, (END - 3 * HOUR, END + 9 * HOUR), True),
+        # It began while the day settled.
+        (END + 9 * HOUR, (END + HOUR, END + 9 * HOUR), False),
+        # A gap shorter than the time to settle is no outage.
+        (END + 2 * HOUR, (END - HOUR, END + HOUR - timedelta(microseconds=1)), True),
+        (END + 2 * HOUR, (END - HOUR, END + HOUR), False),
+        # It was over with the day, or began when the day had settled.
+        (END + 2 * HOUR, (END - 9 * HOUR, END), True),
+        (END + 9 * HOUR, (END + 2 * HOUR, END + 9 * HOUR), True),
+        # It began before the campaign did, whose history is being imported.
+        (END + 9 * HOUR, (START - HOUR, END + 9 * HOUR), True),
+    ],
+)
+def test_an_outage_gives_the_events_that_had_to_wait_time_to_arrive(
+    now: datetime, silence: tuple[datetime, datetime], expected: bool
+) -> None:
+    # An event of now: the newest event alone would say that the day is over.
+    heard = arrivals(now, event=now, received=now, silences=(silence,))
+
+    assert is_over(days_of(START), heard, SUNDAY) is expected
+
+
+def test_a_server_that_is_up_again_does_not_take_its_own_silence_for_quiet() -> None:
+    up = END + 9 * HOUR
+    last = END - 3 * HOUR
+
+    soon, later = (
+        arrivals(up + wait, event=last, received=last, up_since=up) for wait in (HOUR, 2 * HOUR)
+    )
+    assert not is_over(days_of(START), soon, SUNDAY)
+    assert is_over(days_of(START), later, SUNDAY)
+
+
+def test_the_intake_remembers_its_silences_and_its_failures() -> None:
+    hour = 3_600_000_000
+    watch = IntakeWatch(up_since_us=10 * hour, last_received_us=2 * hour)
+
+    watch.received(11 * hour)
+    watch.received(12 * hour - 1)
+    watch.received(13 * hour - 1)
+    assert watch.state == Intake(
+        10 * hour, (Silence(2 * hour, 11 * hour), Silence(12 * hour - 1, 13 * hour - 1))
+    )
+    watch.failed(14 * hour)
+    assert watch.state.up_since_us == 14 * hour
+    watch.received(12 * hour)
+    assert watch.state.up_since_us == 12 * hour  # the clock was set back
+    first = IntakeWatch(up_since_us=10 * hour, last_received_us=None)
+    first.received(20 * hour)
+    assert first.state.silences == ()
 
 
 def test_a_campaign_that_was_begun_just_now_waits_for_its_history() -> None:
