@@ -149,14 +149,19 @@ def _notes(reading: ReportInput) -> Iterator[Message]:
     if not result.looks:
         return
     last = result.looks[-1]
-    later = sum(result.quality.units.values()) - sum(last.entered.values())
-    if later > 0 and last.look.closing is not None:
-        units = {"units": Number(last.look.units), "later": Number(later)}
-        yield Message.counted("note.after_end", "later", **units)
-    open_units = sum(last.entered.values()) - last.look.units
-    if open_units > 0:
-        days = Number(last.plan.window_days)
-        yield Message.counted("note.left_out", "units", units=Number(open_units), days=days)
+    if last.look.closing is None:
+        open_units, days = sum(last.entered.values()) - last.look.units, last.plan.window_days
+        if open_units > 0:
+            window = Message.of("note.visit")
+            if days:
+                window = Message.counted("note.days", "days", days=Number(days))
+            yield Message.counted("note.left_out", "units", units=Number(open_units), window=window)
+    else:
+        # Who entered after the last week that is analysed never counts, window or not.
+        later = sum(result.quality.units.values()) - last.look.units
+        if later > 0:
+            units = {"units": Number(last.look.units), "later": Number(later)}
+            yield Message.counted("note.after_end", "later", **units)
     day = Day(last.look.at)
     if result.late_orders:
         orders = Number(result.late_orders)

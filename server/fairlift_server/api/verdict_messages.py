@@ -26,6 +26,8 @@ from fairlift_server.store.campaigns import moment
 _FORECAST_REASONS = {"chances", "end"}
 # Rules whose sentence forecasts a decision.
 _FORECAST_CAUSES = {"not_yet_judged", "running"}
+# Rules that wait for more: a campaign that is stopped gets no more, a paused one not now.
+_WAITING_CAUSES = {*_FORECAST_CAUSES, "unsafe", "days", "few", "no_answer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,19 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
     raw_lift = None if judged is None or judged.raw is None else judged.raw.lift
     advice = _Advice(verdict.headline, verdict.action, verdict.cause, verdict.reasons)
     decision_days = _decision_days(verdict, reading.result.looks[-1])
-    if verdict.cause == "stopped" or _is_stopped_undecided(reading.campaign, verdict.kind):
+    kind = verdict_kind_to(verdict.kind)
+    if verdict.cause == "stopped" or _is_stopped_waiting(reading.campaign, verdict.cause):
         advice, decision_days = _stopped_advice(reading, advice.reasons), []
-    elif reading.days.is_paused and verdict.cause in _FORECAST_CAUSES:
-        advice, decision_days = _paused_advice(verdict.cause, advice.reasons), []
+        # What it had too little of is not what is wrong with it.
+        if verdict.kind == "do_not_trust":
+            kind = pb.VERDICT_KIND_KEEP_GOING
+    elif reading.days.is_paused and verdict.cause in _WAITING_CAUSES:
+        headline = None if verdict.cause in _FORECAST_CAUSES else advice.headline
+        advice, decision_days = _paused_advice(verdict.cause, advice.reasons, headline), []
     lift, lift_interval = _lift(judged, confidence)
     next_decision = reading.next_decision_time
     return pb.Verdict(
-        kind=verdict_kind_to(verdict.kind),
+        kind=kind,
         variant=verdict.variant or "",
         metric=verdict.metric or "",
         sentence=reader.text(advice.headline),
@@ -87,7 +94,7 @@ def _without_verdict(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict
     if "verdict" in result.failures:
         why = Verbatim(result.failures["verdict"])
         advice = _Advice(Message.of("verdict.failed", why=why), Message.of("action.wait"), "failed")
-    elif _is_stopped_undecided(campaign, "keep_going"):
+    elif _is_stopped_waiting(campaign, "not_yet_judged"):
         advice = _stopped_advice(reading, ())
     elif not sum(result.quality.units.values()):
         advice = _Advice(
@@ -115,8 +122,9 @@ def _first_advice(reading: ReportInput) -> _Advice:
     )
 
 
-def _is_stopped_undecided(campaign: Campaign, kind: str) -> bool:
-    return campaign.lifecycle.stop_time is not None and kind == "keep_going"
+def _is_stopped_waiting(campaign: Campaign, cause: str) -> bool:
+    """Whether the campaign was stopped, and its last look has not come yet."""
+    return campaign.lifecycle.stop_time is not None and cause in _WAITING_CAUSES
 
 
 def _stopped_advice(reading: ReportInput, reasons: tuple[Message, ...]) -> _Advice:
@@ -133,10 +141,12 @@ def _stopped_advice(reading: ReportInput, reasons: tuple[Message, ...]) -> _Advi
     )
 
 
-def _paused_advice(cause: str, reasons: tuple[Message, ...]) -> _Advice:
-    """While nobody enters: no day to come is known."""
+def _paused_advice(
+    cause: str, reasons: tuple[Message, ...], headline: Message | None = None
+) -> _Advice:
+    """While nobody enters: no day to come is known. The headline is that of a pause by default."""
     return _Advice(
-        Message.of("verdict.paused"),
+        headline or Message.of("verdict.paused"),
         Message.of("action.resume"),
         cause,
         _without_forecasts(reasons),

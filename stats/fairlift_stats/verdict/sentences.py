@@ -147,7 +147,7 @@ def _inconclusive(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling
         return Message.of("verdict.stopped", day=day), Number(look.units), action
     free = Message.of("action.free", **names)
     if ruling.cause == "ended":
-        effect = _effect(plan, facts, ruling)
+        effect = _effect_at_end(plan, facts, ruling)
         bare = {"lift": effect["lift"], "metric": effect["metric"]}
         return Message.of("verdict.undecided", **names, **bare), effect["lift"], free
     units, needed = Number(look.units), Number(_needed(plan, look, ruling))
@@ -230,6 +230,14 @@ def _effect(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[str, Fig
         standing = facts.arm(ruling.arm, ruling.metric)
         estimate = standing.corrected or standing.raw
     return {"metric": MetricName(ruling.metric), **sizes(plan, ruling.metric, estimate)}
+
+
+def _effect_at_end(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[str, Figure]:
+    """The effect of a campaign that ended undecided: not of a crossing that did not last."""
+    standing = facts.arm(ruling.arm, ruling.metric)
+    if standing.crossing is None:
+        return _effect(plan, facts, ruling)
+    return {"metric": MetricName(ruling.metric), **sizes(plan, ruling.metric, standing.raw)}
 
 
 def _unsafe_effect(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[str, Figure]:
