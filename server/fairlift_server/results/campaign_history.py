@@ -29,14 +29,14 @@ def campaign_days_of(transaction: Transaction, campaign: Campaign) -> CampaignDa
     ends = [campaign.lifecycle.stop_time]
     if following := epochs.get(epoch + 1):
         ends.append(following.campaign.lifecycle.epoch_time)
-    stops = [microseconds(moment) for moment in ends if moment is not None]
+    stop_us = min((microseconds(moment) for moment in ends if moment is not None), default=None)
     return CampaignDays(
         campaign.time_zone,
         microseconds(start),
         _opened_us(history, start),
         campaign.plan.settle_hours * HOUR_US,
-        _pauses(history),
-        min(stops, default=None),
+        _until(stop_us, _pauses(history)),
+        stop_us,
     )
 
 
@@ -44,6 +44,17 @@ def _opened_us(history: list[HistoryEntry], start: datetime) -> int:
     """When the epoch was begun, by the clock: a campaign may start in the past."""
     started = (entry.time for entry in history if entry.verb == "start")
     return microseconds(max(start, next(started, start)))
+
+
+def _until(stop_us: int | None, pauses: tuple[Pause, ...]) -> tuple[Pause, ...]:
+    """The pauses of an epoch that was stopped: the one that lasts into the next ends with it."""
+    if stop_us is None:
+        return pauses
+    return tuple(
+        Pause(pause.start_us, stop_us if pause.end_us is None else min(pause.end_us, stop_us))
+        for pause in pauses
+        if pause.start_us < stop_us
+    )
 
 
 def _pauses(history: list[HistoryEntry]) -> tuple[Pause, ...]:

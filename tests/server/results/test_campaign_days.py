@@ -12,6 +12,7 @@ from fairlift_server.results.campaign_days import (
     entry_stopped_us,
     is_over,
 )
+from fairlift_server.results.campaign_history import _until
 
 from tests.server import shop
 
@@ -197,3 +198,11 @@ def test_entry_ends_with_the_last_unit_or_with_the_stop() -> None:
     assert entry_stopped_us(days_of(START, stop=stop), before) == us(stop - HOUR)
     after = arrivals(stop, event=stop + HOUR, received=stop)
     assert entry_stopped_us(days_of(START, stop=stop), after) == us(stop)
+
+
+def test_a_pause_that_lasts_into_the_next_epoch_ends_with_its_own() -> None:
+    before, lasting, later = Pause(1, 2), Pause(5, None), Pause(9, 12)
+
+    assert _until(None, (before, lasting)) == (before, lasting)
+    assert _until(8, (before, lasting, later)) == (before, Pause(5, 8))
+    assert _until(8, (Pause(5, 11),)) == (Pause(5, 8),)
