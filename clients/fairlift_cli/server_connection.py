@@ -87,11 +87,6 @@ def full_name(campaign: str) -> str:
     return campaign if campaign.startswith(_CAMPAIGNS) else _CAMPAIGNS + campaign
 
 
-def is_not_found(refusal: CommandRefused) -> bool:
-    """Whether the server answered that it does not exist."""
-    return refusal.code == grpc.StatusCode.NOT_FOUND.name
-
-
 def _failure(call: grpc.Call, address: str) -> CommandRefused | Unreachable:
     code, details = call.code(), clean(call.details() or "")
     if code in _UNREACHABLE_CODES:
