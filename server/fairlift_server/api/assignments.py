@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import grpc
 from fairlift.engine.assignment import Assignment, Outcome
+from fairlift.engine.audience import Condition
 from fairlift.engine.audience import attributes as attributes_of
 from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.engine.matching import Attributes
@@ -34,6 +35,8 @@ class AssignmentApi(AssignmentServiceServicer):
         # By id() of the outcome: the outcome, so that its id is not used again, and its encoded
         # message without the unit.
         self._encoded_outcomes: dict[int, tuple[Outcome, bytes]] = {}
+        # By campaign id: its audience, and the attributes that it names.
+        self._named_attributes: dict[str, tuple[Condition, frozenset[str]]] = {}
         self._compiled = live.compiled
         self._use_current_snapshot()
         self._messages = SnapshotMessages()
@@ -134,11 +137,15 @@ class AssignmentApi(AssignmentServiceServicer):
         }
         snapshot = self._live.snapshot
         # Only the attributes that audiences name: converting all of them costs more than deciding.
-        self._attribute_names = sorted(
-            _BOT_ATTRIBUTES.union(
-                *(attributes_of(entry.campaign.audience) for entry in snapshot.campaigns)
-            )
-        )
+        named = {}
+        for salted in snapshot.campaigns:
+            audience = salted.campaign.audience
+            known = self._named_attributes.get(salted.campaign.id)
+            if known is None or known[0] is not audience:
+                known = (audience, attributes_of(audience))
+            named[salted.campaign.id] = known
+        self._named_attributes = named
+        self._attribute_names = sorted(_BOT_ATTRIBUTES.union(*(each for _, each in named.values())))
         assert snapshot.create_time is not None, "the server sets it when it publishes"
         self._encoded_snapshot_fields = pb.AssignVariantsResponse(
             snapshot_etag=snapshot.etag, snapshot_time=time_to(snapshot.create_time)

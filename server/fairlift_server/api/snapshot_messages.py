@@ -89,10 +89,10 @@ class SnapshotMessages:
         """The message of each campaign; those that did not change are not built again."""
         encoded = {}
         for salted in snapshot.campaigns:
-            before = self._encoded.get(salted.campaign.id)
-            is_same = before is not None and before[0] is salted
-            message = before[1] if before and is_same else snapshot_campaign_to(salted)
-            encoded[salted.campaign.id] = (salted, message)
+            known = self._encoded.get(salted.campaign.id)
+            if known is None or known[0] is not salted:
+                known = (salted, snapshot_campaign_to(salted))
+            encoded[salted.campaign.id] = known
         self._encoded = encoded
         return [message for _, message in encoded.values()]
 
