@@ -196,11 +196,11 @@ def results(
     from fairlift.v1.results_service_pb2 import GetResultsRequest
 
     from fairlift_cli.report import show_report
-    from fairlift_cli.server_connection import connected, full_name
+    from fairlift_cli.server_connection import RESULTS_TIMEOUT_S, connected, full_name
 
     request = GetResultsRequest(name=full_name(name), epoch=epoch or 0, language=language)
     with connected(target) as server:
-        report = server.call(server.results.GetResults, request)
+        report = server.call(server.results.GetResults, request, timeout_s=RESULTS_TIMEOUT_S)
     if as_json:
         _print_json(report)
     else:

@@ -76,6 +76,11 @@ async def campaigns(tmp_path: Path) -> AsyncIterator[Campaigns]:
     opened.store.close()
 
 
+def plain_campaign(name: str) -> Campaign:
+    plan = Plan((PlannedMetric("conversion_rate", 0.1),), planned_units=1_000)
+    return Campaign(name, (Variant("x"), Variant("y")), plan=plan)
+
+
 def campaign(name: str, rng: random.Random) -> Campaign:
     start = rng.choice([0, 2_500, 5_000])
     return Campaign(
@@ -137,10 +142,8 @@ async def test_after_any_changes_what_is_published_is_what_is_stored(
 
 
 async def test_a_change_leaves_the_other_campaigns_as_they_are(campaigns: Campaigns) -> None:
-    rng = random.Random(1)
     for name in ("a", "b"):
-        plain = Campaign(name, (Variant("x"), Variant("y")), plan=campaign(name, rng).plan)
-        await campaigns.lifecycle.create(plain, validate_only=False, author="")
+        await campaigns.lifecycle.create(plain_campaign(name), validate_only=False, author="")
         await campaigns.lifecycle.move("start", name, etag="", author="")
     before = campaigns.live.compiled.campaigns["a"]
 
@@ -152,10 +155,8 @@ async def test_a_change_leaves_the_other_campaigns_as_they_are(campaigns: Campai
 async def test_a_snapshot_has_a_limit_that_what_makes_it_smaller_may_pass(
     campaigns: Campaigns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rng = random.Random(1)
     for name in NAMES[1:4]:
-        plain = Campaign(name, (Variant("x"), Variant("y")), plan=campaign(name, rng).plan)
-        await campaigns.lifecycle.create(plain, validate_only=False, author="")
+        await campaigns.lifecycle.create(plain_campaign(name), validate_only=False, author="")
     await campaigns.lifecycle.move("start", "c1", etag="", author="")
     await campaigns.lifecycle.move("start", "c2", etag="", author="")
     size = sum(campaigns.live.published.sizes.values())
