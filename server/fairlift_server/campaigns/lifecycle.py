@@ -20,7 +20,7 @@ from fairlift.engine.errors import (
 from fairlift.engine.plan_hash import plan_hash
 
 from fairlift_server.campaigns.live import LiveCampaigns, PublishedSnapshot
-from fairlift_server.campaigns.snapshot_build import check_size, with_changes
+from fairlift_server.campaigns.snapshot_build import check_snapshot_size, with_changes
 from fairlift_server.campaigns.update import (
     CampaignUpdate,
     PlannedChange,
@@ -241,7 +241,7 @@ class CampaignLifecycle:
             before = self._live.published
             after = with_changes(before, transaction, changed, self._now())
             if may_be_refused:
-                check_size(before, after)
+                check_snapshot_size(before, after)
             return result, after
 
         async def locked() -> T:

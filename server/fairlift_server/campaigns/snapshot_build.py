@@ -73,7 +73,7 @@ def with_changes(
     return PublishedSnapshot(snapshot, rules, campaigns, sizes)
 
 
-def check_size(before: PublishedSnapshot, after: PublishedSnapshot) -> None:
+def check_snapshot_size(before: PublishedSnapshot, after: PublishedSnapshot) -> None:
     """Refuses a change by which the snapshot becomes too large for storefronts.
 
     Raises:
