@@ -8,7 +8,6 @@ from fairlift.v1 import admin_service_pb2 as admin
 from fairlift.v1 import assignment_service_pb2 as assignments
 from fairlift.v1 import campaign_service_pb2 as campaigns
 from fairlift.v1 import event_service_pb2 as events
-from fairlift.v1 import results_service_pb2 as results
 from fairlift.v1.campaign_pb2 import Holdout
 from fairlift.wire.values import time_to
 
@@ -136,7 +135,6 @@ async def test_a_call_that_is_not_supported_says_so_in_a_sentence(caller: Caller
     stub = caller.admin
     for call in (
         caller.campaigns.BatchUpdateCampaigns(campaigns.BatchUpdateCampaignsRequest()),
-        caller.results.ListReports(results.ListReportsRequest()),
         caller.assignments.GetPayloads(assignments.GetPayloadsRequest()),
         stub.CreateToken(admin.CreateTokenRequest()),
         stub.RotateToken(admin.RotateTokenRequest()),
