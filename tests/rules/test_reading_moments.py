@@ -95,7 +95,8 @@ def ledger_of(visitors: Sequence[Visitors], now_us: int, query: LedgerQuery) -> 
         tuple(
             EntryCount(
                 v.arm, FIRST_DAY + v.day, None, v.units, v.first_us, v.first_us, v.first_us,
-                v.late_us if v.late_buyers and v.late_us <= now_us else v.received_us, 0, 0,
+                v.late_us if v.late_buyers and v.late_us <= now_us else v.received_us, 0, 0, 0,
+                {group.maturity: v.units for group in query.groups},
             )
             for v in known
         ),
