@@ -150,7 +150,7 @@ def test_mistakes_in_an_audience_are_found_beside_other_mistakes(tmp_path: Path)
     path = tmp_path / "campaign.yaml"
     path.write_text(
         "campaign: summer\n"
-        "audience: country == ES and country == FR and ages > 18\n"
+        'audience: country == "ES" and country == "FR" and ages > 18\n'
         "attributes: {country: string, age: number}\n"
         "variants: [{id: a, weight: 0}, {id: b}]\n",
         encoding="utf-8",
