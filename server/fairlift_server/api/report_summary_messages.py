@@ -39,5 +39,5 @@ def report_summary_to(listed: ListedReport, language: str) -> pb.ReportSummary:
         health=pb.HEALTH_STATUS_UNSPECIFIED if line is None else STATUSES[line.health],
         start_time=None if lifecycle.start_time is None else time_to(lifecycle.start_time),
         stop_time=None if lifecycle.stop_time is None else time_to(lifecycle.stop_time),
-        labels=listed.labels,
+        labels=campaign.labels,
     )

@@ -73,7 +73,10 @@ class CampaignDays:
 
     def nth(self, number: int) -> "CampaignDay | None":
         """The campaign day with this number, counted from 1; None when it never comes."""
-        calendar_day = next(islice(self.calendar_days(), number - 1, None), None)
+        if self.pauses:
+            calendar_day = next(islice(self.calendar_days(), number - 1, None), None)
+        else:
+            calendar_day = self._first() + number - 1
         if calendar_day is None:
             return None
         end_us = self.end_us(calendar_day)
@@ -84,9 +87,7 @@ class CampaignDays:
     def calendar_days(self) -> Iterator[int]:
         """The calendar's days that are the campaign's days 1, 2, 3, …; ends while it is paused."""
         calendar = DayCalendar(self.time_zone)
-        day = calendar.day_of(self.start_us)
-        if calendar.end_us(day - 1) < self.start_us:
-            day += 1
+        day = self._first()
         while not self._ends_in_pause(calendar.end_us(day)):
             start_us, end_us = calendar.end_us(day - 1), calendar.end_us(day)
             if not any(_touches(pause, start_us, end_us) for pause in self.pauses):
@@ -104,6 +105,12 @@ class CampaignDays:
     def end_us(self, calendar_day: int) -> int:
         """The moment at which a calendar's day ends."""
         return DayCalendar(self.time_zone).end_us(calendar_day)
+
+    def _first(self) -> int:
+        """The first calendar's day that begins at or after the start."""
+        calendar = DayCalendar(self.time_zone)
+        day = calendar.day_of(self.start_us)
+        return day if calendar.end_us(day - 1) == self.start_us else day + 1
 
     def _ends_in_pause(self, moment_us: int) -> bool:
         """Whether no day can follow, since a pause that lasts has begun."""

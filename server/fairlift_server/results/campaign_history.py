@@ -36,22 +36,22 @@ def campaign_of_epoch(current: Campaign, epochs: Mapping[int, Epoch], epoch: int
 
 
 def campaign_days_of(
-    campaign: Campaign, epochs: Mapping[int, Epoch], moves: Sequence[HistoryEntry]
+    campaign: Campaign,
+    moves: Sequence[HistoryEntry],
+    *,
+    start: datetime,
+    next_start: datetime | None = None,
 ) -> CampaignDays:
     """The days of a campaign's epoch.
 
     Args:
         campaign: as it was when the epoch began, with its lifecycle as it is now.
-        epochs: all of the campaign, by number.
         moves: when it was started, paused, resumed and stopped, oldest first.
+        start: when the epoch began.
+        next_start: when the epoch after it began.
     """
-    epoch = campaign.lifecycle.epoch
-    start = epochs[epoch].campaign.lifecycle.epoch_time
-    assert start is not None, "an epoch has a beginning"
     assert campaign.plan is not None, "a campaign without a plan cannot start"
-    ends = [campaign.lifecycle.stop_time]
-    if following := epochs.get(epoch + 1):
-        ends.append(following.campaign.lifecycle.epoch_time)
+    ends = (campaign.lifecycle.stop_time, next_start)
     stop_us = min((microseconds(moment) for moment in ends if moment is not None), default=None)
     return CampaignDays(
         campaign.time_zone,
@@ -61,6 +61,12 @@ def campaign_days_of(
         _until(stop_us, _pauses(moves)),
         stop_us,
     )
+
+
+def epoch_start(epochs: Mapping[int, Epoch], epoch: int) -> datetime | None:
+    """When an epoch began; None if it has not."""
+    began = epochs.get(epoch)
+    return None if began is None else began.campaign.lifecycle.epoch_time
 
 
 def _opened_us(moves: Sequence[HistoryEntry], start: datetime) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -16,7 +16,11 @@ from fairlift_stats.sequential.errors import LookEdited
 from fairlift_server.events.intake import Intake
 from fairlift_server.results.analysis_plan import AnalysisPlan, analysis_plan_of
 from fairlift_server.results.campaign_days import CampaignDays
-from fairlift_server.results.campaign_history import campaign_days_of, campaign_of_epoch
+from fairlift_server.results.campaign_history import (
+    campaign_days_of,
+    campaign_of_epoch,
+    epoch_start,
+)
 from fairlift_server.results.data_quality import DataQuality
 from fairlift_server.results.kept_look import KeptLook, sealed_from_json, sealed_to_json
 from fairlift_server.results.listed_look import ListedLook
@@ -27,13 +31,14 @@ from fairlift_server.results.look import (
     make_looks,
     stored_looks,
 )
+from fairlift_server.results.report_line import ReportLine
 from fairlift_server.results.report_list import ListedReport, listed_reports
 from fairlift_server.results.shared_work import SharedWork
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.campaigns import microseconds, moment
 from fairlift_server.store.database import Store, Transaction
-from fairlift_server.store.looks import LookRecord, add_look, looks_of
+from fairlift_server.store.looks import LookRecord, add_look, looks_of, put_report_line
 
 _WITH_LOOKS = (State.RUNNING, State.PAUSED, State.STOPPED)
 
@@ -241,10 +246,9 @@ class CampaignResults:
             LookRecord(number, now, sealed_to_json(look))
             for number, look in enumerate(result.new, start=len(times) + 1)
         ]
-        if new and result.line is not None:
-            new[-1] = replace(new[-1], report_line=result.line.to_json())
         if new:
-            await self._store.write(lambda t: _add_looks(t, campaign, stored.plan.epoch, new))
+            line = result.line
+            await self._store.write(lambda t: _add_looks(t, campaign, stored.plan.epoch, new, line))
         times.extend(record.time for record in new)
         return ReportInput(stored.campaign, stored.plan, stored.days, result, tuple(times), now)
 
@@ -256,10 +260,15 @@ class CampaignResults:
         of_epoch = campaign_of_epoch(current, epochs, epoch)
         _check_seal(of_epoch)
         moves = campaign_store.moves_of(transaction, [campaign])[campaign]
+        number = of_epoch.lifecycle.epoch
+        start = epoch_start(epochs, number)
+        assert start is not None, "an epoch has a beginning"
         return _StoredEpoch(
             of_epoch,
             analysis_plan_of(of_epoch, currency=self._currency),
-            campaign_days_of(of_epoch, epochs, moves),
+            campaign_days_of(
+                of_epoch, moves, start=start, next_start=epoch_start(epochs, number + 1)
+            ),
             looks_of(transaction, campaign, of_epoch.lifecycle.epoch),
         )
 
@@ -275,9 +284,17 @@ def _edits_named(campaign: str) -> Iterator[None]:
         ) from None
 
 
-def _add_looks(transaction: Transaction, campaign: str, epoch: int, new: list[LookRecord]) -> None:
+def _add_looks(
+    transaction: Transaction,
+    campaign: str,
+    epoch: int,
+    new: list[LookRecord],
+    line: ReportLine | None,
+) -> None:
     for record in new:
         add_look(transaction, campaign, epoch, record)
+    if line is not None:
+        put_report_line(transaction, campaign, epoch, line.to_json())
 
 
 def _check_seal(campaign: Campaign) -> None:

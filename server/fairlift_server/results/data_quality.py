@@ -77,7 +77,7 @@ def checks(plan: AnalysisPlan, quality: DataQuality) -> tuple[HealthCheck, ...]:
     return (_sample_ratio(plan, quality), _contamination(quality), *always)
 
 
-def gravest(plan: AnalysisPlan, quality: DataQuality) -> HealthStatus:
+def gravest_status(plan: AnalysisPlan, quality: DataQuality) -> HealthStatus:
     """The gravest of the checks."""
     order = (HealthStatus.OK, HealthStatus.WARNING, HealthStatus.BROKEN)
     return max((check.status for check in checks(plan, quality)), key=order.index)

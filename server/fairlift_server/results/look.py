@@ -31,7 +31,7 @@ from fairlift_server.results.campaign_days import (
     entry_stopped_us,
     is_over,
 )
-from fairlift_server.results.data_quality import DataQuality, data_quality, gravest
+from fairlift_server.results.data_quality import DataQuality, data_quality, gravest_status
 from fairlift_server.results.kept_look import KeptLook, log_of, sealed
 from fairlift_server.results.listed_look import ListedLook, listed_looks
 from fairlift_server.results.live_figures import LiveFigures, live_figures, with_every_arm
@@ -152,7 +152,7 @@ def _with_report(result: LookResult, plan: AnalysisPlan, hashes: Sequence[str]) 
     line = ReportLine(
         last.look.day,
         sum(last.entered.values()),
-        gravest(plan, result.quality),
+        gravest_status(plan, result.quality),
         None if verdict is None else verdict_line(verdict),
         failures.get("verdict", ""),
     )

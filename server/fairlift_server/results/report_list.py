@@ -1,6 +1,6 @@
 """All campaigns in a line each, as of their last looks: nothing is computed, and no look made."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from fairlift.engine.campaign import Campaign, State
@@ -8,11 +8,11 @@ from fairlift_stats.sequential.calendar import next_due
 
 from fairlift_server.results.analysis_plan import analysis_plan_of
 from fairlift_server.results.campaign_days import CampaignDays
-from fairlift_server.results.campaign_history import campaign_days_of, campaign_of_epoch
+from fairlift_server.results.campaign_history import campaign_days_of
 from fairlift_server.results.report_line import ReportLine
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.database import Transaction
-from fairlift_server.store.looks import newest_report_lines
+from fairlift_server.store.looks import report_lines_of
 
 # What a list shows if it is asked for nothing else: what there are results of.
 DEFAULT_STATES = tuple(state for state in State if state not in (State.DRAFT, State.ARCHIVED))
@@ -23,15 +23,13 @@ class ListedReport:
     """One campaign in a list.
 
     Attributes:
-        campaign: as it was when its epoch began, with its name and lifecycle as they are now.
-        labels: as they are now.
-        days: of the epoch; None while it has none.
+        campaign: as it is now.
+        days: of its current epoch; None of a draft.
         line: as of the last look; None before the first.
         first_decision: before the first look, the campaign day whose look is the first to judge.
     """
 
     campaign: Campaign
-    labels: Mapping[str, str]
     days: CampaignDays | None
     line: ReportLine | None
     first_decision: int = 1
@@ -48,22 +46,20 @@ def listed_reports(
     """Campaigns in these states, ordered by id, starting after the id `after`."""
     campaigns = campaign_store.listed(transaction, states=states, after=after, limit=limit)
     ids = [campaign.id for campaign in campaigns]
-    epochs = campaign_store.epochs_of(transaction, campaigns=ids)
     moves = campaign_store.moves_of(transaction, ids)
-    lines = newest_report_lines(transaction, ids)
+    lines = report_lines_of(transaction, ids)
     listed = []
-    for current in campaigns:
-        own = epochs.get(current.id)
-        if own is None:  # a draft
-            listed.append(ListedReport(current, current.labels, None, None))
+    for campaign in campaigns:
+        # The current epoch's plan and days are the campaign's own: they change with a new epoch.
+        start = campaign.lifecycle.epoch_time
+        if start is None:  # a draft
+            listed.append(ListedReport(campaign, None, None))
             continue
-        campaign = campaign_of_epoch(current, own, 0)
         line = lines.get((campaign.id, campaign.lifecycle.epoch))
         listed.append(
             ListedReport(
                 campaign,
-                current.labels,
-                campaign_days_of(campaign, own, moves[campaign.id]),
+                campaign_days_of(campaign, moves[campaign.id], start=start),
                 None if line is None else ReportLine.from_json(line),
                 1 if line is not None else _first_decision(campaign, currency),
             )

@@ -146,15 +146,11 @@ def add_epoch(connection: Connection, epoch: Epoch) -> None:
     )
 
 
-def epochs_of(
-    connection: Connection, campaign: str | None = None, *, campaigns: Collection[str] | None = None
-) -> dict[str, dict[int, Epoch]]:
-    """The epochs of one campaign, of these, or of all, by campaign and number."""
+def epochs_of(connection: Connection, campaign: str | None = None) -> dict[str, dict[int, Epoch]]:
+    """The epochs of one campaign, or of all, by campaign and number."""
     query = select(tables.epochs).order_by(tables.epochs.c.epoch)
     if campaign is not None:
         query = query.where(tables.epochs.c.campaign == campaign)
-    if campaigns is not None:
-        query = query.where(tables.epochs.c.campaign.in_(campaigns))
     epochs: dict[str, dict[int, Epoch]] = {}
     for row in connection.execute(query):
         epoch = Epoch(campaign_from_bytes(row.message), row.traffic_salt, row.variants_salt)

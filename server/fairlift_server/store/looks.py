@@ -1,10 +1,10 @@
-"""The look log: each look is stored before its result is shown."""
+"""The look log: each look is stored before its result is shown; and what a list says of it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from fairlift_server.store import tables
 from fairlift_server.store.campaigns import microseconds, moment
@@ -12,15 +12,11 @@ from fairlift_server.store.campaigns import microseconds, moment
 
 @dataclass(frozen=True, slots=True)
 class LookRecord:
-    """One stored look; its content and line are JSON that fairlift_server.results reads.
-
-    `report_line` is None where a later look was made with it.
-    """
+    """One stored look; `content` is JSON that fairlift_server.results writes and reads."""
 
     number: int
     time: datetime
     content: str
-    report_line: str | None = None
 
 
 def looks_of(connection: Connection, campaign: str, epoch: int) -> list[LookRecord]:
@@ -31,7 +27,7 @@ def looks_of(connection: Connection, campaign: str, epoch: int) -> list[LookReco
         .order_by(tables.looks.c.number)
     )
     return [
-        LookRecord(row.number, moment(row.time_us), row.content, row.report_line)
+        LookRecord(row.number, moment(row.time_us), row.content)
         for row in connection.execute(query)
     ]
 
@@ -45,20 +41,24 @@ def add_look(connection: Connection, campaign: str, epoch: int, look: LookRecord
             number=look.number,
             time_us=microseconds(look.time),
             content=look.content,
-            report_line=look.report_line,
         )
     )
 
 
-def newest_report_lines(
+def put_report_line(connection: Connection, campaign: str, epoch: int, content: str) -> None:
+    """Inserts or replaces what a list of reports says of an epoch."""
+    lines = tables.report_lines.c
+    connection.execute(
+        delete(tables.report_lines).where(lines.campaign == campaign, lines.epoch == epoch)
+    )
+    connection.execute(
+        insert(tables.report_lines).values(campaign=campaign, epoch=epoch, content=content)
+    )
+
+
+def report_lines_of(
     connection: Connection, campaigns: Collection[str]
 ) -> dict[tuple[str, int], str]:
-    """By campaign and epoch, what a list of reports says of the newest look that has a line."""
-    looks = tables.looks.c
-    query = (
-        select(looks.campaign, looks.epoch, looks.report_line)
-        .where(looks.campaign.in_(campaigns), looks.report_line.is_not(None))
-        .order_by(looks.campaign, looks.epoch, looks.number)
-    )
-    # The last of equal keys stays.
-    return {(row.campaign, row.epoch): row.report_line for row in connection.execute(query)}
+    """By campaign and epoch, what a list of reports says."""
+    query = select(tables.report_lines).where(tables.report_lines.c.campaign.in_(campaigns))
+    return {(row.campaign, row.epoch): row.content for row in connection.execute(query)}

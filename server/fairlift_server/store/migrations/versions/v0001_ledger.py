@@ -195,16 +195,27 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("time_us", sa.BigInteger(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
-        sa.Column("report_line", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["campaign"],
             ["campaigns.id"],
         ),
         sa.PrimaryKeyConstraint("campaign", "epoch", "number"),
     )
+    op.create_table(
+        "report_lines",
+        sa.Column("campaign", sa.String(length=63), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["campaign"],
+            ["campaigns.id"],
+        ),
+        sa.PrimaryKeyConstraint("campaign", "epoch"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("report_lines")
     op.drop_table("looks")
     op.drop_table("epochs")
     op.drop_index("changes_by_campaign", table_name="changes")
