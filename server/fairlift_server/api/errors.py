@@ -85,6 +85,18 @@ def status_of(error: FairliftError, *, request_id: str = "") -> Status:
     return status
 
 
+def refusal(
+    error: FairliftError, *, request_id: str = ""
+) -> tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]:
+    """The error as `context.abort` takes it: code, text and trailing metadata."""
+    status = status_of(error, request_id=request_id)
+    trailing = [("grpc-status-details-bin", status.SerializeToString())]
+    if isinstance(error, Overloaded):
+        # -1: generic clients must not retry at once, because that adds to the overload.
+        trailing.append(("grpc-retry-pushback-ms", b"-1"))
+    return STATUS[type(error)], status.message, tuple(trailing)
+
+
 async def abort(
     context: "grpc.aio.ServicerContext[Message, Message]",
     error: FairliftError,
@@ -92,12 +104,7 @@ async def abort(
     request_id: str = "",
 ) -> NoReturn:
     """Ends the call with the error."""
-    status = status_of(error, request_id=request_id)
-    trailing = [("grpc-status-details-bin", status.SerializeToString())]
-    if isinstance(error, Overloaded):
-        # -1: generic clients must not retry at once, because that adds to the overload.
-        trailing.append(("grpc-retry-pushback-ms", b"-1"))
-    await context.abort(STATUS[type(error)], status.message, tuple(trailing))
+    await context.abort(*refusal(error, request_id=request_id))
 
 
 def _bad_request(error: Invalid) -> BadRequest:

@@ -36,6 +36,11 @@ class Ingest:
         self._closed = False
         self._writing = asyncio.create_task(self._write_groups(), name="ingest")
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more batch may wait, of whatever size: asked before it is even read."""
+        return self._waiting_events < self._limit_events
+
     async def record(self, events: Sequence[Event]) -> list[EventOutcome]:
         """One outcome per event, in order, once all of them are durable.
 
@@ -47,7 +52,7 @@ class Ingest:
             raise Unavailable("the server is shutting down; send the events again")
         if not events:
             return []
-        if self._waiting_events + len(events) > self._limit_events:
+        if not self.has_room:
             raise Overloaded(
                 f"{self._waiting_events} events already wait for the disk, the limit is "
                 f"{self._limit_events}; send the same events again later",

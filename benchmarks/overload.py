@@ -1,0 +1,127 @@
+"""RecordEvents at four times the rate that the server can take: what still gets through.
+
+The peak is what callers reach who wait for each answer. Then calls arrive on a schedule, whatever
+the answers are, as from a crowd of storefronts. Peak and overload take turns, and each event is new.
+"""
+
+import asyncio
+import statistics
+import tempfile
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+
+import grpc
+import uvloop
+from fairlift.v1 import event_service_pb2 as pb
+
+from benchmarks.form import Measure, publish
+from benchmarks.serve import process
+
+RECORD = "/fairlift.v1.EventService/RecordEvents"
+EVENTS = 100
+CALLERS = 32
+ROUNDS = 3
+ROUND_S = 5.0
+FACTOR = 4
+DEADLINE_S = 5.0
+Call = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
+
+
+def batch() -> bytes:
+    """New actions of one visitor: they need no campaign."""
+    request = pb.RecordEventsRequest()
+    now = time.time_ns()
+    visitor = uuid.uuid4().hex
+    for number in range(EVENTS):
+        # UUIDv7, as SDKs make them: ids in order of time.
+        high = (now // 1_000_000) << 80 | 7 << 76 | number << 64
+        event = request.events.add(
+            event_id=str(uuid.UUID(int=high | 2 << 62 | uuid.uuid4().int & ((1 << 62) - 1)))
+        )
+        event.event_time.FromNanoseconds(now)
+        event.action.name = "add_to_cart"
+        event.action.unit_id = visitor
+    return request.SerializeToString()
+
+
+async def answered(call: Call, body: bytes, counts: Counter[str]) -> None:
+    try:
+        answer = pb.RecordEventsResponse.FromString(await call(body, timeout=DEADLINE_S))
+    except grpc.aio.AioRpcError as error:
+        counts[error.code().name] += 1
+    else:
+        assert all(outcome.status == pb.EVENT_STATUS_ACCEPTED for outcome in answer.outcomes)
+        counts["OK"] += 1
+
+
+async def peak(call: Call, bodies: list[bytes]) -> tuple[float, int]:
+    """Accepted events per second of callers who wait for each answer, and the batches used."""
+    counts: Counter[str] = Counter()
+    used = 0
+    started = time.perf_counter()
+
+    async def caller() -> None:
+        nonlocal used
+        while time.perf_counter() < started + ROUND_S and used < len(bodies):
+            used += 1
+            await answered(call, bodies[used - 1], counts)
+
+    await asyncio.gather(*(caller() for _ in range(CALLERS)))
+    return counts["OK"] * EVENTS / (time.perf_counter() - started), used
+
+
+async def overload(call: Call, bodies: list[bytes], per_s: float) -> tuple[float, Counter[str]]:
+    """Accepted events per second when calls arrive on a schedule, and the answers by status."""
+    counts: Counter[str] = Counter()
+    started = time.perf_counter()
+    calls = []
+    for number, body in enumerate(bodies):
+        delay = started + number / per_s - time.perf_counter()
+        await asyncio.sleep(max(delay, 0))
+        calls.append(asyncio.create_task(answered(call, body, counts)))
+    await asyncio.gather(*calls)
+    return counts["OK"] * EVENTS / (time.perf_counter() - started), counts
+
+
+async def main() -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        process(
+            "fairlift_server",
+            "serve",
+            FAIRLIFT_LISTEN="127.0.0.1:0",
+            FAIRLIFT_DATABASE=str(Path(folder) / "shop.db"),
+        ) as address,
+    ):
+        async with grpc.aio.insecure_channel(address) as channel:
+            call: Call = channel.unary_unary(RECORD)
+            peaks, goodputs, answers = [], [], Counter[str]()
+            for _ in range(ROUNDS):
+                bodies = [batch() for _ in range(4_000)]
+                at_peak, _ = await peak(call, bodies)
+                rate = FACTOR * at_peak / EVENTS
+                bodies = [batch() for _ in range(int(rate * ROUND_S))]
+                goodput, counts = await overload(call, bodies, rate)
+                peaks.append(at_peak)
+                goodputs.append(goodput)
+                answers += counts
+    print(dict(answers))
+    publish(
+        "overload",
+        [
+            Measure(
+                "goodput_at_4x_per_s",
+                statistics.median(goodputs),
+                "events/s",
+                "the peak",
+                statistics.median(peaks),
+                less_is_better=False,
+            )
+        ],
+    )
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
