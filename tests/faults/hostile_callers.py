@@ -1,10 +1,9 @@
 """Callers without a token who send small bytes that unpack to large messages: what they cost.
 
-    python -m tests.faults.hostile_callers
-
 Quiet and hostile rounds take turns, so that a busy machine disturbs both alike.
 """
 
+import os
 import statistics
 import subprocess
 import sys
@@ -29,7 +28,6 @@ BOMB = b"\x0a\x00" * 2_090_000
 TOKEN = "a-token-of-a-test"
 METADATA = (("authorization", f"Bearer {TOKEN}"),)
 MEBIBYTE = 1024 * 1024
-ATTACK = "attack"
 
 
 def rss_bytes(pid: int) -> int:
@@ -37,6 +35,12 @@ def rss_bytes(pid: int) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith("VmRSS:"))
     return int(line.split()[1]) * 1024
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds that a process has computed so far, on all processors."""
+    columns = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(columns[11]) + int(columns[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def send(channel: grpc.Channel, *, token: str = "") -> grpc.StatusCode:
@@ -58,7 +62,7 @@ def attack(address: str) -> None:
 
 
 def memory(calls: int = 60) -> dict[str, float]:
-    """Growth of the server's memory, in MiB, after some calls, one after the other."""
+    """What some calls, one after the other, cost the server in memory and computing time."""
     with (
         tempfile.TemporaryDirectory() as folder,
         process(Path(folder), log=subprocess.DEVNULL, FAIRLIFT_TOKEN=TOKEN) as (server, address),
@@ -67,13 +71,15 @@ def memory(calls: int = 60) -> dict[str, float]:
         AssignmentServiceStub(channel).AssignVariants(
             assignment_service_pb2.AssignVariantsRequest(visitor_id="v"), metadata=METADATA
         )
-        before = rss_bytes(server.pid)
+        before, started_s = rss_bytes(server.pid), cpu_s(server.pid)
         codes = [send(channel) for _ in range(calls)]
         growth = rss_bytes(server.pid) - before
+        used_s = cpu_s(server.pid) - started_s
     return {
         "calls": calls,
         "unauthenticated": codes.count(grpc.StatusCode.UNAUTHENTICATED),
         "growth_mib": growth / MEBIBYTE,
+        "cpu_ms_per_call": 1_000 * used_s / calls,
     }
 
 
@@ -125,7 +131,7 @@ def _p99_ms(channel: grpc.Channel, calls: int) -> float:
 
 @contextmanager
 def _attackers(address: str, number: int) -> Iterator[None]:
-    command = [sys.executable, "-m", "tests.faults.hostile_callers", ATTACK, address]
+    command = [sys.executable, "-m", "tests.faults.hostile_callers", address]
     processes = [subprocess.Popen(command) for _ in range(number)]
     try:
         time.sleep(1.0)  # until they are at it
@@ -136,13 +142,5 @@ def _attackers(address: str, number: int) -> Iterator[None]:
             attacker.wait()
 
 
-def main() -> None:
-    """Both figures, or one attacker."""
-    if ATTACK in sys.argv:
-        attack(sys.argv[-1])
-    print(memory())
-    print(assignments())
-
-
 if __name__ == "__main__":
-    main()
+    attack(sys.argv[1])

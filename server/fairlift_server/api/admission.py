@@ -5,13 +5,12 @@ A message that gRPC reads is unpacked in memory first. A refused call must not c
 
 import hmac
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
-from fairlift.engine.errors import FairliftError, Overloaded, Unauthenticated
-from google.protobuf.message import Message
+from fairlift.engine.errors import Overloaded, Unauthenticated
 
-from fairlift_server.api.errors import refusal
+from fairlift_server.api.errors import Refusal, refusal
 from fairlift_server.api.refusal_log import RefusalLog
 
 # Load balancers check health without a token.
@@ -34,9 +33,10 @@ class Admission(grpc.GenericRpcHandler):
         self._log = RefusalLog()
         self._handlers: dict[str, Any] = {}  # Any: grpcio's handlers are untyped tuples
         text = "send the metadata `authorization: Bearer TOKEN` with a valid token"
-        self._unauthenticated = self._refusing(Unauthenticated(text))
+        self._unauthenticated = self._refusing(refusal(Unauthenticated(text)))
         text = "too many events wait for the disk; send the same events again later"
-        self._overloaded = self._refusing(Overloaded(text, retry_after_s=0.5))
+        self._overload = refusal(Overloaded(text, retry_after_s=0.5))
+        self._overloaded = self._refusing(self._overload)
 
     def add(self, method: str, handler: Any) -> None:
         """Adds the handler of a method, such as /fairlift.v1.EventService/RecordEvents."""
@@ -54,10 +54,16 @@ class Admission(grpc.GenericRpcHandler):
             and not method.startswith(_WITHOUT_TOKEN)
         ):
             return self._unauthenticated
+        return handler if self.has_room(method) else self._overloaded
+
+    def has_room(self, method: str) -> bool:
+        """Whether there is room for one more call of a method."""
         has_room = self._rooms.get(method)
-        if has_room is not None and not has_room():
-            return self._overloaded
-        return handler
+        return has_room is None or has_room()
+
+    async def refuse_overload(self, context: Context) -> NoReturn:
+        """Ends a call for which there was room when it came, and is none now."""
+        await self._refuse(self._overload, context)
 
     def _has_token(self, details: grpc.HandlerCallDetails) -> bool:
         for key, value in details.invocation_metadata or ():
@@ -71,12 +77,15 @@ class Admission(grpc.GenericRpcHandler):
                 return True
         return False
 
-    def _refusing(self, error: FairliftError) -> Any:
+    def _refusing(self, answer: Refusal) -> Any:
         """A handler for calls of every kind: a stream of requests is read only when asked for."""
-        code, text, trailing = refusal(error)
 
-        async def refuse(_requests: object, context: Context) -> Message:
-            self._log.add(code.name, context.peer())
-            await context.abort(code, text, trailing)
+        async def refuse(_requests: object, context: Context) -> NoReturn:
+            await self._refuse(answer, context)
 
         return grpc.stream_unary_rpc_method_handler(refuse)
+
+    async def _refuse(self, answer: Refusal, context: Context) -> NoReturn:
+        code, text, trailing = answer
+        self._log.add(code.name, context.peer())
+        await context.abort(code, text, trailing)

@@ -103,6 +103,9 @@ class CallGuard:
         async def with_limit(data: bytes, context: Context) -> Message:
             started = time.monotonic()
             try:
+                # Others may have come in while this message was received.
+                if not self._admission.has_room(method):
+                    await self._admission.refuse_overload(context)
                 request = parser.message(data)
                 async with asyncio.timeout(limit_s):
                     response = await handler(request, context)

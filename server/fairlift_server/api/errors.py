@@ -1,7 +1,7 @@
 """Maps Fairlift's errors to gRPC statuses; no other module names a status code."""
 
 import re
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 import grpc
 from fairlift.engine.errors import (
@@ -35,6 +35,9 @@ DOMAIN = "fairlift"
 # Clients refuse trailing metadata above 8 KiB: the call fails, and the error is lost.
 _MESSAGE_CHARACTERS = 1_000
 _VIOLATION_BYTES = 4_000
+
+# Code, text and trailing metadata.
+Refusal: TypeAlias = tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]
 
 STATUS: dict[type[FairliftError], grpc.StatusCode] = {
     FairliftError: grpc.StatusCode.INTERNAL,
@@ -85,10 +88,8 @@ def status_of(error: FairliftError, *, request_id: str = "") -> Status:
     return status
 
 
-def refusal(
-    error: FairliftError, *, request_id: str = ""
-) -> tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]:
-    """The error as `context.abort` takes it: code, text and trailing metadata."""
+def refusal(error: FairliftError, *, request_id: str = "") -> Refusal:
+    """The error as `context.abort` takes it."""
     status = status_of(error, request_id=request_id)
     trailing = [("grpc-status-details-bin", status.SerializeToString())]
     if isinstance(error, Overloaded):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Callable
 
 log = logging.getLogger("fairlift.calls")
 
@@ -10,15 +11,24 @@ EVERY_S = 60.0
 # Beyond them, callers share a line: the log and its memory stay small whoever calls.
 _PEERS = 200
 _OTHERS = "others"
+# A status and a host.
+Key = tuple[str, str]
+
+
+Later = Callable[[float, Callable[[Key], None], Key], object]
 
 
 class RefusalLog:
-    """Logs the first refusal of a caller at once, and every minute how many followed."""
+    """Logs the first refusal of a caller at once, and every minute how many followed.
 
-    def __init__(self, *, every_s: float = EVERY_S) -> None:
-        self._every_s = every_s
+    Args:
+        later: calls a function after some seconds; by default the running loop does.
+    """
+
+    def __init__(self, later: Later | None = None) -> None:
+        self._later = later or _in_loop
         # Refusals since the last line, by status and host.
-        self._refused: Counter[tuple[str, str]] = Counter()
+        self._refused: Counter[Key] = Counter()
 
     def add(self, code: str, peer: str) -> None:
         """Counts one refusal.
@@ -36,18 +46,19 @@ class RefusalLog:
         else:
             _write(*key, calls=1)
             self._refused[key] = 0
-            self._later(key)
+            self._later(EVERY_S, self._sum_up, key)
 
-    def _later(self, key: tuple[str, str]) -> None:
-        asyncio.get_running_loop().call_later(self._every_s, self._sum_up, key)
-
-    def _sum_up(self, key: tuple[str, str]) -> None:
+    def _sum_up(self, key: Key) -> None:
         if calls := self._refused[key]:
             _write(*key, calls=calls)
             self._refused[key] = 0
-            self._later(key)
+            self._later(EVERY_S, self._sum_up, key)
         else:
             del self._refused[key]
+
+
+def _in_loop(seconds: float, function: Callable[[Key], None], key: Key) -> object:
+    return asyncio.get_running_loop().call_later(seconds, function, key)
 
 
 def _write(code: str, host: str, *, calls: int) -> None:

@@ -106,7 +106,7 @@ class GrpcServer:
         if has_reflection:
             names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
             # Not `enable_server_reflection`: beside a guard it takes the servicer of threads.
-            add_reflection(reflection.aio.ReflectionServicer(names), guard)
+            add_reflection(reflection.aio.ReflectionServicer(names), guard)  # type: ignore[no-untyped-call]  # generated without types
         _check_free(listen)
         try:
             self.port = self._bind(listen, certificate)

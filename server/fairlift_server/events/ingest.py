@@ -11,6 +11,9 @@ from fairlift_server.events.ledger import Event, EventOutcome
 
 # Events in one transaction at most; the disk syncs once for all of them.
 _GROUP_EVENTS = 10_000
+# New batches are refused while the oldest one waits longer: callers must not give up on events
+# that are stored then all the same.
+_MAX_WAIT_S = 2.0
 
 StoreEvents = Callable[[Sequence[Event]], Awaitable[list[EventOutcome]]]
 
@@ -19,6 +22,7 @@ StoreEvents = Callable[[Sequence[Event]], Awaitable[list[EventOutcome]]]
 class _Batch:
     events: Sequence[Event]
     outcomes: "asyncio.Future[list[EventOutcome]]"
+    arrived_s: float
 
 
 class Ingest:
@@ -39,7 +43,10 @@ class Ingest:
     @property
     def has_room(self) -> bool:
         """Whether one more batch may wait, of whatever size: asked before it is even read."""
-        return self._waiting_events < self._limit_events
+        if self._waiting_events >= self._limit_events:
+            return False
+        now_s = asyncio.get_running_loop().time()
+        return not self._queue or now_s < self._queue[0].arrived_s + _MAX_WAIT_S
 
     async def record(self, events: Sequence[Event]) -> list[EventOutcome]:
         """One outcome per event, in order, once all of them are durable.
@@ -54,11 +61,12 @@ class Ingest:
             return []
         if not self.has_room:
             raise Overloaded(
-                f"{self._waiting_events} events already wait for the disk, the limit is "
-                f"{self._limit_events}; send the same events again later",
+                f"{self._waiting_events} events already wait for the disk; send the same events "
+                "again later",
                 retry_after_s=0.5,
             )
-        batch = _Batch(events, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        batch = _Batch(events, loop.create_future(), loop.time())
         self._queue.append(batch)
         self._waiting_events += len(events)
         self._arrived.set()
