@@ -91,6 +91,10 @@ class GrpcServer:
         certificate: Certificate | None = None,
     ) -> None:
         self._server = grpc.aio.server(options=_OPTIONS)
+        self._access = {
+            "token": "required" if token else "none",
+            "tls": "yes" if certificate else "no",
+        }
         admission = Admission(token=token, rooms={RECORD_EVENTS: services.events.has_room})
         self._server.add_generic_rpc_handlers((admission,))
         self._call_guard = CallGuard(admission)
@@ -130,7 +134,7 @@ class GrpcServer:
         await self._server.start()
         for service in ("", *_SERVICES):
             await self._health.set(service, _SERVING)
-        log.info("serving", extra={"fields": {"port": self.port}})
+        log.info("serving", extra={"fields": {"port": self.port, **self._access}})
 
     async def set_writable(self, writable: bool) -> None:
         """Whether health reports services that write as serving; assignments need no disk."""
