@@ -25,8 +25,8 @@ RECORD = "/fairlift.v1.EventService/RecordEvents"
 EVENTS = 500
 # Enough for full groups, one being written while the next one comes in: fewer miss the peak.
 CALLERS = 48
-ROUNDS = 3
-ROUND_S = 5.0
+ROUNDS = 7
+ROUND_S = 4.0
 FACTOR = 4
 # That of the SDK.
 DEADLINE_S = 10.0

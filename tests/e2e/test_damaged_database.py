@@ -78,7 +78,7 @@ def test_the_start_says_what_was_opened(tmp_path: Path) -> None:
         pass
 
     (opened,) = (text for text in messages(log) if text.startswith("opened "))
-    assert opened.startswith(f"opened {tmp_path}/shop.db: 1 campaigns, 1,001 events, last at 20")
+    assert opened.startswith(f"opened {tmp_path}/shop.db: 1 campaign, 1,001 events, last at 20")
 
 
 def test_a_lost_log_and_an_emptied_file_do_not_start_as_a_new_shop(tmp_path: Path) -> None:

@@ -25,10 +25,15 @@ class Contents:
     last: datetime | None
 
     def __str__(self) -> str:
+        campaigns = _count(self.campaigns, "campaign")
         if self.last is None:
-            return f"{self.campaigns:,} campaigns, no events"
+            return f"{campaigns}, no events"
         last = self.last.strftime("%Y-%m-%dT%H:%M:%SZ")
-        return f"{self.campaigns:,} campaigns, {self.events:,} events, last at {last}"
+        return f"{campaigns}, {_count(self.events, 'event')}, last at {last}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def contents(connection: Connection) -> Contents:
