@@ -55,7 +55,7 @@ def _with_ids(parts: list[bytes], end: bytes) -> bytes:
     milliseconds = time.time_ns() // 1_000_000
     head = f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}"
     tail = f"8{os.urandom(2).hex()[:3]}-{os.urandom(6).hex()}"
-    pieces = []
+    pieces: list[bytes] = []
     for number, part in enumerate(parts):
         pieces += (part, f"{head}-7{number:03x}-{tail}".encode())
     return b"".join((*pieces, end))

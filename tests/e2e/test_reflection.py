@@ -1,5 +1,6 @@
 """Reflection, as grpcurl and buf use it: a client that knows nothing of the contract."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -8,7 +9,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
-from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from tests.e2e.test_server_process import process
@@ -22,6 +23,13 @@ SERVICES = {
     "grpc.health.v1.Health",
     "grpc.reflection.v1alpha.ServerReflection",
 }
+
+
+def ask(
+    channel: grpc.Channel, *requests: ServerReflectionRequest
+) -> Iterator[ServerReflectionResponse]:
+    stub = ServerReflectionStub(channel)
+    return stub.ServerReflectionInfo(iter(requests))  # type: ignore[no-any-return, operator]  # the stub's methods have no types
 
 
 def test_services_and_their_messages_are_described(tmp_path: Path) -> None:
@@ -46,7 +54,7 @@ def test_questions_that_have_no_answer_are_answered_so(tmp_path: Path) -> None:
         ServerReflectionRequest(list_services=""),
     ]
     with process(tmp_path) as (_, address), grpc.insecure_channel(address) as channel:
-        answers = list(ServerReflectionStub(channel).ServerReflectionInfo(iter(requests)))
+        answers = list(ask(channel, *requests))
 
     assert answers[0].error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
     assert {found.name for found in answers[1].list_services_response.service} >= SERVICES
@@ -58,10 +66,6 @@ def test_it_is_behind_the_token_too(tmp_path: Path) -> None:
         grpc.insecure_channel(address) as channel,
         pytest.raises(grpc.RpcError) as error,
     ):
-        next(
-            ServerReflectionStub(channel).ServerReflectionInfo(
-                iter([ServerReflectionRequest(list_services="")])
-            )
-        )
+        next(ask(channel, ServerReflectionRequest(list_services="")))
 
     assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED

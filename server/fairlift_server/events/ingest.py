@@ -1,6 +1,7 @@
 """Group commit: the events of many calls are stored in one durable transaction."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -29,10 +30,22 @@ class Ingest:
     """A bounded queue of event batches, each acknowledged once its events are durable.
 
     While one group is being written the next one collects, so groups grow with the load.
+
+    Args:
+        store: writes events in one transaction.
+        limit_events: that may wait; above it batches are refused.
+        now: a clock in seconds that never goes back.
     """
 
-    def __init__(self, store: StoreEvents, *, limit_events: int) -> None:
+    def __init__(
+        self,
+        store: StoreEvents,
+        *,
+        limit_events: int,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
+        self._now = now
         self._limit_events = limit_events
         self._queue: deque[_Batch] = deque()
         self._waiting_events = 0
@@ -45,8 +58,7 @@ class Ingest:
         """Whether one more batch may wait, of whatever size: asked before it is even read."""
         if self._waiting_events >= self._limit_events:
             return False
-        now_s = asyncio.get_running_loop().time()
-        return not self._queue or now_s < self._queue[0].arrived_s + _MAX_WAIT_S
+        return not self._queue or self._now() < self._queue[0].arrived_s + _MAX_WAIT_S
 
     async def record(self, events: Sequence[Event]) -> list[EventOutcome]:
         """One outcome per event, in order, once all of them are durable.
@@ -65,8 +77,7 @@ class Ingest:
                 "again later",
                 retry_after_s=0.5,
             )
-        loop = asyncio.get_running_loop()
-        batch = _Batch(events, loop.create_future(), loop.time())
+        batch = _Batch(events, asyncio.get_running_loop().create_future(), self._now())
         self._queue.append(batch)
         self._waiting_events += len(events)
         self._arrived.set()
