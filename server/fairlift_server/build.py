@@ -65,7 +65,6 @@ async def serving(
     store = Store(Path(settings.database))
     try:
         store.migrate()
-        log.info("opened %s: %s", store.path, store.contents())
         store.write_now(lambda transaction: _set_currency(transaction, settings.currency))
         live = LiveCampaigns(
             store.read_now(lambda transaction: published_snapshot(transaction, clock()))
@@ -91,6 +90,7 @@ async def serving(
             has_reflection=settings.has_reflection,
             certificate=_certificate(settings),
         )
+        log.info("opened %s: %s", store.path, store.contents())
         await server.start()
         readiness = Readiness(server.set_writable, store.check_writes)
         store.write_failures.listener = readiness.failed

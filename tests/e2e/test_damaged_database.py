@@ -17,7 +17,7 @@ from tests.e2e.test_server_process import (
     start_campaign,
     statuses,
 )
-from tests.faults.damaged_database import broken_table, full_disk, run
+from tests.faults.damaged_database import Fault, broken_table, full_disk, run
 from tests.server import shop
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits another process's files")
@@ -53,9 +53,9 @@ def messages(log: Path) -> dict[str, dict[str, object]]:
     ],
 )
 def test_health_is_down_until_the_database_can_write(
-    tmp_path: Path, fault: object, reason: str
+    tmp_path: Path, fault: Fault, reason: str
 ) -> None:
-    counts = run(tmp_path, fault, tmp_path / "log")  # type: ignore[arg-type]  # a context of a fault
+    counts = run(tmp_path, fault, tmp_path / "log")
 
     said = messages(tmp_path / "log")
     assert reason in str(said["the database cannot write"]["reason"])

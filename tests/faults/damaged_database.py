@@ -6,7 +6,7 @@ Each fault is made, waited for until health reports it, and mended; the end is a
 import resource
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import grpc
@@ -23,8 +23,8 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _LIMIT_S = 4 * PATIENCE_S
 _EVENTS = 500
 
-# Breaks something of a server with this process id and database.
-Fault = Callable[[int, Path], "Iterator[None]"]
+# Breaks something of the server with this process id and database, and mends it at the end.
+Fault = Callable[[int, Path], AbstractContextManager[None]]
 
 
 @contextmanager
@@ -45,12 +45,12 @@ def full_disk(pid: int, database: Path) -> Iterator[None]:
     resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
 
 
-def run(folder: Path, fault: Callable[..., object], log: Path) -> dict[str, int]:
+def run(folder: Path, fault: Fault, log: Path) -> dict[str, int]:
     """What became of the events: acknowledged, refused while broken, lost, doubled.
 
     Args:
         folder: for the database.
-        fault: breaks a server, and mends it.
+        fault: what breaks.
         log: file for what the server logs.
     """
     acknowledged: list[event_service_pb2.Event] = []
@@ -65,7 +65,7 @@ def run(folder: Path, fault: Callable[..., object], log: Path) -> dict[str, int]
         watch = health.Watch(health_pb2.HealthCheckRequest(), timeout=_LIMIT_S)  # type: ignore[attr-defined]  # missing from its stubs
         assert next(watch).status == SERVING
         acknowledged += _sent(channel)
-        with fault(server.pid, folder / "shop.db"):  # type: ignore[attr-defined]  # a context
+        with fault(server.pid, folder / "shop.db"):
             while not (refused := _refused(channel)):
                 pass
             failed += refused
