@@ -70,7 +70,9 @@ class ExposureQueue:
         # A copy: the storefront may change its dict before this is sent.
         values = exposed.attributes
         try:
-            exposed.attributes = dict(values) if type(values) is dict else dict(values.items())
+            exposed.attributes = (
+                dict(values) if type(values) is dict else {name: values[name] for name in values}
+            )
         except Exception:  # a mapping of another library may fail here
             self._seen.forget(exposed)
             raise
