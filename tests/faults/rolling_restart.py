@@ -4,6 +4,7 @@ All have the same snapshot and stand behind one name. `python -m tests.faults.ro
 each server for 3 s, five times, first with one server and then with two.
 """
 
+import logging
 import tempfile
 import threading
 import time
@@ -119,6 +120,7 @@ def _folder(parent: str, number: int) -> Path:
 
 def main() -> None:
     """Prints the counts of the long form."""
+    logging.disable(logging.CRITICAL)
     for servers in (1, 2):
         counts = restarts(servers, times=5, down_s=3.0)
         print(f"{servers} behind one name: {counts}")  # noqa: T201  # a program

@@ -19,6 +19,7 @@ class TcpProxy:
         # Whether each open connection still forwards, by a number.
         self._forwards: dict[int, bool] = {}
         self._connections: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
         self._listens, self._stopped = threading.Event(), asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
@@ -41,9 +42,9 @@ class TcpProxy:
         self._listens.set()
         await self._stopped.wait()
         server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        for writer in self._writers:
+            writer.close()
+        await asyncio.gather(*self._connections)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task, number = asyncio.current_task(), len(self._forwards)
@@ -51,15 +52,14 @@ class TcpProxy:
         self._connections.add(task)
         self._forwards[number] = self.accepts_new
         onward_reader, onward_writer = await asyncio.open_connection("127.0.0.1", self._to_port)
-        try:
-            await asyncio.gather(
-                self._copy(number, reader, onward_writer), self._copy(number, onward_reader, writer)
-            )
-        finally:
-            for each in (writer, onward_writer):
-                each.close()
-                with suppress(OSError, asyncio.CancelledError):
-                    await each.wait_closed()
+        self._writers.extend((writer, onward_writer))
+        await asyncio.gather(
+            self._copy(number, reader, onward_writer), self._copy(number, onward_reader, writer)
+        )
+        for each in (writer, onward_writer):
+            each.close()
+            with suppress(OSError):
+                await each.wait_closed()
 
     async def _copy(
         self, number: int, source: asyncio.StreamReader, sink: asyncio.StreamWriter
