@@ -9,8 +9,8 @@ _MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024
 DEFAULT_OPTIONS: Options = (
     ("grpc.primary_user_agent", "fairlift-python"),
     ("grpc.max_receive_message_length", _MAX_SNAPSHOT_BYTES),
-    # Detects a frozen server within 40 s, also on a silent stream.
-    ("grpc.keepalive_time_ms", 30_000),
+    # Detects a frozen server or a dropped connection in 35 s, also on a silent stream.
+    ("grpc.keepalive_time_ms", 25_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     # Its default of one minute would override the timeout above.
     ("grpc.http2.ping_timeout_ms", 10_000),

@@ -1,27 +1,38 @@
-"""Servers that are killed and started again, one after the other, while a thin client asks them.
+"""Servers that end and are started again, one after the other, while a thin client asks them.
 
-All have the same snapshot and stand behind one name. `python -m tests.faults.rolling_restart` ends
-each server for 3 s, five times, first with one server and then with two.
+All have the same campaigns and stand behind one name. `python -m tests.faults.rolling_restart` ends
+each server for 3 s, five times: one alone, and two behind one name, which are killed, and then two
+real servers, on copies of one database, which drain.
 """
 
 import logging
+import os
+import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+import grpc
 from fairlift import Client
-from fairlift.engine.decision import CompiledSnapshot
-from fairlift.wire.snapshot import snapshot_from
+from fairlift.engine.plan import Plan, PlannedMetric
+from fairlift.v1 import campaign_service_pb2 as pb
+from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceStub
+from fairlift.wire.campaign import campaign_to
 
-from tests.client.shop import eventually, spring
+from tests.client.shop import eventually, running
 from tests.client.shop_process import ShopProcess
 
 CALLERS = 4
 VISITORS = [f"v{number}" for number in range(100)]
 SPAIN = {"country": "ES"}
+PLAN = Plan(primary=(PlannedMetric("conversion_rate", minimum_effect=0.05),), planned_units=10_000)
 # As long as a deployment waits before it ends the next server; the client connects again within it.
 BETWEEN_S = 2.0
 
@@ -40,8 +51,56 @@ class Counts:
         return f"{self.answers} answers, {self.controls} controls, {self.flips} flips"
 
 
-def restarts(servers: int, *, times: int, down_s: float, timeout_s: float = 0.5) -> Counts:
-    """The counts while the servers are restarted in turns.
+class Server(Protocol):
+    """A server that can be started again on the address that it had."""
+
+    @property
+    def target(self) -> str:
+        """Its address."""
+        ...
+
+    def start(self) -> None:
+        """Returns when it listens."""
+        ...
+
+    def stop(self) -> None:
+        """Ends it."""
+        ...
+
+
+class DrainingServer:
+    """A real server, which is asked to end by SIGTERM."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.target = "127.0.0.1:0"
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Returns when it listens."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "fairlift_server", "serve"],
+            env={
+                **os.environ,
+                "FAIRLIFT_LISTEN": self.target,
+                "FAIRLIFT_DATABASE": str(self._folder / "shop.db"),
+                "FAIRLIFT_LOG_LEVEL": "error",
+            },
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.target = self._process.stdout.readline().removeprefix("listening on ").strip()
+
+    def stop(self) -> None:
+        """Drains it, and waits for its end."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.communicate()
+
+
+def killed(servers: int, *, times: int, down_s: float, timeout_s: float = 0.5) -> Counts:
+    """The counts while servers with one snapshot are killed in turns.
 
     Args:
         servers: How many stand behind the name.
@@ -51,34 +110,66 @@ def restarts(servers: int, *, times: int, down_s: float, timeout_s: float = 0.5)
     """
     with tempfile.TemporaryDirectory() as folder:
         processes = [ShopProcess(_folder(folder, number)) for number in range(servers)]
-        try:
-            for process in processes:
-                process.start()
-            target = "ipv4:" + ",".join(process.target for process in processes)
-            with Client(target, decide="server", timeout_s=timeout_s) as client:
-                return _restart_while_asked(client, processes, times, down_s)
-        finally:
-            for process in processes:
-                process.stop()
+        return _restarted(processes, times=times, down_s=down_s, timeout_s=timeout_s)
 
 
-def _restart_while_asked(
-    client: Client, processes: list[ShopProcess], times: int, down_s: float
+def drained(servers: int, *, times: int, down_s: float, timeout_s: float = 0.5) -> Counts:
+    """The counts while real servers on copies of one database drain in turns; as in `killed`."""
+    with tempfile.TemporaryDirectory() as folder:
+        first = _folder(folder, 0)
+        _fill(first)
+        copies = [shutil.copytree(first, Path(folder, str(n))) for n in range(1, servers)]
+        processes = [DrainingServer(each) for each in (first, *copies)]
+        return _restarted(processes, times=times, down_s=down_s, timeout_s=timeout_s)
+
+
+def _fill(folder: Path) -> None:
+    """Makes a database with one running campaign."""
+    server = DrainingServer(folder)
+    server.start()
+    campaign = campaign_to(running("spring", plan=PLAN).campaign)
+    with grpc.insecure_channel(server.target) as channel:
+        campaigns: CampaignServiceStub = CampaignServiceStub(channel)
+        campaigns.CreateCampaign(pb.CreateCampaignRequest(campaign=campaign))
+        campaigns.StartCampaign(pb.StartCampaignRequest(name=campaign.name))
+    server.stop()
+
+
+def _restarted(servers: Sequence[Server], *, times: int, down_s: float, timeout_s: float) -> Counts:
+    try:
+        for server in servers:
+            server.start()
+        expected = [_variants(server) for server in servers]
+        assert all(variants == expected[0] for variants in expected)
+        target = "ipv4:" + ",".join(server.target for server in servers)
+        with Client(target, decide="server", timeout_s=timeout_s) as client:
+            assert eventually(lambda: client.assign("spring", "v", SPAIN).is_in_campaign, 30)
+            return _counts_of_restarts(client, expected[0], servers, times, down_s)
+    finally:
+        for server in servers:
+            server.stop()
+
+
+def _counts_of_restarts(
+    client: Client,
+    expected: Mapping[str, str],
+    servers: Sequence[Server],
+    times: int,
+    down_s: float,
 ) -> Counts:
-    for process in processes:
-        _wait_until_it_answers(process)
-    assert eventually(lambda: client.assign("spring", "v", SPAIN).is_in_campaign, 30)
     counts, over = Counter[str](), threading.Event()
-    callers = [threading.Thread(target=_ask, args=(client, counts, over)) for _ in range(CALLERS)]
+    callers = [
+        threading.Thread(target=_ask, args=(client, expected, counts, over)) for _ in range(CALLERS)
+    ]
     for caller in callers:
         caller.start()
     time.sleep(BETWEEN_S)
     for number in range(times):
-        process = processes[number % len(processes)]
-        process.stop()
+        server = servers[number % len(servers)]
+        server.stop()
         time.sleep(down_s)
-        process.start()
-        _wait_until_it_answers(process)
+        server.start()
+        _variants(server)
         time.sleep(BETWEEN_S)
     over.set()
     for caller in callers:
@@ -86,12 +177,12 @@ def _restart_while_asked(
     return Counts(counts["answers"], counts["controls"], counts["flips"])
 
 
-def _ask(client: Client, counts: Counter[str], over: threading.Event) -> None:
-    compiled = CompiledSnapshot(snapshot_from(spring()))
-    expected = {
-        visitor: compiled.decide("spring", visitor=visitor, attributes=SPAIN, now=0.0).variant
-        for visitor in VISITORS
-    }
+_counting = threading.Lock()
+
+
+def _ask(
+    client: Client, expected: Mapping[str, str], counts: Counter[str], over: threading.Event
+) -> None:
     mine = Counter[str]()
     while not over.is_set():
         for visitor in VISITORS:
@@ -104,12 +195,11 @@ def _ask(client: Client, counts: Counter[str], over: threading.Event) -> None:
         counts.update(mine)
 
 
-_counting = threading.Lock()
-
-
-def _wait_until_it_answers(process: ShopProcess) -> None:
-    with Client(process.target) as probe:
-        assert probe.wait_ready(30)
+def _variants(server: Server) -> dict[str, str]:
+    """What its snapshot gives every visitor; returns when it has sent one."""
+    with Client(server.target) as local:
+        assert local.wait_ready(30)
+        return {visitor: local.assign("spring", visitor, SPAIN).variant for visitor in VISITORS}
 
 
 def _folder(parent: str, number: int) -> Path:
@@ -122,8 +212,10 @@ def main() -> None:
     """Prints the counts of the long form."""
     logging.disable(logging.CRITICAL)
     for servers in (1, 2):
-        counts = restarts(servers, times=5, down_s=3.0)
-        print(f"{servers} behind one name: {counts}")  # noqa: T201  # a program
+        counts = killed(servers, times=5, down_s=3.0)
+        print(f"{servers} behind one name, killed: {counts}")  # noqa: T201  # a program
+    counts = drained(2, times=5, down_s=3.0)
+    print(f"2 behind one name, drained: {counts}")  # noqa: T201  # a program
 
 
 if __name__ == "__main__":

@@ -27,8 +27,15 @@ def test_worker_that_ends_without_any_connection_says_once_what_it_lost() -> Non
     assert f"{counts.recorded} events are lost" in line
 
 
-def test_restarts_behind_one_name_cost_a_thin_client_no_answer() -> None:
-    counts = rolling_restart.restarts(2, times=2, down_s=1.0, timeout_s=5.0)
+def test_servers_killed_in_turns_cost_a_thin_client_no_answer() -> None:
+    counts = rolling_restart.killed(2, times=2, down_s=1.0, timeout_s=5.0)
+
+    assert counts.answers > 0
+    assert (counts.controls, counts.flips) == (0, 0)
+
+
+def test_servers_that_drain_in_turns_cost_a_thin_client_no_answer() -> None:
+    counts = rolling_restart.drained(2, times=2, down_s=0.5, timeout_s=5.0)
 
     assert counts.answers > 0
     assert (counts.controls, counts.flips) == (0, 0)
