@@ -99,21 +99,21 @@ class DrainingServer:
             self._process.communicate()
 
 
-def killed(servers: int, *, times: int, down_s: float, timeout_s: float = 0.5) -> Counts:
+def killed(servers: int, *, times: int, down_s: float, timeout_s: float = 2.0) -> Counts:
     """The counts while servers with one snapshot are killed in turns.
 
     Args:
         servers: How many stand behind the name.
         times: How many restarts there are.
         down_s: How long each server is away.
-        timeout_s: The client's deadline for one answer.
+        timeout_s: The deadline for one answer: generous, so that only restarts cost answers.
     """
     with tempfile.TemporaryDirectory() as folder:
         processes = [ShopProcess(_folder(folder, number)) for number in range(servers)]
         return _restarted(processes, times=times, down_s=down_s, timeout_s=timeout_s)
 
 
-def drained(servers: int, *, times: int, down_s: float, timeout_s: float = 0.5) -> Counts:
+def drained(servers: int, *, times: int, down_s: float, timeout_s: float = 2.0) -> Counts:
     """The counts while real servers on copies of one database drain in turns; as in `killed`."""
     with tempfile.TemporaryDirectory() as folder:
         first = _folder(folder, 0)
