@@ -35,8 +35,8 @@ def test_snapshot_above_the_limit_is_an_error_that_names_the_remedy(
         assert client.wait_ready(30)
         assert eventually(lambda: client.stats().problem == "")
 
-    # The size in the message is that of the response, which holds the snapshot.
-    said = int(problem.split()[3].replace(",", ""))
+    # The size is that of the response, which holds the snapshot.
+    said = int(problem.split()[6].replace(",", ""))
     assert size <= said <= size + 16
     assert "this client accepts 2,000" in problem
     remedy = f'channel_options=[("grpc.max_receive_message_length", {2**14})]'
