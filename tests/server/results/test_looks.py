@@ -163,6 +163,8 @@ async def test_a_treatment_whose_checkout_is_dead_is_stopped_within_days(tmp_pat
 
     assert (report.verdict.kind, report.verdict.variant) == (pb.VERDICT_KIND_STOP_HARM, "free")
     assert report.verdict.cause == pb.VERDICT_CAUSE_ALARM
+    # Of day 1 nobody has had a whole day before the end of day 2.
+    assert report.verdict.decided_time.ToDatetime(START.tzinfo) <= START + 3 * DAY
 
 
 async def test_a_stop_closes_entry_and_what_has_entered_matures(tmp_path: Path) -> None:
