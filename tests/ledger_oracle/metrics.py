@@ -44,9 +44,9 @@ class Reading:
     def first_purchases(self) -> int:
         """1 if the first order ever is in the window, as the shop or else as Fairlift knows."""
         counted = [one for one in self.person.orders if one.counts]
-        earliest = min(counted, key=lambda one: (one.at, one.order), default=None)
+        earliest = min((one.at for one in counted), default=None)
         for one in self.orders:
-            if one.first or (one.first is None and one is earliest):
+            if one.first or (one.first is None and one.at == earliest):
                 return 1
         return 0
 
