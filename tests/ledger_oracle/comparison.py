@@ -7,6 +7,7 @@ from fractions import Fraction
 from .events import VariantFigures
 from .histories import History
 from .metrics import CATALOGUE, report
+from .orders import orders_of
 from .product import ProductReport
 
 _COUNTS = ("units", "mature", "contaminated", "buyers", "orders", "refunded_orders")
@@ -24,6 +25,11 @@ def part_differences(part: History, product: ProductReport) -> Iterator[str]:
         if event.id in product.refused:
             yield f"refused {product.refused[event.id]}"
     accepted = [event for event in part.events if event.id not in product.refused]
+    worth = orders_of(accepted, part.campaign.shop_currency)
+    for order in worth:
+        about = {e.id for e in accepted if getattr(e, "order", None) == order.order}
+        if set(order.contradictions) != about & product.contradicting:
+            yield f"- contradictions of {order.order}: {sorted(order.contradictions)}"
     expected = report(accepted, part.campaign, part.as_of)
     for variant, reference in expected.items():
         yield from _variant_differences(variant, reference, product.figures[variant])
@@ -32,7 +38,8 @@ def part_differences(part: History, product: ProductReport) -> Iterator[str]:
 def kind_of(line: str) -> str:
     """What kind of difference a line tells, without the variant and the values."""
     subject = line.split(": ")[0]
-    return subject if subject.startswith("refused") else subject.split(" ", 1)[1]
+    first, _, rest = subject.partition(" ")
+    return subject if first == "refused" else rest.split(" of ")[0]
 
 
 def _variant_differences(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from .events import DAY, Action, Campaign, Event, Exposure, Figures, VariantFigures
+from .events import DAY, Action, Campaign, Event, Exposure, Figures, Link, VariantFigures
 from .orders import Worth, orders_of
 from .people import Entry, entries_of, people_of
 
@@ -16,6 +16,7 @@ class Person:
     orders: list[Worth] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     exposures: list[Exposure] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -56,6 +57,7 @@ class Reading:
         times = [one.at for one in self.person.orders if one.real]
         times += [one.at for one in self.person.actions]
         times += [one.at for one in self.person.exposures]
+        times += [one.at for one in self.person.links]
         return int(any(start <= at < end and at > self.entry.at for at in times))
 
 
@@ -197,6 +199,9 @@ def _people(events: list[Event], campaign: Campaign) -> dict[str, Person]:
             people.setdefault(owner.get(event.unit, event.unit), Person()).actions.append(event)
         elif isinstance(event, Exposure):
             people.setdefault(owner.get(event.unit, event.unit), Person()).exposures.append(event)
+        elif isinstance(event, Link):
+            person = people.setdefault(owner.get(event.visitor, event.visitor), Person())
+            person.links.append(event)
     return people
 
 
@@ -214,7 +219,7 @@ def _add(figures: Figures, definition: Definition, reading: Reading) -> None:
 def report(events: Iterable[Event], campaign: Campaign, as_of: int) -> dict[str, VariantFigures]:
     """What the reference says of each variant, from accepted events in any order.
 
-    A unit is mature for a metric when its window is over at `as_of`. Totals hold all units, mature
+    A unit is mature for a metric when its window was over before `as_of`. Totals hold all units, mature
     or not, over the plan's window.
     """
     events = list({event.id: event for event in events}.values())
@@ -231,7 +236,7 @@ def report(events: Iterable[Event], campaign: Campaign, as_of: int) -> dict[str,
         coupon = campaign.variants[entry.variant]
         whole = Reading(person, entry, campaign.window, coupon)
         figures.units += 1
-        figures.mature += int(entry.at + campaign.window <= as_of)
+        figures.mature += int(entry.at + campaign.window < as_of)
         figures.buyers += buyers(whole)
         figures.orders += len(whole.orders)
         figures.revenue += Fraction(revenue(whole))
@@ -239,7 +244,7 @@ def report(events: Iterable[Event], campaign: Campaign, as_of: int) -> dict[str,
         figures.refunded_orders += int(refunded(whole))
         for name, definition in CATALOGUE.items():
             window = campaign.window if definition.days is None else definition.days * DAY
-            if entry.at + window > as_of:
+            if entry.at + window >= as_of:
                 figures.metrics[name].immature += 1
             else:
                 _add(figures.metrics[name], definition, Reading(person, entry, window, coupon))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import floor
 
 from .events import (
     Cancellation,
@@ -55,26 +56,39 @@ def rate_at(rates: Iterable[Rate], currency: str, at: int, shop_currency: str) -
     return Fraction(max(known, key=by_time).picos, PICOS) if known else None
 
 
+def exchanged(amount: int, rate: Fraction) -> Fraction:
+    """The amount in the shop's currency, rounded half up to a micro."""
+    return Fraction(floor(amount * rate + Fraction(1, 2)))
+
+
 @dataclass(slots=True)
 class Returned:
     """All that went back of one order."""
 
     goods: int = 0
     recovered: int = 0
+    items: int = 0
     anything: bool = False
 
 
 def returned(refunds: list[Refund], content: Content, contradictions: list[str]) -> Returned:
-    """Refunds in the order of their time; one that goes beyond the ticket changes nothing."""
+    """Refunds in the order of their time; one that goes beyond the order changes nothing."""
+    cost = sum(line.quantity * line.cost for line in content.lines)
+    items = sum(line.quantity for line in content.lines)
     total = Returned()
     for refund in sorted(refunds, key=by_time):
         before = Returned() if refund.running_total else total
-        goods = before.goods + refund.goods
-        if refund.currency != content.currency or goods > content.ticket:
+        after = Returned(
+            before.goods + refund.goods,
+            before.recovered + refund.recovered,
+            before.items + refund.items,
+            before.anything or refund.goods + refund.tax + refund.delivery > 0,
+        )
+        beyond = after.goods > content.ticket or after.recovered > cost or after.items > items
+        if refund.currency != content.currency or beyond:
             contradictions.append(refund.id)
-            continue
-        gives = refund.goods + refund.tax + refund.delivery + refund.items > 0
-        total = Returned(goods, before.recovered + refund.recovered, before.anything or gives)
+        else:
+            total = after
     return total
 
 
@@ -109,10 +123,10 @@ def worth_of(events: list[Event], order: Order, shop_currency: str) -> Worth:
         unit=content.unit,
         counts=stands and not content.test,
         real=not content.test,
-        revenue=content.ticket * rate,
-        net=net * rate,
-        profit=profit * rate,
-        discount=content.discount * rate,
+        revenue=exchanged(content.ticket, rate),
+        net=exchanged(net, rate),
+        profit=exchanged(profit, rate),
+        discount=exchanged(content.discount, rate),
         items=sum(line.quantity for line in content.lines),
         refunded=back.anything,
         upsell="upsell" in kinds,

@@ -2,7 +2,9 @@
 
 import random
 import shutil
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +15,7 @@ from fairlift.engine.metric import catalogue_metric
 from fairlift.engine.snapshot import Snapshot
 from fairlift_server.analysis.columns import ColumnSet, MetricColumns
 from fairlift_server.analysis.duckdb_engine import answers
-from fairlift_server.analysis.ledger_query import ColumnGroup, LedgerAnswer, LedgerQuery
+from fairlift_server.analysis.ledger_query import ColumnGroup, EntryRules, LedgerAnswer, LedgerQuery
 from fairlift_server.api.event_entries import EventReader
 from fairlift_server.campaigns.live import ExposureRules, LiveCampaigns, PublishedSnapshot
 from fairlift_server.events.ledger import RefusedEvent
@@ -68,10 +70,16 @@ class Arrival:
 
 @dataclass(slots=True)
 class ProductReport:
-    """The product's figures in the shape of the reference's, and what it refused, by event id."""
+    """The product's figures in the shape of the reference's.
+
+    Attributes:
+        refused: why, by event id.
+        contradicting: ids of amendments that were stored and change nothing.
+    """
 
     figures: dict[str, VariantFigures]
     refused: dict[str, str]
+    contradicting: frozenset[str]
 
 
 def product_report(history: History, empty: Path, path: Path, arrival: Arrival) -> ProductReport:
@@ -80,7 +88,9 @@ def product_report(history: History, empty: Path, path: Path, arrival: Arrival) 
         old.unlink()
     shutil.copyfile(empty, path)
     refused = _feed(history, path, arrival)
-    return ProductReport(_figures(history, answers(path, [query_of(history)])[0]), refused)
+    contradicting = _contradicting(path)
+    answer = answers(path, [query_of(history)])[0]
+    return ProductReport(_figures(history, answer), refused, contradicting)
 
 
 def query_of(history: History) -> LedgerQuery:
@@ -102,6 +112,7 @@ def query_of(history: History) -> LedgerQuery:
         ),
         coupons={variant: code for variant, code in campaign.variants.items() if code},
         as_of_day=history.as_of // DAY - 1,
+        entry=EntryRules(campaign.epoch_start, campaign.pauses, campaign.overrides),
     )
 
 
@@ -147,6 +158,12 @@ def _record(store: Store, reader: EventReader, group: Sequence[Event]) -> dict[s
         for name, outcome in judged
         if isinstance(outcome, RefusedEvent)
     }
+
+
+def _contradicting(path: Path) -> frozenset[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT event_id FROM amendments WHERE status = 'contradicts'")
+        return frozenset(event_id.hex() for (event_id,) in rows)
 
 
 def _live(campaign: Campaign) -> LiveCampaigns:

@@ -56,9 +56,10 @@ _COLUMNS = {
         "time_us": "int64",
         "received_us": "int64",
         "items": "int64",
-        "coupon": "string",
+        "coupons": "string",
         "first_purchase": "int64",
-        "refunded_micros": "int64",
+        "test": "int64",
+        "refunded": "int64",
         "upsell": "int64",
         "cross_sell": "int64",
         "cancelled": "int64",
@@ -67,7 +68,12 @@ _COLUMNS = {
         "shop_profit_micros": "int64",
         "shop_discount_micros": "int64",
     },
-    "identity_links": {"time_us": "int64", "visitor": "string", "customer": "string"},
+    "identity_links": {
+        "time_us": "int64",
+        "received_us": "int64",
+        "visitor": "string",
+        "customer": "string",
+    },
 }
 
 
@@ -187,6 +193,7 @@ def _ledger() -> Ledger:
     orders = tables.pop("orders")
     orders = orders.mutate(
         cancelled=orders.cancelled == 1,
+        test=orders.test == 1,
         first_purchase=orders.first_purchase.cast("boolean"),
     )
     return Ledger(orders=orders, **tables)

@@ -44,6 +44,21 @@ class Lateness:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryRules:
+    """Which exposures count: of units without an override, while the epoch ran.
+
+    Attributes:
+        start_us: when the epoch began; None takes all before it too.
+        pauses: from when until when nobody entered; a pause without an end lasts.
+        overrides: ids whose variant somebody chose by hand.
+    """
+
+    start_us: int | None = None
+    pauses: tuple[tuple[int, int | None], ...] = ()
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerQuery:
     """Sums over the units of one epoch of a campaign, by variant and day.
 
@@ -56,6 +71,7 @@ class LedgerQuery:
         coupons: by variant, the coupon code that its payload gives.
         as_of_day: leaves out what happened after this day; None takes everything.
         late: which events count as late.
+        entry: which exposures count.
     """
 
     campaign: str
@@ -69,6 +85,7 @@ class LedgerQuery:
     coupons: Mapping[str, str] | None = None
     as_of_day: int | None = None
     late: Lateness | None = None
+    entry: EntryRules = EntryRules()
 
     @property
     def serves_many_days(self) -> bool:

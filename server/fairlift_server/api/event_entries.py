@@ -42,6 +42,9 @@ _MAX_CLOCK_SKEW_US = 5 * 60 * 1_000_000
 _DAY_US = 86_400 * 1_000_000
 
 _ACTION = re.compile("[a-z][a-z0-9_]{0,62}")
+# Answers to "how likely are you to recommend us?", of which the metric of that name is made.
+_NPS = "nps"
+_SCORES = frozenset(range(11))
 
 
 class EventReader:
@@ -141,6 +144,10 @@ class EventReader:
         value = message.value if message.HasField("value") else None
         if value is not None and not abs(value) <= 1e15:  # a NaN fails this too
             raise invalid("action.value", f"is {value}, must be a number within ±1e15")
+        if message.name == _NPS and value not in _SCORES:
+            shown = "missing" if value is None else f"{value:g}"
+            text = f"is {shown}; the score of {_NPS} must be a whole number from 0 to 10"
+            raise invalid("action.value", text)
         return ActionEntry(event_id, time_us, self._now_us, unit, message.name, value)
 
     def _order(self, event_id: bytes, time_us: int, message: pb.Order) -> OrderEntry:
@@ -185,10 +192,7 @@ class EventReader:
         if not 0 < rate <= 10**18:
             text = f"is {rate}, must be above 0 and at most 10^18 (a million to one)"
             raise invalid(where, text)
-        rate_micros, finer = divmod(rate, 10**6)
-        if finer:
-            refuse_unsupported(where, f"is {rate}; rates finer than micros (10^6 picos) are")
-        return RateEntry(event_id, time_us, self._now_us, currency, rate_micros)
+        return RateEntry(event_id, time_us, self._now_us, currency, rate)
 
 
 # Any: each method takes the message of its own kind.

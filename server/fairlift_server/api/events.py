@@ -11,7 +11,12 @@ from fairlift.v1.event_service_pb2_grpc import EventServiceServicer
 from fairlift_server.api.event_entries import EventReader
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.events.ingest import Ingest
-from fairlift_server.events.ledger import EventOutcome, RefusalReason, RefusedEvent
+from fairlift_server.events.ledger import (
+    Contradiction,
+    EventOutcome,
+    RefusalReason,
+    RefusedEvent,
+)
 
 MAX_EVENTS = 1_000
 _REASONS = {
@@ -98,6 +103,13 @@ def _outcome(event_id: str, outcome: EventOutcome) -> pb.EventOutcome:
             status=pb.EVENT_STATUS_REFUSED,
             reason=_REASONS[outcome.reason],
             message=f"{outcome.field}: {outcome.message}" if outcome.field else outcome.message,
+            field=outcome.field,
+        )
+    if isinstance(outcome, Contradiction):
+        return pb.EventOutcome(
+            event_id=event_id,
+            status=pb.EVENT_STATUS_ACCEPTED,
+            message=f"{outcome.field}: {outcome.message}",
             field=outcome.field,
         )
     accepted = outcome == "accepted"
