@@ -47,9 +47,7 @@ def _variant_differences(
 ) -> Iterator[str]:
     """Counts and sums of money are the same to the micro."""
     for name in _TOTALS:
-        yield from _different(
-            f"{variant} {name}", getattr(reference, name), getattr(product, name)
-        )
+        yield from _different(f"{variant} {name}", getattr(reference, name), getattr(product, name))
     for metric, wanted in reference.metrics.items():
         got = product.metrics[metric]
         for name in _SUMS:

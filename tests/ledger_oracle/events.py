@@ -1,4 +1,4 @@
-"""What a history is made of: events as a shop would tell them, and the campaign they are read by."""
+"""What a history is made of: events as a shop would tell them, and the campaign of the report."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction

@@ -100,9 +100,7 @@ def together(parts: Sequence[History]) -> History:
     return History(campaign, tuple(events.values()))
 
 
-def _history(
-    rng: random.Random, campaign: Campaign, rates: Sequence[Rate], prefix: str
-) -> History:
+def _history(rng: random.Random, campaign: Campaign, rates: Sequence[Rate], prefix: str) -> History:
     variants = {f"{prefix}{variant}": coupon for variant, coupon in COUPONS.items()}
     overrides = tuple(f"{prefix}v{number}" for number in range(22) if rng.random() < 0.06)
     campaign = replace(campaign, variants=variants, overrides=overrides)
@@ -199,9 +197,7 @@ def _expose(writer: _Writer, unit: str, moment: int, variant: str, epoch: int) -
 
 def _act(writer: _Writer, unit: str, name: str, moment: int) -> None:
     values = {"nps": float(writer.rng.randrange(11)), "view_360": writer.rng.randrange(9) / 4}
-    writer.add(
-        Action(id=writer.next_id(), at=moment, name=name, unit=unit, value=values.get(name))
-    )
+    writer.add(Action(id=writer.next_id(), at=moment, name=name, unit=unit, value=values.get(name)))
 
 
 def _orders(writer: _Writer, unit: str, around: int) -> None:

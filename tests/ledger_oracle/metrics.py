@@ -74,7 +74,11 @@ def _score(value: float | None) -> int:
     return int(value >= 9) - int(value <= 6)
 
 
-orders: Number = _sum(lambda one: 1)
+def orders(reading: Reading) -> int:
+    """Orders that count."""
+    return len(reading.orders)
+
+
 revenue: Number = _sum(lambda one: one.revenue)
 net_revenue: Number = _sum(lambda one: one.net)
 profit: Number = _sum(lambda one: one.profit)
@@ -219,8 +223,8 @@ def _add(figures: Figures, definition: Definition, reading: Reading) -> None:
 def report(events: Iterable[Event], campaign: Campaign, as_of: int) -> dict[str, VariantFigures]:
     """What the reference says of each variant, from accepted events in any order.
 
-    A unit is mature for a metric when its window was over before `as_of`. Totals hold all units, mature
-    or not, over the plan's window.
+    A unit is mature for a metric when its window was over before `as_of`. Totals hold all units,
+    mature or not, over the plan's window.
     """
     events = list({event.id: event for event in events}.values())
     people = _people(events, campaign)

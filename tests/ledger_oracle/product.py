@@ -233,15 +233,17 @@ def _square(total: Summary, column: str) -> float:
     return float(total.comoments[place, place]) + float(total.sums[place]) ** 2 / total.n
 
 
-def _total(
-    answer: LedgerAnswer, maturity: int | None, variant: str, day: int | None
-) -> Summary:
+def _total(answer: LedgerAnswer, maturity: int | None, variant: str, day: int | None) -> Summary:
     group = next(group for group in answer.query.groups if group.maturity == maturity)
-    return Summary.total([
-        group.empty(),
-        *(
-            cell.summary
-            for cell in answer.cells
-            if cell.maturity == maturity and cell.variant == variant and cell.counts_on(day, None)
-        ),
-    ])
+    return Summary.total(
+        [
+            group.empty(),
+            *(
+                cell.summary
+                for cell in answer.cells
+                if cell.maturity == maturity
+                and cell.variant == variant
+                and cell.counts_on(day, None)
+            ),
+        ]
+    )

@@ -58,6 +58,9 @@ class EntryRules:
     overrides: tuple[str, ...] = ()
 
 
+ENTRY_OF_ALL = EntryRules()
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerQuery:
     """Sums over the units of one epoch of a campaign, by variant and day.
@@ -85,7 +88,7 @@ class LedgerQuery:
     coupons: Mapping[str, str] | None = None
     as_of_day: int | None = None
     late: Lateness | None = None
-    entry: EntryRules = EntryRules()
+    entry: EntryRules = ENTRY_OF_ALL
 
     @property
     def serves_many_days(self) -> bool:

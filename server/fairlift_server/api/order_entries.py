@@ -82,7 +82,9 @@ def _content(message: pb.Order, where: str) -> OrderContent:
     if len(message.coupons) > MAX_COUPONS:
         text = f"has {len(message.coupons)}, must have at most {MAX_COUPONS}"
         raise invalid(f"{where}.coupons", text)
-    coupons = [checked_text(f"{where}.coupons[{i}]", code) for i, code in enumerate(message.coupons)]
+    coupons = [
+        checked_text(f"{where}.coupons[{i}]", code) for i, code in enumerate(message.coupons)
+    ]
     kinds = {line.kind for line in lines}
     return OrderContent(
         unit,

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from enum import Enum, StrEnum
 from typing import Literal, NamedTuple, TypeAlias
 
+MICROS = 1_000_000
 # A hundred billion currency units: sums of such amounts still fit in 64 bits.
 MAX_AMOUNT_MICROS = 10**17
 
@@ -204,10 +205,10 @@ EventOutcome: TypeAlias = Literal["accepted", "duplicate"] | Contradiction | Ref
 
 
 def coupon_list(codes: Iterable[str]) -> str:
-    """The codes as one text in which each stands between two line breaks, without case.
+    r"""The codes as one text in which each stands between two line breaks, without case.
 
     >>> coupon_list(["Free5", "GIFT", "free5"])
-    '\\nfree5\\ngift\\n'
+    '\nfree5\ngift\n'
     """
     # No code holds a line break: control characters are refused.
     folded = sorted({code.casefold() for code in codes})
@@ -222,4 +223,4 @@ def content_text(content: OrderContent) -> str:
 def content_from_text(text: str) -> OrderContent:
     """What `content_text` wrote."""
     *fields, lines = json.loads(text)
-    return OrderContent(*fields, tuple(LineEntry(*line) for line in lines))
+    return OrderContent._make([*fields, tuple(LineEntry(*line) for line in lines)])

@@ -66,12 +66,12 @@ class OrderStanding:
 
     def after(self, refund: AmendmentEntry) -> "OrderStanding | Contradiction":
         """The order after the refund; of a running total, what was refunded before is replaced."""
-        before = replace(self, **_NOTHING_BACK) if refund.running_total else self
+        before = self._before_refunds() if refund.running_total else self
         if refund.currency_code != self.content.currency_code:
             return Contradiction(
                 f"is {refund.currency_code}, but order {refund.order_id} is in "
-                f"{self.content.currency_code}: it is stored and changes nothing; refund in the order's "
-                "currency",
+                f"{self.content.currency_code}: it is stored and changes nothing; refund in the "
+                "order's currency",
                 "amendment.refund.currency_code",
             )
         money = refund.goods_micros + refund.tax_micros + refund.delivery_micros
@@ -83,6 +83,9 @@ class OrderStanding:
             refunded=before.refunded or money > 0,
         )
         return after._beyond(refund.order_id) or after
+
+    def _before_refunds(self) -> "OrderStanding":
+        return OrderStanding(self.content, self.rate_picos, cancelled=self.cancelled)
 
     def _beyond(self, order_id: str) -> Contradiction | None:
         """Why more went back than the order has."""
@@ -104,14 +107,6 @@ class OrderStanding:
                     f"amendment.refund.{name}",
                 )
         return None
-
-
-_NOTHING_BACK = {
-    "refunded_micros": 0,
-    "recovered_cost_micros": 0,
-    "returned_items": 0,
-    "refunded": False,
-}
 
 
 def order_standing(

@@ -21,7 +21,13 @@ from fairlift_server.analysis.columns import (
     Window,
     longest,
 )
-from fairlift_server.analysis.ledger_query import ColumnGroup, Lateness, LedgerQuery
+from fairlift_server.analysis.ledger_query import (
+    ENTRY_OF_ALL,
+    ColumnGroup,
+    EntryRules,
+    Lateness,
+    LedgerQuery,
+)
 from fairlift_server.results.stopping_rule import stopping_plan
 
 # Always shown, whatever the plan is about.
@@ -50,6 +56,7 @@ class AnalysisPlan:
         columns, groups, quantiles, coupons: what the ledger is asked; one group for each window.
         maturity: by metric, how long a unit waits before it counts.
         capped: names of metrics whose cap was fixed before the start.
+        entry: which exposures count.
     """
 
     campaign: str
@@ -66,6 +73,7 @@ class AnalysisPlan:
     maturity: Mapping[str, Window]
     coupons: Mapping[str, str]
     capped: frozenset[str]
+    entry: EntryRules = ENTRY_OF_ALL
 
     @property
     def control(self) -> str:
@@ -96,6 +104,7 @@ class AnalysisPlan:
             self.coupons,
             as_of_day,
             late,
+            self.entry,
         )
 
     def group(self, maturity: Window) -> ColumnGroup:

@@ -217,10 +217,14 @@ class CampaignResults:
     def _stored(self, transaction: Transaction, campaign: str, epoch: int) -> _StoredEpoch:
         of_epoch = _campaign_of_epoch(transaction, campaign, epoch)
         _check_seal(of_epoch)
+        days = campaign_days_of(transaction, of_epoch)
+        current = campaign_store.get(transaction, campaign)
+        overrides = {*of_epoch.overrides, *(current.overrides if current else ())}
+        plan = analysis_plan_of(of_epoch, currency=self._currency)
         return _StoredEpoch(
             of_epoch,
-            analysis_plan_of(of_epoch, currency=self._currency),
-            campaign_days_of(transaction, of_epoch),
+            replace(plan, entry=days.entry_rules(overrides)),
+            days,
             looks_of(transaction, campaign, of_epoch.lifecycle.epoch),
         )
 

@@ -91,7 +91,8 @@ class OrderBook:
         """Outcomes other than "accepted", by position.
 
         Args:
-            orders, amendments: with their positions among the group's events.
+            orders: with their positions among the group's events.
+            amendments: likewise.
             restated: stored orders to which another exchange rate may apply.
         """
         rows = [(*entry, "waiting") for _, entry in amendments]
@@ -177,7 +178,8 @@ class OrderBook:
             if placed is not None:
                 content = content_from_text(placed)
             else:
-                content = OrderContent(*columns, self._lines(order_id) if corrects else ())
+                lines = self._lines(order_id) if corrects else ()
+                content = OrderContent._make([*columns, lines])
             standing = self._standing(content, amended, time_us)
             if largest_exchanged(standing.content, standing.rate_picos) > MAX_AMOUNT_MICROS:
                 continue  # A rate that makes an order worth more than can be kept is a mistake.
@@ -238,7 +240,5 @@ class OrderBook:
         return tuple(LineEntry(*row) for row in rows)
 
     def _replace_lines(self, order_id: str, lines: Sequence[LineEntry]) -> None:
-        execute_many(
-            self._connection, "DELETE FROM order_lines WHERE order_id = ?", [(order_id,)]
-        )
+        execute_many(self._connection, "DELETE FROM order_lines WHERE order_id = ?", [(order_id,)])
         execute_many(self._connection, _LINE, [(order_id, *line) for line in lines])

@@ -277,7 +277,7 @@ async def test_an_order_id_with_other_contents_is_a_conflict(caller: Caller) -> 
     outcome = await refusal(caller, shop.order("v", "o-1", shop.line(60)))
 
     assert outcome.reason == RefusalReason.REFUSAL_REASON_CONFLICT
-    assert "change an order with an amendment" in outcome.message
+    assert "send a correction to change an order" in outcome.message
 
 
 async def test_a_refused_event_twice_in_one_batch_is_refused_twice(caller: Caller) -> None:
@@ -306,27 +306,83 @@ async def test_a_refused_event_may_come_again_when_what_it_lacked_is_there(calle
     await caller.accepted([in_time, order])
 
 
-async def test_a_refund_above_the_ticket_is_refused(caller: Caller) -> None:
+async def test_an_amendment_that_contradicts_its_order_is_stored_and_says_so(
+    caller: Caller,
+) -> None:
     await caller.accepted([shop.order("v", "o-1", shop.line(50), discount=10)])
+    await caller.accepted([shop.refund("o-1", 25, at=shop.now() - timedelta(minutes=1))])
 
-    await caller.accepted([shop.refund("o-1", 25)])
-    outcome = await refusal(caller, shop.refund("o-1", 16))
+    (above, foreign) = await caller.record(
+        shop.refund("o-1", 16), shop.refund("o-1", 5, currency="USD")
+    )
 
-    assert outcome.field == "amendment.refund.goods_micros"
-    assert "to 41000000, must stay within its ticket, 40000000" in outcome.message
+    assert above.status == foreign.status == EVENT_STATUS_ACCEPTED
+    assert above.field == "amendment.refund.goods_micros"
+    assert "to 41000000, must stay within its ticket, 40000000" in above.message
+    assert "changes nothing" in above.message
+    assert foreign.field == "amendment.refund.currency_code"
 
 
-async def test_a_refund_in_another_currency_is_refused(caller: Caller) -> None:
-    await caller.accepted([shop.order("v", "o-1")])
+async def test_a_contradiction_is_healed_by_a_correction(caller: Caller) -> None:
+    await caller.accepted([shop.order("v", "o-1", shop.line(50))])
+    await caller.record(shop.refund("o-1", 60))
 
-    outcome = await refusal(caller, shop.refund("o-1", 5, currency="USD"))
+    larger = shop.correction("o-1", shop.order("v", "", shop.line(80)))
+    (healed,) = await caller.record(larger)
+    (above,) = await caller.record(shop.refund("o-1", 21))
 
-    assert outcome.reason == RefusalReason.REFUSAL_REASON_CURRENCY
+    assert healed.message == ""
+    assert "to 81000000, must stay within its ticket, 80000000" in above.message
 
 
 async def test_an_amendment_may_come_before_its_order(caller: Caller) -> None:
-    await caller.accepted([shop.refund("o-1", 5), shop.cancellation("o-2")])
+    await caller.accepted([shop.refund("o-1", 5), shop.cancellation("o-2"), shop.reopening("o-2")])
+    await caller.accepted([shop.correction("o-1", shop.order("v", ""))])
     await caller.accepted([shop.order("v", "o-1"), shop.order("v", "o-2")])
+
+
+async def test_a_correction_is_checked_like_an_order(caller: Caller) -> None:
+    named = shop.correction("o-1", shop.order("v", ""))
+    named.amendment.correction.order_id = "o-2"
+    cases = (
+        (named, "amendment.correction.order_id", "the amendment is of 'o-1'"),
+        (
+            shop.correction("o-1", shop.order("v", "", discount=51)),
+            "amendment.correction.discount_micros",
+            "50000000",
+        ),
+        (
+            shop.correction("o-1", shop.order("", "")),
+            "amendment.correction.unit_id",
+            "has 0 characters",
+        ),
+    )
+    for event, field, says in cases:
+        outcome = await refusal(caller, event)
+
+        assert outcome.field == field
+        assert says in outcome.message
+
+
+async def test_an_order_has_at_most_ten_coupons(caller: Caller) -> None:
+    await caller.accepted([shop.order("v", "o-1", coupon=[f"C{number}" for number in range(10)])])
+
+    outcome = await refusal(caller, shop.order("v", "o-2", coupon=["C"] * 11))
+
+    assert outcome.field == "order.coupons"
+    assert "has 11, must have at most 10" in outcome.message
+
+
+@pytest.mark.parametrize("score", [-1, 10.5, 11, 7.5, None])
+async def test_the_score_of_nps_is_a_whole_number_from_0_to_10(
+    caller: Caller, score: float | None
+) -> None:
+    await caller.accepted([shop.action("v", "nps", 0), shop.action("v", "nps", 10)])
+
+    outcome = await refusal(caller, shop.action("v", "nps", score))
+
+    assert outcome.field == "action.value"
+    assert "must be a whole number from 0 to 10" in outcome.message
 
 
 async def test_costs_belong_to_campaigns_that_exist(caller: Caller) -> None:
