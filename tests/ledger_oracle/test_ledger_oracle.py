@@ -6,7 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from .events import DAY, HOUR, Campaign, Content, Correction, Exposure, Line, Link, Order, Refund
+from .events import (
+    DAY,
+    HOUR,
+    Campaign,
+    Content,
+    Correction,
+    Event,
+    Exposure,
+    Line,
+    Link,
+    Order,
+    Refund,
+)
 from .histories import START, histories, together
 from .metrics import report
 from .orders import orders_of
@@ -68,7 +80,9 @@ def test_a_refund_of_goods_and_delivery_takes_the_goods_alone() -> None:
 
     (worth,) = orders_of([back, _order(FIFTY)], "EUR")
 
-    assert (worth.net, worth.refunded, worth.contradictions) == (0, True, [])
+    assert worth.net == 0
+    assert worth.refunded
+    assert worth.contradictions == []
 
 
 def test_fifteen_and_then_fifty_in_all_is_fifty() -> None:
@@ -87,14 +101,15 @@ def test_fifteen_and_then_fifty_in_all_is_fifty() -> None:
 
 def test_a_correction_keeps_the_date_and_the_refunds() -> None:
     larger = replace(FIFTY, lines=(Line(2, 50_000_000),))
-    events = [
+    events: list[Event] = [
         Correction(id="3", at=START + DAY, order="o", content=larger),
         Refund(id="2", at=START + HOUR, order="o", currency="EUR", goods=20_000_000),
     ]
 
     (worth,) = orders_of([*events, _order(FIFTY)], "EUR")
 
-    assert (worth.at, worth.revenue, worth.net) == (START, 100_000_000, 80_000_000)
+    assert worth.at == START
+    assert (worth.revenue, worth.net) == (100_000_000, 80_000_000)
 
 
 def test_links_are_followed_to_the_end_and_circles_are_one_person() -> None:
