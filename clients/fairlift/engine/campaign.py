@@ -175,6 +175,15 @@ class Campaign:
         return self.display_name or self.id
 
 
+def is_identifier(text: str) -> bool:
+    """Whether a campaign or a variant can have this id.
+
+    >>> is_identifier("free-shipping"), is_identifier("Free shipping")
+    (True, False)
+    """
+    return _ID.fullmatch(text) is not None
+
+
 def check_layers(campaigns: Iterable[Campaign]) -> dict[str, tuple[Violation, ...]]:
     """Violations by campaign id: slices of one layer that share visitors.
 

@@ -24,6 +24,7 @@ from fairlift_server.api.verdict_messages import verdict_to
 from fairlift_server.events.ledger import MICROS
 from fairlift_server.results.analysis_plan import TOTALS, AnalysisPlan
 from fairlift_server.results.campaign_results import ReportInput
+from fairlift_server.results.data_quality import checks
 from fairlift_server.results.kept_look import KeptLook
 
 _FACTORS = {
@@ -53,7 +54,7 @@ def report_to(reading: ReportInput, *, currency: str, language: str) -> pb.Repor
             _decomposition(variant, factors, reader.text(factors.message(currency)), confidence)
             for variant, factors in (report.decompositions.items() if report else ())
         ),
-        health=health_to(plan, result.quality, reader),
+        health=health_to(checks(plan, result.quality), reader),
         segments=(
             segment
             for cut in (report.segments if report else ())

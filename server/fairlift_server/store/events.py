@@ -28,6 +28,12 @@ from fairlift_server.events.ledger import (
 )
 from fairlift_server.store import tables
 
+CONFLICT = RefusedEvent(
+    RefusalReason.CONFLICT,
+    "was sent before with different contents; give every event its own id",
+    "event_id",
+)
+
 # Half of the number of parameters that SQLite allows in one statement.
 _CHUNK = 16_000
 
@@ -130,11 +136,7 @@ class _EventGroup:
                 digests[event_id] = digest
                 new.append(index)
             elif seen_digest != digest:
-                self._refused[index] = RefusedEvent(
-                    RefusalReason.CONFLICT,
-                    "was sent before with different contents; give every event its own id",
-                    "event_id",
-                )
+                self._refused[index] = CONFLICT
         self._execute_many(_SEEN, [marks[index] for index in new])
         return new
 
@@ -248,6 +250,7 @@ class _EventGroup:
             f"is {currency}, the shop's currency is {self._currency}, and there is no "
             f"exchange rate for {currency} at or before the time of the {kind}; send one first",
             f"{kind}.currency_code",
+            waits_for=currency,
         )
 
     def _execute_many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
