@@ -17,7 +17,6 @@ from fairlift.wire.campaign import campaign_id
 from fairlift.wire.snapshot import snapshot_to
 from fairlift.wire.values import time_to, value_from
 
-from fairlift_server.api.event_fields import text_fault
 from fairlift_server.campaigns.live import LiveCampaigns
 
 _MAX_CAMPAIGNS = 1_000
@@ -60,7 +59,6 @@ class AssignmentApi(AssignmentServiceServicer):
             name: value_from(sent[name]) for name in self._attribute_names if name in sent
         }
         visitor, customer, now = request.visitor_id, request.customer_id, time.time()
-        _check_ids(request)
         if request.first_seen_visitor_id:
             self._live.first_seen[customer] = request.first_seen_visitor_id
         try:
@@ -152,13 +150,6 @@ class AssignmentApi(AssignmentServiceServicer):
         if outcome.epoch:  # outcomes without a campaign are new objects in each call
             self._encoded_outcomes[id(outcome)] = encoded
         return encoded
-
-
-def _check_ids(request: pb.AssignVariantsRequest) -> None:
-    """Refuses the ids that an exposure could not have."""
-    for field in ("visitor_id", "customer_id", "first_seen_visitor_id"):
-        if fault := text_fault(getattr(request, field), min_length=0):
-            raise InvalidRequest([Violation(field, fault)])
 
 
 _ASSIGNMENTS = pb.AssignVariantsResponse.ASSIGNMENTS_FIELD_NUMBER

@@ -3,15 +3,13 @@
 import re
 from hashlib import blake2b
 
-from fairlift.engine.campaign import is_identifier
+from fairlift.engine.campaign import CONTROL_CHARACTER, MAX_UNIT, is_identifier
 from fairlift.v1 import event_service_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fairlift_server.events.ledger import MAX_AMOUNT_MICROS, RefusalReason, RefusedEvent
 
-_MAX_TEXT = 256
 _MAX_TIME_S = 253_402_300_799
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CURRENCY = re.compile("[A-Z]{3}")
 _UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _COLLECTION = "campaigns/"
@@ -68,18 +66,14 @@ def refuse_unsupported(field: str, what: str) -> None:
 
 def checked_text(field: str, text: str, *, min_length: int = 1) -> str:
     """The text, if its length is allowed and it holds no control characters."""
-    if fault := text_fault(text, min_length=min_length):
-        raise invalid(field, fault)
+    if not min_length <= len(text) <= MAX_UNIT:
+        raise invalid(
+            field,
+            f"has {len(text)} characters, must have {min_length} to {MAX_UNIT}; hash longer ids",
+        )
+    if not text.isprintable() and (control := CONTROL_CHARACTER.search(text)):
+        raise invalid(field, f"contains the control character {control[0]!r}; remove it")
     return text
-
-
-def text_fault(text: str, *, min_length: int = 1) -> str:
-    """What is wrong with an id or another short text; empty when nothing is."""
-    if not min_length <= len(text) <= _MAX_TEXT:
-        return f"has {len(text)} characters, must have {min_length} to {_MAX_TEXT}; hash longer ids"
-    if not text.isprintable() and (control := _CONTROL.search(text)):
-        return f"contains the control character {control[0]!r}; remove it"
-    return ""
 
 
 def microseconds_of(field: str, time: Timestamp) -> int:

@@ -1,8 +1,8 @@
-"""Whose clock is wrong, a caller's or the server's: docs/decisions/0040-clocks-and-parked-events.md.
+"""Whose clock is wrong, a caller's or the server's (decision 40).
 
 Each caller says what its clock shows when it sends. A clock that differs from the server's by more
-than `TOLERANCE_US` is wrong where more of the other callers agree with the server than with this
-caller; else nobody can say, or it is the server's.
+than `TOLERANCE_US` is wrong where at least two more of the other callers agree with the server than
+with this caller; else nobody can say, or it is the server's.
 """
 
 import logging
@@ -14,6 +14,8 @@ log = logging.getLogger("fairlift.clocks")
 
 # A call is under way for seconds; a clock that is wrong is wrong by more.
 TOLERANCE_US = 60 * 1_000_000
+# One that agrees may run on the server's own machine, by the same clock.
+_MAJORITY = 2
 # Who was silent for longer has no say.
 _REMEMBERED_S = 600.0
 _MAX_CALLERS = 1_000
@@ -77,7 +79,7 @@ class CallerClocks:
         with_server = sum(abs(other) <= TOLERANCE_US for other in others)
         with_caller = sum(abs(other - ahead_us) <= TOLERANCE_US for other in others)
         self._note()
-        return -ahead_us if with_server > with_caller else 0
+        return -ahead_us if with_server >= with_caller + _MAJORITY else 0
 
     def state(self) -> ClockState:
         """What the callers of the last ten minutes say."""

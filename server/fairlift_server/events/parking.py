@@ -1,4 +1,4 @@
-"""Events that cannot be judged yet (docs/decisions/0040-clocks-and-parked-events.md)."""
+"""Events that cannot be judged yet (decision 40)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
