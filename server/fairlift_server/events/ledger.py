@@ -3,6 +3,7 @@
 Entries are tuples whose fields are the columns of a table, in order: they are stored as they are.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal, NamedTuple, TypeAlias
@@ -281,3 +282,17 @@ def exchanged(amount_micros: int, rate_micros: int) -> int:
     if rate_micros == MICROS:
         return amount_micros
     return (amount_micros * rate_micros + MICROS // 2) // MICROS
+
+
+def beyond_limit(amounts: Mapping[str, int], rate_micros: int) -> RefusedEvent | None:
+    """Why amounts, each by its field, cannot be kept in the shop's currency; None if they can."""
+    for field, amount_micros in amounts.items():
+        worth_micros = exchanged(amount_micros, rate_micros)
+        if worth_micros > MAX_AMOUNT_MICROS:
+            return RefusedEvent(
+                RefusalReason.INVALID,
+                f"is {amount_micros} micros, worth {worth_micros} in the shop's currency, must be "
+                f"worth at most {MAX_AMOUNT_MICROS}; check the amount, its currency and the rate",
+                field,
+            )
+    return None

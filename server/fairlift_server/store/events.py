@@ -24,6 +24,7 @@ from fairlift_server.events.ledger import (
     RateEntry,
     RefusalReason,
     RefusedEvent,
+    beyond_limit,
     exchanged,
 )
 from fairlift_server.store import tables
@@ -164,6 +165,8 @@ class _EventGroup:
             rate = self._rate(cost.currency_code, cost.time_us)
             if rate is None:
                 self._refused[index] = self._no_rate(cost.currency_code, "cost")
+            elif refused := beyond_limit({"cost.amount_micros": cost.amount_micros}, rate):
+                self._refused[index] = refused
             else:
                 rows.append((*cost, exchanged(cost.amount_micros, rate)))
         self._execute_many(_COST, rows)
@@ -183,6 +186,13 @@ class _EventGroup:
             rate = self._rate(order.currency_code, order.time_us)
             if rate is None:
                 self._refused[index] = self._no_rate(order.currency_code, "order")
+                continue
+            amounts = {
+                "order.lines": max(order.goods_micros, order.cost_micros),
+                "order.shipping_cost_micros": order.shipping_cost_micros,
+            }
+            if refused := beyond_limit(amounts, rate):
+                self._refused[index] = refused
                 continue
             digests[order.order_id] = order.digest
             state = OrderState.placed(order, rate)
