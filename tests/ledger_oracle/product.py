@@ -18,6 +18,7 @@ from fairlift_server.analysis.duckdb_engine import answers
 from fairlift_server.analysis.ledger_query import ColumnGroup, EntryRules, LedgerAnswer, LedgerQuery
 from fairlift_server.api.event_entries import EventReader
 from fairlift_server.campaigns.live import ExposureRules, LiveCampaigns, PublishedSnapshot
+from fairlift_server.events.ledger import Event as CheckedEvent
 from fairlift_server.events.ledger import RefusedEvent
 from fairlift_server.results.analysis_plan import TOTALS
 from fairlift_server.store.database import Store
@@ -139,7 +140,9 @@ def _feed(history: History, path: Path, arrival: Arrival) -> dict[str, str]:
             if arrival.restarts:
                 store.close()
                 store = Store(path)
-            reader = EventReader(live, now_us=history.as_of, history_days=400, currency="EUR")
+            reader = EventReader(
+                live, now_us=history.as_of, history_days=400, parked_days=7, currency="EUR"
+            )
             refused |= _record(store, reader, group)
         groups = [[event for event in history.events if event.id in refused]]
     store.close()
@@ -149,7 +152,7 @@ def _feed(history: History, path: Path, arrival: Arrival) -> dict[str, str]:
 def _record(store: Store, reader: EventReader, group: Sequence[Event]) -> dict[str, str]:
     """Stores a group; returns what was refused."""
     read = [(event.id, reader.read(message_of(event))) for event in group]
-    events = [(name, event) for name, event in read if not isinstance(event, RefusedEvent)]
+    events = [(name, event) for name, event in read if isinstance(event, CheckedEvent)]
     entries = [event for _, event in events]
     outcomes = store.write_now(lambda connection: store_events(connection, entries, "EUR"))
     judged = [*read, *zip((name for name, _ in events), outcomes, strict=True)]

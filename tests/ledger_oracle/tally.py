@@ -29,7 +29,7 @@ class Tally:
         parts = histories(seed)
         arrival = Arrival(seed, twice=seed % 3 == 0, restarts=seed % 10 == 0)
         product = product_report(together(parts), empty, empty.with_name("shop.db"), arrival)
-        found = []
+        found: list[str] = []
         for number, part in enumerate(parts):
             lines = list(part_differences(part, product))
             self.histories += 1

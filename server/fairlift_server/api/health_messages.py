@@ -1,10 +1,11 @@
 """Data quality checks as the contract's Health."""
 
+from collections.abc import Iterable
+
 from fairlift.v1 import results_service_pb2 as pb
 
 from fairlift_server.api.language import ReaderLanguage
-from fairlift_server.results.analysis_plan import AnalysisPlan
-from fairlift_server.results.data_quality import DataQuality, HealthStatus, checks
+from fairlift_server.results.data_quality import HealthCheck, HealthStatus
 
 _STATUSES = {
     HealthStatus.OK: pb.HEALTH_STATUS_OK,
@@ -13,7 +14,7 @@ _STATUSES = {
 }
 
 
-def health_to(plan: AnalysisPlan, quality: DataQuality, reader: ReaderLanguage) -> pb.Health:
+def health_to(checks: Iterable[HealthCheck], reader: ReaderLanguage) -> pb.Health:
     """All checks, with their sentences in the reader's language."""
     return pb.Health(
         checks=(
@@ -24,6 +25,6 @@ def health_to(plan: AnalysisPlan, quality: DataQuality, reader: ReaderLanguage) 
                 value=check.value,
                 evidence=check.evidence,
             )
-            for check in checks(plan, quality)
+            for check in checks
         )
     )

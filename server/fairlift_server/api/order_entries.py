@@ -6,6 +6,7 @@ from fairlift_server.api.event_fields import (
     checked_amount,
     checked_currency,
     checked_text,
+    content_of,
     digest,
     invalid,
     shortened,
@@ -37,7 +38,7 @@ def order_entry(message: pb.Order, event_id: bytes, time_us: int, received_us: i
         event_id,
         checked_text("order.order_id", message.order_id),
         # Without the event's id and time: they are new when a shop sends an order again.
-        digest(message),
+        digest(content_of(message)),
         time_us,
         received_us,
         _content(message, "order"),

@@ -9,6 +9,7 @@ from fairlift.wire.values import time_to
 from fairlift_stats.messages import Day, Message, Number, Verbatim
 from fairlift_stats.report.decomposition import Decomposition
 
+from fairlift_server.api.amounts import exceeds_micros, sum_micros
 from fairlift_server.api.health_messages import health_to
 from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.api.look_messages import numbered_look_to
@@ -24,6 +25,7 @@ from fairlift_server.api.verdict_messages import verdict_to
 from fairlift_server.events.ledger import MICROS
 from fairlift_server.results.analysis_plan import TOTALS, AnalysisPlan
 from fairlift_server.results.campaign_results import ReportInput
+from fairlift_server.results.data_quality import checks
 from fairlift_server.results.kept_look import KeptLook
 
 _FACTORS = {
@@ -53,7 +55,7 @@ def report_to(reading: ReportInput, *, currency: str, language: str) -> pb.Repor
             _decomposition(variant, factors, reader.text(factors.message(currency)), confidence)
             for variant, factors in (report.decompositions.items() if report else ())
         ),
-        health=health_to(plan, result.quality, reader),
+        health=health_to(checks(plan, result.quality), reader),
         segments=(
             segment
             for cut in (report.segments if report else ())
@@ -91,8 +93,8 @@ def _totals(reading: ReportInput) -> Iterator[pb.VariantTotals]:
             units=summary.n,
             buyers=int(total[OrderMeasure.BUYERS]),
             orders=int(total[OrderMeasure.ORDERS]),
-            revenue_micros=round(total[OrderMeasure.REVENUE] * MICROS),
-            net_revenue_micros=round(total[OrderMeasure.NET_REVENUE] * MICROS),
+            revenue_micros=sum_micros(total[OrderMeasure.REVENUE] * MICROS),
+            net_revenue_micros=sum_micros(total[OrderMeasure.NET_REVENUE] * MICROS),
             refunded_orders=int(total[OrderMeasure.REFUNDED_ORDERS]),
             contaminated_units=result.quality.contaminated.get(variant, 0),
         )
@@ -142,10 +144,22 @@ def _decomposition(
     )
 
 
+def _exceed(reading: ReportInput) -> bool:
+    """Whether some total of money does not fit into its field."""
+    columns = [reading.plan.column(m) for m in (OrderMeasure.REVENUE, OrderMeasure.NET_REVENUE)]
+    return any(
+        exceeds_micros(summary.sum(column) * MICROS)
+        for summary in reading.result.live.values()
+        for column in columns
+    )
+
+
 def _notes(reading: ReportInput) -> Iterator[Message]:
     result = reading.result
     for name in result.failures:
         yield Message.of("note.failed", part=Verbatim(name))
+    if _exceed(reading):
+        yield Message.of("note.beyond_range")
     if not result.looks:
         return
     last = result.looks[-1]

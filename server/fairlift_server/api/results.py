@@ -1,7 +1,7 @@
 """ResultsService: reports, looks and data quality."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from fairlift.engine.errors import InvalidRequest, Unsupported, Violation
 from fairlift.v1 import results_service_pb2 as pb
@@ -15,6 +15,8 @@ from fairlift_server.api.names import campaign_id_of
 from fairlift_server.api.paging import PageTokens
 from fairlift_server.api.report_messages import report_to
 from fairlift_server.results.campaign_results import CampaignResults
+from fairlift_server.results.data_quality import checks
+from fairlift_server.results.intake_quality import Intake, intake_checks
 
 
 class ResultsApi(ResultsServiceServicer):
@@ -27,11 +29,13 @@ class ResultsApi(ResultsServiceServicer):
         *,
         currency: str,
         watch_every_s: float,
+        intake: Callable[[], Awaitable[Intake]],
     ) -> None:
         self._results = results
         self._page_tokens = page_tokens
         self._currency = currency
         self._watch_every_s = watch_every_s
+        self._intake = intake
 
     async def GetResults(self, request: pb.GetResultsRequest, context: Context) -> pb.Report:
         """The report as of the newest look; makes a look first if one is due."""
@@ -80,7 +84,8 @@ class ResultsApi(ResultsServiceServicer):
         """The data quality checks as of now; makes no look."""
         language = language_of(request.language)
         campaign, plan, quality = await self._results.data_quality(campaign_id_of(request.name))
-        return health_to(plan, quality, ReaderLanguage.of(campaign, language))
+        found = (*checks(plan, quality), *intake_checks(await self._intake()))
+        return health_to(found, ReaderLanguage.of(campaign, language))
 
 
 def _checked_epoch(epoch: int) -> int:

@@ -4,20 +4,23 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from fairlift.engine.errors import FairliftError, Overloaded, Unavailable
 
 from fairlift_server.events.ledger import Event, EventOutcome
+from fairlift_server.events.parking import WaitingEvent
 
 # Events in one transaction at most; the disk syncs once for all of them.
 _GROUP_EVENTS = 10_000
 
-StoreEvents = Callable[[Sequence[Event]], Awaitable[list[EventOutcome]]]
+ReadEvents: TypeAlias = Sequence[Event | WaitingEvent]
+StoreEvents = Callable[[ReadEvents], Awaitable[list[EventOutcome]]]
 
 
 @dataclass(slots=True, eq=False)
 class _Batch:
-    events: Sequence[Event]
+    events: ReadEvents
     outcomes: "asyncio.Future[list[EventOutcome]]"
 
 
@@ -36,7 +39,7 @@ class Ingest:
         self._closed = False
         self._writing = asyncio.create_task(self._write_groups(), name="ingest")
 
-    async def record(self, events: Sequence[Event]) -> list[EventOutcome]:
+    async def record(self, events: ReadEvents) -> list[EventOutcome]:
         """One outcome per event, in order, once all of them are durable.
 
         Raises:

@@ -170,6 +170,10 @@ class Event(NamedTuple):
     # Hash of the content: the same id with other content is a conflict.
     digest: bytes
     entry: LedgerEntry
+    # The message as it came, for an event that turns out to wait for something.
+    content: bytes = b""
+    # By how much its time was corrected for the caller's clock.
+    shift_us: int = 0
 
 
 class RefusalReason(Enum):
@@ -187,11 +191,17 @@ class RefusalReason(Enum):
 
 
 class RefusedEvent(NamedTuple):
-    """A refused event: the reason, one sentence, and the field that is wrong."""
+    """A refused event: the reason, one sentence, and the field that is wrong.
+
+    `waits_for` names what would heal the refusal; empty: nothing would. `is_retryable`: it would be
+    healed, and whoever sent the event keeps it meanwhile.
+    """
 
     reason: RefusalReason
     message: str
     field: str = ""
+    waits_for: str = ""
+    is_retryable: bool = False
 
 
 class Contradiction(NamedTuple):
@@ -201,7 +211,15 @@ class Contradiction(NamedTuple):
     field: str
 
 
-EventOutcome: TypeAlias = Literal["accepted", "duplicate"] | Contradiction | RefusedEvent
+class ParkedEvent(NamedTuple):
+    """An event that is kept until it can be judged, and why it cannot be judged yet."""
+
+    refusal: RefusedEvent
+
+
+EventOutcome: TypeAlias = (
+    Literal["accepted", "duplicate"] | Contradiction | RefusedEvent | ParkedEvent
+)
 
 
 def coupon_list(codes: Iterable[str]) -> str:

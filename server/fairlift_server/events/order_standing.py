@@ -1,6 +1,6 @@
 """What an order is worth after everything that was said about it, in whatever order it came in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fairlift_server.events.ledger import (
@@ -9,6 +9,8 @@ from fairlift_server.events.ledger import (
     AmendmentKind,
     Contradiction,
     OrderContent,
+    RefusalReason,
+    RefusedEvent,
     content_from_text,
 )
 
@@ -148,23 +150,41 @@ def order_standing(
 def _corrected(correction: AmendmentEntry, rate_of: RateOf) -> OrderStanding | Contradiction:
     assert correction.correction is not None, "a correction has a content"
     content = content_from_text(correction.correction)
-    rate, where = rate_of(content.currency_code), "amendment.correction.currency_code"
+    rate = rate_of(content.currency_code)
     if rate is None:
         return Contradiction(
             f"is {content.currency_code}, which has no exchange rate at or before the time of "
             f"order {correction.order_id}; it counts once a rate is sent",
-            where,
+            "amendment.correction.currency_code",
         )
-    if largest_exchanged(content, rate) > MAX_AMOUNT_MICROS:
-        text = f"makes order {correction.order_id} worth more than {MAX_AMOUNT_MICROS} micros"
-        return Contradiction(f"{text} of the shop's currency", where)
+    if beyond := order_beyond_limit(content, rate, "amendment.correction"):
+        return Contradiction(beyond.message, beyond.field)
     return OrderStanding(content, rate)
 
 
-def largest_exchanged(content: OrderContent, rate_picos: int) -> int:
-    """The largest of the order's amounts in the shop's currency: it must fit where it is kept."""
-    spent = content.cost_micros + content.shipping_cost_micros
-    return exchanged(max(content.goods_micros, spent), rate_picos)
+def order_beyond_limit(
+    content: OrderContent, rate_picos: int, where: str = "order"
+) -> RefusedEvent | None:
+    """Why an order cannot be kept in the shop's currency; None if it can."""
+    amounts = {
+        f"{where}.lines": max(content.goods_micros, content.cost_micros),
+        f"{where}.shipping_cost_micros": content.shipping_cost_micros,
+    }
+    return beyond_limit(amounts, rate_picos)
+
+
+def beyond_limit(amounts: Mapping[str, int], rate_picos: int) -> RefusedEvent | None:
+    """Why amounts, each by its field, cannot be kept in the shop's currency; None if they can."""
+    for field, amount_micros in amounts.items():
+        worth_micros = exchanged(amount_micros, rate_picos)
+        if worth_micros > MAX_AMOUNT_MICROS:
+            return RefusedEvent(
+                RefusalReason.INVALID,
+                f"is {amount_micros} micros, worth {worth_micros} in the shop's currency, must be "
+                f"worth at most {MAX_AMOUNT_MICROS}; check the amount, its currency and the rate",
+                field,
+            )
+    return None
 
 
 def exchanged(amount_micros: int, rate_picos: int) -> int:

@@ -19,11 +19,17 @@ from fairlift_server.events.ledger import (
     RefusalReason,
     RefusedEvent,
 )
-from fairlift_server.events.order_standing import exchanged
+from fairlift_server.events.order_standing import beyond_limit, exchanged
 from fairlift_server.store import tables
 from fairlift_server.store.orders import OrderBook
 from fairlift_server.store.rates import Rates
 from fairlift_server.store.statements import execute_many, insertion, select_by_key
+
+CONFLICT = RefusedEvent(
+    RefusalReason.CONFLICT,
+    "was sent before with different contents; give every event its own id",
+    "event_id",
+)
 
 _SEEN = insertion(tables.seen_events, ("event_id", "digest"), or_ignore=True)
 _INSERT_BY_TYPE = {
@@ -103,11 +109,7 @@ class _EventGroup:
                 digests[event_id] = digest
                 new.append(index)
             elif seen_digest != digest:
-                self._outcomes[index] = RefusedEvent(
-                    RefusalReason.CONFLICT,
-                    "was sent before with different contents; give every event its own id",
-                    "event_id",
-                )
+                self._outcomes[index] = CONFLICT
         self._execute_many(_SEEN, [marks[index] for index in new])
         return new
 
@@ -135,6 +137,8 @@ class _EventGroup:
             rate = self._rates.at(cost.currency_code, cost.time_us)
             if rate is None:
                 self._outcomes[index] = self._rates.missing(cost.currency_code, "cost")
+            elif beyond := beyond_limit({"cost.amount_micros": cost.amount_micros}, rate):
+                self._outcomes[index] = beyond
             else:
                 rows.append((*cost, exchanged(cost.amount_micros, rate)))
         self._execute_many(_COST, rows)

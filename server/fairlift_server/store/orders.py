@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from fairlift_server.events.ledger import (
-    MAX_AMOUNT_MICROS,
     AmendmentEntry,
     AmendmentKind,
     Contradiction,
@@ -23,7 +22,7 @@ from fairlift_server.events.ledger import (
 from fairlift_server.events.order_standing import (
     OrderStanding,
     RateOf,
-    largest_exchanged,
+    order_beyond_limit,
     order_standing,
 )
 from fairlift_server.store import tables
@@ -147,9 +146,8 @@ class OrderBook:
         rate = self._rates.at(order.content.currency_code, order.time_us)
         if rate is None:
             return self._rates.missing(order.content.currency_code, "order")
-        if largest_exchanged(order.content, rate) > MAX_AMOUNT_MICROS:
-            text = f"is worth more than {MAX_AMOUNT_MICROS} micros of {self._shop_currency}"
-            return RefusedEvent(RefusalReason.INVALID, text, "order.lines")
+        if beyond := order_beyond_limit(order.content, rate):
+            return beyond
         return None if before is None else "duplicate"
 
     def _insert(self, orders: Sequence[OrderEntry]) -> None:
@@ -181,7 +179,7 @@ class OrderBook:
                 lines = self._lines(order_id) if corrects else ()
                 content = OrderContent._make([*columns, lines])
             standing = self._standing(content, amended, time_us)
-            if largest_exchanged(standing.content, standing.rate_picos) > MAX_AMOUNT_MICROS:
+            if order_beyond_limit(standing.content, standing.rate_picos):
                 continue  # A rate that makes an order worth more than can be kept is a mistake.
             rows.append((*self._row(standing, content), order_id))
             if corrects:

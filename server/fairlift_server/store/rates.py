@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from fairlift_server.events.ledger import RateEntry, RefusalReason, RefusedEvent
-from fairlift_server.events.order_standing import PICOS, exchanged
+from fairlift_server.events.order_standing import PICOS, beyond_limit, exchanged
 from fairlift_server.store.statements import execute_many
 
 # Event ids break ties in time, so that the order of arrival does not matter.
@@ -51,6 +51,7 @@ class Rates:
             f"is {currency}, the shop's currency is {self._shop_currency}, and there is no "
             f"exchange rate for {currency} at or before the time of the {kind}; send one first",
             f"{kind}.currency_code",
+            waits_for=currency,
         )
 
     def restate(self, new: Iterable[RateEntry]) -> set[str]:
@@ -62,7 +63,11 @@ class Rates:
             span = (currency, since_us, _END_OF_TIME_US if next_us is None else next_us)
             picos = self.at(currency, since_us)
             assert picos is not None, "the new rate itself"
-            costs = [(exchanged(cost, picos), row) for row, cost in self._rows(_COSTS_SINCE, *span)]
+            costs = [
+                (exchanged(cost, picos), row)
+                for row, cost in self._rows(_COSTS_SINCE, *span)
+                if not beyond_limit({"": cost}, picos)
+            ]
             statement = "UPDATE costs SET shop_amount_micros = ? WHERE id = ?"
             execute_many(self._connection, statement, costs)
             orders.update(order for (order,) in self._rows(_ORDERS_SINCE, *span))

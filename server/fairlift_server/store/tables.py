@@ -252,3 +252,42 @@ exchange_rates = Table(
     Column("shop_picos_per_unit", BigInteger, nullable=False),
     Index("exchange_rates_by_time", "currency_code", "time_us"),
 )
+
+# Events that cannot be judged yet; their ids are among the seen ones.
+parked_events = Table(
+    "parked_events",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("event_id", LargeBinary(16), nullable=False),
+    # waiting, or refused: by a rule in the end, or because it waited for too long.
+    Column("state", String(7), nullable=False),
+    Column("reason", String(20), nullable=False),
+    # The campaign, the campaign and epoch, the currency, or the clock.
+    Column("waits_for", Text, nullable=False),
+    # From when on the clock allows it; NULL where it waits for something else.
+    Column("due_us", BigInteger),
+    Column("size_bytes", Integer, nullable=False),
+    # The later of its time and its arrival: its age counts from here.
+    Column("since_us", BigInteger, nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("shift_us", BigInteger, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    # An Event message, as it came.
+    Column("content", LargeBinary, nullable=False),
+    UniqueConstraint("event_id", name="parked_events_event_id"),
+    # Holds all that a summary needs.
+    Index(
+        "parked_events_by_wait", "state", "reason", "waits_for", "due_us", "size_bytes", "since_us"
+    ),
+)
+
+# Events whose time was corrected for the clock of the caller, and by how much.
+clock_corrections = Table(
+    "clock_corrections",
+    metadata,
+    Column("event_id", LargeBinary(16), primary_key=True),
+    Column("shift_us", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)

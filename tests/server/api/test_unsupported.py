@@ -55,9 +55,6 @@ async def test_an_event_with_what_is_not_supported_is_refused_by_field(
 async def test_a_request_with_what_is_not_supported_is_refused_by_field(caller: Caller) -> None:
     two = [shop.campaign(), shop.campaign()]
     calls: dict[str, Awaitable[object]] = {
-        "sent_time": caller.events.RecordEvents(
-            events.RecordEventsRequest(sent_time=time_to(shop.now()))
-        ),
         "campaigns": caller.campaigns.PlanChange(campaigns.PlanChangeRequest(campaigns=two)),
         "reason": caller.campaigns.UpdateHoldout(
             campaigns.UpdateHoldoutRequest(holdout=Holdout(share_bps=5), reason="less")
