@@ -341,7 +341,7 @@ class Action(google.protobuf.message.Message):
     name: builtins.str
     unit_id: builtins.str
     value: builtins.float
-    """Score or weight, when the action has one."""
+    """Score or weight, when the action has one. The score of nps is a whole number from 0 to 10."""
     def __init__(
         self,
         *,
@@ -455,7 +455,11 @@ Global___OrderLine: typing_extensions.TypeAlias = OrderLine
 
 @typing.final
 class Amendment(google.protobuf.message.Message):
-    """Restates an order on the order's own date. May arrive before the order."""
+    """Restates an order on the order's own date. May arrive before the order. What holds depends on the
+    amendments' event times alone, not on when they arrive; event ids break ties. One that contradicts
+    its order is accepted and changes nothing: its outcome has a message, GetHealth counts and lists
+    it, and it counts as soon as a correction or an exchange rate makes it fit.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -494,8 +498,9 @@ Global___Amendment: typing_extensions.TypeAlias = Amendment
 
 @typing.final
 class Refund(google.protobuf.message.Message):
-    """Money back, in its parts: revenue loses the goods' part alone. The goods' parts of all refunds of
-    one order add up to at most its ticket.
+    """Money back, in its parts: revenue loses the goods' part alone, so 54.95 on goods of 50.00 is
+    50.00 of goods and 4.95 of delivery. All refunds of one order add up to at most its ticket (the
+    goods' parts), its cost of goods (the recovered part) and its items.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -608,7 +613,9 @@ Global___Cost: typing_extensions.TypeAlias = Cost
 
 @typing.final
 class ExchangeRate(google.protobuf.message.Message):
-    """What a currency is worth from the event's time on."""
+    """What a currency is worth from the event's time on. Orders of that time that came before the rate
+    are restated. The amounts of an order are converted at its own time, and rounded half up.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

@@ -152,12 +152,12 @@ def _outcome(event_id: str, outcome: EventOutcome) -> pb.EventOutcome:
             return pb.EventOutcome(event_id=event_id, status=pb.EVENT_STATUS_ACCEPTED)
         case "duplicate":
             return pb.EventOutcome(event_id=event_id, status=pb.EVENT_STATUS_DUPLICATE)
-        case Contradiction(message, field):
+        case Contradiction():
             return pb.EventOutcome(
                 event_id=event_id,
                 status=pb.EVENT_STATUS_ACCEPTED,
-                message=f"{field}: {message}",
-                field=field,
+                message=str(outcome),
+                field=outcome.field,
             )
         case ParkedEvent(refusal):
             return _not_taken(event_id, pb.EVENT_STATUS_PARKED, refusal)

@@ -8,12 +8,13 @@ from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceServicer
 
 from fairlift_server.api.call_guard import Context
-from fairlift_server.api.health_messages import health_to
+from fairlift_server.api.health_messages import health_to, idle_amendment_to
 from fairlift_server.api.language import ReaderLanguage, language_of
 from fairlift_server.api.look_messages import look_to
 from fairlift_server.api.names import campaign_id_of
 from fairlift_server.api.paging import PageTokens
 from fairlift_server.api.report_messages import report_to
+from fairlift_server.results.amendment_quality import amendment_check
 from fairlift_server.results.campaign_results import CampaignResults
 from fairlift_server.results.data_quality import checks
 from fairlift_server.results.intake_quality import Intake, intake_checks
@@ -83,9 +84,18 @@ class ResultsApi(ResultsServiceServicer):
     async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.Health:
         """The data quality checks as of now; makes no look."""
         language = language_of(request.language)
-        campaign, plan, quality = await self._results.data_quality(campaign_id_of(request.name))
-        found = (*checks(plan, quality), *intake_checks(await self._intake()))
-        return health_to(found, ReaderLanguage.of(campaign, language))
+        name = campaign_id_of(request.name)
+        campaign, plan, quality = await self._results.data_quality(name)
+        idle = await self._results.idle_amendments(name)
+        found = (
+            *checks(plan, quality),
+            amendment_check(idle.contradicting),
+            *intake_checks(await self._intake()),
+        )
+        reader = ReaderLanguage.of(campaign, language)
+        health = health_to(found, reader)
+        health.amendments.extend(idle_amendment_to(one, reader) for one in idle.newest)
+        return health
 
 
 def _checked_epoch(epoch: int) -> int:

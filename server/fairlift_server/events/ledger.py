@@ -210,6 +210,9 @@ class Contradiction(NamedTuple):
     message: str
     field: str
 
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}"
+
 
 class ParkedEvent(NamedTuple):
     """An event that is kept until it can be judged, and why it cannot be judged yet."""

@@ -22,10 +22,13 @@ from fairlift_server.results.kept_look import KeptLook, log_of, sealed_from_json
 from fairlift_server.results.look import LookRequest, LookResult, check_data, make_looks
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.store import campaigns as campaign_store
+from fairlift_server.store.amendments import IdleAmendments, idle_amendments
 from fairlift_server.store.campaigns import microseconds, moment
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.looks import LookRecord, add_look, looks_of
 
+# The contract's limit of how many a page of health lists.
+_MAX_AMENDMENTS = 100
 _WITH_LOOKS = (State.RUNNING, State.PAUSED, State.STOPPED)
 
 
@@ -181,6 +184,15 @@ class CampaignResults:
         request = stored.request(self._now())
         quality = await self._workers.run(_check_data, self._store.path, request)
         return stored.campaign, stored.plan, quality
+
+    async def idle_amendments(self, campaign: str) -> IdleAmendments:
+        """Amendments since the epoch began that change nothing."""
+
+        def job(transaction: Transaction) -> IdleAmendments:
+            start_us = self._stored(transaction, campaign, 0).days.start_us
+            return idle_amendments(transaction, since_us=start_us, limit=_MAX_AMENDMENTS)
+
+        return await self._store.read(job)
 
     async def looks(self, campaign: str, *, epoch: int, after: int, limit: int) -> list[ListedLook]:
         """Looks from the first after `after`."""

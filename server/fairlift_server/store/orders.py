@@ -49,8 +49,8 @@ _ORDER = insertion(tables.orders, (*_IDENTITY, *_STANDING))
 _RESTATE = updating(tables.orders, _STANDING, "order_id")
 _MOVE = updating(tables.orders, ("time_us", "event_id"), "order_id")
 _LINE = insertion(tables.order_lines, ("order_id", *LineEntry._fields))
-_AMENDMENT = insertion(tables.amendments, (*AmendmentEntry._fields, "status"))
-_STATUS = updating(tables.amendments, ("status",), "id")
+_AMENDMENT = insertion(tables.amendments, (*AmendmentEntry._fields, "status", "problem"))
+_STATUS = updating(tables.amendments, ("status", "problem"), "id")
 
 
 class _KnownOrder(NamedTuple):
@@ -66,6 +66,7 @@ class _Amended(NamedTuple):
 
     id: int
     status: str
+    problem: str
     entry: AmendmentEntry
 
 
@@ -94,7 +95,7 @@ class OrderBook:
             amendments: likewise.
             restated: stored orders to which another exchange rate may apply.
         """
-        rows = [(*entry, "waiting") for _, entry in amendments]
+        rows = [(*entry, "waiting", "") for _, entry in amendments]
         execute_many(self._connection, _AMENDMENT, rows)
         self._store_orders(orders)
         amended = {entry.order_id for _, entry in amendments}
@@ -196,9 +197,12 @@ class OrderBook:
         self._contradictions |= contradictions
         statuses = []
         for one in amended:
-            status = "contradicts" if one.entry.event_id in contradictions else "applied"
-            if status != one.status:
-                statuses.append((status, one.id))
+            contradiction = contradictions.get(one.entry.event_id)
+            status, problem = (
+                ("contradicts", str(contradiction)) if contradiction else ("applied", "")
+            )
+            if (status, problem) != (one.status, one.problem):
+                statuses.append((status, problem, one.id))
         execute_many(self._connection, _STATUS, statuses)
         return standing
 
@@ -224,12 +228,15 @@ class OrderBook:
         )
 
     def _amendments(self, ids: Iterable[str]) -> dict[str, list[_Amended]]:
-        select = f"SELECT id, status, {', '.join(AmendmentEntry._fields)} FROM amendments"
+        columns = ("id", "status", "problem", *AmendmentEntry._fields)
+        select = f"SELECT {', '.join(columns)} FROM amendments"
         by_order: dict[str, list[_Amended]] = defaultdict(list)
-        for row_id, status, *columns in select_by_key(self._connection, select, "order_id", ids):
-            entry = AmendmentEntry(*columns)
+        for row_id, status, problem, *fields in select_by_key(
+            self._connection, select, "order_id", ids
+        ):
+            entry = AmendmentEntry(*fields)
             entry = entry._replace(kind=AmendmentKind(entry.kind))
-            by_order[entry.order_id].append(_Amended(row_id, status, entry))
+            by_order[entry.order_id].append(_Amended(row_id, status, problem, entry))
         return by_order
 
     def _lines(self, order_id: str) -> tuple[LineEntry, ...]:

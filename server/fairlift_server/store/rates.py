@@ -21,8 +21,8 @@ _ORDERS_SINCE = (
 )
 # A correction may have waited for its rate.
 _CORRECTIONS_WITHOUT = (
-    "SELECT order_id FROM amendments WHERE status = 'contradicts' AND currency_code = ? "
-    "AND kind = 'correction'"
+    "SELECT order_id FROM amendments WHERE status <> 'applied' AND status = 'contradicts' "
+    "AND kind = 'correction' AND currency_code = ?"
 )
 _COSTS_SINCE = (
     "SELECT id, amount_micros FROM costs WHERE currency_code = ? AND time_us >= ? AND time_us < ?"

@@ -208,11 +208,14 @@ amendments = Table(
     Column("correction", Text),
     # waiting (for its order), applied, or contradicts (its order disagrees: it changes nothing).
     Column("status", String(11), nullable=False),
+    # How it contradicts; empty for all others.
+    Column("problem", Text, nullable=False),
     Index("amendments_by_order", "order_id"),
     Index(
-        "amendments_that_contradict",
-        "currency_code",
-        sqlite_where=text("status = 'contradicts'"),
+        "amendments_without_effect",
+        "status",
+        "time_us",
+        sqlite_where=text("status <> 'applied'"),
     ),
 )
 

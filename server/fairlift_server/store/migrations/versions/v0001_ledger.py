@@ -38,15 +38,16 @@ def upgrade() -> None:
         sa.Column("running_total", sa.Boolean(), nullable=False),
         sa.Column("correction", sa.Text(), nullable=True),
         sa.Column("status", sa.String(length=11), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("amendments_by_order", "amendments", ["order_id"], unique=False)
     op.create_index(
-        "amendments_that_contradict",
+        "amendments_without_effect",
         "amendments",
-        ["currency_code"],
+        ["status", "time_us"],
         unique=False,
-        sqlite_where=sa.text("status = 'contradicts'"),
+        sqlite_where=sa.text("status <> 'applied'"),
     )
     op.create_table(
         "campaigns",
@@ -243,7 +244,7 @@ def downgrade() -> None:
     op.drop_table("exchange_rates")
     op.drop_table("costs")
     op.drop_table("campaigns")
-    op.drop_index("amendments_that_contradict", table_name="amendments")
+    op.drop_index("amendments_without_effect", table_name="amendments")
     op.drop_index("amendments_by_order", table_name="amendments")
     op.drop_table("amendments")
     op.drop_table("actions")
