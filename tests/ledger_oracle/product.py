@@ -172,7 +172,8 @@ def _contradicting(path: Path) -> frozenset[str]:
 def _live(campaign: Campaign) -> LiveCampaigns:
     variants = {number: tuple(campaign.variants) for number in (1, 2)}
     rules = ExposureRules(State.RUNNING, 2, variants, ())
-    return LiveCampaigns(PublishedSnapshot(Snapshot(), {campaign.id: rules, "other": rules}))
+    all_rules = {campaign.id: rules, "other": rules}
+    return LiveCampaigns(PublishedSnapshot(Snapshot(), all_rules, campaigns={}, sizes={}))
 
 
 def _figures(history: History, answer: LedgerAnswer) -> dict[str, VariantFigures]:
