@@ -16,6 +16,8 @@ from fairlift_server.analysis.cells import (
     Offsets,
     day_cells,
     entry_counts,
+    exact_pairs,
+    largest_values,
     read_cell,
     read_entry,
     with_caps,
@@ -106,6 +108,7 @@ class _Answering:
         query = self._query
         units = self._stored(with_caps(unit_rows(_ledger(), query), query))
         offsets = self._offsets(units)
+        (self._largest,) = self._rows(largest_values(units, query))
         entries = sorted(
             (read_entry(row) for row in self._rows(entry_counts(units, offsets))),
             key=lambda entry: (entry.variant, entry.entry_day, entry.mixed_day or 0),
@@ -134,7 +137,8 @@ class _Answering:
     def _cells(
         self, units: Table, group: ColumnGroup, offsets: Offsets, *, by_segment: bool = False
     ) -> list[LedgerCell]:
-        rows = self._rows(day_cells(units, group, offsets, by_segment=by_segment))
+        exact = exact_pairs(self._largest, group)
+        rows = self._rows(day_cells(units, group, offsets, by_segment=by_segment, exact=exact))
         # The order of groups is the engine's whim; the answer's is not.
         return sorted(
             (read_cell(row, group) for row in rows),
