@@ -181,7 +181,7 @@ def list_campaigns(archived: bool, target: "Target", as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option(
     "--epoch", type=click.IntRange(min=1), help="The epoch to show; default: the current one."
 )
@@ -189,15 +189,28 @@ def list_campaigns(archived: bool, target: "Target", as_json: bool) -> None:
 @LANGUAGE
 @server_options
 def results(
-    name: str, epoch: int | None, details: bool, language: str,
+    name: str | None, epoch: int | None, details: bool, language: str,
     target: "Target", as_json: bool,
 ) -> None:  # fmt: skip
-    """Show a campaign's results and the recommended action."""
+    """Show a campaign's results and the recommended action.
+
+    Without NAME: every campaign with its verdict, as of its last analysis.
+    """
     from fairlift.v1.results_service_pb2 import GetResultsRequest
 
+    from fairlift_cli.all_results import all_reports, show_reports
+    from fairlift_cli.figures import Figures
     from fairlift_cli.report import show_report
     from fairlift_cli.server_connection import RESULTS_TIMEOUT_S, connected, full_name
 
+    if name is None:
+        with connected(target) as server:
+            reports = list(all_reports(server, language=language))
+        if as_json:
+            _print_json(reports)
+        else:
+            show_reports(_screen(), reports, Figures(language))
+        return
     request = GetResultsRequest(name=full_name(name), epoch=epoch or 0, language=language)
     with connected(target) as server:
         report = server.call(server.results.GetResults, request, timeout_s=RESULTS_TIMEOUT_S)
@@ -230,9 +243,13 @@ def health(name: str, language: str, target: "Target", as_json: bool) -> None:
 @click.option(
     "--epoch", type=click.IntRange(min=1), help="The epoch to show; default: the current one."
 )
+@click.option("--details", is_flag=True, help="Also show z and the lines, of every analysis.")
 @LANGUAGE
 @server_options
-def looks(name: str, epoch: int | None, language: str, target: "Target", as_json: bool) -> None:
+def looks(
+    name: str, epoch: int | None, details: bool, language: str,
+    target: "Target", as_json: bool,
+) -> None:  # fmt: skip
     """List every analysis (look) of a campaign, with its verdict."""
     from fairlift_cli.looks_command import all_looks, campaign_figures, show_looks
     from fairlift_cli.server_connection import connected
@@ -242,7 +259,8 @@ def looks(name: str, epoch: int | None, language: str, target: "Target", as_json
         if as_json:
             _print_json(shown_looks)
         else:
-            show_looks(_screen(), shown_looks, campaign_figures(server, name, language=language))
+            figures = campaign_figures(server, name, language=language)
+            show_looks(_screen(), shown_looks, figures, details=details)
 
 
 @main.command()

@@ -27,6 +27,7 @@ _ENTRY_NUMBERS = (
     "received_us",
     "late_orders",
     "late_exposures",
+    "late_actions",
 )
 # Whole numbers of 38 digits, on every engine.
 _WIDE = "decimal(38, 0)"
@@ -58,10 +59,10 @@ def is_mature(rows: Table, column: UnitColumn, query: LedgerQuery) -> Value:
     return rows.first_us + maturity_us(column.maturity) < end_us
 
 
-def entry_counts(rows: Table, offsets: Offsets) -> Table:
+def entry_counts(rows: Table, query: LedgerQuery, offsets: Offsets) -> Table:
     """One row per variant, day of entry and day of mixing."""
     days = rows.mutate(
-        entry_day=_day(rows.first_us, offsets), mixed_day=_day(rows.mixed_us, offsets)
+        entry_day=local_day(rows.first_us, offsets), mixed_day=local_day(rows.mixed_us, offsets)
     )
     return days.group_by(["variant", "entry_day", "mixed_day"]).aggregate(
         units=days.count(),
@@ -71,6 +72,8 @@ def entry_counts(rows: Table, offsets: Offsets) -> Table:
         received_us=days.received_us.max(),
         late_orders=days.late_orders.sum(),
         late_exposures=days.late_exposures.sum(),
+        late_actions=days.late_actions.sum(),
+        **{f"mature{i}": _mature_now(days, query, group) for i, group in _live_groups(query)},
     )
 
 
@@ -87,9 +90,9 @@ def day_cells(
     Products of the `exact` pairs are added up as whole numbers, the others as doubles.
     """
     rows = rows.mutate(
-        entry_day=_day(rows.first_us, offsets),
-        mature_day=_day(rows.first_us + maturity_us(group.maturity), offsets),
-        mixed_day=_day(rows.mixed_us, offsets),
+        entry_day=local_day(rows.first_us, offsets),
+        mature_day=local_day(rows.first_us + maturity_us(group.maturity), offsets),
+        mixed_day=local_day(rows.mixed_us, offsets),
     )
     keys = ["variant", "entry_day", "mature_day", "mixed_day"]
     if by_segment:
@@ -114,13 +117,14 @@ def day_cells(
 # `Any` below: a database's values.
 
 
-def read_entry(row: Mapping[str, Any]) -> EntryCount:
+def read_entry(row: Mapping[str, Any], query: LedgerQuery) -> EntryCount:
     """A row of `entry_counts`."""
     return EntryCount(
         row["variant"],
         int(row["entry_day"]),
         _whole(row["mixed_day"]),
-        *(int(row[name]) for name in _ENTRY_NUMBERS),
+        **{name: int(row[name]) for name in _ENTRY_NUMBERS},
+        mature={group.maturity: int(row[f"mature{i}"]) for i, group in _live_groups(query)},
     )
 
 
@@ -170,7 +174,17 @@ def _number(value: Any) -> int | float:
     return int(value) if isinstance(value, Decimal) else value
 
 
-def _day(time_us: Value, offsets: Offsets) -> Value:
+def _live_groups(query: LedgerQuery) -> list[tuple[int, ColumnGroup]]:
+    return [] if query.live is None else list(enumerate(query.groups))
+
+
+def _mature_now(rows: Table, query: LedgerQuery, group: ColumnGroup) -> Value:
+    assert query.live is not None, "the caller asks of now"
+    is_over = rows.first_us + maturity_us(group.maturity) <= query.live.now_us
+    return ibis.ifelse(is_over, 1, 0).sum()
+
+
+def local_day(time_us: Value, offsets: Offsets) -> Value:
     """The local day of a moment."""
     return (time_us + _offset(time_us, offsets)) // DAY_US
 

@@ -11,7 +11,7 @@ from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.results.data_quality import HealthCheck, HealthStatus
 from fairlift_server.store.amendments import IdleAmendment
 
-_STATUSES = {
+STATUSES = {
     HealthStatus.OK: pb.HEALTH_STATUS_OK,
     HealthStatus.WARNING: pb.HEALTH_STATUS_WARNING,
     HealthStatus.BROKEN: pb.HEALTH_STATUS_BROKEN,
@@ -24,7 +24,7 @@ def health_to(checks: Iterable[HealthCheck], reader: ReaderLanguage) -> pb.Healt
         checks=(
             pb.HealthCheck(
                 name=check.name,
-                status=_STATUSES[check.status],
+                status=STATUSES[check.status],
                 sentence=reader.text(check.message),
                 value=check.value,
                 evidence=check.evidence,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 
 from fairlift_server.analysis.day_calendar import DayCalendar
 from fairlift_server.analysis.ledger_query import EntryRules
@@ -16,6 +17,23 @@ class Pause:
 
     start_us: int
     end_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignDay:
+    """One day of a campaign.
+
+    Attributes:
+        number: counted from 1.
+        date: in the campaign's time zone.
+        end_us: the first moment after it.
+        due_us: when its look is due, after the time for its events to settle.
+    """
+
+    number: int
+    date: date
+    end_us: int
+    due_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +64,28 @@ class CampaignDays:
         pauses = tuple((pause.start_us, pause.end_us) for pause in self.pauses)
         return EntryRules(self.start_us, pauses, tuple(sorted(overrides)))
 
+    @property
+    def is_replayed(self) -> bool:
+        """Whether the campaign was begun after it had started, for history that is replayed."""
+        return self.start_us < self.opened_us
+
+    @property
+    def stop_date(self) -> date | None:
+        """The day on which somebody stopped the campaign."""
+        if self.stop_us is None:
+            return None
+        return self.date_of(DayCalendar(self.time_zone).day_of(self.stop_us))
+
+    def nth(self, number: int) -> "CampaignDay | None":
+        """The campaign day with this number, counted from 1; None when it never comes."""
+        calendar_day = next(islice(self.calendar_days(), number - 1, None), None)
+        if calendar_day is None:
+            return None
+        end_us = self.end_us(calendar_day)
+        return CampaignDay(
+            number, self.date_of(calendar_day), end_us, due_us=end_us + self.settle_us
+        )
+
     def calendar_days(self) -> Iterator[int]:
         """The calendar's days that are the campaign's days 1, 2, 3, …; ends while it is paused."""
         calendar = DayCalendar(self.time_zone)
@@ -61,6 +101,10 @@ class CampaignDays:
     def date_of(self, calendar_day: int) -> date:
         """The date of a calendar's day."""
         return DayCalendar(self.time_zone).date_of(calendar_day)
+
+    def end_of_date_us(self, day: date) -> int:
+        """The moment at which a date of the campaign's time zone ends."""
+        return self.end_us((day - date(1970, 1, 1)).days)
 
     def end_us(self, calendar_day: int) -> int:
         """The moment at which a calendar's day ends."""

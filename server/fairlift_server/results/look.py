@@ -6,7 +6,6 @@ of the end of a campaign day, so it does not matter who reads when.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TypeAlias
 
 from fairlift.engine.metric import OrderMeasure
@@ -18,10 +17,11 @@ from fairlift_stats.verdict import Verdict, decide
 
 from fairlift_server.analysis.columns import Window, maturity_us
 from fairlift_server.analysis.ledger_query import (
+    LateCounts,
     Lateness,
     LedgerAnswer,
     LedgerQuery,
-    LedgerSample,
+    LiveQuestion,
 )
 from fairlift_server.results.analysis_plan import ALARM_WINDOW, AnalysisPlan
 from fairlift_server.results.campaign_days import (
@@ -30,10 +30,15 @@ from fairlift_server.results.campaign_days import (
     entry_stopped_us,
     is_over,
 )
-from fairlift_server.results.data_quality import DataQuality, data_quality
-from fairlift_server.results.kept_look import KeptLook, Summaries, log_of, sealed
+from fairlift_server.results.data_quality import DataQuality, data_quality, gravest
+from fairlift_server.results.kept_look import KeptLook, log_of, sealed
+from fairlift_server.results.listed_look import ListedLook, listed_looks
+from fairlift_server.results.live_figures import LiveFigures, live_figures, with_every_arm
 from fairlift_server.results.look_report import LookReport, attempt, metrics_report, report_of
+from fairlift_server.results.report_line import ReportLine, verdict_line
 from fairlift_server.results.segment_cuts import summaries_by_label
+
+NOTHING_LATE = LateCounts()
 
 Ask: TypeAlias = Callable[[Sequence[LedgerQuery]], list[LedgerAnswer]]
 
@@ -64,22 +69,23 @@ class LookResult:
     """The looks at a campaign, and what is said of the newest.
 
     Attributes:
-        live: summaries by variant as of now, of all units, mature or not.
+        live: what is known as of now, of all units, mature or not.
         quality: whether the data can be trusted.
-        looks: all of them, the newest last.
+        looks, listed: all of them, the newest last; as they are kept, and as lists show them.
         new: those that were made just now, as they are to be stored.
-        late_orders, late_exposures: what came in after the last look and happened before it.
-        verdict, report: as of the newest look.
+        late: what came in after the last look and happened before the end of its day.
+        verdict, line, report: as of the newest look.
         failures: what could not be computed, and why.
     """
 
-    live: Summaries
+    live: LiveFigures
     quality: DataQuality
     looks: tuple[KeptLook, ...]
+    listed: tuple[ListedLook, ...] = ()
     new: tuple[SealedContent, ...] = ()
-    late_orders: int = 0
-    late_exposures: int = 0
+    late: LateCounts = NOTHING_LATE
     verdict: Verdict | None = None
+    line: ReportLine | None = None
     report: LookReport | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
 
@@ -95,7 +101,8 @@ def make_looks(ask: Ask, request: LookRequest) -> LookResult:
     plan = request.plan
     if looks:
         plan = replace(plan, sequential=looks[0].plan)
-    (live,) = ask([plan.query(as_of_day=None, late=_lateness(request, looks))])
+    question = LiveQuestion(request.now_us, plan.window, _lateness(request, looks))
+    (live,) = ask([plan.query(as_of_day=None, live=question)])
     previous = request.stored[-1].hash if request.stored else request.plan_hash
     new: list[SealedContent] = []
     for look in _due_looks(ask, plan, request.days, live, looks, request.now_us):
@@ -103,15 +110,26 @@ def make_looks(ask: Ask, request: LookRequest) -> LookResult:
         previous = new[-1].hash
         looks = (*looks, look)
     result = LookResult(
-        live=_with_every_arm(plan, live.sample(None))[plan.window],
+        live=live_figures(plan, live),
         quality=data_quality(plan, live.sample(None), looks),
         looks=looks,
         new=tuple(new),
         # Nothing can be late for a look that was made just now.
-        late_orders=0 if new else sum(entry.late_orders for entry in live.entries),
-        late_exposures=0 if new else sum(entry.late_exposures for entry in live.entries),
+        late=NOTHING_LATE if new else live.late,
     )
-    return _with_report(result, plan) if looks else result
+    hashes = [look.hash for look in (*request.stored, *new)]
+    return _with_report(result, plan, hashes) if looks else result
+
+
+def stored_looks(request: LookRequest) -> tuple[ListedLook, ...]:
+    """The looks that were made already.
+
+    Raises:
+        LookEdited: a look in the store is not the one that was written.
+    """
+    check_chain(request.plan_hash, request.stored)
+    looks = [KeptLook.from_json(look.content) for look in request.stored]
+    return listed_looks(looks, [look.hash for look in request.stored], {})
 
 
 def check_data(ask: Ask, request: LookRequest) -> DataQuality:
@@ -121,21 +139,35 @@ def check_data(ask: Ask, request: LookRequest) -> DataQuality:
     return data_quality(request.plan, live.sample(None), looks)
 
 
-def _with_report(result: LookResult, plan: AnalysisPlan) -> LookResult:
+def _with_report(result: LookResult, plan: AnalysisPlan, hashes: Sequence[str]) -> LookResult:
     failures: dict[str, str] = {}
     log = log_of(plan.sequential, result.looks)
     verdict = attempt("verdict", failures, decide, plan.sequential, log)
     report = report_of(plan, result.looks[-1], verdict)
-    return replace(result, verdict=verdict, report=report, failures={**failures, **report.failures})
+    listed = listed_looks(result.looks, hashes, failures)
+    last = result.looks[-1]
+    line = ReportLine(
+        last.look.day,
+        sum(last.entered.values()),
+        gravest(plan, result.quality),
+        None if verdict is None else verdict_line(verdict),
+        failures.get("verdict", ""),
+    )
+    return replace(
+        result,
+        listed=listed,
+        verdict=verdict,
+        line=line,
+        report=report,
+        failures={**failures, **report.failures},
+    )
 
 
 def _lateness(request: LookRequest, looks: tuple[KeptLook, ...]) -> Lateness | None:
     if not looks or request.last_made_us is None:
         return None
-    last = next(islice(request.days.calendar_days(), looks[-1].look.day - 1, None), None)
-    if last is None:
-        return None
-    return Lateness(request.days.end_us(last), request.last_made_us)
+    last = request.days.nth(looks[-1].look.day)
+    return None if last is None else Lateness(last.end_us, request.last_made_us)
 
 
 def _due_looks(
@@ -213,8 +245,9 @@ def _kept(
             day=len(calendar_days),
             counts=(),
             closing="stopped" if is_stopped else None,
+            stopped_on=days.stop_date.isoformat() if is_stopped and days.stop_date else None,
         ),
-        _with_every_arm(plan, sample),
+        with_every_arm(plan, sample),
         {arm: sample.entered.get(arm, 0) for arm in plan.arms},
         {arm: sample.quantiles.get(arm, {}) for arm in plan.arms},
         {
@@ -238,14 +271,6 @@ def _last_entry(calendar_days: Sequence[int], window: Window) -> int:
     day = len(calendar_days) - (window or 0)
     # Who entered before the first whole day belongs to its week.
     return calendar_days[day - 1] if day > 0 else calendar_days[0] - 1 + day
-
-
-def _with_every_arm(plan: AnalysisPlan, sample: LedgerSample) -> dict[Window, Summaries]:
-    """The summaries with every arm in order, those without units too."""
-    return {
-        window: {arm: by_variant.get(arm, plan.group(window).empty()) for arm in plan.arms}
-        for window, by_variant in sample.summaries.items()
-    }
 
 
 def _count(plan: AnalysisPlan, arm: str, kept: KeptLook) -> ArmCount:

@@ -1,16 +1,20 @@
 """Stored campaigns: their epochs, their history, and the settings of the shop."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from fairlift.engine.campaign import Campaign, State
 from fairlift.engine.change import ChangeClass, FieldChange
 from fairlift.wire.campaign import campaign_from_bytes, campaign_to_bytes
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from fairlift_server.store import tables
+
+# What changes when visitors enter.
+_MOVES = ("start", "pause", "resume", "stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +146,15 @@ def add_epoch(connection: Connection, epoch: Epoch) -> None:
     )
 
 
-def epochs_of(connection: Connection, campaign: str | None = None) -> dict[str, dict[int, Epoch]]:
-    """The epochs of one campaign, or of all, by campaign and number."""
+def epochs_of(
+    connection: Connection, campaign: str | None = None, *, campaigns: Collection[str] | None = None
+) -> dict[str, dict[int, Epoch]]:
+    """The epochs of one campaign, of these, or of all, by campaign and number."""
     query = select(tables.epochs).order_by(tables.epochs.c.epoch)
     if campaign is not None:
         query = query.where(tables.epochs.c.campaign == campaign)
+    if campaigns is not None:
+        query = query.where(tables.epochs.c.campaign.in_(campaigns))
     epochs: dict[str, dict[int, Epoch]] = {}
     for row in connection.execute(query):
         epoch = Epoch(campaign_from_bytes(row.message), row.traffic_salt, row.variants_salt)
@@ -198,19 +206,35 @@ def campaign_history(
         .order_by(tables.changes.c.id)
         .limit(limit)
     )
-    return [
-        HistoryEntry(
-            row.id,
-            row.campaign,
-            moment(row.time_us),
-            row.author,
-            row.verb,
-            row.epoch,
-            tuple(map(_field_change, json.loads(row.fields))),
-            row.reason,
-        )
-        for row in connection.execute(query)
-    ]
+    return [_history_entry(row) for row in connection.execute(query)]
+
+
+def moves_of(connection: Connection, campaigns: Collection[str]) -> dict[str, list[HistoryEntry]]:
+    """By campaign, when it was started, paused, resumed and stopped, oldest first."""
+    changes = tables.changes.c
+    query = (
+        select(tables.changes)
+        .where(changes.campaign.in_(campaigns), changes.verb.in_(_MOVES))
+        .order_by(changes.campaign, changes.id)
+    )
+    moves: dict[str, list[HistoryEntry]] = {campaign: [] for campaign in campaigns}
+    for row in connection.execute(query):
+        moves[row.campaign].append(_history_entry(row))
+    return moves
+
+
+def _history_entry(row: Row[Any]) -> HistoryEntry:
+    """The entry of a row of the changes; `Any`: SQLAlchemy knows its columns at run time."""
+    return HistoryEntry(
+        row.id,
+        row.campaign,
+        moment(row.time_us),
+        row.author,
+        row.verb,
+        row.epoch,
+        tuple(map(_field_change, json.loads(row.fields))),
+        row.reason,
+    )
 
 
 def _field_change(fields: dict[str, str]) -> FieldChange:

@@ -81,6 +81,9 @@ looks = Table(
     Column("time_us", BigInteger, nullable=False),
     # What the mathematics saw, and what it answered: enough to compute the verdict again.
     Column("content", Text, nullable=False),
+    # What a list of reports says of it; NULL where a later look was made with it. No part of the
+    # seal: it can be computed again.
+    Column("report_line", Text),
 )
 
 # Every event id that was accepted, with what it said: the same id again changes nothing.

@@ -142,9 +142,8 @@ def _inconclusive(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling
     """The campaign is over, and nothing was decided."""
     names = _names(plan, ruling)
     if ruling.cause == "stopped":
-        day = Day(datetime.fromisoformat(look.at).date().isoformat())
         action = Message.of("action.stopped", control=names["control"])
-        return Message.of("verdict.stopped", day=day), Number(look.units), action
+        return _stopped(look), Number(look.units), action
     free = Message.of("action.free", **names)
     if ruling.cause == "ended":
         effect = _effect(plan, facts, ruling)
@@ -160,6 +159,14 @@ def _inconclusive(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling
             "verdict.cannot_conclude_effect", "units", units=units, needed=needed, effect=lift
         )
     return headline, units, free
+
+
+def _stopped(look: Look) -> Message:
+    """Names the day of the stop where it is known; the look's own day is a later one."""
+    if look.stopped_on is None:
+        return Message.of("verdict.stopped_undated")
+    day = datetime.fromisoformat(look.stopped_on).date().isoformat()
+    return Message.of("verdict.stopped", day=Day(day))
 
 
 def _digits(share: float) -> int:

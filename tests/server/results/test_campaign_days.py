@@ -129,3 +129,23 @@ def test_entry_ends_with_the_last_unit_or_with_the_stop() -> None:
     assert entry_stopped_us(days_of(START, stop=stop), before) == us(stop - HOUR)
     after = arrivals(stop, event=stop + HOUR, received=stop)
     assert entry_stopped_us(days_of(START, stop=stop), after) == us(stop)
+
+
+def test_the_nth_day_has_its_date_its_end_and_the_moment_its_look_is_due() -> None:
+    start = shop.midnight(date(2026, 3, 28), MADRID)
+    pause = Pause(us(start + HOUR), us(start + 2 * HOUR))
+    second = days_of(start).nth(2)
+    after_pause = days_of(start, pauses=(pause,)).nth(1)
+
+    assert second is not None
+    assert (second.number, second.date) == (2, date(2026, 3, 29))
+    # The clock skips an hour that Sunday.
+    assert (second.end_us, second.due_us) == (us(START + 47 * HOUR), us(START + 49 * HOUR))
+    assert after_pause is not None
+    assert (after_pause.number, after_pause.date) == (1, date(2026, 3, 29))
+    assert days_of(start, pauses=(Pause(us(start + 30 * HOUR), None),)).nth(3) is None
+
+
+def test_a_campaign_is_replayed_if_it_was_begun_after_its_start() -> None:
+    assert not days_of(START).is_replayed
+    assert CampaignDays(MADRID, us(START), us(START) + 1, 0).is_replayed

@@ -218,6 +218,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("time_us", sa.BigInteger(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("report_line", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["campaign"],
             ["campaigns.id"],
