@@ -10,7 +10,6 @@ import grpc
 import pytest
 from fairlift.v1 import event_service_pb2 as pb
 from fairlift.v1 import results_service_pb2 as results_pb
-from fairlift.v1.event_service_pb2_grpc import EventServiceStub
 
 from tests.server import shop
 from tests.server.client import Caller, details
@@ -24,15 +23,14 @@ def rows(folder: Path, query: str) -> list[tuple[int, ...]]:
 
 
 @pytest.fixture
-async def senders(caller: Caller) -> AsyncIterator[list[EventServiceStub]]:
+async def senders(caller: Caller) -> AsyncIterator[list[Caller]]:
     """Four connections to the server of the test."""
     async with AsyncExitStack() as stack:
         options = [("grpc.use_local_subchannel_pool", 1)]
+        channels = [grpc.aio.insecure_channel(caller.address, options) for _ in range(4)]
         yield [
-            EventServiceStub(
-                await stack.enter_async_context(grpc.aio.insecure_channel(caller.address, options))
-            )
-            for _ in range(4)
+            Caller(await stack.enter_async_context(channel), caller.clock, caller.address)
+            for channel in channels
         ]
 
 
@@ -51,15 +49,15 @@ async def health(caller: Caller) -> dict[str, results_pb.HealthCheck]:
 
 @pytest.mark.parametrize("off", [HOUR, -HOUR, timedelta(minutes=6)])
 async def test_the_time_of_a_wrong_sender_is_corrected_and_the_shift_is_stored(
-    senders: list[EventServiceStub], tmp_path: Path, off: timedelta
+    senders: list[Caller], tmp_path: Path, off: timedelta
 ) -> None:
     for sender in senders[:3]:
-        await sender.RecordEvents(request(shop.now()))
+        await sender.events.RecordEvents(request(shop.now()))
     happened = shop.now() - timedelta(days=2)  # the storefront was offline
     now = shop.now()
     event = shop.action("v", "view", at=happened + off)
 
-    answer = await senders[3].RecordEvents(request(now + off, event))
+    answer = await senders[3].events.RecordEvents(request(now + off, event))
 
     assert answer.outcomes[0].status == pb.EVENT_STATUS_ACCEPTED
     ((time_us,),) = rows(tmp_path, "SELECT time_us FROM actions")
@@ -69,12 +67,12 @@ async def test_the_time_of_a_wrong_sender_is_corrected_and_the_shift_is_stored(
 
 
 async def test_an_old_event_of_a_right_clock_is_left_alone(
-    senders: list[EventServiceStub], tmp_path: Path
+    senders: list[Caller], tmp_path: Path
 ) -> None:
     happened = shop.now() - timedelta(days=2)
     for number, sender in enumerate(senders):
         event = shop.action(f"v-{number}", "view", at=happened)
-        await sender.RecordEvents(request(shop.now(), event))
+        await sender.events.RecordEvents(request(shop.now(), event))
 
     assert set(rows(tmp_path, "SELECT time_us FROM actions")) == {
         (int(happened.timestamp() * 1_000_000),)
@@ -82,16 +80,14 @@ async def test_an_old_event_of_a_right_clock_is_left_alone(
     assert rows(tmp_path, "SELECT shift_us FROM clock_corrections") == []
 
 
-async def test_health_counts_corrections_and_clocks(
-    caller: Caller, senders: list[EventServiceStub]
-) -> None:
+async def test_health_counts_corrections_and_clocks(caller: Caller, senders: list[Caller]) -> None:
     await caller.start(shop.campaign())
     for sender in senders[:3]:
-        await sender.RecordEvents(request(shop.now()))
-    await senders[3].RecordEvents(request(shop.now() + HOUR, shop.action("v", "view")))
+        await sender.events.RecordEvents(request(shop.now()))
+    await senders[3].events.RecordEvents(request(shop.now() + HOUR, shop.action("v", "view")))
     one_wrong = await health(caller)
     for sender in senders:
-        await sender.RecordEvents(request(shop.now() + HOUR))
+        await sender.events.RecordEvents(request(shop.now() + HOUR))
     all_alike = await health(caller)
 
     assert one_wrong["corrected_times"].value == 1
@@ -104,11 +100,11 @@ async def test_health_counts_corrections_and_clocks(
 
 
 async def test_a_stream_says_when_each_batch_was_sent(
-    senders: list[EventServiceStub], tmp_path: Path
+    senders: list[Caller], tmp_path: Path
 ) -> None:
     for sender in senders[:3]:
-        await sender.RecordEvents(request(shop.now()))
-    stream = senders[3].StreamEvents()
+        await sender.events.RecordEvents(request(shop.now()))
+    stream = senders[3].events.StreamEvents()
     event = shop.action("v", "view", at=shop.now() - HOUR)
     batch = pb.StreamEventsRequest(sequence=1, events=[event])
     batch.sent_time.FromDatetime(shop.now() - HOUR)
