@@ -27,8 +27,8 @@ _log = logging.getLogger("fairlift")
 
 BATCH_EVENTS = 500
 BATCH_BYTES = 512 * 1024
-# The server accepts messages up to 4 MiB, and the request around the event takes a few bytes.
-MAX_EVENT_BYTES = 4 * 1024 * 1024 - 16
+# The server accepts messages up to 4 MiB; the request and its time take some bytes too.
+MAX_EVENT_BYTES = 4 * 1024 * 1024 - 32
 TIMEOUT_S = 10.0
 # How long one thread waits while another one sends.
 _TURN_S = 0.1

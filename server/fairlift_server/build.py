@@ -1,6 +1,7 @@
 """The composition root: creates the parts of the server and connects them."""
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +18,7 @@ from fairlift_server.api.campaigns import CampaignApi
 from fairlift_server.api.events import EventApi, EventRules
 from fairlift_server.api.paging import PageTokens
 from fairlift_server.api.parked_events import ParkedEvents
+from fairlift_server.api.readiness import Readiness
 from fairlift_server.api.results import ResultsApi
 from fairlift_server.api.server import Certificate, GrpcServer, Services
 from fairlift_server.campaigns.lifecycle import CampaignLifecycle
@@ -35,6 +37,8 @@ from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.event_groups import store_group
 from fairlift_server.store.parked_events import corrections, summarized
+
+log = logging.getLogger("fairlift.store")
 
 
 def now() -> datetime:
@@ -99,11 +103,15 @@ async def serving(
             has_reflection=settings.has_reflection,
             certificate=_certificate(settings),
         )
+        log.info("opened %s: %s", store.path, store.contents())
         await server.start()
+        readiness = Readiness(server.set_writable, store.check_writes)
+        store.write_failures.listener = readiness.failed
         timer = LookTimer(results, every_s=settings.look_every_s, now=clock)
         in_background = (
             asyncio.create_task(timer.run(), name="look-timer"),
             asyncio.create_task(parked.run(), name="parked-events"),
+            asyncio.create_task(readiness.run(), name="readiness"),
         )
         try:
             yield server

@@ -83,7 +83,7 @@ class _RefusalReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     REFUSAL_REASON_UNKNOWN_EPOCH: _RefusalReason.ValueType  # 4
     """The campaign has no such epoch (yet). Heals when the server has heard of it."""
     REFUSAL_REASON_NOT_RUNNING: _RefusalReason.ValueType  # 5
-    """The campaign did not run at the event's time."""
+    """The campaign did not run at the event's time. Heals for a draft: when it is started."""
     REFUSAL_REASON_IN_THE_FUTURE: _RefusalReason.ValueType  # 6
     """More than five minutes ahead of the server's clock. Heals when a clock is set right."""
     REFUSAL_REASON_TOO_OLD: _RefusalReason.ValueType  # 7
@@ -109,7 +109,7 @@ REFUSAL_REASON_UNKNOWN_VARIANT: RefusalReason.ValueType  # 3
 REFUSAL_REASON_UNKNOWN_EPOCH: RefusalReason.ValueType  # 4
 """The campaign has no such epoch (yet). Heals when the server has heard of it."""
 REFUSAL_REASON_NOT_RUNNING: RefusalReason.ValueType  # 5
-"""The campaign did not run at the event's time."""
+"""The campaign did not run at the event's time. Heals for a draft: when it is started."""
 REFUSAL_REASON_IN_THE_FUTURE: RefusalReason.ValueType  # 6
 """More than five minutes ahead of the server's clock. Heals when a clock is set right."""
 REFUSAL_REASON_TOO_OLD: RefusalReason.ValueType  # 7
@@ -135,7 +135,8 @@ class RecordEventsRequest(google.protobuf.message.Message):
     @property
     def sent_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """The caller's clock when it sent the request. A caller whose clock disagrees with the server's
-        and with those of other callers has its event times corrected by the difference, and flagged.
+        and with those of other callers has its event times corrected by the difference, and flagged;
+        when all callers disagree with the server in the same way, nothing is shifted.
         """
 
     def __init__(

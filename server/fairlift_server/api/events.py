@@ -25,6 +25,7 @@ from fairlift_server.events.ledger import (
 from fairlift_server.store.campaigns import microseconds
 
 MAX_EVENTS = 1_000
+RECORD_EVENTS = "/fairlift.v1.EventService/RecordEvents"
 _REASONS = {
     refusal: pb.RefusalReason.Value(f"REFUSAL_REASON_{refusal.name}") for refusal in RefusalReason
 }
@@ -65,6 +66,10 @@ class EventApi(EventServiceServicer):
         self._clocks = clocks
         self._rules = rules
         self._now = now
+
+    def has_room(self) -> bool:
+        """Whether one more batch may wait for the disk."""
+        return self._ingest.has_room
 
     async def RecordEvents(
         self,

@@ -6,7 +6,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from fairlift.v1 import plan_pb2
 from fairlift.v1.event_service_pb2 import Event
 
 from tests.server import shop
@@ -32,10 +31,6 @@ async def test_93_orders_of_the_largest_amount_have_a_report(tmp_path: Path) -> 
     campaign.plan.secondary.add(metric="profit_per_visitor")
     campaign.plan.secondary.add(metric="average_ticket")
     campaign.plan.covariate_days = 14
-    median = campaign.plan.metrics.add(name="most")
-    median.quantile.of.order = plan_pb2.ORDER_MEASURE_REVENUE
-    median.quantile.at = 0.4
-    campaign.plan.secondary.add(metric="most")
     async with running(tmp_path) as caller:
         await start(caller, campaign)
         await send(caller, buyers("control", 200, ORDERS))
