@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo hillstrom serve fmt proto constraints clean check proto-check test test-compiled test-lowest calibrate \
-  load mutants bench release
+  faults load mutants bench release
 
 help: ## print the targets
 	@awk '/^##@ / { print "\n" substr($$0, 5) } \
@@ -104,6 +104,10 @@ calibrate: $(READY) ## long simulations; writes docs/calibration.md
 mutants: $(READY) ## change the decision rule in a copy, one place at a time, and count what no test notices
 	@$(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt cosmic-ray==8.7.0
 	@$(PY) -m tools.mutants
+
+faults: $(READY) ## wrong clocks, killed servers and other faults, each with its counts; one: make faults FAULT=jumps
+	@$(PY) -m tests.faults $(FAULT)
+	@test -n "$(FAULT)" || $(PY) -m tests.ledger_oracle --histories 5000
 
 load: $(READY) ## an hour of snapshot changes against eight threads of the SDK, every answer checked
 	@$(PY) -m tests.client.load

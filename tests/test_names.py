@@ -17,6 +17,8 @@ GENERATED = ROOT / "clients" / "fairlift" / "v1"
 # Names that may stand in several modules, each with its reason.
 SHARED = {
     "main": "the entry point of the program, in each of the two programs",
+    "upgrade": "what Alembic calls in each migration",
+    "downgrade": "what Alembic calls in each migration",
 }
 
 

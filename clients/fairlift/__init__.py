@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from fairlift.engine.assignment import Assignment, Reason
     from fairlift.engine.bots import BotRules
     from fairlift.engine.errors import FairliftError
-    from fairlift.event_messages import Cancellation, LineKind, OrderLine, Refund, micros
+    from fairlift.event_messages import (
+        Cancellation,
+        Correction,
+        LineKind,
+        OrderLine,
+        Refund,
+        Reopening,
+        micros,
+    )
     from fairlift.snapshot_change import SnapshotChange
     from fairlift.transport import Tls
 
@@ -25,6 +33,7 @@ _HOMES = {
     "Assignment": "fairlift.engine.assignment",
     "BotRules": "fairlift.engine.bots",
     "Cancellation": "fairlift.event_messages",
+    "Correction": "fairlift.event_messages",
     "SnapshotChange": "fairlift.snapshot_change",
     "Client": "fairlift.client",
     "FairliftError": "fairlift.engine.errors",
@@ -32,6 +41,7 @@ _HOMES = {
     "OrderLine": "fairlift.event_messages",
     "Reason": "fairlift.engine.assignment",
     "Refund": "fairlift.event_messages",
+    "Reopening": "fairlift.event_messages",
     "ClientStats": "fairlift.client_stats",
     "Tls": "fairlift.transport",
     "micros": "fairlift.event_messages",
@@ -43,11 +53,13 @@ __all__ = [
     "Cancellation",
     "Client",
     "ClientStats",
+    "Correction",
     "FairliftError",
     "LineKind",
     "OrderLine",
     "Reason",
     "Refund",
+    "Reopening",
     "SnapshotChange",
     "Tls",
     "micros",

@@ -19,7 +19,7 @@ from fairlift.engine.bots import BotRules
 from fairlift.engine.decision import CONTROL
 from fairlift.engine.matching import Attributes
 from fairlift.engine.untrusted import IdInput, plain
-from fairlift.event_messages import Cancellation, OrderLine, Refund
+from fairlift.event_messages import OrderChange, OrderFields, OrderLine
 from fairlift.event_queue import EventKind
 from fairlift.exposures import ExposureQueue, SeenExposures
 from fairlift.fallbacks import DefaultFallback, ServerFallback
@@ -169,33 +169,54 @@ class Client(Assigner):
         *,
         currency: str,
         discount_micros: int = 0,
-        coupon: str = "",
+        coupon: str | Sequence[str] = "",
         shipping_cost_micros: int = 0,
         first_purchase: bool | None = None,
         channel: str = "",
+        test: bool = False,
         time: datetime | None = None,
     ) -> None:
-        """Records an order. Money is in micros of the currency (see `fairlift.micros`)."""
+        """Records an order. Money is in micros of the currency (see `fairlift.micros`).
+
+        Args:
+            unit: who bought: the visitor, or the customer if the shop knows them.
+            order_id: the shop's own.
+            lines: 1 to 1,000; `OrderLine` says what a price is.
+            currency: ISO 4217, such as EUR.
+            discount_micros: off the whole order, and not yet in the lines' prices.
+            coupon: the code that was used, or several, at most 10; compared without case.
+            shipping_cost_micros: what the shop itself pays for delivery.
+            first_purchase: whether it is the person's first order ever; None: as Fairlift saw it.
+            channel: such as email, search or store.
+            test: placed to try the shop: stored, and left out of all figures.
+            time: now, if it is left out.
+        """
+        content = OrderFields(
+            unit,
+            lines,
+            currency,
+            discount_micros,
+            coupon,
+            shipping_cost_micros,
+            first_purchase,
+            channel,
+            test,
+        )
         self._record(
-            EventKind.ORDER,
-            lambda: event_messages.order(
-                unit,
-                order_id,
-                lines,
-                time or _now(),
-                currency=currency,
-                discount_micros=discount_micros,
-                coupon=coupon,
-                shipping_cost_micros=shipping_cost_micros,
-                first_purchase=first_purchase,
-                channel=channel,
-            ),
+            EventKind.ORDER, lambda: event_messages.order(order_id, content, time or _now())
         )
 
     def amend(
-        self, order_id: IdInput, change: Refund | Cancellation, *, time: datetime | None = None
+        self, order_id: IdInput, change: OrderChange, *, time: datetime | None = None
     ) -> None:
-        """Records a refund or the cancellation of an order; it may arrive before the order."""
+        """Records what became of an order; it may arrive before the order.
+
+        Args:
+            order_id: of the order.
+            change: a `Refund`, a `Cancellation`, a `Reopening`, or a `Correction` with the order as
+                it is now.
+            time: when it happened; now, if it is left out.
+        """
         self._record(
             EventKind.AMENDMENT, lambda: event_messages.amendment(order_id, change, time or _now())
         )

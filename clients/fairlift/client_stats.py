@@ -21,7 +21,11 @@ class ClientStats:
     silence_s: float | None
     waiting: int
     waiting_bytes: int
+    # Refused for now: sent again later.
+    postponed: int
     accepted: int
+    # Durable at the server, which counts them when its clock, a campaign or a rate allows.
+    parked: int
     duplicates: int
     retries: int
     # By the server's reason; `too_large` and `unsendable` were never sent.
@@ -54,7 +58,9 @@ def stats_of(
         silence_s=time.monotonic() - contact if contact is not None else None,
         waiting=outbox.waiting,
         waiting_bytes=outbox.waiting_bytes,
+        postponed=outbox.postponed,
         accepted=outbox.accepted,
+        parked=outbox.parked,
         duplicates=outbox.duplicates,
         retries=outbox.retries,
         refused=dict(outbox.refused),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -26,7 +26,15 @@ class LineKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """One line of an order. Money is in micros of the order's currency: 1.00 is 1_000_000."""
+    """One line of an order. Money is in micros of the order's currency: 1.00 is 1_000_000.
+
+    Attributes:
+        unit_price_micros: what the visitor pays for one, without tax: where prices include tax,
+            take it out first. If a discount is already in this price, do not give it as the
+            order's discount too. A gift card that is sold is no revenue yet: leave its line out.
+            What is paid with a gift card is sent in full, for the card is no discount.
+        unit_cost_micros: cost of goods, of one.
+    """
 
     product_id: IdInput
     quantity: int
@@ -38,18 +46,64 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """A refund of an order; several refunds of one order add up."""
+    """Money back, in its parts: revenue loses the goods' part alone.
 
-    amount_micros: int
+    Several refunds of one order add up, unless one is a running total: it replaces all before it.
+
+    Attributes:
+        goods_micros: for the goods, without tax; at most the order's ticket, all refunds together.
+        recovered_cost_micros: cost of the returned goods that can be sold again.
+        items: how many came back.
+        tax_micros, delivery_micros: what else was paid back.
+        running_total: whether these are the order's totals up to now, as some shops send them:
+            15, then 50, is 50 in all.
+    """
+
+    goods_micros: int
     currency: str
-    # Cost of the returned goods that can be sold again.
     recovered_cost_micros: int = 0
     items: int = 0
+    tax_micros: int = 0
+    delivery_micros: int = 0
+    running_total: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
     """The cancellation of an order, which then counts as never placed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reopening:
+    """A cancelled order that stands again."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFields:
+    """What an order says, apart from its id and date: the arguments of `Client.order`."""
+
+    unit: IdInput
+    lines: Sequence[OrderLine]
+    currency: str
+    discount_micros: int = 0
+    coupon: str | Sequence[str] = ""
+    shipping_cost_micros: int = 0
+    first_purchase: bool | None = None
+    channel: str = ""
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Correction(OrderFields):
+    """An order as it is now: replaces all that the order said, except its date.
+
+    What is left out is empty from now on. Of several corrections the one with the latest time
+    holds; refunds stand, and are judged by the order as it is now.
+    """
+
+
+# What becomes of an order.
+OrderChange: TypeAlias = Refund | Cancellation | Reopening | Correction
 
 
 _KINDS = {
@@ -81,60 +135,59 @@ def action(unit: IdInput, name: str, value: float | None, time: datetime | float
     return _event(time, action=pb.Action(name=name, unit_id=_id("unit", unit), value=value))
 
 
-def order(
-    unit: IdInput,
-    order_id: IdInput,
-    lines: Sequence[OrderLine],
-    time: datetime | float,
-    *,
-    currency: str,
-    discount_micros: int,
-    coupon: str,
-    shipping_cost_micros: int,
-    first_purchase: bool | None,
-    channel: str,
-) -> pb.Event:
+def order(order_id: IdInput, content: OrderFields, time: datetime | float) -> pb.Event:
     """An order that was placed."""
-    return _event(
-        time,
-        order=pb.Order(
-            order_id=_id("order_id", order_id),
-            unit_id=_id("unit", unit),
-            currency_code=currency,
-            lines=[
-                pb.OrderLine(
-                    product_id=_id(f"lines[{number}].product_id", line.product_id),
-                    quantity=line.quantity,
-                    unit_price_micros=line.unit_price_micros,
-                    unit_cost_micros=line.unit_cost_micros,
-                    kind=_KINDS[LineKind(line.kind)],
-                    category=line.category,
-                )
-                for number, line in enumerate(lines)
-            ],
-            discount_micros=discount_micros,
-            coupons=[coupon] if coupon else None,
-            shipping_cost_micros=shipping_cost_micros,
-            first_purchase=first_purchase,
-            channel=channel,
-        ),
-    )
+    message = _order(content)
+    message.order_id = _id("order_id", order_id)
+    return _event(time, order=message)
 
 
-def amendment(order_id: IdInput, change: Refund | Cancellation, time: datetime | float) -> pb.Event:
-    """A refund or cancellation of an order."""
+def amendment(order_id: IdInput, change: OrderChange, time: datetime | float) -> pb.Event:
+    """What became of an order."""
     message = pb.Amendment(order_id=_id("order_id", order_id))
     match change:
         case Refund():
             message.refund.currency_code = change.currency
-            message.refund.goods_micros = change.amount_micros
+            message.refund.goods_micros = change.goods_micros
             message.refund.recovered_cost_micros = change.recovered_cost_micros
             message.refund.items = change.items
+            message.refund.tax_micros = change.tax_micros
+            message.refund.delivery_micros = change.delivery_micros
+            message.refund.running_total = change.running_total
         case Cancellation():
             message.cancellation.SetInParent()
+        case Reopening():
+            message.reopening.SetInParent()
+        case Correction():
+            message.correction.CopyFrom(_order(change))
         case _:
             assert_never(change)
     return _event(time, amendment=message)
+
+
+def _order(content: OrderFields) -> pb.Order:
+    coupons = [content.coupon] if isinstance(content.coupon, str) else content.coupon
+    return pb.Order(
+        unit_id=_id("unit", content.unit),
+        currency_code=content.currency,
+        lines=[
+            pb.OrderLine(
+                product_id=_id(f"lines[{number}].product_id", line.product_id),
+                quantity=line.quantity,
+                unit_price_micros=line.unit_price_micros,
+                unit_cost_micros=line.unit_cost_micros,
+                kind=_KINDS[LineKind(line.kind)],
+                category=line.category,
+            )
+            for number, line in enumerate(content.lines)
+        ],
+        discount_micros=content.discount_micros,
+        coupons=[code for code in coupons if code],
+        shipping_cost_micros=content.shipping_cost_micros,
+        first_purchase=content.first_purchase,
+        channel=content.channel,
+        test=content.test,
+    )
 
 
 def identity(visitor: IdInput, customer: IdInput, time: datetime | float) -> pb.Event:

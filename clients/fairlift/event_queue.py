@@ -19,11 +19,20 @@ class EventKind(IntEnum):
 
 
 class QueuedEvent(NamedTuple):
-    """One event in the queue, with its size on the wire."""
+    """One event in the queue, with its size on the wire.
+
+    Attributes:
+        clock_s: `clock_offset_s` when the event was stamped.
+        attempts: How often the server has refused it, for now.
+        refused_since_s: When it was first refused, by the monotonic clock.
+    """
 
     kind: EventKind
     event: Event
     size: int
+    clock_s: float = 0.0
+    attempts: int = 0
+    refused_since_s: float | None = None
 
 
 class EventQueue:

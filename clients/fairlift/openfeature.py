@@ -204,6 +204,7 @@ class FairliftProvider(AbstractProvider):
             coupon=order.coupon,
             first_purchase=order.first_purchase,
             channel=order.channel,
+            test=order.test,
         )
 
     def _who(self, context: EvaluationContext | None) -> tuple[str, str, Mapping[str, object]]:

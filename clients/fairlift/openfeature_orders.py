@@ -18,11 +18,11 @@ _REQUIRED = ("order_id", "currency")
 _KINDS: Mapping[str, type] = {
     "discount_micros": int,
     "shipping_cost_micros": int,
-    "coupon": str,
     "first_purchase": bool,
     "channel": str,
+    "test": bool,
 }
-_KNOWN = (*_REQUIRED, "lines", *_KINDS)
+_KNOWN = (*_REQUIRED, "lines", "coupon", *_KINDS)
 _LINE_KEYS = tuple(item.name for item in fields(OrderLine))
 # A limit, so that mistakes cannot fill the log.
 _MAX_LOGGED = 50
@@ -37,9 +37,10 @@ class TrackedOrder:
     lines: Sequence[OrderLine]
     discount_micros: int = 0
     shipping_cost_micros: int = 0
-    coupon: str = ""
+    coupon: Sequence[str] = ()
     first_purchase: bool | None = None
     channel: str = ""
+    test: bool = False
 
 
 @dataclass(slots=True)
@@ -60,8 +61,19 @@ class OrderReader:
         read = {name: self._optional(attributes, name, kind) for name, kind in _KINDS.items()}
         present = {name: entry for name, entry in read.items() if entry is not None}
         lines = self._lines(attributes.get("lines"), value)
+        coupons = self._coupons(attributes.get("coupon"))
         # The types are those of _KINDS.
-        return TrackedOrder(order_id, currency, lines, **present)  # type: ignore[arg-type]
+        return TrackedOrder(order_id, currency, lines, coupon=coupons, **present)  # type: ignore[arg-type]
+
+    def _coupons(self, entry: object) -> Sequence[str]:
+        """The code, or the list of codes."""
+        if entry is None:
+            return ()
+        codes = [entry] if isinstance(entry, str) else entry
+        if isinstance(codes, Sequence) and all(isinstance(code, str) for code in codes):
+            return codes
+        self._leave_out("coupon", f"is {entry!r} and is ignored; it must be text or a list of text")
+        return ()
 
     def _optional(self, attributes: Mapping[str, object], name: str, kind: type) -> object:
         entry = attributes.get(name)

@@ -10,13 +10,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import TypeAlias
 
 from fairlift import event_messages
 from fairlift.engine.assignment import Assignment
 from fairlift.engine.errors import Invalid
+from fairlift.event_clock import SAME_S, clock_offset_s, steady_s
 from fairlift.event_queue import EventKind, EventQueue, QueuedEvent
 from fairlift.exposures import ExposureQueue
+from fairlift.postponed_events import PostponedEvents
 from fairlift.transport import Connection
 from fairlift.v1 import event_service_pb2 as pb
 
@@ -24,8 +27,8 @@ _log = logging.getLogger("fairlift")
 
 BATCH_EVENTS = 500
 BATCH_BYTES = 512 * 1024
-# The server accepts messages up to 4 MiB, and the request around the event takes a few bytes.
-MAX_EVENT_BYTES = 4 * 1024 * 1024 - 16
+# The server accepts messages up to 4 MiB; the request and its time take some bytes too.
+MAX_EVENT_BYTES = 4 * 1024 * 1024 - 32
 TIMEOUT_S = 10.0
 # How long one thread waits while another one sends.
 _TURN_S = 0.1
@@ -58,6 +61,7 @@ class Outbox:
         self._exposures = exposures
         self._max_events = max_events
         self._queue = EventQueue(max_events=max_events, max_bytes=max_bytes)
+        self._postponed = PostponedEvents()
         self._sending = threading.Lock()
         self._packing = threading.Lock()
         self._failures = 0
@@ -66,6 +70,7 @@ class Outbox:
         self._is_overflowing = False
         self._counting = threading.Lock()
         self.accepted = 0
+        self.parked = 0
         self.duplicates = 0
         self.retries = 0
         self.refused: Counter[str] = Counter()
@@ -74,6 +79,11 @@ class Outbox:
     def waiting(self) -> int:
         """How many events the server has not answered for."""
         return len(self._exposures) + len(self._queue)
+
+    @property
+    def postponed(self) -> int:
+        """How many events the server refused for now; they are sent again later."""
+        return len(self._postponed)
 
     @property
     def waiting_bytes(self) -> int:
@@ -88,7 +98,7 @@ class Outbox:
 
     def put(self, kind: EventKind, event: pb.Event) -> list[QueuedEvent]:
         """Adds an event to the queue; returns the events dropped for it."""
-        arrival = QueuedEvent(kind, event, event.ByteSize())
+        arrival = QueuedEvent(kind, event, event.ByteSize(), clock_offset_s())
         if arrival.size <= MAX_EVENT_BYTES:
             return self._queue.put(arrival)
         rule = (
@@ -107,6 +117,7 @@ class Outbox:
 
         A batch under way is abandoned when `is_over` is true; `flush` sends it again, same ids.
         """
+        self._queue_again(everything=False)
         while self._pack() and not is_over():
             is_time = time.monotonic() >= self._not_before
             is_sent = is_time and self._send(time.monotonic() + TIMEOUT_S, is_over)
@@ -114,14 +125,22 @@ class Outbox:
                 return
 
     def flush(self, timeout_s: float) -> bool:
-        """Sends all events now, for at most `timeout_s`; True when none is left."""
+        """Sends all events now, for at most `timeout_s`; True when none is left.
+
+        Those that the server refused for now get one more attempt.
+        """
         deadline = time.monotonic() + timeout_s
+        self._queue_again(everything=True)
         while self._pack():
             if time.monotonic() >= deadline:
                 return False
             if not self._send(min(deadline, time.monotonic() + TIMEOUT_S), lambda: False):
                 time.sleep(max(0.0, min(0.05, deadline - time.monotonic())))
-        return True
+        return not self._postponed
+
+    def _queue_again(self, *, everything: bool) -> None:
+        for event in self._postponed.due(everything=everything):
+            self._queue.put(event)
 
     def _pack(self) -> bool:
         """Builds the messages of some recorded exposures; True when any event waits."""
@@ -161,7 +180,8 @@ class Outbox:
         if not self._sending.acquire(timeout=min(remaining_s, _TURN_S)):
             return False
         try:
-            batch = self._queue.batch(max_events=BATCH_EVENTS, max_bytes=BATCH_BYTES)
+            waiting = self._queue.batch(max_events=BATCH_EVENTS, max_bytes=BATCH_BYTES)
+            batch = list(takewhile(lambda event: _same_clock(event, waiting[0]), waiting))
             return not batch or self._deliver(batch, deadline, is_over)
         finally:
             self._sending.release()
@@ -175,7 +195,13 @@ class Outbox:
 
         messages, remaining_s = [entry.event for entry in batch], deadline - time.monotonic()
         try:
-            outcomes = self._connect().record(messages, timeout_s=remaining_s, is_wanted=is_wanted)
+            outcomes = self._connect().record(
+                messages,
+                timeout_s=remaining_s,
+                # By the clock that stamped them: it may have been set since.
+                sent_time_s=batch[0].clock_s + steady_s(),
+                is_wanted=is_wanted,
+            )
         except Invalid as error:
             return self._split(batch, deadline, is_over, error)
         except Exception as error:  # of any kind: the events are sent again later
@@ -185,7 +211,7 @@ class Outbox:
         self._failures = 0
         self._not_before = 0.0
         self._queue.done(batch)
-        self._count(outcomes)
+        self._count(batch, outcomes)
         return True
 
     def _split(
@@ -211,14 +237,16 @@ class Outbox:
         level = logging.WARNING if self._failures == 1 else logging.DEBUG
         _log.log(level, "sending failed, %d events are waiting: %s", self.waiting, error)
 
-    def _count(self, outcomes: Sequence[pb.EventOutcome]) -> None:
-        for outcome in outcomes:
-            # A parked event is durable too: the server judges it again by itself.
-            if outcome.status in (pb.EVENT_STATUS_ACCEPTED, pb.EVENT_STATUS_PARKED):
+    def _count(self, batch: Sequence[QueuedEvent], outcomes: Sequence[pb.EventOutcome]) -> None:
+        for event, outcome in zip(batch, outcomes, strict=False):  # a server may answer for fewer
+            if outcome.status == pb.EVENT_STATUS_ACCEPTED:
                 self.accepted += 1
+            elif outcome.status == pb.EVENT_STATUS_PARKED:
+                # Durable too: the server judges it again by itself.
+                self.parked += 1
             elif outcome.status == pb.EVENT_STATUS_DUPLICATE:
                 self.duplicates += 1
-            else:
+            elif not (outcome.retryable and self._postponed.keep(event)):
                 reason = _reason(outcome.reason)
                 self._note_refusal(reason, "refused: %s %s", outcome.field, outcome.message)
 
@@ -227,6 +255,10 @@ class Outbox:
             level = logging.DEBUG if self.refused[reason] else logging.WARNING
             self.refused[reason] += 1
         _log.log(level, message, *arguments)
+
+
+def _same_clock(event: QueuedEvent, other: QueuedEvent) -> bool:
+    return abs(event.clock_s - other.clock_s) <= SAME_S
 
 
 def _reason(number: "pb.RefusalReason.ValueType") -> str:

@@ -160,6 +160,7 @@ class Connection:
         events: Iterable[events_pb.Event],
         *,
         timeout_s: float,
+        sent_time_s: float | None = None,
         is_wanted: Callable[[], bool] = lambda: True,
     ) -> Sequence[events_pb.EventOutcome]:
         """Sends one batch; returns the outcomes when the server has stored it.
@@ -167,9 +168,12 @@ class Connection:
         Args:
             events: The batch.
             timeout_s: How long to wait for the response.
+            sent_time_s: The time now, by the clock that stamped the events, in seconds since 1970.
             is_wanted: Called ten times a second; False stops waiting.
         """
         request = events_pb.RecordEventsRequest(events=events)
+        if sent_time_s is not None:
+            request.sent_time.FromMicroseconds(round(sent_time_s * 1e6))
         with self._errors():
             metadata = self._metadata()
             if self._is_blocking:

@@ -234,6 +234,24 @@ def results(
 
 @main.command()
 @click.argument("name")
+@LANGUAGE
+@server_options
+def health(name: str, language: str, target: "Target", as_json: bool) -> None:
+    """Show whether a campaign's data can be trusted, and refunds that contradict their order."""
+    from fairlift_cli.figures import Figures
+    from fairlift_cli.health_command import health_of, show_health
+    from fairlift_cli.server_connection import connected
+
+    with connected(target) as server:
+        found = health_of(server, name, language=language)
+    if as_json:
+        _print_json(found)
+    else:
+        show_health(_screen(), found, Figures(language))
+
+
+@main.command()
+@click.argument("name")
 @click.option(
     "--epoch", type=click.IntRange(min=1), help="The epoch to show; default: the current one."
 )

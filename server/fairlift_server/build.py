@@ -3,35 +3,43 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from fairlift.engine.errors import WrongState
 
 from fairlift_server.api.assignments import AssignmentApi
 from fairlift_server.api.campaigns import CampaignApi
-from fairlift_server.api.events import EventApi
+from fairlift_server.api.events import EventApi, EventRules
 from fairlift_server.api.paging import PageTokens
+from fairlift_server.api.parked_events import ParkedEvents
 from fairlift_server.api.readiness import Readiness
 from fairlift_server.api.results import ResultsApi
 from fairlift_server.api.server import Certificate, GrpcServer, Services
 from fairlift_server.campaigns.lifecycle import CampaignLifecycle
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.campaigns.snapshot_build import published_snapshot
+from fairlift_server.events.caller_clocks import CallerClocks
 from fairlift_server.events.ingest import Ingest, StoreEvents
 from fairlift_server.events.intake import IntakeWatch
 from fairlift_server.events.ledger import Event, EventOutcome
+from fairlift_server.events.parking import ParkingLimits
 from fairlift_server.results.campaign_results import CampaignResults
+from fairlift_server.results.intake_quality import Intake
 from fairlift_server.results.look_timer import LookTimer
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.database import Store, Transaction
-from fairlift_server.store.events import last_received_us, store_events
+from fairlift_server.store.event_groups import store_group
+from fairlift_server.store.events import last_received_us
+from fairlift_server.store.parked_events import corrections, summarized
 
 log = logging.getLogger("fairlift.store")
 
@@ -52,6 +60,7 @@ async def serving(
     *,
     workers: WorkerPool | None = None,
     clock: Callable[[], datetime] = now,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[GrpcServer]:
     """A started server. When the block ends it drains: no acknowledged event is lost.
 
@@ -60,6 +69,7 @@ async def serving(
         workers: processes that compute results, shared by several servers and left open; by
             default the server starts its own.
         clock: the time, in UTC.
+        monotonic: seconds that pass evenly, from which callers' clocks are told from the server's.
 
     Raises:
         WrongState: the address is taken, another server uses the database, or the database is in
@@ -73,16 +83,21 @@ async def serving(
             store.read_now(lambda transaction: published_snapshot(transaction, clock()))
         )
         watch = IntakeWatch(microseconds(clock()), store.read_now(last_received_us))
+        limits = ParkingLimits(settings.parked_events, settings.parked_days)
         ingest = Ingest(
             _watched(
                 lambda events: store.write(
-                    lambda transaction: store_events(transaction, events, settings.currency)
+                    lambda transaction: store_group(
+                        transaction, events, settings.currency, limits
+                    )
                 ),
                 watch,
                 clock,
             ),
             limit_events=settings.queue_events,
         )
+        clocks = CallerClocks(lambda: microseconds(clock()), monotonic)
+        parked = ParkedEvents(store, live, clocks, rules=_event_rules(settings), now=clock)
         own_workers, own_check_workers = WorkerPool(settings.analyses), WorkerPool(1)
         results = CampaignResults(
             store,
@@ -93,7 +108,7 @@ async def serving(
             intake=lambda: watch.state,
         )
         server = GrpcServer(
-            _services(settings, store, live, ingest, results, clock),
+            _services(settings, store, live, ingest, clocks, results, clock),
             listen=settings.listen,
             token=settings.token,
             has_reflection=settings.has_reflection,
@@ -104,14 +119,15 @@ async def serving(
         readiness = Readiness(server.set_writable, store.check_writes)
         store.write_failures.listener = readiness.failed
         timer = LookTimer(results, every_s=settings.look_every_s, now=clock)
-        timing = [
+        in_background = (
             asyncio.create_task(timer.run(), name="look-timer"),
+            asyncio.create_task(parked.run(), name="parked-events"),
             asyncio.create_task(readiness.run(), name="readiness"),
-        ]
+        )
         try:
             yield server
         finally:
-            for task in timing:
+            for task in in_background:
                 task.cancel()
             await server.drain(delay_s=settings.drain_delay_s, grace_s=settings.drain_s)
             await ingest.close()
@@ -153,6 +169,7 @@ def _services(
     store: Store,
     live: LiveCampaigns,
     ingest: Ingest,
+    clocks: CallerClocks,
     results: CampaignResults,
     clock: Callable[[], datetime],
 ) -> Services:
@@ -161,20 +178,27 @@ def _services(
     return Services(
         AssignmentApi(live, keep_alive_s=settings.keep_alive_s),
         CampaignApi(campaigns, page_tokens),
-        EventApi(
-            ingest,
-            live,
-            currency=settings.currency,
-            history_days=settings.history_days,
-            now=clock,
-        ),
+        EventApi(ingest, live, clocks, rules=_event_rules(settings), now=clock),
         ResultsApi(
             results,
             page_tokens,
             currency=settings.currency,
             watch_every_s=settings.keep_alive_s,
+            intake=partial(_intake, store, clocks),
         ),
     )
+
+
+def _event_rules(settings: Settings) -> EventRules:
+    return EventRules(settings.currency, settings.history_days, settings.parked_days)
+
+
+async def _intake(store: Store, clocks: CallerClocks) -> Intake:
+    """What the server took in and could not count yet, or had to correct."""
+    parked, corrected = await store.read(
+        lambda transaction: (summarized(transaction), corrections(transaction))
+    )
+    return Intake(parked, corrected, clocks.state())
 
 
 def _set_currency(transaction: Transaction, currency: str) -> None:

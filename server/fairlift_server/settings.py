@@ -62,6 +62,14 @@ class Settings:
         default=400,
         metadata={"help": "events older than this are refused"},
     )
+    parked_events: int = field(
+        default=100_000,
+        metadata={"help": "events that may wait for a clock, a campaign or an exchange rate"},
+    )
+    parked_days: int = field(
+        default=30,
+        metadata={"help": "days that they may wait; then they are refused"},
+    )
     queue_events: int = field(
         default=50_000,
         metadata={"help": "events that may wait for the disk; above it calls are refused"},
@@ -228,6 +236,8 @@ def _violations(settings: Settings) -> list[Violation]:
             f"must be set too, because {PREFIX}{other.upper()} is",
         )
     check(settings.history_days >= 1, "history_days", "must be 1 or more")
+    check(settings.parked_events >= 0, "parked_events", "must not be negative; 0 parks nothing")
+    check(settings.parked_days >= 1, "parked_days", "must be 1 or more")
     check(settings.queue_events >= 1_000, "queue_events", "must be 1,000 or more: one full batch")
     check(1 <= settings.analyses <= 64, "analyses", "must be 1 to 64")
     check(settings.look_every_s > 0, "look_every_s", "must be above 0")

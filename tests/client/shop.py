@@ -58,6 +58,10 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
     delay_s: float = 0.0
     # What is wrong with an event, by its kind.
     refusals: dict[str, int] = field(default_factory=dict)
+    # Whether what is refused may come again, and kinds that are parked.
+    is_retryable: bool = False
+    parks: set[str] = field(default_factory=set)
+    sent_times: list[float] = field(default_factory=list)
     unreadable: str = ""
     # Why nobody may watch snapshots.
     refuses: grpc.StatusCode | None = None
@@ -162,6 +166,7 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
         self._stopping.wait(self.delay_s)
         self.metadata = {key: str(value) for key, value in context.invocation_metadata()}
         self.batches.append([event.event_id for event in request.events])
+        self.sent_times.append(request.sent_time.ToMicroseconds() / 1e6)
         if self.failures:
             context.abort(self.failures.pop(0), "the test wants it so")
         if self.unreadable and any(self.unreadable in str(event) for event in request.events):
@@ -186,15 +191,21 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
             kind = event.WhichOneof("kind") or ""
             if kind in self.refusals:
                 status, reason = e.EVENT_STATUS_REFUSED, self.refusals[kind]
+            elif kind in self.parks:
+                status, reason = e.EVENT_STATUS_PARKED, e.REFUSAL_REASON_UNKNOWN_CAMPAIGN
             elif event.event_id in self.events:
                 status, reason = e.EVENT_STATUS_DUPLICATE, 0
             else:
                 status, reason = e.EVENT_STATUS_ACCEPTED, 0
                 self.events[event.event_id] = event
-            outcomes.append(
+            outcome = e.EventOutcome(
+                event_id=event.event_id,
+                status=status,
                 # protobuf accepts the number of an enum value; its stubs do not.
-                e.EventOutcome(event_id=event.event_id, status=status, reason=reason)  # type: ignore[arg-type]
+                reason=reason,  # type: ignore[arg-type]
+                retryable=status == e.EVENT_STATUS_REFUSED and self.is_retryable,
             )
+            outcomes.append(outcome)
         return outcomes
 
 

@@ -9,7 +9,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from fairlift import Cancellation, Client, LineKind, OrderLine, Reason, Refund, micros
+from fairlift import (
+    Cancellation,
+    Client,
+    Correction,
+    LineKind,
+    OrderLine,
+    Reason,
+    Refund,
+    Reopening,
+    micros,
+)
 from fairlift.engine.assignment import Outcome, assignment
 from fairlift.exposures import SeenExposures
 from fairlift.v1 import event_service_pb2 as e
@@ -183,6 +193,31 @@ def test_everything_that_happened_arrives_as_it_was(shop: Shop) -> None:
     assert (link.visitor_id, link.customer_id) == ("v1", "c1")
     times = {x.event_time.ToDatetime(tzinfo=UTC) for x in shop.events.values()}
     assert at in times
+
+
+def test_all_that_can_become_of_an_order_arrives_as_it_was(shop: Shop) -> None:
+    with connected(shop) as client:
+        line = OrderLine("p", 1, micros(40))
+        client.order("v", "o", [line], currency="EUR", coupon=["SPRING", "Staff"], test=True)
+        client.amend("o", Correction("c", [line, line], "EUR", micros(5), "SPRING", channel="app"))
+        client.amend("o", Refund(1, "EUR", tax_micros=2, delivery_micros=3, running_total=True))
+        client.amend("o", Reopening())
+
+    (order,) = shop.of_kind("order")
+    assert (order.coupons, order.test) == (["SPRING", "Staff"], True)
+    correction, refund, reopening = shop.of_kind("amendment")
+    assert correction.correction == e.Order(
+        unit_id="c",
+        currency_code="EUR",
+        lines=[*order.lines, *order.lines],
+        discount_micros=5_000_000,
+        coupons=["SPRING"],
+        channel="app",
+    )
+    assert refund.refund == e.Refund(
+        currency_code="EUR", goods_micros=1, tax_micros=2, delivery_micros=3, running_total=True
+    )
+    assert reopening.WhichOneof("kind") == "reopening"
 
 
 @pytest.mark.parametrize(

@@ -227,9 +227,10 @@ def test_everything_that_an_order_has_can_be_tracked(shop: Shop, flags: OpenFeat
         "lines": [OrderLine("p", 2, 5_000_000, category="shoes")],
         "discount_micros": 1_000_000,
         "shipping_cost_micros": 3_000_000.0,
-        "coupon": "X",
+        "coupon": ["X", "Y"],
         "first_purchase": False,
         "channel": "app",
+        "test": True,
     }
     flags.track("order", EvaluationContext("v"), TrackingEventDetails(attributes=whole))
     api.shutdown()
@@ -237,7 +238,7 @@ def test_everything_that_an_order_has_can_be_tracked(shop: Shop, flags: OpenFeat
     (order,) = shop.of_kind("order")
     assert (order.lines[0].product_id, order.lines[0].category) == ("p", "shoes")
     assert (order.discount_micros, order.shipping_cost_micros) == (1_000_000, 3_000_000)
-    assert (order.coupons, order.channel) == (["X"], "app")
+    assert (order.coupons, order.channel, order.test) == (["X", "Y"], "app", True)
     assert (order.first_purchase, order.HasField("first_purchase")) == (False, True)
 
 

@@ -102,6 +102,9 @@ def weights() -> None:
             visitor="x" * 257,
         ),
         case("no id at all", {"variant": "b", "reason": "no_unit"}, visitor=""),
+        case("a control character", {"variant": "b", "reason": "no_unit"}, visitor="a\nb"),
+        case("the last control character", {"reason": "no_unit"}, visitor="a\x9fb"),
+        case("a space that cannot be printed", {"reason": "assigned"}, visitor="a\u00a0b"),
     ]
     write("weights", "Buckets are shared out by weight, in order.", snapshot(three), cases)
 

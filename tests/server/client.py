@@ -39,8 +39,9 @@ class Clock:
 class Caller:
     """All services of one server."""
 
-    def __init__(self, channel: grpc.aio.Channel, clock: Clock) -> None:
+    def __init__(self, channel: grpc.aio.Channel, clock: Clock, address: str) -> None:
         self.channel = channel
+        self.address = address
         self.clock = clock
         self.campaigns = CampaignServiceStub(channel)
         self.assignments = AssignmentServiceStub(channel)
@@ -91,7 +92,7 @@ async def running(
         serving(settings_of(chosen), workers=workers(), clock=clock) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
-        yield Caller(channel, clock)
+        yield Caller(channel, clock, f"127.0.0.1:{server.port}")
 
 
 def details(error: grpc.aio.AioRpcError) -> tuple[ErrorInfo, BadRequest, RetryInfo]:

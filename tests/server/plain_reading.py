@@ -25,6 +25,8 @@ class Person:
     exposures: list[Exposure] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
+    # When they did what counts for coming back alone: logging in, an order that was cancelled.
+    other_moments: list[datetime] = field(default_factory=list)
 
     @property
     def _first_exposure(self) -> Exposure:
@@ -74,8 +76,15 @@ def people_of(made: Shop, policy: IdentityPolicy, *, until: datetime | None = No
             who = name(exposure.unit)
             people.setdefault(who, Person(who)).exposures.append(exposure)
     for order in (order.known_at(until) for order in made.orders):
-        if known(order.at) and not order.cancelled and name(order.unit) in people:
+        if not known(order.at) or name(order.unit) not in people:
+            continue
+        if order.cancelled:
+            people[name(order.unit)].other_moments.append(order.at)
+        else:
             people[name(order.unit)].orders.append(order)
+    for link in made.links:
+        if known(link.at) and name(link.visitor) in people:
+            people[name(link.visitor)].other_moments.append(link.at)
     for action in made.actions:
         if known(action.at) and name(action.unit) in people:
             people[name(action.unit)].actions.append(action)
@@ -139,6 +148,7 @@ def _returns(person: Person, measure: ReturnMeasure) -> Iterator[datetime]:
     if not measure.bought:
         moments += [action.at for action in person.actions]
         moments += [exposure.at for exposure in person.exposures]
+        moments += person.other_moments
     for at in moments:
         since = at - person.first
         if measure.from_day * DAY <= since < measure.to_day * DAY and (

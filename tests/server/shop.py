@@ -129,8 +129,9 @@ def order(
     currency: str = "EUR",
     discount: float = 0,
     shipping: float = 0,
-    coupon: str = "",
+    coupon: str | Iterable[str] = (),
     first_purchase: bool | None = None,
+    test: bool = False,
 ) -> Event:
     message = event(at, named=named)
     message.order.order_id = order_id
@@ -139,8 +140,9 @@ def order(
     message.order.lines.extend(lines or (line(50),))
     message.order.discount_micros = round(discount * EURO)
     message.order.shipping_cost_micros = round(shipping * EURO)
-    if coupon:
-        message.order.coupons.append(coupon)
+    coupons = [coupon] if isinstance(coupon, str) else coupon
+    message.order.coupons.extend(code for code in coupons if code)
+    message.order.test = test
     if first_purchase is not None:
         message.order.first_purchase = first_purchase
     return message
@@ -164,6 +166,22 @@ def refund(
     return message
 
 
+def correction(order_id: str, new: Event, *, at: datetime | None = None) -> Event:
+    """An order's new content: that of another order's event."""
+    message = event(at)
+    message.amendment.order_id = order_id
+    message.amendment.correction.CopyFrom(new.order)
+    message.amendment.correction.order_id = ""
+    return message
+
+
+def reopening(order_id: str, *, at: datetime | None = None) -> Event:
+    message = event(at)
+    message.amendment.order_id = order_id
+    message.amendment.reopening.SetInParent()
+    return message
+
+
 def cancellation(order_id: str, *, at: datetime | None = None) -> Event:
     message = event(at)
     message.amendment.order_id = order_id
@@ -181,7 +199,7 @@ def identity(visitor: str, customer: str, *, at: datetime | None = None) -> Even
 def exchange_rate(currency: str, rate: float, *, at: datetime | None = None) -> Event:
     message = event(at)
     message.exchange_rate.currency_code = currency
-    message.exchange_rate.shop_picos_per_unit = round(rate * EURO) * 10**6
+    message.exchange_rate.shop_picos_per_unit = round(rate * 10**12)
     return message
 
 

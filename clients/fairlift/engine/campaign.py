@@ -24,6 +24,8 @@ MAX_WEIGHT = 1_000_000
 MAX_PAYLOAD = 16_384
 MAX_OVERRIDES = 1_000
 MAX_UNIT = 256
+# No id of a unit holds one.
+CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 # The entries of a payload that name its coupon.
 COUPON_KEYS = ("coupon", "coupon_code")
@@ -174,6 +176,15 @@ class Campaign:
         return self.display_name or self.id
 
 
+def is_identifier(text: str) -> bool:
+    """Whether a campaign or a variant can have this id.
+
+    >>> is_identifier("free-shipping"), is_identifier("Free shipping")
+    (True, False)
+    """
+    return _ID.fullmatch(text) is not None
+
+
 def check_layers(campaigns: Iterable[Campaign]) -> dict[str, tuple[Violation, ...]]:
     """Violations by campaign id: slices of one layer that share visitors.
 
@@ -286,6 +297,8 @@ def _eligibility(campaign: Campaign) -> Iterator[Violation]:
     for unit, variant in campaign.overrides.items():
         if not 1 <= len(unit) <= MAX_UNIT:
             yield Violation("overrides", f"{unit[:20]!r}… must have 1 to {MAX_UNIT} characters")
+        if CONTROL_CHARACTER.search(unit):
+            yield Violation("overrides", f"{unit[:20]!r} holds a control character")
         if variant not in known:
             yield Violation(
                 "overrides", f"{unit!r} has {variant!r}, which is not a variant of this campaign"

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from fairlift.engine.assignment import Assignment, Outcome, Reason, assignment
 from fairlift.engine.bucketing import murmur3
-from fairlift.engine.campaign import MAX_UNIT
+from fairlift.engine.campaign import CONTROL_CHARACTER, MAX_UNIT
 from fairlift.engine.matching import Attributes, Matcher, PlainAttributes, plain_attributes
 from fairlift.engine.untrusted import IdInput, id_or_empty, plain
 
@@ -92,7 +92,9 @@ class WeightedSplit(Decider):
         values = (
             attributes if type(attributes) is dict else plain_attributes(attributes, self.names)
         )
-        if not 0 < len(unit) <= MAX_UNIT:
+        # Most ids are printable, which is asked faster.
+        is_odd = not unit.isprintable() and CONTROL_CHARACTER.search(unit) is not None
+        if is_odd or not 0 < len(unit) <= MAX_UNIT:
             assigned.outcome = self.no_unit
         elif ("is_bot" in values or "user_agent" in values) and self.is_bot(values):
             assigned.outcome = self.bot

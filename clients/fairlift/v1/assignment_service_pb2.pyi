@@ -49,7 +49,7 @@ class _ReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTyp
     REASON_PREREQUISITE: _Reason.ValueType  # 13
     REASON_BOT: _Reason.ValueType  # 14
     REASON_NO_UNIT: _Reason.ValueType  # 15
-    """The id that the campaign's unit needs is absent or too long."""
+    """The id that the campaign's unit needs is absent, too long, or holds a control character."""
     REASON_ERROR: _Reason.ValueType  # 16
     """Something broke; the control is safe."""
 
@@ -75,7 +75,7 @@ REASON_STALE: Reason.ValueType  # 12
 REASON_PREREQUISITE: Reason.ValueType  # 13
 REASON_BOT: Reason.ValueType  # 14
 REASON_NO_UNIT: Reason.ValueType  # 15
-"""The id that the campaign's unit needs is absent or too long."""
+"""The id that the campaign's unit needs is absent, too long, or holds a control character."""
 REASON_ERROR: Reason.ValueType  # 16
 """Something broke; the control is safe."""
 Global___Reason: typing_extensions.TypeAlias = Reason

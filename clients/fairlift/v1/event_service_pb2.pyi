@@ -83,7 +83,7 @@ class _RefusalReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     REFUSAL_REASON_UNKNOWN_EPOCH: _RefusalReason.ValueType  # 4
     """The campaign has no such epoch (yet). Heals when the server has heard of it."""
     REFUSAL_REASON_NOT_RUNNING: _RefusalReason.ValueType  # 5
-    """The campaign did not run at the event's time."""
+    """The campaign did not run at the event's time. Heals for a draft: when it is started."""
     REFUSAL_REASON_IN_THE_FUTURE: _RefusalReason.ValueType  # 6
     """More than five minutes ahead of the server's clock. Heals when a clock is set right."""
     REFUSAL_REASON_TOO_OLD: _RefusalReason.ValueType  # 7
@@ -109,7 +109,7 @@ REFUSAL_REASON_UNKNOWN_VARIANT: RefusalReason.ValueType  # 3
 REFUSAL_REASON_UNKNOWN_EPOCH: RefusalReason.ValueType  # 4
 """The campaign has no such epoch (yet). Heals when the server has heard of it."""
 REFUSAL_REASON_NOT_RUNNING: RefusalReason.ValueType  # 5
-"""The campaign did not run at the event's time."""
+"""The campaign did not run at the event's time. Heals for a draft: when it is started."""
 REFUSAL_REASON_IN_THE_FUTURE: RefusalReason.ValueType  # 6
 """More than five minutes ahead of the server's clock. Heals when a clock is set right."""
 REFUSAL_REASON_TOO_OLD: RefusalReason.ValueType  # 7
@@ -135,7 +135,8 @@ class RecordEventsRequest(google.protobuf.message.Message):
     @property
     def sent_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """The caller's clock when it sent the request. A caller whose clock disagrees with the server's
-        and with those of other callers has its event times corrected by the difference, and flagged.
+        and with those of other callers has its event times corrected by the difference, and flagged;
+        when all callers disagree with the server in the same way, nothing is shifted.
         """
 
     def __init__(
@@ -341,7 +342,7 @@ class Action(google.protobuf.message.Message):
     name: builtins.str
     unit_id: builtins.str
     value: builtins.float
-    """Score or weight, when the action has one."""
+    """Score or weight, when the action has one. The score of nps is a whole number from 0 to 10."""
     def __init__(
         self,
         *,
@@ -455,7 +456,11 @@ Global___OrderLine: typing_extensions.TypeAlias = OrderLine
 
 @typing.final
 class Amendment(google.protobuf.message.Message):
-    """Restates an order on the order's own date. May arrive before the order."""
+    """Restates an order on the order's own date. May arrive before the order. What holds depends on the
+    amendments' event times alone, not on when they arrive; event ids break ties. One that contradicts
+    its order is accepted and changes nothing: its outcome has a message, GetHealth counts and lists
+    it, and it counts as soon as a correction or an exchange rate makes it fit.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -494,8 +499,9 @@ Global___Amendment: typing_extensions.TypeAlias = Amendment
 
 @typing.final
 class Refund(google.protobuf.message.Message):
-    """Money back, in its parts: revenue loses the goods' part alone. The goods' parts of all refunds of
-    one order add up to at most its ticket.
+    """Money back, in its parts: revenue loses the goods' part alone, so 54.95 on goods of 50.00 is
+    50.00 of goods and 4.95 of delivery. All refunds of one order add up to at most its ticket (the
+    goods' parts), its cost of goods (the recovered part) and its items.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -608,7 +614,9 @@ Global___Cost: typing_extensions.TypeAlias = Cost
 
 @typing.final
 class ExchangeRate(google.protobuf.message.Message):
-    """What a currency is worth from the event's time on."""
+    """What a currency is worth from the event's time on. Orders of that time that came before the rate
+    are restated. The amounts of an order are converted at its own time, and rounded half up.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

@@ -1327,16 +1327,57 @@ class Health(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     CHECKS_FIELD_NUMBER: builtins.int
+    AMENDMENTS_FIELD_NUMBER: builtins.int
     @property
     def checks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___HealthCheck]: ...
+    @property
+    def amendments(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___IdleAmendment]:
+        """Of GetHealth alone: amendments since the epoch began that change nothing, newest first; at most
+        100. The check amendments counts those that contradict their order.
+        """
+
     def __init__(
         self,
         *,
         checks: collections.abc.Iterable[Global___HealthCheck] | None = ...,
+        amendments: collections.abc.Iterable[Global___IdleAmendment] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["checks", b"checks"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["amendments", b"amendments", "checks", b"checks"]) -> None: ...
 
 Global___Health: typing_extensions.TypeAlias = Health
+
+@typing.final
+class IdleAmendment(google.protobuf.message.Message):
+    """An amendment that is stored and changes nothing."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    EVENT_TIME_FIELD_NUMBER: builtins.int
+    EVENT_ID_FIELD_NUMBER: builtins.int
+    SENTENCE_FIELD_NUMBER: builtins.int
+    order_id: builtins.str
+    kind: builtins.str
+    """Such as refund or correction."""
+    event_id: builtins.str
+    sentence: builtins.str
+    """Why: it contradicts its order, or its order has not arrived."""
+    @property
+    def event_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        order_id: builtins.str = ...,
+        kind: builtins.str = ...,
+        event_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        event_id: builtins.str = ...,
+        sentence: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["event_time", b"event_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["event_id", b"event_id", "event_time", b"event_time", "kind", b"kind", "order_id", b"order_id", "sentence", b"sentence"]) -> None: ...
+
+Global___IdleAmendment: typing_extensions.TypeAlias = IdleAmendment
 
 @typing.final
 class HealthCheck(google.protobuf.message.Message):
@@ -1348,7 +1389,7 @@ class HealthCheck(google.protobuf.message.Message):
     VALUE_FIELD_NUMBER: builtins.int
     EVIDENCE_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """sample_ratio, contamination, minimum_days, exposures, late_events, …; a reader shows one that it
+    """sample_ratio, contamination, minimum_days, exposures, amendments, …; a reader shows one that it
     does not know by its sentence.
     """
     status: Global___HealthStatus.ValueType

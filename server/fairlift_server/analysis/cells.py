@@ -1,12 +1,13 @@
 """From one row per unit to sums per variant and day: the cells that every look is added up from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 import ibis
 from fairlift.engine.metric import CapAtQuantile
-from fairlift_stats.data.summary import Summary
+from fairlift_stats.data.summary import Pair, Summary
 
 from fairlift_server.analysis.columns import UnitColumn, maturity_us
 from fairlift_server.analysis.day_calendar import DAY_US, DayCalendar
@@ -28,6 +29,9 @@ _ENTRY_NUMBERS = (
     "late_exposures",
     "late_actions",
 )
+# Whole numbers of 38 digits, on every engine.
+_WIDE = "decimal(38, 0)"
+_WIDE_LIMIT = 10**38
 # From which moment on the zone's clock is how far ahead of UTC.
 Offsets = list[tuple[int, int]]
 
@@ -73,8 +77,18 @@ def entry_counts(rows: Table, query: LedgerQuery, offsets: Offsets) -> Table:
     )
 
 
-def day_cells(rows: Table, group: ColumnGroup, offsets: Offsets, *, by_segment: bool) -> Table:
-    """One row per variant and day of entry, maturity and mixing: count, sums, products, thirds."""
+def day_cells(
+    rows: Table,
+    group: ColumnGroup,
+    offsets: Offsets,
+    *,
+    by_segment: bool,
+    exact: Collection[Pair] = (),
+) -> Table:
+    """One row per variant and day of entry, maturity and mixing: count, sums, products, thirds.
+
+    Products of the `exact` pairs are added up as whole numbers, the others as doubles.
+    """
     rows = rows.mutate(
         entry_day=local_day(rows.first_us, offsets),
         mature_day=local_day(rows.first_us + maturity_us(group.maturity), offsets),
@@ -83,12 +97,16 @@ def day_cells(rows: Table, group: ColumnGroup, offsets: Offsets, *, by_segment: 
     keys = ["variant", "entry_day", "mature_day", "mixed_day"]
     if by_segment:
         keys.append("segments")
-    # Double before multiplying: products of integers overflow, on some engines in silence.
+    # Wider before multiplying: products of integers overflow, on some engines in silence.
     double = {name: rows[name].cast("float64") for name in group.columns}
+    whole = {name: rows[name].cast(_WIDE) for pair in exact for name in pair}
     return rows.group_by(keys).aggregate(
         n=rows.count(),
         **{f"s{i}": rows[name].sum() for i, name in enumerate(group.columns)},
-        **{f"p{i}": (double[a] * double[b]).sum() for i, (a, b) in enumerate(group.products)},
+        **{
+            f"p{i}": (whole[a] * whole[b] if (a, b) in exact else double[a] * double[b]).sum()
+            for i, (a, b) in enumerate(group.products)
+        },
         **{
             f"t{i}": (double[a] * double[b] * double[c]).sum()
             for i, (a, b, c) in enumerate(group.thirds)
@@ -122,10 +140,38 @@ def read_cell(row: Mapping[str, Any], group: ColumnGroup) -> LedgerCell:
         Summary.from_sums(
             int(row["n"]),
             {name: row[f"s{i}"] for i, name in enumerate(group.columns)},
-            {pair: row[f"p{i}"] for i, pair in enumerate(group.products)},
+            {pair: _number(row[f"p{i}"]) for i, pair in enumerate(group.products)},
             {triple: row[f"t{i}"] for i, triple in enumerate(group.thirds)},
         ),
     )
+
+
+def largest_values(rows: Table, query: LedgerQuery) -> Table:
+    """One row: the number of units, and of each column of whole numbers the largest value."""
+    return rows.aggregate(
+        n=rows.count(),
+        **{
+            column.name: rows[column.name].abs().max()
+            for column in query.columns
+            if rows[column.name].type().is_integer()
+        },
+    )
+
+
+def exact_pairs(largest: Mapping[str, Any], group: ColumnGroup) -> frozenset[Pair]:
+    """Pairs of columns whose products add up to less than 38 digits, whoever the units are."""
+    n = largest["n"]
+    return frozenset(
+        (a, b)
+        for a, b in group.products
+        if a in largest
+        and b in largest
+        and n * int(largest[a] or 0) * int(largest[b] or 0) < _WIDE_LIMIT
+    )
+
+
+def _number(value: Any) -> int | float:
+    return int(value) if isinstance(value, Decimal) else value
 
 
 def _live_groups(query: LedgerQuery) -> list[tuple[int, ColumnGroup]]:

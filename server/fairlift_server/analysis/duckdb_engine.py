@@ -16,6 +16,8 @@ from fairlift_server.analysis.cells import (
     Offsets,
     day_cells,
     entry_counts,
+    exact_pairs,
+    largest_values,
     read_cell,
     read_entry,
     with_caps,
@@ -37,12 +39,17 @@ from fairlift_server.analysis.live_counts import (
     orders_by_coupon,
     orders_by_day,
 )
-from fairlift_server.analysis.restated_orders import last_amendment_us
+from fairlift_server.analysis.restated_orders import (
+    RESTATED_COLUMNS,
+    last_amendment_us,
+    restated_orders,
+)
 from fairlift_server.analysis.unit_quantiles import quantile_rows, read_quantile
 from fairlift_server.analysis.units import unit_rows
 
 _THREADS = 2
 _SCANNER = "duckdb_extension_sqlite_scanner"
+_SQL_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "boolean": "BOOLEAN"}
 _COLUMNS = {
     "exposures": {
         "unit": "string",
@@ -66,14 +73,10 @@ _COLUMNS = {
         "time_us": "int64",
         "received_us": "int64",
         "items": "int64",
-        "coupon": "string",
+        "coupons": "string",
         "first_purchase": "int64",
-        "rate_micros": "int64",
-        "goods_micros": "int64",
-        "discount_micros": "int64",
-        "cost_micros": "int64",
-        "shipping_cost_micros": "int64",
-        "refunded_micros": "int64",
+        "test": "int64",
+        "refunded": "int64",
         "upsell": "int64",
         "cross_sell": "int64",
         "cancelled": "int64",
@@ -82,16 +85,18 @@ _COLUMNS = {
         "shop_profit_micros": "int64",
         "shop_discount_micros": "int64",
     },
+    "identity_links": {
+        "time_us": "int64",
+        "received_us": "int64",
+        "visitor": "string",
+        "customer": "string",
+    },
     "amendments": {
         "order_id": "string",
         "time_us": "int64",
-        "cancels": "int64",
-        "amount_micros": "int64",
-        "recovered_cost_micros": "int64",
         "received_us": "int64",
         "status": "string",
     },
-    "identity_links": {"time_us": "int64", "visitor": "string", "customer": "string"},
 }
 
 
@@ -122,8 +127,11 @@ class _Answering:
 
     def answer(self) -> LedgerAnswer:
         query = self._query
+        if query.as_of_day is not None:
+            self._restate(DayCalendar(query.time_zone).end_us(query.as_of_day))
         units = self._stored(with_caps(unit_rows(_ledger(), query), query))
         offsets = self._offsets(units)
+        (self._largest,) = self._rows(largest_values(units, query))
         entries = sorted(
             (read_entry(row, query) for row in self._rows(entry_counts(units, query, offsets))),
             key=lambda entry: (entry.variant, entry.entry_day, entry.mixed_day or 0),
@@ -145,6 +153,17 @@ class _Answering:
             coupons=coupons,
             late_amendments=late_amendments,
         )
+
+    def _restate(self, end_us: int) -> None:
+        """Writes down the orders that were amended later as they stood at the moment."""
+        columns = ", ".join(f"{name} {_SQL_TYPES[t]}" for name, t in RESTATED_COLUMNS.items())
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE restated_orders ({columns})")
+        rows = restated_orders(self._asked, end_us)
+        if rows:
+            # One parameter per column: a statement per row is slow.
+            places = ", ".join("unnest(?)" for _ in RESTATED_COLUMNS)
+            values = [list(column) for column in zip(*rows, strict=True)]
+            self._connection.execute(f"INSERT INTO restated_orders SELECT {places}", values)
 
     def _live(
         self, units: Table, offsets: Offsets
@@ -177,7 +196,8 @@ class _Answering:
     def _cells(
         self, units: Table, group: ColumnGroup, offsets: Offsets, *, by_segment: bool = False
     ) -> list[LedgerCell]:
-        rows = self._rows(day_cells(units, group, offsets, by_segment=by_segment))
+        exact = exact_pairs(self._largest, group)
+        rows = self._rows(day_cells(units, group, offsets, by_segment=by_segment, exact=exact))
         # The order of groups is the engine's whim; the answer's is not.
         return sorted(
             (read_cell(row, group) for row in rows),
@@ -216,7 +236,10 @@ class _Answering:
 
     def _rows(self, expression: Table) -> Iterator[dict[str, Any]]:
         """What the engine answers; `Any`: a database's values."""
-        cursor = self._connection.execute(_sql(expression))
+        yield from self._asked(_sql(expression))
+
+    def _asked(self, sql: str) -> Iterator[dict[str, Any]]:
+        cursor = self._connection.execute(sql)
         names = [column[0] for column in cursor.description or ()]
         for row in cursor.fetchall():
             yield dict(zip(names, row, strict=True))
@@ -239,9 +262,11 @@ def _ledger() -> Ledger:
     orders = tables.pop("orders")
     orders = orders.mutate(
         cancelled=orders.cancelled == 1,
+        test=orders.test == 1,
         first_purchase=orders.first_purchase.cast("boolean"),
     )
-    return Ledger(orders=orders, **tables)
+    restated = ibis.table(RESTATED_COLUMNS, name="restated_orders")
+    return Ledger(orders=orders, restated=restated, **tables)
 
 
 def _quoted(path: Path) -> str:

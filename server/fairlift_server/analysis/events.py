@@ -50,13 +50,17 @@ _SHAPE: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The tables that the definition reads, from whatever engine holds them."""
+    """The tables that the definition reads, from whatever engine holds them.
+
+    `restated` has orders that were amended after the end of the query's day, as they stood then.
+    """
 
     exposures: Table
     actions: Table
     orders: Table
     amendments: Table
     identity_links: Table
+    restated: Table
 
 
 def events_of_exposed(ledger: Ledger, query: LedgerQuery) -> Table:
@@ -84,29 +88,32 @@ def _cut(ledger: Ledger, query: LedgerQuery) -> Ledger:
     return Ledger(
         exposures=ledger.exposures.filter(_.time_us < end_us),
         actions=ledger.actions.filter(_.time_us < end_us),
-        orders=orders_as_of(orders, ledger.amendments, end_us),
+        orders=orders_as_of(orders, ledger.restated),
         amendments=ledger.amendments.filter(_.time_us < end_us),
         identity_links=ledger.identity_links.filter(_.time_us < end_us),
+        restated=ledger.restated,
     )
 
 
 def _united(ledger: Ledger, query: LedgerQuery) -> Table:
-    exposures = ledger.exposures.filter(
-        _.campaign == query.campaign, _.epoch == query.epoch
-    ).select("unit", "time_us", "received_us", "variant", "segments", kind=ibis.literal("exposure"))
-    orders = ledger.orders.filter(~_.cancelled).select(
+    counts = _counts(ledger.exposures, query)
+    exposures = ledger.exposures.filter(counts).select(
+        "unit", "time_us", "received_us", "variant", "segments", kind=ibis.literal("exposure")
+    )
+    real = ledger.orders.filter(~_.test)
+    orders = real.filter(~_.cancelled).select(
         "unit",
         "time_us",
         "received_us",
         "items",
         "first_purchase",
         kind=ibis.literal("order"),
-        name=_.coupon,
+        name=_.coupons,
         revenue=_.shop_revenue_micros,
         net_revenue=_.shop_net_revenue_micros,
         profit=_.shop_profit_micros,
         discount=_.shop_discount_micros,
-        refunded=(_.refunded_micros > 0).cast("int64"),
+        refunded=_.refunded.cast("int64"),
         upsell=_.upsell.cast("int64"),
         cross_sell=_.cross_sell.cast("int64"),
     )
@@ -119,7 +126,32 @@ def _united(ledger: Ledger, query: LedgerQuery) -> Table:
                 "unit", "time_us", "received_us", "name", "value", kind=ibis.literal("action")
             )
         )
+    if names is None:
+        # Whoever does anything came back: meets another campaign, or cancels the order later.
+        links = ledger.identity_links
+        others = (
+            ledger.exposures.filter(~counts),
+            real.filter(_.cancelled),
+            links.mutate(unit=links.visitor),
+        )
+        parts += (
+            part.select("unit", "time_us", "received_us", kind=ibis.literal("other"))
+            for part in others
+        )
     return ibis.union(*map(_in_one_shape, parts), distinct=False)
+
+
+def _counts(exposures: Table, query: LedgerQuery) -> Value:
+    """Whether an exposure may be analysed, however it came in."""
+    entry, at = query.entry, exposures.time_us
+    counts = (exposures.campaign == query.campaign) & (exposures.epoch == query.epoch)
+    if entry.start_us is not None:
+        counts &= at >= entry.start_us
+    for start_us, end_us in entry.pauses:
+        counts &= (at < start_us) if end_us is None else (at < start_us) | (at >= end_us)
+    if entry.overrides:
+        counts &= exposures.unit.notin(entry.overrides)
+    return counts
 
 
 def _in_one_shape(part: Table) -> Table:

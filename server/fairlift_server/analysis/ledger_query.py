@@ -44,6 +44,24 @@ class Lateness:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryRules:
+    """Which exposures count: of units without an override, while the epoch ran.
+
+    Attributes:
+        start_us: when the epoch began; None takes all before it too.
+        pauses: from when until when nobody entered; a pause without an end lasts.
+        overrides: ids whose variant somebody chose by hand.
+    """
+
+    start_us: int | None = None
+    pauses: tuple[tuple[int, int | None], ...] = ()
+    overrides: tuple[str, ...] = ()
+
+
+ENTRY_OF_ALL = EntryRules()
+
+
+@dataclass(frozen=True, slots=True)
 class LiveQuestion:
     """What is asked of the whole ledger beside the sums, as of now.
 
@@ -71,6 +89,7 @@ class LedgerQuery:
         coupons: by variant, the coupon code that its payload gives.
         as_of_day: leaves out what happened after this day; None takes everything.
         live: what is asked beside the sums when everything is taken.
+        entry: which exposures count.
     """
 
     campaign: str
@@ -84,6 +103,7 @@ class LedgerQuery:
     coupons: Mapping[str, str] | None = None
     as_of_day: int | None = None
     live: LiveQuestion | None = None
+    entry: EntryRules = ENTRY_OF_ALL
 
     @property
     def late(self) -> Lateness | None:

@@ -15,11 +15,11 @@ from fairlift_server.analysis.measures import in_window
 def counted_orders(ledger: Ledger, units: Table, query: LedgerQuery) -> Table:
     """The orders that the totals count, each with the variant of its unit."""
     assert query.live is not None, "the caller asks of now"
-    orders = with_person(ledger.orders.filter(~_.cancelled), ledger, query)
+    orders = with_person(ledger.orders.filter(~_.cancelled, ~_.test), ledger, query)
     orders = orders.select(
         "person",
         "time_us",
-        "coupon",
+        "coupons",
         revenue=_.shop_revenue_micros,
         discount=_.shop_discount_micros,
     )
@@ -38,7 +38,9 @@ def orders_by_day(orders: Table, offsets: Offsets) -> Table:
 
 def orders_by_coupon(orders: Table) -> Table:
     """One row per variant and coupon, whatever the case of its letters."""
-    used = orders.filter(orders.coupon != "")
+    used = orders.filter(orders.coupons != "")
+    # Each stands between two line breaks; one order counts for each of its coupons.
+    used = used.mutate(coupon=used.coupons.strip().split("\n").unnest())
     used = used.mutate(coupon=used.coupon.upper())
     return used.group_by(["variant", "coupon"]).aggregate(
         orders=used.count(), discount_micros=used.discount.sum().cast("int64")

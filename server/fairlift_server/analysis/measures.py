@@ -8,6 +8,7 @@ from fairlift.engine.metric import ActionMeasure, ActionOf, Measure, OrderMeasur
 from fairlift_server.analysis.columns import Window, maturity_us
 from fairlift_server.analysis.day_calendar import DAY_US
 from fairlift_server.analysis.events import CART, Table, Value, when
+from fairlift_server.events.ledger import coupon_list
 
 Coupons = Mapping[str, str]
 # Where several of them happen at one moment the first is the same for every engine.
@@ -65,7 +66,7 @@ def is_step(
             carts = counts & (events.kind == "action") & (events.name == CART)
             return carts & _first_order_in(events, ordered).isnull()
         case OrderMeasure.COUPON_ORDERS | OrderMeasure.COUPON_COST:
-            used = [(variant == arm) & (events.name == code) for arm, code in coupons.items()]
+            used = [(variant == arm) & _used(events, code) for arm, code in coupons.items()]
             return ordered & (ibis.or_(*used) if used else ibis.literal(False))
         case _:
             return ordered & (_amount(events, measure) > 0)
@@ -101,7 +102,8 @@ def _action(events: Table, name: str, of: ActionOf, counts: Value) -> Value:
         case ActionOf.VALUE:
             return _sum(done, events.value)
         case ActionOf.NPS:
-            return _count(done & (events.value >= 9)) - _count(done & (events.value <= 6))
+            promoters = done & events.value.between(9, 10)
+            return _count(promoters) - _count(done & events.value.between(0, 6))
 
 
 def _orders(events: Table, measure: OrderMeasure, counts: Value, coupons: Coupons) -> Value:
@@ -148,9 +150,14 @@ def _by_coupon(events: Table, coupons: Coupons, total: Callable[[Value], Value])
         return _count(events.kind == "")
     variant = first_exposed(events, events.variant)
     branches = [
-        (variant == name, total(events.name == code)) for name, code in sorted(coupons.items())
+        (variant == name, total(_used(events, code))) for name, code in sorted(coupons.items())
     ]
     return ibis.cases(*branches, else_=0)
+
+
+def _used(events: Table, code: str) -> Value:
+    """Whether the coupon is among those of an order."""
+    return events.name.contains(coupon_list([code]))
 
 
 def _first_order_in(events: Table, ordered: Value) -> Value:

@@ -7,19 +7,24 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from fairlift.engine.campaign import State
 from fairlift.v1 import event_service_pb2 as pb
 
 from fairlift_server.api.event_fields import (
     EventRefusal,
     campaign_id_from,
+    campaign_key,
     checked_amount,
     checked_currency,
     checked_text,
     digest,
+    event_content,
     event_id_from,
     invalid,
+    microseconds_of,
     refuse_unsupported,
     shortened,
+    unknown_campaign,
 )
 from fairlift_server.api.order_entries import amendment_entry, order_entry
 from fairlift_server.api.segment_labels import segment_labels
@@ -37,27 +42,49 @@ from fairlift_server.events.ledger import (
     RefusalReason,
     RefusedEvent,
 )
-
-_MAX_CLOCK_SKEW_US = 5 * 60 * 1_000_000
-_DAY_US = 86_400 * 1_000_000
+from fairlift_server.events.parking import DAY_US, MAX_AHEAD_US, THE_CLOCK, WaitingEvent
 
 _ACTION = re.compile("[a-z][a-z0-9_]{0,62}")
+# Answers to "how likely are you to recommend us?", of which the metric of that name is made.
+_NPS = "nps"
+_SCORES = frozenset(range(11))
 
 
 class EventReader:
-    """Reads the events of one call, checked against the campaigns as they are at its start."""
+    """Reads the events of one call, checked against the campaigns as they are at its start.
+
+    Args:
+        live: the campaigns.
+        now_us: the server's clock.
+        history_days: how far back events are taken.
+        parked_days: how far ahead they are taken, to wait.
+        currency: the shop's.
+        shift_us: what is added to the events' times, for the caller's clock.
+        sent_us: when the call was sent, corrected; None where the caller did not say.
+    """
 
     def __init__(
-        self, live: LiveCampaigns, *, now_us: int, history_days: int, currency: str
+        self,
+        live: LiveCampaigns,
+        *,
+        now_us: int,
+        history_days: int,
+        parked_days: int,
+        currency: str,
+        shift_us: int = 0,
+        sent_us: int | None = None,
     ) -> None:
         self._live = live
         self._now_us = now_us
-        self._oldest_us = now_us - history_days * _DAY_US
+        self._oldest_us = now_us - history_days * DAY_US
         self._history_days = history_days
+        self._parked_days = parked_days
         self._currency = currency
+        self._shift_us = shift_us
+        self._sent_us = sent_us
 
-    def read(self, message: pb.Event) -> Event | RefusedEvent:
-        """The event, ready to store, or the first rule that it breaks."""
+    def read(self, message: pb.Event) -> Event | WaitingEvent | RefusedEvent:
+        """The event, ready to store or to wait, or the first rule that it breaks."""
         try:
             kind = message.WhichOneof("kind")
             if kind is None:
@@ -67,30 +94,28 @@ class EventReader:
                 )
             event_id = event_id_from(message.event_id)
             time_us = self._time_us(message)
-            entry = _READ_BY_KIND[kind](self, event_id, time_us, getattr(message, kind))
         except EventRefusal as refusal:
             return refusal.event
-        return Event(event_id, digest(message), entry)
+        ahead = self._ahead(time_us)
+        try:
+            entry = _READ_BY_KIND[kind](
+                self, event_id, min(time_us, self._now_us), getattr(message, kind)
+            )
+        except EventRefusal as refusal:
+            return self._waiting(message, event_id, time_us, refusal.event, ahead)
+        if ahead is not None:
+            return self._waiting(message, event_id, time_us, ahead, None)
+        content = event_content(message)
+        return Event(event_id, digest(content), entry, content, self._shift_us)
 
     def _time_us(self, message: pb.Event) -> int:
         if not message.HasField("event_time"):
             raise EventRefusal(
                 RefusalReason.INVALID, "event_time", "is missing; give the time of the event"
             )
-        time = message.event_time
-        time_us = time.seconds * 1_000_000 + time.nanos // 1_000
-        if time_us > self._now_us:
-            if time_us > self._now_us + _MAX_CLOCK_SKEW_US:
-                ahead_s = (time_us - self._now_us) // 1_000_000
-                raise EventRefusal(
-                    RefusalReason.IN_THE_FUTURE,
-                    "event_time",
-                    f"is {ahead_s} s ahead of the server's clock, must be at most "
-                    f"{_MAX_CLOCK_SKEW_US // 1_000_000} s ahead; correct the sender's clock",
-                )
-            return self._now_us
+        time_us = microseconds_of("event_time", message.event_time) + self._shift_us
         if time_us < self._oldest_us:
-            age_days = (self._now_us - time_us) // _DAY_US
+            age_days = (self._now_us - time_us) // DAY_US
             raise EventRefusal(
                 RefusalReason.TOO_OLD,
                 "event_time",
@@ -98,6 +123,50 @@ class EventReader:
                 "FAIRLIFT_HISTORY_DAYS sets how far back the server accepts events",
             )
         return time_us
+
+    def _ahead(self, time_us: int) -> RefusedEvent | None:
+        """Why an event from the future has to wait, or is refused; None for any other."""
+        if time_us <= self._now_us + MAX_AHEAD_US:
+            return None
+        ahead_s = (time_us - self._now_us) // 1_000_000
+        text = (
+            f"is {ahead_s} s ahead of the server's clock, more than {MAX_AHEAD_US // 1_000_000} s"
+        )
+        latest_us = max(self._now_us, self._sent_us or 0) + self._parked_days * DAY_US
+        if time_us > latest_us:
+            whose = "" if self._sent_us is None else " and of the sender's"
+            text = f"{text}, and more than {self._parked_days} days ahead{whose}"
+            return RefusedEvent(
+                RefusalReason.IN_THE_FUTURE,
+                f"{text}; correct the event's time",
+                "event_time",
+                # Without the sender's time nobody knows whose clock is wrong.
+                is_retryable=self._sent_us is None,
+            )
+        return RefusedEvent(
+            RefusalReason.IN_THE_FUTURE,
+            f"{text}; check both clocks",
+            "event_time",
+            waits_for=THE_CLOCK,
+        )
+
+    def _waiting(
+        self,
+        message: pb.Event,
+        event_id: bytes,
+        time_us: int,
+        refusal: RefusedEvent,
+        ahead: RefusedEvent | None,
+    ) -> WaitingEvent | RefusedEvent:
+        """The event, waiting for what would heal the refusal; the refusal where nothing would."""
+        if ahead is not None and refusal.reason is not RefusalReason.INVALID:
+            refusal = ahead  # the clock comes first: at another time another rule may hold
+        if not refusal.waits_for:
+            return refusal
+        content = event_content(message)
+        return WaitingEvent(
+            event_id, digest(content), content, time_us, self._now_us, self._shift_us, refusal
+        )
 
     def _exposure(self, event_id: bytes, time_us: int, message: pb.Exposure) -> ExposureEntry:
         campaign = campaign_id_from("exposure.campaign", message.campaign)
@@ -108,15 +177,16 @@ class EventReader:
             refuse_unsupported("exposure.exposure_token", "exposure tokens are")
         rules = self._live.exposure_rules.get(campaign)
         if rules is None:
-            text = f"campaign {campaign!r} does not exist; create and start it first"
-            raise EventRefusal(RefusalReason.UNKNOWN_CAMPAIGN, "exposure.campaign", text)
+            raise unknown_campaign("exposure.campaign", campaign)
         if not rules.ran_at(time_us):
             text = f"campaign {campaign} is {rules.state}; only exposures from its run are accepted"
-            raise EventRefusal(RefusalReason.NOT_RUNNING, "exposure.campaign", text)
+            wait = campaign_key(campaign) if rules.state is State.DRAFT else ""
+            raise EventRefusal(RefusalReason.NOT_RUNNING, "exposure.campaign", text, waits_for=wait)
         variants = rules.variants_by_epoch.get(message.epoch)
         if variants is None:
             text = f"is {message.epoch}, campaign {campaign} has epochs 1 to {rules.epoch}"
-            raise EventRefusal(RefusalReason.UNKNOWN_EPOCH, "exposure.epoch", text)
+            wait = campaign_key(campaign, message.epoch) if message.epoch > rules.epoch else ""
+            raise EventRefusal(RefusalReason.UNKNOWN_EPOCH, "exposure.epoch", text, waits_for=wait)
         if message.variant not in variants:
             names = ", ".join(variants)
             text = f"{message.variant!r} is not a variant of {campaign}; its variants are {names}"
@@ -141,6 +211,10 @@ class EventReader:
         value = message.value if message.HasField("value") else None
         if value is not None and not abs(value) <= 1e15:  # a NaN fails this too
             raise invalid("action.value", f"is {value}, must be a number within ±1e15")
+        if message.name == _NPS and value not in _SCORES:
+            shown = "missing" if value is None else f"{value:g}"
+            text = f"is {shown}; the score of {_NPS} must be a whole number from 0 to 10"
+            raise invalid("action.value", text)
         return ActionEntry(event_id, time_us, self._now_us, unit, message.name, value)
 
     def _order(self, event_id: bytes, time_us: int, message: pb.Order) -> OrderEntry:
@@ -162,8 +236,7 @@ class EventReader:
         if message.campaign:
             campaign = campaign_id_from("cost.campaign", message.campaign)
             if campaign not in self._live.exposure_rules:
-                text = f"campaign {campaign!r} does not exist"
-                raise EventRefusal(RefusalReason.UNKNOWN_CAMPAIGN, "cost.campaign", text)
+                raise unknown_campaign("cost.campaign", campaign)
         elif not message.channel:
             raise invalid("cost", "names neither a campaign nor a channel; name at least one")
         return CostEntry(
@@ -185,10 +258,7 @@ class EventReader:
         if not 0 < rate <= 10**18:
             text = f"is {rate}, must be above 0 and at most 10^18 (a million to one)"
             raise invalid(where, text)
-        rate_micros, finer = divmod(rate, 10**6)
-        if finer:
-            refuse_unsupported(where, f"is {rate}; rates finer than micros (10^6 picos) are")
-        return RateEntry(event_id, time_us, self._now_us, currency, rate_micros)
+        return RateEntry(event_id, time_us, self._now_us, currency, rate)
 
 
 # Any: each method takes the message of its own kind.

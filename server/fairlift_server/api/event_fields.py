@@ -3,12 +3,13 @@
 import re
 from hashlib import blake2b
 
+from fairlift.engine.campaign import CONTROL_CHARACTER, MAX_UNIT, is_identifier
 from fairlift.v1 import event_service_pb2 as pb
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from fairlift_server.events.ledger import MAX_AMOUNT_MICROS, RefusalReason, RefusedEvent
 
-_MAX_TEXT = 256
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_MAX_TIME_S = 253_402_300_799
 _CURRENCY = re.compile("[A-Z]{3}")
 _UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _COLLECTION = "campaigns/"
@@ -17,8 +18,10 @@ _COLLECTION = "campaigns/"
 class EventRefusal(Exception):
     """Ends the reading of an event; `EventReader` returns what it carries."""
 
-    def __init__(self, reason: RefusalReason, field: str, message: str) -> None:
-        self.event = RefusedEvent(reason, message, field)
+    def __init__(
+        self, reason: RefusalReason, field: str, message: str, *, waits_for: str = ""
+    ) -> None:
+        self.event = RefusedEvent(reason, message, field, waits_for)
 
 
 def event_id_from(text: str) -> bytes:
@@ -36,6 +39,26 @@ def campaign_id_from(field: str, name: str) -> str:
     return name[len(_COLLECTION) :]
 
 
+def unknown_campaign(field: str, campaign: str) -> EventRefusal:
+    """A refusal that heals when the campaign is started; not where no campaign can have the id."""
+    text = f"campaign {shortened(campaign)} does not exist; create and start it first"
+    wait = campaign_key(campaign) if is_identifier(campaign) else ""
+    return EventRefusal(RefusalReason.UNKNOWN_CAMPAIGN, field, text, waits_for=wait)
+
+
+def campaign_key(campaign: str, epoch: int = 0) -> str:
+    """What an event of a campaign, or of an epoch, that the server does not have yet waits for."""
+    return f"{_COLLECTION}{campaign}/{epoch}"
+
+
+def campaign_and_epoch(key: str) -> tuple[str, int] | None:
+    """The reverse of `campaign_key`; None where an event waits for something else."""
+    if not key.startswith(_COLLECTION):
+        return None
+    campaign, _, epoch = key[len(_COLLECTION) :].partition("/")
+    return campaign, int(epoch)
+
+
 def refuse_unsupported(field: str, what: str) -> None:
     """Refuses what the contract has and this server does not act on yet."""
     raise invalid(field, f"{what} not supported by this server version; leave it out")
@@ -43,14 +66,22 @@ def refuse_unsupported(field: str, what: str) -> None:
 
 def checked_text(field: str, text: str, *, min_length: int = 1) -> str:
     """The text, if its length is allowed and it holds no control characters."""
-    if not min_length <= len(text) <= _MAX_TEXT:
+    if not min_length <= len(text) <= MAX_UNIT:
         raise invalid(
             field,
-            f"has {len(text)} characters, must have {min_length} to {_MAX_TEXT}; hash longer ids",
+            f"has {len(text)} characters, must have {min_length} to {MAX_UNIT}; hash longer ids",
         )
-    if not text.isprintable() and (control := _CONTROL.search(text)):
+    if not text.isprintable() and (control := CONTROL_CHARACTER.search(text)):
         raise invalid(field, f"contains the control character {control[0]!r}; remove it")
     return text
+
+
+def microseconds_of(field: str, time: Timestamp) -> int:
+    """Microseconds since 1970."""
+    # The end of the year 9999, and as long before 1970.
+    if not -_MAX_TIME_S <= time.seconds <= _MAX_TIME_S:
+        raise invalid(field, f"is {time.seconds} s from 1970, must be before the year 10000")
+    return time.seconds * 1_000_000 + time.nanos // 1_000
 
 
 def checked_currency(field: str, code: str) -> str:
@@ -80,7 +111,22 @@ def invalid(field: str, message: str) -> EventRefusal:
     return EventRefusal(RefusalReason.INVALID, field, message)
 
 
-def digest(message: pb.Event | pb.Order) -> bytes:
+def event_content(message: pb.Event) -> bytes:
+    """The event in one form: the case of its id means nothing (RFC 9562, 4)."""
+    lower = message.event_id.lower()
+    if lower == message.event_id:
+        return content_of(message)
+    copy = pb.Event()
+    copy.CopyFrom(message)
+    copy.event_id = lower
+    return content_of(copy)
+
+
+def content_of(message: pb.Event | pb.Order) -> bytes:
+    """The message in one form, whoever sent it."""
+    return message.SerializeToString(deterministic=True)
+
+
+def digest(content: bytes) -> bytes:
     """A hash of the content, by which the same event is recognised when it is sent again."""
-    content = message.SerializeToString(deterministic=True)
     return blake2b(content, digest_size=8).digest()

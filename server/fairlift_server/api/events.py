@@ -1,7 +1,9 @@
 """EventService: stores events and acknowledges them once they are durable."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 import grpc
 from fairlift.engine.errors import InvalidRequest, Violation
@@ -9,9 +11,18 @@ from fairlift.v1 import event_service_pb2 as pb
 from fairlift.v1.event_service_pb2_grpc import EventServiceServicer
 
 from fairlift_server.api.event_entries import EventReader
+from fairlift_server.api.event_fields import EventRefusal, microseconds_of
 from fairlift_server.campaigns.live import LiveCampaigns
+from fairlift_server.events.caller_clocks import CallerClocks
 from fairlift_server.events.ingest import Ingest
-from fairlift_server.events.ledger import EventOutcome, RefusalReason, RefusedEvent
+from fairlift_server.events.ledger import (
+    Contradiction,
+    EventOutcome,
+    ParkedEvent,
+    RefusalReason,
+    RefusedEvent,
+)
+from fairlift_server.store.campaigns import microseconds
 
 MAX_EVENTS = 1_000
 RECORD_EVENTS = "/fairlift.v1.EventService/RecordEvents"
@@ -23,6 +34,21 @@ RecordContext = grpc.aio.ServicerContext[pb.RecordEventsRequest, pb.RecordEvents
 StreamContext = grpc.aio.ServicerContext[pb.StreamEventsRequest, pb.StreamEventsResponse]
 
 
+@dataclass(frozen=True, slots=True)
+class EventRules:
+    """What the events of a server are read by.
+
+    Attributes:
+        currency: the shop's.
+        history_days: how far back events are taken.
+        parked_days: how long events wait.
+    """
+
+    currency: str
+    history_days: int
+    parked_days: int
+
+
 class EventApi(EventServiceServicer):
     """Reads events, stores them, and reports the outcome of each."""
 
@@ -30,15 +56,15 @@ class EventApi(EventServiceServicer):
         self,
         ingest: Ingest,
         live: LiveCampaigns,
+        clocks: CallerClocks,
         *,
-        currency: str,
-        history_days: int,
+        rules: EventRules,
         now: Callable[[], datetime],
     ) -> None:
         self._ingest = ingest
         self._live = live
-        self._currency = currency
-        self._history_days = history_days
+        self._clocks = clocks
+        self._rules = rules
         self._now = now
 
     def has_room(self) -> bool:
@@ -50,8 +76,8 @@ class EventApi(EventServiceServicer):
         request: pb.RecordEventsRequest,
         context: RecordContext,
     ) -> pb.RecordEventsResponse:
-        """One outcome per event, in order, once all accepted events are durable."""
-        return pb.RecordEventsResponse(outcomes=await self._record(request))
+        """One outcome per event, in order, once all accepted and parked events are durable."""
+        return pb.RecordEventsResponse(outcomes=await self._record(request, context.peer()))
 
     async def StreamEvents(
         self,
@@ -64,49 +90,97 @@ class EventApi(EventServiceServicer):
             if request.sequence != expected:
                 text = f"is {request.sequence}, must be {expected}: batches are numbered 1, 2, 3, …"
                 raise InvalidRequest([Violation("sequence", text)])
-            outcomes = await self._record(request)
+            outcomes = await self._record(request, context.peer())
             yield pb.StreamEventsResponse(sequence=expected, outcomes=outcomes)
             expected += 1
 
     async def _record(
-        self, request: pb.RecordEventsRequest | pb.StreamEventsRequest
+        self, request: pb.RecordEventsRequest | pb.StreamEventsRequest, caller: str
     ) -> list[pb.EventOutcome]:
         events = request.events
-        if request.HasField("sent_time"):
-            text = "is not supported by this server version; leave it out"
-            raise InvalidRequest([Violation("sent_time", text)])
         if len(events) > MAX_EVENTS:
             text = (
                 f"contains {len(events)}, must contain at most {MAX_EVENTS}; send several batches"
             )
             raise InvalidRequest([Violation("events", text)])
-        reader = EventReader(
-            self._live,
-            now_us=int(self._now().timestamp() * 1_000_000),
-            history_days=self._history_days,
-            currency=self._currency,
-        )
-        checked = [reader.read(event) for event in events]
-        valid = [event for event in checked if not isinstance(event, RefusedEvent)]
-        stored = iter(await self._ingest.record(valid))
-        outcomes = (event if isinstance(event, RefusedEvent) else next(stored) for event in checked)
+        reader = self._reader(request, caller)
+        read = [reader.read(event) for event in events]
+        to_store = [event for event in read if not isinstance(event, RefusedEvent)]
+        stored = iter(await self._ingest.record(to_store))
+        outcomes = (event if isinstance(event, RefusedEvent) else next(stored) for event in read)
         return [
             _outcome(event.event_id, outcome)
             for event, outcome in zip(events, outcomes, strict=True)
         ]
 
+    def _reader(
+        self, request: pb.RecordEventsRequest | pb.StreamEventsRequest, caller: str
+    ) -> EventReader:
+        sent_us, shift_us = None, 0
+        if request.HasField("sent_time"):
+            try:
+                sent_us = microseconds_of("sent_time", request.sent_time)
+            except EventRefusal as refusal:
+                raise InvalidRequest(
+                    [Violation(refusal.event.field, refusal.event.message)]
+                ) from None
+            shift_us = self._clocks.shift_us(caller, sent_us)
+            sent_us += shift_us
+        return event_reader(
+            self._live, self._now(), self._rules, shift_us=shift_us, sent_us=sent_us
+        )
+
+
+def event_reader(
+    live: LiveCampaigns,
+    now: datetime,
+    rules: EventRules,
+    *,
+    shift_us: int = 0,
+    sent_us: int | None = None,
+) -> EventReader:
+    """A reader of events as of now."""
+    return EventReader(
+        live,
+        now_us=microseconds(now),
+        history_days=rules.history_days,
+        parked_days=rules.parked_days,
+        currency=rules.currency,
+        shift_us=shift_us,
+        sent_us=sent_us,
+    )
+
 
 def _outcome(event_id: str, outcome: EventOutcome) -> pb.EventOutcome:
-    if isinstance(outcome, RefusedEvent):
-        return pb.EventOutcome(
-            event_id=event_id[:64],  # the id itself may be why the event is refused
-            status=pb.EVENT_STATUS_REFUSED,
-            reason=_REASONS[outcome.reason],
-            message=f"{outcome.field}: {outcome.message}" if outcome.field else outcome.message,
-            field=outcome.field,
-        )
-    accepted = outcome == "accepted"
+    match outcome:
+        case "accepted":
+            return pb.EventOutcome(event_id=event_id, status=pb.EVENT_STATUS_ACCEPTED)
+        case "duplicate":
+            return pb.EventOutcome(event_id=event_id, status=pb.EVENT_STATUS_DUPLICATE)
+        case Contradiction():
+            return pb.EventOutcome(
+                event_id=event_id,
+                status=pb.EVENT_STATUS_ACCEPTED,
+                message=str(outcome),
+                field=outcome.field,
+            )
+        case ParkedEvent(refusal):
+            return _not_taken(event_id, pb.EVENT_STATUS_PARKED, refusal)
+        case RefusedEvent():
+            return _not_taken(event_id, pb.EVENT_STATUS_REFUSED, outcome)
+        case _:
+            assert_never(outcome)
+
+
+def _not_taken(
+    event_id: str, status: "pb.EventStatus.ValueType", refusal: RefusedEvent
+) -> pb.EventOutcome:
+    field, message = refusal.field, refusal.message
     return pb.EventOutcome(
-        event_id=event_id,
-        status=pb.EVENT_STATUS_ACCEPTED if accepted else pb.EVENT_STATUS_DUPLICATE,
+        event_id=event_id[:64],  # the id itself may be why the event is refused
+        status=status,
+        reason=_REASONS[refusal.reason],
+        message=f"{field}: {message}" if field else message,
+        field=field,
+        retryable=refusal.is_retryable,
     )

@@ -1,10 +1,15 @@
 """Data quality checks as the contract's Health."""
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from fairlift.v1 import results_service_pb2 as pb
+from fairlift.wire.values import time_to
+from fairlift_stats.messages import Message
 
 from fairlift_server.api.language import ReaderLanguage
-from fairlift_server.results.analysis_plan import AnalysisPlan
-from fairlift_server.results.data_quality import DataQuality, HealthStatus, checks
+from fairlift_server.results.data_quality import HealthCheck, HealthStatus
+from fairlift_server.store.amendments import IdleAmendment
 
 STATUSES = {
     HealthStatus.OK: pb.HEALTH_STATUS_OK,
@@ -13,7 +18,7 @@ STATUSES = {
 }
 
 
-def health_to(plan: AnalysisPlan, quality: DataQuality, reader: ReaderLanguage) -> pb.Health:
+def health_to(checks: Iterable[HealthCheck], reader: ReaderLanguage) -> pb.Health:
     """All checks, with their sentences in the reader's language."""
     return pb.Health(
         checks=(
@@ -24,6 +29,17 @@ def health_to(plan: AnalysisPlan, quality: DataQuality, reader: ReaderLanguage) 
                 value=check.value,
                 evidence=check.evidence,
             )
-            for check in checks(plan, quality)
+            for check in checks
         )
+    )
+
+
+def idle_amendment_to(amendment: IdleAmendment, reader: ReaderLanguage) -> pb.IdleAmendment:
+    """An amendment that changes nothing, and why; what contradicts is told as when it came in."""
+    return pb.IdleAmendment(
+        order_id=amendment.order_id,
+        kind=amendment.kind,
+        event_time=time_to(amendment.time),
+        event_id=str(UUID(amendment.event_id)),
+        sentence=amendment.problem or reader.text(Message.of("health.amendment_waits")),
     )

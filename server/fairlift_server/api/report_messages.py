@@ -10,6 +10,7 @@ from fairlift_stats.messages import Day, Figure, Message, Number, Verbatim
 from fairlift_stats.report.decomposition import Decomposition
 
 from fairlift_server.analysis.ledger_query import CouponCount, LateCounts
+from fairlift_server.api.amounts import exceeds_micros, sum_micros
 from fairlift_server.api.funnel_messages import funnel_steps
 from fairlift_server.api.health_messages import health_to
 from fairlift_server.api.language import ReaderLanguage
@@ -27,6 +28,7 @@ from fairlift_server.api.verdict_messages import verdict_to
 from fairlift_server.events.ledger import MICROS
 from fairlift_server.results.analysis_plan import TOTALS, AnalysisPlan
 from fairlift_server.results.campaign_results import ReportInput
+from fairlift_server.results.data_quality import checks
 from fairlift_server.results.kept_look import KeptLook
 from fairlift_server.results.live_figures import DayCount
 
@@ -57,7 +59,7 @@ def report_to(reading: ReportInput, *, currency: str, language: str) -> pb.Repor
             _decomposition(variant, factors, reader.text(factors.message(currency)), confidence)
             for variant, factors in (report.decompositions.items() if report else ())
         ),
-        health=health_to(plan, result.quality, reader),
+        health=health_to(checks(plan, result.quality), reader),
         segments=(
             segment
             for cut in (report.segments if report else ())
@@ -101,8 +103,8 @@ def _totals(reading: ReportInput) -> Iterator[pb.VariantTotals]:
             units=summary.n,
             buyers=int(total[OrderMeasure.BUYERS]),
             orders=int(total[OrderMeasure.ORDERS]),
-            revenue_micros=round(total[OrderMeasure.REVENUE] * MICROS),
-            net_revenue_micros=round(total[OrderMeasure.NET_REVENUE] * MICROS),
+            revenue_micros=sum_micros(total[OrderMeasure.REVENUE] * MICROS),
+            net_revenue_micros=sum_micros(total[OrderMeasure.NET_REVENUE] * MICROS),
             refunded_orders=int(total[OrderMeasure.REFUNDED_ORDERS]),
             contaminated_units=result.quality.contaminated.get(variant, 0),
             mature_units=result.live.mature[variant],
@@ -179,6 +181,16 @@ def _decomposition(
     )
 
 
+def _exceed(reading: ReportInput) -> bool:
+    """Whether some total of money does not fit into its field."""
+    columns = [reading.plan.column(m) for m in (OrderMeasure.REVENUE, OrderMeasure.NET_REVENUE)]
+    return any(
+        exceeds_micros(summary.sum(column) * MICROS)
+        for summary in reading.result.live.totals.values()
+        for column in columns
+    )
+
+
 def _notes(reading: ReportInput) -> Iterator[Message]:
     result, plan = reading.result, reading.plan
     if reading.days.is_replayed:
@@ -187,6 +199,8 @@ def _notes(reading: ReportInput) -> Iterator[Message]:
         # A metric that failed says so in its own row.
         if name not in plan.maturity:
             yield Message.of("note.failed", part=Verbatim(name))
+    if _exceed(reading):
+        yield Message.of("note.beyond_range")
     if result.looks:
         yield from _uncounted(reading)
         yield from _late_notes(result.late, Day(result.looks[-1].look.at))

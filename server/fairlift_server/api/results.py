@@ -1,7 +1,7 @@
 """ResultsService: reports, looks and data quality."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from fairlift.engine.campaign import State
 from fairlift.engine.errors import InvalidRequest, Violation
@@ -10,14 +10,17 @@ from fairlift.v1.results_service_pb2_grpc import ResultsServiceServicer
 from fairlift.wire.campaign import STATES
 
 from fairlift_server.api.call_guard import Context
-from fairlift_server.api.health_messages import health_to
+from fairlift_server.api.health_messages import health_to, idle_amendment_to
 from fairlift_server.api.language import ReaderLanguage, language_of
 from fairlift_server.api.look_messages import look_to
 from fairlift_server.api.names import campaign_id_of
 from fairlift_server.api.paging import PageTokens
 from fairlift_server.api.report_messages import report_to
 from fairlift_server.api.report_summary_messages import report_summary_to
+from fairlift_server.results.amendment_quality import amendment_check
 from fairlift_server.results.campaign_results import CampaignResults
+from fairlift_server.results.data_quality import checks
+from fairlift_server.results.intake_quality import Intake, intake_checks
 from fairlift_server.results.report_list import DEFAULT_STATES
 
 
@@ -31,11 +34,13 @@ class ResultsApi(ResultsServiceServicer):
         *,
         currency: str,
         watch_every_s: float,
+        intake: Callable[[], Awaitable[Intake]],
     ) -> None:
         self._results = results
         self._page_tokens = page_tokens
         self._currency = currency
         self._watch_every_s = watch_every_s
+        self._intake = intake
 
     async def GetResults(self, request: pb.GetResultsRequest, context: Context) -> pb.Report:
         """The report as of the newest look; makes a look first if one is due."""
@@ -95,8 +100,18 @@ class ResultsApi(ResultsServiceServicer):
     async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.Health:
         """The data quality checks as of now; makes no look."""
         language = language_of(request.language)
-        campaign, plan, quality = await self._results.data_quality(campaign_id_of(request.name))
-        return health_to(plan, quality, ReaderLanguage.of(campaign, language))
+        name = campaign_id_of(request.name)
+        campaign, plan, quality = await self._results.data_quality(name)
+        idle = await self._results.idle_amendments(name)
+        found = (
+            *checks(plan, quality),
+            amendment_check(idle.contradicting),
+            *intake_checks(await self._intake()),
+        )
+        reader = ReaderLanguage.of(campaign, language)
+        health = health_to(found, reader)
+        health.amendments.extend(idle_amendment_to(one, reader) for one in idle.newest)
+        return health
 
 
 def _checked_epoch(epoch: int) -> int:

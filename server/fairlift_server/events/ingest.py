@@ -5,10 +5,12 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from fairlift.engine.errors import FairliftError, Overloaded, Unavailable
 
 from fairlift_server.events.ledger import Event, EventOutcome
+from fairlift_server.events.parking import WaitingEvent
 
 # Events in one transaction at most; the disk syncs once for all of them.
 _GROUP_EVENTS = 10_000
@@ -16,12 +18,13 @@ _GROUP_EVENTS = 10_000
 # that are stored then all the same.
 _MAX_WAIT_S = 2.0
 
-StoreEvents = Callable[[Sequence[Event]], Awaitable[list[EventOutcome]]]
+ReadEvents: TypeAlias = Sequence[Event | WaitingEvent]
+StoreEvents = Callable[[ReadEvents], Awaitable[list[EventOutcome]]]
 
 
 @dataclass(slots=True, eq=False)
 class _Batch:
-    events: Sequence[Event]
+    events: ReadEvents
     outcomes: "asyncio.Future[list[EventOutcome]]"
     arrived_s: float
 
@@ -60,7 +63,7 @@ class Ingest:
             return False
         return not self._queue or self._now() < self._queue[0].arrived_s + _MAX_WAIT_S
 
-    async def record(self, events: Sequence[Event]) -> list[EventOutcome]:
+    async def record(self, events: ReadEvents) -> list[EventOutcome]:
         """One outcome per event, in order, once all of them are durable.
 
         Raises:

@@ -3,8 +3,9 @@
 Entries are tuples whose fields are the columns of a table, in order: they are stored as they are.
 """
 
-from dataclasses import dataclass, replace
-from enum import Enum
+import json
+from collections.abc import Iterable
+from enum import Enum, StrEnum
 from typing import Literal, NamedTuple, TypeAlias
 
 MICROS = 1_000_000
@@ -39,7 +40,6 @@ class ActionEntry(NamedTuple):
 class LineEntry(NamedTuple):
     """One line of an order."""
 
-    order_id: str
     product_id: str
     quantity: int
     unit_price_micros: int
@@ -48,14 +48,13 @@ class LineEntry(NamedTuple):
     category: str
 
 
-class OrderEntry(NamedTuple):
-    """An order as it was placed; amounts in its own currency."""
+class OrderContent(NamedTuple):
+    """What an order says apart from its id and date; amounts in its own currency.
 
-    event_id: bytes
-    order_id: str
-    digest: bytes
-    time_us: int
-    received_us: int
+    Attributes:
+        coupons: as `coupon_list` writes them.
+    """
+
     unit: str
     currency_code: str
     items: int
@@ -65,24 +64,60 @@ class OrderEntry(NamedTuple):
     shipping_cost_micros: int
     upsell: bool
     cross_sell: bool
-    coupon: str
+    coupons: str
     channel: str
     first_purchase: bool | None
+    test: bool
     lines: tuple[LineEntry, ...]
+
+    @property
+    def ticket_micros(self) -> int:
+        """The price of the goods after the discount."""
+        return self.goods_micros - self.discount_micros
+
+
+class OrderEntry(NamedTuple):
+    """An order as it was placed."""
+
+    event_id: bytes
+    order_id: str
+    digest: bytes
+    time_us: int
+    received_us: int
+    content: OrderContent
+
+
+class AmendmentKind(StrEnum):
+    """What becomes of an order."""
+
+    REFUND = "refund"
+    CANCELLATION = "cancellation"
+    REOPENING = "reopening"
+    CORRECTION = "correction"
 
 
 class AmendmentEntry(NamedTuple):
-    """A refund, or a cancellation with no amounts."""
+    """What became of an order; the amounts are those of a refund.
+
+    Attributes:
+        currency_code: of a refund or a correction.
+        running_total: whether a refund's figures are all that went back so far.
+        correction: the order's new content, as `content_text` writes it.
+    """
 
     event_id: bytes
     time_us: int
     received_us: int
     order_id: str
-    cancels: bool
-    currency_code: str
-    amount_micros: int
-    recovered_cost_micros: int
-    items: int
+    kind: AmendmentKind
+    currency_code: str = ""
+    goods_micros: int = 0
+    tax_micros: int = 0
+    delivery_micros: int = 0
+    recovered_cost_micros: int = 0
+    items: int = 0
+    running_total: bool = False
+    correction: str | None = None
 
 
 class IdentityEntry(NamedTuple):
@@ -114,7 +149,7 @@ class RateEntry(NamedTuple):
     time_us: int
     received_us: int
     currency_code: str
-    shop_micros_per_unit: int
+    shop_picos_per_unit: int
 
 
 LedgerEntry: TypeAlias = (
@@ -135,6 +170,10 @@ class Event(NamedTuple):
     # Hash of the content: the same id with other content is a conflict.
     digest: bytes
     entry: LedgerEntry
+    # The message as it came, for an event that turns out to wait for something.
+    content: bytes = b""
+    # By how much its time was corrected for the caller's clock.
+    shift_us: int = 0
 
 
 class RefusalReason(Enum):
@@ -152,116 +191,57 @@ class RefusalReason(Enum):
 
 
 class RefusedEvent(NamedTuple):
-    """A refused event: the reason, one sentence, and the field that is wrong."""
+    """A refused event: the reason, one sentence, and the field that is wrong.
+
+    `waits_for` names what would heal the refusal; empty: nothing would. `is_retryable`: it would be
+    healed, and whoever sent the event keeps it meanwhile.
+    """
 
     reason: RefusalReason
     message: str
     field: str = ""
+    waits_for: str = ""
+    is_retryable: bool = False
 
 
-EventOutcome: TypeAlias = Literal["accepted", "duplicate"] | RefusedEvent
+class Contradiction(NamedTuple):
+    """An amendment that was stored and changes nothing, as long as it contradicts its order."""
+
+    message: str
+    field: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class OrderState:
-    """The amounts of an order, in its own currency, after the amendments so far."""
+class ParkedEvent(NamedTuple):
+    """An event that is kept until it can be judged, and why it cannot be judged yet."""
 
-    currency_code: str
-    rate_micros: int
-    items: int
-    goods_micros: int
-    discount_micros: int
-    cost_micros: int
-    shipping_cost_micros: int
-    refunded_micros: int = 0
-    recovered_cost_micros: int = 0
-    returned_items: int = 0
-    cancelled: bool = False
-
-    @classmethod
-    def placed(cls, order: OrderEntry, rate_micros: int) -> "OrderState":
-        """The order before any amendment."""
-        return cls(
-            order.currency_code,
-            rate_micros,
-            order.items,
-            order.goods_micros,
-            order.discount_micros,
-            order.cost_micros,
-            order.shipping_cost_micros,
-        )
-
-    @property
-    def ticket_micros(self) -> int:
-        """The price of the goods after the discount."""
-        return self.goods_micros - self.discount_micros
-
-    @property
-    def shop_revenue_micros(self) -> int:
-        """The ticket in the shop's currency."""
-        return exchanged(self.ticket_micros, self.rate_micros)
-
-    @property
-    def shop_net_revenue_micros(self) -> int:
-        """The ticket less refunds, in the shop's currency."""
-        if self.cancelled:
-            return 0
-        return exchanged(self.ticket_micros - self.refunded_micros, self.rate_micros)
-
-    @property
-    def shop_profit_micros(self) -> int:
-        """Net revenue less the cost of goods not recovered and the shop's shipping cost."""
-        if self.cancelled:
-            return 0
-        spent = self.cost_micros - self.recovered_cost_micros + self.shipping_cost_micros
-        return exchanged(self.ticket_micros - self.refunded_micros - spent, self.rate_micros)
-
-    @property
-    def shop_discount_micros(self) -> int:
-        """The discount in the shop's currency."""
-        return exchanged(self.discount_micros, self.rate_micros)
-
-    def amended(self, amendment: AmendmentEntry) -> "OrderState | RefusedEvent":
-        """The order after the amendment, or why the amendment contradicts the order."""
-        if amendment.cancels:
-            return replace(self, cancelled=True)
-        refunded = self.refunded_micros + amendment.amount_micros
-        recovered = self.recovered_cost_micros + amendment.recovered_cost_micros
-        returned = self.returned_items + amendment.items
-        where = "amendment.refund."
-        if amendment.currency_code != self.currency_code:
-            return RefusedEvent(
-                RefusalReason.CURRENCY,
-                f"is {amendment.currency_code}, but order {amendment.order_id} is in "
-                f"{self.currency_code}; refund in the order's currency",
-                f"{where}currency_code",
-            )
-        for name, total, limit, limit_name in (
-            ("goods_micros", refunded, self.ticket_micros, "ticket"),
-            ("recovered_cost_micros", recovered, self.cost_micros, "cost of goods"),
-            ("items", returned, self.items, "items"),
-        ):
-            if total > limit:
-                return RefusedEvent(
-                    RefusalReason.INVALID,
-                    f"would bring the refunds of order {amendment.order_id} to {total}, must stay "
-                    f"within its {limit_name}, {limit}",
-                    where + name,
-                )
-        return replace(
-            self,
-            refunded_micros=refunded,
-            recovered_cost_micros=recovered,
-            returned_items=returned,
-        )
+    refusal: RefusedEvent
 
 
-def exchanged(amount_micros: int, rate_micros: int) -> int:
-    """The amount in the shop's currency, rounded half up to a micro.
+EventOutcome: TypeAlias = (
+    Literal["accepted", "duplicate"] | Contradiction | RefusedEvent | ParkedEvent
+)
 
-    >>> exchanged(10_000_000, 920_000)
-    9200000
+
+def coupon_list(codes: Iterable[str]) -> str:
+    r"""The codes as one text in which each stands between two line breaks, without case.
+
+    >>> coupon_list(["Free5", "GIFT", "free5"])
+    '\nfree5\ngift\n'
     """
-    if rate_micros == MICROS:
-        return amount_micros
-    return (amount_micros * rate_micros + MICROS // 2) // MICROS
+    # No code holds a line break: control characters are refused.
+    folded = sorted({code.casefold() for code in codes})
+    return "\n".join(["", *folded, ""]) if folded else ""
+
+
+def content_text(content: OrderContent) -> str:
+    """The content as JSON."""
+    return json.dumps(content, ensure_ascii=False)
+
+
+def content_from_text(text: str) -> OrderContent:
+    """What `content_text` wrote."""
+    *fields, lines = json.loads(text)
+    return OrderContent._make([*fields, tuple(LineEntry(*line) for line in lines)])

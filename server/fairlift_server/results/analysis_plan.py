@@ -22,7 +22,13 @@ from fairlift_server.analysis.columns import (
     Window,
     longest,
 )
-from fairlift_server.analysis.ledger_query import ColumnGroup, LedgerQuery, LiveQuestion
+from fairlift_server.analysis.ledger_query import (
+    ENTRY_OF_ALL,
+    ColumnGroup,
+    EntryRules,
+    LedgerQuery,
+    LiveQuestion,
+)
 from fairlift_server.results.stopping_rule import stopping_plan
 
 # Always shown, whatever the plan is about.
@@ -52,6 +58,7 @@ class AnalysisPlan:
         maturity: by metric, how long a unit waits before it counts.
         capped: names of metrics whose cap was fixed before the start.
         funnels: the steps of metrics that are funnels, by name.
+        entry: which exposures count.
     """
 
     campaign: str
@@ -69,6 +76,7 @@ class AnalysisPlan:
     coupons: Mapping[str, str]
     capped: frozenset[str]
     funnels: Mapping[str, tuple[FunnelStep, ...]]
+    entry: EntryRules = ENTRY_OF_ALL
 
     @property
     def control(self) -> str:
@@ -99,6 +107,7 @@ class AnalysisPlan:
             self.coupons,
             as_of_day,
             live,
+            self.entry,
         )
 
     def group(self, maturity: Window) -> ColumnGroup:

@@ -1,11 +1,12 @@
 """The days of a campaign: which of them are over, and which are looked at next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 
 from fairlift_server.analysis.day_calendar import DayCalendar
+from fairlift_server.analysis.ledger_query import EntryRules
 from fairlift_server.events.intake import Intake
 
 HOUR_US = 3_600 * 1_000_000
@@ -58,6 +59,11 @@ class CampaignDays:
     def is_paused(self) -> bool:
         """Whether a pause lasts."""
         return any(pause.end_us is None for pause in self.pauses)
+
+    def entry_rules(self, overrides: Iterable[str]) -> EntryRules:
+        """Which exposures count: what happened before the start or in a pause does not."""
+        pauses = tuple((pause.start_us, pause.end_us) for pause in self.pauses)
+        return EntryRules(self.start_us, pauses, tuple(sorted(overrides)))
 
     @property
     def is_replayed(self) -> bool:

@@ -36,10 +36,13 @@ from fairlift_server.results.report_list import ListedReport, listed_reports
 from fairlift_server.results.shared_work import SharedWork
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.store import campaigns as campaign_store
+from fairlift_server.store.amendments import IdleAmendments, idle_amendments
 from fairlift_server.store.campaigns import microseconds, moment
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.looks import LookRecord, add_look, looks_of, put_report_line
 
+# The contract's limit of how many a page of health lists.
+_MAX_AMENDMENTS = 100
 _WITH_LOOKS = (State.RUNNING, State.PAUSED, State.STOPPED)
 
 
@@ -204,6 +207,15 @@ class CampaignResults:
         """Whether the data can be trusted; makes no look."""
         return await self._checks.run(campaign, lambda: self._data_quality(campaign))
 
+    async def idle_amendments(self, campaign: str) -> IdleAmendments:
+        """Amendments since the epoch began that change nothing."""
+
+        def job(transaction: Transaction) -> IdleAmendments:
+            start_us = self._stored(transaction, campaign, 0).days.start_us
+            return idle_amendments(transaction, since_us=start_us, limit=_MAX_AMENDMENTS)
+
+        return await self._store.read(job)
+
     async def looks(
         self, campaign: str, *, epoch: int, after: int, limit: int
     ) -> list[CampaignLook]:
@@ -263,12 +275,14 @@ class CampaignResults:
         number = of_epoch.lifecycle.epoch
         start = epoch_start(epochs, number)
         assert start is not None, "an epoch has a beginning"
+        days = campaign_days_of(
+            of_epoch, moves, start=start, next_start=epoch_start(epochs, number + 1)
+        )
+        plan = analysis_plan_of(of_epoch, currency=self._currency)
         return _StoredEpoch(
             of_epoch,
-            analysis_plan_of(of_epoch, currency=self._currency),
-            campaign_days_of(
-                of_epoch, moves, start=start, next_start=epoch_start(epochs, number + 1)
-            ),
+            replace(plan, entry=days.entry_rules({*of_epoch.overrides, *current.overrides})),
+            days,
             looks_of(transaction, campaign, of_epoch.lifecycle.epoch),
         )
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -150,9 +151,10 @@ orders = Table(
     Column("received_us", BigInteger, nullable=False),
     Column("unit", Text, nullable=False),
     Column("currency_code", String(3), nullable=False),
-    # Micros of the shop's currency per unit of the order's, as of the order's time.
-    Column("rate_micros", BigInteger, nullable=False),
-    # As ordered, in the order's currency.
+    # Picos of the shop's currency per unit of the order's, as of the order's time; NULL where they
+    # are the same.
+    Column("rate_picos", BigInteger),
+    # As ordered or as corrected, in the order's currency.
     Column("items", BigInteger, nullable=False),
     Column("goods_micros", BigInteger, nullable=False),
     Column("discount_micros", BigInteger, nullable=False),
@@ -160,13 +162,20 @@ orders = Table(
     Column("shipping_cost_micros", BigInteger, nullable=False),
     Column("upsell", Boolean, nullable=False),
     Column("cross_sell", Boolean, nullable=False),
-    Column("coupon", Text, nullable=False),
+    # Between line breaks, without case.
+    Column("coupons", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("first_purchase", Boolean),
+    # Placed to try the shop: left out of all figures.
+    Column("test", Boolean, nullable=False),
+    # What a corrected order said when it was placed, as JSON; NULL for all others.
+    Column("placed", Text),
     # What amendments restated, in the order's currency.
     Column("refunded_micros", BigInteger, nullable=False),
     Column("recovered_cost_micros", BigInteger, nullable=False),
     Column("returned_items", BigInteger, nullable=False),
+    # Whether any money went back.
+    Column("refunded", Boolean, nullable=False),
     Column("cancelled", Boolean, nullable=False),
     # What the analysis adds up, in the shop's currency, as restated.
     Column("shop_revenue_micros", BigInteger, nullable=False),
@@ -174,6 +183,13 @@ orders = Table(
     Column("shop_profit_micros", BigInteger, nullable=False),
     Column("shop_discount_micros", BigInteger, nullable=False),
     UniqueConstraint("order_id", name="orders_order_id"),
+    # For exchange rates that come late.
+    Index(
+        "orders_by_currency",
+        "currency_code",
+        "time_us",
+        sqlite_where=text("rate_picos IS NOT NULL"),
+    ),
 )
 
 order_lines = Table(
@@ -187,6 +203,7 @@ order_lines = Table(
     Column("unit_cost_micros", BigInteger, nullable=False),
     Column("kind", String(10), nullable=False),
     Column("category", Text, nullable=False),
+    Index("order_lines_by_order", "order_id"),
 )
 
 # Each amendment as it came; what they add up to stands in the order's own row.
@@ -198,14 +215,28 @@ amendments = Table(
     Column("time_us", BigInteger, nullable=False),
     Column("received_us", BigInteger, nullable=False),
     Column("order_id", Text, nullable=False),
-    Column("cancels", Boolean, nullable=False),
+    # refund, cancellation, reopening or correction.
+    Column("kind", String(12), nullable=False),
     Column("currency_code", String(3), nullable=False),
-    Column("amount_micros", BigInteger, nullable=False),
+    Column("goods_micros", BigInteger, nullable=False),
+    Column("tax_micros", BigInteger, nullable=False),
+    Column("delivery_micros", BigInteger, nullable=False),
     Column("recovered_cost_micros", BigInteger, nullable=False),
     Column("items", BigInteger, nullable=False),
-    # waiting (for its order), applied, or contradicts (its order came later and disagrees).
+    Column("running_total", Boolean, nullable=False),
+    # The order's new content, as JSON.
+    Column("correction", Text),
+    # waiting (for its order), applied, or contradicts (its order disagrees: it changes nothing).
     Column("status", String(11), nullable=False),
+    # How it contradicts; empty for all others.
+    Column("problem", Text, nullable=False),
     Index("amendments_by_order", "order_id"),
+    Index(
+        "amendments_without_effect",
+        "status",
+        "time_us",
+        sqlite_where=text("status <> 'applied'"),
+    ),
 )
 
 identity_links = Table(
@@ -241,6 +272,45 @@ exchange_rates = Table(
     Column("time_us", BigInteger, nullable=False),
     Column("received_us", BigInteger, nullable=False),
     Column("currency_code", String(3), nullable=False),
-    Column("shop_micros_per_unit", BigInteger, nullable=False),
+    Column("shop_picos_per_unit", BigInteger, nullable=False),
     Index("exchange_rates_by_time", "currency_code", "time_us"),
+)
+
+# Events that cannot be judged yet; their ids are among the seen ones.
+parked_events = Table(
+    "parked_events",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("event_id", LargeBinary(16), nullable=False),
+    # waiting, or refused: by a rule in the end, or because it waited for too long.
+    Column("state", String(7), nullable=False),
+    Column("reason", String(20), nullable=False),
+    # The campaign, the campaign and epoch, the currency, or the clock.
+    Column("waits_for", Text, nullable=False),
+    # From when on the clock allows it; NULL where it waits for something else.
+    Column("due_us", BigInteger),
+    Column("size_bytes", Integer, nullable=False),
+    # The later of its time and its arrival: its age counts from here.
+    Column("since_us", BigInteger, nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("shift_us", BigInteger, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    # An Event message, as it came.
+    Column("content", LargeBinary, nullable=False),
+    UniqueConstraint("event_id", name="parked_events_event_id"),
+    # Holds all that a summary needs.
+    Index(
+        "parked_events_by_wait", "state", "reason", "waits_for", "due_us", "size_bytes", "since_us"
+    ),
+)
+
+# Events whose time was corrected for the clock of the caller, and by how much.
+clock_corrections = Table(
+    "clock_corrections",
+    metadata,
+    Column("event_id", LargeBinary(16), primary_key=True),
+    Column("shift_us", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -80,7 +80,7 @@ async def test_what_is_published_anew_is_answered_anew(caller: Caller) -> None:
     assert after.assignments[0].reason == pb.REASON_ENDED
 
 
-@pytest.mark.parametrize("visitor", ["", "é" * 300])
+@pytest.mark.parametrize("visitor", ["", "é" * 300, "a\nb", "a\x00", "\x9f"])
 async def test_a_visitor_without_a_usable_id_gets_the_control(caller: Caller, visitor: str) -> None:
     await caller.start(shop.campaign())
 

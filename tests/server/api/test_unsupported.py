@@ -23,57 +23,17 @@ async def refused(call: Awaitable[object]) -> grpc.aio.AioRpcError:
     return caught.value
 
 
-def corrected() -> events.Event:
-    message = shop.event()
-    message.amendment.order_id = "o"
-    message.amendment.correction.CopyFrom(shop.order("v", "o").order)
-    return message
-
-
-def reopened() -> events.Event:
-    message = shop.event()
-    message.amendment.order_id = "o"
-    message.amendment.reopening.SetInParent()
-    return message
-
-
-def refunded(**parts: int) -> events.Event:
-    message = shop.refund("o", 5)
-    message.amendment.refund.MergeFrom(events.Refund(**parts))  # type: ignore[arg-type]  # its ints
-    return message
-
-
-def ordered(**fields: object) -> events.Event:
-    message = shop.order("v", "o")
-    message.order.MergeFrom(events.Order(**fields))  # type: ignore[arg-type]  # its own fields
-    return message
-
-
 def exposed(**fields: object) -> events.Event:
     message = shop.exposure("v", "free")
     message.exposure.MergeFrom(events.Exposure(**fields))  # type: ignore[arg-type]  # its own
     return message
 
 
-def fine_rate() -> events.Event:
-    message = shop.exchange_rate("VND", 1)
-    message.exchange_rate.shop_picos_per_unit = 34_500_001
-    return message
-
-
 @pytest.mark.parametrize(
     ("message", "field"),
     [
-        (corrected(), "amendment.correction"),
-        (reopened(), "amendment.reopening"),
-        (refunded(tax_micros=1), "amendment.refund.tax_micros"),
-        (refunded(delivery_micros=1), "amendment.refund.delivery_micros"),
-        (refunded(running_total=True), "amendment.refund.running_total"),
-        (ordered(coupons=["A", "B"]), "order.coupons"),
-        (ordered(test=True), "order.test"),
         (exposed(exposure_token="x"), "exposure.exposure_token"),
         (exposed(first_seen_time=time_to(shop.now())), "exposure.first_seen_time"),
-        (fine_rate(), "exchange_rate.shop_picos_per_unit"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -91,22 +51,8 @@ async def test_an_event_with_what_is_not_supported_is_refused_by_field(
     assert "not supported by this server version" in outcome.message
 
 
-async def test_a_rate_of_a_weak_currency_in_whole_micros_is_taken(caller: Caller) -> None:
-    message = shop.exchange_rate("VND", 0.000034)
-    order = shop.order("v", "o")
-    order.order.currency_code = "VND"
-
-    answer = await caller.events.RecordEvents(events.RecordEventsRequest(events=[message, order]))
-
-    assert message.exchange_rate.shop_picos_per_unit == 34_000_000
-    assert [outcome.status for outcome in answer.outcomes] == [events.EVENT_STATUS_ACCEPTED] * 2
-
-
 async def test_a_request_with_what_is_not_supported_is_refused_by_field(caller: Caller) -> None:
     calls: dict[str, Awaitable[object]] = {
-        "sent_time": caller.events.RecordEvents(
-            events.RecordEventsRequest(sent_time=time_to(shop.now()))
-        ),
         "reason": caller.campaigns.UpdateHoldout(
             campaigns.UpdateHoldoutRequest(holdout=Holdout(share_bps=5), reason="less")
         ),

@@ -28,15 +28,27 @@ def upgrade() -> None:
         sa.Column("time_us", sa.BigInteger(), nullable=False),
         sa.Column("received_us", sa.BigInteger(), nullable=False),
         sa.Column("order_id", sa.Text(), nullable=False),
-        sa.Column("cancels", sa.Boolean(), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
         sa.Column("currency_code", sa.String(length=3), nullable=False),
-        sa.Column("amount_micros", sa.BigInteger(), nullable=False),
+        sa.Column("goods_micros", sa.BigInteger(), nullable=False),
+        sa.Column("tax_micros", sa.BigInteger(), nullable=False),
+        sa.Column("delivery_micros", sa.BigInteger(), nullable=False),
         sa.Column("recovered_cost_micros", sa.BigInteger(), nullable=False),
         sa.Column("items", sa.BigInteger(), nullable=False),
+        sa.Column("running_total", sa.Boolean(), nullable=False),
+        sa.Column("correction", sa.Text(), nullable=True),
         sa.Column("status", sa.String(length=11), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("amendments_by_order", "amendments", ["order_id"], unique=False)
+    op.create_index(
+        "amendments_without_effect",
+        "amendments",
+        ["status", "time_us"],
+        unique=False,
+        sqlite_where=sa.text("status <> 'applied'"),
+    )
     op.create_table(
         "campaigns",
         sa.Column("id", sa.String(length=63), nullable=False),
@@ -64,7 +76,7 @@ def upgrade() -> None:
         sa.Column("time_us", sa.BigInteger(), nullable=False),
         sa.Column("received_us", sa.BigInteger(), nullable=False),
         sa.Column("currency_code", sa.String(length=3), nullable=False),
-        sa.Column("shop_micros_per_unit", sa.BigInteger(), nullable=False),
+        sa.Column("shop_picos_per_unit", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
@@ -119,6 +131,7 @@ def upgrade() -> None:
         sa.Column("category", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("order_lines_by_order", "order_lines", ["order_id"], unique=False)
     op.create_table(
         "orders",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -129,7 +142,7 @@ def upgrade() -> None:
         sa.Column("received_us", sa.BigInteger(), nullable=False),
         sa.Column("unit", sa.Text(), nullable=False),
         sa.Column("currency_code", sa.String(length=3), nullable=False),
-        sa.Column("rate_micros", sa.BigInteger(), nullable=False),
+        sa.Column("rate_picos", sa.BigInteger(), nullable=True),
         sa.Column("items", sa.BigInteger(), nullable=False),
         sa.Column("goods_micros", sa.BigInteger(), nullable=False),
         sa.Column("discount_micros", sa.BigInteger(), nullable=False),
@@ -137,12 +150,15 @@ def upgrade() -> None:
         sa.Column("shipping_cost_micros", sa.BigInteger(), nullable=False),
         sa.Column("upsell", sa.Boolean(), nullable=False),
         sa.Column("cross_sell", sa.Boolean(), nullable=False),
-        sa.Column("coupon", sa.Text(), nullable=False),
+        sa.Column("coupons", sa.Text(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("first_purchase", sa.Boolean(), nullable=True),
+        sa.Column("test", sa.Boolean(), nullable=False),
+        sa.Column("placed", sa.Text(), nullable=True),
         sa.Column("refunded_micros", sa.BigInteger(), nullable=False),
         sa.Column("recovered_cost_micros", sa.BigInteger(), nullable=False),
         sa.Column("returned_items", sa.BigInteger(), nullable=False),
+        sa.Column("refunded", sa.Boolean(), nullable=False),
         sa.Column("cancelled", sa.Boolean(), nullable=False),
         sa.Column("shop_revenue_micros", sa.BigInteger(), nullable=False),
         sa.Column("shop_net_revenue_micros", sa.BigInteger(), nullable=False),
@@ -150,6 +166,13 @@ def upgrade() -> None:
         sa.Column("shop_discount_micros", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("order_id", name="orders_order_id"),
+    )
+    op.create_index(
+        "orders_by_currency",
+        "orders",
+        ["currency_code", "time_us"],
+        unique=False,
+        sqlite_where=sa.text("rate_picos IS NOT NULL"),
     )
     op.create_table(
         "seen_events",
@@ -230,7 +253,9 @@ def downgrade() -> None:
     op.drop_table("changes")
     op.drop_table("shop")
     op.drop_table("seen_events")
+    op.drop_index("orders_by_currency", table_name="orders")
     op.drop_table("orders")
+    op.drop_index("order_lines_by_order", table_name="order_lines")
     op.drop_table("order_lines")
     op.drop_table("ledger_state")
     op.drop_table("layers")
@@ -240,6 +265,7 @@ def downgrade() -> None:
     op.drop_table("exchange_rates")
     op.drop_table("costs")
     op.drop_table("campaigns")
+    op.drop_index("amendments_without_effect", table_name="amendments")
     op.drop_index("amendments_by_order", table_name="amendments")
     op.drop_table("amendments")
     op.drop_table("actions")

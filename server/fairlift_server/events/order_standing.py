@@ -1,0 +1,200 @@
+"""What an order is worth after everything that was said about it, in whatever order it came in."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fairlift_server.events.ledger import (
+    MAX_AMOUNT_MICROS,
+    AmendmentEntry,
+    AmendmentKind,
+    Contradiction,
+    OrderContent,
+    RefusalReason,
+    RefusedEvent,
+    content_from_text,
+)
+
+# A rate is in millionths of a millionth, so that weak currencies keep their digits.
+PICOS = 10**12
+# The rate of a currency at the order's time; None where none is known.
+RateOf = Callable[[str], int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStanding:
+    """An order as it stands: its content, what went back, and whether it counts.
+
+    Attributes:
+        content: as placed, or as the last correction says.
+        rate_picos: of the content's currency at the order's time.
+        refunded_micros, recovered_cost_micros, returned_items: of the goods, in its own currency.
+        refunded: whether any money went back, that for tax or delivery too.
+    """
+
+    content: OrderContent
+    rate_picos: int
+    refunded_micros: int = 0
+    recovered_cost_micros: int = 0
+    returned_items: int = 0
+    refunded: bool = False
+    cancelled: bool = False
+
+    @property
+    def shop_revenue_micros(self) -> int:
+        """The ticket in the shop's currency."""
+        return exchanged(self.content.ticket_micros, self.rate_picos)
+
+    @property
+    def shop_net_revenue_micros(self) -> int:
+        """The ticket less what went back for goods, in the shop's currency."""
+        if self.cancelled:
+            return 0
+        return exchanged(self.content.ticket_micros - self.refunded_micros, self.rate_picos)
+
+    @property
+    def shop_profit_micros(self) -> int:
+        """Net revenue less the cost of goods not recovered and the shop's shipping cost."""
+        if self.cancelled:
+            return 0
+        content = self.content
+        spent = content.cost_micros - self.recovered_cost_micros + content.shipping_cost_micros
+        net = content.ticket_micros - self.refunded_micros
+        return exchanged(net - spent, self.rate_picos)
+
+    @property
+    def shop_discount_micros(self) -> int:
+        """The discount in the shop's currency."""
+        return exchanged(self.content.discount_micros, self.rate_picos)
+
+    def after(self, refund: AmendmentEntry) -> "OrderStanding | Contradiction":
+        """The order after the refund; of a running total, what was refunded before is replaced."""
+        before = self._before_refunds() if refund.running_total else self
+        if refund.currency_code != self.content.currency_code:
+            return Contradiction(
+                f"is {refund.currency_code}, but order {refund.order_id} is in "
+                f"{self.content.currency_code}: it is stored and changes nothing; refund in the "
+                "order's currency",
+                "amendment.refund.currency_code",
+            )
+        money = refund.goods_micros + refund.tax_micros + refund.delivery_micros
+        after = replace(
+            before,
+            refunded_micros=before.refunded_micros + refund.goods_micros,
+            recovered_cost_micros=before.recovered_cost_micros + refund.recovered_cost_micros,
+            returned_items=before.returned_items + refund.items,
+            refunded=before.refunded or money > 0,
+        )
+        return after._beyond(refund.order_id) or after
+
+    def _before_refunds(self) -> "OrderStanding":
+        return OrderStanding(self.content, self.rate_picos, cancelled=self.cancelled)
+
+    def _beyond(self, order_id: str) -> Contradiction | None:
+        """Why more went back than the order has."""
+        content = self.content
+        for name, total, limit, limit_name in (
+            ("goods_micros", self.refunded_micros, content.ticket_micros, "ticket"),
+            (
+                "recovered_cost_micros",
+                self.recovered_cost_micros,
+                content.cost_micros,
+                "cost of goods",
+            ),
+            ("items", self.returned_items, content.items, "items"),
+        ):
+            if total > limit:
+                return Contradiction(
+                    f"would bring the refunds of order {order_id} to {total}, must stay within "
+                    f"its {limit_name}, {limit}: it is stored and changes nothing",
+                    f"amendment.refund.{name}",
+                )
+        return None
+
+
+def order_standing(
+    placed: OrderContent, amendments: Sequence[AmendmentEntry], rate_of: RateOf
+) -> tuple[OrderStanding, dict[bytes, Contradiction]]:
+    """The order after all amendments, and those that contradict it, by event id.
+
+    It depends on the amendments' times alone, not on when they came in; ids break ties. Of the
+    corrections the last one holds, of cancellations and reopenings too, and refunds are judged by
+    the order as it then is.
+    """
+    amendments = sorted(amendments, key=lambda amendment: (amendment.time_us, amendment.event_id))
+    contradictions: dict[bytes, Contradiction] = {}
+    rate = rate_of(placed.currency_code)
+    assert rate is not None, "an order without a rate is refused"
+    standing = OrderStanding(placed, rate)
+    for amendment in amendments:
+        if amendment.kind is AmendmentKind.CORRECTION:
+            corrected = _corrected(amendment, rate_of)
+            if isinstance(corrected, Contradiction):
+                contradictions[amendment.event_id] = corrected
+            else:
+                standing = corrected
+    for amendment in amendments:
+        match amendment.kind:
+            case AmendmentKind.CANCELLATION:
+                standing = replace(standing, cancelled=True)
+            case AmendmentKind.REOPENING:
+                standing = replace(standing, cancelled=False)
+            case AmendmentKind.REFUND:
+                after = standing.after(amendment)
+                if isinstance(after, Contradiction):
+                    contradictions[amendment.event_id] = after
+                else:
+                    standing = after
+    return standing, contradictions
+
+
+def _corrected(correction: AmendmentEntry, rate_of: RateOf) -> OrderStanding | Contradiction:
+    assert correction.correction is not None, "a correction has a content"
+    content = content_from_text(correction.correction)
+    rate = rate_of(content.currency_code)
+    if rate is None:
+        return Contradiction(
+            f"is {content.currency_code}, which has no exchange rate at or before the time of "
+            f"order {correction.order_id}; it counts once a rate is sent",
+            "amendment.correction.currency_code",
+        )
+    if beyond := order_beyond_limit(content, rate, "amendment.correction"):
+        return Contradiction(beyond.message, beyond.field)
+    return OrderStanding(content, rate)
+
+
+def order_beyond_limit(
+    content: OrderContent, rate_picos: int, where: str = "order"
+) -> RefusedEvent | None:
+    """Why an order cannot be kept in the shop's currency; None if it can."""
+    amounts = {
+        f"{where}.lines": max(content.goods_micros, content.cost_micros),
+        f"{where}.shipping_cost_micros": content.shipping_cost_micros,
+    }
+    return beyond_limit(amounts, rate_picos)
+
+
+def beyond_limit(amounts: Mapping[str, int], rate_picos: int) -> RefusedEvent | None:
+    """Why amounts, each by its field, cannot be kept in the shop's currency; None if they can."""
+    for field, amount_micros in amounts.items():
+        worth_micros = exchanged(amount_micros, rate_picos)
+        if worth_micros > MAX_AMOUNT_MICROS:
+            return RefusedEvent(
+                RefusalReason.INVALID,
+                f"is {amount_micros} micros, worth {worth_micros} in the shop's currency, must be "
+                f"worth at most {MAX_AMOUNT_MICROS}; check the amount, its currency and the rate",
+                field,
+            )
+    return None
+
+
+def exchanged(amount_micros: int, rate_picos: int) -> int:
+    """The amount in the shop's currency, rounded half up to a micro.
+
+    3,000,000 dong at 0.0000345:
+
+    >>> exchanged(3_000_000_000_000, 34_500_000)
+    103500000
+    """
+    if rate_picos == PICOS:
+        return amount_micros
+    return (amount_micros * rate_picos + PICOS // 2) // PICOS

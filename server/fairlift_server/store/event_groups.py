@@ -1,0 +1,226 @@
+"""Stores a group of events in one transaction: each is accepted, parked or refused by itself."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
+
+from fairlift_server.events.ledger import (
+    Contradiction,
+    Event,
+    EventOutcome,
+    ParkedEvent,
+    RefusalReason,
+    RefusedEvent,
+)
+from fairlift_server.events.parking import ParkingLimits, WaitingEvent
+from fairlift_server.store import parked_events, tables
+from fairlift_server.store.events import CONFLICT, store_events
+
+log = logging.getLogger("fairlift.store")
+
+# What an event can be the cause of; any other error of the database concerns all of them.
+_OF_AN_EVENT = (DataError, IntegrityError, ProgrammingError)
+_CHUNK = 16_000
+
+Store = Callable[[Connection, Sequence[Event], str], list[EventOutcome]]
+
+
+def store_group(
+    connection: Connection,
+    events: Sequence[Event | WaitingEvent],
+    currency: str,
+    limits: ParkingLimits,
+    *,
+    store: Store = store_events,
+) -> list[EventOutcome]:
+    """One outcome per event, in order; all changes are part of the connection's transaction.
+
+    Args:
+        connection: in a transaction; there is no other writer.
+        events: as they were read; ids may repeat.
+        currency: the shop's currency.
+        limits: of what may be parked.
+        store: how events that can be judged are stored.
+    """
+    ready = [(index, event) for index, event in enumerate(events) if isinstance(event, Event)]
+    outcomes: list[EventOutcome] = ["duplicate"] * len(events)
+    waiting = [
+        (index, event) for index, event in enumerate(events) if isinstance(event, WaitingEvent)
+    ]
+    stored = stored_apart(connection, [event for _, event in ready], currency, store)
+    for (index, event), outcome in zip(ready, stored, strict=True):
+        if isinstance(outcome, RefusedEvent) and outcome.waits_for:
+            waiting.append((index, WaitingEvent.of(event, outcome)))
+        else:
+            outcomes[index] = outcome
+    _note_corrections(connection, events, outcomes)
+    _park(connection, waiting, outcomes, limits)
+    _answer_for_parked(connection, events, outcomes)
+    return outcomes
+
+
+def judge_again(
+    connection: Connection,
+    judged: Sequence[tuple[bytes, Event | RefusedEvent]],
+    currency: str,
+) -> list[EventOutcome]:
+    """One outcome per parked event; what is accepted is parked no longer, in the same transaction.
+
+    Args:
+        connection: in a transaction; there is no other writer.
+        judged: ids of parked events, each as it was read now.
+        currency: the shop's currency.
+    """
+    ready = [event for _, event in judged if isinstance(event, Event)]
+    _unmark(connection, [event.event_id for event in ready])
+    stored = stored_apart(connection, ready, currency, store_events)
+    _note_corrections(connection, ready, stored)
+    following = iter(stored)
+    outcomes = [next(following) if isinstance(event, Event) else event for _, event in judged]
+    refusals = [
+        (event_id, outcome)
+        for (event_id, _), outcome in zip(judged, outcomes, strict=True)
+        if isinstance(outcome, RefusedEvent)
+    ]
+    parked_events.restate(connection, refusals)
+    refused_ids = {event_id for event_id, _ in refusals}
+    _mark(connection, [event for event in ready if event.event_id in refused_ids])
+    parked_events.remove(
+        connection, [event_id for event_id, _ in judged if event_id not in refused_ids]
+    )
+    return [
+        ParkedEvent(outcome) if isinstance(outcome, RefusedEvent) and outcome.waits_for else outcome
+        for outcome in outcomes
+    ]
+
+
+def stored_apart(
+    connection: Connection, events: Sequence[Event], currency: str, store: Store
+) -> list[EventOutcome]:
+    """The outcomes of `store`; an event that makes it fail is refused, and the others are stored.
+
+    After a failure the two halves are stored apart, and so on: one such event among a thousand
+    costs twenty more attempts.
+    """
+    if not events:
+        return []
+    savepoint = connection.begin_nested()
+    try:
+        outcomes = store(connection, events, currency)
+    except MemoryError:
+        raise
+    except Exception as error:
+        if isinstance(error, DatabaseError) and not isinstance(error, _OF_AN_EVENT):
+            raise
+        savepoint.rollback()
+        if len(events) == 1:
+            return [_failed(events[0], error)]
+        half = len(events) // 2
+        first = stored_apart(connection, events[:half], currency, store)
+        return first + stored_apart(connection, events[half:], currency, store)
+    savepoint.commit()
+    return outcomes
+
+
+def _failed(event: Event, error: Exception) -> RefusedEvent:
+    name = event.event_id.hex()
+    log.error(
+        "an event cannot be stored because of an error in the server",
+        extra={"fields": {"event_id": name, "kind": type(event.entry).__name__}},
+        exc_info=error,
+    )
+    text = (
+        f"the server failed to store this event ({type(error).__name__}) and logged the cause "
+        "under the event's id; keep the event, and report the error"
+    )
+    return RefusedEvent(RefusalReason.INVALID, text, is_retryable=True)
+
+
+def _park(
+    connection: Connection,
+    waiting: Sequence[tuple[int, WaitingEvent]],
+    outcomes: list[EventOutcome],
+    limits: ParkingLimits,
+) -> None:
+    """Parks each new id once, and marks it as seen; the same event again is answered alike."""
+    if not waiting:
+        return
+    digests = _seen_digests(connection, [event.event_id for _, event in waiting])
+    new: dict[bytes, WaitingEvent] = {}
+    same = []
+    for index, event in waiting:
+        seen_digest = digests.get(event.event_id)
+        if seen_digest is None:
+            digests[event.event_id] = event.digest
+            new[event.event_id] = event
+        if seen_digest in (None, event.digest):
+            same.append((index, event.event_id))
+        else:
+            outcomes[index] = CONFLICT
+    parked = dict(zip(new, parked_events.park(connection, list(new.values()), limits), strict=True))
+    for index, event_id in same:
+        outcomes[index] = parked.get(event_id, "duplicate")
+    _mark(
+        connection,
+        [new[event_id] for event_id, outcome in parked.items() if isinstance(outcome, ParkedEvent)],
+    )
+
+
+def _mark(connection: Connection, events: Sequence[Event | WaitingEvent]) -> None:
+    """Marks ids as seen."""
+    rows = [{"event_id": event.event_id, "digest": event.digest} for event in events]
+    if rows:
+        connection.execute(insert(tables.seen_events), rows)
+
+
+def _unmark(connection: Connection, event_ids: Sequence[bytes]) -> None:
+    seen = tables.seen_events
+    for start in range(0, len(event_ids), _CHUNK):
+        chunk = event_ids[start : start + _CHUNK]
+        connection.execute(delete(seen).where(seen.c.event_id.in_(chunk)))
+
+
+def _seen_digests(connection: Connection, event_ids: Sequence[bytes]) -> dict[bytes, bytes]:
+    seen = tables.seen_events
+    digests: dict[bytes, bytes] = {}
+    for start in range(0, len(event_ids), _CHUNK):
+        query = select(seen.c.event_id, seen.c.digest).where(
+            seen.c.event_id.in_(event_ids[start : start + _CHUNK])
+        )
+        digests.update((row.event_id, row.digest) for row in connection.execute(query))
+    return digests
+
+
+def _answer_for_parked(
+    connection: Connection,
+    events: Sequence[Event | WaitingEvent],
+    outcomes: list[EventOutcome],
+) -> None:
+    """Says of ids that were seen before whether they are parked, or what became of them."""
+    repeated = {
+        event.event_id
+        for event, outcome in zip(events, outcomes, strict=True)
+        if outcome == "duplicate"
+    }
+    if not repeated:
+        return
+    known = parked_events.outcomes_of(connection, repeated)
+    for index, event in enumerate(events):
+        if outcomes[index] == "duplicate":
+            outcomes[index] = known.get(event.event_id, "duplicate")
+
+
+def _note_corrections(
+    connection: Connection,
+    events: Sequence[Event | WaitingEvent],
+    outcomes: Sequence[EventOutcome],
+) -> None:
+    rows = [
+        {"event_id": event.event_id, "shift_us": event.shift_us}
+        for event, outcome in zip(events, outcomes, strict=True)
+        if event.shift_us and (outcome == "accepted" or isinstance(outcome, Contradiction))
+    ]
+    if rows:
+        connection.execute(insert(tables.clock_corrections), rows)
