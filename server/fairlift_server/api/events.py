@@ -16,8 +16,8 @@ from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.events.caller_clocks import CallerClocks
 from fairlift_server.events.ingest import Ingest
 from fairlift_server.events.ledger import (
-    Contradiction,
     EventOutcome,
+    IdleOutcome,
     ParkedEvent,
     RefusalReason,
     RefusedEvent,
@@ -157,7 +157,7 @@ def _outcome(event_id: str, outcome: EventOutcome) -> pb.EventOutcome:
             return pb.EventOutcome(event_id=event_id, status=pb.EVENT_STATUS_ACCEPTED)
         case "duplicate":
             return pb.EventOutcome(event_id=event_id, status=pb.EVENT_STATUS_DUPLICATE)
-        case Contradiction():
+        case IdleOutcome():
             return pb.EventOutcome(
                 event_id=event_id,
                 status=pb.EVENT_STATUS_ACCEPTED,

@@ -204,7 +204,7 @@ class RefusedEvent(NamedTuple):
     is_retryable: bool = False
 
 
-class Contradiction(NamedTuple):
+class IdleOutcome(NamedTuple):
     """An amendment that was stored and changes nothing, as long as it contradicts its order."""
 
     message: str
@@ -221,7 +221,7 @@ class ParkedEvent(NamedTuple):
 
 
 EventOutcome: TypeAlias = (
-    Literal["accepted", "duplicate"] | Contradiction | RefusedEvent | ParkedEvent
+    Literal["accepted", "duplicate"] | IdleOutcome | RefusedEvent | ParkedEvent
 )
 
 

@@ -7,7 +7,7 @@ from fairlift_server.events.ledger import (
     MAX_AMOUNT_MICROS,
     AmendmentEntry,
     AmendmentKind,
-    Contradiction,
+    IdleOutcome,
     OrderContent,
     RefusalReason,
     RefusedEvent,
@@ -66,11 +66,11 @@ class OrderStanding:
         """The discount in the shop's currency."""
         return exchanged(self.content.discount_micros, self.rate_picos)
 
-    def after(self, refund: AmendmentEntry) -> "OrderStanding | Contradiction":
+    def after(self, refund: AmendmentEntry) -> "OrderStanding | IdleOutcome":
         """The order after the refund; of a running total, what was refunded before is replaced."""
         before = self._before_refunds() if refund.running_total else self
         if refund.currency_code != self.content.currency_code:
-            return Contradiction(
+            return IdleOutcome(
                 f"is {refund.currency_code}, but order {refund.order_id} is in "
                 f"{self.content.currency_code}: it is stored and changes nothing; refund in the "
                 "order's currency",
@@ -89,7 +89,7 @@ class OrderStanding:
     def _before_refunds(self) -> "OrderStanding":
         return OrderStanding(self.content, self.rate_picos, cancelled=self.cancelled)
 
-    def _beyond(self, order_id: str) -> Contradiction | None:
+    def _beyond(self, order_id: str) -> IdleOutcome | None:
         """Why more went back than the order has."""
         content = self.content
         for name, total, limit, limit_name in (
@@ -103,7 +103,7 @@ class OrderStanding:
             ("items", self.returned_items, content.items, "items"),
         ):
             if total > limit:
-                return Contradiction(
+                return IdleOutcome(
                     f"would bring the refunds of order {order_id} to {total}, must stay within "
                     f"its {limit_name}, {limit}: it is stored and changes nothing",
                     f"amendment.refund.{name}",
@@ -113,7 +113,7 @@ class OrderStanding:
 
 def order_standing(
     placed: OrderContent, amendments: Sequence[AmendmentEntry], rate_of: RateOf
-) -> tuple[OrderStanding, dict[bytes, Contradiction]]:
+) -> tuple[OrderStanding, dict[bytes, IdleOutcome]]:
     """The order after all amendments, and those that contradict it, by event id.
 
     It depends on the amendments' times alone, not on when they came in; ids break ties. Of the
@@ -121,14 +121,14 @@ def order_standing(
     the order as it then is.
     """
     amendments = sorted(amendments, key=lambda amendment: (amendment.time_us, amendment.event_id))
-    contradictions: dict[bytes, Contradiction] = {}
+    contradictions: dict[bytes, IdleOutcome] = {}
     rate = rate_of(placed.currency_code)
     assert rate is not None, "an order without a rate is refused"
     standing = OrderStanding(placed, rate)
     for amendment in amendments:
         if amendment.kind is AmendmentKind.CORRECTION:
             corrected = _corrected(amendment, rate_of)
-            if isinstance(corrected, Contradiction):
+            if isinstance(corrected, IdleOutcome):
                 contradictions[amendment.event_id] = corrected
             else:
                 standing = corrected
@@ -140,25 +140,25 @@ def order_standing(
                 standing = replace(standing, cancelled=False)
             case AmendmentKind.REFUND:
                 after = standing.after(amendment)
-                if isinstance(after, Contradiction):
+                if isinstance(after, IdleOutcome):
                     contradictions[amendment.event_id] = after
                 else:
                     standing = after
     return standing, contradictions
 
 
-def _corrected(correction: AmendmentEntry, rate_of: RateOf) -> OrderStanding | Contradiction:
+def _corrected(correction: AmendmentEntry, rate_of: RateOf) -> OrderStanding | IdleOutcome:
     assert correction.correction is not None, "a correction has a content"
     content = content_from_text(correction.correction)
     rate = rate_of(content.currency_code)
     if rate is None:
-        return Contradiction(
+        return IdleOutcome(
             f"is {content.currency_code}, which has no exchange rate at or before the time of "
             f"order {correction.order_id}; it counts once a rate is sent",
             "amendment.correction.currency_code",
         )
     if beyond := order_beyond_limit(content, rate, "amendment.correction"):
-        return Contradiction(beyond.message, beyond.field)
+        return IdleOutcome(beyond.message, beyond.field)
     return OrderStanding(content, rate)
 
 

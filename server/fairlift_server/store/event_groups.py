@@ -7,9 +7,9 @@ from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
 
 from fairlift_server.events.ledger import (
-    Contradiction,
     Event,
     EventOutcome,
+    IdleOutcome,
     ParkedEvent,
     RefusalReason,
     RefusedEvent,
@@ -220,7 +220,7 @@ def _note_corrections(
     rows = [
         {"event_id": event.event_id, "shift_us": event.shift_us}
         for event, outcome in zip(events, outcomes, strict=True)
-        if event.shift_us and (outcome == "accepted" or isinstance(outcome, Contradiction))
+        if event.shift_us and (outcome == "accepted" or isinstance(outcome, IdleOutcome))
     ]
     if rows:
         connection.execute(insert(tables.clock_corrections), rows)

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from fairlift_server.events.ledger import (
     AmendmentEntry,
     AmendmentKind,
-    Contradiction,
     EventOutcome,
+    IdleOutcome,
     LineEntry,
     OrderContent,
     OrderEntry,
@@ -80,7 +80,7 @@ class OrderBook:
         self._outcomes: dict[int, EventOutcome] = {}
         self._new_orders: set[str] = set()
         self._moved: set[str] = set()
-        self._contradictions: dict[bytes, Contradiction] = {}
+        self._contradictions: dict[bytes, IdleOutcome] = {}
 
     def store(
         self,
