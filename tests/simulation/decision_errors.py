@@ -38,11 +38,11 @@ def many_questions(_: Path) -> str:
     """Any false ship, and a stop for harm, over all treatments and metrics; nothing differs."""
     rows: list[Sequence[object]] = []
     for treatments, metrics, runs in (
-        (1, 1, 800),
-        (1, 4, 400),
-        (2, 2, 400),
-        (4, 1, 400),
-        (3, 4, 250),
+        (1, 1, 400),
+        (1, 4, 250),
+        (2, 2, 250),
+        (4, 1, 250),
+        (3, 4, 120),
     ):
         setup = Setup.of(
             *METRICS[:metrics],
@@ -65,7 +65,7 @@ def many_questions(_: Path) -> str:
 
 def uneven_splits(_: Path) -> str:
     """Skewed tickets, half and half or 90/10, with and without a cap that is fixed before."""
-    runs = 600
+    runs = 300
     rows: list[Sequence[object]] = []
     for split, a_day in (("50/50", (500, 500)), ("90/10", (1_800, 200))):
         for label, level in (("none", 1.0), ("99 %", 0.99)):
@@ -188,7 +188,7 @@ def late_buyers(lag: tuple[float, float], rng: np.random.Generator) -> ByEntryDa
 
 def windows(_: Path) -> str:
     """Buyers who come back days later, and visitors who order for weeks."""
-    runs = 500
+    runs = 300
     conversion = Setup.of(CONVERSION, window_days=WINDOW)
     scenes: list[tuple[str, Setup, Draw, bool]] = [
         (
@@ -234,7 +234,7 @@ def windows(_: Path) -> str:
 def never_taken_back(_: Path) -> str:
     """Campaigns that are read at the end of every day: decisions that were ever said otherwise."""
     rows: list[Sequence[object]] = []
-    runs = 100
+    runs = 50
     for how in ("weekly", "daily"):
         for lift in (-0.3, 0.0, 0.19, 1.5):
             setup = Setup.of(CONVERSION, window_days=WINDOW, decide=how)

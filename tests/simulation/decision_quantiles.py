@@ -18,7 +18,7 @@ from tests.simulation.tables import AGAINST, Share, table
 
 Floats: TypeAlias = NDArray[np.float64]
 Draw: TypeAlias = Callable[[np.random.Generator, int], Floats]
-RUNS: Final = 1_500
+RUNS: Final = 1_000
 LEVELS: Final = (0.5, 0.9)
 
 
@@ -128,7 +128,7 @@ def quantiles(folder: Path) -> str:
 
 def _campaigns() -> list[Sequence[object]]:
     rows: list[Sequence[object]] = []
-    runs, a_day = 300, 100
+    runs, a_day = 200, 100
     for name in ("lognormal, to the cent", "40 prices", "four prices"):
         metric = Quantile("ticket", 0.5)
         setup = Setup.of(metric, n_max=2 * 28 * a_day)

@@ -1,7 +1,8 @@
 """Lines and power by SciPy's multivariate normal: a second opinion, apart from the product."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from scipy.optimize import brentq
@@ -11,17 +12,16 @@ from scipy.stats import multivariate_normal
 _NEVER = 12.0
 
 
-def hsd(gamma: float) -> Callable[[float], float]:
-    """Share of the error that is spent by a time, by Hwang, Shih and DeCani (1990)."""
-    return lambda t: (1 - math.exp(-gamma * t)) / (1 - math.exp(-gamma))
-
-
+@cache
 def upper_lines(
-    level: float, times: Sequence[float], spent: Callable[[float], float]
+    level: float, times: tuple[float, ...], *, gamma: float = -4.0
 ) -> tuple[float, ...]:
-    """One-sided lines that spend this error at these times; everything at the last."""
+    """One-sided lines that spend this error at these times, everything at the last.
+
+    Source: the spending of Hwang, Shih and DeCani (1990).
+    """
     lines: list[float] = []
-    shares = [*(spent(t) for t in times[:-1]), 1.0]
+    shares = [*((1 - math.exp(-gamma * t)) / (1 - math.exp(-gamma)) for t in times[:-1]), 1.0]
     for look, share in enumerate(shares, start=1):
 
         def excess(height: float, look: int = look, share: float = share) -> float:

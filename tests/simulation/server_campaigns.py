@@ -22,7 +22,7 @@ from fairlift_stats.sequential.lines import with_drift
 
 from examples.server import running_server, start_in_the_past
 from tests.simulation.campaigns import CONVERSION, Setup
-from tests.simulation.independent import crossing, drift_of_rates, hsd, upper_lines
+from tests.simulation.independent import crossing, drift_of_rates, upper_lines
 from tests.simulation.tables import AGAINST, Share, introduced, table
 
 CURRENCY: Final = "EUR"
@@ -225,7 +225,7 @@ def expected_power(visitors: int) -> float:
     """Chance to ship with that many visitors when nobody gives up: independent of the product."""
     times = (1 / 3, 2 / 3, 1.0)
     drift = drift_of_rates(CONVERSION_RATE, CONVERSION_RATE * (1 + LIFT), visitors / 2)
-    return crossing(upper_lines(0.025, times, hsd(-4.0)), times, drift)
+    return crossing(upper_lines(0.025, times), times, drift)
 
 
 def through_a_server(_: Path) -> str:
