@@ -120,7 +120,7 @@ def weekdays(_: Path) -> str:
         "says that weekdays do not matter.\n\n"
         + table(("traffic", "treatment", "decide", "verdict", *AGAINST), rows)
         + "\nThe part of the harm error that is spent daily, 4 % of it, does not wait for whole "
-        "weeks: it is why weekly harm may lie a little above 2.5 % here.\n"
+        "weeks: weekday effects can raise it a little above its share.\n"
     )
 
 

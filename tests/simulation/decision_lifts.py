@@ -155,8 +155,8 @@ def of_money(folder: Path) -> str:
             f"(calibration/printed-{metric.name}.svg)\n"
         )
     return (
-        f"{MONEY_RUNS:,} campaigns for each true lift, as above with tickets: lognormal, sigma 1 of "
-        "the logarithm, 0.2 further orders a buyer. The lift of revenue comes from more buyers, "
+        f"{MONEY_RUNS:,} campaigns for each true lift, as above with tickets: lognormal, sigma 1, "
+        "and 0.2 further orders a buyer. The lift of revenue comes from more buyers, "
         "that of the ticket from dearer orders. Intervals of money rest on the normal "
         "approximation of a mean of skewed values, which the first hundred orders have not "
         "reached: a small shortfall belongs to it, not to the looks.\n\n" + "\n".join(parts)
