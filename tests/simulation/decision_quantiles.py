@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -82,7 +83,7 @@ class ManyValues:
         return [(n, n) for n in (self.entered(day - 1) if day > 1 else (0, 0))]
 
 
-def tested(draw: Draw, level: float, n: int, runs: int, seed: int) -> tuple[Share, Share | None]:
+def answered(draw: Draw, level: float, n: int, runs: int, seed: int) -> tuple[Share, Share | None]:
     """How often a report has no answer, and how often it is wrong where it has one; p < .05."""
     rng, metric = np.random.default_rng(seed), Quantile("ticket", level)
     setup = Setup.of(metric)
@@ -103,7 +104,7 @@ def quantiles(folder: Path) -> str:
     for name, draw in ORDERS.items():
         for level in LEVELS:
             for n in (800, 8_000):
-                silent, wrong = tested(draw, level, n, RUNS if n < 8_000 else RUNS // 2, 20296)
+                silent, wrong = answered(draw, level, n, RUNS if n < 8_000 else RUNS // 2, 20296)
                 against = ("–", "at most 0.05", "–") if wrong is None else wrong.against(0.05)
                 rows.append(
                     (name, f"p{100 * level:.0f}", f"{n:,}", f"{silent.value:.0%}", *against)
@@ -134,9 +135,7 @@ def _campaigns() -> list[Sequence[object]]:
         setup = Setup.of(metric, n_max=2 * 28 * a_day)
         ended = verdicts(
             setup,
-            lambda rng, draw=ORDERS[name], metric=metric: ManyValues(
-                draw(rng, 2 * 28 * a_day).reshape(2, -1), a_day, metric
-            ),
+            partial(_history, ORDERS[name], metric, a_day),
             runs,
             20297,
         )
@@ -145,6 +144,10 @@ def _campaigns() -> list[Sequence[object]]:
         silent = Share.of(v.facts.arms[0].z is None for v in ended)
         rows.append((name, "p50", "no answer", str(silent), "–", "–"))
     return rows
+
+
+def _history(draw: Draw, metric: Quantile, a_day: int, rng: np.random.Generator) -> ManyValues:
+    return ManyValues(draw(rng, 2 * 28 * a_day).reshape(2, -1), a_day, metric)
 
 
 def _plot(path: Path, alarms: dict[str, list[Share | None]]) -> None:

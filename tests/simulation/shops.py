@@ -163,8 +163,10 @@ class Shop:
         }
 
         def summed(*names: str) -> Floats:
-            values = np.prod([columns[name] for name in names], axis=0)
-            return np.bincount(cell, values, buyers.size).reshape(buyers.shape)
+            values = np.ones(cell.size)
+            for name in names:
+                values = values * columns[name]
+            return np.bincount(cell, values, buyers.size).astype(np.float64).reshape(buyers.shape)
 
         return ByEntryDay.of(
             entered,
