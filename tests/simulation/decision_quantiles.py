@@ -168,9 +168,12 @@ def _plot(path: Path, alarms: dict[str, list[Share | None]]) -> None:
                 label=label,
             )
         axes.set_yticks(range(len(alarms)), list(alarms))
-        axes.invert_yaxis()
-        axes.set(xlabel="false alarms at 5 % (99 % bounds); no mark: no answer", xlim=(0, 0.15))
-        axes.legend(frameon=False, loc="lower right")
+        axes.set(
+            xlabel="false alarms at 5 % (99 % bounds); no mark: no answer",
+            xlim=(0, 0.15),
+            ylim=(len(alarms) - 0.5, -0.5),
+        )
+        axes.legend(frameon=False, loc="center right")
 
 
 SECTIONS: Final[dict[str, Callable[[Path], str]]] = {"Quantiles: price points and zeros": quantiles}
