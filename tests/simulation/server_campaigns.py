@@ -17,6 +17,7 @@ from fairlift.v1.results_service_pb2 import (
     GetResultsRequest,
     Verdict,
 )
+from fairlift_cli.failures import Unreachable
 from fairlift_cli.server_connection import ServerConnection, Target, connected, full_name
 from fairlift_stats.sequential.lines import with_drift
 
@@ -36,6 +37,7 @@ EVERY_DAY: Final = frozenset(range(1, LAST_LOOK + 1))
 AROUND_DECISIONS: Final = frozenset({10, 11, 17, 18, 24})
 # Orders that are sent days late, as a nightly import that failed sends them.
 _LATE_SHARE: Final = 0.04
+_TRIES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Simulation:
     with_effect: int
     visitors: int
     lift: float = LIFT
-    read_daily: int = 40
+    read_daily: int = 10
     alternates: bool = False
     seed: int = 20_261
 
@@ -209,7 +211,12 @@ def _campaign(name: str, simulation: Simulation) -> campaign_pb2.Campaign:
 
 def _verdict(server: ServerConnection, name: str) -> Verdict:
     request = GetResultsRequest(name=full_name(name))
-    return server.call(server.results.GetResults, request).verdict
+    for _ in range(_TRIES):
+        try:
+            return server.call(server.results.GetResults, request).verdict
+        except Unreachable as error:  # the machine is busy; reading again changes nothing
+            last = error
+    raise last
 
 
 def planned_visitors() -> int:
