@@ -71,8 +71,8 @@ def _texts(page: Path) -> dict[str, str]:
 def _joined(texts: Mapping[str, str]) -> str:
     parts = [HEAD, "\n", _summary(texts)]
     for part, sections in PARTS.items():
-        parts.append(f"\n## {part}\n")
-        parts += [f"\n### {title}\n\n{texts[title]}" for title in sections if title in texts]
+        written = [f"\n### {title}\n\n{texts[title]}" for title in sections if title in texts]
+        parts += [f"\n## {part}\n", *written] if written else []
     return "".join(parts)
 
 
