@@ -32,6 +32,7 @@ Written by `make calibrate`; do not edit. What Fairlift promises is simulated he
   *at most* and *at least*: on the right side). About one promise in a hundred that is kept misses
   its bounds by chance; a *yes* shows no more than the bounds do.
 - Seeds are fixed, so the figures come out again; only salts, which a server draws itself, do not.
+  Rows of a table that share a seed share its luck: they are not independent of each other.
 """
 _SECTION: Final = re.compile(r"^### (.+)\n\n((?:.*\n)*?)(?=\n*^##|\Z)", re.MULTILINE)
 

@@ -44,7 +44,7 @@ class Course:
 
     @property
     def obedient_day(self) -> int:
-        """The day on which somebody stops it who follows the advice."""
+        """The day on which it ends if the advice is followed."""
         return self.day if self.advised is None else self.advised
 
 
@@ -91,7 +91,7 @@ def planned_setup(how: Decide) -> Setup:
 
 @cache
 def power_without_advice() -> float:
-    """Chance to ship at the planned effect when nobody gives up, weekly: independent."""
+    """Chance to ship at the planned effect when its advice is not followed, weekly: independent."""
     times = (0.25, 0.5, 0.75, 1.0)
     drift = drift_of_rates(RATE, RATE * (1 + PLANNED_LIFT), DAYS * planned_a_day())
     return crossing(upper_lines(0.025, times), times, drift)
@@ -141,7 +141,7 @@ def costs(folder: Path) -> str:
         power = shipped.against(expected, "about") if how == "weekly" else (str(shipped), "–", "–")
         followed = obedient.against(0.8, "about") if how == "weekly" else (str(obedient), "–", "–")
         rows += [
-            (how, "planned effect: shipped, nobody gives up", *power),
+            (how, "planned effect: shipped, advice is not followed", *power),
             (how, "planned effect: shipped, advice is followed", *followed),
             (how, "no effect: shipped", *Share.of(c.kind == "ship" for c in none).against(0.025)),
             (how, "no effect: harm", *Share.of(c.kind == "stop_harm" for c in none).against(0.025)),
@@ -240,7 +240,7 @@ def alarms(folder: Path) -> str:
             ),
             rows,
         )
-        + "\nA dead checkout: nobody buys in the treatment, 3 % in the control, 500 visitors an "
+        + "\nA dead checkout: no visitor buys in the treatment, 3 % in the control, 500 visitors an "
         f"arm and day, {runs // 3} campaigns:\n\n"
         + table(("decide", "stopped for harm", "mean day", "last day"), dead_rows)
         + "\n![Share of campaigns that are stopped for harm by each day](calibration/alarms.svg)\n"

@@ -113,12 +113,17 @@ def conversion(runs: int, seed: int) -> dict[float, Printed]:
 def money(metric: Metric, runs: int, seed: int) -> dict[float, Printed]:
     """By true lift: skewed tickets (lognormal, sigma 1), a fifth of an order again."""
     measured = {}
-    for lift in LIFTS:
+    for row, lift in enumerate(LIFTS):
         units = _units(lift)
         more, dearer = (0.0, lift) if metric == TICKET else (lift, 0.0)
         shop = Shop.steady(0.03, more, a_day=units // LOOKS, days=LOOKS, ticket_lifts=(dearer,))
         measured[lift] = printed(
-            judged_daily(metric, units), shop.orders, lift, runs, np.random.default_rng(seed)
+            judged_daily(metric, units),
+            shop.orders,
+            lift,
+            runs,
+            # A seed for each row: lifts of the ticket would share every draw.
+            np.random.default_rng((seed, row)),
         )
     return measured
 

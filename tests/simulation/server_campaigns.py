@@ -229,7 +229,7 @@ def planned_visitors() -> int:
 
 
 def expected_power(visitors: int) -> float:
-    """Chance to ship with that many visitors when nobody gives up: independent of the product."""
+    """Chance to ship with that many visitors when no advice is followed: independent of the product."""
     times = (1 / 3, 2 / 3, 1.0)
     drift = drift_of_rates(CONVERSION_RATE, CONVERSION_RATE * (1 + LIFT), visitors / 2)
     return crossing(upper_lines(0.025, times), times, drift)
@@ -262,7 +262,7 @@ def through_a_server(_: Path) -> str:
         f"days of decisions and the days after them: {reads:,} reports. {_LATE_SHARE:.0%} of the "
         "orders come in one to six days late.\n\n"
         f"{visitors:,} visitors are what the product's plan takes for a power of 80 % if its "
-        "advice to give up is followed. Here nobody follows it, and the power is "
+        "advice to give up is followed. Here it is not followed, and the power is "
         f"{expected:.3f} by SciPy's multivariate normal, with lines of its own.\n\n"
         + table(("campaigns", "", *AGAINST), rows)
         + "\nThe server draws salts itself: these figures differ a little from run to run. "
