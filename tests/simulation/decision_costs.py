@@ -240,8 +240,8 @@ def alarms(folder: Path) -> str:
             ),
             rows,
         )
-        + "\nA dead checkout: no visitor buys in the treatment, 3 % in the control, 500 visitors an "
-        f"arm and day, {runs // 3} campaigns:\n\n"
+        + "\nA dead checkout: no visitor buys in the treatment, 3 % in the control, 500 "
+        f"visitors an arm and day, {runs // 3} campaigns:\n\n"
         + table(("decide", "stopped for harm", "mean day", "last day"), dead_rows)
         + "\n![Share of campaigns that are stopped for harm by each day](calibration/alarms.svg)\n"
     )

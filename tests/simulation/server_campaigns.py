@@ -229,7 +229,7 @@ def planned_visitors() -> int:
 
 
 def expected_power(visitors: int) -> float:
-    """Chance to ship with that many visitors when no advice is followed: independent of the product."""
+    """Chance to ship with that many visitors when no advice is followed: a second opinion."""
     times = (1 / 3, 2 / 3, 1.0)
     drift = drift_of_rates(CONVERSION_RATE, CONVERSION_RATE * (1 + LIFT), visitors / 2)
     return crossing(upper_lines(0.025, times), times, drift)

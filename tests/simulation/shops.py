@@ -9,7 +9,7 @@ import numpy as np
 from fairlift_stats.data.summary import Pair, Summary, Triple
 from fairlift_stats.methods.quantiles import Quantiles
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import ndtri
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -178,18 +178,7 @@ class Shop:
 
     def cap_at(self, level: float) -> float:
         """The amount that this share of buyers without a second order stays below."""
-        from scipy.special import ndtri
-
         return float(TICKET * math.exp(-(self.sigma**2) / 2 + self.sigma * ndtri(level)))
-
-    def capped_lift(self, conversion_lift: float, ticket_lift: float) -> float:
-        """The true lift of capped revenue per visitor, where nobody orders twice."""
-
-        def limited(mean: float) -> float:
-            k = (math.log(self.cap / mean) + self.sigma**2 / 2) / self.sigma
-            return float(mean * ndtr(k - self.sigma) + self.cap * ndtr(-k))
-
-        return (1 + conversion_lift) * limited(TICKET * (1 + ticket_lift)) / limited(TICKET) - 1
 
     def _buyers(self, rng: np.random.Generator, entered: Counts) -> Counts:
         weekday = np.arange(self.days) % 7
