@@ -1,6 +1,7 @@
 """The composition root: creates the parts of the server and connects them."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from fairlift_server.api.assignments import AssignmentApi
 from fairlift_server.api.campaigns import CampaignApi
 from fairlift_server.api.events import EventApi
 from fairlift_server.api.paging import PageTokens
+from fairlift_server.api.readiness import Readiness
 from fairlift_server.api.results import ResultsApi
 from fairlift_server.api.server import Certificate, GrpcServer, Services
 from fairlift_server.campaigns.lifecycle import CampaignLifecycle
@@ -27,6 +29,8 @@ from fairlift_server.settings import Settings
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.events import store_events
+
+log = logging.getLogger("fairlift.store")
 
 
 def now() -> datetime:
@@ -86,13 +90,20 @@ async def serving(
             has_reflection=settings.has_reflection,
             certificate=_certificate(settings),
         )
+        log.info("opened %s: %s", store.path, store.contents())
         await server.start()
+        readiness = Readiness(server.set_writable, store.check_writes)
+        store.write_failures.listener = readiness.failed
         timer = LookTimer(results, every_s=settings.look_every_s, now=clock)
-        timing = asyncio.create_task(timer.run(), name="look-timer")
+        timing = [
+            asyncio.create_task(timer.run(), name="look-timer"),
+            asyncio.create_task(readiness.run(), name="readiness"),
+        ]
         try:
             yield server
         finally:
-            timing.cancel()
+            for task in timing:
+                task.cancel()
             await server.drain(delay_s=settings.drain_delay_s, grace_s=settings.drain_s)
             await ingest.close()
             own_workers.close()

@@ -21,6 +21,17 @@ metadata = MetaData()
 # SQLite numbers rows by a plain INTEGER key only.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
 
+# One row: how far this database has come. `LastWrite` compares it with the file beside it.
+ledger_state = Table(
+    "ledger_state",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # A random name, the same in copies of the database.
+    Column("ledger", Text, nullable=False),
+    Column("writes", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+)
+
 shop = Table(
     "shop",
     metadata,
