@@ -98,8 +98,8 @@ test-lowest: $(READY) ## the tests with the lowest versions of the packages that
 	@FAIRLIFT_COMPILE=no $(PY) -m uv pip install --quiet --python $(LOWEST) -c $(LOWEST)/lowest.txt -e '.[dev]'
 	@$(LOWEST)/bin/python -m pytest -n auto -q tests clients stats --ignore tests/extras
 
-calibrate: $(READY) ## long simulations; writes docs/calibration.md
-	@$(PY) -m tests.simulation.calibrate
+calibrate: $(READY) ## long simulations; writes docs/calibration.md, or one part: SECTION=Guardrails
+	@$(PY) -m tests.simulation.calibrate $(if $(SECTION),"$(SECTION)")
 
 mutants: $(READY) ## change the decision rule in a copy, one place at a time, and count what no test notices
 	@$(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt cosmic-ray==8.7.0

@@ -1,4 +1,4 @@
-"""The sections of the calibration page that belong to sequential analysis.
+"""The sections of the calibration page that belong to the methods of sequential analysis.
 
 Each section takes the folder for its plots and returns Markdown; seeds are fixed, bounds come from
 the binomial. `SECTIONS` is what `make calibrate` runs.
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.simulation import decision_sections
 from tests.simulation.sequential_stopping import (
     bandits,
     bayes,
@@ -20,23 +19,11 @@ from tests.simulation.sequential_stopping import (
     variants,
 )
 from tests.simulation.sequential_traffic import asos, counted, shuffled, tickets, windows
+from tests.simulation.tables import introduced
 
-Section = Callable[[Path], str]
-
-
-def _introduced(section: Section) -> Section:
-    """The section with its docstring as first paragraph."""
-
-    def written(folder: Path) -> str:
-        return f"{section.__doc__}\n\n{section(folder)}"
-
-    return written
-
-
-SECTIONS: Final[dict[str, Section]] = {
-    title: _introduced(section)
+SECTIONS: Final[dict[str, Callable[[Path], str]]] = {
+    title: introduced(section)
     for title, section in {
-        **decision_sections.SECTIONS,
         "Peeking, exact": peeking,
         "Continuous monitoring": continuous,
         "Futility stopping": giving_up,

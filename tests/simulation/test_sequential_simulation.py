@@ -11,7 +11,7 @@ from fairlift_stats.sequential.group_sequential.classical_lines import equal_tim
 from fairlift_stats.sequential.group_sequential.futility import futility_design
 from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 
-from tests.simulation import decision_sections, sequential
+from tests.simulation import sequential
 from tests.simulation.sequential_bandits import coverage
 from tests.simulation.sequential_shops import (
     Loyal,
@@ -189,11 +189,3 @@ def test_quick_sections_of_the_calibration_page_can_be_written(tmp_path: Path) -
         page = sequential.SECTIONS[name](tmp_path)
 
         assert page.count("|") > 10
-
-
-def test_the_calibration_page_has_the_sections_of_decisions_and_of_methods() -> None:
-    decision = ("Lifts as printed", "Guardrails", "Whole weeks", "Decisions are not taken back")
-
-    assert set(decision) <= set(sequential.SECTIONS)
-    # No section of the decision has taken the title, and so the place, of one of the methods.
-    assert len(sequential.SECTIONS) == 13 + len(decision_sections.SECTIONS)
