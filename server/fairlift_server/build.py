@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,9 +25,9 @@ from fairlift_server.campaigns.lifecycle import CampaignLifecycle
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.campaigns.snapshot_build import published_snapshot
 from fairlift_server.events.caller_clocks import CallerClocks
-from fairlift_server.events.ingest import Ingest, StoreEvents
+from fairlift_server.events.ingest import Ingest, ReadEvents, StoreEvents
 from fairlift_server.events.intake import IntakeWatch
-from fairlift_server.events.ledger import Event, EventOutcome
+from fairlift_server.events.ledger import EventOutcome
 from fairlift_server.events.parking import ParkingLimits
 from fairlift_server.results.campaign_results import CampaignResults
 from fairlift_server.results.intake_quality import Intake
@@ -87,9 +87,7 @@ async def serving(
         ingest = Ingest(
             _watched(
                 lambda events: store.write(
-                    lambda transaction: store_group(
-                        transaction, events, settings.currency, limits
-                    )
+                    lambda transaction: store_group(transaction, events, settings.currency, limits)
                 ),
                 watch,
                 clock,
@@ -140,7 +138,7 @@ async def serving(
 def _watched(record: StoreEvents, watch: IntakeWatch, clock: Callable[[], datetime]) -> StoreEvents:
     """Stores events, and has their coming in watched."""
 
-    async def watched(events: Sequence[Event]) -> list[EventOutcome]:
+    async def watched(events: ReadEvents) -> list[EventOutcome]:
         try:
             outcomes = await record(events)
         except Exception:

@@ -1,4 +1,4 @@
-"""Whose clock is wrong, a caller's or the server's (decision 40).
+"""Whose clock is wrong, a caller's or the server's (decision 17).
 
 Each caller says what its clock shows when it sends. A clock that differs from the server's by more
 than `TOLERANCE_US` is wrong where at least two more of the other callers agree with the server than

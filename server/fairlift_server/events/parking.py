@@ -1,4 +1,4 @@
-"""Events that cannot be judged yet (decision 40)."""
+"""Events that cannot be judged yet (decision 17)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
