@@ -30,7 +30,7 @@ from fairlift_server.events.intake import IntakeWatch
 from fairlift_server.events.ledger import EventOutcome
 from fairlift_server.events.parking import ParkingLimits
 from fairlift_server.results.campaign_results import CampaignResults
-from fairlift_server.results.intake_quality import Intake
+from fairlift_server.results.intake_quality import IntakeQuality
 from fairlift_server.results.look_timer import LookTimer
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
@@ -191,12 +191,12 @@ def _event_rules(settings: Settings) -> EventRules:
     return EventRules(settings.currency, settings.history_days, settings.parked_days)
 
 
-async def _intake(store: Store, clocks: CallerClocks) -> Intake:
+async def _intake(store: Store, clocks: CallerClocks) -> IntakeQuality:
     """What the server took in and could not count yet, or had to correct."""
     parked, corrected = await store.read(
         lambda transaction: (summarized(transaction), corrections(transaction))
     )
-    return Intake(parked, corrected, clocks.state())
+    return IntakeQuality(parked, corrected, clocks.state())
 
 
 def _set_currency(transaction: Transaction, currency: str) -> None:

@@ -20,7 +20,7 @@ from fairlift_server.api.report_summary_messages import report_summary_to
 from fairlift_server.results.amendment_quality import amendment_check
 from fairlift_server.results.campaign_results import CampaignResults
 from fairlift_server.results.data_quality import checks
-from fairlift_server.results.intake_quality import Intake, intake_checks
+from fairlift_server.results.intake_quality import IntakeQuality, intake_checks
 from fairlift_server.results.report_list import DEFAULT_STATES
 
 
@@ -34,7 +34,7 @@ class ResultsApi(ResultsServiceServicer):
         *,
         currency: str,
         watch_every_s: float,
-        intake: Callable[[], Awaitable[Intake]],
+        intake: Callable[[], Awaitable[IntakeQuality]],
     ) -> None:
         self._results = results
         self._page_tokens = page_tokens

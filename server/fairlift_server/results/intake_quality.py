@@ -11,7 +11,7 @@ from fairlift_server.results.data_quality import HealthCheck, HealthStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class IntakeQuality:
     """The state of the intake of events, of all campaigns together.
 
     Attributes:
@@ -25,7 +25,7 @@ class Intake:
     clocks: ClockState
 
 
-def intake_checks(intake: Intake) -> tuple[HealthCheck, ...]:
+def intake_checks(intake: IntakeQuality) -> tuple[HealthCheck, ...]:
     """The checks, each with its count."""
     return (_parked(intake.parked), _corrected(intake.corrected), _clocks(intake.clocks))
 
