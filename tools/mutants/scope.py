@@ -35,6 +35,7 @@ TESTS: Final = (
     "tests/stats/sequential/test_looks.py",
     "tests/stats/sequential/test_plan.py",
     "tests/stats/sequential/test_spending.py",
+    "tests/stats/sequential/test_split.py",
     "tests/stats/sequential/test_verdict.py",
     "tests/stats/sequential/test_verdict_engines.py",
     "tests/stats/sequential/test_verdict_figures.py",
