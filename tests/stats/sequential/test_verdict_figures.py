@@ -8,12 +8,14 @@ import pytest
 from fairlift_stats.messages import Number, Percent
 from fairlift_stats.methods.contrast import Contrast
 from fairlift_stats.sequential.errors import NoAnswer
+from fairlift_stats.sequential.evidence import Evidence
 from fairlift_stats.sequential.group_sequential.boundaries import Boundaries
 from fairlift_stats.sequential.group_sequential.estimation import estimate_at_stop
 from fairlift_stats.sequential.lines import stopping_lines
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.verdict import arm_facts, decide
 from fairlift_stats.verdict.standings import lines_of
+from scipy import stats
 
 from tests.stats.sequential.shop import CR, WEEK, daily, evidence, keys, look, plan
 
@@ -163,3 +165,84 @@ def test_only_the_lines_of_a_comparison_s_own_looks_tie_its_estimate() -> None:
     contrast = log.looks[-1].evidence[0].contrast
     k = 4.0 - alone.interval.low * math.sqrt(8 / 14)
     assert found.corrected.interval.low == pytest.approx(contrast.difference - k * contrast.se)
+
+
+@pytest.mark.parametrize("z", [24.9, 25.0])
+def test_a_difference_within_all_chance_is_corrected(z: float) -> None:
+    found = decide(plan(), daily(plan(), [*WEEK, 0.5, z])).facts.arms[0]
+
+    assert found.corrected is not None
+    assert found.corrected.interval.low < found.corrected.value < found.corrected.interval.high
+
+
+def test_the_meter_is_the_share_of_the_line_at_the_last_look_that_judged() -> None:
+    made = plan(decide="weekly")
+    log = daily(made, [*WEEK, 1.0, 1.5, 1.6])
+    line = stopping_lines(made, (0.5,)).upper[0]
+
+    found = decide(made, log).facts.arms[0]
+
+    assert found.meter == pytest.approx(1.0 / line)
+    assert (found.z, found.crossing, found.crossed_at, found.crossed_look) == (
+        1.6, None, None, None,
+    )  # fmt: skip
+    behind = decide(made, daily(made, [*WEEK, -0.2])).facts.arms[0]
+    assert behind.meter == 0.0
+
+
+def test_an_end_by_hand_is_corrected_where_it_was_judged_and_only_there() -> None:
+    made = plan(decide="weekly", maximum_days=28, futility=None)
+    judged = daily(made, [*WEEK, 1.0, 1.0])
+    stopped = judged.add(
+        made, look(made, 10, evidence("conversion_rate", "coupon", 1.2, 10), closing="stopped")
+    )
+    early = daily(made, [1.0] * 3)
+    before = early.add(
+        made, look(made, 4, evidence("conversion_rate", "coupon", 1.2, 4), closing="stopped")
+    )
+
+    assert decide(made, judged).facts.arms[0].corrected is None
+    found = decide(made, stopped).facts.arms[0]
+    assert found.corrected is not None
+    assert found.corrected.at == stopped.looks[-1].at
+    assert decide(made, before).facts.arms[0].corrected is None
+
+
+def test_a_shrunk_figure_is_the_posterior_of_two_normals() -> None:
+    """The prior N(0, .03^2) on the lift, and an estimate with its error: precisions add up."""
+    made = plan(engine="bayes_expected_loss", loss_threshold=0.002)
+    log = daily(made, [*WEEK, 5.0], se=0.0008)
+    contrast = log.looks[-1].evidence[0].contrast
+    lift, se = contrast.lift, contrast.se / contrast.control
+    weight = 0.03**2 / (0.03**2 + se**2)
+    mean, sd = lift * weight, se * math.sqrt(weight)
+    z = stats.norm.isf(0.025)
+
+    found = decide(made, log).facts.arms[0].corrected
+
+    assert found is not None
+    assert found.lift_interval is not None
+    assert found.lift == pytest.approx(mean)
+    assert found.value == pytest.approx(mean * contrast.control)
+    assert found.lift_interval.low == pytest.approx(mean - z * sd)
+    assert found.lift_interval.high == pytest.approx(mean + z * sd)
+    assert found.interval.low == pytest.approx((mean - z * sd) * contrast.control)
+    assert found.interval.high == pytest.approx((mean + z * sd) * contrast.control)
+
+
+def test_the_largest_height_on_the_page_decides_whether_there_is_a_lift() -> None:
+    """A control fewer errors from zero than the line is high has none; some more, and it has."""
+    made = plan(decide="weekly", maximum_days=28, futility=None)
+
+    def seen(control: float) -> LookLog:
+        contrast = Contrast(control, control + 0.1, 0.01, 0.01)
+        found = Evidence("conversion_rate", "coupon", 0.5, contrast, 14_000)
+        return LookLog.begin(made).add(made, look(made, 7, found))
+
+    line = stopping_lines(made, (0.5,)).upper[0]
+    near, far = (decide(made, seen(0.1 * (line + by))).facts.arms[0] for by in (-0.01, 0.01))
+    assert near.largest_k == far.largest_k == pytest.approx(line)
+    assert near.raw is not None
+    assert far.raw is not None
+    assert near.raw.lift is None
+    assert far.raw.lift is not None

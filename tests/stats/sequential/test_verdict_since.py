@@ -1,6 +1,10 @@
 """What comes after a decision, or after the advice to give up, stands beside it."""
 
+import math
+
+import pytest
 from fairlift_stats.messages import Day
+from fairlift_stats.sequential.anytime.counts import prior_strength
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.verdict import decide
 
@@ -53,3 +57,55 @@ def test_news_of_a_winner_names_a_guardrail_that_was_harmed_since() -> None:
     assert (verdict.kind, verdict.decided_day) == ("ship", 7)
     assert [message.key for message in verdict.since] == ["since.harm"]
     assert "revenue per visitor" in verdict.news()[0]
+
+
+def test_harm_at_the_look_right_after_a_win_is_news_and_that_of_another_arm_is_not() -> None:
+    made = plan(arms=("control", "a", "b"), futility=None)
+
+    def after(**zs: float) -> list[str]:
+        log = LookLog.begin(made)
+        for day, by_arm in ((7, {"a": 4.5, "b": 0.0}), (8, zs)):
+            found = (evidence("conversion_rate", arm, z, day) for arm, z in by_arm.items())
+            log = log.add(made, look(made, day, *found))
+        verdict = decide(made, log)
+        assert (verdict.kind, verdict.variant, verdict.decided_day) == ("ship", "a", 7)
+        return [message.key for message in verdict.since]
+
+    assert after(a=-5.0, b=0.0) == ["since.harm", "since.turned"]
+    assert after(a=3.0, b=-5.0) == ["since.figure"]
+    assert after(a=0.0, b=0.0) == ["since.figure"]
+
+
+def test_a_decision_at_the_last_look_has_no_news() -> None:
+    won = decide(plan(), daily(plan(), [*WEEK, 4.0]))
+    hurt = decide(plan(), daily(plan(), [*WEEK, -4.0, -4.0, -4.0]))
+
+    assert (won.kind, won.since) == ("ship", ())
+    # Only a winner has a figure to follow.
+    assert (hurt.kind, hurt.decided_day, hurt.since) == ("stop_harm", 7, ())
+
+
+@pytest.mark.parametrize(
+    ("units", "news"),
+    [
+        # Prior strength 28,000/8.212, 16,000 units: evidence of 97.7, and of 102.5.
+        ({"control": 8230, "coupon": 7770}, ["since.figure"]),
+        ({"control": 8231, "coupon": 7769}, ["since.split", "since.figure"]),
+    ],
+)
+def test_a_split_that_breaks_after_a_win_is_the_first_news(
+    units: dict[str, int], news: list[str]
+) -> None:
+    made = plan()
+    log = daily(made, [*WEEK, 4.0]).add(
+        made, look(made, 8, evidence("conversion_rate", "coupon", 3.0, 8), units=units)
+    )
+
+    verdict = decide(made, log)
+
+    assert (verdict.kind, verdict.decided_day) == ("ship", 7)
+    assert [message.key for message in verdict.since] == news
+    k = prior_strength(28_000)
+    log_e = math.lgamma(k) - math.lgamma(k + 16_000) + 16_000 * math.log(2)
+    log_e += sum(math.lgamma(k / 2 + x) - math.lgamma(k / 2) for x in units.values())
+    assert (math.exp(log_e) >= 100) == (news[0] == "since.split")
