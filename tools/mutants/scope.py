@@ -29,6 +29,7 @@ TESTS: Final = (
     "tests/stats/sequential/test_boundaries.py",
     "tests/stats/sequential/test_calendar.py",
     "tests/stats/sequential/test_exact_harm.py",
+    "tests/stats/sequential/test_guardrail_standings.py",
     "tests/stats/sequential/test_guards.py",
     "tests/stats/sequential/test_hard_input.py",
     "tests/stats/sequential/test_lines.py",
