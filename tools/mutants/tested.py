@@ -125,7 +125,8 @@ class _Recorder:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        forget()
+        for cache in caches():
+            cache.cache_clear()
         self._now = item.nodeid
         self._watched.switch_context(self._now)
         began = time.process_time()
@@ -147,13 +148,14 @@ class _Recorder:
             self._watched.switch_context(self._now)
 
 
-def forget() -> None:
-    """Empty all caches of functions: an answer from before would hide what a test runs."""
-    for found in gc.get_objects():
-        if isinstance(found, functools._lru_cache_wrapper):
-            name = found.__module__ or ""
-            if name.startswith(("fairlift_stats", "tests.")):
-                found.cache_clear()
+def caches() -> list[Any]:
+    """The caches of functions: an answer from before would hide what a test runs."""
+    return [
+        found
+        for found in gc.get_objects()
+        if isinstance(found, functools._lru_cache_wrapper)
+        and (found.__module__ or "").startswith(("fairlift_stats", "tests."))
+    ]
 
 
 def import_libraries() -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, TypeAlias
 import pytest
 
 from tools.mutants.changes import Change
-from tools.mutants.tested import OPTIONS, Shared, forget
+from tools.mutants.tested import OPTIONS, Shared, caches
 
 # Killed by a test; noticed by an import or a collection that fails; by a time limit; by a crash.
 Outcome: TypeAlias = Literal["killed", "not_imported", "endless", "crashed", "survived"]
@@ -117,38 +117,56 @@ def _first_line(report: pytest.CollectReport | pytest.TestReport) -> str:
     return str(text).strip().split("\n", 1)[0][:200]
 
 
-def patched(change: Change, items: Sequence[pytest.Item], watch: Watch) -> Result:
+class Memory:
+    """The functions and caches in memory, found once: a search is slower than most tests."""
+
+    def __init__(self) -> None:
+        self._caches = caches()
+        self._functions: dict[tuple[str, CodeType], list[FunctionType]] = {}
+        for found in gc.get_objects():
+            if isinstance(found, FunctionType):
+                place = found.__code__.co_filename, found.__code__
+                self._functions.setdefault(place, []).append(found)
+        # What is never collected is never written to, and so stays shared with all processes.
+        gc.collect()
+        gc.freeze()
+
+    def put(self, change: Change) -> None:
+        """Put the change into its functions.
+
+        Raises:
+            NotPatched: see there.
+        """
+        path = str(Path(change.module).resolve())
+        before = compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
+        after = compile(change.source, path, "exec", dont_inherit=True)
+        different = [(old, new) for old, new in _pairs(before, after) if old != new]
+        functions = [
+            (f, new) for old, new in different for f in self._functions.get((path, old), ())
+        ]
+        if not functions:
+            raise NotPatched
+        for function, new in functions:
+            try:
+                function.__code__ = new
+            except ValueError as error:  # other closed-over variables
+                raise NotPatched from error
+        for cache in self._caches:
+            cache.cache_clear()
+
+
+def patched(change: Change, items: Sequence[pytest.Item], watch: "Watch", memory: Memory) -> Result:
     """Put the change into the functions in memory, and run tests that are collected already.
 
     Raises:
         NotPatched: see there.
     """
-    _patch(change)
-    forget()
+    memory.put(change)
     for item, following in zip(items, [*items[1:], None], strict=True):
         item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
         if watch.failed.outcome != "survived":
             break
     return watch.failed
-
-
-def _patch(change: Change) -> None:
-    path = str(Path(change.module).resolve())
-    before = compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
-    after = compile(change.source, path, "exec", dont_inherit=True)
-    different = [(a, b) for a, b in _pairs(before, after) if a != b]
-    live: dict[CodeType, list[FunctionType]] = {}
-    for found in gc.get_objects():
-        if isinstance(found, FunctionType) and found.__code__.co_filename == path:
-            live.setdefault(found.__code__, []).append(found)
-    functions = [(f, new) for old, new in different for f in live.get(old, ())]
-    if not functions:
-        raise NotPatched
-    for function, new in functions:
-        try:
-            function.__code__ = new
-        except ValueError as error:  # other closed-over variables
-            raise NotPatched from error
 
 
 def _pairs(before: CodeType, after: CodeType) -> Iterator[tuple[CodeType, CodeType]]:

@@ -6,6 +6,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from tools.mutants.tested import (
     read_maps,
     write,
 )
-from tools.mutants.trial import NotPatched, Result, Watch, fresh, on_trial, patched, quiet
+from tools.mutants.trial import Memory, NotPatched, Result, Watch, fresh, on_trial, patched, quiet
 
 HERE = Path.cwd()
 SUSPECTED = HERE / "suspected.jsonl"
@@ -155,12 +156,12 @@ class Work:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Take the place of the loop over tests."""
         items = {item.nodeid: item for item in session.items}
-        suspected = self._suspected()
+        suspected, memory = self._suspected(), Memory()
         for change in self._changes:
             if change.name in suspected:
                 continue
-            tests = self._order.of(change)
-            result = on_trial(lambda c=change, t=tests: self._patched(c, [items[n] for n in t]))  # type: ignore[misc]
+            tests = [items[test] for test in self._order.of(change)]
+            result = on_trial(partial(self._patched, change, tests, memory))
             if self._covered.runs_outside(change):
                 # What was made before the change was there may be all that failed.
                 self._suspect(change, result)
@@ -177,16 +178,16 @@ class Work:
         """Start the clock of one test."""
         self._watch.pytest_runtest_logstart(nodeid)
 
-    def _patched(self, change: Change, items: Sequence[pytest.Item]) -> Result:
+    def _patched(self, change: Change, items: Sequence[pytest.Item], memory: Memory) -> Result:
         if not items:
             return Result("survived", why="no test runs it")
         try:
-            return patched(change, items, self._watch)
+            return patched(change, items, self._watch, memory)
         except NotPatched:
             return _NOT_PATCHED
 
     def _fresh(self, change: Change, tests: Sequence[str]) -> Result:
-        return on_trial(lambda: fresh(change, tests, self._covered.seconds))
+        return on_trial(partial(fresh, change, tests, self._covered.seconds))
 
     def _suspect(self, change: Change, result: Result) -> None:
         self._order.learn(change, result)
