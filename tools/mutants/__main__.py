@@ -88,7 +88,8 @@ def _work(everything: str, processes: int) -> None:
 
 def _report(results: dict[str, Result]) -> int:
     """Say what survived and why that is right, what was noticed otherwise, and the shares."""
-    equivalent: dict[str, str] = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or {}
+    listed = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or []
+    equivalent = {entry["change"]: entry["reason"] for entry in listed}
     count = Counter(result.outcome for result in results.values())
     survivors = [name for name, result in results.items() if result.outcome == "survived"]
     matter = [name for name in survivors if name not in equivalent]

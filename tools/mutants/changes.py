@@ -13,7 +13,7 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import MutationVisitor
 from cosmic_ray.plugins import get_operator, operator_names
 
-from tools.mutants.scope import is_used
+from tools.mutants.scope import NAMED, is_used
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,18 @@ class Change:
         """What it is known by from one run to the next."""
         return f"{self.module}::{self.function}::{self.lines}"
 
+    @property
+    def all_lines(self) -> range:
+        """The numbers of the lines of its statement."""
+        return range(self.statement[0], self.statement[1] + 1)
+
 
 def changes_of(root: Path, module: str) -> list[Change]:
     """Every change of a module, in the order of its lines; each new source once."""
     before = (root / module).read_text(encoding="utf-8")
     tree = ast.parse(before)
-    found = [_change(module, before, tree, after) for after in sorted(set(_sources(before)))]
+    sources = {*_sources(before), *_named(module, before)}
+    found = [_change(module, before, tree, after) for after in sorted(sources)]
     found.sort(key=lambda change: (change.statement, change.lines))
     return list(_numbered(found))
 
@@ -65,6 +71,12 @@ def _sources(before: str) -> Iterator[str]:
             after = MutationVisitor(place, operator).walk(pickle.loads(frozen)).get_code()
             if after != before:
                 yield after
+
+
+def _named(module: str, before: str) -> Iterator[str]:
+    for old, new in NAMED.get(module, ()):
+        assert before.count(old) == 1, f"{module}: {old!r} must stand there once"
+        yield before.replace(old, new)
 
 
 def _change(module: str, before: str, tree: ast.Module, after: str) -> Change:

@@ -20,6 +20,7 @@ MODULES: Final = (
     "stats/fairlift_stats/methods/contrast.py",
     "stats/fairlift_stats/methods/multiplicity.py",
 )
+
 # The tests of these modules. Others would kill a few more, and take far longer.
 TESTS: Final = (
     "tests/rules/test_faults.py",
@@ -35,6 +36,7 @@ TESTS: Final = (
     "tests/stats/sequential/test_lines.py",
     "tests/stats/sequential/test_looks.py",
     "tests/stats/sequential/test_plan.py",
+    "tests/stats/sequential/test_ruling.py",
     "tests/stats/sequential/test_spending.py",
     "tests/stats/sequential/test_split.py",
     "tests/stats/sequential/test_verdict.py",
@@ -48,6 +50,27 @@ TESTS: Final = (
     "tests/stats/test_contrast_bounds.py",
     "tests/stats/test_values.py",
 )
+
+# Changes that once went unnoticed by all tests, by module: the text before and after.
+NAMED: Final = {
+    "stats/fairlift_stats/methods/contrast.py": [
+        ("NON_INFERIORITY_LEVEL: Final = 0.05", "NON_INFERIORITY_LEVEL: Final = 0.10"),
+    ],
+    "stats/fairlift_stats/sequential/plan.py": [
+        ("return Side(plan.harm_spending, (1", 'return Side(Spending("hsd", -4.0), (1'),
+        ("plan.alpha / 2 / (len(plan.guardrails)", "plan.alpha / 2 * (len(plan.guardrails)"),
+    ],
+    "stats/fairlift_stats/sequential/guards.py": [
+        ("SKEW_LIMIT: Final = 0.06", "SKEW_LIMIT: Final = 0.12"),
+    ],
+    "stats/fairlift_stats/verdict/ruling.py": [
+        ("enumerate(alarm) if a.is_raised)", "enumerate(alarm) if False)"),
+    ],
+    "stats/fairlift_stats/verdict/standings.py": [
+        ("_HOPELESS = 0.10", "_HOPELESS = 0.20"),
+        ("(1 - DAILY_SHARE / 2) / plan.comparisons", "(1 - DAILY_SHARE / 2)"),
+    ],
+}
 
 # One change of a kind is enough: + becomes -, < becomes <= and >. Annotations, which are full of
 # |, and caches change nothing.

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,42 +41,53 @@ class Covered:
     """Which tests run which line.
 
     Attributes:
-        tests: by module and line; "" stands for what runs outside of any test.
+        tests: by module and line.
+        outside: by module and line, the files of tests that run it when they are collected, or
+            import it.
+        importers: how many files of tests import each module.
         seconds: of computing, by test.
     """
 
-    tests: dict[str, dict[int, list[str]]]
+    tests: dict[str, dict[int, set[str]]]
+    outside: dict[str, dict[int, set[str]]]
+    importers: dict[str, int]
     seconds: dict[str, float]
 
-    def runs_outside(self, change: Change) -> bool:
-        """True when the changed statement runs before the tests do, or between them."""
-        return OUTSIDE in self._of(change)
+    def runs_at_import(self, change: Change) -> bool:
+        """True when the changed statement runs as soon as its module is imported."""
+        files = [self.outside[change.module].get(line, set()) for line in change.all_lines]
+        return max(map(len, files)) == self.importers[change.module]
+
+    def runs_in_collection(self, change: Change) -> set[str]:
+        """The files of tests that run the changed statement before their tests."""
+        outside = self.outside[change.module]
+        return set().union(*(outside.get(line, set()) for line in change.all_lines))
 
     def tests_of(self, change: Change) -> set[str]:
         """The tests that run the changed statement."""
-        return self._of(change) - {OUTSIDE}
+        tests = self.tests[change.module]
+        return set().union(*(tests.get(line, set()) for line in change.all_lines))
 
     def tests_of_module(self, module: str) -> set[str]:
         """The tests that run anything of a module."""
-        return {test for found in self.tests[module].values() for test in found} - {OUTSIDE}
-
-    def _of(self, change: Change) -> set[str]:
-        lines = self.tests[change.module]
-        first, last = change.statement
-        return {test for line in range(first, last + 1) for test in lines.get(line, ())}
+        return set().union(*self.tests[module].values())
 
 
-def read_maps(paths: Iterable[Path]) -> Covered:
+def read_maps(paths: Mapping[str, Path]) -> Covered:
     """What `make_map` wrote of each file of tests, together."""
-    tests: dict[str, dict[int, list[str]]] = {module: {} for module in MODULES}
-    seconds: dict[str, float] = {}
-    for path in paths:
+    covered = Covered({m: {} for m in MODULES}, {m: {} for m in MODULES}, {}, {})
+    for file, path in paths.items():
         kept = json.loads(path.read_text(encoding="utf-8"))
-        seconds |= kept["seconds"]
+        covered.seconds.update(kept["seconds"])
         for module, lines in kept["tests"].items():
+            is_imported = any(OUTSIDE in found for found in lines.values())
+            covered.importers[module] = covered.importers.get(module, 0) + is_imported
             for line, found in lines.items():
-                tests[module].setdefault(int(line), []).extend(found)
-    return Covered(tests, seconds)
+                tests = covered.tests[module].setdefault(int(line), set())
+                tests.update(test for test in found if test != OUTSIDE)
+                if OUTSIDE in found:
+                    covered.outside[module].setdefault(int(line), set()).add(file)
+    return covered
 
 
 def make_map(file: str, path: Path) -> None:

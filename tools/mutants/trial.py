@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, TypeAlias
 import pytest
 
 from tools.mutants.changes import Change
+from tools.mutants.scope import MODULES
 from tools.mutants.tested import OPTIONS, Shared, caches
 
 # Killed by a test; noticed by an import or a collection that fails; by a time limit; by a crash.
@@ -122,6 +123,11 @@ class Memory:
 
     def __init__(self) -> None:
         self._caches = caches()
+        paths = [str(Path(module).resolve()) for module in MODULES]
+        self._before = {
+            path: compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
+            for path in paths
+        }
         self._functions: dict[tuple[str, CodeType], list[FunctionType]] = {}
         for found in gc.get_objects():
             if isinstance(found, FunctionType):
@@ -138,7 +144,7 @@ class Memory:
             NotPatched: see there.
         """
         path = str(Path(change.module).resolve())
-        before = compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
+        before = self._before[path]
         after = compile(change.source, path, "exec", dont_inherit=True)
         different = [(old, new) for old, new in _pairs(before, after) if old != new]
         functions = [

@@ -65,8 +65,10 @@ def all_changes() -> list[Change]:
 def covered_lines() -> Covered:
     """Which tests run which line; found once for each file of tests and what it stands on."""
     ground = digest("".join(map(_digest_of, sorted(_ground()))))
-    maps = [HERE.parent / f"covered-{digest(test + ground + _digest_of(test))}" for test in TESTS]
-    for test, path in zip(TESTS, maps, strict=True):
+    maps = {
+        test: HERE.parent / f"covered-{digest(test + ground + _digest_of(test))}" for test in TESTS
+    }
+    for test, path in maps.items():
         if not path.exists():
             child = os.fork()
             if child == 0:
@@ -160,13 +162,16 @@ class Work:
         for change in self._changes:
             if change.name in suspected:
                 continue
-            tests = [items[test] for test in self._order.of(change)]
+            is_certain = not self._covered.runs_at_import(change)
+            before = self._covered.runs_in_collection(change) if is_certain else set()
+            # What was made before the change was there may be all that fails in such a file.
+            names = [test for test in self._order.of(change) if test.split("::")[0] not in before]
+            tests = [items[test] for test in names]
             result = on_trial(partial(self._patched, change, tests, memory))
-            if self._covered.runs_outside(change):
-                # What was made before the change was there may be all that failed.
-                self._suspect(change, result)
-            elif result != _NOT_PATCHED:
+            if is_certain and (result.outcome == "killed" or not before) and result != _NOT_PATCHED:
                 self._keep(change, result)
+            else:
+                self._suspect(change, result)
         self._is_done = True
         return True
 

@@ -217,14 +217,13 @@ class _Rule:
             history = self._course.arms[arm, metric.name]
             at = first_crossing(history, "harm")
             if at is not None:
-                z = history[at].z or 0.0
-                found.append((at, z, Ruling("harm", arm, metric.name, at)))
+                found.append((at, _z_of(history[at]), Ruling("harm", arm, metric.name, at)))
         for metric in self._plan.guardrails:
             rail = self._course.guardrails[arm, metric.name]
             at = harmed_at(rail)
             if at is not None:
-                z = rail[at].z or 0.0
-                found.append((at, z, Ruling("guardrail_harm", arm, metric.name, at)))
+                ruling = Ruling("guardrail_harm", arm, metric.name, at)
+                found.append((at, _z_of(rail[at]), ruling))
         alarm = self._course.alarms[arm]
         at = next((i for i, a in enumerate(alarm) if a.is_raised), None)
         if at is not None:
@@ -342,3 +341,8 @@ class _Rule:
 
     def _of(self, cause: Cause, pair: Pair, look: int) -> Ruling:
         return Ruling(cause, *pair, look)
+
+
+def _z_of(crossed: Standing | GuardrailAt) -> float:
+    assert crossed.z is not None, "what crossed a line has a z"
+    return crossed.z

@@ -153,3 +153,22 @@ def test_an_alarm_tells_the_look_that_raised_it_or_the_last() -> None:
     assert alarm((0, 0, 0, 500)).units == (0, 0)
     assert alarm((0, 0, 500, 0)).units == (0, 0)
     assert alarm((0, 0, 1, 1)).units == (1, 1)
+
+
+def test_what_lies_on_a_line_is_beyond_it_and_one_double_less_is_not() -> None:
+    rail = SequentialMetric(RPV.name, role="guardrail", needs="orders", absolute_margin=1.0)
+    made = replace(PLAN, metrics=(CR, rail))
+
+    def state(z: float) -> GuardrailStanding:
+        # With an error of 1 and a margin of 1 the z is the difference and 1, to the last digit.
+        found = Evidence(rail.name, "coupon", 1.0, Contrast(0.0, z - 1.0, 0.5, 0.5), 1, (500, 500))
+        log = LookLog.begin(made).add(made, look(made, 7, found, per_day=1000))
+        return decide(made, log).facts.guardrails[0]
+
+    safe, harm = state(0.0).safe_line, state(0.0).harm_line
+    assert safe is not None
+    assert harm is not None
+    assert (state(safe).z, state(safe).state) == (safe, "safe")
+    assert state(math.nextafter(safe, 0.0)).state == "open"
+    assert (state(harm).z, state(harm).state) == (harm, "harmed")
+    assert state(math.nextafter(harm, 0.0)).state == "open"

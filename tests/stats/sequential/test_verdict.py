@@ -4,10 +4,12 @@ import json
 import math
 
 from fairlift_stats.messages import Percent
+from fairlift_stats.sequential.lines import with_drift
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.sequential.plan import SequentialMetric
 from fairlift_stats.sequential.sealed_looks import log_from_json, log_to_json
 from fairlift_stats.verdict import decide
+from fairlift_stats.verdict.standings import lines_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,3 +105,19 @@ def test_a_verdict_is_plain_json() -> None:
     assert math.isfinite(read["facts"]["arms"][0]["z"])
     nothing = decide(plan(), daily(plan(), [*WEEK, 4.0], control=0.0))
     assert json.loads(nothing.to_json())["facts"]["arms"][0]["raw"]["no_lift"] == "control_zero"
+
+
+def test_what_lies_on_a_line_is_beyond_it_and_one_double_less_is_not() -> None:
+    made = with_drift(plan(decide="weekly", maximum_days=28, n_max=28_000))
+    line = lines_of(made, daily(made, [0.0] * 7), "conversion_rate", "coupon")[-1]
+    assert line.success is not None
+    assert line.harm is not None
+    assert line.give_up is not None
+
+    def cause(z: float, towards: float | None = None) -> str:
+        z = z if towards is None else math.nextafter(z, towards)
+        return decide(made, daily(made, [*WEEK, z])).cause
+
+    assert (cause(line.success), cause(line.success, 0.0)) == ("won", "running")
+    assert (cause(line.give_up), cause(line.give_up, -9.0)) == ("running", "hopeless")
+    assert (cause(line.harm), cause(line.harm, 0.0)) == ("harm", "hopeless")
