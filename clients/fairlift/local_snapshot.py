@@ -14,7 +14,7 @@ from fairlift.engine.decision import CompiledSnapshot, CurrentSnapshot
 from fairlift.engine.snapshot import Snapshot
 from fairlift.snapshot_change import Listener, SnapshotChange, changed_campaigns
 from fairlift.v1 import assignment_service_pb2 as pb
-from fairlift.wire.snapshot import snapshot_from
+from fairlift.wire.snapshot import message_with, snapshot_from, snapshot_with
 
 _log = logging.getLogger("fairlift")
 
@@ -45,6 +45,8 @@ class LocalSnapshot:
         self._first_seen = first_seen
         self._stale_after_s = stale_after_s
         self._snapshot: Snapshot | None = None
+        # As it is saved; empty without a path.
+        self._message = pb.Snapshot()
         self._fresh_since = time.monotonic()
         self._is_stale = False
         self._refusal = ""
@@ -66,17 +68,33 @@ class LocalSnapshot:
         """Calls the listener with every change, in the thread that received the change."""
         self._listeners = (*self._listeners, listener)
 
-    def take(self, message: pb.Snapshot) -> None:
-        """Uses this snapshot from now on, and saves it to disk."""
-        before, now = self._snapshot or Snapshot(), snapshot_from(message, between=_Breath())
+    def take(self, update: pb.Snapshot | pb.SnapshotDelta) -> None:
+        """Uses this snapshot, or the changed one, from now on, and saves it to disk.
+
+        Raises:
+            LookupError: the changes are of another snapshot than the one in use.
+        """
+        before = self._snapshot or Snapshot()
+        if isinstance(update, pb.Snapshot):
+            now = snapshot_from(update, between=_Breath())
+        elif update.from_etag == before.etag:
+            now = snapshot_with(before, update, between=_Breath())
+        else:
+            raise LookupError(f"the changes are of the snapshot {update.from_etag!r}")
         self._use(now)
         if self._path is not None:
-            try:
-                snapshot_file.save(self._path, message.SerializeToString())
-            except OSError as error:
-                _log.warning("the snapshot cannot be saved to %s: %s", self._path, error)
+            self._save(self._path, update)
         if self._listeners:
             self._tell(changed_campaigns(before, now))
+
+    def _save(self, path: Path, update: pb.Snapshot | pb.SnapshotDelta) -> None:
+        if isinstance(update, pb.SnapshotDelta):
+            update = message_with(self._message, update)
+        self._message = update
+        try:
+            snapshot_file.save(path, self._message.SerializeToString())
+        except OSError as error:
+            _log.warning("the snapshot cannot be saved to %s: %s", path, error)
 
     def check_refusal(self, refusal: str) -> None:
         """Tells the listeners when the server starts or stops refusing this client."""
@@ -126,7 +144,9 @@ class LocalSnapshot:
         if content is None:
             return
         try:
-            self._use(snapshot_from(pb.Snapshot.FromString(content)))
+            message = pb.Snapshot.FromString(content)
+            self._use(snapshot_from(message))
+            self._message = message
         except (DecodeError, ValueError) as error:
             _log.warning("the snapshot in %s cannot be read: %s", self._path, error)
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from fairlift.engine.errors import FairliftError, NotAllowed, Unsupported
+from fairlift.engine.errors import FairliftError, NotAllowed, Unavailable, Unsupported
 from fairlift.transport import Connection, SnapshotStream
 from fairlift.v1 import assignment_service_pb2 as pb
 
@@ -23,19 +23,19 @@ class SnapshotWatch:
 
     Args:
         connect: Returns the connection; called for every stream.
-        on_snapshot: Called with every new snapshot.
+        on_update: Called with every new snapshot, or what changed since the one before.
         etag: The etag of the snapshot that the client already has, or empty.
     """
 
     def __init__(
         self,
         connect: Callable[[], Connection],
-        on_snapshot: Callable[[pb.Snapshot], None],
+        on_update: Callable[[pb.Snapshot | pb.SnapshotDelta], None],
         *,
         etag: str = "",
     ) -> None:
         self._connect = connect
-        self._on_snapshot = on_snapshot
+        self._on_update = on_update
         self._etag = etag
         self._stopped = threading.Event()
         self._stream: SnapshotStream | None = None
@@ -78,27 +78,38 @@ class SnapshotWatch:
         self._stream = self._connect().watch(self._etag, timeout_s=max_age_s)
         if self._stopped.is_set():
             self._stream.cancel()
+        update: pb.WatchSnapshotResponse | None = None
         for message in self._stream:
             self.last_contact = time.monotonic()
-            if message.HasField("snapshot"):
-                self._take(message.snapshot)
+            if message.WhichOneof("update"):
+                update = _joined(update, message)
+                if not message.more:
+                    self._take(update)
+                    update = None
             self.problem, self.refusal = self._unusable, ""
 
-    def _take(self, snapshot: pb.Snapshot) -> None:
-        """Passes the snapshot on; after one that cannot be used, the previous one stays in use.
+    def _take(self, update: pb.WatchSnapshotResponse) -> None:
+        """Passes the update on; after one that cannot be used, the previous snapshot stays in use.
 
-        The stream stays open: a new one would bring the same snapshot.
+        After a whole snapshot the stream stays open: a new one would bring the same.
+
+        Raises:
+            Unavailable: changes cannot be used: a new stream brings the whole snapshot.
         """
+        new = update.delta if update.HasField("delta") else update.snapshot
         try:
-            if not snapshot.etag:
+            if not new.etag:
                 raise ValueError("it has no etag and would end every campaign")
-            self._on_snapshot(snapshot)
+            self._on_update(new)
         except Exception as error:
-            self._unusable = f"the snapshot {snapshot.etag!r} cannot be used: {error}"
+            self._unusable = f"the snapshot {new.etag!r} cannot be used: {error}"
             _log.exception("a snapshot cannot be used; the previous one stays in use")
+            if update.HasField("delta"):
+                self._etag = ""
+                raise Unavailable("changes of the snapshot cannot be used") from error
         else:
             self._unusable = ""
-            self._etag = snapshot.etag
+            self._etag = new.etag
 
     def _note(self, error: FairliftError) -> None:
         is_new = str(error) != self.problem and not self._stopped.is_set()
@@ -110,3 +121,14 @@ class SnapshotWatch:
             _log.error("no snapshots from the server: %s", error)
         elif is_new:
             _log.info("the snapshot stream ended; reconnecting: %s", error)
+
+
+def _joined(
+    first: pb.WatchSnapshotResponse | None, part: pb.WatchSnapshotResponse
+) -> pb.WatchSnapshotResponse:
+    """The update so far, with its next part."""
+    if first is None or not part.HasField("delta"):
+        return part
+    whole = first.delta if first.HasField("delta") else first.snapshot
+    whole.campaigns.extend(part.delta.campaigns)
+    return first

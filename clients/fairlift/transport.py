@@ -192,8 +192,8 @@ class Connection:
                 call.cancel()  # which does nothing to a call that has ended
 
     def watch(self, etag: str, *, timeout_s: float) -> SnapshotStream:
-        """Opens a stream of snapshots that lasts at most `timeout_s`."""
-        request = assignments_pb.WatchSnapshotRequest(etag=etag)
+        """Opens a stream of snapshots and changes that lasts at most `timeout_s`."""
+        request = assignments_pb.WatchSnapshotRequest(etag=etag, accepts_deltas=True)
         with self._errors():
             stream = self._assignments.WatchSnapshot(
                 request, timeout=timeout_s, metadata=self._metadata()

@@ -105,7 +105,7 @@ def apply(
 ) -> None:
     """Create or update campaigns from files; shows the changes first."""
     from fairlift_cli.apply import (
-        apply_step,
+        apply_steps,
         campaigns_of,
         planned_steps,
         refusal_of,
@@ -123,8 +123,8 @@ def apply(
             show_steps(_screen(), steps)
         if problem := refusal_of(steps, new_epoch=new_epoch):
             raise CommandRefused(problem)
-        for step in [] if dry_run else steps:
-            apply_step(server, step, new_epoch=new_epoch)
+        if not dry_run:
+            apply_steps(server, steps, new_epoch=new_epoch)
     if dry_run and not as_json:
         _screen().line("Nothing was applied: this was a dry run.")
 
@@ -196,11 +196,11 @@ def results(
     from fairlift.v1.results_service_pb2 import GetResultsRequest
 
     from fairlift_cli.report import show_report
-    from fairlift_cli.server_connection import connected, full_name
+    from fairlift_cli.server_connection import RESULTS_TIMEOUT_S, connected, full_name
 
     request = GetResultsRequest(name=full_name(name), epoch=epoch or 0, language=language)
     with connected(target) as server:
-        report = server.call(server.results.GetResults, request)
+        report = server.call(server.results.GetResults, request, timeout_s=RESULTS_TIMEOUT_S)
     if as_json:
         _print_json(report)
     else:

@@ -1,6 +1,6 @@
 """The `apply` command: shows what campaign files would change on the server, then changes it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from fairlift.v1.campaign_service_pb2 import (
     CHANGE_CLASS_NONE,
     CHANGE_CLASS_REFUSED,
     CHANGE_CLASS_SAFE,
+    BatchUpdateCampaignsRequest,
     CampaignChange,
     ChangeClass,
-    GetCampaignRequest,
     PlanChangeRequest,
     UpdateCampaignRequest,
 )
@@ -22,7 +22,11 @@ from fairlift_cli.check import check_files
 from fairlift_cli.failures import CommandRefused
 from fairlift_cli.findings import as_text
 from fairlift_cli.screen import Screen
-from fairlift_cli.server_connection import ServerConnection, is_not_found
+from fairlift_cli.server_connection import ServerConnection, full_name
+
+# Of one request: the server takes 1,000 campaigns, and 4 MiB with all that is around them.
+_MAX_CAMPAIGNS = 1_000
+_MAX_BYTES = 3 * 1024 * 1024
 
 _WORDS: dict[ChangeClass.ValueType, tuple[str, str]] = {
     CHANGE_CLASS_NONE: ("unchanged", "dim"),
@@ -65,15 +69,70 @@ def campaigns_of(paths: Iterable[Path]) -> list[Campaign]:
 
 def planned_steps(server: ServerConnection, campaigns: Iterable[Campaign]) -> list[Step]:
     """The steps that would apply the campaigns; changes nothing."""
-    return [_step(server, campaign) for campaign in campaigns]
+    campaigns = list(campaigns)
+    steps: dict[str, Step] = {}
+    for group in groups_of(campaigns):
+        request = PlanChangeRequest(campaigns=group)
+        planned = server.call(server.campaigns.PlanChange, request).campaigns
+        steps |= {c.name: Step(c, change) for c, change in zip(group, planned, strict=True)}
+    return [steps[campaign.name] for campaign in campaigns]
 
 
-def apply_step(server: ServerConnection, step: Step, *, new_epoch: bool) -> Campaign:
-    """Applies one campaign; the server refuses it if it changed since the step was planned."""
-    return server.call(
-        server.campaigns.UpdateCampaign,
-        UpdateCampaignRequest(campaign=step.campaign, new_epoch=new_epoch, allow_missing=True),
-    )
+def apply_steps(server: ServerConnection, steps: Iterable[Step], *, new_epoch: bool) -> None:
+    """Writes what differs; the server refuses what changed since the steps were planned."""
+    changed = {
+        step.campaign.name: step for step in steps if step.change.change_class != CHANGE_CLASS_NONE
+    }
+    for group in groups_of(step.campaign for step in changed.values()):
+        requests = (
+            UpdateCampaignRequest(
+                campaign=_with_etag(changed[campaign.name]),
+                new_epoch=new_epoch,
+                allow_missing=True,
+            )
+            for campaign in group
+        )
+        server.call(
+            server.campaigns.BatchUpdateCampaigns, BatchUpdateCampaignsRequest(requests=requests)
+        )
+
+
+def groups_of(campaigns: Iterable[Campaign]) -> Iterator[list[Campaign]]:
+    """Groups that fit into one request each; campaigns that depend on each other stay together.
+
+    Each group is planned and applied as a whole; usually there is one.
+    """
+    group: list[Campaign] = []
+    size = 0
+    for related in _related(list(campaigns)):
+        more = sum(campaign.ByteSize() for campaign in related)
+        if group and (len(group) + len(related) > _MAX_CAMPAIGNS or size + more > _MAX_BYTES):
+            yield group
+            group, size = [], 0
+        group += related
+        size += more
+    if group:
+        yield group
+
+
+def _related(campaigns: Sequence[Campaign]) -> Iterable[list[Campaign]]:
+    """The campaigns, those together that share a layer or build on each other."""
+    parents: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while (parent := parents.setdefault(key, key)) != key:
+            key = parent
+        return key
+
+    for campaign in campaigns:
+        for prerequisite in campaign.prerequisites:
+            parents[root(full_name(prerequisite.campaign))] = root(campaign.name)
+        if campaign.HasField("layer"):
+            parents[root(f"layers/{campaign.layer.layer}")] = root(campaign.name)
+    related: dict[str, list[Campaign]] = {}
+    for campaign in campaigns:
+        related.setdefault(root(campaign.name), []).append(campaign)
+    return related.values()
 
 
 def refusal_of(steps: Sequence[Step], *, new_epoch: bool) -> str:
@@ -102,24 +161,11 @@ def show_steps(screen: Screen, steps: Iterable[Step]) -> None:
             screen.line(f"{change.field}: {before} {arrow} {after}{reason}", indent=2)
 
 
-def _step(server: ServerConnection, campaign: Campaign) -> Step:
-    campaign = _with_etag(server, campaign)
-    request = PlanChangeRequest(campaigns=[campaign])
-    return Step(campaign, server.call(server.campaigns.PlanChange, request).campaigns[0])
-
-
-def _with_etag(server: ServerConnection, campaign: Campaign) -> Campaign:
+def _with_etag(step: Step) -> Campaign:
     """The campaign with the etag of the stored one, so that no change in between is overwritten."""
-    request = GetCampaignRequest(name=campaign.name)
-    try:
-        etag = server.call(server.campaigns.GetCampaign, request).etag
-    except CommandRefused as refusal:
-        if not is_not_found(refusal):
-            raise
-        etag = ""
     tagged = Campaign()
-    tagged.CopyFrom(campaign)
-    tagged.etag = etag
+    tagged.CopyFrom(step.campaign)
+    tagged.etag = step.change.etag
     return tagged
 
 

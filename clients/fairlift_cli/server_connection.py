@@ -15,6 +15,8 @@ from fairlift_cli.failures import CommandRefused, Unreachable
 from fairlift_cli.text import clean
 
 _TIMEOUT_S = 60.0
+# The first look of a large shop takes minutes.
+RESULTS_TIMEOUT_S = 1_800.0
 _CAMPAIGNS = "campaigns/"
 _UNREACHABLE_CODES = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 _HINTS = {
@@ -60,7 +62,9 @@ class ServerConnection:
         self.campaigns: CampaignServiceStub = CampaignServiceStub(channel)
         self.results: ResultsServiceStub = ResultsServiceStub(channel)
 
-    def call(self, method: Callable[..., Response], request: Message) -> Response:
+    def call(
+        self, method: Callable[..., Response], request: Message, *, timeout_s: float = _TIMEOUT_S
+    ) -> Response:
         """The response.
 
         Raises:
@@ -68,7 +72,7 @@ class ServerConnection:
             CommandRefused: the server refuses the call.
         """
         try:
-            return method(request, timeout=_TIMEOUT_S, metadata=self._target.metadata)
+            return method(request, timeout=timeout_s, metadata=self._target.metadata)
         except grpc.RpcError as error:
             # What a stub raises is a Call too; the type stubs hold the two apart.
             call = cast("grpc.Call", error)
@@ -85,11 +89,6 @@ def connected(target: Target) -> Iterator[ServerConnection]:
 def full_name(campaign: str) -> str:
     """The name campaigns/{id}, from an id or from the name itself."""
     return campaign if campaign.startswith(_CAMPAIGNS) else _CAMPAIGNS + campaign
-
-
-def is_not_found(refusal: CommandRefused) -> bool:
-    """Whether the server answered that it does not exist."""
-    return refusal.code == grpc.StatusCode.NOT_FOUND.name
 
 
 def _failure(call: grpc.Call, address: str) -> CommandRefused | Unreachable:

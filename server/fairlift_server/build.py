@@ -71,9 +71,13 @@ async def serving(
             ),
             limit_events=settings.queue_events,
         )
-        own_workers = WorkerPool(settings.analyses)
+        own_workers, own_check_workers = WorkerPool(settings.analyses), WorkerPool(1)
         results = CampaignResults(
-            store, workers or own_workers, currency=settings.currency, now=clock
+            store,
+            workers or own_workers,
+            workers or own_check_workers,
+            currency=settings.currency,
+            now=clock,
         )
         server = GrpcServer(
             _services(settings, store, live, ingest, results, clock),
@@ -92,6 +96,7 @@ async def serving(
             await server.drain(delay_s=settings.drain_delay_s, grace_s=settings.drain_s)
             await ingest.close()
             own_workers.close()
+            own_check_workers.close()
     finally:
         store.close()
 

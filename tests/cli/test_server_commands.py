@@ -363,3 +363,27 @@ def test_looks_speak_the_readers_language_and_name_what_people_call_things(
     )
     assert max(map(len, narrow.output.splitlines())) <= 60
     assert any("6\xa0% del plan: " in line for line in spanish)
+
+
+def test_a_folder_is_applied_together_and_only_what_differs_is_written(
+    fairlift: Fairlift, name: str, tmp_path: Path
+) -> None:
+    # Each file stands before the one that it needs.
+    for number in range(3):
+        needed = f"prerequisites: [{{campaign: {name}-{number + 1}, variants: [a]}}]\n"
+        (tmp_path / f"{number}.yaml").write_text(
+            f"campaign: {name}-{number}\nvariants: [{{id: a}}, {{id: b}}]\n"
+            + (needed if number < 2 else "")
+        )
+
+    first = fairlift("apply", str(tmp_path))
+    before = [_campaign(fairlift, f"{name}-{number}")["etag"] for number in range(3)]
+    with (tmp_path / "1.yaml").open("a") as file:
+        file.write("display_name: Another name\n")
+    second = fairlift("apply", str(tmp_path))
+    after = [_campaign(fairlift, f"{name}-{number}")["etag"] for number in range(3)]
+
+    assert first.output == "".join(f"{name}-{number}: new\n" for number in range(3))
+    assert second.output.splitlines()[0] == f"{name}-0: unchanged"
+    assert f"{name}-1: safe" in second.output
+    assert [a == b for a, b in zip(after, before, strict=True)] == [True, False, True]

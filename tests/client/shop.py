@@ -130,11 +130,6 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
                 if self.snapshot.etag == etag:
                     self._changed.wait(0.1)
 
-    def GetPayloads(  # noqa: N802  # the contract's name
-        self, request: a.GetPayloadsRequest, context: grpc.ServicerContext
-    ) -> a.GetPayloadsResponse:
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"no payload of {request.hashes}")
-
     def AssignVariants(  # noqa: N802  # the contract's name
         self, request: a.AssignVariantsRequest, context: grpc.ServicerContext
     ) -> a.AssignVariantsResponse:

@@ -260,3 +260,28 @@ def test_chain_of_prerequisites_has_an_end() -> None:
 
     assert check_prerequisites(chain[:MAX_CHAIN]) == {}
     assert list(check_prerequisites(chain)) == [f"c{MAX_CHAIN}"]
+
+
+def test_a_campaign_that_did_not_change_is_not_compiled_again() -> None:
+    before = compiled(salted("same"), salted("changed"))
+    paused = salted("changed", lifecycle=Lifecycle(state=State.PAUSED))
+
+    after = compiled(salted("same"), paused, unchanged={"same": before.campaigns["same"]})
+
+    assert after.campaigns["same"] is before.campaigns["same"]
+    assert after.decide("changed", visitor="v", attributes={}, now=0).reason is Reason.PAUSED
+
+
+def test_a_prerequisite_is_decided_by_its_new_version() -> None:
+    needed = (Prerequisite("base", ("a", "b")),)
+    before = compiled(salted("base"), salted("built", prerequisites=needed))
+    paused = salted("base", lifecycle=Lifecycle(state=State.PAUSED))
+
+    after = compiled(
+        paused,
+        salted("built", prerequisites=needed),
+        unchanged={"built": before.campaigns["built"]},
+    )
+
+    for snapshot, reason in ((before, Reason.ASSIGNED), (after, Reason.PREREQUISITE)):
+        assert snapshot.decide("built", visitor="v", attributes={}, now=0).reason is reason

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from itertools import combinations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
@@ -180,22 +179,43 @@ def check_layers(campaigns: Iterable[Campaign]) -> dict[str, tuple[Violation, ..
 
     Stopped and archived campaigns hold no visitors.
     """
-    found: dict[str, list[Violation]] = {}
-    over = (State.STOPPED, State.ARCHIVED)
-    sliced = [c for c in campaigns if c.layer and c.lifecycle.state not in over]
-    for one, other in combinations(sliced, 2):
-        a, b = one.layer, other.layer
-        if a is None or b is None or a.layer != b.layer:
-            continue
-        if a.start_bps < b.end_bps and b.start_bps < a.end_bps:
-            for this, mine, that, theirs in ((one, a, other, b), (other, b, one, a)):
-                message = (
-                    f"{mine.start_bps} to {mine.end_bps} overlaps {theirs.start_bps} to "
-                    f"{theirs.end_bps} of campaign {that.id} in layer {mine.layer}; "
-                    f"one {this.unit} may enter only one of them"
-                )
-                found.setdefault(this.id, []).append(Violation("layer", message))
-    return {campaign: tuple(violations) for campaign, violations in found.items()}
+    in_layer: dict[str, list[Campaign]] = {}
+    for campaign in campaigns:
+        if campaign.layer is not None:
+            in_layer.setdefault(campaign.layer.layer, []).append(campaign)
+    checked = {
+        campaign.id: layer_violations(campaign, neighbours)
+        for neighbours in in_layer.values()
+        for campaign in neighbours
+    }
+    return {campaign: violations for campaign, violations in checked.items() if violations}
+
+
+def layer_violations(campaign: Campaign, others: Iterable[Campaign]) -> tuple[Violation, ...]:
+    """Violations of one campaign: slices of its layer that others hold too."""
+    mine = _slice(campaign)
+    if mine is None:
+        return ()
+    return tuple(
+        Violation(
+            "layer",
+            f"{mine.start_bps} to {mine.end_bps} overlaps {theirs.start_bps} to "
+            f"{theirs.end_bps} of campaign {other.id} in layer {mine.layer}; "
+            f"one {campaign.unit} may enter only one of them",
+        )
+        for other in others
+        if other.id != campaign.id
+        and (theirs := _slice(other)) is not None
+        and mine.layer == theirs.layer
+        and mine.start_bps < theirs.end_bps
+        and theirs.start_bps < mine.end_bps
+    )
+
+
+def _slice(campaign: Campaign) -> LayerSlice | None:
+    """The slice whose visitors the campaign holds; None when it holds none."""
+    is_over = campaign.lifecycle.state in (State.STOPPED, State.ARCHIVED)
+    return None if is_over else campaign.layer
 
 
 def _names(campaign: Campaign) -> Iterator[Violation]:

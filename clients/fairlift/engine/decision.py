@@ -49,6 +49,8 @@ class CompiledSnapshot:
         is_stale: Whether the snapshot is older than the caller allows: variants do not change, and
             the reason says so.
         between: Called after each campaign, to let other threads run.
+        unchanged: Deciders from the snapshot before, of campaigns that did not change since; used
+            again where they still hold. Their assignments carry the time of that snapshot.
     """
 
     __slots__ = ("broken", "campaigns", "etag", "snapshot_time", "units")
@@ -61,6 +63,7 @@ class CompiledSnapshot:
         first_seen: Mapping[str, str] = MappingProxyType({}),
         is_stale: bool = False,
         between: Callable[[], None] = lambda: None,
+        unchanged: Mapping[str, Decider] = MappingProxyType({}),
     ) -> None:
         self.etag = snapshot.etag
         self.snapshot_time = _epoch_s(snapshot.create_time)
@@ -72,6 +75,10 @@ class CompiledSnapshot:
         compiler = _Compiler(snapshot, bots, first_seen, is_stale, self.campaigns)
         for salted in snapshot.campaigns:
             name = salted.campaign.id
+            # A prerequisite is decided by the other campaigns of its own snapshot.
+            if name in unchanged and not salted.campaign.prerequisites:
+                self.campaigns[name] = unchanged[name]
+                continue
             try:
                 self.campaigns[name] = compiler.decider(salted)
             except (ValueError, LookupError, TypeError, ArithmeticError) as error:

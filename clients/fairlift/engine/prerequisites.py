@@ -15,9 +15,18 @@ def check_prerequisites(campaigns: Iterable[Campaign]) -> dict[str, tuple[Violat
     """
     existing = {c.id: c for c in campaigns if c.lifecycle.state is not State.ARCHIVED}
     checked = {
-        campaign.id: tuple(_violations(campaign, existing)) for campaign in existing.values()
+        campaign.id: prerequisite_violations(campaign, existing)
+        for campaign in existing.values()
+        if campaign.prerequisites
     }
     return {campaign: violations for campaign, violations in checked.items() if violations}
+
+
+def prerequisite_violations(
+    campaign: Campaign, existing: Mapping[str, Campaign]
+) -> tuple[Violation, ...]:
+    """Violations of one campaign; `existing` has the campaigns that are not archived, by id."""
+    return tuple(_violations(campaign, existing))
 
 
 def _violations(campaign: Campaign, existing: Mapping[str, Campaign]) -> Iterable[Violation]:

@@ -29,7 +29,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$fairlift/v1/assignment_service.proto\x12\x0b\x66\x61irlift.v1\x1a\x1a\x66\x61irlift/v1/campaign.proto\x1a\x16\x66\x61irlift/v1/plan.proto\x1a\x17\x66\x61irlift/v1/value.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x02\n\x15\x41ssignVariantsRequest\x12\x12\n\nvisitor_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x46\n\nattributes\x18\x03 \x03(\x0b\x32\x32.fairlift.v1.AssignVariantsRequest.AttributesEntry\x12\x11\n\tcampaigns\x18\x04 \x03(\t\x12\x1d\n\x15\x66irst_seen_visitor_id\x18\x05 \x01(\t\x1a\x45\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.fairlift.v1.Value:\x02\x38\x01\"\x90\x01\n\x16\x41ssignVariantsResponse\x12,\n\x0b\x61ssignments\x18\x01 \x03(\x0b\x32\x17.fairlift.v1.Assignment\x12\x15\n\rsnapshot_etag\x18\x02 \x01(\t\x12\x31\n\rsnapshot_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc7\x01\n\nAssignment\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12#\n\x06reason\x18\x03 \x01(\x0e\x32\x13.fairlift.v1.Reason\x12(\n\x07payload\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07\x63ontrol\x18\x05 \x01(\x08\x12\r\n\x05\x65poch\x18\x06 \x01(\x05\x12\x0f\n\x07unit_id\x18\x07 \x01(\t\x12\x16\n\x0e\x65xposure_token\x18\x08 \x01(\t\"u\n\x14WatchSnapshotRequest\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x02 \x01(\t\x12\x16\n\x0e\x61\x63\x63\x65pts_deltas\x18\x03 \x01(\x08\x12\"\n\x1a\x61\x63\x63\x65pts_payload_references\x18\x04 \x01(\x08\"y\n\x15WatchSnapshotResponse\x12)\n\x08snapshot\x18\x01 \x01(\x0b\x32\x15.fairlift.v1.SnapshotH\x00\x12+\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32\x1a.fairlift.v1.SnapshotDeltaH\x00\x42\x08\n\x06update\"\x89\x02\n\rSnapshotDelta\x12\x11\n\tfrom_etag\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\tcampaigns\x18\x04 \x03(\x0b\x32\x1d.fairlift.v1.SnapshotCampaign\x12\x19\n\x11removed_campaigns\x18\x05 \x03(\t\x12*\n\x06layers\x18\x06 \x03(\x0b\x32\x1a.fairlift.v1.SnapshotLayer\x12-\n\x07holdout\x18\x07 \x01(\x0b\x32\x1c.fairlift.v1.SnapshotHoldout\"$\n\x12GetPayloadsRequest\x12\x0e\n\x06hashes\x18\x01 \x03(\t\"\xa1\x01\n\x13GetPayloadsResponse\x12@\n\x08payloads\x18\x01 \x03(\x0b\x32..fairlift.v1.GetPayloadsResponse.PayloadsEntry\x1aH\n\rPayloadsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct:\x02\x38\x01\"\xeb\x01\n\x08Snapshot\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\tcampaigns\x18\x03 \x03(\x0b\x32\x1d.fairlift.v1.SnapshotCampaign\x12*\n\x06layers\x18\x04 \x03(\x0b\x32\x1a.fairlift.v1.SnapshotLayer\x12-\n\x07holdout\x18\x05 \x01(\x0b\x32\x1c.fairlift.v1.SnapshotHoldout\x12\x13\n\x0b\x65nvironment\x18\x06 \x01(\t\"\x9e\x02\n\x10SnapshotCampaign\x12\'\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32\x15.fairlift.v1.Campaign\x12\x14\n\x0ctraffic_salt\x18\x02 \x01(\t\x12\x15\n\rvariants_salt\x18\x03 \x01(\t\x12\x34\n\x0fidentity_policy\x18\x04 \x01(\x0e\x32\x1b.fairlift.v1.IdentityPolicy\x12H\n\x0epayload_hashes\x18\x05 \x03(\x0b\x32\x30.fairlift.v1.SnapshotCampaign.PayloadHashesEntry\x1a\x34\n\x12PayloadHashesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\",\n\rSnapshotLayer\x12\r\n\x05layer\x18\x01 \x01(\t\x12\x0c\n\x04salt\x18\x02 \x01(\t\"2\n\x0fSnapshotHoldout\x12\x11\n\tshare_bps\x18\x01 \x01(\x05\x12\x0c\n\x04salt\x18\x02 \x01(\t*\xfe\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n\x0fREASON_ASSIGNED\x10\x01\x12\x1a\n\x16REASON_NOT_IN_AUDIENCE\x10\x02\x12\x19\n\x15REASON_NOT_IN_TRAFFIC\x10\x03\x12\x16\n\x12REASON_OTHER_LAYER\x10\x04\x12\x12\n\x0eREASON_HOLDOUT\x10\x05\x12\x13\n\x0fREASON_OVERRIDE\x10\x06\x12\x11\n\rREASON_PAUSED\x10\x07\x12\x16\n\x12REASON_NOT_STARTED\x10\x08\x12\x10\n\x0cREASON_ENDED\x10\t\x12\x1b\n\x17REASON_UNKNOWN_CAMPAIGN\x10\n\x12\x14\n\x10REASON_NOT_READY\x10\x0b\x12\x10\n\x0cREASON_STALE\x10\x0c\x12\x17\n\x13REASON_PREREQUISITE\x10\r\x12\x0e\n\nREASON_BOT\x10\x0e\x12\x12\n\x0eREASON_NO_UNIT\x10\x0f\x12\x10\n\x0cREASON_ERROR\x10\x10\x32\x9a\x02\n\x11\x41ssignmentService\x12Y\n\x0e\x41ssignVariants\x12\".fairlift.v1.AssignVariantsRequest\x1a#.fairlift.v1.AssignVariantsResponse\x12X\n\rWatchSnapshot\x12!.fairlift.v1.WatchSnapshotRequest\x1a\".fairlift.v1.WatchSnapshotResponse0\x01\x12P\n\x0bGetPayloads\x12\x1f.fairlift.v1.GetPayloadsRequest\x1a .fairlift.v1.GetPayloadsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$fairlift/v1/assignment_service.proto\x12\x0b\x66\x61irlift.v1\x1a\x1a\x66\x61irlift/v1/campaign.proto\x1a\x16\x66\x61irlift/v1/plan.proto\x1a\x17\x66\x61irlift/v1/value.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x02\n\x15\x41ssignVariantsRequest\x12\x12\n\nvisitor_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x46\n\nattributes\x18\x03 \x03(\x0b\x32\x32.fairlift.v1.AssignVariantsRequest.AttributesEntry\x12\x11\n\tcampaigns\x18\x04 \x03(\t\x12\x1d\n\x15\x66irst_seen_visitor_id\x18\x05 \x01(\t\x1a\x45\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.fairlift.v1.Value:\x02\x38\x01\"\x90\x01\n\x16\x41ssignVariantsResponse\x12,\n\x0b\x61ssignments\x18\x01 \x03(\x0b\x32\x17.fairlift.v1.Assignment\x12\x15\n\rsnapshot_etag\x18\x02 \x01(\t\x12\x31\n\rsnapshot_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc7\x01\n\nAssignment\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12#\n\x06reason\x18\x03 \x01(\x0e\x32\x13.fairlift.v1.Reason\x12(\n\x07payload\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07\x63ontrol\x18\x05 \x01(\x08\x12\r\n\x05\x65poch\x18\x06 \x01(\x05\x12\x0f\n\x07unit_id\x18\x07 \x01(\t\x12\x16\n\x0e\x65xposure_token\x18\x08 \x01(\t\"Q\n\x14WatchSnapshotRequest\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x02 \x01(\t\x12\x16\n\x0e\x61\x63\x63\x65pts_deltas\x18\x03 \x01(\x08\"\x87\x01\n\x15WatchSnapshotResponse\x12)\n\x08snapshot\x18\x01 \x01(\x0b\x32\x15.fairlift.v1.SnapshotH\x00\x12+\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32\x1a.fairlift.v1.SnapshotDeltaH\x00\x12\x0c\n\x04more\x18\x03 \x01(\x08\x42\x08\n\x06update\"\x89\x02\n\rSnapshotDelta\x12\x11\n\tfrom_etag\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\tcampaigns\x18\x04 \x03(\x0b\x32\x1d.fairlift.v1.SnapshotCampaign\x12\x19\n\x11removed_campaigns\x18\x05 \x03(\t\x12*\n\x06layers\x18\x06 \x03(\x0b\x32\x1a.fairlift.v1.SnapshotLayer\x12-\n\x07holdout\x18\x07 \x01(\x0b\x32\x1c.fairlift.v1.SnapshotHoldout\"\xeb\x01\n\x08Snapshot\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\tcampaigns\x18\x03 \x03(\x0b\x32\x1d.fairlift.v1.SnapshotCampaign\x12*\n\x06layers\x18\x04 \x03(\x0b\x32\x1a.fairlift.v1.SnapshotLayer\x12-\n\x07holdout\x18\x05 \x01(\x0b\x32\x1c.fairlift.v1.SnapshotHoldout\x12\x13\n\x0b\x65nvironment\x18\x06 \x01(\t\"\x9e\x01\n\x10SnapshotCampaign\x12\'\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32\x15.fairlift.v1.Campaign\x12\x14\n\x0ctraffic_salt\x18\x02 \x01(\t\x12\x15\n\rvariants_salt\x18\x03 \x01(\t\x12\x34\n\x0fidentity_policy\x18\x04 \x01(\x0e\x32\x1b.fairlift.v1.IdentityPolicy\",\n\rSnapshotLayer\x12\r\n\x05layer\x18\x01 \x01(\t\x12\x0c\n\x04salt\x18\x02 \x01(\t\"2\n\x0fSnapshotHoldout\x12\x11\n\tshare_bps\x18\x01 \x01(\x05\x12\x0c\n\x04salt\x18\x02 \x01(\t*\xfe\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n\x0fREASON_ASSIGNED\x10\x01\x12\x1a\n\x16REASON_NOT_IN_AUDIENCE\x10\x02\x12\x19\n\x15REASON_NOT_IN_TRAFFIC\x10\x03\x12\x16\n\x12REASON_OTHER_LAYER\x10\x04\x12\x12\n\x0eREASON_HOLDOUT\x10\x05\x12\x13\n\x0fREASON_OVERRIDE\x10\x06\x12\x11\n\rREASON_PAUSED\x10\x07\x12\x16\n\x12REASON_NOT_STARTED\x10\x08\x12\x10\n\x0cREASON_ENDED\x10\t\x12\x1b\n\x17REASON_UNKNOWN_CAMPAIGN\x10\n\x12\x14\n\x10REASON_NOT_READY\x10\x0b\x12\x10\n\x0cREASON_STALE\x10\x0c\x12\x17\n\x13REASON_PREREQUISITE\x10\r\x12\x0e\n\nREASON_BOT\x10\x0e\x12\x12\n\x0eREASON_NO_UNIT\x10\x0f\x12\x10\n\x0cREASON_ERROR\x10\x10\x32\xc8\x01\n\x11\x41ssignmentService\x12Y\n\x0e\x41ssignVariants\x12\".fairlift.v1.AssignVariantsRequest\x1a#.fairlift.v1.AssignVariantsResponse\x12X\n\rWatchSnapshot\x12!.fairlift.v1.WatchSnapshotRequest\x1a\".fairlift.v1.WatchSnapshotResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,12 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ASSIGNVARIANTSREQUEST_ATTRIBUTESENTRY']._loaded_options = None
   _globals['_ASSIGNVARIANTSREQUEST_ATTRIBUTESENTRY']._serialized_options = b'8\001'
-  _globals['_GETPAYLOADSRESPONSE_PAYLOADSENTRY']._loaded_options = None
-  _globals['_GETPAYLOADSRESPONSE_PAYLOADSENTRY']._serialized_options = b'8\001'
-  _globals['_SNAPSHOTCAMPAIGN_PAYLOADHASHESENTRY']._loaded_options = None
-  _globals['_SNAPSHOTCAMPAIGN_PAYLOADHASHESENTRY']._serialized_options = b'8\001'
-  _globals['_REASON']._serialized_start=2140
-  _globals['_REASON']._serialized_end=2522
+  _globals['_REASON']._serialized_start=1789
+  _globals['_REASON']._serialized_end=2171
   _globals['_ASSIGNVARIANTSREQUEST']._serialized_start=194
   _globals['_ASSIGNVARIANTSREQUEST']._serialized_end=451
   _globals['_ASSIGNVARIANTSREQUEST_ATTRIBUTESENTRY']._serialized_start=382
@@ -53,27 +49,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ASSIGNMENT']._serialized_start=601
   _globals['_ASSIGNMENT']._serialized_end=800
   _globals['_WATCHSNAPSHOTREQUEST']._serialized_start=802
-  _globals['_WATCHSNAPSHOTREQUEST']._serialized_end=919
-  _globals['_WATCHSNAPSHOTRESPONSE']._serialized_start=921
-  _globals['_WATCHSNAPSHOTRESPONSE']._serialized_end=1042
-  _globals['_SNAPSHOTDELTA']._serialized_start=1045
-  _globals['_SNAPSHOTDELTA']._serialized_end=1310
-  _globals['_GETPAYLOADSREQUEST']._serialized_start=1312
-  _globals['_GETPAYLOADSREQUEST']._serialized_end=1348
-  _globals['_GETPAYLOADSRESPONSE']._serialized_start=1351
-  _globals['_GETPAYLOADSRESPONSE']._serialized_end=1512
-  _globals['_GETPAYLOADSRESPONSE_PAYLOADSENTRY']._serialized_start=1440
-  _globals['_GETPAYLOADSRESPONSE_PAYLOADSENTRY']._serialized_end=1512
-  _globals['_SNAPSHOT']._serialized_start=1515
-  _globals['_SNAPSHOT']._serialized_end=1750
-  _globals['_SNAPSHOTCAMPAIGN']._serialized_start=1753
-  _globals['_SNAPSHOTCAMPAIGN']._serialized_end=2039
-  _globals['_SNAPSHOTCAMPAIGN_PAYLOADHASHESENTRY']._serialized_start=1987
-  _globals['_SNAPSHOTCAMPAIGN_PAYLOADHASHESENTRY']._serialized_end=2039
-  _globals['_SNAPSHOTLAYER']._serialized_start=2041
-  _globals['_SNAPSHOTLAYER']._serialized_end=2085
-  _globals['_SNAPSHOTHOLDOUT']._serialized_start=2087
-  _globals['_SNAPSHOTHOLDOUT']._serialized_end=2137
-  _globals['_ASSIGNMENTSERVICE']._serialized_start=2525
-  _globals['_ASSIGNMENTSERVICE']._serialized_end=2807
+  _globals['_WATCHSNAPSHOTREQUEST']._serialized_end=883
+  _globals['_WATCHSNAPSHOTRESPONSE']._serialized_start=886
+  _globals['_WATCHSNAPSHOTRESPONSE']._serialized_end=1021
+  _globals['_SNAPSHOTDELTA']._serialized_start=1024
+  _globals['_SNAPSHOTDELTA']._serialized_end=1289
+  _globals['_SNAPSHOT']._serialized_start=1292
+  _globals['_SNAPSHOT']._serialized_end=1527
+  _globals['_SNAPSHOTCAMPAIGN']._serialized_start=1530
+  _globals['_SNAPSHOTCAMPAIGN']._serialized_end=1688
+  _globals['_SNAPSHOTLAYER']._serialized_start=1690
+  _globals['_SNAPSHOTLAYER']._serialized_end=1734
+  _globals['_SNAPSHOTHOLDOUT']._serialized_start=1736
+  _globals['_SNAPSHOTHOLDOUT']._serialized_end=1786
+  _globals['_ASSIGNMENTSERVICE']._serialized_start=2174
+  _globals['_ASSIGNMENTSERVICE']._serialized_end=2374
 # @@protoc_insertion_point(module_scope)

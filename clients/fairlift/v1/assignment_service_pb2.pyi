@@ -213,7 +213,6 @@ class WatchSnapshotRequest(google.protobuf.message.Message):
     ETAG_FIELD_NUMBER: builtins.int
     ENVIRONMENT_FIELD_NUMBER: builtins.int
     ACCEPTS_DELTAS_FIELD_NUMBER: builtins.int
-    ACCEPTS_PAYLOAD_REFERENCES_FIELD_NUMBER: builtins.int
     etag: builtins.str
     """Of the snapshot that the caller holds; empty: none."""
     environment: builtins.str
@@ -221,18 +220,18 @@ class WatchSnapshotRequest(google.protobuf.message.Message):
     it. Empty: any.
     """
     accepts_deltas: builtins.bool
-    """The caller understands `delta`; without it, whole snapshots alone are sent."""
-    accepts_payload_references: builtins.bool
-    """The caller fetches payloads by reference, with GetPayloads."""
+    """The caller understands `delta` and `more`: after the first snapshot only what changed is sent,
+    and no message has more than 2 MiB. Without it, each message is a whole snapshot, of up to
+    128 MiB in a large shop, and the caller must raise its own limit on received messages.
+    """
     def __init__(
         self,
         *,
         etag: builtins.str = ...,
         environment: builtins.str = ...,
         accepts_deltas: builtins.bool = ...,
-        accepts_payload_references: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["accepts_deltas", b"accepts_deltas", "accepts_payload_references", b"accepts_payload_references", "environment", b"environment", "etag", b"etag"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["accepts_deltas", b"accepts_deltas", "environment", b"environment", "etag", b"etag"]) -> None: ...
 
 Global___WatchSnapshotRequest: typing_extensions.TypeAlias = WatchSnapshotRequest
 
@@ -242,6 +241,11 @@ class WatchSnapshotResponse(google.protobuf.message.Message):
 
     SNAPSHOT_FIELD_NUMBER: builtins.int
     DELTA_FIELD_NUMBER: builtins.int
+    MORE_FIELD_NUMBER: builtins.int
+    more: builtins.bool
+    """The update goes on in the next message, as a `delta` that adds campaigns. Use all parts together
+    when the last one is there; they have the same etag.
+    """
     @property
     def snapshot(self) -> Global___Snapshot: ...
     @property
@@ -253,9 +257,10 @@ class WatchSnapshotResponse(google.protobuf.message.Message):
         *,
         snapshot: Global___Snapshot | None = ...,
         delta: Global___SnapshotDelta | None = ...,
+        more: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["delta", b"delta", "snapshot", b"snapshot", "update", b"update"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["delta", b"delta", "snapshot", b"snapshot", "update", b"update"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["delta", b"delta", "more", b"more", "snapshot", b"snapshot", "update", b"update"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["update", b"update"]) -> typing.Literal["snapshot", "delta"] | None: ...
 
 Global___WatchSnapshotResponse: typing_extensions.TypeAlias = WatchSnapshotResponse
@@ -309,60 +314,6 @@ class SnapshotDelta(google.protobuf.message.Message):
 Global___SnapshotDelta: typing_extensions.TypeAlias = SnapshotDelta
 
 @typing.final
-class GetPayloadsRequest(google.protobuf.message.Message):
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    HASHES_FIELD_NUMBER: builtins.int
-    @property
-    def hashes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """At most 1,000 hashes from SnapshotCampaign.payload_hashes."""
-
-    def __init__(
-        self,
-        *,
-        hashes: collections.abc.Iterable[builtins.str] | None = ...,
-    ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["hashes", b"hashes"]) -> None: ...
-
-Global___GetPayloadsRequest: typing_extensions.TypeAlias = GetPayloadsRequest
-
-@typing.final
-class GetPayloadsResponse(google.protobuf.message.Message):
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    @typing.final
-    class PayloadsEntry(google.protobuf.message.Message):
-        DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @property
-        def value(self) -> google.protobuf.struct_pb2.Struct: ...
-        def __init__(
-            self,
-            *,
-            key: builtins.str = ...,
-            value: google.protobuf.struct_pb2.Struct | None = ...,
-        ) -> None: ...
-        def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
-        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
-
-    PAYLOADS_FIELD_NUMBER: builtins.int
-    @property
-    def payloads(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, google.protobuf.struct_pb2.Struct]:
-        """By hash; one that the server no longer has is left out."""
-
-    def __init__(
-        self,
-        *,
-        payloads: collections.abc.Mapping[builtins.str, google.protobuf.struct_pb2.Struct] | None = ...,
-    ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["payloads", b"payloads"]) -> None: ...
-
-Global___GetPayloadsResponse: typing_extensions.TypeAlias = GetPayloadsResponse
-
-@typing.final
 class Snapshot(google.protobuf.message.Message):
     """All that deciding needs. Holds salts: only for callers with a token that may read them."""
 
@@ -406,27 +357,10 @@ Global___Snapshot: typing_extensions.TypeAlias = Snapshot
 class SnapshotCampaign(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    @typing.final
-    class PayloadHashesEntry(google.protobuf.message.Message):
-        DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
-        def __init__(
-            self,
-            *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
-        ) -> None: ...
-        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
-
     CAMPAIGN_FIELD_NUMBER: builtins.int
     TRAFFIC_SALT_FIELD_NUMBER: builtins.int
     VARIANTS_SALT_FIELD_NUMBER: builtins.int
     IDENTITY_POLICY_FIELD_NUMBER: builtins.int
-    PAYLOAD_HASHES_FIELD_NUMBER: builtins.int
     traffic_salt: builtins.str
     """Random, secret, immutable in one epoch. One for each use of chance."""
     variants_salt: builtins.str
@@ -434,12 +368,6 @@ class SnapshotCampaign(google.protobuf.message.Message):
     """Of the plan, which does not travel: whether a person keeps the variant of the first visit."""
     @property
     def campaign(self) -> fairlift.v1.campaign_pb2.Campaign: ...
-    @property
-    def payload_hashes(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """By variant id, the SHA-256, hex, of a payload that is left out of `campaign` and fetched with
-        GetPayloads; only to callers that accept references.
-        """
-
     def __init__(
         self,
         *,
@@ -447,10 +375,9 @@ class SnapshotCampaign(google.protobuf.message.Message):
         traffic_salt: builtins.str = ...,
         variants_salt: builtins.str = ...,
         identity_policy: fairlift.v1.plan_pb2.IdentityPolicy.ValueType = ...,
-        payload_hashes: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["campaign", b"campaign"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "identity_policy", b"identity_policy", "payload_hashes", b"payload_hashes", "traffic_salt", b"traffic_salt", "variants_salt", b"variants_salt"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "identity_policy", b"identity_policy", "traffic_salt", b"traffic_salt", "variants_salt", b"variants_salt"]) -> None: ...
 
 Global___SnapshotCampaign: typing_extensions.TypeAlias = SnapshotCampaign
 

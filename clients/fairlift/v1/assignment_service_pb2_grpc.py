@@ -45,11 +45,6 @@ class AssignmentServiceStub(object):
                 request_serializer=fairlift_dot_v1_dot_assignment__service__pb2.WatchSnapshotRequest.SerializeToString,
                 response_deserializer=fairlift_dot_v1_dot_assignment__service__pb2.WatchSnapshotResponse.FromString,
                 _registered_method=True)
-        self.GetPayloads = channel.unary_unary(
-                '/fairlift.v1.AssignmentService/GetPayloads',
-                request_serializer=fairlift_dot_v1_dot_assignment__service__pb2.GetPayloadsRequest.SerializeToString,
-                response_deserializer=fairlift_dot_v1_dot_assignment__service__pb2.GetPayloadsResponse.FromString,
-                _registered_method=True)
 
 
 class AssignmentServiceServicer(object):
@@ -64,14 +59,7 @@ class AssignmentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchSnapshot(self, request, context):
-        """The whole snapshot when the etag differs, then again on every change; keep-alives between.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def GetPayloads(self, request, context):
-        """Large payloads that a snapshot names by hash; each is sent once and can be kept for good.
+        """The snapshot when the etag differs, then every change of it; keep-alives between.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -89,11 +77,6 @@ def add_AssignmentServiceServicer_to_server(servicer, server):
                     servicer.WatchSnapshot,
                     request_deserializer=fairlift_dot_v1_dot_assignment__service__pb2.WatchSnapshotRequest.FromString,
                     response_serializer=fairlift_dot_v1_dot_assignment__service__pb2.WatchSnapshotResponse.SerializeToString,
-            ),
-            'GetPayloads': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetPayloads,
-                    request_deserializer=fairlift_dot_v1_dot_assignment__service__pb2.GetPayloadsRequest.FromString,
-                    response_serializer=fairlift_dot_v1_dot_assignment__service__pb2.GetPayloadsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -151,33 +134,6 @@ class AssignmentService(object):
             '/fairlift.v1.AssignmentService/WatchSnapshot',
             fairlift_dot_v1_dot_assignment__service__pb2.WatchSnapshotRequest.SerializeToString,
             fairlift_dot_v1_dot_assignment__service__pb2.WatchSnapshotResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetPayloads(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/fairlift.v1.AssignmentService/GetPayloads',
-            fairlift_dot_v1_dot_assignment__service__pb2.GetPayloadsRequest.SerializeToString,
-            fairlift_dot_v1_dot_assignment__service__pb2.GetPayloadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,23 +57,7 @@ _AssignmentServiceWatchSnapshotType = typing_extensions.TypeVar(
     ],
 )
 
-_AssignmentServiceGetPayloadsType = typing_extensions.TypeVar(
-    '_AssignmentServiceGetPayloadsType',
-    grpc.UnaryUnaryMultiCallable[
-        fairlift.v1.assignment_service_pb2.GetPayloadsRequest,
-        fairlift.v1.assignment_service_pb2.GetPayloadsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        fairlift.v1.assignment_service_pb2.GetPayloadsRequest,
-        fairlift.v1.assignment_service_pb2.GetPayloadsResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        fairlift.v1.assignment_service_pb2.GetPayloadsRequest,
-        fairlift.v1.assignment_service_pb2.GetPayloadsResponse,
-    ],
-)
-
-class AssignmentServiceStub(typing.Generic[_AssignmentServiceAssignVariantsType, _AssignmentServiceWatchSnapshotType, _AssignmentServiceGetPayloadsType]):
+class AssignmentServiceStub(typing.Generic[_AssignmentServiceAssignVariantsType, _AssignmentServiceWatchSnapshotType]):
     """Decides which variant a unit meets; needs no database."""
 
     @typing.overload
@@ -85,10 +69,6 @@ class AssignmentServiceStub(typing.Generic[_AssignmentServiceAssignVariantsType,
         grpc.UnaryStreamMultiCallable[
             fairlift.v1.assignment_service_pb2.WatchSnapshotRequest,
             fairlift.v1.assignment_service_pb2.WatchSnapshotResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            fairlift.v1.assignment_service_pb2.GetPayloadsRequest,
-            fairlift.v1.assignment_service_pb2.GetPayloadsResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -102,20 +82,13 @@ class AssignmentServiceStub(typing.Generic[_AssignmentServiceAssignVariantsType,
             fairlift.v1.assignment_service_pb2.WatchSnapshotRequest,
             fairlift.v1.assignment_service_pb2.WatchSnapshotResponse,
         ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            fairlift.v1.assignment_service_pb2.GetPayloadsRequest,
-            fairlift.v1.assignment_service_pb2.GetPayloadsResponse,
-        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     AssignVariants: _AssignmentServiceAssignVariantsType
     """All, or the named, campaigns of one visitor in one call."""
 
     WatchSnapshot: _AssignmentServiceWatchSnapshotType
-    """The whole snapshot when the etag differs, then again on every change; keep-alives between."""
-
-    GetPayloads: _AssignmentServiceGetPayloadsType
-    """Large payloads that a snapshot names by hash; each is sent once and can be kept for good."""
+    """The snapshot when the etag differs, then every change of it; keep-alives between."""
 
 AssignmentServiceAsyncStub: typing_extensions.TypeAlias = AssignmentServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -125,10 +98,6 @@ AssignmentServiceAsyncStub: typing_extensions.TypeAlias = AssignmentServiceStub[
     grpc.aio.UnaryStreamMultiCallable[
         fairlift.v1.assignment_service_pb2.WatchSnapshotRequest,
         fairlift.v1.assignment_service_pb2.WatchSnapshotResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        fairlift.v1.assignment_service_pb2.GetPayloadsRequest,
-        fairlift.v1.assignment_service_pb2.GetPayloadsResponse,
     ],
 ]
 
@@ -149,14 +118,6 @@ class AssignmentServiceServicer(metaclass=abc.ABCMeta):
         request: fairlift.v1.assignment_service_pb2.WatchSnapshotRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[fairlift.v1.assignment_service_pb2.WatchSnapshotResponse], collections.abc.AsyncIterator[fairlift.v1.assignment_service_pb2.WatchSnapshotResponse]]:
-        """The whole snapshot when the etag differs, then again on every change; keep-alives between."""
-
-    @abc.abstractmethod
-    def GetPayloads(
-        self,
-        request: fairlift.v1.assignment_service_pb2.GetPayloadsRequest,
-        context: _ServicerContext,
-    ) -> typing.Union[fairlift.v1.assignment_service_pb2.GetPayloadsResponse, collections.abc.Awaitable[fairlift.v1.assignment_service_pb2.GetPayloadsResponse]]:
-        """Large payloads that a snapshot names by hash; each is sent once and can be kept for good."""
+        """The snapshot when the etag differs, then every change of it; keep-alives between."""
 
 def add_AssignmentServiceServicer_to_server(servicer: AssignmentServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

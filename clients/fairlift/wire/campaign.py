@@ -39,6 +39,11 @@ def campaign_id(name: str) -> str:
     return name.removeprefix(COLLECTION)
 
 
+def campaign_name(identifier: str) -> str:
+    """The name campaigns/{id}."""
+    return COLLECTION + identifier
+
+
 def campaign_from(message: pb.Campaign) -> Campaign:
     """The campaign, with its lifecycle as the message states it.
 

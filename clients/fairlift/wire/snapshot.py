@@ -1,6 +1,6 @@
 """Snapshots."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from fairlift.engine.errors import InvalidCampaign
@@ -45,25 +45,71 @@ def _campaign_from(message: pb.SnapshotCampaign) -> SnapshotCampaign:
     )
 
 
-def snapshot_to(snapshot: Snapshot) -> pb.Snapshot:
-    """The snapshot as a message; plans and texts, which deciding does not need, are left out."""
+def snapshot_with(
+    snapshot: Snapshot, delta: pb.SnapshotDelta, *, between: Callable[[], None] = lambda: None
+) -> Snapshot:
+    """The snapshot after the changes; campaigns that did not change are the same objects."""
+    changed = snapshot_from(
+        pb.Snapshot(
+            etag=delta.etag,
+            create_time=delta.create_time,
+            campaigns=delta.campaigns,
+            layers=delta.layers,
+            holdout=delta.holdout,
+        ),
+        between=between,
+    )
+    gone = {campaign_id(name) for name in delta.removed_campaigns}
+    gone.update(campaign_id(each.campaign.name) for each in delta.campaigns)
+    others = [each for each in snapshot.campaigns if each.campaign.id not in gone]
+    campaigns = sorted((*others, *changed.campaigns), key=lambda each: each.campaign.id)
+    unreadable = {name: why for name, why in snapshot.unreadable.items() if name not in gone}
+    return replace(
+        changed,
+        campaigns=tuple(campaigns),
+        unreadable=unreadable | dict(changed.unreadable),
+    )
+
+
+def message_with(snapshot: pb.Snapshot, delta: pb.SnapshotDelta) -> pb.Snapshot:
+    """The snapshot's message after the changes."""
+    campaigns = {each.campaign.name: each for each in snapshot.campaigns}
+    for name in delta.removed_campaigns:
+        campaigns.pop(name, None)
+    campaigns.update((each.campaign.name, each) for each in delta.campaigns)
+    return pb.Snapshot(
+        etag=delta.etag,
+        create_time=delta.create_time,
+        campaigns=(campaigns[name] for name in sorted(campaigns)),
+        layers=delta.layers,
+        holdout=delta.holdout,
+        environment=snapshot.environment,
+    )
+
+
+def snapshot_to(
+    snapshot: Snapshot, *, campaigns: Iterable[pb.SnapshotCampaign] | None = None
+) -> pb.Snapshot:
+    """The snapshot as a message, with these campaigns, or with its own."""
     return pb.Snapshot(
         etag=snapshot.etag,
         create_time=time_to(snapshot.create_time) if snapshot.create_time else None,
-        campaigns=(
-            pb.SnapshotCampaign(
-                campaign=campaign_to(
-                    replace(kept.campaign, plan=None, description="", display_name="", labels={})
-                ),
-                traffic_salt=kept.traffic_salt,
-                variants_salt=kept.variants_salt,
-                identity_policy=IDENTITY_POLICIES.to(kept.identity_policy),
-            )
-            for kept in snapshot.campaigns
-        ),
+        campaigns=map(snapshot_campaign_to, snapshot.campaigns) if campaigns is None else campaigns,
         layers=(
             pb.SnapshotLayer(layer=layer, salt=salt)
             for layer, salt in sorted(snapshot.layer_salts.items())
         ),
         holdout=pb.SnapshotHoldout(share_bps=snapshot.holdout_bps, salt=snapshot.holdout_salt),
+    )
+
+
+def snapshot_campaign_to(salted: SnapshotCampaign) -> pb.SnapshotCampaign:
+    """One campaign; its plan and texts, which deciding does not need, are left out."""
+    return pb.SnapshotCampaign(
+        campaign=campaign_to(
+            replace(salted.campaign, plan=None, description="", display_name="", labels={})
+        ),
+        traffic_salt=salted.traffic_salt,
+        variants_salt=salted.variants_salt,
+        identity_policy=IDENTITY_POLICIES.to(salted.identity_policy),
     )

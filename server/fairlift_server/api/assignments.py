@@ -2,21 +2,20 @@
 
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import NoReturn
 
 import grpc
 from fairlift.engine.assignment import Assignment, Outcome
+from fairlift.engine.audience import Condition
 from fairlift.engine.audience import attributes as attributes_of
-from fairlift.engine.errors import InvalidRequest, Unsupported, Violation
+from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.engine.matching import Attributes
-from fairlift.engine.snapshot import Snapshot
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.v1.assignment_service_pb2_grpc import AssignmentServiceServicer
 from fairlift.wire.assignment import outcome_to
 from fairlift.wire.campaign import campaign_id
-from fairlift.wire.snapshot import snapshot_to
 from fairlift.wire.values import time_to, value_from
 
+from fairlift_server.api.snapshot_messages import SnapshotMessages
 from fairlift_server.campaigns.live import LiveCampaigns
 
 _MAX_CAMPAIGNS = 1_000
@@ -33,12 +32,14 @@ class AssignmentApi(AssignmentServiceServicer):
     def __init__(self, live: LiveCampaigns, *, keep_alive_s: float) -> None:
         self._live = live
         self._keep_alive_s = keep_alive_s
-        # By id() of the outcome: its encoded message without the unit. The compiled snapshot keeps
-        # its outcomes alive, so an id is not reused.
-        self._encoded_outcomes: dict[int, bytes] = {}
+        # By id() of the outcome: the outcome, so that its id is not used again, and its encoded
+        # message without the unit.
+        self._encoded_outcomes: dict[int, tuple[Outcome, bytes]] = {}
+        # By campaign id: its audience, and the attributes that it names.
+        self._named_attributes: dict[str, tuple[Condition, frozenset[str]]] = {}
         self._compiled = live.compiled
         self._use_current_snapshot()
-        self._response: pb.WatchSnapshotResponse | None = None
+        self._messages = SnapshotMessages()
 
     async def AssignVariants(
         self,
@@ -70,7 +71,7 @@ class AssignmentApi(AssignmentServiceServicer):
         unit, unit_field = "", b""
         for assignment in assignments:
             outcome = assignment.outcome
-            encoded = encoded_outcomes.get(id(outcome)) or self._encode(outcome)
+            encoded = (encoded_outcomes.get(id(outcome)) or self._encoded(outcome))[1]
             if assignment.unit != unit:
                 unit = assignment.unit
                 unit_field = _field(pb.Assignment.UNIT_ID_FIELD_NUMBER, unit.encode())
@@ -115,38 +116,43 @@ class AssignmentApi(AssignmentServiceServicer):
                 f"is {request.environment!r}; this server's environment has no name: leave it out"
             )
             raise InvalidRequest([Violation("environment", text)])
-        keep_alive = pb.WatchSnapshotResponse()
-        snapshots = self._live.watch(request.etag, keep_alive_s=self._keep_alive_s)
-        async for snapshot in snapshots:
-            yield keep_alive if snapshot is None else self._snapshot_message(snapshot)
-
-    async def GetPayloads(self, request: pb.GetPayloadsRequest, context: object) -> NoReturn:
-        """Not supported yet."""
-        raise Unsupported("this server sends every payload in the snapshot; there is none to fetch")
-
-    def _snapshot_message(self, snapshot: Snapshot) -> pb.WatchSnapshotResponse:
-        """The snapshot as a message, built once for all watchers."""
-        if self._response is None or self._response.snapshot.etag != snapshot.etag:
-            self._response = pb.WatchSnapshotResponse(snapshot=snapshot_to(snapshot))
-        return self._response
+        held = request.etag
+        async for snapshot in self._live.watch(held, keep_alive_s=self._keep_alive_s):
+            if snapshot is None:
+                yield pb.WatchSnapshotResponse()
+                continue
+            for message in await self._messages.update(
+                snapshot, held=held, accepts_deltas=request.accepts_deltas
+            ):
+                yield message
+            held = snapshot.etag
 
     def _use_current_snapshot(self) -> None:
+        before, after = self._compiled.campaigns, self._live.compiled.campaigns
         self._compiled = self._live.compiled
-        self._encoded_outcomes = {}
+        self._encoded_outcomes = {
+            key: (outcome, encoded)
+            for key, (outcome, encoded) in self._encoded_outcomes.items()
+            if before[outcome.campaign] is after.get(outcome.campaign)
+        }
         snapshot = self._live.snapshot
         # Only the attributes that audiences name: converting all of them costs more than deciding.
-        self._attribute_names = sorted(
-            _BOT_ATTRIBUTES.union(
-                *(attributes_of(entry.campaign.audience) for entry in snapshot.campaigns)
-            )
-        )
+        named = {}
+        for salted in snapshot.campaigns:
+            audience = salted.campaign.audience
+            known = self._named_attributes.get(salted.campaign.id)
+            if known is None or known[0] is not audience:
+                known = (audience, attributes_of(audience))
+            named[salted.campaign.id] = known
+        self._named_attributes = named
+        self._attribute_names = sorted(_BOT_ATTRIBUTES.union(*(each for _, each in named.values())))
         assert snapshot.create_time is not None, "the server sets it when it publishes"
         self._encoded_snapshot_fields = pb.AssignVariantsResponse(
             snapshot_etag=snapshot.etag, snapshot_time=time_to(snapshot.create_time)
         ).SerializeToString()
 
-    def _encode(self, outcome: Outcome) -> bytes:
-        encoded = outcome_to(outcome).SerializeToString()
+    def _encoded(self, outcome: Outcome) -> tuple[Outcome, bytes]:
+        encoded = (outcome, outcome_to(outcome).SerializeToString())
         if outcome.epoch:  # outcomes without a campaign are new objects in each call
             self._encoded_outcomes[id(outcome)] = encoded
         return encoded

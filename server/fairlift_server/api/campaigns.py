@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from fairlift.engine.campaign import Campaign, State
-from fairlift.engine.errors import InvalidRequest, Unsupported, Violation
+from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.v1 import campaign_pb2, campaign_service_pb2
 from fairlift.v1 import campaign_service_pb2 as pb
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceServicer
@@ -19,7 +19,7 @@ from fairlift_server.api.call_guard import Context
 from fairlift_server.api.names import campaign_id_of
 from fairlift_server.api.paging import PageTokens
 from fairlift_server.campaigns.lifecycle import CampaignLifecycle
-from fairlift_server.campaigns.update import CampaignUpdate
+from fairlift_server.campaigns.update import CampaignUpdate, PlannedChange
 from fairlift_server.store.campaigns import HistoryEntry
 
 # Written by the server only: a field mask may not name them.
@@ -37,6 +37,9 @@ _OUTPUT_FIELDS = frozenset(
         "epoch_time",
     }
 )
+
+# Campaigns in one request.
+_MAX_BATCH = 1_000
 
 # Characters of a reason that is kept in the history.
 _MAX_REASON = 1_000
@@ -91,47 +94,35 @@ class CampaignApi(CampaignServiceServicer):
         self, request: pb.UpdateCampaignRequest, context: Context
     ) -> campaign_pb2.Campaign:
         """The campaign after the change."""
-        requested = request.campaign
-        update = CampaignUpdate(
-            campaign_id_of(requested.name),
-            change=_change(requested, request.update_mask),
-            create=lambda: _created(requested),
-            etag=requested.etag,
-            validate_only=request.validate_only,
-            new_epoch=request.new_epoch,
-            allow_missing=request.allow_missing,
-            reason=_reason(request.reason),
-        )
-        return campaign_to(await self._lifecycle.update(update, author=_author(context)))
+        [updated] = await self._lifecycle.update([_update(request)], author=_author(context))
+        return campaign_to(updated)
 
     async def BatchUpdateCampaigns(
         self, request: pb.BatchUpdateCampaignsRequest, context: Context
     ) -> pb.BatchUpdateCampaignsResponse:
-        """Not supported yet."""
-        raise Unsupported("this server updates one campaign at a time; use UpdateCampaign")
+        """The campaigns after the changes: all of them, or none."""
+        requests = request.requests
+        _check_count("requests", len(requests))
+        if len({each.validate_only for each in requests}) > 1:
+            text = "differs among the requests; set it in all of them, or in none"
+            raise InvalidRequest([Violation("requests.validate_only", text)])
+        updates = [
+            _update(each, path=f"requests[{index}].campaign") for index, each in enumerate(requests)
+        ]
+        updated = await self._lifecycle.update(updates, author=_author(context))
+        return pb.BatchUpdateCampaignsResponse(campaigns=map(campaign_to, updated))
 
     async def PlanChange(
         self, request: pb.PlanChangeRequest, context: Context
     ) -> pb.PlanChangeResponse:
-        """What the update would do."""
-        if len(request.campaigns) != 1:
-            text = f"has {len(request.campaigns)}, must have 1: this server version plans no sets"
-            raise InvalidRequest([Violation("campaigns", text)])
-        requested = request.campaigns[0]
-        campaign_id = campaign_id_of(requested.name)
-        update = CampaignUpdate(
-            campaign_id,
-            change=_change(requested, FieldMask()),
-            create=lambda: _created(requested),
-        )
-        planned = await self._lifecycle.plan_change(campaign_id, update)
-        change = pb.CampaignChange(
-            campaign=requested.name,
-            change_class=CHANGE_CLASSES.to(planned.change_class),
-            changes=map(change_to, planned.changes),
-            etag=planned.etag,
-        )
-        return pb.PlanChangeResponse(campaigns=[change])
+        """What the updates would do together."""
+        _check_count("campaigns", len(request.campaigns))
+        updates = [
+            _update(pb.UpdateCampaignRequest(campaign=requested), path=f"campaigns[{index}]")
+            for index, requested in enumerate(request.campaigns)
+        ]
+        planned = await self._lifecycle.plan_changes(updates)
+        return pb.PlanChangeResponse(campaigns=map(_planned, planned))
 
     async def StartCampaign(
         self, request: pb.StartCampaignRequest, context: Context
@@ -218,6 +209,36 @@ def _reason(text: str) -> str:
         rule = f"has {len(text)} characters, must have at most {_MAX_REASON}"
         raise InvalidRequest([Violation("reason", rule)])
     return text
+
+
+def _check_count(field: str, count: int) -> None:
+    if not 1 <= count <= _MAX_BATCH:
+        text = f"has {count} campaigns, must have 1 to {_MAX_BATCH:,}; send more in several calls"
+        raise InvalidRequest([Violation(field, text)])
+
+
+def _update(request: pb.UpdateCampaignRequest, *, path: str = "") -> CampaignUpdate:
+    requested = request.campaign
+    return CampaignUpdate(
+        campaign_id_of(requested.name),
+        change=_change(requested, request.update_mask),
+        create=lambda: _created(requested),
+        etag=requested.etag,
+        validate_only=request.validate_only,
+        new_epoch=request.new_epoch,
+        allow_missing=request.allow_missing,
+        reason=_reason(request.reason),
+        path=path,
+    )
+
+
+def _planned(planned: PlannedChange) -> pb.CampaignChange:
+    return pb.CampaignChange(
+        campaign=planned.after.name,
+        change_class=CHANGE_CLASSES.to(planned.change_class),
+        changes=map(change_to, planned.changes),
+        etag=planned.before.lifecycle.etag if planned.before else "",
+    )
 
 
 def _author(context: Context) -> str:

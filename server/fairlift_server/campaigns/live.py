@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
-from fairlift.engine.campaign import State
+from fairlift.engine.campaign import Campaign, State
+from fairlift.engine.deciders import Decider
 from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.snapshot import Snapshot
 
@@ -39,10 +40,19 @@ class ExposureRules:
 
 @dataclass(frozen=True, slots=True)
 class PublishedSnapshot:
-    """One consistent state of all campaigns: for assignments, and for checking exposures."""
+    """One consistent state of all campaigns.
+
+    Attributes:
+        snapshot: for assignments.
+        exposure_rules: for checking exposures, by campaign id.
+        campaigns: all that are stored, by id; a changed one is checked against the others.
+        sizes: of the stored messages of those in the snapshot, in bytes, by campaign id.
+    """
 
     snapshot: Snapshot
     exposure_rules: Mapping[str, ExposureRules]
+    campaigns: Mapping[str, Campaign]
+    sizes: Mapping[str, int]
 
 
 class LiveCampaigns:
@@ -51,16 +61,28 @@ class LiveCampaigns:
     def __init__(self, published: PublishedSnapshot) -> None:
         # Customer to the visitor id they were first seen with; set for the length of one call.
         self.first_seen: dict[str, str] = {}
-        self._replace(published)
+        self.published = published
+        self.compiled = CompiledSnapshot(published.snapshot, first_seen=self.first_seen)
         self._changed = asyncio.Event()
 
-    snapshot: Snapshot
-    compiled: CompiledSnapshot
-    exposure_rules: Mapping[str, ExposureRules]
+    @property
+    def snapshot(self) -> Snapshot:
+        """What decides all assignments now."""
+        return self.published.snapshot
+
+    @property
+    def exposure_rules(self) -> Mapping[str, ExposureRules]:
+        """What exposures are checked against now, by campaign id."""
+        return self.published.exposure_rules
 
     def publish(self, published: PublishedSnapshot) -> None:
         """Replaces the current state in one step and wakes all watchers."""
-        self._replace(published)
+        self.compiled = CompiledSnapshot(
+            published.snapshot,
+            first_seen=self.first_seen,
+            unchanged=self._unchanged(published.snapshot),
+        )
+        self.published = published
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -81,7 +103,16 @@ class LiveCampaigns:
             except TimeoutError:
                 yield None
 
-    def _replace(self, published: PublishedSnapshot) -> None:
-        self.snapshot = published.snapshot
-        self.compiled = CompiledSnapshot(published.snapshot, first_seen=self.first_seen)
-        self.exposure_rules = published.exposure_rules
+    def _unchanged(self, new: Snapshot) -> Mapping[str, Decider]:
+        """The deciders that still hold, so that a change compiles the changed campaigns only."""
+        old = self.snapshot
+        if (old.holdout_bps, old.holdout_salt) != (new.holdout_bps, new.holdout_salt):
+            return {}
+        before = {salted.campaign.id: salted for salted in old.campaigns}
+        names = (
+            salted.campaign.id
+            for salted in new.campaigns
+            if before.get(salted.campaign.id) is salted
+        )
+        deciders, broken = self.compiled.campaigns, self.compiled.broken
+        return {name: deciders[name] for name in names if name not in broken}

@@ -1,10 +1,11 @@
 """Builds the published snapshot from the stored campaigns."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from fairlift.engine.campaign import Campaign, Lifecycle, State
+from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 
@@ -12,32 +13,95 @@ from fairlift_server.campaigns.live import ExposureRules, PublishedSnapshot
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.database import Transaction
 
+# Of the stored messages of all campaigns that were started and not archived.
+MAX_SNAPSHOT_BYTES = 128 * 1024 * 1024
+
 # A draft has no salts yet, and an archived campaign assigns nobody.
 _IN_SNAPSHOT = frozenset({State.RUNNING, State.PAUSED, State.STOPPED})
 
 
 def published_snapshot(transaction: Transaction, now: datetime) -> PublishedSnapshot:
     """All campaigns as they are stored in this transaction."""
-    campaigns = campaign_store.listed(transaction, states=State)
+    campaigns = {c.id: c for c in campaign_store.listed(transaction, states=State)}
     epochs = campaign_store.epochs_of(transaction)
+    entries = {
+        name: _snapshot_campaign(campaign, epochs[name][campaign.lifecycle.epoch])
+        for name, campaign in campaigns.items()
+        if campaign.lifecycle.state in _IN_SNAPSHOT
+    }
+    sizes = campaign_store.message_sizes(transaction)
+    return PublishedSnapshot(
+        _snapshot(transaction, entries, now),
+        {name: _rules(campaign, epochs.get(name, {})) for name, campaign in campaigns.items()},
+        campaigns,
+        {name: sizes[name] for name in entries},
+    )
+
+
+def with_changes(
+    before: PublishedSnapshot, transaction: Transaction, changed: Iterable[str], now: datetime
+) -> PublishedSnapshot:
+    """The state before, with the changed campaigns as they are stored in this transaction.
+
+    Only these are read and decoded, however many campaigns there are.
+
+    Args:
+        before: the published state.
+        transaction: what changed them.
+        changed: their ids.
+        now: when the new state is made.
+    """
+    campaigns, rules, sizes = (
+        dict(before.campaigns),
+        dict(before.exposure_rules),
+        dict(before.sizes),
+    )
+    entries = {entry.campaign.id: entry for entry in before.snapshot.campaigns}
+    for name in changed:
+        campaign = campaign_store.get(transaction, name)
+        if campaign is None:  # its creation was only validated
+            continue
+        epochs = campaign_store.epochs_of(transaction, name).get(name, {})
+        campaigns[name], rules[name] = campaign, _rules(campaign, epochs)
+        if campaign.lifecycle.state in _IN_SNAPSHOT:
+            entries[name] = _snapshot_campaign(campaign, epochs[campaign.lifecycle.epoch])
+            sizes[name] = campaign_store.message_sizes(transaction, name)[name]
+        else:
+            entries.pop(name, None)
+            sizes.pop(name, None)
+    snapshot = _snapshot(transaction, dict(sorted(entries.items())), now)
+    return PublishedSnapshot(snapshot, rules, campaigns, sizes)
+
+
+def check_snapshot_size(before: PublishedSnapshot, after: PublishedSnapshot) -> None:
+    """Refuses a change by which the snapshot becomes too large for storefronts.
+
+    Raises:
+        InvalidRequest: it does.
+    """
+    size = sum(after.sizes.values())
+    if size > MAX_SNAPSHOT_BYTES and size > sum(before.sizes.values()):
+        text = (
+            f"all campaigns that were started would have {size:,} bytes together, must have at "
+            f"most {MAX_SNAPSHOT_BYTES:,}: every storefront holds them in memory; archive stopped "
+            "campaigns, or make payloads smaller"
+        )
+        raise InvalidRequest([Violation("campaign", text)])
+
+
+def _snapshot(
+    transaction: Transaction, entries: Mapping[str, SnapshotCampaign], now: datetime
+) -> Snapshot:
     shop = campaign_store.current_shop(transaction)
     assert shop is not None, "the shop is written when the server starts"
-    assignable = tuple(
-        _snapshot_campaign(campaign, epochs[campaign.id][campaign.lifecycle.epoch])
-        for campaign in campaigns
-        if campaign.lifecycle.state in _IN_SNAPSHOT
-    )
-    snapshot = Snapshot(
-        etag=_etag(assignable, shop),
+    campaigns = tuple(entries.values())
+    return Snapshot(
+        etag=_etag(campaigns, shop),
         create_time=now,
-        campaigns=assignable,
+        campaigns=campaigns,
         layer_salts=campaign_store.layer_salts(transaction),
         holdout_bps=shop.holdout_bps,
         holdout_salt=shop.holdout_salt,
-    )
-    return PublishedSnapshot(
-        snapshot,
-        {campaign.id: _rules(campaign, epochs.get(campaign.id, {})) for campaign in campaigns},
     )
 
 

@@ -20,6 +20,7 @@ from fairlift_server.results.campaign_history import campaign_days_of
 from fairlift_server.results.data_quality import DataQuality
 from fairlift_server.results.kept_look import KeptLook, log_of, sealed_from_json, sealed_to_json
 from fairlift_server.results.look import LookRequest, LookResult, check_data, make_looks
+from fairlift_server.results.shared_work import SharedWork
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.campaigns import microseconds, moment
@@ -130,22 +131,34 @@ class _StoredEpoch:
 
 
 class CampaignResults:
-    """What the data say about campaigns."""
+    """What the data say about campaigns.
+
+    Args:
+        store: of campaigns, events and looks.
+        workers: compute reports.
+        check_workers: check data quality, which must not wait for the reports of large campaigns.
+        currency: the shop's.
+        now: the time, in UTC.
+    """
 
     def __init__(
         self,
         store: Store,
         workers: WorkerPool,
+        check_workers: WorkerPool,
         *,
         currency: str,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._workers = workers
+        self._check_workers = check_workers
         self._currency = currency
         self._now = now
         # Held only as long as somebody waits: callers may name any campaign.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._readings: SharedWork[tuple[str, int], ReportInput] = SharedWork()
+        self._checks: SharedWork[str, tuple[Campaign, AnalysisPlan, DataQuality]] = SharedWork()
 
     async def read(self, campaign: str, *, epoch: int = 0) -> ReportInput:
         """What the plan allows to say now; looks that are due are made and written down first.
@@ -158,11 +171,10 @@ class CampaignResults:
             NotFound: there is no such campaign or epoch.
             WrongState: the campaign has not started, or what was sealed at its start was changed.
         """
-        # One reader at a time: two that came at once would make the same looks.
-        async with self._locks.setdefault(campaign, asyncio.Lock()):
-            reading = asyncio.create_task(self._read(campaign, epoch))
-            # A reader who goes away must not part a look from its being written down.
-            return await asyncio.shield(reading)
+        # A reader who goes away must not part a look from its being written down.
+        return await self._readings.run(
+            (campaign, epoch), lambda: self._read_alone(campaign, epoch)
+        )
 
     async def due_campaigns(self) -> list[str]:
         """Campaigns that have a day without a look whose events may all have arrived."""
@@ -177,10 +189,7 @@ class CampaignResults:
 
     async def data_quality(self, campaign: str) -> tuple[Campaign, AnalysisPlan, DataQuality]:
         """Whether the data can be trusted; makes no look."""
-        stored = await self._store.read(lambda t: self._stored(t, campaign, 0))
-        request = stored.request(self._now())
-        quality = await self._workers.run(_check_data, self._store.path, request)
-        return stored.campaign, stored.plan, quality
+        return await self._checks.run(campaign, lambda: self._data_quality(campaign))
 
     async def looks(self, campaign: str, *, epoch: int, after: int, limit: int) -> list[ListedLook]:
         """Looks from the first after `after`."""
@@ -194,6 +203,18 @@ class CampaignResults:
             for number, record in enumerate(stored.records[: after + limit], start=1)
             if number > after
         ]
+
+    async def _data_quality(self, campaign: str) -> tuple[Campaign, AnalysisPlan, DataQuality]:
+        stored = await self._store.read(lambda t: self._stored(t, campaign, 0))
+        request = stored.request(self._now())
+        quality = await self._check_workers.run(_check_data, self._store.path, request)
+        return stored.campaign, stored.plan, quality
+
+    async def _read_alone(self, campaign: str, epoch: int) -> ReportInput:
+        # Two readers of one epoch, once by its number and once as the current one, would make the
+        # same looks.
+        async with self._locks.setdefault(campaign, asyncio.Lock()):
+            return await self._read(campaign, epoch)
 
     async def _read(self, campaign: str, epoch: int) -> ReportInput:
         stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fairlift.engine.campaign import Campaign, State
 from fairlift.engine.change import ChangeClass, FieldChange
 from fairlift.wire.campaign import campaign_from_bytes, campaign_to_bytes
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from fairlift_server.store import tables
 
@@ -99,6 +99,14 @@ def listed(
         .limit(limit)
     )
     return [campaign_from_bytes(message) for message in connection.execute(query).scalars()]
+
+
+def message_sizes(connection: Connection, campaign: str | None = None) -> dict[str, int]:
+    """Bytes of the stored message of one campaign, or of all, by id."""
+    query = select(tables.campaigns.c.id, func.length(tables.campaigns.c.message))
+    if campaign is not None:
+        query = query.where(tables.campaigns.c.id == campaign)
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def add(connection: Connection, campaign: Campaign) -> None:

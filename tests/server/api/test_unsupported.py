@@ -104,12 +104,10 @@ async def test_a_rate_of_a_weak_currency_in_whole_micros_is_taken(caller: Caller
 
 
 async def test_a_request_with_what_is_not_supported_is_refused_by_field(caller: Caller) -> None:
-    two = [shop.campaign(), shop.campaign()]
     calls: dict[str, Awaitable[object]] = {
         "sent_time": caller.events.RecordEvents(
             events.RecordEventsRequest(sent_time=time_to(shop.now()))
         ),
-        "campaigns": caller.campaigns.PlanChange(campaigns.PlanChangeRequest(campaigns=two)),
         "reason": caller.campaigns.UpdateHoldout(
             campaigns.UpdateHoldoutRequest(holdout=Holdout(share_bps=5), reason="less")
         ),
@@ -135,9 +133,7 @@ async def test_a_snapshot_of_another_environment_is_refused(caller: Caller) -> N
 async def test_a_call_that_is_not_supported_says_so_in_a_sentence(caller: Caller) -> None:
     stub = caller.admin
     for call in (
-        caller.campaigns.BatchUpdateCampaigns(campaigns.BatchUpdateCampaignsRequest()),
         caller.results.ListReports(results.ListReportsRequest()),
-        caller.assignments.GetPayloads(assignments.GetPayloadsRequest()),
         stub.CreateToken(admin.CreateTokenRequest()),
         stub.RotateToken(admin.RotateTokenRequest()),
         stub.GetSettings(admin.GetSettingsRequest()),
