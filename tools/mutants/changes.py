@@ -90,7 +90,7 @@ def _change(module: str, before: str, tree: ast.Module, after: str) -> Change:
 
 
 def _one(lines: list[str]) -> str:
-    return " ".join(line.strip() for line in lines)
+    return " ".join(" ".join(lines).split())
 
 
 def _around(tree: ast.Module, line: int) -> tuple[tuple[int, int], str]:

@@ -37,7 +37,7 @@ def standing(
     log = LookLog.begin(made)
     for week, z in enumerate(zs, start=1):
         units = 7 * week * per_day
-        found = ()
+        found: tuple[Evidence, ...] = ()
         if z is not None:
             contrast = at_margin(z, units, lower=lower)
             found = (Evidence(RPV.name, "coupon", 1.0, contrast, units, (500, 500)),)
