@@ -26,6 +26,7 @@ from tools.mutants.tested import (
 from tools.mutants.trial import Memory, NotPatched, Result, Watch, fresh, on_trial, patched, quiet
 
 HERE = Path.cwd()
+TOOL = Path(__file__).parent
 SUSPECTED = HERE / "suspected.jsonl"
 
 
@@ -50,8 +51,9 @@ def main(results: str, everything: str, part: str, parts: str) -> None:
 def all_changes() -> list[Change]:
     """The changes of all modules; those of a module are found once."""
     found: list[Change] = []
+    kinds = b"".join((TOOL / name).read_bytes() for name in ("changes.py", "scope.py"))
     for module in MODULES:
-        source = digest((HERE / module).read_bytes())
+        source = digest((HERE / module).read_bytes() + kinds)
         file = HERE.parent / f"changes-{digest(module)}-{source}.json"
         if not file.exists():
             made = [asdict(change) for change in changes_of(HERE, module)]

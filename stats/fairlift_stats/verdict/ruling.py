@@ -5,7 +5,7 @@ stands for ever, so later days, orders and stops change nothing that was decided
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
@@ -33,6 +33,7 @@ __all__ = [
     "Ruling",
     "VerdictKind",
     "course_of",
+    "is_split_broken",
     "rulings",
     "standing_ruling",
 ]
@@ -153,6 +154,11 @@ def course_of(plan: SequentialPlan, log: LookLog) -> Course:
     )
 
 
+def is_split_broken(log_e: Sequence[float]) -> bool:
+    """True when the evidence against the planned split forbade a verdict at any of these looks."""
+    return max(log_e) >= _BLOCK_LOG
+
+
 def standing_ruling(course: Course) -> Ruling:
     """The ruling in force after all looks: the first that is final, or else the last."""
     last: Ruling | None = None
@@ -196,7 +202,7 @@ class _Rule:
 
         A broken split forbids every verdict. Harm needs no full week. Success does.
         """
-        if max(self._course.log_e[: look + 1]) >= _BLOCK_LOG:
+        if is_split_broken(self._course.log_e[: look + 1]):
             return self._of("split", self._leading(look, self._plan.treatments), look)
         harms = {arm: harm for arm in self._plan.treatments if (harm := self._harm_by(arm, look))}
         alive = tuple(arm for arm in self._plan.treatments if arm not in harms)

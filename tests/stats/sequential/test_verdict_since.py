@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from fairlift_stats.messages import Day
+from fairlift_stats.messages import Day, Percent
 from fairlift_stats.sequential.anytime.counts import prior_strength
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.verdict import decide
@@ -109,3 +109,43 @@ def test_a_split_that_breaks_after_a_win_is_the_first_news(
     log_e = math.lgamma(k) - math.lgamma(k + 16_000) + 16_000 * math.log(2)
     log_e += sum(math.lgamma(k / 2 + x) - math.lgamma(k / 2) for x in units.values())
     assert (math.exp(log_e) >= 100) == (news[0] == "since.split")
+
+
+def test_the_figure_since_is_the_lift_of_all_data_or_else_the_difference() -> None:
+    made = plan()
+    log = daily(made, [*WEEK, 4.0, 3.0])
+    contrast = log.looks[-1].evidence[0].contrast
+    (since,) = decide(made, log).since
+    assert since.figure("lift") == Percent(contrast.lift, 1, signed=True)
+
+    without = daily(made, [*WEEK, 4.0, 3.0], control=0.0)
+    (since,) = decide(made, without).since
+    difference = without.looks[-1].evidence[0].contrast.difference
+    assert since.figure("lift") == Percent(difference, 2, signed=True)
+
+
+def test_a_figure_that_came_back_to_none_has_not_turned() -> None:
+    (since,) = decide(plan(), daily(plan(), [*WEEK, 4.0, 0.0])).since
+
+    assert since.key == "since.figure"
+
+
+def test_guardrails_are_news_only_where_the_winner_harms_them() -> None:
+    made = plan(arms=("control", "a", "b"), metrics=(CR, RPV), futility=None)
+
+    def after(**zs: float) -> list[str]:
+        log = LookLog.begin(made)
+        for day, by_arm in ((7, {"a": 9.0, "b": 9.0}), (8, zs)):
+            won = evidence("conversion_rate", "a", 4.5, day)
+            rails = (
+                evidence("revenue_per_visitor", arm, z, day, se=0.02, control=2.0)
+                for arm, z in by_arm.items()
+            )
+            log = log.add(made, look(made, day, won, *rails))
+        verdict = decide(made, log)
+        assert (verdict.kind, verdict.variant, verdict.decided_day) == ("ship", "a", 7)
+        return [message.key for message in verdict.since]
+
+    assert after(a=9.0, b=9.0) == ["since.figure"]
+    assert after(a=9.0, b=-90.0) == ["since.figure"]
+    assert after(a=-90.0, b=9.0) == ["since.harm", "since.figure"]
