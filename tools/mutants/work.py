@@ -66,7 +66,7 @@ def all_changes() -> list[Change]:
 
 def covered_lines() -> Covered:
     """Which tests run which line; found once for each file of tests and what it stands on."""
-    ground = digest("".join(map(_digest_of, sorted(_ground()))))
+    ground = digest("".join((*MODULES, *map(_digest_of, sorted(_ground())))))
     maps = {
         test: HERE.parent / f"covered-{digest(test + ground + _digest_of(test))}" for test in TESTS
     }
