@@ -15,6 +15,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "clients" / "fairlift"
 MODULES = (
     "engine/assignment",
+    "engine/attribute_values",
     "engine/matching",
     "engine/deciders",
     "engine/decision",

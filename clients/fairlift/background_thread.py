@@ -13,7 +13,8 @@ class BackgroundThread:
     """Calls jobs at every beat until it is stopped; calls `at_end` when the program ends first.
 
     The thread is not a daemon, so the interpreter waits for it, also in children of
-    multiprocessing, which skip `atexit`. It detects the end when the main thread is gone.
+    multiprocessing, which skip `atexit`. It detects the end when the main thread and all others
+    that the interpreter waits for are gone: until then they may record events.
     """
 
     def __init__(self, jobs: Sequence[Callable[[], object]], *, at_end: Callable[[], None]) -> None:
@@ -21,7 +22,7 @@ class BackgroundThread:
         self._at_end = at_end
         self._stopped = threading.Event()
         self._is_finishing = False
-        self._thread = threading.Thread(target=self._run, name="fairlift-background", daemon=False)
+        self._thread = _Thread(target=self._run, name="fairlift-background", daemon=False)
 
     def start(self) -> None:
         """Starts the thread."""
@@ -37,8 +38,7 @@ class BackgroundThread:
 
     def is_ending(self) -> bool:
         """Whether this beat is the last; long jobs check it now and then."""
-        is_over = not threading.main_thread().is_alive()
-        return is_over or self._is_finishing or self._stopped.is_set()
+        return self._is_finishing or self._stopped.is_set() or is_program_over()
 
     def join(self, timeout_s: float) -> None:
         """Waits for the thread to end, unless called from it."""
@@ -55,3 +55,20 @@ class BackgroundThread:
                     job()
                 except Exception:  # one failure must not stop the thread
                     _log.exception("a background job failed; it will be retried")
+
+
+class _Thread(threading.Thread):
+    """A thread of this module, which waits for the end of the others."""
+
+
+def is_program_over() -> bool:
+    """Whether all threads have ended that the interpreter waits for, except those of clients."""
+    if threading.main_thread().is_alive():
+        return False
+    return not any(
+        thread.is_alive() for thread in threading.enumerate() if not _may_outlive_all(thread)
+    )
+
+
+def _may_outlive_all(thread: threading.Thread) -> bool:
+    return thread.daemon or isinstance(thread, _Thread)

@@ -26,7 +26,8 @@ from fairlift.fallbacks import DefaultFallback, ServerFallback
 from fairlift.local_snapshot import LocalSnapshot
 from fairlift.process_state import ProcessState
 from fairlift.snapshot_change import Listener
-from fairlift.transport import Endpoint, Tls, Token
+from fairlift.tokens import Token
+from fairlift.transport import Endpoint, Tls
 from fairlift.v1.event_service_pb2 import Event
 
 # Exposures to remember, so that none is sent twice: about 15 MB at most.
@@ -41,11 +42,13 @@ class Client(Assigner):
     sends the waiting events; a program that ends without it has up to two seconds for that.
 
     Args:
-        target: The server, host:port.
+        target: The server, host:port; or several, ipv4:address:port,address:port.
         token: Sent with every call; a function is called each time.
         tls: Certificates, True or False; by default plain text on this machine only.
         decide: "local" decides from a snapshot in memory, in microseconds; "server" asks for every
-            assignment, and waits for `timeout_s` at most.
+            assignment, and waits for `timeout_s` at most. Of many coroutines that ask at once, 8
+            have their turn at a time; the others wait for theirs while the server answers, for ten
+            times `timeout_s` at most.
         snapshot_path: A file for the last good snapshot, so that a restart begins with it.
         stale_after_s: When the server was silent for longer, reasons say `stale`; variants do not
             change.
@@ -76,12 +79,13 @@ class Client(Assigner):
         max_bytes: int = 32 * 1024 * 1024,
         channel_options: Sequence[tuple[str, int | str]] = (),
     ) -> None:
-        self._endpoint = Endpoint(target, token, tls, tuple(channel_options))
-        self._max_events = max_events
-        self._max_bytes = max_bytes
         if decide not in ("local", "server"):
             raise ValueError(f'decide is {decide!r}; must be "local" or "server"')
         self._is_local = decide == "local"
+        options = tuple(channel_options)
+        self._endpoint = Endpoint(target, token, tls, options, balances=not self._is_local)
+        self._max_events = max_events
+        self._max_bytes = max_bytes
         self._first_seen: MutableMapping[str, str] = {} if first_seen is None else first_seen
         self._local = LocalSnapshot(
             path=Path(snapshot_path) if snapshot_path is not None and self._is_local else None,
@@ -215,8 +219,11 @@ class Client(Assigner):
         self._local.listen(listener)
 
     def wait_ready(self, timeout_s: float = 5.0) -> bool:
-        """Waits for the first snapshot; False when none arrived in time. For scripts and tests."""
-        return not self._is_local or self._local.ready.wait(timeout_s)
+        """Waits for the first snapshot; False when none arrived in time, and the log says why.
+
+        For scripts and tests.
+        """
+        return self._process_state.wait_ready(timeout_s)
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Sends all waiting events; False when that was not possible in time."""
@@ -226,6 +233,7 @@ class Client(Assigner):
         """Sends the waiting events and stops; assignments still use the last snapshot."""
         self._is_closed = True
         self._process_state.close(timeout_s)
+        self._exposures.after_put = self._note_closed
 
     async def close_async(self, timeout_s: float = 5.0) -> None:
         """Like `close`, but does not block the event loop."""
@@ -285,13 +293,16 @@ class Client(Assigner):
             self._process_state = self._begin()
 
     def _record(self, kind: EventKind, make: Callable[[], Event]) -> None:
-        what = f"an event of kind {kind.name.lower()}"
         if self._is_closed:
-            self._errors.add(RuntimeError("the client is closed"), f"{what} waits until flush()")
+            self._note_closed(f"an event of kind {kind.name.lower()}")
         try:
             self._process_state.outbox.put(kind, make())
+            self._process_state.recorded()
         except Exception as error:  # a checkout is never broken by us
             self.give_up(kind, error)
+
+    def _note_closed(self, what: str = "an exposure") -> None:
+        self._errors.add(RuntimeError("the client is closed"), f"{what} is not sent")
 
     def give_up(self, kind: EventKind, error: Exception) -> None:
         """Counts and logs an event that cannot be built; for adapters such as OpenFeature's."""

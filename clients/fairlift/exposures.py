@@ -1,6 +1,7 @@
 """The queue of exposures between the storefront and the outbox: bounded, without repetitions."""
 
 from collections import deque
+from collections.abc import Callable
 
 from fairlift.engine.assignment import Assignment
 
@@ -47,7 +48,7 @@ class ExposureQueue:
         room: How many may wait; the outbox changes it later.
     """
 
-    __slots__ = ("_seen", "_waiting", "dropped", "room")
+    __slots__ = ("_seen", "_waiting", "after_put", "dropped", "room")
 
     def __init__(self, seen: SeenExposures, room: int) -> None:
         self._seen = seen
@@ -55,6 +56,8 @@ class ExposureQueue:
         self._waiting: deque[Assignment] = deque()
         # Exposures dropped because the queue was full.
         self.dropped = 0
+        # Called after every put, once nothing in the background empties the queue any more.
+        self.after_put: Callable[[], None] | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -70,11 +73,15 @@ class ExposureQueue:
         # A copy: the storefront may change its dict before this is sent.
         values = exposed.attributes
         try:
-            exposed.attributes = dict(values) if type(values) is dict else dict(values.items())
+            exposed.attributes = (
+                dict(values) if type(values) is dict else {name: values[name] for name in values}
+            )
         except Exception:  # a mapping of another library may fail here
             self._seen.forget(exposed)
             raise
         self._waiting.append(exposed)
+        if self.after_put is not None:
+            self.after_put()
         return True
 
     def take(self) -> Assignment:

@@ -9,6 +9,7 @@ from fairlift.engine.decision import CurrentSnapshot
 from fairlift.engine.matching import Attributes
 from fairlift.engine.untrusted import IdInput, plain
 from fairlift.transport import Connection
+from fairlift.turns import Turns
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.wire.assignment import assignment_from
 from fairlift.wire.values import put_attributes
@@ -63,6 +64,7 @@ class ServerFallback:
         self._current = current
         self._connection = connection
         self._timeout_s = timeout_s
+        self._turns = Turns(timeout_s)
         self._first_seen = first_seen
         self._errors = errors
 
@@ -86,11 +88,13 @@ class ServerFallback:
         attributes: Attributes,
         default: str,
     ) -> Assignment:
-        """Like `assign`, but does not block the event loop."""
+        """Like `assign`, but does not block the event loop; the deadline begins with its turn."""
         try:
             request = self._request((campaign,), visitor, customer, attributes)
-            call = self._connection().assign_async(request, timeout_s=self._timeout_s)
-            assignments = _assignments_by_campaign(await call, attributes, time.time())
+            async with self._turns.turn():
+                call = self._connection().assign_async(request, timeout_s=self._timeout_s)
+                response = await call
+            assignments = _assignments_by_campaign(response, attributes, time.time())
             return self._or_default(assignments, campaign, visitor, customer, default)
         except Exception as error:  # a storefront is never broken by us
             self._errors.add(error, "the server did not assign a variant")

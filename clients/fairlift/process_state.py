@@ -8,10 +8,11 @@ during the fork: else the first call of the child can hang for ever.
 import logging
 import os
 import threading
+import time
 import weakref
 
-from fairlift import transport
-from fairlift.background_thread import INTERVAL_S, BackgroundThread
+from fairlift import short_lived, transport
+from fairlift.background_thread import INTERVAL_S, BackgroundThread, is_program_over
 from fairlift.exposures import ExposureQueue
 from fairlift.green_threads import prepare_grpc
 from fairlift.local_snapshot import LocalSnapshot
@@ -47,6 +48,12 @@ class ProcessState:
         self._connection: Connection | None = None
         self._closed = False
         self._ended = False
+        self._started_s = time.monotonic()
+        self._exposures = exposures
+        # Exit handlers run after the background thread has ended: what they record is sent at once,
+        # for as many seconds together. None before that.
+        self._late_s: float | None = None
+        self._sending_late = threading.Lock()
         self._process = os.getpid()
         self._grpc: object = None
         self.outbox = Outbox(self.connection, exposures, max_events=max_events, max_bytes=max_bytes)
@@ -56,9 +63,7 @@ class ProcessState:
             self.watch = SnapshotWatch(
                 self.connection, local.take, etag=local.current.compiled.etag
             )
-        self._background = BackgroundThread(
-            [self._send, self._check_freshness], at_end=lambda: self.close(EXIT_S)
-        )
+        self._background = BackgroundThread([self._send, self._check_freshness], at_end=self._end)
 
     def start(self) -> None:
         """Starts to watch the snapshot and to send events."""
@@ -74,6 +79,15 @@ class ProcessState:
                 self._connection = self._endpoint.connect()
             return self._connection
 
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Waits for the first snapshot; False when none arrived in time, and the log says why."""
+        if self._local is None or self._local.ready.wait(timeout_s):
+            return True
+        problem = self.watch.problem if self.watch is not None else ""
+        why = problem or "the server has not answered yet"
+        _log.warning("no snapshot arrived in %s s: %s", timeout_s, why)
+        return False
+
     def close(self, timeout_s: float) -> None:
         """Sends waiting events, for at most `timeout_s`, and stops; a second call does nothing."""
         with self._connecting:
@@ -83,7 +97,7 @@ class ProcessState:
         self._background.stop()
         if self.watch is not None:
             self.watch.stop()
-        if not self.outbox.flush(timeout_s):
+        if not self._deliver(timeout_s):
             _log.error(
                 "%d events are lost: they could not be sent in %s s",
                 self.outbox.waiting,
@@ -93,6 +107,14 @@ class ProcessState:
             self._ended = True
             self.connection().close()
         self._background.join(10 * INTERVAL_S)
+        if not is_program_over():
+            lived_s = time.monotonic() - self._started_s
+            short_lived.SHORT_LIVED.ended(self._endpoint.target, lived_s=lived_s)
+
+    def recorded(self) -> None:
+        """Call it after each event: at the end of the program, nothing else sends it."""
+        if self._late_s is not None:
+            self._send_late()
 
     def retire(self) -> None:
         """Ends it in the background, after its client was garbage-collected."""
@@ -113,6 +135,47 @@ class ProcessState:
         """Allows connections in the parent again."""
         if self._process == os.getpid():
             self._connecting.release()
+
+    def _deliver(self, timeout_s: float) -> bool:
+        """Sends waiting events; True when none is left.
+
+        The second half of the time is for a new connection: a router or firewall may have dropped
+        the old one without a word.
+        """
+        if self.outbox.flush(timeout_s / 2):
+            return True
+        with self._connecting:
+            self.connection().close()
+            self._connection = self._endpoint.connect()
+        return self.outbox.flush(timeout_s / 2)
+
+    def _end(self) -> None:
+        """Closes; at the end of the program, what exit handlers record later is sent at once."""
+        started_s = time.monotonic()
+        self.close(EXIT_S)
+        if is_program_over():
+            self._late_s = max(0.0, EXIT_S - (time.monotonic() - started_s))
+            self._exposures.after_put = self._send_late
+
+    def _send_late(self) -> None:
+        with self._sending_late:
+            if not self._late_s:
+                return
+            started_s = time.monotonic()
+            self._connection = self._endpoint.connect(is_blocking=True)
+            try:
+                is_sent = self.outbox.flush(self._late_s)
+            finally:
+                self._connection.close()
+            self._late_s = max(0.0, self._late_s - (time.monotonic() - started_s))
+            if not is_sent:
+                self._late_s = 0.0
+                _log.error(
+                    "%d events are lost: they were recorded while the program ended, and could not "
+                    "be sent in %s s; any that follow are lost too",
+                    self.outbox.waiting,
+                    EXIT_S,
+                )
 
     def _send(self) -> None:
         self.outbox.tick(self._background.is_ending)

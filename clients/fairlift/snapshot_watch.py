@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from fairlift.engine.errors import FairliftError, NotAllowed, Unavailable, Unsupported
-from fairlift.transport import Connection, SnapshotStream
+from fairlift.transport import Connection, MessageTooLarge, SnapshotStream
 from fairlift.v1 import assignment_service_pb2 as pb
 
 _log = logging.getLogger("fairlift")
@@ -44,7 +44,7 @@ class SnapshotWatch:
         self.last_contact: float | None = None
         self.reconnects = 0
         self.problem = ""
-        # Why the server refuses this client, so that waiting does not help; else empty.
+        # Why this client gets no snapshot, however long it waits; else empty.
         self.refusal = ""
         self._unusable = ""
 
@@ -112,15 +112,28 @@ class SnapshotWatch:
             self._etag = new.etag
 
     def _note(self, error: FairliftError) -> None:
-        is_new = str(error) != self.problem and not self._stopped.is_set()
-        self.problem = str(error)
-        is_refused = isinstance(error, NotAllowed | Unsupported)
+        problem = _too_large(error) if isinstance(error, MessageTooLarge) else str(error)
+        is_new = problem != self.problem and not self._stopped.is_set()
+        self.problem = problem
+        is_refused = isinstance(error, NotAllowed | Unsupported | MessageTooLarge)
         if is_refused:
             self.refusal = self.problem
         if is_new and is_refused:
-            _log.error("no snapshots from the server: %s", error)
+            _log.error("no snapshots from the server: %s", problem)
         elif is_new:
             _log.info("the snapshot stream ended; reconnecting: %s", error)
+
+
+def _too_large(error: MessageTooLarge) -> str:
+    if error.size_bytes is None:
+        return f"the snapshot is too large for this client: {error}"
+    # A power of two with room to grow.
+    enough = 2 ** (error.size_bytes * 3 // 2).bit_length()
+    return (
+        f"the snapshot has a message of {error.size_bytes:,} bytes, this client accepts "
+        f"{error.limit_bytes:,}; archive campaigns and shorten payloads, or accept more with "
+        f'Client(…, channel_options=[("grpc.max_receive_message_length", {enough})])'
+    )
 
 
 def _joined(

@@ -5,11 +5,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Protocol, TypeAlias, cast
+from typing import Protocol, cast
 
 import grpc
 
+from fairlift.addresses import is_local
+from fairlift.channel_options import BALANCING_OPTIONS, DEFAULT_OPTIONS
 from fairlift.engine.errors import (
     FairliftError,
     InvalidRequest,
@@ -21,34 +22,32 @@ from fairlift.engine.errors import (
     Unsupported,
     Violation,
 )
+from fairlift.tokens import Token, sendable, token_from
 from fairlift.v1 import assignment_service_pb2 as assignments_pb
 from fairlift.v1 import event_service_pb2 as events_pb
 from fairlift.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from fairlift.v1.event_service_pb2_grpc import EventServiceStub
 
-# A function is called before every call, so that tokens can rotate.
-Token: TypeAlias = str | Callable[[], str] | None
-
 _SLICE_S = 0.1
 # How gRPC libraries (C and Go; Java) refuse a message that is too large: their status code,
 # RESOURCE_EXHAUSTED, also means "try again later".
 _TOO_LARGE = re.compile("message larger than max|message exceeds maximum size", re.IGNORECASE)
-_MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024
-_OPTIONS: tuple[tuple[str, int | str], ...] = (
-    ("grpc.primary_user_agent", "fairlift-python"),
-    ("grpc.max_receive_message_length", _MAX_SNAPSHOT_BYTES),
-    # Detects a frozen server within 40 s, also on a silent stream.
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    # Its default of one minute would override the timeout above.
-    ("grpc.http2.ping_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 10_000),
-    # A forked child must not share pooled connections with its parent.
-    ("grpc.use_local_subchannel_pool", 1),
-)
+_SIZE_AND_LIMIT = re.compile(r"\((\d+) vs\.? (\d+)\)")
+
+
+class MessageTooLarge(InvalidRequest):
+    """A message is larger than its receiver accepts.
+
+    Attributes:
+        size_bytes: The size of the message, or None when it is not known.
+        limit_bytes: The largest that the receiver accepts, or None.
+    """
+
+    def __init__(self, details: str) -> None:
+        super().__init__([Violation("", details)])
+        sizes = _SIZE_AND_LIMIT.search(details)
+        self.size_bytes = int(sizes[1]) if sizes else None
+        self.limit_bytes = int(sizes[2]) if sizes else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +70,8 @@ class Endpoint:
         tls: True, or certificates, or False for plain text; None means TLS for every target but
             this machine.
         options: Further gRPC channel arguments; they override the defaults.
+        balances: Whether calls are spread over all addresses of the target, and an assignment is
+            repeated on another one when a server ends.
 
     Raises:
         ValueError: the token has characters that a header cannot carry.
@@ -80,24 +81,33 @@ class Endpoint:
     token: Token = None
     tls: bool | Tls | None = None
     options: Sequence[tuple[str, int | str]] = ()
+    balances: bool = False
 
     def __post_init__(self) -> None:
         if not callable(self.token):
-            _sendable(self.token)
+            sendable(self.token)
 
     @property
     def is_encrypted(self) -> bool:
         """Whether the connection uses TLS."""
-        return not _is_local(self.target) if self.tls is None else bool(self.tls)
+        return not is_local(self.target) if self.tls is None else bool(self.tls)
 
-    def connect(self) -> "Connection":
+    def connect(self, *, is_blocking: bool = False) -> "Connection":
         """A connection; it connects at the first call."""
-        options = [*_OPTIONS, *self.options]
+        defaults = (*DEFAULT_OPTIONS, *(BALANCING_OPTIONS if self.balances else ()))
+        # Of two options of one name, gRPC takes the first.
+        options = [*{**dict(defaults), **dict(self.options)}.items()]
         if not self.is_encrypted:
-            return Connection(grpc.insecure_channel(self.target, options), self.token)
+            return Connection(
+                grpc.insecure_channel(self.target, options), self.token, is_blocking=is_blocking
+            )
         tls = self.tls if isinstance(self.tls, Tls) else Tls()
         credentials = grpc.ssl_channel_credentials(tls.root, tls.key, tls.certificate)
-        return Connection(grpc.secure_channel(self.target, credentials, options), self.token)
+        return Connection(
+            grpc.secure_channel(self.target, credentials, options),
+            self.token,
+            is_blocking=is_blocking,
+        )
 
 
 class _StreamCall(Protocol):
@@ -128,11 +138,19 @@ class SnapshotStream:
 
 
 class Connection:
-    """The calls of the SDK; each raises FairliftError and has a timeout."""
+    """The calls of the SDK; each raises FairliftError and has a timeout.
 
-    def __init__(self, channel: grpc.Channel, token: Token) -> None:
+    Args:
+        channel: The gRPC channel.
+        token: Sent with every call.
+        is_blocking: Whether `record` needs no thread of gRPC's, because the interpreter ends and
+            starts none any more.
+    """
+
+    def __init__(self, channel: grpc.Channel, token: Token, *, is_blocking: bool = False) -> None:
         self._channel = channel
-        self._token = token if callable(token) else _sendable(token)
+        self._is_blocking = is_blocking
+        self._token = token if callable(token) else sendable(token)
         self._assignments: AssignmentServiceStub = AssignmentServiceStub(channel)
         self._events: EventServiceStub = EventServiceStub(channel)
         self._is_closed = False
@@ -153,9 +171,12 @@ class Connection:
         """
         request = events_pb.RecordEventsRequest(events=events)
         with self._errors():
-            call = self._events.RecordEvents.future(
-                request, timeout=timeout_s, metadata=self._metadata()
-            )
+            metadata = self._metadata()
+            if self._is_blocking:
+                return self._events.RecordEvents(
+                    request, timeout=timeout_s, metadata=metadata
+                ).outcomes
+            call = self._events.RecordEvents.future(request, timeout=timeout_s, metadata=metadata)
             try:
                 return _awaited(call, is_wanted).outcomes
             finally:
@@ -218,27 +239,8 @@ class Connection:
             raise Unavailable("the client was closed") from error
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
-        token = _token_from(self._token) if callable(self._token) else self._token
+        token = token_from(self._token) if callable(self._token) else self._token
         return (("authorization", f"Bearer {token}"),) if token else ()
-
-
-def _token_from(function: Callable[[], str]) -> str:
-    try:
-        return _sendable(function())
-    except Exception as error:  # it is the caller's code: it reads files, calls other servers, …
-        raise Unavailable(f"the token function failed: {type(error).__name__}: {error}") from error
-
-
-def _sendable(token: str | None) -> str:
-    """The token, if a header can carry it; empty when there is none."""
-    if not isinstance(token, str | None):
-        raise ValueError(f"the token is {type(token).__name__}, must be a text")
-    text = (token or "").strip()
-    # Without the token itself: the message may be logged.
-    strange = next((character for character in text if not " " <= character <= "~"), None)
-    if strange is not None:
-        raise ValueError(f"the token holds {strange!a}, must be of printable ASCII characters")
-    return text
 
 
 def _awaited(
@@ -278,30 +280,8 @@ def error_from(error: grpc.RpcError) -> FairliftError:
         case grpc.StatusCode.UNIMPLEMENTED:
             return Unsupported(details)
         case grpc.StatusCode.RESOURCE_EXHAUSTED if _TOO_LARGE.search(details):
-            return InvalidRequest([Violation("", details)])
+            return MessageTooLarge(details)
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             return Overloaded(details)
         case _:
             return Unavailable(f"{code.name}: {details}")
-
-
-def _is_local(target: str) -> bool:
-    """Whether all addresses of the target are of this machine."""
-    if target.startswith(("unix:", "unix-abstract:")):
-        return True
-    # ipv4:127.0.0.1:50051,127.0.0.2:50051, dns:///localhost:50051, or a bare localhost:50051.
-    addresses = re.sub("^(ipv4:|ipv6:|dns:)", "", target).rsplit("/", 1)[-1]
-    return all(_is_loopback(address) for address in addresses.split(","))
-
-
-def _is_loopback(address: str) -> bool:
-    bracketed = re.fullmatch(r"\[(.*)\](:\d+)?", address)
-    if bracketed is not None:
-        host = bracketed[1]
-    else:
-        # More than one colon outside brackets is an IPv6 address without a port.
-        host = address.rsplit(":", 1)[0] if address.count(":") == 1 else address
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() in ("localhost", "localhost.")

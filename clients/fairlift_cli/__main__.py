@@ -68,21 +68,21 @@ def main() -> None:
     help="Also describe each audience in words, and show which campaigns share visitors.",
 )  # fmt: skip
 def check(paths: Sequence[Path], output_format: str, explain: bool) -> None:
-    """Check campaign files and print every mistake."""
+    """Check campaign files and print every mistake, and warnings."""
     if explain and output_format != "text":
         raise click.UsageError(f"--explain prints text for people; remove --format {output_format}")
     from fairlift_cli import findings
     from fairlift_cli.check import check_files
 
     checked = check_files(paths)
-    count = len(checked.documents)
+    count, listed = len(checked.documents), (checked.findings, checked.warnings)
     match output_format:
         case "json":
-            click.echo(findings.as_json(checked.findings, campaigns=count))
-        case "github" if checked.findings:
-            click.echo(findings.as_github(checked.findings))
-        case "text" if checked.findings:
-            click.echo(findings.as_text(checked.findings))
+            click.echo(findings.as_json(*listed, campaigns=count))
+        case "github" if any(listed):
+            click.echo(findings.as_github(*listed))
+        case "text" if any(listed):
+            click.echo(findings.as_text(*listed))
     if explain:
         from fairlift_cli.explain import explanation_of
 
@@ -91,6 +91,8 @@ def check(paths: Sequence[Path], output_format: str, explain: bool) -> None:
     if output_format == "text":
         mistakes = len(checked.findings)
         summary = _counted(mistakes, "mistake") if mistakes else "no mistakes"
+        if checked.warnings:
+            summary += f", {_counted(len(checked.warnings), 'warning')}"
         click.echo(f"{_counted(count, 'campaign')} checked: {summary}", err=bool(mistakes))
     sys.exit(REFUSED if checked.findings else FINE)
 
@@ -130,7 +132,17 @@ def apply(
 
 
 _NAMES = click.argument("names", nargs=-1, required=True, metavar="NAME...")
-_REASON = click.option("--reason", default="", help='A note for the history, such as "shipped B".')
+# By command, with a note as somebody may write it.
+_REASON = {
+    verb: click.option("--reason", default="", help=f'A note for the history, such as "{note}".')
+    for verb, note in (
+        ("start", "approved by Ana"),
+        ("pause", "checkout under repair"),
+        ("resume", "checkout repaired"),
+        ("stop", "shipped B"),
+        ("archive", "season is over"),
+    )
+}
 
 
 @main.command()
@@ -140,7 +152,7 @@ _REASON = click.option("--reason", default="", help='A note for the history, suc
     help="When the campaigns started, such as 2026-11-02 or 2026-11-02T08:00+01:00, to replay "
     "history; default: now.",
 )  # fmt: skip
-@_REASON
+@_REASON["start"]
 @server_options
 def start(
     names: Sequence[str], at: "datetime | None", reason: str, target: "Target", as_json: bool
@@ -152,7 +164,7 @@ def start(
 def _add_state_command(verb: str, doc: str) -> None:
     @main.command(verb, help=doc)
     @_NAMES
-    @_REASON
+    @_REASON[verb]
     @server_options
     def change_state(names: Sequence[str], reason: str, target: "Target", as_json: bool) -> None:
         _change_states(verb, names, target, as_json=as_json, reason=reason)
@@ -181,7 +193,7 @@ def list_campaigns(archived: bool, target: "Target", as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option(
     "--epoch", type=click.IntRange(min=1), help="The epoch to show; default: the current one."
 )
@@ -189,15 +201,28 @@ def list_campaigns(archived: bool, target: "Target", as_json: bool) -> None:
 @LANGUAGE
 @server_options
 def results(
-    name: str, epoch: int | None, details: bool, language: str,
+    name: str | None, epoch: int | None, details: bool, language: str,
     target: "Target", as_json: bool,
 ) -> None:  # fmt: skip
-    """Show a campaign's results and the recommended action."""
+    """Show a campaign's results and the recommended action.
+
+    Without NAME: every campaign with its verdict, as of its last analysis.
+    """
     from fairlift.v1.results_service_pb2 import GetResultsRequest
 
+    from fairlift_cli.all_results import all_reports, show_reports
+    from fairlift_cli.figures import Figures
     from fairlift_cli.report import show_report
     from fairlift_cli.server_connection import RESULTS_TIMEOUT_S, connected, full_name
 
+    if name is None:
+        with connected(target) as server:
+            reports = list(all_reports(server, language=language))
+        if as_json:
+            _print_json(reports)
+        else:
+            show_reports(_screen(), reports, Figures(language))
+        return
     request = GetResultsRequest(name=full_name(name), epoch=epoch or 0, language=language)
     with connected(target) as server:
         report = server.call(server.results.GetResults, request, timeout_s=RESULTS_TIMEOUT_S)
@@ -212,9 +237,13 @@ def results(
 @click.option(
     "--epoch", type=click.IntRange(min=1), help="The epoch to show; default: the current one."
 )
+@click.option("--details", is_flag=True, help="Also show z and the lines, of every analysis.")
 @LANGUAGE
 @server_options
-def looks(name: str, epoch: int | None, language: str, target: "Target", as_json: bool) -> None:
+def looks(
+    name: str, epoch: int | None, details: bool, language: str,
+    target: "Target", as_json: bool,
+) -> None:  # fmt: skip
     """List every analysis (look) of a campaign, with its verdict."""
     from fairlift_cli.looks_command import all_looks, campaign_figures, show_looks
     from fairlift_cli.server_connection import connected
@@ -224,7 +253,8 @@ def looks(name: str, epoch: int | None, language: str, target: "Target", as_json
         if as_json:
             _print_json(shown_looks)
         else:
-            show_looks(_screen(), shown_looks, campaign_figures(server, name, language=language))
+            figures = campaign_figures(server, name, language=language)
+            show_looks(_screen(), shown_looks, figures, details=details)
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""Checks campaign files: the mistakes that the reader and the engine find, in one list."""
+"""Checks campaign files: the mistakes that the reader and the engine find, and warnings."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -6,11 +6,13 @@ from pathlib import Path
 
 from fairlift.engine.campaign import Campaign, check_layers
 from fairlift.engine.errors import InvalidCampaign
+from fairlift.v1 import campaign_pb2
 from fairlift.wire.campaign import campaign_from, campaign_id
 
 from fairlift_cli.audience.checks import contradictions, mistyped, undeclared
 from fairlift_cli.failures import Misused
 from fairlift_cli.findings import Finding, in_order
+from fairlift_cli.plan_warnings import plan_warnings
 from fairlift_cli.reader import Document, read
 
 _SUFFIXES = (".yaml", ".yml")
@@ -22,10 +24,11 @@ class NothingToRead(Misused):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The campaigns of the files, and all mistakes in them."""
+    """The campaigns of the files, all mistakes in them, and what may be meant otherwise."""
 
     documents: tuple[Document, ...]
     findings: tuple[Finding, ...]
+    warnings: tuple[Finding, ...] = ()
 
 
 def check_files(paths: Iterable[Path]) -> CheckResult:
@@ -44,7 +47,8 @@ def check_files(paths: Iterable[Path]) -> CheckResult:
         documents += result.documents
         findings += result.findings
     findings += check_documents(documents)
-    return CheckResult(tuple(documents), tuple(in_order(findings)))
+    warnings = (warning for document in documents for warning in _warnings(document))
+    return CheckResult(tuple(documents), tuple(in_order(findings)), tuple(in_order(warnings)))
 
 
 def campaign_files(paths: Iterable[Path]) -> list[Path]:
@@ -90,13 +94,24 @@ def check_documents(documents: Iterable[Document]) -> Iterator[Finding]:
                     yield from _finding(document, violation.field, violation.message)
         else:
             valid_campaigns.setdefault(name, campaign)
-            yield from _audience_findings(document, campaign)
+        yield from _audience_findings(document)
     for name, violations in check_layers(valid_campaigns.values()).items():
         for violation in violations:
             yield from _finding(first_by_name[name], violation.field, violation.message)
 
 
-def _audience_findings(document: Document, campaign: Campaign) -> Iterator[Finding]:
+def _audience_findings(document: Document) -> Iterator[Finding]:
+    """Mistakes in the audience, whatever is wrong elsewhere in the campaign."""
+    with_audience_alone = campaign_pb2.Campaign(
+        name="campaigns/audience",
+        variants=[campaign_pb2.Variant(id=name, weight=1) for name in ("a", "b")],
+        audience=document.message.audience if document.message.HasField("audience") else None,
+        attributes=document.message.attributes,
+    )
+    try:
+        campaign = campaign_from(with_audience_alone)
+    except InvalidCampaign:
+        return  # listed with the other mistakes of the campaign
     for contradiction in contradictions(campaign.audience):
         yield from _finding(document, "audience", f"can never match a visitor: {contradiction}")
     if campaign.attributes:
@@ -106,6 +121,18 @@ def _audience_findings(document: Document, campaign: Campaign) -> Iterator[Findi
             yield from _finding(document, "audience", message)
         for mismatch in mistyped(campaign.audience, campaign.attributes):
             yield from _finding(document, "audience", f"contains {mismatch}")
+
+
+def _warnings(document: Document) -> Iterator[Finding]:
+    """What a valid campaign may mean otherwise."""
+    if document.flagged:
+        return
+    try:
+        campaign = campaign_from(document.message)
+    except InvalidCampaign:
+        return
+    for warning in plan_warnings(campaign):
+        yield from _finding(document, warning.field, warning.message)
 
 
 def _finding(document: Document, field: str, message: str) -> Iterator[Finding]:

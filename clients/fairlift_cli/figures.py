@@ -2,7 +2,8 @@
 
 import math
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.dates import format_skeleton
 from fairlift.v1 import results_service_pb2 as pb
@@ -28,11 +29,19 @@ NO_VALUE = "–"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Formats sentences and numbers for one language and currency, with a campaign's own names."""
+    """Formats sentences, numbers and times for one language, as one campaign has them.
+
+    Attributes:
+        language: en, es or ro.
+        currency: of amounts.
+        names: of the campaign's variants and metrics.
+        time_zone: of the campaign's days; times are shown in it.
+    """
 
     language: str
     currency: str = ""
     names: Names = field(default_factory=Names)
+    time_zone: str = "UTC"
 
     def say(self, key: str, /, *, by: str | None = None, **places: Figure | str) -> str:
         """A sentence of the catalogue; the place `by` decides singular or plural."""
@@ -114,14 +123,25 @@ class Figures:
         """A metric's name, beginning with a capital."""
         return capital(result.display_name or self.metric_name(result.metric))
 
-    def day(self, time: Timestamp) -> str:
-        """A day in UTC."""
-        return str(format_skeleton("yMMMd", time.ToDatetime(UTC), locale=self.language))
+    def day_ended(self, end: Timestamp) -> str:
+        """The day that ends at this moment, in the campaign's time zone."""
+        return self._day(self._local(end) - timedelta(microseconds=1))
 
     def moment(self, time: Timestamp) -> str:
-        """A time in UTC, to the minute."""
-        hour = format_skeleton("Hm", time.ToDatetime(UTC), locale=self.language)
-        return f"{self.day(time)}, {hour} UTC"
+        """A time in the campaign's time zone, to the minute."""
+        local = self._local(time)
+        hour = format_skeleton("Hm", local, locale=self.language)
+        return f"{self._day(local)}, {hour} {self.time_zone or 'UTC'}"
+
+    def _local(self, time: Timestamp) -> datetime:
+        try:
+            zone: tzinfo = ZoneInfo(self.time_zone)
+        except (ValueError, ZoneInfoNotFoundError):  # of a newer server, or absent here
+            zone = UTC
+        return time.ToDatetime(UTC).astimezone(zone)
+
+    def _day(self, local: datetime) -> str:
+        return str(format_skeleton("yMMMd", local, locale=self.language))
 
 
 def capital(name: str) -> str:

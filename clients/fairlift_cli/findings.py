@@ -1,4 +1,4 @@
-"""Findings: mistakes in campaign files, and their three output formats."""
+"""Findings: mistakes in campaign files and warnings, and their three output formats."""
 
 import difflib
 import json
@@ -44,9 +44,12 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
     )
 
 
-def as_text(findings: Sequence[Finding]) -> str:
+def as_text(findings: Sequence[Finding], warnings: Sequence[Finding] = ()) -> str:
     """One line for each finding, for people and editors; only the first findings of each file."""
-    return "\n".join(_lines(findings))
+    of_warnings = (
+        clean(f"{found.path}:{found.line}: warning: {found.sentence}") for found in warnings
+    )
+    return "\n".join((*_lines(findings), *of_warnings))
 
 
 def _lines(findings: Sequence[Finding]) -> Iterator[str]:
@@ -59,23 +62,31 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
             yield f"{clean(path)}: ... and {more} more; `fairlift check --format json` prints all"
 
 
-def as_json(findings: Sequence[Finding], *, campaigns: int) -> str:
+def as_json(
+    findings: Sequence[Finding], warnings: Sequence[Finding] = (), *, campaigns: int
+) -> str:
     """One JSON object, for programs."""
     return json.dumps(
-        {"campaigns": campaigns, "findings": [asdict(finding) for finding in findings]}, indent=2
+        {
+            "campaigns": campaigns,
+            "findings": [asdict(finding) for finding in findings],
+            "warnings": [asdict(warning) for warning in warnings],
+        },
+        indent=2,
     )
 
 
-def as_github(findings: Sequence[Finding]) -> str:
+def as_github(findings: Sequence[Finding], warnings: Sequence[Finding] = ()) -> str:
     """Workflow commands: GitHub shows them beside the lines of the change.
 
     Source: docs.github.com, "Workflow commands for GitHub Actions", setting an error message.
     """
     return "\n".join(
-        f"::error file={_property(finding.path)},line={finding.line}"
+        f"::{command} file={_property(finding.path)},line={finding.line}"
         + ("" if finding.column is None else f",col={finding.column}")
         + f"::{_data(finding.sentence)}"
-        for finding in findings
+        for command, listed in (("error", findings), ("warning", warnings))
+        for finding in listed
     )
 
 

@@ -12,9 +12,12 @@ from rich.table import Table
 
 from fairlift_cli.failures import Misused
 from fairlift_cli.figures import Figures
+from fairlift_cli.plan_warnings import MARGIN_ERRORS
 from fairlift_cli.screen import Screen, plain_table
 
 _DAYS = 7
+# How often a guardrail with such a margin is shown to be safe when nothing has changed.
+_SAFE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,13 @@ def show_horizons(
         Percent(plan_input.alpha, _digits(plan_input.alpha)),
     )
     screen.line(figures.say("plan.power", power=power, alpha=alpha))
+    margin = Percent(_least_margin(plan_input, chosen), 1)
+    screen.line(figures.say("plan.margin", metric=metric, margin=margin, safe=Percent(_SAFE, 0)))
     screen.line(figures.tell(price.message))
     if plan_input.variants > 2:
         comparisons = Number(plan_input.variants - 1)
         screen.line(figures.say("plan.comparisons", alpha=alpha, comparisons=comparisons))
-    if effect is not None and chosen.mde > effect:
+    if effect is not None and not _detects(chosen, effect):
         lift, weeks = Percent(effect), Number(len(options))
         sentence = figures.say("plan.too_small", by="weeks", effect=lift, weeks=weeks)
         screen.line(sentence, style="bold")
@@ -100,7 +105,19 @@ def _shortest_that_detects(options: Sequence[Horizon], effect: float | None) -> 
     """The shortest duration that detects the effect, or else the longest."""
     if effect is None:
         return options[-1]
-    return next((horizon for horizon in options if horizon.mde <= effect), options[-1])
+    return next((horizon for horizon in options if _detects(horizon, effect)), options[-1])
+
+
+def _detects(horizon: Horizon, effect: float) -> bool:
+    """Whether the effect is detected, as the table shows it: in tenths of a per cent."""
+    return round(horizon.mde, 3) <= round(effect, 3)
+
+
+def _least_margin(plan_input: PlanningInput, chosen: Horizon) -> float:
+    """The margin with which the metric, as a guardrail, is shown to be safe 80 % of the time."""
+    shares = plan_input.plan.shares
+    margin = plan_input.baseline.lift_at(MARGIN_ERRORS, n_max=chosen.n_max, shares=shares)
+    return math.ceil(margin * 1_000) / 1_000
 
 
 def _table(screen: Screen, figures: Figures, options: Sequence[Horizon], chosen: Horizon) -> Table:
@@ -123,9 +140,8 @@ def _digits(share: float) -> int:
 
 
 def _snippet(plan_input: PlanningInput, chosen: Horizon) -> str:
-    """Lines to paste into a campaign file; never translated."""
-    # Rounded up: a plan must not promise more than it can find.
-    effect = math.ceil(chosen.mde * 1_000) / 10
+    """Lines to paste into a campaign file, with the lift of the table; never translated."""
+    effect = 100 * round(chosen.mde, 3)
     unit = "unit: customer\n" if plan_input.unit == "customer" else ""
     return (
         f"{unit}plan:\n"

@@ -1,4 +1,4 @@
-"""The command fairlift-server: serve and migrate."""
+"""The command fairlift-server: serve, migrate and accept."""
 
 import argparse
 import asyncio
@@ -37,6 +37,8 @@ def main() -> None:
                 uvloop.run(_serve(settings, arguments.port_file))
             case "migrate":
                 _migrate(settings)
+            case "accept":
+                _migrate(settings, accept=True)
     except Invalid as error:
         sys.exit("\n".join(f"fairlift-server: {violation}" for violation in error.violations))
     except FairliftError as error:
@@ -61,6 +63,11 @@ def _parser() -> argparse.ArgumentParser:
         help="write HOST:PORT to this file once the server listens",
     )
     commands.add_parser("migrate", help="upgrade the database to this version, and exit")
+    commands.add_parser(
+        "accept",
+        help="take the database as it is though writes are missing, such as after restoring an "
+        "older back-up, and exit",
+    )
     return parser
 
 
@@ -85,15 +92,16 @@ async def _serve(settings: Settings, port_file: Path | None) -> None:
         await stop.wait()
 
 
-def _migrate(settings: Settings) -> None:
+def _migrate(settings: Settings, *, accept: bool = False) -> None:
     from fairlift_server.store.database import Store
 
-    store = Store(Path(settings.database))
+    store = Store(Path(settings.database), accept=accept)
     try:
         store.migrate()
+        state = f"accepted: {store.contents()}" if accept else "up to date"
     finally:
         store.close()
-    print(f"{store.path} is up to date")
+    print(f"{store.path} is {state}")
 
 
 def _log_to_stderr(level: str) -> None:

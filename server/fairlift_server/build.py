@@ -1,8 +1,9 @@
 """The composition root: creates the parts of the server and connects them."""
 
 import asyncio
+import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,19 +15,25 @@ from fairlift_server.api.assignments import AssignmentApi
 from fairlift_server.api.campaigns import CampaignApi
 from fairlift_server.api.events import EventApi
 from fairlift_server.api.paging import PageTokens
+from fairlift_server.api.readiness import Readiness
 from fairlift_server.api.results import ResultsApi
 from fairlift_server.api.server import Certificate, GrpcServer, Services
 from fairlift_server.campaigns.lifecycle import CampaignLifecycle
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.campaigns.snapshot_build import published_snapshot
-from fairlift_server.events.ingest import Ingest
+from fairlift_server.events.ingest import Ingest, StoreEvents
+from fairlift_server.events.intake import IntakeWatch
+from fairlift_server.events.ledger import Event, EventOutcome
 from fairlift_server.results.campaign_results import CampaignResults
 from fairlift_server.results.look_timer import LookTimer
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
 from fairlift_server.store import campaigns as campaign_store
+from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.database import Store, Transaction
-from fairlift_server.store.events import store_events
+from fairlift_server.store.events import last_received_us, store_events
+
+log = logging.getLogger("fairlift.store")
 
 
 def now() -> datetime:
@@ -65,9 +72,14 @@ async def serving(
         live = LiveCampaigns(
             store.read_now(lambda transaction: published_snapshot(transaction, clock()))
         )
+        watch = IntakeWatch(microseconds(clock()), store.read_now(last_received_us))
         ingest = Ingest(
-            lambda events: store.write(
-                lambda transaction: store_events(transaction, events, settings.currency)
+            _watched(
+                lambda events: store.write(
+                    lambda transaction: store_events(transaction, events, settings.currency)
+                ),
+                watch,
+                clock,
             ),
             limit_events=settings.queue_events,
         )
@@ -78,6 +90,7 @@ async def serving(
             workers or own_check_workers,
             currency=settings.currency,
             now=clock,
+            intake=lambda: watch.state,
         )
         server = GrpcServer(
             _services(settings, store, live, ingest, results, clock),
@@ -86,19 +99,41 @@ async def serving(
             has_reflection=settings.has_reflection,
             certificate=_certificate(settings),
         )
+        log.info("opened %s: %s", store.path, store.contents())
         await server.start()
+        readiness = Readiness(server.set_writable, store.check_writes)
+        store.write_failures.listener = readiness.failed
         timer = LookTimer(results, every_s=settings.look_every_s, now=clock)
-        timing = asyncio.create_task(timer.run(), name="look-timer")
+        timing = [
+            asyncio.create_task(timer.run(), name="look-timer"),
+            asyncio.create_task(readiness.run(), name="readiness"),
+        ]
         try:
             yield server
         finally:
-            timing.cancel()
+            for task in timing:
+                task.cancel()
             await server.drain(delay_s=settings.drain_delay_s, grace_s=settings.drain_s)
             await ingest.close()
             own_workers.close()
             own_check_workers.close()
     finally:
         store.close()
+
+
+def _watched(record: StoreEvents, watch: IntakeWatch, clock: Callable[[], datetime]) -> StoreEvents:
+    """Stores events, and has their coming in watched."""
+
+    async def watched(events: Sequence[Event]) -> list[EventOutcome]:
+        try:
+            outcomes = await record(events)
+        except Exception:
+            watch.failed(microseconds(clock()))
+            raise
+        watch.received(microseconds(clock()))
+        return outcomes
+
+    return watched
 
 
 def _certificate(settings: Settings) -> Certificate | None:

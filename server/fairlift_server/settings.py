@@ -121,7 +121,8 @@ class Settings:
         try:
             settings = cls(**values)  # type: ignore[arg-type]  # each value is parsed by its field's type
         except Invalid as error:
-            violations += error.violations
+            named = {violation.field for violation in violations}
+            violations += [other for other in error.violations if other.field not in named]
         if violations:
             raise InvalidRequest(violations)
         return settings
@@ -180,12 +181,19 @@ def _parsed(setting: "Field[object]", text: str) -> object:
         except ValueError:
             raise ValueError(f"is {text!r}, must be a number such as {setting.default}") from None
     if kind is str:
-        # A token from a mounted file ends in a new line.
-        return text.strip() if setting.name == "token" else text
+        return _token(text) if setting.name == "token" else text
     word = text.lower()
     if word not in _YES | _NO:
         raise ValueError(f"is {text!r}, must be yes or no")
     return word in _YES
+
+
+def _token(text: str) -> str:
+    # A token from a mounted file ends in a new line.
+    token = text.strip()
+    if text and not token:
+        raise ValueError("is blank, as from an empty file; set a token, or leave it out")
+    return token
 
 
 def _violations(settings: Settings) -> list[Violation]:

@@ -73,7 +73,9 @@ def _add_explanations(found: pb.Report) -> None:
             sentence="desktop: too few to say." if units < 100 else "",
         )  # fmt: skip
     found.look.number, found.look.information = 5, 0.52
-    found.look.look_time.FromJsonString("2026-03-01T10:00:00Z")
+    found.time_zone = "Europe/Madrid"
+    # The end of the first of March there.
+    found.look.as_of_time.FromJsonString("2026-03-01T23:00:00Z")
     found.next_look_time.FromJsonString("2026-03-02T10:00:00Z")
     found.totals[1].contaminated_units = 3
 

@@ -171,14 +171,15 @@ def test_the_look_is_told_and_the_next_one_only_while_the_campaign_goes_on() -> 
     text = shown(found)
     found.verdict.kind = pb.VERDICT_KIND_KEEP_GOING
     going = shown(found, language="ro")
-    found.verdict.next_decision_time.FromJsonString("2026-03-09T10:00:00Z")
+    # The end of the ninth of March in Madrid.
+    found.verdict.next_decision_time.FromJsonString("2026-03-09T23:00:00Z")
     judged = shown(found)
 
-    assert "Analysis 5 at Mar 1, 2026, 10:00 UTC, with 52% of the planned visitors." in text
+    assert "Analysis 5, as of the end of Mar 1, 2026, with 52% of the planned visitors." in text
     assert "is due on" not in text
-    assert "Analiza 5 din 1 mar. 2026, 10:00 UTC" in going
-    assert "Următoarea analiză vine pe 2 mar. 2026, 10:00 UTC." in going
-    assert "The next decision is due on Mar 9, 2026, 10:00 UTC." in judged
+    assert "Analiza 5, la sfârșitul zilei de 1 mar. 2026" in going
+    assert "Următoarea analiză vine pe 2 mar. 2026, 11:00 Europe/Madrid." in going
+    assert "The next decision uses the data to the end of Mar 9, 2026." in judged
     assert "The next analysis" not in judged
 
 

@@ -17,7 +17,7 @@ def stopped_early() -> pb.Report:
     verdict.lift, verdict.raw_lift = 0.118, 0.061
     verdict.lift_interval.lower, verdict.lift_interval.upper = 0.013, 0.21
     verdict.deciding_look.number = 3
-    verdict.deciding_look.look_time.FromJsonString("2026-02-14T10:00:00Z")
+    verdict.deciding_look.as_of_time.FromJsonString("2026-02-14T23:00:00Z")
     verdict.ClearField("reasons")
     verdict.cause = pb.VERDICT_CAUSE_WON
     verdict.reasons.add(
@@ -50,8 +50,10 @@ def test_the_picture_shows_both_figures_and_says_which_look_each_is_of(
     assert decided.startswith("  verdict ")
     # +11.8 % stands further right than +6.1 %.
     assert decided.index(verdict) > all_data.index(point)
-    assert legend[0] == f"{verdict} +11.8%: the verdict's figure, from analysis 3 (Feb 14, 2026)."
-    assert legend[1] == f"{point} +6.1%: as measured, from all data up to analysis 5 (Mar 1, 2026)."
+    decided_figure = "+11.8%: the verdict's figure, from analysis 3 (to the end of Feb 14, 2026)."
+    assert " ".join(legend).startswith(f"{verdict} {decided_figure}")
+    assert f"{point} +6.1%: as measured, from all data up to analysis 5" in " ".join(legend)
+    assert "(to the end of Mar 1, 2026)." in shown(stopped_early(), encoding=encoding, width=100)
 
 
 def test_one_figure_needs_no_legend() -> None:

@@ -62,6 +62,8 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
     # Why nobody may watch snapshots.
     refuses: grpc.StatusCode | None = None
     streams: int = 0
+    # Of RecordEvents, also those under way.
+    calls: int = 0
     metadata: dict[str, str] = field(default_factory=dict)
     watched_etags: list[str] = field(default_factory=list)
     batches: list[list[str]] = field(default_factory=list)
@@ -69,11 +71,13 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
 
     def __post_init__(self) -> None:
         self._changed = threading.Condition()
+        self._stopping = threading.Event()
         self._server: grpc.Server | None = None
         self.port = 0
 
     def start(self, credentials: grpc.ServerCredentials | None = None) -> "Shop":
         """Listens, on the port it had before when it had one."""
+        self._stopping.clear()
         self._server = grpc.server(
             futures.ThreadPoolExecutor(24), options=[("grpc.so_reuseport", 0)]
         )
@@ -93,6 +97,7 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
 
     def stop(self) -> None:
         """Dies with every call under way."""
+        self._stopping.set()
         server, self._server = self._server, None
         if server is not None:
             server.stop(None).wait(10)
@@ -134,7 +139,7 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
         self, request: a.AssignVariantsRequest, context: grpc.ServicerContext
     ) -> a.AssignVariantsResponse:
         del context
-        time.sleep(self.delay_s)
+        self._stopping.wait(self.delay_s)
         compiled = CompiledSnapshot(snapshot_from(self.snapshot))
         given: dict[str, Any] = {
             "visitor": request.visitor_id,
@@ -153,7 +158,8 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
     def RecordEvents(  # noqa: N802  # the contract's name
         self, request: e.RecordEventsRequest, context: grpc.ServicerContext
     ) -> e.RecordEventsResponse:
-        time.sleep(self.delay_s)
+        self.calls += 1
+        self._stopping.wait(self.delay_s)
         self.metadata = {key: str(value) for key, value in context.invocation_metadata()}
         self.batches.append([event.event_id for event in request.events])
         if self.failures:

@@ -36,7 +36,7 @@ PATIENCE_S = 30.0
 
 @contextmanager
 def process(
-    folder: Path, *arguments: str, log: IO[str] | None = None, **environment: str
+    folder: Path, *arguments: str, log: IO[str] | int | None = None, **environment: str
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server process and its address, once it listens; its log goes to ours, or to a file."""
     server = subprocess.Popen(

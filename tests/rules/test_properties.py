@@ -125,7 +125,7 @@ def test_a_success_that_waits_for_a_guardrail_overrules_advice_for_good(
 
     assert [verdict.kind for verdict in verdicts] == kinds
     assert verdicts[1].cause == "unsafe"
-    assert [verdict.advised_day for verdict in verdicts] == [7, None, None, None]
+    assert [verdict.advised_day for verdict in verdicts] == [7, 7, 7, 7]
 
 
 @settings(max_examples=40, deadline=None)

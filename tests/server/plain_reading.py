@@ -73,7 +73,7 @@ def people_of(made: Shop, policy: IdentityPolicy, *, until: datetime | None = No
         if known(exposure.at):
             who = name(exposure.unit)
             people.setdefault(who, Person(who)).exposures.append(exposure)
-    for order in made.orders:
+    for order in (order.known_at(until) for order in made.orders):
         if known(order.at) and not order.cancelled and name(order.unit) in people:
             people[name(order.unit)].orders.append(order)
     for action in made.actions:

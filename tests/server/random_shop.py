@@ -1,7 +1,7 @@
 """A random shop: what its visitors did, and the same as messages in a random order."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from fairlift.v1.event_service_pb2 import Event
@@ -50,6 +50,13 @@ class Order:
     refunded: float = 0
     recovered: float = 0
     cancelled: bool = False
+    amended_at: datetime | None = None
+
+    def known_at(self, moment: datetime | None) -> "Order":
+        """The order before its refund or cancellation, if that came at this moment or later."""
+        if moment is None or self.amended_at is None or self.amended_at < moment:
+            return self
+        return replace(self, refunded=0, recovered=0, cancelled=False)
 
     @property
     def revenue(self) -> float:
@@ -145,11 +152,12 @@ def _random_order(made: Shop, rng: random.Random, unit: str, at: datetime) -> No
     )  # fmt: skip
     order_id = made.order(order)
     fate = rng.random()
+    later = at + timedelta(days=int(order.price) % 12, hours=1)
     if fate < 0.15:
-        order.cancelled = True
-        made.events.append(shop.cancellation(order_id))
+        order.cancelled, order.amended_at = True, later
+        made.events.append(shop.cancellation(order_id, at=later))
     elif fate < 0.35:
-        order.refunded, order.recovered = order.revenue / 2, order.cost
+        order.refunded, order.recovered, order.amended_at = order.revenue / 2, order.cost, later
         made.events.append(
-            shop.refund(order_id, order.refunded, recovered=order.recovered, items=1)
+            shop.refund(order_id, order.refunded, recovered=order.recovered, items=1, at=later)
         )

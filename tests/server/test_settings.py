@@ -83,6 +83,29 @@ def test_a_token_from_a_file_is_read_without_its_new_line() -> None:
     assert Settings.from_environment({"FAIRLIFT_TOKEN": "s3cret\n"}).token == "s3cret"
 
 
+@pytest.mark.parametrize("listen", ["127.0.0.1:50051", "0.0.0.0:50051"])
+@pytest.mark.parametrize("blank", ["\n", "  ", "\t\r\n"])
+def test_an_empty_token_file_opens_no_door(listen: str, blank: str) -> None:
+    environment = {
+        "FAIRLIFT_LISTEN": listen,
+        "FAIRLIFT_TOKEN": blank,
+        "FAIRLIFT_ALLOW_OPEN": "yes",
+    }
+    with pytest.raises(InvalidRequest) as refused:
+        Settings.from_environment(environment)
+
+    (violation,) = refused.value.violations
+    assert violation.field == "FAIRLIFT_TOKEN"
+    assert "is blank, as from an empty file" in violation.message
+
+
+def test_a_broken_token_is_named_once() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Settings.from_environment({"FAIRLIFT_LISTEN": "0.0.0.0:1", "FAIRLIFT_TOKEN": "\n"})
+
+    assert [violation.field for violation in refused.value.violations] == ["FAIRLIFT_TOKEN"]
+
+
 @pytest.mark.parametrize(
     ("listen", "token", "rule"),
     [

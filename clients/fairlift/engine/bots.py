@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from fairlift.engine.attribute_values import attribute_value
 from fairlift.engine.matching import PlainAttributes
 
 _CACHED_AGENTS = 4_096
@@ -62,9 +63,9 @@ class BotRules:
         names = lru_cache(_CACHED_AGENTS)(self.names)
 
         def is_bot(attributes: PlainAttributes) -> bool:
-            if attributes.get("is_bot") is True:
+            if attribute_value(attributes.get("is_bot")) is True:
                 return True
-            agent = attributes.get("user_agent")
-            return agent is not None and isinstance(agent, str) and names(agent)
+            agent = attribute_value(attributes.get("user_agent"))
+            return isinstance(agent, str) and names(agent)
 
         return is_bot

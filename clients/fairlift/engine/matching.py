@@ -1,18 +1,17 @@
 """Matchers: conditions compiled for fast evaluation on a visitor's attributes.
 
-A matcher never raises for a value: what cannot be compared does not match. Values may be objects of
-any library, such as an array, a missing number or a lazy text, and may raise any error when they
-are compared, hashed or converted to a boolean.
+A matcher never raises for a value: what cannot be compared does not match. Plain texts and numbers
+are compared at once; values of any other class, which may raise any error when they are compared,
+hashed or converted, pass `attribute_value` first.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
-from math import nan
+from datetime import datetime
 from operator import eq, ge, gt, le, lt, ne
-from typing import Any, TypeAlias, assert_never
+from typing import Any, Final, TypeAlias, assert_never
 
+from fairlift.engine.attribute_values import attribute_value
 from fairlift.engine.audience import (
     AllOf,
     AnyOf,
@@ -30,12 +29,13 @@ from fairlift.engine.audience import (
 )
 from fairlift.engine.versions import version_key
 
-# Texts, numbers (also Decimal, compared as the double that a server would get), booleans, times
-# (naive ones are UTC) and collections of texts. Other values match only `!=`, `not in` and
-# exists().
+# What each value means is in `attribute_value`; one that means nothing is a missing attribute.
 Attributes: TypeAlias = Mapping[str, object]
 # Exactly a dict, which is the fastest to read.
 PlainAttributes: TypeAlias = dict[str, object]
+
+# Beyond it a double, the contract's number, cannot hold all integers.
+_EXACT: Final = 2**53
 
 _ORDERS: dict[CompareOp, Callable[[Any, Any], bool]] = {
     CompareOp.EQ: eq,
@@ -101,7 +101,7 @@ def matcher(condition: Condition) -> Matcher:
         case Version(name, op, value):
             return _version(name, op, value)
         case Exists(name):
-            return _Test(name, lambda actual: actual is not None)
+            return _Test(name, lambda value: value is not None)
     assert_never(condition)
 
 
@@ -163,21 +163,19 @@ class _PresentAndNot(Matcher):
     inner: Matcher
 
     def matches(self, attributes: PlainAttributes) -> bool:
-        return attributes.get(self.name) is not None and not self.inner.matches(attributes)
+        is_present = attribute_value(attributes.get(self.name)) is not None
+        return is_present and not self.inner.matches(attributes)
 
 
 @dataclass(slots=True)
 class _Test(Matcher):
-    """Any other test of one attribute, which is None when it is missing."""
+    """Any other test of what one attribute means, which is None when it is missing."""
 
     name: str
     predicate: Callable[[object], bool]
 
     def matches(self, attributes: PlainAttributes) -> bool:
-        try:
-            return self.predicate(attributes.get(self.name))
-        except Exception:  # see the module's first lines
-            return False
+        return self.predicate(attribute_value(attributes.get(self.name)))
 
 
 @dataclass(slots=True)
@@ -187,10 +185,10 @@ class _EqualsText(Matcher):
 
     def matches(self, attributes: PlainAttributes) -> bool:
         actual: Any = attributes.get(self.name)
-        try:
-            return bool(actual == self.value)
-        except Exception:  # see the module's first lines
-            return False
+        if type(actual) is not str:
+            actual = attribute_value(actual)
+        equal: bool = actual == self.value
+        return equal
 
 
 @dataclass(slots=True)
@@ -199,7 +197,7 @@ class _Is(Matcher):
     value: bool
 
     def matches(self, attributes: PlainAttributes) -> bool:
-        return attributes.get(self.name) is self.value
+        return attribute_value(attributes.get(self.name)) is self.value
 
 
 @dataclass(slots=True)
@@ -209,15 +207,12 @@ class _EqualsNumber(Matcher):
 
     def matches(self, attributes: PlainAttributes) -> bool:
         actual: Any = attributes.get(self.name)
-        kind = type(actual)
-        if kind is float or kind is int or kind is str:
-            equal: bool = actual == self.value
-            return equal
-        exact: Any = _exact(actual)
-        try:
-            return not isinstance(actual, bool) and bool(exact == self.value)
-        except Exception:  # see the module's first lines
-            return False
+        if not _is_number(actual):
+            actual = attribute_value(actual)
+            if type(actual) is not float:
+                return False
+        equal: bool = actual == self.value
+        return equal
 
 
 @dataclass(slots=True)
@@ -228,15 +223,12 @@ class _Above(Matcher):
 
     def matches(self, attributes: PlainAttributes) -> bool:
         actual: Any = attributes.get(self.name)
-        kind = type(actual)
-        if kind is not float and kind is not int:
-            actual = _orderable(actual)
-            if actual is None:
+        if not _is_number(actual):
+            actual = attribute_value(actual)
+            if type(actual) is not float:
                 return False
-        try:
-            return bool(actual >= self.value if self.or_equal else actual > self.value)
-        except Exception:  # see the module's first lines
-            return False
+        above: bool = actual >= self.value if self.or_equal else actual > self.value
+        return above
 
 
 @dataclass(slots=True)
@@ -247,15 +239,12 @@ class _Below(Matcher):
 
     def matches(self, attributes: PlainAttributes) -> bool:
         actual: Any = attributes.get(self.name)
-        kind = type(actual)
-        if kind is not float and kind is not int:
-            actual = _orderable(actual)
-            if actual is None:
+        if not _is_number(actual):
+            actual = attribute_value(actual)
+            if type(actual) is not float:
                 return False
-        try:
-            return bool(actual <= self.value if self.or_equal else actual < self.value)
-        except Exception:  # see the module's first lines
-            return False
+        below: bool = actual <= self.value if self.or_equal else actual < self.value
+        return below
 
 
 @dataclass(slots=True)
@@ -264,10 +253,10 @@ class _AmongTexts(Matcher):
     values: frozenset[Scalar]
 
     def matches(self, attributes: PlainAttributes) -> bool:
-        try:
-            return attributes.get(self.name) in self.values
-        except Exception:  # such as of a list, which cannot be hashed
-            return False
+        actual: Any = attributes.get(self.name)
+        if type(actual) is not str:
+            actual = attribute_value(actual)
+        return actual in self.values
 
 
 @dataclass(slots=True)
@@ -279,17 +268,21 @@ class _Among(Matcher):
 
     def matches(self, attributes: PlainAttributes) -> bool:
         actual: Any = attributes.get(self.name)
-        try:
-            if actual in self.values:
-                return True
-            kind = type(actual)
-            if kind is not float and kind is not int and kind is not str:
-                actual = _exact(actual)
-                if actual in self.values:
-                    return True
-            return bool(self.bool_like) and (isinstance(actual, bool), actual) in self.bool_like
-        except Exception:  # such as of a list, which cannot be hashed
-            return False
+        if type(actual) is not str and not _is_number(actual):
+            actual = attribute_value(actual)
+        if actual in self.values:
+            return True
+        return bool(self.bool_like) and (isinstance(actual, bool), actual) in self.bool_like
+
+
+def _is_number(actual: Any) -> bool:
+    """Whether it is a plain number that compares as its double does."""
+    kind = type(actual)
+    return kind is float or (kind is int and _is_exact(actual))
+
+
+def _is_exact(number: int) -> bool:
+    return -_EXACT <= number <= _EXACT
 
 
 def _equals(name: str, value: Scalar) -> Matcher:
@@ -299,7 +292,7 @@ def _equals(name: str, value: Scalar) -> Matcher:
         case bool():
             return _Is(name, value)
         case datetime():
-            return _Test(name, lambda actual: _instant(actual) == value)
+            return _Test(name, lambda actual: actual == value)
     return _EqualsNumber(name, value)
 
 
@@ -308,8 +301,7 @@ def _ordered(name: str, op: CompareOp, value: Scalar) -> Matcher:
         predicate = _ORDERS[op]
 
         def ordered(actual: object) -> bool:
-            instant = _instant(actual)
-            return instant is not None and predicate(instant, value)
+            return isinstance(actual, datetime) and predicate(actual, value)
 
         return _Test(name, ordered)
     if op in (CompareOp.GT, CompareOp.GE):
@@ -335,9 +327,7 @@ def _text(name: str, op: TextOp, value: str) -> Matcher:
         case TextOp.CONTAINS:
             return _Test(
                 name,
-                lambda actual: (
-                    isinstance(actual, str | list | tuple | set | frozenset) and value in actual
-                ),
+                lambda actual: isinstance(actual, str | tuple) and value in actual,
             )
     assert_never(op)
 
@@ -350,27 +340,3 @@ def _version(name: str, op: CompareOp, value: str) -> Matcher:
         return key is not None and predicate(key, required)
 
     return _Test(name, version)
-
-
-def _instant(actual: object) -> datetime | None:
-    if not isinstance(actual, datetime):
-        return None
-    return actual if actual.tzinfo is not None else actual.replace(tzinfo=UTC)
-
-
-def _orderable(actual: object) -> Any:
-    """The value in a form that can be ordered, or None for texts and booleans."""
-    return None if isinstance(actual, (bool, str)) else _exact(actual)
-
-
-# Any: mypyc assumes that comparing objects gives a bool, but NumPy's comparisons do not.
-def _exact(actual: object) -> Any:
-    """A time with its zone, a Decimal as a double; anything else unchanged."""
-    if isinstance(actual, datetime):
-        return _instant(actual)
-    if isinstance(actual, Decimal):
-        try:
-            return float(actual)
-        except ValueError:  # a NaN that signals
-            return nan
-    return actual

@@ -562,6 +562,7 @@ class Report(google.protobuf.message.Message):
     DAYS_FIELD_NUMBER: builtins.int
     LATE_FIELD_NUMBER: builtins.int
     COUPONS_FIELD_NUMBER: builtins.int
+    TIME_ZONE_FIELD_NUMBER: builtins.int
     campaign: builtins.str
     """campaigns/{campaign}"""
     display_name: builtins.str
@@ -574,6 +575,8 @@ class Report(google.protobuf.message.Message):
     """The server's environment, such as production; empty when it has no name."""
     replayed: builtins.bool
     """The campaign was started in the past: its plan was sealed after the data."""
+    time_zone: builtins.str
+    """IANA name: of the campaign's days, and of the dates in sentences."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
@@ -616,7 +619,7 @@ class Report(google.protobuf.message.Message):
 
     @property
     def coupons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___CouponUse]:
-        """By variant, the coupons that its orders used."""
+        """By variant, the coupons that its orders used; of the orders that the totals count."""
 
     def __init__(
         self,
@@ -642,15 +645,18 @@ class Report(google.protobuf.message.Message):
         days: collections.abc.Iterable[Global___DailyCounts] | None = ...,
         late: Global___LateEvents | None = ...,
         coupons: collections.abc.Iterable[Global___CouponUse] | None = ...,
+        time_zone: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "health", b"health", "late", b"late", "look", b"look", "next_look_time", b"next_look_time", "verdict", b"verdict"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "coupons", b"coupons", "create_time", b"create_time", "currency_code", b"currency_code", "days", b"days", "decompositions", b"decompositions", "display_name", b"display_name", "environment", b"environment", "epoch", b"epoch", "health", b"health", "late", b"late", "look", b"look", "metrics", b"metrics", "next_look_time", b"next_look_time", "notes", b"notes", "plan_hash", b"plan_hash", "replayed", b"replayed", "segments", b"segments", "totals", b"totals", "unit", b"unit", "verdict", b"verdict"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "coupons", b"coupons", "create_time", b"create_time", "currency_code", b"currency_code", "days", b"days", "decompositions", b"decompositions", "display_name", b"display_name", "environment", b"environment", "epoch", b"epoch", "health", b"health", "late", b"late", "look", b"look", "metrics", b"metrics", "next_look_time", b"next_look_time", "notes", b"notes", "plan_hash", b"plan_hash", "replayed", b"replayed", "segments", b"segments", "time_zone", b"time_zone", "totals", b"totals", "unit", b"unit", "verdict", b"verdict"]) -> None: ...
 
 Global___Report: typing_extensions.TypeAlias = Report
 
 @typing.final
 class DailyCounts(google.protobuf.message.Message):
-    """What one day brought to one variant, by the moment it happened."""
+    """What one day brought to one variant, by the moment it happened. Added up, the days give the
+    totals.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -694,7 +700,9 @@ class LateEvents(google.protobuf.message.Message):
     exposures: builtins.int
     orders: builtins.int
     amendments: builtins.int
+    """Refunds and cancellations."""
     actions: builtins.int
+    """Those that a metric of the plan counts."""
     @property
     def look_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """The look that they came after."""
@@ -723,6 +731,7 @@ class CouponUse(google.protobuf.message.Message):
     DISCOUNT_MICROS_FIELD_NUMBER: builtins.int
     variant: builtins.str
     coupon: builtins.str
+    """In capitals: codes are compared without case."""
     orders: builtins.int
     discount_micros: builtins.int
     """Discount on those orders."""
@@ -885,7 +894,9 @@ class VariantTotals(google.protobuf.message.Message):
     contaminated_units: builtins.int
     """Units that met more than one variant; they are left out."""
     mature_units: builtins.int
-    """Of `units`, those whose window of the primary metrics is over: looks judge these alone."""
+    """Of `units`, those whose windows of the primary metrics are over by now: looks judge such
+    units alone.
+    """
     def __init__(
         self,
         *,
@@ -937,9 +948,11 @@ class MetricResult(google.protobuf.message.Message):
         SHARE_OF_PREVIOUS_FIELD_NUMBER: builtins.int
         variant: builtins.str
         units: builtins.int
-        """Units that reached this step after all steps before it."""
+        """Units that reached this step after all steps before it, as of the last look."""
         share: builtins.float
-        """Of all units, and of those that reached the step before; absent where there are none."""
+        """Of all units, and of those that reached the step before; absent where there are none. The
+        first step has none before it.
+        """
         share_of_previous: builtins.float
         def __init__(
             self,
@@ -979,9 +992,11 @@ class MetricResult(google.protobuf.message.Message):
         """Expected loss when this variant is chosen, relative to the control, and per unit."""
         expected_loss: builtins.float
         immature_units: builtins.int
-        """Units whose window is not over: left out of `estimate`."""
+        """Units whose window is not over by now: left out of `estimate`. As `provisional_estimate`,
+        absent once the campaign has ended.
+        """
         provisional_estimate: builtins.float
-        """With the immature units, from the first hour on: shown, never judged."""
+        """As of now, with the immature units, from the first hour on: shown, never judged."""
         @property
         def interval(self) -> fairlift.v1.value_pb2.Interval: ...
         def __init__(
@@ -1468,8 +1483,13 @@ class Look(google.protobuf.message.Message):
         metric: builtins.str
         variant: builtins.str
         z: builtins.float
+        """Points to the better side, so that the boundaries below can be compared with it; of a
+        guardrail the z of "no worse than the margin".
+        """
         boundary: builtins.float
-        """z at which success is shown; absent when this look could not show it."""
+        """z at which success is shown, or that a guardrail is safe; absent when this look could not
+        show it.
+        """
         lift: builtins.float
         difference: builtins.float
         """Treatment less control, in the metric's own unit."""
@@ -1479,7 +1499,9 @@ class Look(google.protobuf.message.Message):
         """z below which giving up is advised; absent when this look could not advise it."""
         @property
         def lift_interval(self) -> fairlift.v1.value_pb2.Interval:
-            """Valid however often somebody looked."""
+            """Valid however often somebody looked; absent where this look drew no boundary, since then no
+            such interval exists.
+            """
 
         @property
         def difference_interval(self) -> fairlift.v1.value_pb2.Interval: ...

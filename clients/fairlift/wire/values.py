@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from google.protobuf.struct_pb2 import ListValue, Struct
 from google.protobuf.struct_pb2 import Value as StructValue
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from fairlift.engine.attribute_values import AttributeValue, attribute_value
 from fairlift.engine.audience import Scalar
 from fairlift.engine.campaign import JSON
 from fairlift.engine.errors import InvalidCampaign, Violation
@@ -35,48 +35,47 @@ def value_from(message: Value) -> Attribute | None:
 
 
 def value_to(value: Attribute | Iterable[str]) -> Value:
-    """The value as a message; a naive time is taken as UTC.
+    """The value as a message.
 
     Raises:
-        TypeError: it is none of text, number, true/false, time, or texts.
+        TypeError: it means nothing (see `attribute_value`).
     """
+    known = attribute_value(value)
+    if known is None:
+        raise TypeError(f"an attribute cannot be {value!r}; give a text, number, bool or time")
     message = Value()
-    _put(message, value)
+    _put(message, known)
     return message
 
 
 def put_attributes(into: MutableMapping[str, Value], attributes: Attributes) -> None:
-    """Puts them into a message's map, but for what cannot travel.
+    """Puts them into a message's map, but for those that mean nothing.
 
     There are some for every visitor, and this costs a third of making values and copying them in.
     """
     for name, value in attributes.items():
-        try:
-            message = into[name]
-        except (TypeError, ValueError):
-            continue
-        try:
-            _put(message, value)
-        except (TypeError, ValueError, OverflowError):
-            del into[name]  # asking for it has put it there
+        known = attribute_value(value)
+        if known is not None:
+            try:
+                message = into[name]
+            except (TypeError, ValueError):  # the name is no text, or has no UTF-8 form
+                continue
+            _put(message, known)
 
 
-def _put(message: Value, value: object) -> None:
+def _put(message: Value, value: AttributeValue) -> None:
     match value:
         case str():
             message.string_value = value
         case bool():
             message.bool_value = value
-        case int() | float() | Decimal():
-            message.number_value = float(value)
+        case float():
+            message.number_value = value
         case datetime():
-            zoned = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-            message.time_value.FromDatetime(zoned.astimezone(UTC))
-        case list() | tuple() | set() | frozenset():
+            message.time_value.FromDatetime(value)
+        case tuple():
             message.list_value.SetInParent()
             message.list_value.values.extend(value)
-        case _:
-            raise TypeError(f"an attribute cannot be {value!r}; give a text, number, bool or time")
 
 
 def attributes_from(messages: Mapping[str, Value]) -> dict[str, Attribute | None]:

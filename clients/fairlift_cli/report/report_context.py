@@ -12,7 +12,7 @@ from fairlift_cli.screen import Screen
 
 # Codes of reasons why the verdict's figure differs from the figure of all data.
 _ADJUSTMENTS = {"corrected", "corrected_then", "first_look", "shrunk"}
-_HEADLINE = ("conversion_rate", "average_ticket", "revenue_per_visitor")
+HEADLINE = ("conversion_rate", "average_ticket", "revenue_per_visitor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,15 @@ class ReportContext:
         """The three headline metrics first, then those of the plan by their role."""
 
         def order(metric: pb.MetricResult) -> tuple[int, int]:
-            if metric.metric in _HEADLINE:
-                return 0, _HEADLINE.index(metric.metric)
+            if metric.metric in HEADLINE:
+                return 0, HEADLINE.index(metric.metric)
             return 1, metric.role
 
         return sorted(self.report.metrics, key=order)
+
+    def day_of(self, look: pb.Look) -> str:
+        """The day whose end a look is as of."""
+        return self.figures.day_ended(look.as_of_time)
 
     def primary(self) -> Iterator[pb.MetricResult]:
         """The primary metrics."""

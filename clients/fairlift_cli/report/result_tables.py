@@ -41,6 +41,8 @@ def metrics_table(context: ReportContext) -> TitledTable:
 def remarks(context: ReportContext) -> Iterator[str]:
     """Notes on the table: why a number is absent, and whether a margin holds."""
     for metric in context.metrics():
+        if metric.error:
+            yield f"{context.figures.metric(metric)}: {metric.error}"
         for comparison in metric.comparisons:
             where = f"{context.figures.metric(metric)}, {context.name(comparison.variant)}"
             if comparison.cannot_say:

@@ -1,17 +1,14 @@
 """Prints a report in order: verdict, chart, figures, data quality, counts."""
 
-import math
-from collections.abc import Iterator
-
 from fairlift.v1 import results_service_pb2 as pb
-from fairlift.v1 import value_pb2
 from fairlift.wire.campaign import campaign_id
 from fairlift_stats.messages import Names, Number, Percent
 from rich.text import Text
 
 from fairlift_cli.figures import Figures, unit_of
-from fairlift_cli.report.chart import Bar, draw
-from fairlift_cli.report.report_context import ReportContext, report_context, shown_interval
+from fairlift_cli.report.live_tables import coupons_table, funnel_tables, provisional_table
+from fairlift_cli.report.picture import show_pictures
+from fairlift_cli.report.report_context import ReportContext, report_context
 from fairlift_cli.report.result_tables import (
     counts_table,
     details_table,
@@ -38,17 +35,25 @@ def show_report(
     screen: Screen, report: pb.Report, *, language: str = "en", details: bool = False
 ) -> None:
     """Prints a report: first the verdict and its reasons, then all figures."""
-    figures = Figures(language, report.currency_code, Names(unit=unit_of(report.unit)))
+    figures = Figures(
+        language,
+        report.currency_code,
+        Names(unit=unit_of(report.unit)),
+        report.time_zone or "UTC",
+    )
     context = report_context(report, figures=figures, screen=screen)
     _title(context)
     _verdict(context)
-    _pictures(context)
+    show_pictures(context)
     _tables(context)
+    _funnels(context)
     _decompositions(context)
     _segments(context)
     _health(context)
+    _provisional(context)
     _counts(context)
     if details:
+        _coupons(context)
         _details(context)
 
 
@@ -77,6 +82,9 @@ def _verdict(context: ReportContext) -> None:
         screen.line(context.adjustment_reason)
     if verdict.action:
         screen.line(context.say("report.action", action=verdict.action))
+    if verdict.HasField("decided_time"):
+        day = context.figures.day_ended(verdict.decided_time)
+        screen.line(context.say("report.decided", day=day))
     for reason in context.reasons():
         screen.line(reason, indent=2, mark=screen.glyphs.bullet)
     if verdict.kind == pb.VERDICT_KIND_KEEP_GOING and verdict.HasField("evidence"):
@@ -89,79 +97,9 @@ def _verdict(context: ReportContext) -> None:
         screen.lines([Text(screen.safe(sentence))])
 
 
-def _pictures(context: ReportContext) -> None:
-    if context.report.verdict.kind == pb.VERDICT_KIND_DO_NOT_TRUST and context.report.metrics:
-        context.screen.line()
-        context.screen.line(context.say("report.figures_not_reliable"), style="bold")
-    for metric in context.primary():
-        bars = [
-            bar for comparison in metric.comparisons for bar in _bars(context, metric, comparison)
-        ]
-        if not bars:
-            continue
-        name, control = context.figures.metric(metric), context.name(context.control)
-        context.screen.line()
-        heading = context.say("report.lift_over", metric=name, control=control)
-        context.screen.line(heading, style="bold")
-        rows = draw(
-            bars,
-            width=context.screen.width,
-            glyphs=context.screen.glyphs,
-            label=lambda value, digits: context.screen.safe(context.figures.lift(value, digits)),
-        )
-        context.screen.lines([Text(row) for row in rows])
-        if any(bar.is_verdict for bar in bars):
-            _legend(context)
-
-
-def _bars(
-    context: ReportContext, metric: pb.MetricResult, comparison: pb.MetricResult.Comparison
-) -> Iterator[Bar]:
-    """The bar of all data, and a second one where the verdict's figure differs."""
-    interval = shown_interval(comparison)
-    if interval is None or not comparison.HasField("lift"):
-        return
-    yield Bar(context.name(comparison.variant), *_around(comparison.lift, interval))
-    verdict = context.report.verdict
-    is_verdict_comparison = (verdict.metric, verdict.variant) == (metric.metric, comparison.variant)
-    if context.adjustment_reason and is_verdict_comparison and verdict.HasField("lift_interval"):
-        label = f"  {context.screen.safe(context.say('report.verdict_bar'))}"
-        yield Bar(label, *_around(verdict.lift, verdict.lift_interval), is_verdict=True)
-
-
-def _around(lift: float, interval: value_pb2.Interval) -> tuple[float, float, float]:
-    lower = interval.lower if interval.HasField("lower") else -math.inf
-    upper = interval.upper if interval.HasField("upper") else math.inf
-    return lower, lift, upper
-
-
-def _legend(context: ReportContext) -> None:
-    """Explains the two marks: the verdict's figure and the figure of all data."""
-    verdict, last, glyphs = context.report.verdict, context.report.look, context.screen.glyphs
-    decided = verdict.deciding_look if verdict.HasField("deciding_look") else last
-    for mark, key, lift, look in (
-        (glyphs.verdict, "report.verdict_figure", verdict.lift, decided),
-        (glyphs.point, "report.all_data", _lift_of_all_data(context), last),
-    ):
-        day = context.figures.day(look.look_time)
-        figure, number = context.figures.lift(lift), Number(look.number)
-        context.screen.line(context.say(key, lift=figure, number=number, time=day), mark=mark)
-
-
-def _lift_of_all_data(context: ReportContext) -> float:
-    """The lift that the chart draws: of the verdict's metric and variant, up to the newest look."""
-    verdict = context.report.verdict
-    return next(
-        comparison.lift
-        for metric in context.report.metrics
-        if metric.metric == verdict.metric
-        for comparison in metric.comparisons
-        if comparison.variant == verdict.variant
-    )
-
-
 def _tables(context: ReportContext) -> None:
-    if not context.report.metrics:
+    # Before the first look there is nothing but what is provisional.
+    if not context.report.metrics or not context.report.HasField("look"):
         return
     context.screen.line()
     context.screen.table(*metrics_table(context))
@@ -246,17 +184,41 @@ def _counts(context: ReportContext) -> None:
     for note in report.notes:
         screen.line(note, indent=2, mark=screen.glyphs.bullet)
     if report.HasField("look"):
-        look, time = report.look, context.figures.moment(report.look.look_time)
+        look, day = report.look, context.day_of(report.look)
         share, number = Percent(look.information, 0), Number(look.number)
-        sentence = context.say("report.look", number=number, time=time, share=share)
+        sentence = context.say("report.look", number=number, day=day, share=share)
         screen.line(sentence, style="dim")
     goes_on = report.verdict.kind in (pb.VERDICT_KIND_KEEP_GOING, pb.VERDICT_KIND_DO_NOT_TRUST)
     if goes_on and report.verdict.HasField("next_decision_time"):
-        time = context.figures.moment(report.verdict.next_decision_time)
-        screen.line(context.say("report.next_decision", time=time), style="dim")
+        day = context.figures.day_ended(report.verdict.next_decision_time)
+        screen.line(context.say("report.next_decision", day=day), style="dim")
     elif goes_on and report.HasField("next_look_time"):
         time = context.figures.moment(report.next_look_time)
         screen.line(context.say("report.next_look", time=time), style="dim")
+
+
+def _provisional(context: ReportContext) -> None:
+    """What all units show: apart from what is judged."""
+    table = provisional_table(context)
+    if table is not None:
+        context.screen.line()
+        context.screen.line(context.say("report.provisional"), style="bold")
+        context.screen.table(table)
+
+
+def _funnels(context: ReportContext) -> None:
+    for heading, table in funnel_tables(context):
+        context.screen.line()
+        context.screen.line(heading, style="bold")
+        context.screen.table(*table)
+
+
+def _coupons(context: ReportContext) -> None:
+    table = coupons_table(context)
+    if table is not None:
+        context.screen.line()
+        context.screen.line(context.say("report.coupons"), style="bold")
+        context.screen.table(table)
 
 
 def _details(context: ReportContext) -> None:

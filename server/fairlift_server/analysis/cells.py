@@ -26,6 +26,7 @@ _ENTRY_NUMBERS = (
     "received_us",
     "late_orders",
     "late_exposures",
+    "late_actions",
 )
 # From which moment on the zone's clock is how far ahead of UTC.
 Offsets = list[tuple[int, int]]
@@ -54,10 +55,10 @@ def is_mature(rows: Table, column: UnitColumn, query: LedgerQuery) -> Value:
     return rows.first_us + maturity_us(column.maturity) < end_us
 
 
-def entry_counts(rows: Table, offsets: Offsets) -> Table:
+def entry_counts(rows: Table, query: LedgerQuery, offsets: Offsets) -> Table:
     """One row per variant, day of entry and day of mixing."""
     days = rows.mutate(
-        entry_day=_day(rows.first_us, offsets), mixed_day=_day(rows.mixed_us, offsets)
+        entry_day=local_day(rows.first_us, offsets), mixed_day=local_day(rows.mixed_us, offsets)
     )
     return days.group_by(["variant", "entry_day", "mixed_day"]).aggregate(
         units=days.count(),
@@ -67,15 +68,17 @@ def entry_counts(rows: Table, offsets: Offsets) -> Table:
         received_us=days.received_us.max(),
         late_orders=days.late_orders.sum(),
         late_exposures=days.late_exposures.sum(),
+        late_actions=days.late_actions.sum(),
+        **{f"mature{i}": _mature_now(days, query, group) for i, group in _live_groups(query)},
     )
 
 
 def day_cells(rows: Table, group: ColumnGroup, offsets: Offsets, *, by_segment: bool) -> Table:
     """One row per variant and day of entry, maturity and mixing: count, sums, products, thirds."""
     rows = rows.mutate(
-        entry_day=_day(rows.first_us, offsets),
-        mature_day=_day(rows.first_us + maturity_us(group.maturity), offsets),
-        mixed_day=_day(rows.mixed_us, offsets),
+        entry_day=local_day(rows.first_us, offsets),
+        mature_day=local_day(rows.first_us + maturity_us(group.maturity), offsets),
+        mixed_day=local_day(rows.mixed_us, offsets),
     )
     keys = ["variant", "entry_day", "mature_day", "mixed_day"]
     if by_segment:
@@ -96,13 +99,14 @@ def day_cells(rows: Table, group: ColumnGroup, offsets: Offsets, *, by_segment: 
 # `Any` below: a database's values.
 
 
-def read_entry(row: Mapping[str, Any]) -> EntryCount:
+def read_entry(row: Mapping[str, Any], query: LedgerQuery) -> EntryCount:
     """A row of `entry_counts`."""
     return EntryCount(
         row["variant"],
         int(row["entry_day"]),
         _whole(row["mixed_day"]),
-        *(int(row[name]) for name in _ENTRY_NUMBERS),
+        **{name: int(row[name]) for name in _ENTRY_NUMBERS},
+        mature={group.maturity: int(row[f"mature{i}"]) for i, group in _live_groups(query)},
     )
 
 
@@ -124,7 +128,17 @@ def read_cell(row: Mapping[str, Any], group: ColumnGroup) -> LedgerCell:
     )
 
 
-def _day(time_us: Value, offsets: Offsets) -> Value:
+def _live_groups(query: LedgerQuery) -> list[tuple[int, ColumnGroup]]:
+    return [] if query.live is None else list(enumerate(query.groups))
+
+
+def _mature_now(rows: Table, query: LedgerQuery, group: ColumnGroup) -> Value:
+    assert query.live is not None, "the caller asks of now"
+    is_over = rows.first_us + maturity_us(group.maturity) <= query.live.now_us
+    return ibis.ifelse(is_over, 1, 0).sum()
+
+
+def local_day(time_us: Value, offsets: Offsets) -> Value:
     """The local day of a moment."""
     return (time_us + _offset(time_us, offsets)) // DAY_US
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TypeAlias
 
 from fairlift.engine import metric as planned
@@ -123,16 +122,24 @@ class UnitQuantile:
 
 
 @dataclass(frozen=True, slots=True)
+class FunnelStep:
+    """A step's name, such as newsletter or orders, and its column: 1 for units that reached it."""
+
+    name: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class FunnelColumns:
     """A funnel as columns: how far units came. What is tested is who came through.
 
     Attributes:
         completion: the share of all units that went through every step.
-        steps: the share of all units that reached each step, and that went on to the next.
+        steps: in their order.
     """
 
     completion: Rate
-    steps: tuple[Rate, ...]
+    steps: tuple[FunnelStep, ...]
 
 
 # What a planned metric becomes.
@@ -225,12 +232,13 @@ class ColumnSet:
             self._add(UnitColumn(f"{name}.{number}", FunnelSteps(steps[:number]), window))
             for number in range(1, len(steps) + 1)
         ]
-        reached = (Rate(column, column, direction=direction) for column in columns)
-        onward = (
-            Rate(f"{before}>{number}", after, of=before, direction=direction)
-            for number, (before, after) in enumerate(pairwise(columns), 2)
+        return FunnelColumns(
+            Rate(name, columns[-1], direction=direction),
+            tuple(
+                FunnelStep(_step_name(step), column)
+                for step, column in zip(steps, columns, strict=True)
+            ),
         )
-        return FunnelColumns(Rate(name, columns[-1], direction=direction), (*reached, *onward))
 
     def _add(self, column: UnitColumn) -> str:
         self.columns.setdefault(column.name, column)
@@ -263,6 +271,15 @@ def _nonzero_where(measure: Measure) -> Measure:
         case ReturnMeasure():
             return measure
     return OrderMeasure.BUYERS
+
+
+def _step_name(measure: Measure) -> str:
+    match measure:
+        case ActionMeasure(name):
+            return name
+        case ReturnMeasure(first, last, bought):
+            return f"{'bought' if bought else 'back'}_d{first}_{last}"
+    return str(measure)
 
 
 def _name(measure: Measure, window: Window) -> str:

@@ -25,10 +25,19 @@ from fairlift_server.analysis.day_calendar import DayCalendar
 from fairlift_server.analysis.events import Ledger, Table
 from fairlift_server.analysis.ledger_query import (
     ColumnGroup,
+    CouponCount,
     LedgerAnswer,
     LedgerCell,
     LedgerQuery,
+    OrderCount,
 )
+from fairlift_server.analysis.live_counts import (
+    counted_orders,
+    late_amendments,
+    orders_by_coupon,
+    orders_by_day,
+)
+from fairlift_server.analysis.restated_orders import last_amendment_us
 from fairlift_server.analysis.unit_quantiles import quantile_rows, read_quantile
 from fairlift_server.analysis.units import unit_rows
 
@@ -52,12 +61,18 @@ _COLUMNS = {
         "value": "float64",
     },
     "orders": {
+        "order_id": "string",
         "unit": "string",
         "time_us": "int64",
         "received_us": "int64",
         "items": "int64",
         "coupon": "string",
         "first_purchase": "int64",
+        "rate_micros": "int64",
+        "goods_micros": "int64",
+        "discount_micros": "int64",
+        "cost_micros": "int64",
+        "shipping_cost_micros": "int64",
         "refunded_micros": "int64",
         "upsell": "int64",
         "cross_sell": "int64",
@@ -66,6 +81,15 @@ _COLUMNS = {
         "shop_net_revenue_micros": "int64",
         "shop_profit_micros": "int64",
         "shop_discount_micros": "int64",
+    },
+    "amendments": {
+        "order_id": "string",
+        "time_us": "int64",
+        "cancels": "int64",
+        "amount_micros": "int64",
+        "recovered_cost_micros": "int64",
+        "received_us": "int64",
+        "status": "string",
     },
     "identity_links": {"time_us": "int64", "visitor": "string", "customer": "string"},
 }
@@ -101,10 +125,11 @@ class _Answering:
         units = self._stored(with_caps(unit_rows(_ledger(), query), query))
         offsets = self._offsets(units)
         entries = sorted(
-            (read_entry(row) for row in self._rows(entry_counts(units, offsets))),
+            (read_entry(row, query) for row in self._rows(entry_counts(units, query, offsets))),
             key=lambda entry: (entry.variant, entry.entry_day, entry.mixed_day or 0),
         )
         segments = query.segment_group
+        orders, coupons, late_amendments = self._live(units, offsets)
         return LedgerAnswer(
             query=query,
             entries=tuple(entries),
@@ -115,15 +140,39 @@ class _Answering:
             if segments is None
             else tuple(self._cells(units, segments, offsets, by_segment=True)),
             quantiles=self._quantiles(units),
-            last_link_us=self._last_link(),
+            last_restated_us=self._last_restated(),
+            orders=orders,
+            coupons=coupons,
+            late_amendments=late_amendments,
         )
 
-    def _last_link(self) -> int | None:
-        if self._query.identity_policy is IdentityPolicy.AS_ASSIGNED:
-            return None
-        links = _ledger().identity_links
-        (row,) = self._rows(links.aggregate(last=links.time_us.max()))
-        return None if row["last"] is None else int(row["last"])
+    def _live(
+        self, units: Table, offsets: Offsets
+    ) -> tuple[tuple[OrderCount, ...], tuple[CouponCount, ...], int]:
+        """What the query asks of now, beside the sums."""
+        if self._query.live is None:
+            return (), (), 0
+        orders = counted_orders(_ledger(), units, self._query)
+        by_day = (OrderCount(**row) for row in self._rows(orders_by_day(orders, offsets)))
+        by_coupon = (CouponCount(**row) for row in self._rows(orders_by_coupon(orders)))
+        late = 0
+        if self._query.late is not None:
+            (row,) = self._rows(late_amendments(_ledger(), units, self._query))
+            late = int(row["late"])
+        return (
+            tuple(sorted(by_day, key=lambda count: (count.day, count.variant))),
+            tuple(sorted(by_coupon, key=lambda count: (count.variant, count.coupon))),
+            late,
+        )
+
+    def _last_restated(self) -> int | None:
+        ledger = _ledger()
+        queries = [last_amendment_us(ledger.amendments)]
+        if self._query.identity_policy is not IdentityPolicy.AS_ASSIGNED:
+            links = ledger.identity_links
+            queries.append(links.aggregate(last=links.time_us.max()))
+        rows = (row for query in queries for row in self._rows(query))
+        return max((int(row["last"]) for row in rows if row["last"] is not None), default=None)
 
     def _cells(
         self, units: Table, group: ColumnGroup, offsets: Offsets, *, by_segment: bool = False
@@ -145,9 +194,12 @@ class _Answering:
         return by_variant
 
     def _offsets(self, units: Table) -> Offsets:
-        """The zone's offsets from the first entry until the last unit counts."""
+        """The zone's offsets over all days that are asked for: of entry, of maturity, of orders."""
         span = units.aggregate(
-            first=units.first_us.min(), entry=units.first_us.max(), mixed=units.mixed_us.max()
+            first=units.first_us.min(),
+            entry=units.first_us.max(),
+            mixed=units.mixed_us.max(),
+            event=units.last_us.max(),
         )
         (row,) = self._rows(span)
         if row["first"] is None:
@@ -156,7 +208,7 @@ class _Answering:
             (maturity_us(group.maturity) for group in self._query.groups), default=0
         )
         calendar = DayCalendar(self._query.time_zone)
-        return calendar.offsets(row["first"], max(last, row["mixed"] or 0))
+        return calendar.offsets(row["first"], max(last, row["mixed"] or 0, row["event"]))
 
     def _stored(self, rows: Table) -> Table:
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE units AS {_sql(rows)}")

@@ -17,6 +17,7 @@ from fairlift_server.analysis.columns import UnitColumn, measures_behind
 from fairlift_server.analysis.day_calendar import DayCalendar
 from fairlift_server.analysis.identity import owners
 from fairlift_server.analysis.ledger_query import LedgerQuery
+from fairlift_server.analysis.restated_orders import orders_as_of
 
 # Ibis is published without types.
 Table: TypeAlias = Any
@@ -54,6 +55,7 @@ class Ledger:
     exposures: Table
     actions: Table
     orders: Table
+    amendments: Table
     identity_links: Table
 
 
@@ -64,7 +66,7 @@ def events_of_exposed(ledger: Ledger, query: LedgerQuery) -> Table:
     later gives the same rows.
     """
     until = _cut(ledger, query)
-    events = _with_first_exposure(_with_person(_united(until, query), until, query), query)
+    events = _with_first_exposure(with_person(_united(until, query), until, query), query)
     return events.filter(_.first_us.notnull())
 
 
@@ -78,10 +80,12 @@ def _cut(ledger: Ledger, query: LedgerQuery) -> Ledger:
     if query.as_of_day is None:
         return ledger
     end_us = DayCalendar(query.time_zone).end_us(query.as_of_day)
+    orders = ledger.orders.filter(_.time_us < end_us).mutate()
     return Ledger(
         exposures=ledger.exposures.filter(_.time_us < end_us),
         actions=ledger.actions.filter(_.time_us < end_us),
-        orders=ledger.orders.filter(_.time_us < end_us),
+        orders=orders_as_of(orders, ledger.amendments, end_us),
+        amendments=ledger.amendments.filter(_.time_us < end_us),
         identity_links=ledger.identity_links.filter(_.time_us < end_us),
     )
 
@@ -141,7 +145,7 @@ def _action_names(columns: tuple[UnitColumn, ...]) -> list[str] | None:
     return sorted(names)
 
 
-def _with_person(events: Table, ledger: Ledger, query: LedgerQuery) -> Table:
+def with_person(events: Table, ledger: Ledger, query: LedgerQuery) -> Table:
     """Whose event it is: the customer that a visitor turned out to be, or the unit itself."""
     if query.identity_policy is IdentityPolicy.AS_ASSIGNED:
         return events.mutate(person=_.unit)

@@ -44,6 +44,21 @@ class Lateness:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveQuestion:
+    """What is asked of the whole ledger beside the sums, as of now.
+
+    Attributes:
+        now_us: units whose window is over by then are counted as mature.
+        window: of the orders that are counted by day and by coupon.
+        late: which events count as late; None before the first look.
+    """
+
+    now_us: int
+    window: Window
+    late: Lateness | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerQuery:
     """Sums over the units of one epoch of a campaign, by variant and day.
 
@@ -55,7 +70,7 @@ class LedgerQuery:
         quantiles: of columns.
         coupons: by variant, the coupon code that its payload gives.
         as_of_day: leaves out what happened after this day; None takes everything.
-        late: which events count as late.
+        live: what is asked beside the sums when everything is taken.
     """
 
     campaign: str
@@ -68,7 +83,12 @@ class LedgerQuery:
     quantiles: tuple[UnitQuantile, ...] = ()
     coupons: Mapping[str, str] | None = None
     as_of_day: int | None = None
-    late: Lateness | None = None
+    live: LiveQuestion | None = None
+
+    @property
+    def late(self) -> Lateness | None:
+        """Which events count as late."""
+        return None if self.live is None else self.live.late
 
     @property
     def serves_many_days(self) -> bool:
@@ -92,7 +112,8 @@ class EntryCount:
         mixed_day: the day on which they met another variant; None if they did not.
         first_us, last_entry_us: the first and the last of their first exposures.
         last_us, received_us: the last of their events, by its time and by when it came in.
-        late_orders, late_exposures: of the query's lateness.
+        late_orders, late_exposures, late_actions: of the query's lateness.
+        mature: by window, the units for which it is over now; only where the query asks of now.
     """
 
     variant: str
@@ -105,6 +126,38 @@ class EntryCount:
     received_us: int
     late_orders: int
     late_exposures: int
+    late_actions: int
+    mature: Mapping[Window, int]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCount:
+    """Orders of one variant's units on one day; the day is the order's own."""
+
+    variant: str
+    day: int
+    orders: int
+    revenue_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class CouponCount:
+    """Orders of one variant's units that used one coupon, and the discount on them."""
+
+    variant: str
+    coupon: str
+    orders: int
+    discount_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class LateCounts:
+    """Events that came in after a look was made, and happened before the end of its day."""
+
+    exposures: int = 0
+    orders: int = 0
+    amendments: int = 0
+    actions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +214,11 @@ class LedgerSample:
 class LedgerAnswer:
     """Everything by day: the sample of a day is a sum over the days up to it.
 
-    `last_link_us` is the time of the newest link of an identity; None where none plays a part.
+    Attributes:
+        last_restated_us: the time of the newest event that says something of past events: a refund
+            or cancellation of an order, or the link of an identity; None where there is none.
+        orders, coupons: what the query's live question asks for; empty without one.
+        late_amendments: of the query's lateness.
     """
 
     query: LedgerQuery
@@ -169,14 +226,36 @@ class LedgerAnswer:
     cells: tuple[LedgerCell, ...]
     segment_cells: tuple[LedgerCell, ...]
     quantiles: Mapping[str, Quantiles]
-    last_link_us: int | None = None
+    last_restated_us: int | None = None
+    orders: tuple[OrderCount, ...] = ()
+    coupons: tuple[CouponCount, ...] = ()
+    late_amendments: int = 0
+
+    @property
+    def late(self) -> LateCounts:
+        """What came too late for the newest look."""
+        return LateCounts(
+            exposures=sum(entry.late_exposures for entry in self.entries),
+            orders=sum(entry.late_orders for entry in self.entries),
+            amendments=self.late_amendments,
+            actions=sum(entry.late_actions for entry in self.entries),
+        )
+
+    def mature(self, window: Window) -> dict[str, int]:
+        """By variant, the units that met one variant only and whose window is over now."""
+        units: dict[str, int] = {}
+        for entry in self.entries:
+            if entry.mixed_day is None:
+                units[entry.variant] = units.get(entry.variant, 0) + entry.mature[window]
+        return units
 
     def holds_for(self, end_us: int) -> bool:
         """Whether the sample of a day that ended then is what a query as of that day would give.
 
-        A link that came later says of past events whose they were.
+        A link that came later says of past events whose they were, and a refund what they were
+        worth.
         """
-        is_known = self.last_link_us is None or self.last_link_us < end_us
+        is_known = self.last_restated_us is None or self.last_restated_us < end_us
         return self.query.serves_many_days and is_known
 
     def sample(

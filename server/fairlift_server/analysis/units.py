@@ -22,6 +22,7 @@ def unit_rows(ledger: Ledger, query: LedgerQuery) -> Table:
         mixed_us=events.mixed_us.min(),
         late_orders=_late(events, query, "order"),
         late_exposures=_late(events, query, "exposure"),
+        late_actions=_late(events, query, "action"),
         **{column.name: _number(events, column, query) for column in query.columns},
     )
 

@@ -1,7 +1,6 @@
-"""Wraps every call: checks the token, limits the time, maps errors, logs, and ends streams."""
+"""Wraps every call: limits its time and size, maps errors, logs, and ends streams."""
 
 import asyncio
-import hmac
 import inspect
 import logging
 import time
@@ -11,21 +10,14 @@ from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
 import grpc
-from fairlift.engine.errors import (
-    FairliftError,
-    InvalidRequest,
-    Unauthenticated,
-    Unavailable,
-    Violation,
-)
+from fairlift.engine.errors import FairliftError, InvalidRequest, Unavailable, Violation
 from google.protobuf.message import DecodeError, Message
 
+from fairlift_server.api.admission import Admission
 from fairlift_server.api.errors import STATUS, abort, reason
 
 log = logging.getLogger("fairlift.calls")
 
-# Load balancers check health without a token.
-_WITHOUT_TOKEN = "/grpc.health.v1.Health/"
 _LIMIT_S = 10.0
 _LIMITS_S: Mapping[str, float | None] = {
     # Never waits for anything: a timer would be pure cost.
@@ -62,26 +54,20 @@ class CallGuard:
     The generated functions `add_…Servicer_to_server` take it in place of the server.
     """
 
-    def __init__(self, server: grpc.aio.Server, *, token: str) -> None:
-        self._server = server
-        self._token = token.encode()
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
         self._streams: set[asyncio.Task[Any]] = set()
         self._draining = False
 
     # Any: grpcio's handlers are untyped tuples.
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
         """Adds a service, with all its methods wrapped."""
-        wrapped = {
-            method: self._wrapped(f"/{service}/{method}", handler)
-            for method, handler in handlers.items()
-        }
-        self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(service, wrapped),)
-        )
-        self._server.add_registered_method_handlers(service, wrapped)
+        for name, handler in handlers.items():
+            method = f"/{service}/{name}"
+            self._admission.add(method, self._wrapped(method, handler))
 
     def add_generic_rpc_handlers(self, handlers: Any) -> None:
-        """Ignored: the generated code registers the same handlers by the other method too."""
+        """Ignored: the generated code hands over the same handlers by the other method too."""
 
     def end_streams(self) -> None:
         """Ends every stream with UNAVAILABLE: after OK some clients do not reconnect."""
@@ -90,7 +76,7 @@ class CallGuard:
             stream.cancel()
 
     def _wrapped(self, method: str, handler: Any) -> Any:
-        # gRPC hands over the bytes: a message is parsed when its caller is known, not before.
+        # gRPC hands over the bytes, so that bytes that are no message get an answer of ours.
         codecs = (None, handler.response_serializer)
         parser = _Parser(method, handler.request_deserializer)
         if handler.unary_unary:
@@ -104,12 +90,9 @@ class CallGuard:
 
     def _unary(self, method: str, handler: Unary, parser: "_Parser") -> Unary:
         limit_s = _LIMITS_S.get(method, _LIMIT_S)
-        checks_token = bool(self._token) and not method.startswith(_WITHOUT_TOKEN)
 
         async def without_limit(data: bytes, context: Context) -> Message:
             try:
-                if checks_token:
-                    self._check_token(context)
                 return await handler(parser.message(data), context)
             except FairliftError as error:
                 await _abort(method, context, error)
@@ -121,8 +104,9 @@ class CallGuard:
         async def with_limit(data: bytes, context: Context) -> Message:
             started = time.monotonic()
             try:
-                if checks_token:
-                    self._check_token(context)
+                # Others may have come in while this message was received.
+                if not self._admission.has_room(method):
+                    await self._admission.refuse_overload(context)
                 request = parser.message(data)
                 async with asyncio.timeout(limit_s):
                     response = await handler(request, context)
@@ -159,15 +143,13 @@ class CallGuard:
 
     @asynccontextmanager
     async def _guarded(self, method: str, context: Context) -> AsyncIterator[None]:
-        """Registers a stream, checks its token and maps its errors."""
+        """Registers a stream and maps its errors."""
         task = asyncio.current_task()
         assert task is not None, "gRPC runs every handler in a task"
         self._streams.add(task)
         try:
             if self._draining:
                 raise Unavailable(_SHUTTING_DOWN)
-            if self._token and not method.startswith(_WITHOUT_TOKEN):
-                self._check_token(context)
             yield
         except FairliftError as error:
             await _abort(method, context, error)
@@ -182,18 +164,6 @@ class CallGuard:
             await _abort_internal(method, context)
         finally:
             self._streams.discard(task)
-
-    def _check_token(self, context: Context) -> None:
-        for key, value in context.invocation_metadata() or ():
-            # The scheme's case means nothing (RFC 9110, 11.1).
-            scheme, _, token = str(value).partition(" ")
-            if (
-                key == "authorization"
-                and scheme.lower() == "bearer"
-                and hmac.compare_digest(token.strip().encode(), self._token)
-            ):
-                return
-        raise Unauthenticated("send the metadata `authorization: Bearer TOKEN` with a valid token")
 
 
 class _Parser:

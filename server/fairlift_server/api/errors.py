@@ -1,7 +1,7 @@
 """Maps Fairlift's errors to gRPC statuses; no other module names a status code."""
 
 import re
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 import grpc
 from fairlift.engine.errors import (
@@ -35,6 +35,9 @@ DOMAIN = "fairlift"
 # Clients refuse trailing metadata above 8 KiB: the call fails, and the error is lost.
 _MESSAGE_CHARACTERS = 1_000
 _VIOLATION_BYTES = 4_000
+
+# Code, text and trailing metadata.
+Refusal: TypeAlias = tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]
 
 STATUS: dict[type[FairliftError], grpc.StatusCode] = {
     FairliftError: grpc.StatusCode.INTERNAL,
@@ -85,6 +88,16 @@ def status_of(error: FairliftError, *, request_id: str = "") -> Status:
     return status
 
 
+def refusal(error: FairliftError, *, request_id: str = "") -> Refusal:
+    """The error as `context.abort` takes it."""
+    status = status_of(error, request_id=request_id)
+    trailing = [("grpc-status-details-bin", status.SerializeToString())]
+    if isinstance(error, Overloaded):
+        # -1: generic clients must not retry at once, because that adds to the overload.
+        trailing.append(("grpc-retry-pushback-ms", b"-1"))
+    return STATUS[type(error)], status.message, tuple(trailing)
+
+
 async def abort(
     context: "grpc.aio.ServicerContext[Message, Message]",
     error: FairliftError,
@@ -92,12 +105,7 @@ async def abort(
     request_id: str = "",
 ) -> NoReturn:
     """Ends the call with the error."""
-    status = status_of(error, request_id=request_id)
-    trailing = [("grpc-status-details-bin", status.SerializeToString())]
-    if isinstance(error, Overloaded):
-        # -1: generic clients must not retry at once, because that adds to the overload.
-        trailing.append(("grpc-retry-pushback-ms", b"-1"))
-    await context.abort(STATUS[type(error)], status.message, tuple(trailing))
+    await context.abort(*refusal(error, request_id=request_id))
 
 
 def _bad_request(error: Invalid) -> BadRequest:

@@ -14,6 +14,7 @@ from fairlift_server.events.ingest import Ingest
 from fairlift_server.events.ledger import EventOutcome, RefusalReason, RefusedEvent
 
 MAX_EVENTS = 1_000
+RECORD_EVENTS = "/fairlift.v1.EventService/RecordEvents"
 _REASONS = {
     refusal: pb.RefusalReason.Value(f"REFUSAL_REASON_{refusal.name}") for refusal in RefusalReason
 }
@@ -39,6 +40,10 @@ class EventApi(EventServiceServicer):
         self._currency = currency
         self._history_days = history_days
         self._now = now
+
+    def has_room(self) -> bool:
+        """Whether one more batch may wait for the disk."""
+        return self._ingest.has_room
 
     async def RecordEvents(
         self,

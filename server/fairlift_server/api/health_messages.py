@@ -6,7 +6,7 @@ from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.results.analysis_plan import AnalysisPlan
 from fairlift_server.results.data_quality import DataQuality, HealthStatus, checks
 
-_STATUSES = {
+STATUSES = {
     HealthStatus.OK: pb.HEALTH_STATUS_OK,
     HealthStatus.WARNING: pb.HEALTH_STATUS_WARNING,
     HealthStatus.BROKEN: pb.HEALTH_STATUS_BROKEN,
@@ -19,7 +19,7 @@ def health_to(plan: AnalysisPlan, quality: DataQuality, reader: ReaderLanguage) 
         checks=(
             pb.HealthCheck(
                 name=check.name,
-                status=_STATUSES[check.status],
+                status=STATUSES[check.status],
                 sentence=reader.text(check.message),
                 value=check.value,
                 evidence=check.evidence,

@@ -2,18 +2,20 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
-from itertools import groupby
+from dataclasses import dataclass
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
 from fairlift_stats.effects import Arm, CannotSay, CannotSayCode, Effect, Interval, Posterior
-from fairlift_stats.messages import Message, MetricName
+from fairlift_stats.messages import Message, MetricName, Verbatim
 from fairlift_stats.report.analysis import Analysis, Report
 from fairlift_stats.report.result import Result
 from fairlift_stats.verdict import Verdict
-from fairlift_stats.verdict.facts import Safety
+from fairlift_stats.verdict.facts import Estimate, Safety
 
+from fairlift_server.api.funnel_messages import Steps
 from fairlift_server.api.language import ReaderLanguage
+from fairlift_server.results.live_figures import LiveFigures
 
 _ROLES = {
     "primary": pb.METRIC_ROLE_PRIMARY,
@@ -39,59 +41,90 @@ _METHODS = {
     ),
 }
 _ADJUSTED = ", adjusted by arm"
-# By treatment and metric: the interval of the lift that holds at every look.
-SequentialIntervals = Mapping[tuple[str, str], Interval]
+# By treatment and metric: the estimate whose intervals hold at every look.
+SequentialIntervals = Mapping[tuple[str, str], Estimate]
 # By treatment and guardrail: what the verdict says of it.
 GuardrailStates = Mapping[tuple[str, str], Safety]
 # Variants and metrics of which units entered, and no window is over.
 WaitingArms = Set[tuple[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class MetricState:
+    """What is known of metrics beside the report of the newest look.
+
+    Attributes:
+        live: figures as of now; None once the campaign has ended and nothing is provisional.
+        failures: by metric, why it could not be computed.
+        intervals: of lifts, where they hold at every look.
+        guardrails: whether they are shown to be safe.
+        waiting: variants and metrics of which units entered, and no window is over.
+        steps: by metric, of funnels.
+    """
+
+    live: LiveFigures | None
+    failures: Mapping[str, str]
+    intervals: SequentialIntervals
+    guardrails: GuardrailStates
+    waiting: WaitingArms
+    steps: Steps
+
+
 def metrics_to(
     analysis: Analysis,
-    report: Report,
+    report: Report | None,
+    arms: Sequence[str],
     reader: ReaderLanguage,
-    sequential: SequentialIntervals,
-    guardrails: GuardrailStates,
-    waiting: WaitingArms,
+    state: MetricState,
     *,
     descriptive: bool = False,
 ) -> Iterator[pb.MetricResult]:
-    """The metrics of the report, in its order.
+    """The metrics of an analysis, in its order, those that have no result too.
 
     Args:
-        analysis: of which the report is the result.
-        report: one result per metric and treatment.
+        analysis: the metrics.
+        report: one result per metric and treatment; None before the first look.
+        arms: the control first.
         reader: for display names and sentences.
-        sequential: intervals that hold at every look, where there are any.
-        guardrails: whether they are shown to be safe.
-        waiting: variants and metrics of which units entered, and no window is over.
+        state: what is known beside the report.
         descriptive: these metrics are shown for context and have no role in the plan.
     """
-    planned = {metric_in_role.metric.name: metric_in_role for metric_in_role in analysis.metrics}
-    for name, group in groupby(report.results, key=lambda result: result.metric):
-        results = list(group)
-        metric = planned[name].metric
-        yield pb.MetricResult(
-            metric=name,
-            display_name=reader.figure(MetricName(name)),
-            role=pb.METRIC_ROLE_DESCRIPTIVE if descriptive else _ROLES[planned[name].role],
+    results: dict[str, list[Result]] = {}
+    for result in () if report is None else report.results:
+        results.setdefault(result.metric, []).append(result)
+    for in_role in analysis.metrics:
+        metric = in_role.metric
+        own = results.get(metric.name, [])
+        message = pb.MetricResult(
+            metric=metric.name,
+            display_name=reader.figure(MetricName(metric.name)),
+            role=pb.METRIC_ROLE_DESCRIPTIVE if descriptive else _ROLES[in_role.role],
             quantity=_QUANTITIES[metric.unit],
             direction=_DIRECTIONS[metric.direction],
-            arms=_arms(results, report.confidence),
+            arms=_arms(own, analysis.confidence)
+            if own
+            else (pb.MetricResult.ArmEstimate(variant=arm) for arm in arms),
             comparisons=(
-                _comparison(
-                    result,
-                    report.confidence,
-                    sequential.get((result.variant, name)),
-                    guardrails.get((result.variant, name), "open"),
-                    _missing_lift(result, waiting),
-                    reader,
-                    descriptive=descriptive,
-                )
-                for result in results
+                _comparison(result, analysis.confidence, state, reader, descriptive=descriptive)
+                for result in own
             ),
+            steps=state.steps.get(metric.name, ()),
         )
+        if metric.name in state.failures:
+            why = Verbatim(state.failures[metric.name])
+            message.error = reader.text(Message.of("metric.failed", why=why))
+        if state.live is not None:
+            for arm in message.arms:
+                _add_provisional(arm, metric.name, state.live)
+        yield message
+
+
+def _add_provisional(arm: pb.MetricResult.ArmEstimate, metric: str, live: LiveFigures) -> None:
+    """What all units give, with those whose window is open: shown, never judged."""
+    arm.immature_units = live.immature[arm.variant, metric]
+    estimate = _finite(live.estimates.get((arm.variant, metric)))
+    if estimate is not None:
+        arm.provisional_estimate = estimate
 
 
 def cannot_say_message(reason: CannotSayCode) -> Message:
@@ -107,16 +140,16 @@ def interval_to(interval: Interval, confidence: float) -> value_pb2.Interval:
 
 
 def sequential_intervals(verdict: Verdict, look_day: str) -> SequentialIntervals:
-    """By treatment and primary metric: the interval of the lift that holds at every look.
+    """By treatment and primary metric: the estimate whose intervals hold at every look.
 
     Rows show the newest look, of `look_day`. The verdict's figures may be of the look that decided,
     or of the last one that judged; an interval of another look than its row's is left out.
     """
     return {
-        (comparison.arm, comparison.metric): comparison.raw.lift_interval
+        (comparison.arm, comparison.metric): comparison.raw
         for comparison in verdict.facts.arms
         if comparison.raw is not None
-        and comparison.raw.lift_interval is not None
+        and math.isfinite(comparison.raw.interval.high - comparison.raw.interval.low)
         and comparison.raw.at == look_day
     }
 
@@ -129,13 +162,13 @@ def guardrail_states(verdict: Verdict) -> GuardrailStates:
 def _comparison(
     result: Result,
     confidence: float,
-    sequential: Interval | None,
-    state: Safety,
-    missing: CannotSayCode | None,
+    state: MetricState,
     reader: ReaderLanguage,
     *,
     descriptive: bool,
 ) -> pb.MetricResult.Comparison:
+    missing = _missing_lift(result, state.waiting)
+    sequential = None if descriptive else state.intervals.get((result.variant, result.metric))
     difference = result.difference if isinstance(result.difference, Effect) else None
     lift = result.lift if isinstance(result.lift, Effect) and missing is None else None
     margin = result.non_inferiority
@@ -150,11 +183,14 @@ def _comparison(
         p_value=result.p_value,
         # A descriptive metric is part of no family of tests.
         adjusted_p_value=None if descriptive else result.adjusted_p,
-        sequential_lift_interval=(
-            None if sequential is None else interval_to(sequential, confidence)
+        sequential_lift_interval=_interval_of(
+            None if sequential is None else sequential.lift_interval, confidence
+        ),
+        sequential_difference_interval=_interval_of(
+            None if sequential is None else sequential.interval, confidence
         ),
         posterior=None if posterior is None else _posterior(posterior, confidence),
-        guardrail=pb.GUARDRAIL_STANDING_UNSPECIFIED if margin is None else _standing(state),
+        guardrail=pb.GUARDRAIL_STANDING_UNSPECIFIED if margin is None else _standing(state, result),
         margin=None if margin is None or margin.is_absolute else margin.margin,
         absolute_margin=margin.margin if margin is not None and margin.is_absolute else None,
         method=_METHODS[method] if method else pb.METHOD_UNSPECIFIED,
@@ -167,8 +203,9 @@ def _comparison(
     )
 
 
-def _standing(state: Safety) -> pb.GuardrailStanding.ValueType:
-    return pb.GuardrailStanding.Value(f"GUARDRAIL_STANDING_{state.upper()}")
+def _standing(state: MetricState, result: Result) -> pb.GuardrailStanding.ValueType:
+    safety = state.guardrails.get((result.variant, result.metric), "open")
+    return pb.GuardrailStanding.Value(f"GUARDRAIL_STANDING_{safety.upper()}")
 
 
 def _reason(missing: CannotSayCode) -> pb.CannotSayReason.ValueType:
@@ -248,6 +285,10 @@ def _posterior(posterior: Posterior, confidence: float) -> pb.MetricResult.Poste
         probability_better=posterior.p_positive,
         probability_equivalent=posterior.p_equivalent,
     )
+
+
+def _interval_of(interval: Interval | None, confidence: float) -> value_pb2.Interval | None:
+    return None if interval is None else interval_to(interval, confidence)
 
 
 def _effect_interval(effect: Effect | None, confidence: float) -> value_pb2.Interval | None:

@@ -6,13 +6,16 @@ from fairlift.engine.metric import OrderMeasure
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.campaign import UNITS
 from fairlift.wire.values import time_to
-from fairlift_stats.messages import Day, Message, Number, Verbatim
+from fairlift_stats.messages import Day, Figure, Message, Number, Verbatim
 from fairlift_stats.report.decomposition import Decomposition
 
+from fairlift_server.analysis.ledger_query import CouponCount, LateCounts
+from fairlift_server.api.funnel_messages import funnel_steps
 from fairlift_server.api.health_messages import health_to
 from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.api.look_messages import numbered_look_to
 from fairlift_server.api.metric_messages import (
+    MetricState,
     WaitingArms,
     guardrail_states,
     interval_to,
@@ -25,6 +28,7 @@ from fairlift_server.events.ledger import MICROS
 from fairlift_server.results.analysis_plan import TOTALS, AnalysisPlan
 from fairlift_server.results.campaign_results import ReportInput
 from fairlift_server.results.kept_look import KeptLook
+from fairlift_server.results.live_figures import DayCount
 
 _FACTORS = {
     "conversion": "conversion_rate",
@@ -63,7 +67,11 @@ def report_to(reading: ReportInput, *, currency: str, language: str) -> pb.Repor
         next_look_time=None if next_look is None else time_to(next_look),
         notes=map(reader.text, _notes(reading)),
         unit=UNITS.to(campaign.unit),
+        replayed=reading.days.is_replayed,
+        days=map(_day, result.live.days),
         late=_late(reading),
+        coupons=map(_coupon, result.live.coupons),
+        time_zone=campaign.time_zone,
     )
 
 
@@ -74,15 +82,17 @@ def _late(reading: ReportInput) -> pb.LateEvents | None:
         return None
     return pb.LateEvents(
         look_time=time_to(reading.look_times[-1]),
-        exposures=result.late_exposures,
-        orders=result.late_orders,
+        exposures=result.late.exposures,
+        orders=result.late.orders,
+        amendments=result.late.amendments,
+        actions=result.late.actions,
     )
 
 
 def _totals(reading: ReportInput) -> Iterator[pb.VariantTotals]:
     plan, result = reading.plan, reading.result
     display_names = {variant.id: variant.display_name for variant in reading.campaign.variants}
-    for variant, summary in result.live.items():
+    for variant, summary in result.live.totals.items():
         total = {measure: summary.sum(plan.column(measure)) for measure in TOTALS}
         yield pb.VariantTotals(
             variant=variant,
@@ -95,22 +105,49 @@ def _totals(reading: ReportInput) -> Iterator[pb.VariantTotals]:
             net_revenue_micros=round(total[OrderMeasure.NET_REVENUE] * MICROS),
             refunded_orders=int(total[OrderMeasure.REFUNDED_ORDERS]),
             contaminated_units=result.quality.contaminated.get(variant, 0),
+            mature_units=result.live.mature[variant],
         )
+
+
+def _day(count: DayCount) -> pb.DailyCounts:
+    return pb.DailyCounts(
+        date=count.date.isoformat(),
+        variant=count.variant,
+        entered_units=count.entered,
+        orders=count.orders,
+        revenue_micros=count.revenue_micros,
+    )
+
+
+def _coupon(count: CouponCount) -> pb.CouponUse:
+    return pb.CouponUse(
+        variant=count.variant,
+        coupon=count.coupon,
+        orders=count.orders,
+        discount_micros=count.discount_micros,
+    )
 
 
 def _metrics(reading: ReportInput, reader: ReaderLanguage) -> Iterator[pb.MetricResult]:
     """The planned metrics, and after them the descriptive ones."""
-    plan, report, verdict = reading.plan, reading.result.report, reading.result.verdict
-    if report is None or verdict is None:
-        return
-    waiting = _waiting_arms(plan, reading.result.looks[-1])
-    if report.tested is not None:
-        intervals = sequential_intervals(verdict, reading.result.looks[-1].look.at)
-        states = guardrail_states(verdict)
-        yield from metrics_to(plan.analysis, report.tested, reader, intervals, states, waiting)
-    if plan.descriptive is not None and report.descriptive is not None:
+    plan, result, report = reading.plan, reading.result, reading.result.report
+    last, verdict = (result.looks[-1] if result.looks else None), result.verdict
+    state = MetricState(
+        live=None if last is not None and last.look.closing is not None else result.live,
+        failures=result.failures,
+        intervals={}
+        if verdict is None or last is None
+        else sequential_intervals(verdict, last.look.at),
+        guardrails={} if verdict is None else guardrail_states(verdict),
+        waiting=set() if last is None else _waiting_arms(plan, last),
+        steps={} if last is None else funnel_steps(plan, last),
+    )
+    tested = None if report is None else report.tested
+    yield from metrics_to(plan.analysis, tested, plan.arms, reader, state)
+    if plan.descriptive is not None:
+        described = None if report is None else report.descriptive
         yield from metrics_to(
-            plan.descriptive, report.descriptive, reader, {}, {}, waiting, descriptive=True
+            plan.descriptive, described, plan.arms, reader, state, descriptive=True
         )
 
 
@@ -143,24 +180,43 @@ def _decomposition(
 
 
 def _notes(reading: ReportInput) -> Iterator[Message]:
-    result = reading.result
+    result, plan = reading.result, reading.plan
+    if reading.days.is_replayed:
+        yield Message.of("note.replayed")
     for name in result.failures:
-        yield Message.of("note.failed", part=Verbatim(name))
-    if not result.looks:
+        # A metric that failed says so in its own row.
+        if name not in plan.maturity:
+            yield Message.of("note.failed", part=Verbatim(name))
+    if result.looks:
+        yield from _uncounted(reading)
+        yield from _late_notes(result.late, Day(result.looks[-1].look.at))
+
+
+def _uncounted(reading: ReportInput) -> Iterator[Message]:
+    """Who is in the totals and not in the newest look."""
+    last = reading.result.looks[-1]
+    units = Number(last.look.units)
+    if last.look.closing is not None:
+        later = sum(reading.result.quality.units.values()) - last.look.units
+        if later > 0:
+            yield Message.counted("note.after_end", "later", units=units, later=Number(later))
         return
-    last = result.looks[-1]
-    later = sum(result.quality.units.values()) - sum(last.entered.values())
-    if later > 0 and last.look.closing is not None:
-        units = {"units": Number(last.look.units), "later": Number(later)}
-        yield Message.counted("note.after_end", "later", **units)
     open_units = sum(last.entered.values()) - last.look.units
+    days = last.plan.window_days
     if open_units > 0:
-        days = Number(last.plan.window_days)
-        yield Message.counted("note.left_out", "units", units=Number(open_units), days=days)
-    day = Day(last.look.at)
-    if result.late_orders:
-        orders = Number(result.late_orders)
-        yield Message.counted("note.late_orders", "orders", orders=orders, day=day)
-    if result.late_exposures:
-        exposures = Number(result.late_exposures)
-        yield Message.counted("note.late_exposures", "exposures", exposures=exposures, day=day)
+        window = Message.of("note.visit")
+        if days:
+            window = Message.counted("note.days", "days", days=Number(days))
+        yield Message.counted("note.left_out", "units", units=Number(open_units), window=window)
+
+
+def _late_notes(late: LateCounts, day: Day) -> Iterator[Message]:
+    for kind, count in (
+        ("orders", late.orders),
+        ("exposures", late.exposures),
+        ("amendments", late.amendments),
+        ("actions", late.actions),
+    ):
+        if count:
+            figures: dict[str, Figure] = {kind: Number(count), "day": day}
+            yield Message.counted(f"note.late_{kind}", kind, **figures)

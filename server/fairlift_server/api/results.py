@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from fairlift.engine.errors import InvalidRequest, Unsupported, Violation
+from fairlift.engine.campaign import State
+from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceServicer
+from fairlift.wire.campaign import STATES
 
 from fairlift_server.api.call_guard import Context
 from fairlift_server.api.health_messages import health_to
@@ -14,7 +16,9 @@ from fairlift_server.api.look_messages import look_to
 from fairlift_server.api.names import campaign_id_of
 from fairlift_server.api.paging import PageTokens
 from fairlift_server.api.report_messages import report_to
+from fairlift_server.api.report_summary_messages import report_summary_to
 from fairlift_server.results.campaign_results import CampaignResults
+from fairlift_server.results.report_list import DEFAULT_STATES
 
 
 class ResultsApi(ResultsServiceServicer):
@@ -44,8 +48,20 @@ class ResultsApi(ResultsServiceServicer):
     async def ListReports(
         self, request: pb.ListReportsRequest, context: Context
     ) -> pb.ListReportsResponse:
-        """Not supported yet."""
-        raise Unsupported("this server lists no reports yet; use GetResults for each campaign")
+        """A page of campaigns, each as of its last look; makes no look."""
+        language = language_of(request.language)
+        requested = sorted({STATES.get(number, State.ARCHIVED) for number in request.states})
+        states = requested or DEFAULT_STATES
+        listing = f"reports/{','.join(states)}"
+        size = self._page_tokens.size(request.page_size)
+        after = self._page_tokens.after(listing, request.page_token)
+        reports = await self._results.listed(states=states, after=after, limit=size + 1)
+        return pb.ListReportsResponse(
+            reports=(report_summary_to(report, language) for report in reports[:size]),
+            next_page_token=self._page_tokens.next_token(
+                listing, reports, size, lambda report: report.campaign.id
+            ),
+        )
 
     async def ListLooks(
         self, request: pb.ListLooksRequest, context: Context
@@ -59,7 +75,7 @@ class ResultsApi(ResultsServiceServicer):
         return pb.ListLooksResponse(
             looks=map(look_to, looks[:size]),
             next_page_token=self._page_tokens.next_token(
-                listing, looks, size, lambda look: str(look.number)
+                listing, looks, size, lambda look: str(look.listed.number)
             ),
         )
 

@@ -27,12 +27,16 @@ from fairlift.v1.results_service_pb2_grpc import (
 from grpc_health.v1 import health, health_pb2
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server as add_health
 from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha.reflection_pb2_grpc import (
+    add_ServerReflectionServicer_to_server as add_reflection,
+)
 
 from fairlift_server.api.admin import AdminApi
+from fairlift_server.api.admission import Admission
 from fairlift_server.api.assignments import AssignmentApi
 from fairlift_server.api.call_guard import MAX_BYTES, CallGuard
 from fairlift_server.api.campaigns import CampaignApi
-from fairlift_server.api.events import EventApi
+from fairlift_server.api.events import RECORD_EVENTS, EventApi
 from fairlift_server.api.results import ResultsApi
 
 log = logging.getLogger("fairlift.server")
@@ -40,6 +44,10 @@ log = logging.getLogger("fairlift.server")
 _SERVICES = tuple(
     f"fairlift.v1.{name}Service" for name in ("Campaign", "Assignment", "Event", "Results", "Admin")
 )
+# They are down while the database cannot write.
+_WRITING_SERVICES = ("fairlift.v1.CampaignService", "fairlift.v1.EventService")
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _OPTIONS = (
     # Applies after decompression: limits a decompression bomb.
     ("grpc.max_receive_message_length", MAX_BYTES),
@@ -83,7 +91,13 @@ class GrpcServer:
         certificate: Certificate | None = None,
     ) -> None:
         self._server = grpc.aio.server(options=_OPTIONS)
-        self._call_guard = CallGuard(self._server, token=token)
+        self._access = {
+            "token": "required" if token else "none",
+            "tls": "yes" if certificate else "no",
+        }
+        admission = Admission(token=token, rooms={RECORD_EVENTS: services.events.has_room})
+        self._server.add_generic_rpc_handlers((admission,))
+        self._call_guard = CallGuard(admission)
         # The guard has the two methods that the generated code calls on a server.
         guard = cast("grpc.aio.Server", self._call_guard)
         self._health = health.aio.HealthServicer()
@@ -95,7 +109,8 @@ class GrpcServer:
         add_health(self._health, guard)
         if has_reflection:
             names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(names, guard)
+            # Not `enable_server_reflection`: beside a guard it takes the servicer of threads.
+            add_reflection(reflection.aio.ReflectionServicer(names), guard)  # type: ignore[no-untyped-call]  # generated without types
         _check_free(listen)
         try:
             self.port = self._bind(listen, certificate)
@@ -118,8 +133,13 @@ class GrpcServer:
         """Starts serving."""
         await self._server.start()
         for service in ("", *_SERVICES):
-            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
-        log.info("serving", extra={"fields": {"port": self.port}})
+            await self._health.set(service, _SERVING)
+        log.info("serving", extra={"fields": {"port": self.port, **self._access}})
+
+    async def set_writable(self, writable: bool) -> None:
+        """Whether health reports services that write as serving; assignments need no disk."""
+        for service in ("", *_WRITING_SERVICES):
+            await self._health.set(service, _SERVING if writable else _NOT_SERVING)
 
     async def drain(self, *, delay_s: float, grace_s: float) -> None:
         """Shuts down health, then streams, then running calls; returns after the last one."""

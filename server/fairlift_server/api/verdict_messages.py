@@ -3,29 +3,52 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import islice
-from zoneinfo import ZoneInfo
 
 from fairlift.engine.campaign import Campaign
 from fairlift.v1 import results_service_pb2 as pb
-from fairlift.v1 import value_pb2
 from fairlift.wire.values import time_to
 from fairlift_stats.messages import Day, Message, VariantName, Verbatim
 from fairlift_stats.sequential.calendar import next_due
 from fairlift_stats.verdict import Verdict
-from fairlift_stats.verdict.facts import ArmStanding, GuardrailStanding
+from fairlift_stats.verdict.facts import ArmStanding
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.api.look_messages import numbered_look_to, verdict_cause_to, verdict_kind_to
 from fairlift_server.api.metric_messages import interval_to
+from fairlift_server.results.campaign_days import CampaignDays
 from fairlift_server.results.campaign_results import ReportInput
 from fairlift_server.results.kept_look import KeptLook
+from fairlift_server.results.report_line import VerdictLine, judged_comparison
 from fairlift_server.store.campaigns import moment
 
 # Reasons about days to come: a campaign that is stopped or paused has none.
 _FORECAST_REASONS = {"chances", "end"}
 # Rules whose sentence forecasts a decision.
 _FORECAST_CAUSES = {"not_yet_judged", "running"}
+# Rules that wait for more: a campaign that is stopped gets no more, a paused one not now.
+_WAITING_CAUSES = {*_FORECAST_CAUSES, "unsafe", "days", "few", "no_answer"}
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictInput:
+    """What a verdict's sentence is written from.
+
+    Attributes:
+        campaign: with its lifecycle as it is now.
+        days: of its epoch.
+        line: as of the last look; None before the first, and where `failure` says why.
+        has_units: whether anybody was exposed.
+        first_decision: the first campaign day whose look judges success; used while no look is
+            there.
+    """
+
+    campaign: Campaign
+    days: CampaignDays
+    line: VerdictLine | None
+    has_units: bool
+    first_decision: int
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,45 +58,130 @@ class _Advice:
     headline: Message
     action: Message
     cause: str
-    reasons: tuple[Message, ...] = ()
+    is_open: bool = True
 
 
 def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
-    """The verdict as of the newest look; before there is one, what is waited for."""
-    verdict = reading.result.verdict
-    has_units = any(reading.result.quality.units.values())
-    if verdict is None or (verdict.kind == "do_not_trust" and not has_units):
-        return _without_verdict(reading, reader)
-    judged, confidence = _judged(verdict), verdict.facts.confidence
-    raw_lift = None if judged is None or judged.raw is None else judged.raw.lift
-    advice = _Advice(verdict.headline, verdict.action, verdict.cause, verdict.reasons)
-    decision_days = _decision_days(verdict, reading.result.looks[-1])
-    if verdict.cause == "stopped" or _is_stopped_undecided(reading.campaign, verdict.kind):
-        advice, decision_days = _stopped_advice(reading, advice.reasons), []
-    elif reading.days.is_paused and verdict.cause in _FORECAST_CAUSES:
-        advice, decision_days = _paused_advice(verdict.cause, advice.reasons), []
-    lift, lift_interval = _lift(judged, confidence)
-    next_decision = reading.next_decision_time
-    return pb.Verdict(
-        kind=verdict_kind_to(verdict.kind),
-        variant=verdict.variant or "",
-        metric=verdict.metric or "",
+    """The verdict as of the newest look, with its reasons; before it, what is waited for."""
+    result, verdict = reading.result, reading.result.verdict
+    given = VerdictInput(
+        reading.campaign,
+        reading.days,
+        None if result.line is None else result.line.verdict,
+        any(result.quality.units.values()),
+        next_due(reading.plan.sequential, 0) or 1,
+        result.failures.get("verdict", ""),
+    )
+    message = short_verdict_to(given, reader)
+    if verdict is None or not _speaks(given):
+        return message
+    advice = _advice(given)
+    reasons = verdict.reasons if advice.is_open else _without_forecasts(verdict.reasons)
+    message.reasons.extend(_reasons_to(reasons, reader))
+    message.since.extend(_reasons_to(verdict.since, reader))
+    if advice.is_open:
+        message.decision_days.extend(_decision_days(verdict, result.looks[-1]))
+    judged = judged_comparison(verdict)
+    if isinstance(judged, ArmStanding) and judged.crossed_look is not None:
+        message.deciding_look.CopyFrom(numbered_look_to(reading, judged.crossed_look))
+    return message
+
+
+def short_verdict_to(given: VerdictInput, reader: ReaderLanguage) -> pb.Verdict:
+    """The verdict without its reasons and looks; before the first look, what is waited for."""
+    advice = _advice(given)
+    message = pb.Verdict(
+        kind=pb.VERDICT_KIND_KEEP_GOING,
         sentence=reader.text(advice.headline),
         action=reader.text(advice.action),
-        reasons=_reasons_to(advice.reasons, reader),
         cause=verdict_cause_to(advice.cause),
-        since=_reasons_to(verdict.since, reader),
-        evidence=max(
-            standing.meter
-            for standing in verdict.facts.arms
-            if verdict.variant in (None, standing.arm)
-        ),
-        decision_days=decision_days,
-        next_decision_time=None if next_decision is None else time_to(next_decision),
-        lift=lift,
-        lift_interval=lift_interval,
-        raw_lift=raw_lift,
-        deciding_look=_deciding_look(reading, judged),
+    )
+    line = given.line
+    if line is None or not _speaks(given):
+        return message
+    message.MergeFrom(
+        pb.Verdict(
+            kind=_kind_to(line, advice),
+            variant=line.variant or "",
+            metric=line.metric or "",
+            evidence=line.evidence,
+            lift=line.lift,
+            lift_interval=(
+                None
+                if line.lift is None or line.lift_interval is None
+                else interval_to(line.lift_interval, line.confidence)
+            ),
+            raw_lift=line.raw_lift,
+            decided_time=_end_of(given.days, line.decided_day),
+            advised_time=_end_of(given.days, line.advised_day),
+            next_decision_time=(
+                None
+                if given.days.is_paused or not advice.is_open
+                else _end_of(given.days, line.next_due)
+            ),
+        )
+    )
+    return message
+
+
+def _kind_to(line: VerdictLine, advice: _Advice) -> pb.VerdictKind.ValueType:
+    """What a stopped campaign had too little of is not what is wrong with it."""
+    if advice.cause == "stopped" and line.kind == "do_not_trust":
+        return pb.VERDICT_KIND_KEEP_GOING
+    return verdict_kind_to(line.kind)
+
+
+def _speaks(given: VerdictInput) -> bool:
+    """Whether the verdict has something to say: of no unit at all nothing can be trusted."""
+    line = given.line
+    return line is not None and (given.has_units or line.kind != "do_not_trust")
+
+
+def _end_of(days: CampaignDays, number: int | None) -> Timestamp | None:
+    """The end of a campaign day."""
+    day = None if number is None else days.nth(number)
+    return None if day is None else time_to(moment(day.end_us))
+
+
+def _advice(given: VerdictInput) -> _Advice:
+    """The verdict's own words, unless the campaign was stopped or paused since."""
+    line, campaign = given.line, given.campaign
+    if given.failure:
+        headline = Message.of("verdict.failed", why=Verbatim(given.failure))
+        return _Advice(headline, Message.of("action.wait"), "failed")
+    cause = "not_yet_judged" if line is None or not _speaks(given) else line.cause
+    if campaign.lifecycle.stop_time is not None and cause in _WAITING_CAUSES:
+        return _stopped_advice(given)
+    if not given.has_units:
+        headline, action = Message.of("verdict.nobody"), Message.of("action.check_exposures")
+        return _Advice(headline, action, "no_units")
+    if given.days.is_paused and cause in _WAITING_CAUSES:
+        headline = Message.of("verdict.paused")
+        if line is not None and cause not in _FORECAST_CAUSES:
+            headline = line.headline
+        return _Advice(headline, Message.of("action.resume"), cause, is_open=False)
+    if line is None:
+        return _first_advice(given)
+    return _Advice(line.headline, line.action, line.cause)
+
+
+def _first_advice(given: VerdictInput) -> _Advice:
+    """Before the first look: when the first decision is due."""
+    day = given.days.nth(given.first_decision)
+    assert day is not None, "a campaign that is not paused has days to come"
+    headline = Message.of("verdict.not_yet_judged", day=Day(day.date.isoformat()))
+    return _Advice(headline, Message.of("action.wait"), "not_yet_judged")
+
+
+def _stopped_advice(given: VerdictInput) -> _Advice:
+    """Names the day of the stop: the last look comes days later, when all who entered count."""
+    stop_date = given.days.stop_date
+    assert stop_date is not None, "the campaign was stopped"
+    return _Advice(
+        Message.of("verdict.stopped", day=Day(stop_date.isoformat())),
+        Message.of("action.stopped", control=VariantName(given.campaign.control.id)),
+        "stopped",
+        is_open=False,
     )
 
 
@@ -82,103 +190,8 @@ def _reasons_to(reasons: Iterable[Message], reader: ReaderLanguage) -> Iterator[
         yield pb.VerdictReason(code=_code(reason), sentence=reader.text(reason))
 
 
-def _without_verdict(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
-    result, campaign = reading.result, reading.campaign
-    if "verdict" in result.failures:
-        why = Verbatim(result.failures["verdict"])
-        advice = _Advice(Message.of("verdict.failed", why=why), Message.of("action.wait"), "failed")
-    elif _is_stopped_undecided(campaign, "keep_going"):
-        advice = _stopped_advice(reading, ())
-    elif not sum(result.quality.units.values()):
-        advice = _Advice(
-            Message.of("verdict.nobody"), Message.of("action.check_exposures"), "no_units"
-        )
-    else:
-        advice = _first_advice(reading)
-    return pb.Verdict(
-        kind=pb.VERDICT_KIND_KEEP_GOING,
-        sentence=reader.text(advice.headline),
-        action=reader.text(advice.action),
-        cause=verdict_cause_to(advice.cause),
-    )
-
-
-def _first_advice(reading: ReportInput) -> _Advice:
-    """Before the first look: when the first decision is due."""
-    if reading.days.is_paused:
-        return _paused_advice("not_yet_judged", ())
-    due = next_due(reading.plan.sequential, 0) or 1
-    day = next(islice(reading.days.calendar_days(), due - 1, None))
-    date = Day(reading.days.date_of(day).isoformat())
-    return _Advice(
-        Message.of("verdict.not_yet_judged", day=date), Message.of("action.wait"), "not_yet_judged"
-    )
-
-
-def _is_stopped_undecided(campaign: Campaign, kind: str) -> bool:
-    return campaign.lifecycle.stop_time is not None and kind == "keep_going"
-
-
-def _stopped_advice(reading: ReportInput, reasons: tuple[Message, ...]) -> _Advice:
-    """Names the day of the stop: the last look comes days later, when all who entered count."""
-    campaign, stop_us = reading.campaign, reading.days.stop_us
-    assert stop_us is not None, "the campaign was stopped"
-    stop_time = moment(stop_us).astimezone(ZoneInfo(campaign.time_zone))
-    day = Day(stop_time.date().isoformat())
-    return _Advice(
-        Message.of("verdict.stopped", day=day),
-        Message.of("action.stopped", control=VariantName(campaign.control.id)),
-        "stopped",
-        _without_forecasts(reasons),
-    )
-
-
-def _paused_advice(cause: str, reasons: tuple[Message, ...]) -> _Advice:
-    """While nobody enters: no day to come is known."""
-    return _Advice(
-        Message.of("verdict.paused"),
-        Message.of("action.resume"),
-        cause,
-        _without_forecasts(reasons),
-    )
-
-
 def _without_forecasts(reasons: tuple[Message, ...]) -> tuple[Message, ...]:
     return tuple(reason for reason in reasons if _code(reason) not in _FORECAST_REASONS)
-
-
-def _judged(verdict: Verdict) -> ArmStanding | GuardrailStanding | None:
-    """The comparison that the verdict rests on; None when it is not about one variant."""
-    comparisons: list[ArmStanding | GuardrailStanding] = [
-        *verdict.facts.arms,
-        *verdict.facts.guardrails,
-    ]
-    for comparison in comparisons:
-        if (comparison.arm, comparison.metric) == (verdict.variant, verdict.metric):
-            return comparison
-    return None
-
-
-def _lift(
-    judged: ArmStanding | GuardrailStanding | None, confidence: float
-) -> tuple[float | None, value_pb2.Interval | None]:
-    """The lift, corrected for stopping early where there is a correction, and its interval."""
-    if judged is None:
-        return None, None
-    corrected = judged.corrected if isinstance(judged, ArmStanding) else None
-    estimate = corrected or judged.raw
-    if estimate is None or estimate.lift is None:
-        return None, None
-    interval = estimate.lift_interval
-    return estimate.lift, None if interval is None else interval_to(interval, confidence)
-
-
-def _deciding_look(
-    reading: ReportInput, judged: ArmStanding | GuardrailStanding | None
-) -> pb.Look | None:
-    if isinstance(judged, ArmStanding) and judged.crossed_look is not None:
-        return numbered_look_to(reading, judged.crossed_look)
-    return None
 
 
 def _code(reason: Message) -> str:

@@ -1,6 +1,7 @@
 """Group commit: the events of many calls are stored in one durable transaction."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from fairlift_server.events.ledger import Event, EventOutcome
 
 # Events in one transaction at most; the disk syncs once for all of them.
 _GROUP_EVENTS = 10_000
+# New batches are refused while the oldest one waits longer: callers must not give up on events
+# that are stored then all the same.
+_MAX_WAIT_S = 2.0
 
 StoreEvents = Callable[[Sequence[Event]], Awaitable[list[EventOutcome]]]
 
@@ -19,22 +23,42 @@ StoreEvents = Callable[[Sequence[Event]], Awaitable[list[EventOutcome]]]
 class _Batch:
     events: Sequence[Event]
     outcomes: "asyncio.Future[list[EventOutcome]]"
+    arrived_s: float
 
 
 class Ingest:
     """A bounded queue of event batches, each acknowledged once its events are durable.
 
     While one group is being written the next one collects, so groups grow with the load.
+
+    Args:
+        store: writes events in one transaction.
+        limit_events: that may wait; above it batches are refused.
+        now: a clock in seconds that never goes back.
     """
 
-    def __init__(self, store: StoreEvents, *, limit_events: int) -> None:
+    def __init__(
+        self,
+        store: StoreEvents,
+        *,
+        limit_events: int,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
+        self._now = now
         self._limit_events = limit_events
         self._queue: deque[_Batch] = deque()
         self._waiting_events = 0
         self._arrived = asyncio.Event()
         self._closed = False
         self._writing = asyncio.create_task(self._write_groups(), name="ingest")
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more batch may wait, of whatever size: asked before it is even read."""
+        if self._waiting_events >= self._limit_events:
+            return False
+        return not self._queue or self._now() < self._queue[0].arrived_s + _MAX_WAIT_S
 
     async def record(self, events: Sequence[Event]) -> list[EventOutcome]:
         """One outcome per event, in order, once all of them are durable.
@@ -47,13 +71,13 @@ class Ingest:
             raise Unavailable("the server is shutting down; send the events again")
         if not events:
             return []
-        if self._waiting_events + len(events) > self._limit_events:
+        if not self.has_room:
             raise Overloaded(
-                f"{self._waiting_events} events already wait for the disk, the limit is "
-                f"{self._limit_events}; send the same events again later",
+                f"{self._waiting_events} events already wait for the disk; send the same events "
+                "again later",
                 retry_after_s=0.5,
             )
-        batch = _Batch(events, asyncio.get_running_loop().create_future())
+        batch = _Batch(events, asyncio.get_running_loop().create_future(), self._now())
         self._queue.append(batch)
         self._waiting_events += len(events)
         self._arrived.set()

@@ -15,13 +15,14 @@ from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_server.analysis.columns import (
     ColumnSet,
     FunnelColumns,
+    FunnelStep,
     MetricColumns,
     UnitColumn,
     UnitQuantile,
     Window,
     longest,
 )
-from fairlift_server.analysis.ledger_query import ColumnGroup, Lateness, LedgerQuery
+from fairlift_server.analysis.ledger_query import ColumnGroup, LedgerQuery, LiveQuestion
 from fairlift_server.results.stopping_rule import stopping_plan
 
 # Always shown, whatever the plan is about.
@@ -50,6 +51,7 @@ class AnalysisPlan:
         columns, groups, quantiles, coupons: what the ledger is asked; one group for each window.
         maturity: by metric, how long a unit waits before it counts.
         capped: names of metrics whose cap was fixed before the start.
+        funnels: the steps of metrics that are funnels, by name.
     """
 
     campaign: str
@@ -66,6 +68,7 @@ class AnalysisPlan:
     maturity: Mapping[str, Window]
     coupons: Mapping[str, str]
     capped: frozenset[str]
+    funnels: Mapping[str, tuple[FunnelStep, ...]]
 
     @property
     def control(self) -> str:
@@ -82,7 +85,7 @@ class AnalysisPlan:
         """How long a unit waits before it counts for every primary metric."""
         return longest(self.maturity[metric.metric] for metric in self.plan.primary)
 
-    def query(self, *, as_of_day: int | None, late: Lateness | None = None) -> LedgerQuery:
+    def query(self, *, as_of_day: int | None, live: LiveQuestion | None = None) -> LedgerQuery:
         """What the ledger is asked: as of the end of a day, or of everything."""
         return LedgerQuery(
             self.campaign,
@@ -95,7 +98,7 @@ class AnalysisPlan:
             self.quantiles,
             self.coupons,
             as_of_day,
-            late,
+            live,
         )
 
     def group(self, maturity: Window) -> ColumnGroup:
@@ -156,6 +159,13 @@ def analysis_plan_of(campaign: Campaign, *, currency: str) -> AnalysisPlan:
     in_roles = [*analysis.metrics, *(descriptive.metrics if descriptive else ())]
     maturity = {in_role.metric.name: _maturity(in_role.metric, columns) for in_role in in_roles}
     groups = [_group_of((r.metric,), maturity[r.metric.name]) for r in in_roles]
+    funnels = {
+        name: metric.steps for name, metric in metrics.items() if isinstance(metric, FunnelColumns)
+    }
+    groups += [
+        ColumnGroup(maturity[name], tuple(step.column for step in steps))
+        for name, steps in funnels.items()
+    ]
     judged = [maturity[metric.metric] for metric in (*plan.primary, *plan.guardrails)]
     counted = longest(maturity[metric.metric] for metric in plan.primary)
     groups += _count_groups(columns, dict.fromkeys((*judged, counted, ALARM_WINDOW)))
@@ -179,6 +189,7 @@ def analysis_plan_of(campaign: Campaign, *, currency: str) -> AnalysisPlan:
         capped=frozenset(
             name for name in metrics if isinstance(plan.metric(name).cap, CapAtAmount)
         ),
+        funnels=funnels,
     )
 
 
@@ -188,19 +199,12 @@ def _tested(metric: MetricColumns) -> Metric:
 
 
 def _descriptive(metrics: Mapping[str, MetricColumns], analysis: Analysis) -> Analysis | None:
-    """The headline metrics that the plan does not name, and the steps of its funnels."""
+    """The headline metrics that the plan does not name."""
     in_plan = {in_role.metric.name for in_role in analysis.metrics}
-    descriptive: list[Metric] = []
-    for name, metric in metrics.items():
-        if isinstance(metric, FunnelColumns):
-            descriptive += metric.steps
-        elif name not in in_plan:
-            descriptive.append(metric)
+    descriptive = tuple(_tested(metric) for name, metric in metrics.items() if name not in in_plan)
     if not descriptive:
         return None
-    return Analysis(
-        primary=tuple(descriptive), control=analysis.control, confidence=analysis.confidence
-    )
+    return Analysis(primary=descriptive, control=analysis.control, confidence=analysis.confidence)
 
 
 def _maturity(metric: Metric, columns: ColumnSet) -> Window:

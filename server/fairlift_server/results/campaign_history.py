@@ -1,54 +1,94 @@
-"""The days of a campaign's epoch, from what was done to the campaign."""
+"""A campaign's epoch and its days, from what was done to the campaign."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from fairlift.engine.campaign import Campaign
+from fairlift.engine.errors import NotFound, WrongState
 
 from fairlift_server.results.campaign_days import HOUR_US, CampaignDays, Pause
-from fairlift_server.store import campaigns as campaign_store
-from fairlift_server.store.campaigns import HistoryEntry, microseconds
-from fairlift_server.store.database import Transaction
-
-# More entries than a campaign's history ever has.
-_ALL = 100_000
+from fairlift_server.store.campaigns import Epoch, HistoryEntry, microseconds
 
 
-def campaign_days_of(transaction: Transaction, campaign: Campaign) -> CampaignDays:
+def campaign_of_epoch(current: Campaign, epochs: Mapping[int, Epoch], epoch: int) -> Campaign:
+    """The campaign as it was when the epoch began, with its name and lifecycle as they are now.
+
+    Args:
+        current: the campaign as it is.
+        epochs: all of it, by number.
+        epoch: 0 is the current one.
+
+    Raises:
+        WrongState: it was never started.
+        NotFound: it has no such epoch.
+    """
+    if not epochs:
+        raise WrongState(
+            f"campaign {current.id} is {current.lifecycle.state} and was never started, "
+            "so it has no results"
+        )
+    began = epochs.get(epoch or current.lifecycle.epoch)
+    if began is None:
+        raise NotFound(f"campaign {current.id} has epochs 1 to {len(epochs)}, not {epoch}")
+    lifecycle = replace(current.lifecycle, epoch=began.campaign.lifecycle.epoch)
+    return replace(began.campaign, display_name=current.display_name, lifecycle=lifecycle)
+
+
+def campaign_days_of(
+    campaign: Campaign,
+    moves: Sequence[HistoryEntry],
+    *,
+    start: datetime,
+    next_start: datetime | None = None,
+) -> CampaignDays:
     """The days of a campaign's epoch.
 
     Args:
-        transaction: to read in.
         campaign: as it was when the epoch began, with its lifecycle as it is now.
+        moves: when it was started, paused, resumed and stopped, oldest first.
+        start: when the epoch began.
+        next_start: when the epoch after it began.
     """
-    history = campaign_store.campaign_history(transaction, campaign.id, after=0, limit=_ALL)
-    epochs = campaign_store.epochs_of(transaction, campaign.id)[campaign.id]
-    epoch = campaign.lifecycle.epoch
-    start = epochs[epoch].campaign.lifecycle.epoch_time
-    assert start is not None, "an epoch has a beginning"
     assert campaign.plan is not None, "a campaign without a plan cannot start"
-    ends = [campaign.lifecycle.stop_time]
-    if following := epochs.get(epoch + 1):
-        ends.append(following.campaign.lifecycle.epoch_time)
-    stops = [microseconds(moment) for moment in ends if moment is not None]
+    ends = (campaign.lifecycle.stop_time, next_start)
+    stop_us = min((microseconds(moment) for moment in ends if moment is not None), default=None)
     return CampaignDays(
         campaign.time_zone,
         microseconds(start),
-        _opened_us(history, start),
+        _opened_us(moves, start),
         campaign.plan.settle_hours * HOUR_US,
-        _pauses(history),
-        min(stops, default=None),
+        _until(stop_us, _pauses(moves)),
+        stop_us,
     )
 
 
-def _opened_us(history: list[HistoryEntry], start: datetime) -> int:
+def epoch_start(epochs: Mapping[int, Epoch], epoch: int) -> datetime | None:
+    """When an epoch began; None if it has not."""
+    began = epochs.get(epoch)
+    return None if began is None else began.campaign.lifecycle.epoch_time
+
+
+def _opened_us(moves: Sequence[HistoryEntry], start: datetime) -> int:
     """When the epoch was begun, by the clock: a campaign may start in the past."""
-    started = (entry.time for entry in history if entry.verb == "start")
+    started = (entry.time for entry in moves if entry.verb == "start")
     return microseconds(max(start, next(started, start)))
 
 
-def _pauses(history: list[HistoryEntry]) -> tuple[Pause, ...]:
+def _until(stop_us: int | None, pauses: tuple[Pause, ...]) -> tuple[Pause, ...]:
+    """The pauses of an epoch that was stopped: the one that lasts into the next ends with it."""
+    if stop_us is None:
+        return pauses
+    return tuple(
+        Pause(pause.start_us, stop_us if pause.end_us is None else min(pause.end_us, stop_us))
+        for pause in pauses
+        if pause.start_us < stop_us
+    )
+
+
+def _pauses(moves: Sequence[HistoryEntry]) -> tuple[Pause, ...]:
     pauses: list[Pause] = []
-    for entry in history:
+    for entry in moves:
         time_us = microseconds(entry.time)
         if entry.verb == "pause":
             pauses.append(Pause(time_us, None))

@@ -1,10 +1,10 @@
 """Results of campaigns: looks made when they are due, written down before anybody sees them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -12,40 +12,46 @@ from fairlift.engine.campaign import Campaign, State
 from fairlift.engine.errors import NotFound, WrongState
 from fairlift.engine.plan_hash import plan_hash
 from fairlift_stats.sequential.errors import LookEdited
-from fairlift_stats.verdict.standings import lines_of
 
+from fairlift_server.events.intake import Intake
 from fairlift_server.results.analysis_plan import AnalysisPlan, analysis_plan_of
 from fairlift_server.results.campaign_days import CampaignDays
-from fairlift_server.results.campaign_history import campaign_days_of
+from fairlift_server.results.campaign_history import (
+    campaign_days_of,
+    campaign_of_epoch,
+    epoch_start,
+)
 from fairlift_server.results.data_quality import DataQuality
-from fairlift_server.results.kept_look import KeptLook, log_of, sealed_from_json, sealed_to_json
-from fairlift_server.results.look import LookRequest, LookResult, check_data, make_looks
+from fairlift_server.results.kept_look import KeptLook, sealed_from_json, sealed_to_json
+from fairlift_server.results.listed_look import ListedLook
+from fairlift_server.results.look import (
+    LookRequest,
+    LookResult,
+    check_data,
+    make_looks,
+    stored_looks,
+)
+from fairlift_server.results.report_line import ReportLine
+from fairlift_server.results.report_list import ListedReport, listed_reports
 from fairlift_server.results.shared_work import SharedWork
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.campaigns import microseconds, moment
 from fairlift_server.store.database import Store, Transaction
-from fairlift_server.store.looks import LookRecord, add_look, looks_of
+from fairlift_server.store.looks import LookRecord, add_look, looks_of, put_report_line
 
 _WITH_LOOKS = (State.RUNNING, State.PAUSED, State.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
-class ListedLook:
-    """A look as a list shows it.
+class CampaignLook:
+    """A look of one epoch of a campaign, with the time at which it was made."""
 
-    Attributes:
-        number: counted from 1.
-        time: when it was made.
-        boundaries: by primary metric and treatment, the z that would have been a success.
-    """
-
-    number: int
+    listed: ListedLook
     time: datetime
-    kept_look: KeptLook
     epoch: int
     plan_hash: str
-    boundaries: Mapping[tuple[str, str], float | None]
+    days: CampaignDays
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +82,21 @@ class ReportInput:
             return None
         return self.look_time((looks[-1].look.day if looks else 0) + 1)
 
-    @property
-    def next_decision_time(self) -> datetime | None:
-        """When the next look that judges success is due; None as for the next look."""
-        verdict = self.result.verdict
-        if verdict is None or verdict.next_due is None or self.next_look_time is None:
-            return None
-        return self.look_time(verdict.next_due)
-
     def look_time(self, day: int) -> datetime | None:
         """When the look of this campaign day, counted from 1, is due; None if it never comes."""
-        calendar_day = next(islice(self.days.calendar_days(), day - 1, None), None)
-        if calendar_day is None:
-            return None
-        return moment(self.days.end_us(calendar_day) + self.days.settle_us)
+        campaign_day = self.days.nth(day)
+        return None if campaign_day is None else moment(campaign_day.due_us)
 
-    def listed_look(self, number: int) -> ListedLook:
+    def look(self, number: int) -> CampaignLook:
         """The look with this number, counted from 1."""
-        looks = self.result.looks[:number]
-        return _listed(looks, self.look_times[number - 1], self.campaign)
+        lifecycle = self.campaign.lifecycle
+        return CampaignLook(
+            self.result.listed[number - 1],
+            self.look_times[number - 1],
+            lifecycle.epoch,
+            lifecycle.plan_hash,
+            self.days,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +116,10 @@ class _StoredEpoch:
             if last.closing is not None:
                 return False
             looks_made = last.day
-        following = next(islice(self.days.calendar_days(), looks_made, None), None)
-        return following is not None and (
-            self.days.end_us(following) + self.days.settle_us <= now_us
-        )
+        following = self.days.nth(looks_made + 1)
+        return following is not None and following.due_us <= now_us
 
-    def request(self, now: datetime) -> LookRequest:
+    def request(self, now: datetime, intake: Intake) -> LookRequest:
         return LookRequest(
             self.plan,
             self.campaign.lifecycle.plan_hash,
@@ -127,6 +127,7 @@ class _StoredEpoch:
             tuple(sealed_from_json(record.content) for record in self.records),
             microseconds(self.records[-1].time) if self.records else None,
             microseconds(now),
+            intake,
         )
 
 
@@ -149,10 +150,12 @@ class CampaignResults:
         *,
         currency: str,
         now: Callable[[], datetime],
+        intake: Callable[[], Intake],
     ) -> None:
         self._store = store
         self._workers = workers
         self._check_workers = check_workers
+        self._intake = intake
         self._currency = currency
         self._now = now
         # Held only as long as somebody waits: callers may name any campaign.
@@ -176,6 +179,16 @@ class CampaignResults:
             (campaign, epoch), lambda: self._read_alone(campaign, epoch)
         )
 
+    async def listed(
+        self, *, states: Collection[State], after: str, limit: int
+    ) -> list[ListedReport]:
+        """Campaigns in these states as of their last looks, ordered by id, after the id `after`."""
+        return await self._store.read(
+            lambda t: listed_reports(
+                t, currency=self._currency, states=states, after=after, limit=limit
+            )
+        )
+
     async def due_campaigns(self) -> list[str]:
         """Campaigns that have a day without a look whose events may all have arrived."""
 
@@ -191,22 +204,28 @@ class CampaignResults:
         """Whether the data can be trusted; makes no look."""
         return await self._checks.run(campaign, lambda: self._data_quality(campaign))
 
-    async def looks(self, campaign: str, *, epoch: int, after: int, limit: int) -> list[ListedLook]:
-        """Looks from the first after `after`."""
+    async def looks(
+        self, campaign: str, *, epoch: int, after: int, limit: int
+    ) -> list[CampaignLook]:
+        """Looks from the first after `after`.
+
+        Raises:
+            NotFound: there is no such campaign or epoch.
+            WrongState: the campaign has not started, or a look was changed in the store.
+        """
         stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
-        kept_looks = [
-            KeptLook.from_json(sealed_from_json(record.content).content)
-            for record in stored.records
-        ]
+        request = stored.request(self._now(), self._intake())
+        with _edits_named(campaign):
+            listed = await self._workers.run(stored_looks, request)
+        lifecycle = stored.campaign.lifecycle
         return [
-            _listed(kept_looks[:number], record.time, stored.campaign)
-            for number, record in enumerate(stored.records[: after + limit], start=1)
-            if number > after
-        ]
+            CampaignLook(look, record.time, lifecycle.epoch, lifecycle.plan_hash, stored.days)
+            for look, record in zip(listed, stored.records, strict=True)
+        ][after : after + limit]
 
     async def _data_quality(self, campaign: str) -> tuple[Campaign, AnalysisPlan, DataQuality]:
         stored = await self._store.read(lambda t: self._stored(t, campaign, 0))
-        request = stored.request(self._now())
+        request = stored.request(self._now(), self._intake())
         quality = await self._check_workers.run(_check_data, self._store.path, request)
         return stored.campaign, stored.plan, quality
 
@@ -219,54 +238,63 @@ class CampaignResults:
     async def _read(self, campaign: str, epoch: int) -> ReportInput:
         stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
         now = self._now()
-        try:
-            result = await self._workers.run(_make_looks, self._store.path, stored.request(now))
-        except LookEdited as error:
-            raise WrongState(
-                f"campaign {campaign}: {error}; restore the database from a backup"
-            ) from None
+        request = stored.request(now, self._intake())
+        with _edits_named(campaign):
+            result = await self._workers.run(_make_looks, self._store.path, request)
         times = [record.time for record in stored.records]
         new = [
             LookRecord(number, now, sealed_to_json(look))
             for number, look in enumerate(result.new, start=len(times) + 1)
         ]
         if new:
-            await self._store.write(lambda t: _add_looks(t, campaign, stored.plan.epoch, new))
+            line = result.line
+            await self._store.write(lambda t: _add_looks(t, campaign, stored.plan.epoch, new, line))
         times.extend(record.time for record in new)
         return ReportInput(stored.campaign, stored.plan, stored.days, result, tuple(times), now)
 
     def _stored(self, transaction: Transaction, campaign: str, epoch: int) -> _StoredEpoch:
-        of_epoch = _campaign_of_epoch(transaction, campaign, epoch)
+        current = campaign_store.get(transaction, campaign)
+        if current is None:
+            raise NotFound(f"campaign {campaign!r} does not exist")
+        epochs = campaign_store.epochs_of(transaction, campaign).get(campaign, {})
+        of_epoch = campaign_of_epoch(current, epochs, epoch)
         _check_seal(of_epoch)
+        moves = campaign_store.moves_of(transaction, [campaign])[campaign]
+        number = of_epoch.lifecycle.epoch
+        start = epoch_start(epochs, number)
+        assert start is not None, "an epoch has a beginning"
         return _StoredEpoch(
             of_epoch,
             analysis_plan_of(of_epoch, currency=self._currency),
-            campaign_days_of(transaction, of_epoch),
+            campaign_days_of(
+                of_epoch, moves, start=start, next_start=epoch_start(epochs, number + 1)
+            ),
             looks_of(transaction, campaign, of_epoch.lifecycle.epoch),
         )
 
 
-def _listed(looks: Sequence[KeptLook], time: datetime, campaign: Campaign) -> ListedLook:
-    """The last of these looks."""
-    plan = looks[0].plan
-    log = log_of(plan, looks)
-    return ListedLook(
-        len(looks),
-        time,
-        looks[-1],
-        campaign.lifecycle.epoch,
-        campaign.lifecycle.plan_hash,
-        {
-            (metric.name, arm): lines_of(plan, log, metric.name, arm)[-1].success
-            for metric in plan.primaries
-            for arm in plan.treatments
-        },
-    )
+@contextmanager
+def _edits_named(campaign: str) -> Iterator[None]:
+    """Says whose look it is that was changed in the store."""
+    try:
+        yield
+    except LookEdited as error:
+        raise WrongState(
+            f"campaign {campaign}: {error}; restore the database from a backup"
+        ) from None
 
 
-def _add_looks(transaction: Transaction, campaign: str, epoch: int, new: list[LookRecord]) -> None:
+def _add_looks(
+    transaction: Transaction,
+    campaign: str,
+    epoch: int,
+    new: list[LookRecord],
+    line: ReportLine | None,
+) -> None:
     for record in new:
         add_look(transaction, campaign, epoch, record)
+    if line is not None:
+        put_report_line(transaction, campaign, epoch, line.to_json())
 
 
 def _check_seal(campaign: Campaign) -> None:
@@ -279,24 +307,6 @@ def _check_seal(campaign: Campaign) -> None:
             f"sealed at the start has {sealed_hash[:12]}: it was changed in the store; restore the "
             "database from a backup"
         )
-
-
-def _campaign_of_epoch(transaction: Transaction, campaign: str, epoch: int) -> Campaign:
-    """The campaign as it was when the epoch began, with its name and lifecycle as they are now."""
-    current = campaign_store.get(transaction, campaign)
-    if current is None:
-        raise NotFound(f"campaign {campaign!r} does not exist")
-    epochs = campaign_store.epochs_of(transaction, campaign).get(campaign, {})
-    if not epochs:
-        raise WrongState(
-            f"campaign {campaign} is {current.lifecycle.state} and was never started, "
-            "so it has no results"
-        )
-    began = epochs.get(epoch or current.lifecycle.epoch)
-    if began is None:
-        raise NotFound(f"campaign {campaign} has epochs 1 to {len(epochs)}, not {epoch}")
-    lifecycle = replace(current.lifecycle, epoch=began.campaign.lifecycle.epoch)
-    return replace(began.campaign, display_name=current.display_name, lifecycle=lifecycle)
 
 
 # DuckDB and Ibis are imported where they run: in the worker processes, never in the server.

@@ -77,6 +77,12 @@ def checks(plan: AnalysisPlan, quality: DataQuality) -> tuple[HealthCheck, ...]:
     return (_sample_ratio(plan, quality), _contamination(quality), *always)
 
 
+def gravest_status(plan: AnalysisPlan, quality: DataQuality) -> HealthStatus:
+    """The gravest of the checks."""
+    order = (HealthStatus.OK, HealthStatus.WARNING, HealthStatus.BROKEN)
+    return max((check.status for check in checks(plan, quality)), key=order.index)
+
+
 def _sample_ratio(plan: AnalysisPlan, quality: DataQuality) -> HealthCheck:
     p, evidence = quality.chi_square_p, quality.split.largest
     if not (quality.split.warns or quality.split.blocks):

@@ -6,7 +6,6 @@ of the end of a campaign day, so it does not matter who reads when.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TypeAlias
 
 from fairlift.engine.metric import OrderMeasure
@@ -18,11 +17,13 @@ from fairlift_stats.verdict import Verdict, decide
 
 from fairlift_server.analysis.columns import Window, maturity_us
 from fairlift_server.analysis.ledger_query import (
+    LateCounts,
     Lateness,
     LedgerAnswer,
     LedgerQuery,
-    LedgerSample,
+    LiveQuestion,
 )
+from fairlift_server.events.intake import Intake
 from fairlift_server.results.analysis_plan import ALARM_WINDOW, AnalysisPlan
 from fairlift_server.results.campaign_days import (
     Arrivals,
@@ -30,10 +31,15 @@ from fairlift_server.results.campaign_days import (
     entry_stopped_us,
     is_over,
 )
-from fairlift_server.results.data_quality import DataQuality, data_quality
-from fairlift_server.results.kept_look import KeptLook, Summaries, log_of, sealed
+from fairlift_server.results.data_quality import DataQuality, data_quality, gravest_status
+from fairlift_server.results.kept_look import KeptLook, log_of, sealed
+from fairlift_server.results.listed_look import ListedLook, listed_looks
+from fairlift_server.results.live_figures import LiveFigures, live_figures, with_every_arm
 from fairlift_server.results.look_report import LookReport, attempt, metrics_report, report_of
+from fairlift_server.results.report_line import ReportLine, verdict_line
 from fairlift_server.results.segment_cuts import summaries_by_label
+
+NOTHING_LATE = LateCounts()
 
 Ask: TypeAlias = Callable[[Sequence[LedgerQuery]], list[LedgerAnswer]]
 
@@ -49,6 +55,7 @@ class LookRequest:
         stored: the looks so far.
         last_made_us: when the last of them was made.
         now_us: the time.
+        intake: when events could come in.
     """
 
     plan: AnalysisPlan
@@ -57,6 +64,7 @@ class LookRequest:
     stored: tuple[SealedContent, ...]
     last_made_us: int | None
     now_us: int
+    intake: Intake
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +72,23 @@ class LookResult:
     """The looks at a campaign, and what is said of the newest.
 
     Attributes:
-        live: summaries by variant as of now, of all units, mature or not.
+        live: what is known as of now, of all units, mature or not.
         quality: whether the data can be trusted.
-        looks: all of them, the newest last.
+        looks, listed: all of them, the newest last; as they are kept, and as lists show them.
         new: those that were made just now, as they are to be stored.
-        late_orders, late_exposures: what came in after the last look and happened before it.
-        verdict, report: as of the newest look.
+        late: what came in after the last look and happened before the end of its day.
+        verdict, line, report: as of the newest look.
         failures: what could not be computed, and why.
     """
 
-    live: Summaries
+    live: LiveFigures
     quality: DataQuality
     looks: tuple[KeptLook, ...]
+    listed: tuple[ListedLook, ...] = ()
     new: tuple[SealedContent, ...] = ()
-    late_orders: int = 0
-    late_exposures: int = 0
+    late: LateCounts = NOTHING_LATE
     verdict: Verdict | None = None
+    line: ReportLine | None = None
     report: LookReport | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
 
@@ -95,23 +104,35 @@ def make_looks(ask: Ask, request: LookRequest) -> LookResult:
     plan = request.plan
     if looks:
         plan = replace(plan, sequential=looks[0].plan)
-    (live,) = ask([plan.query(as_of_day=None, late=_lateness(request, looks))])
+    question = LiveQuestion(request.now_us, plan.window, _lateness(request, looks))
+    (live,) = ask([plan.query(as_of_day=None, live=question)])
     previous = request.stored[-1].hash if request.stored else request.plan_hash
     new: list[SealedContent] = []
-    for look in _due_looks(ask, plan, request.days, live, looks, request.now_us):
+    for look in _due_looks(ask, plan, request, live, looks):
         new.append(sealed(previous, look))
         previous = new[-1].hash
         looks = (*looks, look)
     result = LookResult(
-        live=_with_every_arm(plan, live.sample(None))[plan.window],
+        live=live_figures(plan, live),
         quality=data_quality(plan, live.sample(None), looks),
         looks=looks,
         new=tuple(new),
         # Nothing can be late for a look that was made just now.
-        late_orders=0 if new else sum(entry.late_orders for entry in live.entries),
-        late_exposures=0 if new else sum(entry.late_exposures for entry in live.entries),
+        late=NOTHING_LATE if new else live.late,
     )
-    return _with_report(result, plan) if looks else result
+    hashes = [look.hash for look in (*request.stored, *new)]
+    return _with_report(result, plan, hashes) if looks else result
+
+
+def stored_looks(request: LookRequest) -> tuple[ListedLook, ...]:
+    """The looks that were made already.
+
+    Raises:
+        LookEdited: a look in the store is not the one that was written.
+    """
+    check_chain(request.plan_hash, request.stored)
+    looks = [KeptLook.from_json(look.content) for look in request.stored]
+    return listed_looks(looks, [look.hash for look in request.stored], {})
 
 
 def check_data(ask: Ask, request: LookRequest) -> DataQuality:
@@ -121,34 +142,47 @@ def check_data(ask: Ask, request: LookRequest) -> DataQuality:
     return data_quality(request.plan, live.sample(None), looks)
 
 
-def _with_report(result: LookResult, plan: AnalysisPlan) -> LookResult:
+def _with_report(result: LookResult, plan: AnalysisPlan, hashes: Sequence[str]) -> LookResult:
     failures: dict[str, str] = {}
     log = log_of(plan.sequential, result.looks)
     verdict = attempt("verdict", failures, decide, plan.sequential, log)
     report = report_of(plan, result.looks[-1], verdict)
-    return replace(result, verdict=verdict, report=report, failures={**failures, **report.failures})
+    listed = listed_looks(result.looks, hashes, failures)
+    last = result.looks[-1]
+    line = ReportLine(
+        last.look.day,
+        sum(last.entered.values()),
+        gravest_status(plan, result.quality),
+        None if verdict is None else verdict_line(verdict),
+        failures.get("verdict", ""),
+    )
+    return replace(
+        result,
+        listed=listed,
+        verdict=verdict,
+        line=line,
+        report=report,
+        failures={**failures, **report.failures},
+    )
 
 
 def _lateness(request: LookRequest, looks: tuple[KeptLook, ...]) -> Lateness | None:
     if not looks or request.last_made_us is None:
         return None
-    last = next(islice(request.days.calendar_days(), looks[-1].look.day - 1, None), None)
-    if last is None:
-        return None
-    return Lateness(request.days.end_us(last), request.last_made_us)
+    last = request.days.nth(looks[-1].look.day)
+    return None if last is None else Lateness(last.end_us, request.last_made_us)
 
 
 def _due_looks(
     ask: Ask,
     plan: AnalysisPlan,
-    days: CampaignDays,
+    request: LookRequest,
     live: LedgerAnswer,
     looks: tuple[KeptLook, ...],
-    now_us: int,
 ) -> Iterator[KeptLook]:
     """The looks of all days that are over and have none, in order, until one is the last."""
-    log = log_of(plan.sequential, looks)
-    arrivals = _arrivals(live, now_us)
+    log, days = log_of(plan.sequential, looks), request.days
+    arrivals = _arrivals(live, request)
     calendar_days: list[int] = []
     for day, calendar_day in enumerate(days.calendar_days(), start=1):
         calendar_days.append(calendar_day)
@@ -166,13 +200,14 @@ def _due_looks(
         yield replace(kept, look=log.looks[-1], verdict="" if verdict is None else verdict.kind)
 
 
-def _arrivals(live: LedgerAnswer, now_us: int) -> Arrivals:
+def _arrivals(live: LedgerAnswer, request: LookRequest) -> Arrivals:
     entries = live.entries
     return Arrivals(
-        now_us,
+        request.now_us,
         max((entry.last_us for entry in entries), default=None),
         max((entry.received_us for entry in entries), default=None),
         max((entry.last_entry_us for entry in entries), default=None),
+        request.intake,
     )
 
 
@@ -213,8 +248,9 @@ def _kept(
             day=len(calendar_days),
             counts=(),
             closing="stopped" if is_stopped else None,
+            stopped_on=days.stop_date.isoformat() if is_stopped and days.stop_date else None,
         ),
-        _with_every_arm(plan, sample),
+        with_every_arm(plan, sample),
         {arm: sample.entered.get(arm, 0) for arm in plan.arms},
         {arm: sample.quantiles.get(arm, {}) for arm in plan.arms},
         {
@@ -238,14 +274,6 @@ def _last_entry(calendar_days: Sequence[int], window: Window) -> int:
     day = len(calendar_days) - (window or 0)
     # Who entered before the first whole day belongs to its week.
     return calendar_days[day - 1] if day > 0 else calendar_days[0] - 1 + day
-
-
-def _with_every_arm(plan: AnalysisPlan, sample: LedgerSample) -> dict[Window, Summaries]:
-    """The summaries with every arm in order, those without units too."""
-    return {
-        window: {arm: by_variant.get(arm, plan.group(window).empty()) for arm in plan.arms}
-        for window, by_variant in sample.summaries.items()
-    }
 
 
 def _count(plan: AnalysisPlan, arm: str, kept: KeptLook) -> ArmCount:

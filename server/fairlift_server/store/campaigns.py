@@ -1,16 +1,20 @@
 """Stored campaigns: their epochs, their history, and the settings of the shop."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from fairlift.engine.campaign import Campaign, State
 from fairlift.engine.change import ChangeClass, FieldChange
 from fairlift.wire.campaign import campaign_from_bytes, campaign_to_bytes
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from fairlift_server.store import tables
+
+# What changes when visitors enter.
+_MOVES = ("start", "pause", "resume", "stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,19 +202,35 @@ def campaign_history(
         .order_by(tables.changes.c.id)
         .limit(limit)
     )
-    return [
-        HistoryEntry(
-            row.id,
-            row.campaign,
-            moment(row.time_us),
-            row.author,
-            row.verb,
-            row.epoch,
-            tuple(map(_field_change, json.loads(row.fields))),
-            row.reason,
-        )
-        for row in connection.execute(query)
-    ]
+    return [_history_entry(row) for row in connection.execute(query)]
+
+
+def moves_of(connection: Connection, campaigns: Collection[str]) -> dict[str, list[HistoryEntry]]:
+    """By campaign, when it was started, paused, resumed and stopped, oldest first."""
+    changes = tables.changes.c
+    query = (
+        select(tables.changes)
+        .where(changes.campaign.in_(campaigns), changes.verb.in_(_MOVES))
+        .order_by(changes.campaign, changes.id)
+    )
+    moves: dict[str, list[HistoryEntry]] = {campaign: [] for campaign in campaigns}
+    for row in connection.execute(query):
+        moves[row.campaign].append(_history_entry(row))
+    return moves
+
+
+def _history_entry(row: Row[Any]) -> HistoryEntry:
+    """The entry of a row of the changes; `Any`: SQLAlchemy knows its columns at run time."""
+    return HistoryEntry(
+        row.id,
+        row.campaign,
+        moment(row.time_us),
+        row.author,
+        row.verb,
+        row.epoch,
+        tuple(map(_field_change, json.loads(row.fields))),
+        row.reason,
+    )
 
 
 def _field_change(fields: dict[str, str]) -> FieldChange:

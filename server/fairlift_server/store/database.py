@@ -1,21 +1,28 @@
 """The SQLite database: opening, migrations, one writer thread and several readers."""
 
 import asyncio
-import fcntl
 import logging
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from fairlift.engine.errors import Overloaded, WrongState
+from fairlift.engine.errors import FairliftError, Overloaded, WrongState
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from fairlift_server.store.contents import Contents, contents
+from fairlift_server.store.file_locks import FileLocks
+from fairlift_server.store.last_write import LastWrite
+from fairlift_server.store.progress import begin_counting, count_write
+from fairlift_server.store.write_check import try_tables
+from fairlift_server.store.write_failures import WriteFailures
 
 log = logging.getLogger("fairlift.store")
 
@@ -40,6 +47,8 @@ _PRAGMAS = (
     "temp_store = MEMORY",
     "cache_size = -65536",
 )
+# What a job does wrong itself: the database can write, and other jobs go on.
+_FAULTS_OF_THE_JOB = (IntegrityError, DataError, ProgrammingError)
 
 
 class Store:
@@ -48,18 +57,30 @@ class Store:
     Several writers would wait for each other, and changes by another server would not reach the
     campaigns in memory.
 
+    Args:
+        path: of the file; through links it is still the same file.
+        accept: take the file as it is, though it may lack writes that it had.
+
     Raises:
-        WrongState: another server has opened the file, the path is a folder, or its folder does not
-            exist.
+        WrongState: another server has opened the file, it lacks writes that it had, the path is a
+            folder, or its folder does not exist.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
+    def __init__(self, path: Path, *, accept: bool = False) -> None:
+        self.path = path.resolve()
+        self.write_failures = WriteFailures()
         if not self.path.parent.is_dir():
             raise WrongState(f"the folder {self.path.parent} does not exist; create it first")
         if self.path.is_dir():
             raise WrongState(f"{self.path} is a folder; FAIRLIFT_DATABASE must name a file in it")
-        self._lock = _lock_file(self.path)
+        self._last_write = LastWrite(self.path)
+        self._counts_writes = False
+        # Before the file is opened, which would create it, or drop the log of an emptied one.
+        if not accept:
+            self._check_last_write()
+        self._locks = FileLocks(self.path)
+        if accept:
+            self._last_write.forget()
         self._writing = _engine(self.path, begin="BEGIN IMMEDIATE", connections=1)
         self._reading = _engine(self.path, begin="BEGIN", connections=_READERS)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
@@ -78,16 +99,32 @@ class Store:
                 self._refuse_foreign_tables(connection)
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+                begin_counting(connection)
         except CommandError as error:
             raise WrongState(
                 f"{self.path} was written by a newer Fairlift ({error}); run that version, or set "
                 "FAIRLIFT_DATABASE to another file"
             ) from None
         except DatabaseError as error:
-            raise WrongState(
-                f"cannot use {self.path}: {error.orig}; FAIRLIFT_DATABASE must name a SQLite file "
-                "that this user may read and write and that no other program uses"
-            ) from None
+            raise self._unusable(error.orig) from None
+        self._counts_writes = True
+        self.check_writes_now()
+
+    def contents(self) -> Contents:
+        """What the database contains, found without reading it through."""
+        return self.read_now(contents)
+
+    def _check_last_write(self) -> None:
+        try:
+            self._last_write.check()
+        except sqlite3.DatabaseError as error:
+            raise self._unusable(error) from None
+
+    def _unusable(self, error: BaseException | None) -> WrongState:
+        return WrongState(
+            f"cannot use {self.path}: {error}; FAIRLIFT_DATABASE must name a SQLite file "
+            "that this user may read and write and that no other program uses"
+        )
 
     def _refuse_foreign_tables(self, connection: Connection) -> None:
         tables = inspect(connection).get_table_names()
@@ -113,13 +150,44 @@ class Store:
 
     def write_now(self, job: Callable[[Connection], T]) -> T:
         """Like `write`, in the caller's thread: for start-up and tests."""
+        progress = None
         try:
             with self._writing.begin() as connection:
-                return job(connection)
-        except OperationalError as error:
-            # The caller only learns that it should retry: the log tells whoever runs the server.
-            log.error("the database cannot write", extra={"fields": {"reason": str(error.orig)}})
-            raise Overloaded(f"the database cannot write now: {error.orig}") from error
+                result = job(connection)
+                if self._counts_writes:
+                    progress = count_write(connection)
+        except FairliftError:
+            raise
+        except Exception as error:
+            if not isinstance(error, DatabaseError) or isinstance(error, _FAULTS_OF_THE_JOB):
+                self.write_failures.add_unexpected(error)
+                raise
+            raise self._cannot_write(error) from error
+        if progress is not None:
+            self._last_write.write(progress)
+        return result
+
+    async def check_writes(self) -> None:
+        """Tries whether every table can be written, down to the disk.
+
+        Raises:
+            Overloaded: one cannot.
+        """
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._writer, self.check_writes_now)
+
+    def check_writes_now(self) -> None:
+        """Like `check_writes`, in the caller's thread."""
+        try:
+            self.write_now(try_tables)
+        except DatabaseError as error:
+            raise self._cannot_write(error) from error
+        self.write_failures.end()
+
+    def _cannot_write(self, error: DatabaseError) -> Overloaded:
+        # The caller only learns that it should retry: the log tells whoever runs the server.
+        self.write_failures.add(str(error.orig))
+        return Overloaded(f"the database cannot write now: {error.orig}")
 
     def read_now(self, job: Callable[[Connection], T]) -> T:
         """Like `read`, in the caller's thread."""
@@ -132,27 +200,8 @@ class Store:
         self._readers.shutdown()
         self._reading.dispose()
         self._writing.dispose()
-        self._lock.close()
-
-
-def _lock_file(path: Path) -> IO[bytes]:
-    lock_path = path.with_name(path.name + ".lock")
-    try:
-        lock = lock_path.open("wb")
-    except OSError as error:
-        raise WrongState(
-            f"cannot write {lock_path}: {error.strerror}; let this user write to its folder, or "
-            "set FAIRLIFT_DATABASE to another file"
-        ) from None
-    try:
-        # The kernel releases this lock when the process ends, even after a crash.
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise WrongState(
-            f"another server uses {path}; stop it, or set FAIRLIFT_DATABASE to another file"
-        ) from None
-    return lock
+        self._last_write.close()
+        self._locks.close()
 
 
 def _engine(path: Path, *, begin: str, connections: int) -> Engine:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, select
 
 from fairlift_server.events.ledger import (
     MICROS,
@@ -64,6 +64,15 @@ _PLACED = OrderEntry._fields[:-1]  # all but the lines
 _ORDER = _insert(tables.orders, (*_PLACED, "rate_micros", *_RESTATED))
 _RESTATE = f"UPDATE orders SET {', '.join(f'{name} = ?' for name in _RESTATED)} WHERE order_id = ?"
 _STATE = OrderState.__slots__
+_RECEIVED = (
+    tables.exposures,
+    tables.actions,
+    tables.orders,
+    tables.amendments,
+    tables.identity_links,
+    tables.costs,
+    tables.exchange_rates,
+)
 _RATE = (
     "SELECT shop_micros_per_unit FROM exchange_rates WHERE currency_code = ? AND time_us <= ? "
     "ORDER BY time_us DESC, id DESC LIMIT 1"
@@ -81,6 +90,17 @@ def store_events(
         currency: the shop's currency.
     """
     return _EventGroup(connection, currency).outcomes(events)
+
+
+def last_received_us(connection: Connection) -> int | None:
+    """When the newest event of the ledger came in; None while it is empty."""
+    newest = (
+        connection.execute(
+            select(table.c.received_us).order_by(table.c.id.desc()).limit(1)
+        ).scalar_one_or_none()
+        for table in _RECEIVED
+    )
+    return max((time_us for time_us in newest if time_us is not None), default=None)
 
 
 class _EventGroup:

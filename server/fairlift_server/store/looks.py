@@ -1,9 +1,10 @@
-"""The look log: each look is stored before its result is shown."""
+"""The look log: each look is stored before its result is shown; and what a list says of it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from fairlift_server.store import tables
 from fairlift_server.store.campaigns import microseconds, moment
@@ -42,3 +43,22 @@ def add_look(connection: Connection, campaign: str, epoch: int, look: LookRecord
             content=look.content,
         )
     )
+
+
+def put_report_line(connection: Connection, campaign: str, epoch: int, content: str) -> None:
+    """Inserts or replaces what a list of reports says of an epoch."""
+    lines = tables.report_lines.c
+    connection.execute(
+        delete(tables.report_lines).where(lines.campaign == campaign, lines.epoch == epoch)
+    )
+    connection.execute(
+        insert(tables.report_lines).values(campaign=campaign, epoch=epoch, content=content)
+    )
+
+
+def report_lines_of(
+    connection: Connection, campaigns: Collection[str]
+) -> dict[tuple[str, int], str]:
+    """By campaign and epoch, what a list of reports says."""
+    query = select(tables.report_lines).where(tables.report_lines.c.campaign.in_(campaigns))
+    return {(row.campaign, row.epoch): row.content for row in connection.execute(query)}

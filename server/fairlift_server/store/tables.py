@@ -21,6 +21,17 @@ metadata = MetaData()
 # SQLite numbers rows by a plain INTEGER key only.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
 
+# One row: how far this database has come. `LastWrite` compares it with the file beside it.
+ledger_state = Table(
+    "ledger_state",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # A random name, the same in copies of the database.
+    Column("ledger", Text, nullable=False),
+    Column("writes", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+)
+
 shop = Table(
     "shop",
     metadata,
@@ -79,6 +90,15 @@ looks = Table(
     Column("number", Integer, primary_key=True),
     Column("time_us", BigInteger, nullable=False),
     # What the mathematics saw, and what it answered: enough to compute the verdict again.
+    Column("content", Text, nullable=False),
+)
+
+# What a list of reports says of an epoch, as of its newest look; it can be computed again.
+report_lines = Table(
+    "report_lines",
+    metadata,
+    Column("campaign", ForeignKey(campaigns.c.id), primary_key=True),
+    Column("epoch", Integer, primary_key=True),
     Column("content", Text, nullable=False),
 )
 

@@ -19,9 +19,8 @@ from fairlift_stats.methods.one_rate import checked_confidence
 __all__ = ["QuantileArm", "QuantileComparison", "Quantiles", "compare_quantiles", "ranks"]
 
 Z = -float(ndtri(0.025))
-# The largest share of the values between the limits that may be equal. Simulated, without a true
-# difference: at or below it 5 to 7 % false alarms at 5 %, above it up to 9 %.
-MOST_TIED = 0.4
+# The largest share of the values between the limits that may be equal before they count as tied.
+MOST_TIED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +112,18 @@ class QuantileArm:
     def unit_variance(self) -> float:
         """Variance of the estimate, times n.
 
+        Where values are tied, the estimate may lie at one end of its limits: the error is then
+        taken from the further of them. In A/A runs on price points and on zeros, this gives at
+        most 5 % false alarms at 5 %, and fewer at smaller levels; half the width gave up to 49 %.
+
         Source: Woodruff (1952); for clusters Deng, Knoblich, Lu (2018), section 4. Checked against
         gbstats.
         """
         n_at_ranks = self.n if self.n_at_ranks is None else self.n_at_ranks
-        error = (self.upper - self.lower) / (2 * Z)
+        half = (self.upper - self.lower) / 2
+        if self.is_tied:
+            half = max(self.upper - self.value, self.value - self.lower)
+        error = half / Z
         variance = n_at_ranks / self.n * (self.n - 1) * error * error
         return variance if self.clusters is None else variance * self._inflation(self.clusters)
 
@@ -128,10 +134,9 @@ class QuantileArm:
 
     @property
     def is_tied(self) -> bool:
-        """Are so many values equal near the quantile that no interval follows from the limits?
+        """Are so many values equal near the quantile that it jumps from one to the next?
 
-        Where prices are few, a quantile lies on one of them and jumps to the next. The order
-        statistics around it then measure the price or the jump, not the error.
+        Where prices are few, the order statistics around a quantile measure the price or the jump.
         """
         if self.value in (self.lower, self.upper):
             return True
@@ -188,15 +193,15 @@ def compare_quantiles(
 
     Raises:
         BadQuestion: the arms are of different levels.
-        TooFewUnits: both arms have no spread around the quantile.
-        NoEstimate: many values of an arm are equal there.
+        TooFewUnits: all values near both quantiles are the same.
+        NoEstimate: they are the same in each arm, and differ between the two.
     """
     if treatment.level != control.level:
         raise BadQuestion(f"levels {treatment.level} and {control.level} cannot be compared")
     error = math.sqrt(treatment.variance + control.variance)
-    if error == 0:
+    if error == 0 and treatment.value == control.value:
         raise TooFewUnits("all values near the quantile are the same: chance cannot be judged")
-    if treatment.is_tied or control.is_tied:
+    if error == 0:
         raise NoEstimate(
             f"many values near the quantile are equal: values {treatment.value:g} and "
             f"{control.value:g} cannot be compared; compare the shares at or below "

@@ -1,6 +1,5 @@
 """Each arm against the control: one test per metric gives its p-value and both intervals."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -206,7 +205,7 @@ def linear_estimates(
     for i, quantile in layout.quantiles.items():
         arms = [_quantile_arm(quantile, group) for group in quantiles]
         value[:, i] = [np.nan if arm is None else arm.value for arm in arms]
-        variance[:, i] = [np.nan if arm is None else _quantile_variance(arm) for arm in arms]
+        variance[:, i] = [np.nan if arm is None else arm.variance for arm in arms]
         units[:, i] = np.inf
     return Estimates(value, variance, with_control, units, np.zeros((0, 0)), reduction)
 
@@ -218,11 +217,6 @@ def _quantile_arm(quantile: Quantile, arms: Quantiles) -> QuantileArm | None:
             f"{quantile.name}: is the quantile at {quantile.at}, an arm's is at {arm.level}"
         )
     return arm
-
-
-def _quantile_variance(arm: QuantileArm) -> float:
-    """NaN where equal values leave none; 0 where all values near the quantile are the same."""
-    return math.nan if arm.is_tied and arm.lower < arm.upper else arm.variance
 
 
 def _against_control(groups: Array) -> tuple[Array, Array]:

@@ -76,7 +76,8 @@ class Decomposition:
             return Message.of(f"decomposition.{verb}_unclear", change=change)
         amounts = [_rounded(factor.money, digits) for factor in clear]
         rest = round(_rounded(self.change, digits) - sum(amounts), digits)
-        if rest and len(clear) == len(self.factors):
+        left_out = self.change - sum(factor.money for factor in clear)
+        if rest and not _rounded(left_out, digits):
             amounts[0], rest = amounts[0] + rest, 0.0  # of rounding alone
         parts = _parts(clear, [Amount(amount, currency, signed=True) for amount in amounts])
         if rest:

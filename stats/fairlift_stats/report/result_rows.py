@@ -89,7 +89,9 @@ class ResultRow(NamedTuple):
         elif units < 2:
             code = CannotSayCode.TOO_FEW_UNITS
             reason = "an arm has fewer than two units"
-        elif isinstance(self.metric, Quantile) and self._is_tied(i):
+        elif isinstance(self.metric, Quantile) and self._has_one_value(i) and self._is_zero(i):
+            code, reason = CannotSayCode.NO_EVENTS, "in both arms it is zero"
+        elif isinstance(self.metric, Quantile) and self._has_one_value(i) and self._differs(i):
             value = f"{min(self.value[0], self.value[i]):g}"
             code, reason = (
                 CannotSayCode.TIED_VALUES,
@@ -107,10 +109,15 @@ class ResultRow(NamedTuple):
             )
         return CannotSay(code, f"{self.metric.name}: {reason}.")
 
-    def _is_tied(self, i: int) -> bool:
-        """Do equal values leave one arm without an error? If both have none, nothing varies."""
-        control, treatment = self.variance[0], self.variance[i]
-        return math.isnan(control + treatment) or (control == 0) != (treatment == 0)
+    def _has_one_value(self, i: int) -> bool:
+        """Are all values near the quantile the same, in each of the two arms?"""
+        return bool(self.variance[0] == 0 and self.variance[i] == 0)
+
+    def _is_zero(self, i: int) -> bool:
+        return bool(self.value[0] == 0 and self.value[i] == 0)
+
+    def _differs(self, i: int) -> bool:
+        return bool(self.value[0] != self.value[i])
 
     def _variance_of_difference(self, i: int) -> float:
         return self.variance[0] + self.variance[i] - 2 * self.with_control[i - 1]

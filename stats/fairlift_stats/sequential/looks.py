@@ -91,6 +91,8 @@ class Look:
         closing: why this is the last look. Whoever makes the look says `stopped` when a person
             stopped entry and all who had entered are mature; the log fills in the rest.
         parts: units by platform or day of entry, so that a fault in one of them shows.
+        stopped_on: ISO 8601 date of the day on which a person stopped entry, where one did; the
+            look that closes the campaign comes days later, when all who had entered are mature.
     """
 
     at: str
@@ -99,13 +101,15 @@ class Look:
     evidence: tuple[Evidence, ...] = ()
     closing: Closing | None = None
     parts: tuple[TrafficPart, ...] = ()
+    stopped_on: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a date that is none."""
-        try:
-            datetime.fromisoformat(self.at)
-        except ValueError as error:
-            raise BadLook(f"look at {self.at!r}: must be an ISO 8601 date or time") from error
+        for date in (self.at, self.stopped_on or self.at):
+            try:
+                datetime.fromisoformat(date)
+            except ValueError as error:
+                raise BadLook(f"look at {date!r}: must be an ISO 8601 date or time") from error
         if self.day < 1:
             raise BadLook(f"look at {self.at}: day is {self.day}, must be 1 or more")
 

@@ -112,6 +112,7 @@ def log_from_json(text: str) -> LookLog:
 
 
 def _look_to(look: Look) -> dict[str, object]:
+    stopped = {} if look.stopped_on is None else {"stopped_on": look.stopped_on}
     return {
         "at": look.at,
         "day": look.day,
@@ -130,6 +131,7 @@ def _look_to(look: Look) -> dict[str, object]:
         ],
         "evidence": [_evidence_to(evidence) for evidence in look.evidence],
         "parts": [{"name": part.name, "units": list(part.units)} for part in look.parts],
+        **stopped,
     }
 
 
@@ -180,6 +182,7 @@ def _look_from(read: dict[str, Any]) -> Look:
         ),
         evidence=tuple(_evidence_from(evidence) for evidence in read["evidence"]),
         parts=tuple(TrafficPart(part["name"], tuple(part["units"])) for part in read["parts"]),
+        stopped_on=read.get("stopped_on"),
     )
 
 

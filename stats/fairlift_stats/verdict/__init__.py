@@ -23,7 +23,7 @@ from fairlift_stats.verdict.ruling import (
     Ruling,
     VerdictKind,
     course_of,
-    standing_ruling,
+    rulings_in_force,
 )
 from fairlift_stats.verdict.sample_ratio import sample_ratio_of
 from fairlift_stats.verdict.sentences import say
@@ -51,7 +51,8 @@ class Verdict:
         reasons: in the order in which they matter.
         since: what came after the look that the verdict is of; it changes nothing.
         decided_day: the campaign day whose look decided; None while nothing is decided.
-        advised_day: the campaign day whose look advised to give up, where that advice stands.
+        advised_day: the campaign day whose look first advised to give up; it stays when something
+            stronger overrules the advice.
         next_due: the next campaign day whose look judges success; None when there is none.
         facts: what stands behind, as of the look that the verdict is of.
     """
@@ -121,12 +122,13 @@ def decide(plan: SequentialPlan, log: LookLog) -> Verdict:
     if not log.looks:
         raise BadLook("look log: is empty; a verdict needs one look")
     course = course_of(plan, log)
-    ruling = standing_ruling(course)
+    in_force = rulings_in_force(course)
+    ruling = in_force[-1]
+    advice = next((past for past in in_force if past.kind == "stop_futile"), None)
     look = log.looks[ruling.look]
     facts = _facts(plan, log, course, ruling)
     spoken = say(plan, look, facts, ruling)
     is_of_all = ruling.kind == "do_not_trust"
-    is_advice = ruling.kind == "stop_futile"
     is_final = ruling.kind in FINAL
     last = log.looks[-1]
     return Verdict(
@@ -140,7 +142,7 @@ def decide(plan: SequentialPlan, log: LookLog) -> Verdict:
         reasons=spoken.reasons,
         since=since_then(course, ruling),
         decided_day=look.day if is_final else None,
-        advised_day=look.day if is_advice else None,
+        advised_day=None if advice is None else log.looks[advice.look].day,
         next_due=None if is_final or last.closing is not None else next_due(plan, last.day),
         facts=facts,
     )

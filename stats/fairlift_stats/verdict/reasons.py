@@ -67,6 +67,8 @@ def _two_figures(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> Iterator
     standing = facts.arm(ruling.arm, ruling.metric)
     if standing.raw is None or standing.corrected is None:
         return
+    if ruling.cause == "ended" and standing.crossing is not None:
+        return  # the headline has the figure of all data
     corrected, measured = (
         sizes(plan, ruling.metric, estimate)["lift"]
         for estimate in (standing.corrected, standing.raw)

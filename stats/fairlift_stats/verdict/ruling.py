@@ -35,6 +35,7 @@ __all__ = [
     "course_of",
     "is_split_broken",
     "rulings",
+    "rulings_in_force",
     "standing_ruling",
 ]
 
@@ -161,12 +162,17 @@ def is_split_broken(log_e: Sequence[float]) -> bool:
 
 def standing_ruling(course: Course) -> Ruling:
     """The ruling in force after all looks: the first that is final, or else the last."""
-    last: Ruling | None = None
-    for last in rulings(course):
-        if last.kind in FINAL:
+    return rulings_in_force(course)[-1]
+
+
+def rulings_in_force(course: Course) -> tuple[Ruling, ...]:
+    """The rulings of all looks until the first that is final."""
+    in_force: list[Ruling] = []
+    for ruling in rulings(course):
+        in_force.append(ruling)
+        if ruling.kind in FINAL:
             break
-    assert last is not None, "a course has a look"
-    return last
+    return tuple(in_force)
 
 
 def rulings(course: Course) -> Iterator[Ruling]:

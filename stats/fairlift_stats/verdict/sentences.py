@@ -142,12 +142,11 @@ def _inconclusive(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling
     """The campaign is over, and nothing was decided."""
     names = _names(plan, ruling)
     if ruling.cause == "stopped":
-        day = Day(datetime.fromisoformat(look.at).date().isoformat())
         action = Message.of("action.stopped", control=names["control"])
-        return Message.of("verdict.stopped", day=day), Number(look.units), action
+        return _stopped(look), Number(look.units), action
     free = Message.of("action.free", **names)
     if ruling.cause == "ended":
-        effect = _effect(plan, facts, ruling)
+        effect = _effect_at_end(plan, facts, ruling)
         bare = {"lift": effect["lift"], "metric": effect["metric"]}
         return Message.of("verdict.undecided", **names, **bare), effect["lift"], free
     units, needed = Number(look.units), Number(_needed(plan, look, ruling))
@@ -160,6 +159,14 @@ def _inconclusive(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling
             "verdict.cannot_conclude_effect", "units", units=units, needed=needed, effect=lift
         )
     return headline, units, free
+
+
+def _stopped(look: Look) -> Message:
+    """Names the day of the stop where it is known; the look's own day is a later one."""
+    if look.stopped_on is None:
+        return Message.of("verdict.stopped_undated")
+    day = datetime.fromisoformat(look.stopped_on).date().isoformat()
+    return Message.of("verdict.stopped", day=Day(day))
 
 
 def _digits(share: float) -> int:
@@ -230,6 +237,14 @@ def _effect(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[str, Fig
         standing = facts.arm(ruling.arm, ruling.metric)
         estimate = standing.corrected or standing.raw
     return {"metric": MetricName(ruling.metric), **sizes(plan, ruling.metric, estimate)}
+
+
+def _effect_at_end(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[str, Figure]:
+    """The effect of a campaign that ended undecided: not of a crossing that did not last."""
+    standing = facts.arm(ruling.arm, ruling.metric)
+    if standing.crossing is None:
+        return _effect(plan, facts, ruling)
+    return {"metric": MetricName(ruling.metric), **sizes(plan, ruling.metric, standing.raw)}
 
 
 def _unsafe_effect(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[str, Figure]:

@@ -8,7 +8,6 @@ from fairlift.v1 import admin_service_pb2 as admin
 from fairlift.v1 import assignment_service_pb2 as assignments
 from fairlift.v1 import campaign_service_pb2 as campaigns
 from fairlift.v1 import event_service_pb2 as events
-from fairlift.v1 import results_service_pb2 as results
 from fairlift.v1.campaign_pb2 import Holdout
 from fairlift.wire.values import time_to
 
@@ -133,7 +132,6 @@ async def test_a_snapshot_of_another_environment_is_refused(caller: Caller) -> N
 async def test_a_call_that_is_not_supported_says_so_in_a_sentence(caller: Caller) -> None:
     stub = caller.admin
     for call in (
-        caller.results.ListReports(results.ListReportsRequest()),
         stub.CreateToken(admin.CreateTokenRequest()),
         stub.RotateToken(admin.RotateTokenRequest()),
         stub.GetSettings(admin.GetSettingsRequest()),

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
 import pytest
+from fairlift_server.events.intake import Intake, IntakeWatch, Silence
 from fairlift_server.results.campaign_days import (
     Arrivals,
     CampaignDays,
@@ -11,6 +12,7 @@ from fairlift_server.results.campaign_days import (
     entry_stopped_us,
     is_over,
 )
+from fairlift_server.results.campaign_history import _until
 
 from tests.server import shop
 
@@ -62,19 +64,27 @@ def test_while_a_campaign_is_paused_it_has_no_days_ahead() -> None:
     assert dates(days, 10) == ["2026-03-02"]
 
 
-def arrivals(now: datetime, *, event: datetime | None, received: datetime | None) -> Arrivals:
+START = shop.midnight(date(2026, 3, 28), MADRID)
+# On Sunday, 29 March, the clock of Madrid skips an hour: the day ends 47 hours after its eve began.
+END = START + 47 * HOUR
+SUNDAY = (date(2026, 3, 29) - date(1970, 1, 1)).days
+
+
+def arrivals(
+    now: datetime,
+    *,
+    event: datetime | None,
+    received: datetime | None,
+    up_since: datetime = START - 1000 * HOUR,
+    silences: tuple[tuple[datetime, datetime], ...] = (),
+) -> Arrivals:
     return Arrivals(
         us(now),
         None if event is None else us(event),
         None if received is None else us(received),
         None if event is None else us(event),
+        Intake(us(up_since), tuple(Silence(us(start), us(end)) for start, end in silences)),
     )
-
-
-START = shop.midnight(date(2026, 3, 28), MADRID)
-# On Sunday, 29 March, the clock of Madrid skips an hour: the day ends 47 hours after its eve began.
-END = START + 47 * HOUR
-SUNDAY = (date(2026, 3, 29) - date(1970, 1, 1)).days
 
 
 @pytest.mark.parametrize(
@@ -103,6 +113,65 @@ def test_a_day_is_over_when_its_events_have_arrived(
     assert is_over(days, arrivals(now, event=event, received=received), SUNDAY) is expected
 
 
+@pytest.mark.parametrize(
+    ("now", "silence", "expected"),
+    [
+        # Nothing came in from before the day's end until nine hours after it: what had to wait in
+        # storefronts comes in beside what is new, and has two hours to do so.
+        (END + 9 * HOUR, (END - 3 * HOUR, END + 9 * HOUR), False),
+        (END + 11 * HOUR - timedelta(microseconds=1), (END - 3 * HOUR, END + 9 * HOUR), False),
+        (END + 11 * HOUR, (END - 3 * HOUR, END + 9 * HOUR), True),
+        # It began while the day settled.
+        (END + 9 * HOUR, (END + HOUR, END + 9 * HOUR), False),
+        # A gap shorter than the time to settle is no outage.
+        (END + 2 * HOUR, (END - HOUR, END + HOUR - timedelta(microseconds=1)), True),
+        (END + 2 * HOUR, (END - HOUR, END + HOUR), False),
+        # It was over with the day, or began when the day had settled.
+        (END + 2 * HOUR, (END - 9 * HOUR, END), True),
+        (END + 9 * HOUR, (END + 2 * HOUR, END + 9 * HOUR), True),
+        # It began before the campaign did, whose history is being imported.
+        (END + 9 * HOUR, (START - HOUR, END + 9 * HOUR), True),
+    ],
+)
+def test_an_outage_gives_the_events_that_had_to_wait_time_to_arrive(
+    now: datetime, silence: tuple[datetime, datetime], expected: bool
+) -> None:
+    # An event of now: the newest event alone would say that the day is over.
+    heard = arrivals(now, event=now, received=now, silences=(silence,))
+
+    assert is_over(days_of(START), heard, SUNDAY) is expected
+
+
+def test_a_server_that_is_up_again_does_not_take_its_own_silence_for_quiet() -> None:
+    up = END + 9 * HOUR
+    last = END - 3 * HOUR
+
+    soon, later = (
+        arrivals(up + wait, event=last, received=last, up_since=up) for wait in (HOUR, 2 * HOUR)
+    )
+    assert not is_over(days_of(START), soon, SUNDAY)
+    assert is_over(days_of(START), later, SUNDAY)
+
+
+def test_the_intake_remembers_its_silences_and_its_failures() -> None:
+    hour = 3_600_000_000
+    watch = IntakeWatch(up_since_us=10 * hour, last_received_us=2 * hour)
+
+    watch.received(11 * hour)
+    watch.received(12 * hour - 1)
+    watch.received(13 * hour - 1)
+    assert watch.state == Intake(
+        10 * hour, (Silence(2 * hour, 11 * hour), Silence(12 * hour - 1, 13 * hour - 1))
+    )
+    watch.failed(14 * hour)
+    assert watch.state.up_since_us == 14 * hour
+    watch.received(12 * hour)
+    assert watch.state.up_since_us == 12 * hour  # the clock was set back
+    first = IntakeWatch(up_since_us=10 * hour, last_received_us=None)
+    first.received(20 * hour)
+    assert first.state.silences == ()
+
+
 def test_a_campaign_that_was_begun_just_now_waits_for_its_history() -> None:
     begun = END + 400 * HOUR
     days = CampaignDays(MADRID, us(START), us(begun), 2 * 3_600 * 1_000_000)
@@ -129,3 +198,31 @@ def test_entry_ends_with_the_last_unit_or_with_the_stop() -> None:
     assert entry_stopped_us(days_of(START, stop=stop), before) == us(stop - HOUR)
     after = arrivals(stop, event=stop + HOUR, received=stop)
     assert entry_stopped_us(days_of(START, stop=stop), after) == us(stop)
+
+
+def test_a_pause_that_lasts_into_the_next_epoch_ends_with_its_own() -> None:
+    before, lasting, later = Pause(1, 2), Pause(5, None), Pause(9, 12)
+
+    assert _until(None, (before, lasting)) == (before, lasting)
+    assert _until(8, (before, lasting, later)) == (before, Pause(5, 8))
+    assert _until(8, (Pause(5, 11),)) == (Pause(5, 8),)
+
+
+def test_the_nth_day_has_its_date_its_end_and_the_moment_its_look_is_due() -> None:
+    start = shop.midnight(date(2026, 3, 28), MADRID)
+    pause = Pause(us(start + HOUR), us(start + 2 * HOUR))
+    second = days_of(start).nth(2)
+    after_pause = days_of(start, pauses=(pause,)).nth(1)
+
+    assert second is not None
+    assert (second.number, second.date) == (2, date(2026, 3, 29))
+    # The clock skips an hour that Sunday.
+    assert (second.end_us, second.due_us) == (us(START + 47 * HOUR), us(START + 49 * HOUR))
+    assert after_pause is not None
+    assert (after_pause.number, after_pause.date) == (1, date(2026, 3, 29))
+    assert days_of(start, pauses=(Pause(us(start + 30 * HOUR), None),)).nth(3) is None
+
+
+def test_a_campaign_is_replayed_if_it_was_begun_after_its_start() -> None:
+    assert not days_of(START).is_replayed
+    assert CampaignDays(MADRID, us(START), us(START) + 1, 0).is_replayed

@@ -102,6 +102,16 @@ async def test_looks_do_not_depend_on_who_reads_when(tmp_path: Path) -> None:
         assert other_verdict == verdict
 
 
+def judged(report: pb.Report) -> pb.Report:
+    """The verdict, the look and the metrics, without what is provisional."""
+    shown = pb.Report(verdict=report.verdict, metrics=report.metrics, look=report.look)
+    for metric in shown.metrics:
+        for arm in metric.arms:
+            arm.ClearField("immature_units")
+            arm.ClearField("provisional_estimate")
+    return shown
+
+
 async def test_late_events_are_counted_and_change_nothing(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
         await start(caller, planned())
@@ -110,13 +120,18 @@ async def test_late_events_are_counted_and_change_nothing(tmp_path: Path) -> Non
         before = await read(caller)
         at = START + 3 * DAY
         late = [shop.order(f"free-2-{n}", f"late-{n}", at=at) for n in range(60, 74)]
-        await send(caller, iter([*late, shop.exposure("new", "free", at=at)]))
+        refunds = [shop.refund(f"o-free-2-{n}", 5, at=at) for n in range(2)]
+        await send(caller, iter([*late, *refunds, shop.exposure("new", "free", at=at)]))
         after = await read(caller)
         looks = await list_looks(caller)
 
-    assert (after.verdict, after.metrics, after.look) == (
-        before.verdict, before.metrics, before.look,
-    )  # fmt: skip
+    # Only what is provisional, and judged by nobody, has them.
+    free = before.metrics[0].arms[1], after.metrics[0].arms[1]
+    assert free[1].provisional_estimate > free[0].provisional_estimate
+    assert judged(after) == judged(before)
+    late_counts = after.late
+    assert (late_counts.orders, late_counts.exposures, late_counts.amendments) == (14, 1, 2)
+    assert not late_counts.actions
     assert before.totals[1].orders + 14 == after.totals[1].orders
     assert len(looks) == 10
     date = (START + 9 * DAY).date()
@@ -125,6 +140,7 @@ async def test_late_events_are_counted_and_change_nothing(tmp_path: Path) -> Non
     assert late_notes[0].startswith("Late: 14 orders since the look of ")
     assert str(date.day) in late_notes[0]
     assert late_notes[1].startswith("Late: 1 exposure since the look of ")
+    assert late_notes[2].startswith("Late: 2 refunds or cancellations since the look of ")
 
 
 async def test_a_timer_makes_looks_that_nobody_reads(tmp_path: Path) -> None:
@@ -147,6 +163,8 @@ async def test_a_treatment_whose_checkout_is_dead_is_stopped_within_days(tmp_pat
 
     assert (report.verdict.kind, report.verdict.variant) == (pb.VERDICT_KIND_STOP_HARM, "free")
     assert report.verdict.cause == pb.VERDICT_CAUSE_ALARM
+    # Of day 1 nobody has had a whole day before the end of day 2.
+    assert report.verdict.decided_time.ToDatetime(START.tzinfo) <= START + 3 * DAY
 
 
 async def test_a_stop_closes_entry_and_what_has_entered_matures(tmp_path: Path) -> None:

@@ -85,3 +85,18 @@ async def test_too_few_units_have_no_tail(tmp_path: Path) -> None:
     assert comparison.cannot_say
     assert comparison.cannot_say_reason == pb.CANNOT_SAY_REASON_TOO_FEW_UNITS
     assert not any(arm.HasField("estimate") for arm in found.arms)
+
+
+async def test_a_quantile_over_visitors_without_orders_says_that_both_are_at_zero(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as caller:
+        await start(caller, planned("conversion_rate", middle=0.5))
+        for variant in ("control", "free"):
+            await send(caller, crowd(variant, 40, []))
+        report = await results(caller)
+
+    (comparison,) = metric(report, "middle").comparisons
+    assert comparison.cannot_say_reason == pb.CANNOT_SAY_REASON_NO_EVENTS
+    assert "zero" in comparison.cannot_say
+    assert [arm.units for arm in metric(report, "middle").arms] == [40, 40]

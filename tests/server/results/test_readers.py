@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fairlift.v1 import results_service_pb2 as pb
+from fairlift_server.events.intake import Intake
 from fairlift_server.results.campaign_results import CampaignResults
 from fairlift_server.results.worker_pool import WorkerPool
 
@@ -48,7 +49,14 @@ async def test_data_quality_does_not_wait_for_reports(tmp_path: Path) -> None:
     campaigns = Campaigns(tmp_path / "fairlift.db")
     await campaigns.lifecycle.create(plain_campaign("a"), validate_only=False, author="")
     await campaigns.lifecycle.move("start", "a", etag="", author="")
-    results = CampaignResults(campaigns.store, Busy(1), workers(), currency="EUR", now=lambda: NOW)
+    results = CampaignResults(
+        campaigns.store,
+        Busy(1),
+        workers(),
+        currency="EUR",
+        now=lambda: NOW,
+        intake=lambda: Intake(up_since_us=0),
+    )
 
     reading = asyncio.create_task(results.read("a"))
     _, _, quality = await results.data_quality("a")

@@ -156,12 +156,16 @@ async def test_a_funnel_decides_by_its_last_step_and_shows_them_all(tmp_path: Pa
 
         report = await results(caller)
 
-    estimates = {m.metric: [arm.estimate for arm in m.arms] for m in report.metrics}
-    assert estimates["checkout"] == pytest.approx([0.1, 0.3])
-    steps = [name for name in estimates if name.startswith("checkout.")]
-    assert len(steps) == 3
-    assert estimates[steps[0]] == pytest.approx([0.6, 0.6])
-    assert metric(report, "checkout").display_name == "Checkout"
+    checkout = metric(report, "checkout")
+    assert [arm.estimate for arm in checkout.arms] == pytest.approx([0.1, 0.3])
+    view, orders = checkout.steps
+    assert (view.name, orders.name) == ("view", "orders")
+    assert [(arm.variant, arm.units) for arm in view.arms] == [("control", 60), ("free", 60)]
+    assert [arm.share for arm in view.arms] == [0.6, 0.6]
+    assert not any(arm.HasField("share_of_previous") for arm in view.arms)
+    assert [(arm.units, arm.share) for arm in orders.arms] == [(10, 0.1), (30, 0.3)]
+    assert [arm.share_of_previous for arm in orders.arms] == pytest.approx([10 / 60, 30 / 60])
+    assert checkout.display_name == "Checkout"
 
 
 async def test_units_that_skip_a_step_stop_there_and_the_report_stands(tmp_path: Path) -> None:
@@ -179,10 +183,12 @@ async def test_units_that_skip_a_step_stop_there_and_the_report_stands(tmp_path:
         report = await results(caller)
 
     assert [arm.estimate for arm in metric(report, "conversion_rate").arms] == [0.25, 0.25]
-    for name in ("checkout", "checkout.1", "checkout.2"):
-        assert [arm.estimate for arm in metric(report, name).arms] == [0.0, 0.0]
+    checkout = metric(report, "checkout")
+    assert [arm.estimate for arm in checkout.arms] == [0.0, 0.0]
+    for step in checkout.steps:
+        assert [(arm.units, arm.share) for arm in step.arms] == [(0, 0.0), (0, 0.0)]
     # Nobody viewed: of nobody it cannot be said how many went on.
-    assert not any(arm.HasField("estimate") for arm in metric(report, "checkout.1>2").arms)
+    assert not any(arm.HasField("share_of_previous") for arm in checkout.steps[1].arms)
 
 
 async def test_a_small_segment_is_drawn_towards_the_whole(tmp_path: Path) -> None:

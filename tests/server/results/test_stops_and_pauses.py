@@ -8,6 +8,7 @@ from fairlift.v1.campaign_service_pb2 import (
     PauseCampaignRequest,
     ResumeCampaignRequest,
     StopCampaignRequest,
+    UpdateCampaignRequest,
 )
 
 from tests.server import shop
@@ -110,3 +111,65 @@ async def test_a_metric_whose_windows_are_all_open_does_not_say_that_nobody_came
             "no visitor's window is over yet in at least one of the variants."
         )
         assert comparison.cannot_say_reason == pb.CANNOT_SAY_REASON_NO_MATURE_UNITS
+
+
+async def test_an_epoch_that_was_paused_when_the_next_began_has_an_end(tmp_path: Path) -> None:
+    async with running(tmp_path) as caller:
+        campaign = await start(caller, planned())
+        await live_until(caller, 1, day_of(1))
+        caller.clock.set(START + DAY + 12 * HOUR)
+        await caller.campaigns.PauseCampaign(PauseCampaignRequest(name=NAME))
+        caller.clock.set(START + 2 * DAY)
+        campaign.variants[1].weight = 3
+        campaign.ClearField("etag")
+        await caller.campaigns.UpdateCampaign(
+            UpdateCampaignRequest(campaign=campaign, new_epoch=True)
+        )
+        caller.clock.set(START + 20 * DAY)
+        request = pb.GetResultsRequest(name=NAME, epoch=1)
+        ended = await caller.results.GetResults(request, timeout=120)
+
+    assert (ended.verdict.kind, ended.look.units) == (pb.VERDICT_KIND_INCONCLUSIVE, 200)
+
+
+async def test_a_campaign_stopped_before_its_minimum_is_not_told_to_run(tmp_path: Path) -> None:
+    async with running(tmp_path) as caller:
+        await start(caller, planned())
+        for day in (1, 2):
+            await live_until(caller, day, day_of(day))
+        await caller.campaigns.StopCampaign(StopCampaignRequest(name=NAME))
+        stopped = (await read(caller)).verdict
+
+    assert stopped.cause == pb.VERDICT_CAUSE_STOPPED
+    assert stopped.kind == pb.VERDICT_KIND_KEEP_GOING
+    assert stopped.sentence.startswith("Not decided: the campaign was stopped on ")
+    assert stopped.action.startswith("Keep control.")
+
+
+async def test_a_paused_campaign_with_too_little_data_is_told_to_resume(tmp_path: Path) -> None:
+    async with running(tmp_path) as caller:
+        await start(caller, planned())
+        for day in (1, 2):
+            await live_until(caller, day, day_of(day))
+        await caller.campaigns.PauseCampaign(PauseCampaignRequest(name=NAME))
+        paused = (await read(caller)).verdict
+
+    assert paused.cause == pb.VERDICT_CAUSE_DAYS
+    assert paused.sentence.startswith("Do not decide yet: the campaign has run for 2 days")
+    assert paused.action == "Resume the campaign to collect more evidence, or stop it."
+
+
+async def test_whoever_came_after_the_end_is_not_said_to_count_later(tmp_path: Path) -> None:
+    async with running(tmp_path) as caller:
+        await start(caller, planned(planned_units=1_000, maximum_days=7))
+        for day in range(1, 11):
+            await live_until(caller, day, day_of(day, buyers=(10, 11)))
+        ended = await read(caller)
+
+    assert ended.look.closing != pb.CLOSING_UNSPECIFIED
+    # Seven days of entry are analysed; three more came while they matured.
+    assert ended.notes[0] == (
+        "The analysis ended at 1,400 visitors; 600 who came later are counted above but not "
+        "analysed."
+    )
+    assert not any("not counted yet" in note for note in ended.notes)

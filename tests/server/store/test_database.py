@@ -84,7 +84,7 @@ def test_a_database_that_another_program_locks_is_an_overload_and_logged(
 
     (record,) = (entry for entry in caplog.records if entry.name == "fairlift.store")
     assert (record.levelname, record.getMessage()) == ("ERROR", "the database cannot write")
-    assert getattr(record, "fields", None) == {"reason": "database is locked"}
+    assert getattr(record, "fields", None) == {"reason": "database is locked", "failed_writes": 1}
     other.close()
     store.close()
 

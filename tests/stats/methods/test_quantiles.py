@@ -64,10 +64,22 @@ def test_quantiles_without_an_answer_are_refused() -> None:
         compare_quantiles(arm, arm)
 
 
-def test_quantile_at_a_price_that_many_share_cannot_be_compared() -> None:
-    # Given arms whose quantile equals a limit of it, as where prices are few
+def test_a_quantile_at_a_price_that_many_share_has_the_error_of_its_further_limit() -> None:
+    # Given a control whose quantile equals a limit of it, as where prices are few
     control = QuantileArm(1000, 0.5, 19.99, 9.99, 19.99)
     treatment = QuantileArm(1000, 0.5, 21.0, 20.0, 22.0)
+
+    found = compare_quantiles(treatment, control)
+
+    # 10.00 down to the limit that is further away, and half of 2.00.
+    half = math.hypot(10.0, 1.0) * math.sqrt(999 / 1000)
+    assert found.interval.low == pytest.approx(1.01 - half)
+    assert found.interval.high == pytest.approx(1.01 + half)
+
+
+def test_one_price_in_each_arm_cannot_be_compared() -> None:
+    control = QuantileArm(1000, 0.5, 19.99, 19.99, 19.99)
+    treatment = QuantileArm(1000, 0.5, 29.99, 29.99, 29.99)
 
     with pytest.raises(NoEstimate, match=r"compare the shares at or below 19\.99"):
         compare_quantiles(treatment, control)

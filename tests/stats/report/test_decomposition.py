@@ -103,6 +103,19 @@ def test_parts_that_may_be_chance_are_called_that() -> None:
     )
 
 
+def test_a_cent_that_rounding_leaves_is_no_rest_that_may_be_chance() -> None:
+    parts = (
+        factor("conversion", 0.804),
+        factor("orders per buyer", 0.0, sure=False),  # one order per buyer in both arms
+        factor("average ticket", 0.504),
+    )
+
+    # 1.308 rounds to 1.31, its parts to 0.80 and 0.50: the cent goes to the larger of them.
+    assert text(Decomposition(1.308, parts, ()).message("EUR")) == (
+        "Revenue per visitor rose by €1.31: more buyers (+€0.81) and bigger baskets (+€0.50)."
+    )
+
+
 def test_a_sure_gain_within_a_loss_is_told_with_the_rest() -> None:
     parts = (
         factor("conversion", -1.2, sure=False),

@@ -100,6 +100,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("layer"),
     )
     op.create_table(
+        "ledger_state",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("ledger", sa.Text(), nullable=False),
+        sa.Column("writes", sa.BigInteger(), nullable=False),
+        sa.Column("events", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "order_lines",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("order_id", sa.Text(), nullable=False),
@@ -201,9 +209,21 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("campaign", "epoch", "number"),
     )
+    op.create_table(
+        "report_lines",
+        sa.Column("campaign", sa.String(length=63), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["campaign"],
+            ["campaigns.id"],
+        ),
+        sa.PrimaryKeyConstraint("campaign", "epoch"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("report_lines")
     op.drop_table("looks")
     op.drop_table("epochs")
     op.drop_index("changes_by_campaign", table_name="changes")
@@ -212,6 +232,7 @@ def downgrade() -> None:
     op.drop_table("seen_events")
     op.drop_table("orders")
     op.drop_table("order_lines")
+    op.drop_table("ledger_state")
     op.drop_table("layers")
     op.drop_table("identity_links")
     op.drop_table("exposures")

@@ -1,0 +1,119 @@
+"""ListReports over 200 campaigns that have looks: as of the last one, without a computation."""
+
+import statistics
+import tempfile
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import grpc
+from fairlift.engine.campaign import Campaign, State
+from fairlift.engine.plan_hash import plan_hash
+from fairlift.v1 import results_service_pb2 as results
+from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
+from fairlift.wire.campaign import campaign_from
+from fairlift_server.results.data_quality import HealthStatus
+from fairlift_server.results.report_line import ReportLine, VerdictLine
+from fairlift_server.store import campaigns as store
+from fairlift_server.store.database import Store, Transaction
+from fairlift_server.store.looks import put_report_line
+from fairlift_stats.effects import Interval
+from fairlift_stats.messages import Figure, Message, MetricName, Percent, VariantName
+
+from benchmarks.form import Measure, publish
+from benchmarks.serve import campaign, process
+
+CAMPAIGNS = 200
+LOOKS = 28
+ROUNDS = 25
+START = datetime.now(UTC) - timedelta(days=LOOKS + 1)
+
+
+def started(number: int) -> Campaign:
+    """A campaign that runs since four weeks."""
+    draft = campaign_from(campaign(number))
+    assert draft.plan is not None
+    lifecycle = replace(
+        draft.lifecycle,
+        state=State.RUNNING,
+        epoch=1,
+        create_time=START,
+        update_time=START,
+        start_time=START,
+        epoch_time=START,
+        plan_hash=plan_hash(draft.plan),
+    )
+    return replace(draft, lifecycle=lifecycle)
+
+
+def line() -> ReportLine:
+    """What a list says of a campaign that won."""
+    figures: dict[str, Figure] = {
+        "variant": VariantName("popup"),
+        "control": VariantName("control"),
+        "metric": MetricName("conversion_rate"),
+        "lift": Percent(0.118, signed=True),
+        "low": Percent(0.013, signed=True),
+        "high": Percent(0.21, signed=True),
+    }
+    verdict = VerdictLine(
+        "ship", "won", "popup", "conversion_rate", Message.of("verdict.won", **figures),
+        Message.of("action.ship", **figures), 17, None, None, 1.1, 0.95, 0.118,
+        Interval(0.013, 0.21), 0.12,
+    )  # fmt: skip
+    return ReportLine(LOOKS, 80_000, HealthStatus.OK, verdict)
+
+
+def fill(transaction: Transaction) -> None:
+    """All campaigns, with what was written of their last looks."""
+    told = line().to_json()
+    for number in range(CAMPAIGNS):
+        new = started(number)
+        store.add(transaction, new)
+        store.add_epoch(transaction, store.Epoch(new, "traffic", "variants"))
+        store.add_change(transaction, new, verb="create", time=START, author="")
+        store.add_change(transaction, new, verb="start", time=START, author="")
+        put_report_line(transaction, new.id, 1, told)
+
+
+def milliseconds(channel: grpc.Channel) -> list[float]:
+    """How long each of some calls took."""
+    stub, times = ResultsServiceStub(channel), []
+    for _ in range(ROUNDS):
+        begun = time.perf_counter()
+        listed = stub.ListReports(results.ListReportsRequest(page_size=CAMPAIGNS)).reports
+        times.append((time.perf_counter() - begun) * 1_000)
+        assert len(listed) == CAMPAIGNS
+        assert all(report.day == LOOKS and report.verdict.sentence for report in listed)
+    return times
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder) / "shop.db"
+        filled = Store(database)
+        filled.migrate()
+        filled.write_now(fill)
+        filled.close()
+        environment = {
+            "FAIRLIFT_LISTEN": "127.0.0.1:0",
+            "FAIRLIFT_DATABASE": str(database),
+            # No look is made meanwhile.
+            "FAIRLIFT_LOOK_EVERY_S": "86400",
+        }
+        with (
+            process("fairlift_server", "serve", **environment) as address,
+            grpc.insecure_channel(address) as channel,
+        ):
+            times = milliseconds(channel)
+    measures = [
+        Measure("list_200_reports_first_ms", times[0], "ms"),
+        Measure("list_200_reports_ms", statistics.median(times), "ms"),
+        Measure("list_200_reports_least_ms", min(times), "ms"),
+    ]
+    publish("report_list", measures)
+
+
+if __name__ == "__main__":
+    main()

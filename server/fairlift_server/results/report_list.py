@@ -1,0 +1,72 @@
+"""All campaigns in a line each, as of their last looks: nothing is computed, and no look made."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from fairlift.engine.campaign import Campaign, State
+from fairlift_stats.sequential.calendar import next_due
+
+from fairlift_server.results.analysis_plan import analysis_plan_of
+from fairlift_server.results.campaign_days import CampaignDays
+from fairlift_server.results.campaign_history import campaign_days_of
+from fairlift_server.results.report_line import ReportLine
+from fairlift_server.store import campaigns as campaign_store
+from fairlift_server.store.database import Transaction
+from fairlift_server.store.looks import report_lines_of
+
+# What a list shows if it is asked for nothing else: what there are results of.
+DEFAULT_STATES = tuple(state for state in State if state not in (State.DRAFT, State.ARCHIVED))
+
+
+@dataclass(frozen=True, slots=True)
+class ListedReport:
+    """One campaign in a list.
+
+    Attributes:
+        campaign: as it is now.
+        days: of its current epoch; None of a draft.
+        line: as of the last look; None before the first.
+        first_decision: before the first look, the campaign day whose look is the first to judge.
+    """
+
+    campaign: Campaign
+    days: CampaignDays | None
+    line: ReportLine | None
+    first_decision: int = 1
+
+
+def listed_reports(
+    transaction: Transaction,
+    *,
+    currency: str,
+    states: Collection[State],
+    after: str,
+    limit: int,
+) -> list[ListedReport]:
+    """Campaigns in these states, ordered by id, starting after the id `after`."""
+    campaigns = campaign_store.listed(transaction, states=states, after=after, limit=limit)
+    ids = [campaign.id for campaign in campaigns]
+    moves = campaign_store.moves_of(transaction, ids)
+    lines = report_lines_of(transaction, ids)
+    listed = []
+    for campaign in campaigns:
+        # The current epoch's plan and days are the campaign's own: they change with a new epoch.
+        start = campaign.lifecycle.epoch_time
+        if start is None:  # a draft
+            listed.append(ListedReport(campaign, None, None))
+            continue
+        line = lines.get((campaign.id, campaign.lifecycle.epoch))
+        listed.append(
+            ListedReport(
+                campaign,
+                campaign_days_of(campaign, moves[campaign.id], start=start),
+                None if line is None else ReportLine.from_json(line),
+                1 if line is not None else _first_decision(campaign, currency),
+            )
+        )
+    return listed
+
+
+def _first_decision(campaign: Campaign, currency: str) -> int:
+    sequential = analysis_plan_of(campaign, currency=currency).sequential
+    return next_due(sequential, 0) or 1

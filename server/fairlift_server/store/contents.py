@@ -1,0 +1,49 @@
+"""What a database contains, from its indexes: it costs the same for a hundred million events."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from fairlift_server.store.progress import EVENT_TABLES
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a database contains.
+
+    Attributes:
+        campaigns: in any state.
+        events: accepted so far.
+        last: when the last one was received; None: there is none.
+    """
+
+    campaigns: int
+    events: int
+    last: datetime | None
+
+    def __str__(self) -> str:
+        campaigns = _count(self.campaigns, "campaign")
+        if self.last is None:
+            return f"{campaigns}, no events"
+        last = self.last.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{campaigns}, {_count(self.events, 'event')}, last at {last}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def contents(connection: Connection) -> Contents:
+    """What the database contains."""
+    (campaigns,) = connection.exec_driver_sql("SELECT count(*) FROM campaigns").one()
+    (events,) = connection.exec_driver_sql("SELECT events FROM ledger_state").one()
+    received = []
+    for table in EVENT_TABLES:
+        newest = f"SELECT received_us FROM {table.name} ORDER BY id DESC LIMIT 1"
+        if (row := connection.exec_driver_sql(newest).first()) is not None:
+            received.append(row[0])
+    last = _EPOCH + timedelta(microseconds=max(received)) if received else None
+    return Contents(campaigns, events, last)

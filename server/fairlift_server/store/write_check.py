@@ -1,0 +1,37 @@
+"""Tries whether each table takes a row."""
+
+from uuid import uuid4
+
+from sqlalchemy import Column, Connection, Integer, LargeBinary, Numeric, Table
+
+from fairlift_server.store.tables import metadata
+
+
+def try_tables(connection: Connection) -> None:
+    """Adds a row to each table and takes all of them back.
+
+    Raises:
+        sqlalchemy.exc.DatabaseError: a table is missing, damaged, or has other columns.
+    """
+    savepoint = connection.begin_nested()
+    text = f"write-check-{uuid4().hex}"
+    for table in metadata.sorted_tables:  # what is referred to comes first
+        connection.execute(table.insert(), _row(table, text))
+    savepoint.rollback()
+
+
+def _row(table: Table, text: str) -> dict[str, object]:
+    # The same text everywhere: a reference then finds its row.
+    return {column.name: _value(column, text) for column in table.columns if not _is_filled(column)}
+
+
+def _is_filled(column: Column[object]) -> bool:
+    return bool(column.nullable) or column is column.table.autoincrement_column
+
+
+def _value(column: Column[object], text: str) -> object:
+    if isinstance(column.type, LargeBinary):
+        return text.encode()
+    if isinstance(column.type, Integer | Numeric) or column.type.python_type is bool:
+        return False
+    return text

@@ -1,0 +1,41 @@
+"""The short forms of what connections and servers do to a client."""
+
+import pytest
+
+from tests.faults import rolling_restart, swallowed_connection
+
+
+@pytest.mark.parametrize("is_idle", [True, False])
+def test_swallowed_connection_is_noticed_and_loses_nothing(is_idle: bool) -> None:
+    counts = swallowed_connection.client_that_goes_on(swallowed_connection.SHORT, is_idle=is_idle)
+
+    assert (counts.lost, counts.doubled) == (0, 0)
+
+
+def test_worker_that_ends_on_a_swallowed_connection_sends_on_a_new_one() -> None:
+    counts = swallowed_connection.worker_that_ends(is_silent_for_ever=False)
+
+    assert (counts.lost, counts.doubled) == (0, 0)
+    assert counts.said == ()
+
+
+def test_worker_that_ends_without_any_connection_says_once_what_it_lost() -> None:
+    counts = swallowed_connection.worker_that_ends(is_silent_for_ever=True)
+
+    assert counts.lost == counts.recorded
+    (line,) = counts.said
+    assert f"{counts.recorded} events are lost" in line
+
+
+def test_servers_killed_in_turns_cost_a_thin_client_no_answer() -> None:
+    counts = rolling_restart.killed(2, times=2, down_s=1.0, timeout_s=5.0)
+
+    assert counts.answers > 0
+    assert (counts.controls, counts.flips) == (0, 0)
+
+
+def test_servers_that_drain_in_turns_cost_a_thin_client_no_answer() -> None:
+    counts = rolling_restart.drained(2, times=2, down_s=0.5, timeout_s=5.0)
+
+    assert counts.answers > 0
+    assert (counts.controls, counts.flips) == (0, 0)

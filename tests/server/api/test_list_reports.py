@@ -1,0 +1,117 @@
+"""A list of reports: every campaign as of its last look, without a new computation."""
+
+from pathlib import Path
+
+import grpc
+import pytest
+from fairlift.v1 import campaign_pb2
+from fairlift.v1 import campaign_service_pb2 as service
+from fairlift.v1 import results_service_pb2 as pb
+
+from tests.server import shop
+from tests.server.client import Caller, details, running
+from tests.server.crowds import NAME, START, start
+from tests.server.live_days import DAY, HOUR, day_of, list_looks, live_until, planned, read
+
+
+async def listed(caller: Caller, **asked: object) -> list[pb.ReportSummary]:
+    request = pb.ListReportsRequest(**asked)  # type: ignore[arg-type]  # its own fields
+    return list((await caller.results.ListReports(request)).reports)
+
+
+async def test_a_list_says_what_the_last_look_said_and_makes_no_look(tmp_path: Path) -> None:
+    async with running(tmp_path) as caller:
+        campaign = planned()
+        campaign.display_name = "Free shipping"
+        campaign.labels["team"] = "checkout"
+        await start(caller, campaign)
+        caller.clock.set(START + HOUR)
+        (before,) = await listed(caller)
+        for day in range(1, 11):
+            await live_until(caller, day, day_of(day))
+        (unread,) = await listed(caller)
+        looks_unread = await list_looks(caller)
+        report = await read(caller)
+        (after,) = await listed(caller)
+        (spanish,) = await listed(caller, language="es")
+        # More comes in: a list stays as of the last look.
+        await live_until(caller, 11, day_of(11))
+        (later,) = await listed(caller)
+
+    assert before.verdict.cause == pb.VERDICT_CAUSE_NOT_YET_JUDGED
+    assert (before.day, before.units, before.health) == (0, 0, pb.HEALTH_STATUS_UNSPECIFIED)
+    assert "due" in before.verdict.sentence
+    assert unread == before
+    assert not looks_unread
+    short = pb.Verdict()
+    short.CopyFrom(report.verdict)
+    for field in ("reasons", "since", "decision_days", "deciding_look"):
+        short.ClearField(field)
+    assert after.verdict == short
+    assert short.kind == pb.VERDICT_KIND_SHIP
+    assert (after.campaign, after.display_name, after.epoch) == (NAME, "Free shipping", 1)
+    assert after.state == campaign_pb2.CAMPAIGN_STATE_RUNNING
+    assert (after.day, after.maximum_days) == (10, 28)
+    assert (after.units, after.planned_units) == (2_000, 5_600)
+    assert after.health == pb.HEALTH_STATUS_OK
+    assert after.unit == report.unit
+    assert after.labels == {"team": "checkout"}
+    assert after.HasField("start_time")
+    assert not after.HasField("stop_time")
+    assert "es mejor" in spanish.verdict.sentence
+    assert later == after
+
+
+async def test_a_list_has_pages_and_filters(tmp_path: Path) -> None:
+    async with running(tmp_path) as caller:
+        names = [f"c{n}" for n in range(5)]
+        for name in names:
+            await caller.start(shop.campaign(name))
+        draft = service.CreateCampaignRequest(campaign=shop.campaign("draft"))
+        await caller.campaigns.CreateCampaign(draft)
+        await caller.campaigns.StopCampaign(service.StopCampaignRequest(name="campaigns/c3"))
+        request = pb.ListReportsRequest(page_size=2)
+        pages: list[list[str]] = []
+        while True:
+            page = await caller.results.ListReports(request)
+            pages.append([report.campaign.removeprefix("campaigns/") for report in page.reports])
+            if not page.next_page_token:
+                break
+            request.page_token = page.next_page_token
+        states = [campaign_pb2.CAMPAIGN_STATE_STOPPED]
+        (stopped,) = await listed(caller, states=states)
+        (only_draft,) = await listed(caller, states=[campaign_pb2.CAMPAIGN_STATE_DRAFT])
+        with pytest.raises(grpc.aio.AioRpcError) as of_other_filters:
+            await listed(caller, states=states, page_token=request.page_token)
+        with pytest.raises(grpc.aio.AioRpcError) as too_small:
+            await listed(caller, page_size=-1)
+        with pytest.raises(grpc.aio.AioRpcError) as unknown:
+            await listed(caller, language="xx")
+
+    assert pages == [["c0", "c1"], ["c2", "c3"], ["c4"]]
+    assert (stopped.campaign, stopped.verdict.cause) == ("campaigns/c3", pb.VERDICT_CAUSE_STOPPED)
+    assert stopped.HasField("stop_time")
+    assert not only_draft.HasField("verdict")
+    for caught, field in (
+        (of_other_filters, "page_token"),
+        (too_small, "page_size"),
+        (unknown, "language"),
+    ):
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert details(caught.value)[1].field_violations[0].field == field
+
+
+async def test_a_paused_campaign_is_called_paused_in_a_list(tmp_path: Path) -> None:
+    async with running(tmp_path) as caller:
+        await start(caller, planned())
+        for day in range(1, 3):
+            await live_until(caller, day, day_of(day, each=20, buyers=(2, 2)))
+        await read(caller)
+        caller.clock.set(START + 2 * DAY + 4 * HOUR)
+        await caller.campaigns.PauseCampaign(service.PauseCampaignRequest(name=NAME))
+        (paused,) = await listed(caller)
+        report = await read(caller)
+
+    assert paused.state == campaign_pb2.CAMPAIGN_STATE_PAUSED
+    assert paused.verdict.sentence == report.verdict.sentence
+    assert not paused.verdict.HasField("next_decision_time")
