@@ -96,7 +96,22 @@ def test_architecture_names_its_files() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_name_in_a_document_exists(page: Path) -> None:
-    for name in code_in(page):
-        # Names in fairlift.v1 may be the contract's.
-        if re.fullmatch(r"fairlift(_cli|_server|_stats)?(?!\.v1)(\.\w+)+", name):
-            pkgutil.resolve_name(name)
+    # Names in fairlift.v1 may be the contract's.
+    ours = re.compile(r"fairlift(_cli|_server|_stats)?(?!\.v1)(\.\w+)+")
+    missing = [name for name in code_in(page) if ours.fullmatch(name) and not _can_be_found(name)]
+    assert missing == []
+
+
+def test_python_names_are_found_or_not() -> None:
+    assert any(name.startswith("fairlift_stats.") for page in PAGES for name in code_in(page))
+    assert _can_be_found("fairlift_stats.verdict.decide")
+    assert not _can_be_found("fairlift_stats.verdict.decided_by_nobody")
+    assert not _can_be_found("fairlift_stats.no_such_module.decide")
+
+
+def _can_be_found(name: str) -> bool:
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True

@@ -29,8 +29,8 @@ def _nothing_remembered() -> Iterator[None]:
 
 
 def the_table() -> None:
-    for situation in test_rule.SITUATIONS:
-        test_rule.test_the_verdict_is_that_of_the_written_rule(situation)
+    for line in test_rule.LINES:
+        test_rule.test_the_verdict_is_that_of_the_written_rule(line)
 
 
 def doubled_level(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,6 +93,7 @@ def test_a_ship_is_never_taken_back() -> None:
 def test_advice_to_give_up_does_not_flicker() -> None:
     rng = np.random.default_rng(3)
     plan = SequentialPlan(("control", "coupon"), (CR,), 28_000, maximum_days=28)
+    advised = 0
     for _ in range(60):
         log, kinds = LookLog.begin(plan), []
         z = rng.standard_normal(4).cumsum() / np.sqrt(np.arange(1, 5))
@@ -104,6 +105,8 @@ def test_advice_to_give_up_does_not_flicker() -> None:
         told = kinds.index("stop_futile") if "stop_futile" in kinds else len(kinds)
         # After the advice only a success or harm may speak.
         assert set(kinds[told:]) <= {"stop_futile", "ship", "stop_harm"}
+        advised += told < len(kinds)
+    assert advised > 10
 
 
 @pytest.mark.timeout(20)

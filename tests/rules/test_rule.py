@@ -1,26 +1,31 @@
 """The written rule: one look log each, and the verdict that the rule gives."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from fairlift_stats.verdict import decide
 
-from tests.rules.situations import Situation, situations
+from tests.rules.situations import name_of, situation, table
 
-SITUATIONS = tuple(situations())
+LINES = table()
 
 
-@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda s: s.name)
-def test_the_verdict_is_that_of_the_written_rule(situation: Situation) -> None:
-    verdict = decide(situation.plan, situation.log)
+@pytest.mark.parametrize("line", LINES, ids=name_of)
+def test_the_verdict_is_that_of_the_written_rule(line: Mapping[str, Any]) -> None:
+    expected = situation(line)
 
-    assert (verdict.kind, verdict.cause) == (situation.verdict, situation.cause)
-    assert verdict.decided_day == situation.decided
-    if situation.advised is not None:
-        assert verdict.advised_day == situation.advised
-    if situation.variant is not None:
-        assert verdict.variant == situation.variant
+    verdict = decide(expected.plan, expected.log)
+
+    assert (verdict.kind, verdict.cause) == (expected.verdict, expected.cause)
+    assert verdict.decided_day == expected.decided
+    if expected.advised is not None:
+        assert verdict.advised_day == expected.advised
+    if expected.variant is not None:
+        assert verdict.variant == expected.variant
 
 
 def test_no_two_situations_have_one_name() -> None:
-    names = [situation.name for situation in SITUATIONS]
+    names = [name_of(line) for line in LINES]
 
     assert len(names) == len(set(names)) > 80

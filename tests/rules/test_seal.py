@@ -2,8 +2,10 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fairlift_stats.methods.contrast import Contrast
@@ -28,7 +30,7 @@ from fairlift_stats.verdict import decide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.rules.situations import situations
+from tests.rules.situations import name_of, situation, table
 
 HERE = Path(__file__).parent
 PLAN = SequentialPlan(
@@ -97,9 +99,10 @@ def test_the_format_of_a_look_is_frozen() -> None:
     )
 
 
-@pytest.mark.parametrize("situation", list(situations()), ids=lambda s: s.name)
-def test_what_is_kept_gives_the_same_verdict_to_the_bit(situation: object) -> None:
-    made, log = situation.plan, situation.log  # type: ignore[attr-defined]  # a line of the table
+@pytest.mark.parametrize("line", table(), ids=name_of)
+def test_what_is_kept_gives_the_same_verdict_to_the_bit(line: Mapping[str, Any]) -> None:
+    written = situation(line)
+    made, log = written.plan, written.log
 
     again = log_from_json(log_to_json(log))
 
@@ -166,8 +169,8 @@ def test_a_look_that_no_longer_says_its_day_is_named_by_its_number(
 
 
 def test_an_edited_look_does_not_reach_a_verdict() -> None:
-    situation = next(s for s in situations() if s.name == "below the success line")
-    kept = json.loads(log_to_json(situation.log))
+    line = next(line for line in table() if name_of(line) == "below the success line")
+    kept = json.loads(log_to_json(situation(line).log))
     kept["looks"][0]["content"] = kept["looks"][0]["content"].replace('"z":3.14', '"z":9.14')
 
     with pytest.raises(LookEdited, match="day 7"):
@@ -175,12 +178,12 @@ def test_an_edited_look_does_not_reach_a_verdict() -> None:
 
 
 def test_a_log_begun_under_another_plan_is_refused() -> None:
-    situation = next(situations())
+    first = situation(table()[0])
 
     with pytest.raises(PlanChanged, match="start a new epoch"):
-        decide(replace(situation.plan, alpha=0.1), situation.log)
+        decide(replace(first.plan, alpha=0.1), first.log)
     with pytest.raises(BadLook, match="is empty"):
-        decide(situation.plan, LookLog.begin(situation.plan))
+        decide(first.plan, LookLog.begin(first.plan))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"arms": 1}', plan_to_json(PLAN)[:-20]])

@@ -5,7 +5,7 @@ stands for ever, so later days, orders and stops change nothing that was decided
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
@@ -33,6 +33,7 @@ __all__ = [
     "Ruling",
     "VerdictKind",
     "course_of",
+    "is_split_broken",
     "rulings",
     "rulings_in_force",
     "standing_ruling",
@@ -154,6 +155,11 @@ def course_of(plan: SequentialPlan, log: LookLog) -> Course:
     )
 
 
+def is_split_broken(log_e: Sequence[float]) -> bool:
+    """True when the evidence against the planned split forbade a verdict at any of these looks."""
+    return max(log_e) >= _BLOCK_LOG
+
+
 def standing_ruling(course: Course) -> Ruling:
     """The ruling in force after all looks: the first that is final, or else the last."""
     return rulings_in_force(course)[-1]
@@ -202,7 +208,7 @@ class _Rule:
 
         A broken split forbids every verdict. Harm needs no full week. Success does.
         """
-        if max(self._course.log_e[: look + 1]) >= _BLOCK_LOG:
+        if is_split_broken(self._course.log_e[: look + 1]):
             return self._of("split", self._leading(look, self._plan.treatments), look)
         harms = {arm: harm for arm in self._plan.treatments if (harm := self._harm_by(arm, look))}
         alive = tuple(arm for arm in self._plan.treatments if arm not in harms)
@@ -223,14 +229,13 @@ class _Rule:
             history = self._course.arms[arm, metric.name]
             at = first_crossing(history, "harm")
             if at is not None:
-                z = history[at].z or 0.0
-                found.append((at, z, Ruling("harm", arm, metric.name, at)))
+                found.append((at, _z_of(history[at]), Ruling("harm", arm, metric.name, at)))
         for metric in self._plan.guardrails:
             rail = self._course.guardrails[arm, metric.name]
             at = harmed_at(rail)
             if at is not None:
-                z = rail[at].z or 0.0
-                found.append((at, z, Ruling("guardrail_harm", arm, metric.name, at)))
+                ruling = Ruling("guardrail_harm", arm, metric.name, at)
+                found.append((at, _z_of(rail[at]), ruling))
         alarm = self._course.alarms[arm]
         at = next((i for i, a in enumerate(alarm) if a.is_raised), None)
         if at is not None:
@@ -348,3 +353,8 @@ class _Rule:
 
     def _of(self, cause: Cause, pair: Pair, look: int) -> Ruling:
         return Ruling(cause, *pair, look)
+
+
+def _z_of(crossed: Standing | GuardrailAt) -> float:
+    assert crossed.z is not None, "what crossed a line has a z"
+    return crossed.z

@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
-from fairlift_stats.messages import Day, Message, MetricName, VariantName
-from fairlift_stats.sequential.anytime.counts import BLOCK_AT, SequentialSampleRatio
-from fairlift_stats.verdict.facts import Estimate, oriented, table_k
-from fairlift_stats.verdict.facts import estimate_between as figures_between
-from fairlift_stats.verdict.figures import sizes
-from fairlift_stats.verdict.ruling import FINAL, Course, Ruling
+from fairlift_stats.messages import Day, Figure, Message, MetricName, Percent, VariantName
+from fairlift_stats.methods.contrast import Contrast
+from fairlift_stats.verdict.facts import oriented, table_k
+from fairlift_stats.verdict.figures import in_unit
+from fairlift_stats.verdict.guardrails import harmed_at
+from fairlift_stats.verdict.ruling import FINAL, Course, Ruling, is_split_broken
+from fairlift_stats.verdict.standings import first_crossing
 
 __all__ = ["since_then"]
 
@@ -19,15 +20,12 @@ def since_then(course: Course, ruling: Ruling) -> tuple[Message, ...]:
     if ruling.kind not in FINAL or ruling.look == len(course.looks) - 1:
         return ()
     news: list[Message] = []
-    if _is_blocked(course.log_e) and not _is_blocked(course.log_e[: ruling.look + 1]):
+    # By the look of a decision the split held, or nothing would have been decided.
+    if is_split_broken(course.log_e):
         news.append(Message.of("since.split"))
     if ruling.kind == "ship":
         news += _of_the_winner(course, ruling)
     return tuple(news)
-
-
-def _is_blocked(log_e: tuple[float, ...]) -> bool:
-    return SequentialSampleRatio.after(log_e).largest >= BLOCK_AT
 
 
 def _advice(course: Course, ruling: Ruling) -> tuple[Message, ...]:
@@ -40,37 +38,38 @@ def _advice(course: Course, ruling: Ruling) -> tuple[Message, ...]:
 
 
 def _of_the_winner(course: Course, ruling: Ruling) -> list[Message]:
-    """Harm that showed after the decision, and what all data show now."""
-    pair = ruling.arm, ruling.metric
+    """Harm that showed after the decision, and what all data show now.
+
+    What was harmed before is no winner, so all harm of the winner came later.
+    """
     news = []
     for (arm, metric), standings in course.arms.items():
-        later = standings[ruling.look + 1 :]
-        harm = next((s for s in later if s.crossing == "harm"), None)
-        if arm == ruling.arm and harm is not None:
-            news.append(_harmed(arm, metric, harm.look.at))
-    for (arm, metric), history in course.guardrails.items():
-        at = next((g for g in history[ruling.look + 1 :] if g.is_harmed), None)
+        at = first_crossing(standings, "harm")
         if arm == ruling.arm and at is not None:
-            news.append(_harmed(arm, metric, at.look.at))
-    last = course.arms[pair][-1]
+            news.append(_harmed(arm, metric, standings[at].look.at))
+    for (arm, metric), history in course.guardrails.items():
+        at = harmed_at(history)
+        if arm == ruling.arm and at is not None:
+            news.append(_harmed(arm, metric, history[at].look.at))
+    last = course.arms[ruling.arm, ruling.metric][-1]
     if last.evidence is not None:
-        plan = course.plan
-        k = table_k(plan)
-        estimate: Estimate = figures_between(
-            last.evidence.contrast, (0.0, k, -k), at=last.look.at, largest_k=k
-        )
-        figures = sizes(plan, ruling.metric, estimate)
-        worse = oriented(plan.metric(ruling.metric), estimate.value) < 0
-        key = "since.turned" if worse else "since.figure"
+        contrast = last.evidence.contrast
+        worse = oriented(course.plan.metric(ruling.metric), contrast.difference) < 0
         news.append(
             Message.of(
-                key,
+                "since.turned" if worse else "since.figure",
                 metric=MetricName(ruling.metric),
                 day=_day(last.look.at),
-                lift=figures["lift"],
+                lift=_size(course, ruling.metric, contrast),
             )
         )
     return news
+
+
+def _size(course: Course, metric: str, contrast: Contrast) -> Figure:
+    if contrast.no_lift(table_k(course.plan)) is None:
+        return Percent(contrast.lift, 1, signed=True)
+    return in_unit(course.plan, metric, contrast.difference)
 
 
 def _harmed(arm: str, metric: str, at: str) -> Message:

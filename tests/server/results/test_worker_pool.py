@@ -1,6 +1,7 @@
 """Errors travel from the processes that compute, and break nothing for others."""
 
 import inspect
+import multiprocessing
 import pickle
 from collections.abc import Iterator
 
@@ -88,5 +89,14 @@ async def test_an_exception_arrives_as_itself_with_the_place_where_it_was_raised
     assert "raise_not_found" in str(caught.value.__cause__)
 
 
-def test_a_pool_that_was_never_used_has_nothing_to_close() -> None:
-    WorkerPool(1).close()
+async def test_a_pool_starts_its_process_when_it_is_first_used_and_ends_it() -> None:
+    before = set(multiprocessing.active_children())
+    never_used = WorkerPool(1)
+    never_used.close()
+    assert set(multiprocessing.active_children()) == before
+
+    used = WorkerPool(1)
+    assert await used.run(abs, -3) == 3
+    assert len(set(multiprocessing.active_children()) - before) == 1
+    used.close()
+    assert set(multiprocessing.active_children()) == before

@@ -41,6 +41,19 @@ def test_adjusting_refuses_what_is_no_p() -> None:
         adjusted_p([0.1], "magic")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("p", [[-1e-9], [1 + 1e-9], [0.5, 2.0], [[0.1, 0.2]]], ids=str)
+def test_a_family_is_one_list_of_probabilities(p: Any) -> None:
+    with pytest.raises(BadQuestion, match="one family, each between 0 and 1"):
+        adjusted_p(p, "holm")
+
+
+@pytest.mark.parametrize("how", ["none", "holm", "sidak", "holm-sidak", "hommel", "BH", "BY"])
+def test_the_ends_are_probabilities_too(how: Any) -> None:
+    assert adjusted_p([0.0, 1.0], how).tolist() == [0.0, 1.0]
+    assert adjusted_p([], how).tolist() == []
+    assert adjusted_p(0.25, how) == pytest.approx([0.25])
+
+
 def test_the_factor_falls_only_when_every_arm_of_a_metric_is_rejected() -> None:
     adjusted = holm_families([[1e-6, 0.30], [0.04, 0.50]])
 

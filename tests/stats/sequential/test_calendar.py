@@ -10,6 +10,7 @@ from fairlift_stats.sequential.calendar import (
     last_day,
     next_due,
     occasion,
+    pace,
 )
 from fairlift_stats.sequential.plan import SequentialPlan
 
@@ -155,3 +156,38 @@ def test_a_forecast_looks_no_further_than_a_year_of_looks() -> None:
     slow = plan(decide="daily", maximum_days=None)
 
     assert len(days_ahead(slow, 12, 9)) == 366
+
+
+def test_the_pace_is_that_of_the_units_that_are_mature() -> None:
+    made = plan()
+
+    # On day 12 those of 9 days are mature.
+    assert pace(made, 12, 9_000) == pytest.approx(1_000)
+    assert pace(made, 4, 700) == pytest.approx(700)
+    assert pace(made, 4, 1) == pytest.approx(1)
+    assert [pace(made, day, 700) for day in (1, 2, 3)] == [None, None, None]
+    assert pace(made, 12, 0) is None
+
+
+def test_what_lies_ahead_ends_with_the_plan_s_units() -> None:
+    made = plan(maximum_days=None)
+
+    # 1,000 a day: 28,000 are mature on day 31, the end of the fourth week of entry.
+    ahead = days_ahead(made, 12, 9_000)
+    assert [day for day, _ in ahead] == [17, 24, 31]
+    assert [time for _, time in ahead] == pytest.approx([0.5, 0.75, 1.0])
+    reserve = plan(maximum_days=None, reserve_alpha=0.01)
+    assert [day for day, _ in days_ahead(reserve, 12, 9_000)][-1] == 59
+    ((day, time),) = days_ahead(plan(engine="fixed"), 12, 9_000)
+    assert (day, round(time, 9)) == (31, 1.0)
+
+
+def test_the_next_day_that_is_due_after_long_windows_and_minimums() -> None:
+    late = plan(maximum_days=None, minimum_days=15, window_days=30)
+
+    # Three whole weeks of entry, of which the last is mature 30 days later.
+    assert next_due(late, 0) == 51
+    assert next_due(late, 51) == 58
+    assert next_due(plan(maximum_days=None, window_days=0, minimum_days=0), 0) == 7
+    assert next_due(plan(maximum_days=None, decide="daily", minimum_days=0), 0) == 1
+    assert next_due(plan(decide="daily"), 30) == 31

@@ -201,6 +201,53 @@ def test_a_look_without_new_units_is_none_unless_it_is_the_last() -> None:
     assert fewer[1].success is not None
 
 
+def test_a_look_brings_at_least_a_five_thousandth_of_the_plan() -> None:
+    made = with_drift(plan())
+
+    assert primary_lines(made, seen(0.0002))[0].success is not None
+    assert primary_lines(made, seen(0.00019))[0] == Line()
+    assert primary_lines(made, seen(0.25, 0.2502))[1].success is not None
+    assert primary_lines(made, seen(0.25, 0.2501))[1] == Line()
+    # The last look closes the plan though it brings nothing: all that is left is spent there.
+    ends = primary_lines(made, seen(0.0001, last=True))
+    assert ends[0].success == pytest.approx(stats.norm.isf(0.025), abs=1e-9)
+
+
+def test_engines_with_lines_of_their_own_need_information() -> None:
+    for engine in OTHERS:
+        none, some = primary_lines(week(engine=engine), seen(0.0, 1e-6))
+        assert none == Line()
+        assert some.success is not None
+        assert some.harm is not None
+
+
+def test_yeast_s_line_is_level_beyond_the_plan() -> None:
+    made = week(engine="yeast")
+
+    assert stopping_lines(made, (1.0, 1.5)).upper == (yeast_line(1.0), yeast_line(1.0))
+
+
+def test_a_one_sided_engine_of_its_own_lines_spends_all_on_success() -> None:
+    made = week(engine="always_valid", sides=1)
+
+    lines = stopping_lines(made, (0.3,))
+
+    assert lines.upper[0] == pytest.approx(mixture_line(0.3, alpha=0.05, sides=1))
+    assert lines.lower == (-math.inf,)
+
+
+def test_giving_up_closes_with_the_units_or_with_the_last_day() -> None:
+    made = with_drift(plan())
+
+    # At an end both lines meet: what is not a success is given up.
+    at_units = give_up_lines(made, (0.5, 1.0))
+    assert at_units[1] == pytest.approx(stopping_lines(made, (0.5, 1.0)).upper[1], abs=1e-6)
+    open_ = give_up_lines(made, (0.5, 0.9))
+    assert open_[1] < stopping_lines(made, (0.5, 0.9)).upper[1] - 0.1
+    closed = give_up_lines(made, (0.5, 0.9), closes=True)
+    assert closed[1] > open_[1]
+
+
 def test_a_later_look_never_changes_an_earlier_line() -> None:
     made = with_drift(plan())
 

@@ -207,3 +207,30 @@ FLAT = Contrast(1.0, 1.1, 0.01, 0.01)
 def test_figures_that_are_none_are_refused(wrong: object, error: type[Exception]) -> None:
     with pytest.raises(error):
         wrong()  # type: ignore[operator]  # each is a call
+
+
+def test_figures_at_their_bounds_are_taken() -> None:
+    none = ArmCount("a", 0, 0, 0, 0, 0, 0)
+    all_bought = ArmCount("a", 10, 10, 25, 12, 3, 3)
+    part = TrafficPart("web", (0, 3))
+
+    assert none.exposed == 0
+    assert (all_bought.converters, all_bought.alarm_converters, all_bought.exposed) == (10, 3, 12)
+    assert ArmCount("a", 10).exposed == 10
+    assert part.units == (0, 3)
+    assert Look("2026-11-02", 1, (all_bought, replace(all_bought, arm="b"))).units == 20
+
+
+@pytest.mark.parametrize(
+    "name", ["units", "converters", "orders", "entered", "alarm_units", "alarm_converters"]
+)
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf])
+def test_a_count_is_finite_and_not_below_zero(name: str, value: float) -> None:
+    with pytest.raises(NotANumber, match=f"a.{name}"):
+        ArmCount(**{"arm": "a", "units": 10, name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("units", [(), (1, -1), (1, math.inf)])
+def test_a_part_of_the_traffic_has_a_count_for_each_arm(units: tuple[int, ...]) -> None:
+    with pytest.raises(NotANumber, match="traffic part web"):
+        TrafficPart("web", units)

@@ -1,0 +1,118 @@
+"""Runs what is left to run, and reports: `python -m tools.mutants [PROCESSES]`."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from tools.mutants.results import Results
+from tools.mutants.trial import Result
+
+ROOT: Final = Path(__file__).parent.parent.parent
+HOME: Final = ROOT / ".venv" / "mutants"
+COPY: Final = HOME / "copy"
+RESULTS: Final = HOME / "results.jsonl"
+EQUIVALENT: Final = ROOT / "tests" / "rules" / "survivors.yaml"
+COPIED: Final = ("stats", "clients", "tests", "tools", "docs", "pyproject.toml")
+LEAST_KILLED: Final = 0.95
+
+
+def main(processes: int) -> int:
+    """Try what has no result yet; 1 when tests kill too few of the changes that matter."""
+    everything = _copy()
+    _work(everything, processes)
+    sys.path[:0] = [str(COPY)]
+    os.chdir(COPY)
+    from tools.mutants.work import all_changes
+
+    known = Results(COPY, RESULTS, everything).known()
+    names = [change.name for change in all_changes()]
+    return _report({name: known[name] for name in names})
+
+
+def _copy() -> str:
+    """A copy of these sources and tests, unless it is there; the digest of what is in it."""
+    everything = _digest()
+    mark = COPY / "digest"
+    if mark.exists() and mark.read_text() == everything:
+        return everything
+    shutil.rmtree(COPY, ignore_errors=True)
+    COPY.mkdir(parents=True)
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, COPY / name, ignore=ignored)
+        else:
+            shutil.copy(source, COPY / name)
+    mark.write_text(everything)
+    return everything
+
+
+def _digest() -> str:
+    found = hashlib.sha256()
+    for folder in ("stats", "tests/rules", "tests/stats"):
+        for file in sorted((ROOT / folder).rglob("*")):
+            if file.suffix in {".py", ".yaml", ".json"} and file.is_file():
+                found.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _work(everything: str, processes: int) -> None:
+    """Start the processes in the copy, and wait for them."""
+    # The copy comes first on the path: the package that is installed must not be tested instead.
+    path = os.pathsep.join(str(COPY / folder) for folder in ("stats", "clients", "."))
+    environment = os.environ | {
+        "PYTHONPATH": path,
+        "PYTHONHASHSEED": "0",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-m", "tools.mutants.work", str(RESULTS), everything]
+    # The first finds the changes and what tests cover, for all.
+    subprocess.run([*command, "0", "0"], cwd=COPY, env=environment, check=True)
+    running = [
+        subprocess.Popen([*command, str(part), str(processes)], cwd=COPY, env=environment)
+        for part in range(processes)
+    ]
+    codes = [process.wait() for process in running]
+    if any(codes):
+        sys.exit("a process ended early; `make mutants` goes on from here")
+
+
+def _report(results: dict[str, Result]) -> int:
+    """Say what survived and why that is right, what was noticed otherwise, and the shares."""
+    listed = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or []
+    equivalent = {entry["change"]: entry["reason"] for entry in listed}
+    count = Counter(result.outcome for result in results.values())
+    survivors = [name for name, result in results.items() if result.outcome == "survived"]
+    matter = [name for name in survivors if name not in equivalent]
+    lines = [f"{name}\n    {equivalent.get(name, 'NOT EXPLAINED')}" for name in survivors]
+    lines += [
+        f"listed, and does not survive: {name}" for name in equivalent if name not in survivors
+    ]
+    lines += [
+        f"{result.outcome}: {name}\n    {result.why}"
+        for name, result in results.items()
+        if result.outcome in {"not_imported", "endless", "crashed"}
+    ]
+    killed = count["killed"]
+    share, of_all = killed / (killed + len(matter)), killed / (killed + len(survivors))
+    lines.append(
+        f"{len(results)} changes: {killed} killed by a test, {count['not_imported']} that cannot be"
+        f" imported, {count['endless']} endless, {count['crashed']} crashed,"
+        f" {len(survivors)} survived, {len(survivors) - len(matter)} of them equivalent.\n"
+        f"Killed: {share:.1%}; {of_all:.1%} when equivalent changes count as survivors."
+    )
+    print("\n".join(lines))  # noqa: T201 - its report
+    return int(share < LEAST_KILLED)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1))
