@@ -21,6 +21,7 @@ from fairlift_server.campaigns.live import ExposureRules, LiveCampaigns, Publish
 from fairlift_server.events.ledger import Event as CheckedEvent
 from fairlift_server.events.ledger import RefusedEvent
 from fairlift_server.results.analysis_plan import TOTALS
+from fairlift_server.store.campaigns import Shop, put_shop
 from fairlift_server.store.database import Store
 from fairlift_server.store.events import store_events
 from fairlift_stats.data.metrics import Mean, Rate, Ratio
@@ -37,6 +38,7 @@ def empty_store(folder: Path) -> Path:
     path = folder / "empty.db"
     store = Store(path)
     store.migrate()
+    store.write_now(lambda transaction: put_shop(transaction, Shop("EUR", 0, "salt")))
     store.close()
     return path
 
