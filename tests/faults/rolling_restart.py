@@ -1,11 +1,10 @@
 """Servers that end and are started again, one after the other, while a thin client asks them.
 
-All have the same campaigns and stand behind one name. `python -m tests.faults.rolling_restart` ends
+All have the same campaigns and stand behind one name. `python -m tests.faults restart` ends
 each server for 3 s, five times: one alone, and two behind one name, which are killed, and then two
 real servers, on copies of one database, which drain.
 """
 
-import logging
 import os
 import shutil
 import subprocess
@@ -206,17 +205,3 @@ def _folder(parent: str, number: int) -> Path:
     folder = Path(parent, str(number))
     folder.mkdir()
     return folder
-
-
-def main() -> None:
-    """Prints the counts of the long form."""
-    logging.disable(logging.CRITICAL)
-    for servers in (1, 2):
-        counts = killed(servers, times=5, down_s=3.0)
-        print(f"{servers} behind one name, killed: {counts}")  # noqa: T201  # a program
-    counts = drained(2, times=5, down_s=3.0)
-    print(f"2 behind one name, drained: {counts}")  # noqa: T201  # a program
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,8 @@
 """A connection that goes silent without being closed: when the client notices, and what it loses.
 
-`python -m tests.faults.swallowed_connection` uses the client's own settings, and takes a minute.
+`python -m tests.faults swallowed` uses the client's own settings, and takes a minute.
 """
 
-import logging
 import subprocess
 import sys
 import time
@@ -129,19 +128,3 @@ def _counts(shop: Shop, noticed_after_s: float, said: tuple[str, ...] = ()) -> C
     units = [action.unit_id for action in shop.of_kind("action")]
     doubled = len(units) - len(set(units))
     return Counts(noticed_after_s, EVENTS, len(set(units)), doubled, said)
-
-
-def main() -> None:
-    """Prints the counts of the long form."""
-    logging.disable(logging.CRITICAL)
-    for is_idle in (True, False):
-        counts = client_that_goes_on(is_idle=is_idle)
-        print(f"{'idle' if is_idle else 'busy'} client: {counts}")  # noqa: T201  # a program
-    for is_silent_for_ever in (False, True):
-        name = "for ever" if is_silent_for_ever else "but for new connections"
-        counts = worker_that_ends(is_silent_for_ever=is_silent_for_ever)
-        print(f"worker that ends, silent {name}: {counts}")  # noqa: T201  # a program
-
-
-if __name__ == "__main__":
-    main()
