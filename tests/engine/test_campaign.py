@@ -85,6 +85,7 @@ def test_mappings_of_a_campaign_cannot_be_changed_from_outside() -> None:
         ("layer", "at least one bucket", {"layer": LayerSlice("top", 0, 0)}),
         ("overrides", "which is not a variant of this campaign", {"overrides": {"qa": "nowhere"}}),
         ("overrides", "1 to 256 characters", {"overrides": {"x" * 257: "coupon"}}),
+        ("overrides", "holds a control character", {"overrides": {"a\nb": "coupon"}}),
         ("overrides", "has 1001", {"overrides": {str(i): "coupon" for i in range(1_001)}}),
         (
             "prerequisites[0].campaign",

@@ -81,11 +81,11 @@ def test_the_command_line_checks_files(environments: Environments) -> None:
     cli = environments.of("cli")
 
     version = cli.run("fairlift", "--version")
-    good = cli.run("fairlift", "check", str(CAMPAIGNS / "good"))
+    good = cli.run("fairlift", "check", str(CAMPAIGNS / "good" / "smallest.yaml"))
     bad = cli.run("fairlift", "check", str(CAMPAIGNS / "bad" / "layers.yaml"))
 
     assert version.stdout == f"fairlift {metadata.version('fairlift')}\n"
-    assert (good.returncode, good.stdout) == (0, "4 campaigns checked: no mistakes\n")
+    assert (good.returncode, good.stdout) == (0, "1 campaign checked: no mistakes\n")
     assert bad.returncode == 1
     assert "layers.yaml:3: " in bad.stdout
 

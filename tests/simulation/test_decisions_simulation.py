@@ -139,13 +139,13 @@ def test_no_decision_is_ever_taken_back() -> None:
     assert reversals(setup, worse.conversions, 8, 47)[1] == 0
 
 
-def test_a_quantile_on_few_prices_has_no_answer_and_one_of_many_values_is_seldom_wrong() -> None:
-    silent, wrong = answered(ORDERS["four prices"], 0.5, 8_000, 100, 53)
+def test_a_quantile_is_seldom_wrong_on_few_prices_and_on_many() -> None:
+    _, wrong = answered(ORDERS["four prices"], 0.5, 8_000, 400, 53)
     spoken, alarms = answered(ORDERS["lognormal, to the cent"], 0.5, 800, 400, 54)
 
     # Half of the orders cost 19.99 or less: the median lies between two prices.
-    assert silent.value >= 0.95
-    assert wrong is None or wrong.hits == 0
+    assert wrong is not None
+    assert wrong.value <= bounds(0.05, wrong.runs)[1]
     assert spoken.value == 0
     assert alarms is not None
     assert alarms.value <= bounds(0.05, 400)[1]

@@ -117,7 +117,7 @@ def _day(count: DayCount) -> pb.DailyCounts:
         variant=count.variant,
         entered_units=count.entered,
         orders=count.orders,
-        revenue_micros=count.revenue_micros,
+        revenue_micros=sum_micros(count.revenue_micros),
     )
 
 
@@ -126,7 +126,7 @@ def _coupon(count: CouponCount) -> pb.CouponUse:
         variant=count.variant,
         coupon=count.coupon,
         orders=count.orders,
-        discount_micros=count.discount_micros,
+        discount_micros=sum_micros(count.discount_micros),
     )
 
 

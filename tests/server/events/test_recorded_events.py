@@ -314,10 +314,10 @@ async def test_an_order_id_with_other_contents_is_a_conflict(caller: Caller) -> 
 
 
 async def test_a_refused_event_twice_in_one_batch_is_refused_twice(caller: Caller) -> None:
-    await caller.accepted([shop.order("v", "o-1")])
-    refund = shop.refund("o-1", 51)
+    await caller.accepted([shop.order("v", "o-1", shop.line(50))])
+    other = shop.order("v", "o-1", shop.line(60))
 
-    outcomes = await caller.record(refund, refund)
+    outcomes = await caller.record(other, other)
 
     assert [outcome.status for outcome in outcomes] == [EVENT_STATUS_REFUSED] * 2
 

@@ -21,7 +21,7 @@ async def test_an_epoch_is_analysed_apart(tmp_path: Path) -> None:
         await caller.campaigns.UpdateCampaign(
             campaign_service_pb2.UpdateCampaignRequest(campaign=campaign, new_epoch=True)
         )
-        await caller.accepted([shop.exposure("new", "free", epoch=2)])
+        await caller.accepted([shop.exposure("new", "free", epoch=2, at=caller.clock())])
 
         first, second = await results(caller, epoch=1), await results(caller)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
