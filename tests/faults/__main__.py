@@ -15,6 +15,7 @@ from tests.faults import (
     damaged_database,
     hostile_callers,
     killed_while_parked,
+    large_shop,
     rolling_restart,
     swallowed_connection,
     wrong_clocks,
@@ -69,6 +70,7 @@ FAULTS: dict[str, Callable[[], Counts]] = {
     "connection is swallowed, worker ends": partial(
         _swallowed, partial(swallowed_connection.worker_that_ends, is_silent_for_ever=False)
     ),
+    "20,000 campaigns": large_shop.run,
     "memory under hostile calls": hostile_callers.memory,
     "assignments beside hostile callers": hostile_callers.assignments,
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults import rolling_restart, swallowed_connection
+from tests.faults import large_shop, rolling_restart, swallowed_connection
 
 
 @pytest.mark.parametrize("is_idle", [True, False])
@@ -39,3 +39,7 @@ def test_servers_that_drain_in_turns_cost_a_thin_client_no_answer() -> None:
 
     assert counts.answers > 0
     assert (counts.controls, counts.flips) == (0, 0)
+
+
+def test_a_storefront_gets_every_campaign_of_a_large_shop_and_each_change() -> None:
+    assert large_shop.run(campaigns=1_500)["wrong"] == 0
