@@ -18,7 +18,6 @@ _TIMEOUT_S = 60.0
 # The first look of a large shop takes minutes.
 RESULTS_TIMEOUT_S = 1_800.0
 _CAMPAIGNS = "campaigns/"
-_UNREACHABLE_CODES = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 _HINTS = {
     grpc.StatusCode.UNAUTHENTICATED: "; give a token with --token or FAIRLIFT_TOKEN",
     grpc.StatusCode.PERMISSION_DENIED: "; the role of this token does not allow it",
@@ -68,7 +67,7 @@ class ServerConnection:
         """The response.
 
         Raises:
-            Unreachable: no server answers at the address.
+            Unreachable: no server answers at the address, or not within `timeout_s`.
             CommandRefused: the server refuses the call.
         """
         try:
@@ -76,7 +75,7 @@ class ServerConnection:
         except grpc.RpcError as error:
             # What a stub raises is a Call too; the type stubs hold the two apart.
             call = cast("grpc.Call", error)
-            raise _failure(call, self._target.address) from None
+            raise _failure(call, self._target, timeout_s) from None
 
 
 @contextlib.contextmanager
@@ -91,11 +90,16 @@ def full_name(campaign: str) -> str:
     return campaign if campaign.startswith(_CAMPAIGNS) else _CAMPAIGNS + campaign
 
 
-def _failure(call: grpc.Call, address: str) -> CommandRefused | Unreachable:
+def _failure(call: grpc.Call, target: Target, timeout_s: float) -> CommandRefused | Unreachable:
     code, details = call.code(), clean(call.details() or "")
-    if code in _UNREACHABLE_CODES:
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return Unreachable(
-            f"no Fairlift server answers at {address} ({details}); "
+            f"the server at {target.address} did not answer within {timeout_s:g} s; "
+            "it may be busy: try again"
+        )
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return Unreachable(
+            f"no Fairlift server answers at {target.address} ({details}); "
             "is it running? Set its address with --server or FAIRLIFT_SERVER"
         )
     return CommandRefused(f"{details or code.name}{_HINTS.get(code, '')}", code=code.name)

@@ -13,7 +13,13 @@ from fairlift import Client
 from fairlift.v1.results_service_pb2 import GetResultsRequest, Report, VerdictKind
 from fairlift_cli.__main__ import main as fairlift
 from fairlift_cli.screen import Screen
-from fairlift_cli.server_connection import ServerConnection, Target, connected, full_name
+from fairlift_cli.server_connection import (
+    RESULTS_TIMEOUT_S,
+    ServerConnection,
+    Target,
+    connected,
+    full_name,
+)
 from fairlift_stats.locale import text
 from fairlift_stats.messages import Message
 from rich.console import Console
@@ -120,7 +126,8 @@ def _check(client: Client) -> None:
 
 
 def _report(server: ServerConnection, campaign: str) -> Report:
-    return server.call(server.results.GetResults, GetResultsRequest(name=full_name(campaign)))
+    request = GetResultsRequest(name=full_name(campaign))
+    return server.call(server.results.GetResults, request, timeout_s=RESULTS_TIMEOUT_S)
 
 
 def _fairlift(console: Console, address: str, *words: str) -> None:

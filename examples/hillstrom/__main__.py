@@ -11,7 +11,7 @@ from fairlift.transport import Endpoint
 from fairlift.v1.event_service_pb2 import EVENT_STATUS_ACCEPTED, Event
 from fairlift.v1.results_service_pb2 import GetResultsRequest, Report
 from fairlift_cli.__main__ import main as fairlift
-from fairlift_cli.server_connection import Target, connected, full_name
+from fairlift_cli.server_connection import RESULTS_TIMEOUT_S, Target, connected, full_name
 from rich.progress import track
 
 from examples.hillstrom.data import CAMPAIGN, CURRENCY, REPLAYED_DAYS, events
@@ -65,7 +65,7 @@ def _batched(events_to_send: Iterable[Event]) -> Iterable[list[Event]]:
 def _report(address: str) -> Report:
     with connected(Target(address)) as server:
         request = GetResultsRequest(name=full_name(CAMPAIGN))
-        return server.call(server.results.GetResults, request)
+        return server.call(server.results.GetResults, request, timeout_s=RESULTS_TIMEOUT_S)
 
 
 def _print_comparison(compared: Sequence[Figure]) -> int:

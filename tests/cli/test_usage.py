@@ -1,12 +1,16 @@
 """What is typed wrongly, and what is not there: said at once, in words, with exit code 2."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from fairlift.v1.results_service_pb2 import GetResultsRequest
 from fairlift_cli.__main__ import main
+from fairlift_cli.failures import Unreachable
+from fairlift_cli.server_connection import Target, connected
 
 
 def test_a_server_that_is_not_there_is_another_failure_than_a_refusal() -> None:
@@ -66,3 +70,16 @@ def test_a_full_disk_ends_in_a_sentence(address: str) -> None:
 
     assert run.returncode == 2
     assert run.stderr == "cannot continue: No space left on device\n"
+
+
+def test_a_server_that_does_not_answer_in_time_is_not_called_absent() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        connected(Target(f"127.0.0.1:{silent.getsockname()[1]}")) as server,
+        pytest.raises(Unreachable) as failure,
+    ):
+        server.call(server.results.GetResults, GetResultsRequest(), timeout_s=0.6)
+
+    assert "did not answer within 0.6 s" in str(failure.value)
+    assert "try again" in str(failure.value)
+    assert "is it running" not in str(failure.value)

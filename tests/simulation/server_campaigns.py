@@ -17,8 +17,13 @@ from fairlift.v1.results_service_pb2 import (
     GetResultsRequest,
     Verdict,
 )
-from fairlift_cli.failures import Unreachable
-from fairlift_cli.server_connection import ServerConnection, Target, connected, full_name
+from fairlift_cli.server_connection import (
+    RESULTS_TIMEOUT_S,
+    ServerConnection,
+    Target,
+    connected,
+    full_name,
+)
 from fairlift_stats.sequential.lines import with_drift
 
 from examples.server import running_server, start_in_the_past
@@ -37,7 +42,6 @@ EVERY_DAY: Final = frozenset(range(1, LAST_LOOK + 1))
 AROUND_DECISIONS: Final = frozenset({10, 11, 17, 18, 24})
 # Orders that are sent days late, as a nightly import that failed sends them.
 _LATE_SHARE: Final = 0.04
-_TRIES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +215,7 @@ def _campaign(name: str, simulation: Simulation) -> campaign_pb2.Campaign:
 
 def _verdict(server: ServerConnection, name: str) -> Verdict:
     request = GetResultsRequest(name=full_name(name))
-    for _ in range(_TRIES):
-        try:
-            return server.call(server.results.GetResults, request).verdict
-        except Unreachable as error:  # the machine is busy; reading again changes nothing
-            last = error
-    raise last
+    return server.call(server.results.GetResults, request, timeout_s=RESULTS_TIMEOUT_S).verdict
 
 
 def planned_visitors() -> int:
