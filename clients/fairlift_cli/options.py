@@ -66,9 +66,11 @@ def _address(_: click.Context, option: click.Parameter, text: str) -> str:
 
 
 def _token(_: click.Context, option: click.Parameter, text: str) -> str:
-    """The token, if a header can carry it; it is never printed."""
-    if text.isascii() and (text.isprintable() or not text):
-        return text
+    """The token, if a header can carry it, without blanks around it; it is never printed."""
+    # A token that was read from a file ends with a line break; server and SDK leave it out too.
+    token = text.strip()
+    if token.isascii() and (token.isprintable() or not token):
+        return token
     message = "contains a line break or a non-ASCII character; was more than the token copied?"
     raise click.BadParameter(message, param=option)
 

@@ -102,4 +102,7 @@ def _failure(call: grpc.Call, target: Target, timeout_s: float) -> CommandRefuse
             f"no Fairlift server answers at {target.address} ({details}); "
             "is it running? Set its address with --server or FAIRLIFT_SERVER"
         )
-    return CommandRefused(f"{details or code.name}{_HINTS.get(code, '')}", code=code.name)
+    hint = _HINTS.get(code, "")
+    if code is grpc.StatusCode.UNAUTHENTICATED and target.token:
+        hint = "; the token that was given with --token or FAIRLIFT_TOKEN is not accepted"
+    return CommandRefused(f"{details or code.name}{hint}", code=code.name)

@@ -201,9 +201,13 @@ def test_a_token_opens_what_is_guarded(guarded: str) -> None:
     without = CliRunner().invoke(main, words)
     wrong = CliRunner().invoke(main, [*words, "--token", "guess"])
     right = CliRunner().invoke(main, words, env={"FAIRLIFT_TOKEN": "open-sesame"})
+    from_a_file = CliRunner().invoke(main, words, env={"FAIRLIFT_TOKEN": " open-sesame\n"})
 
     assert (without.exit_code, wrong.exit_code, right.exit_code) == (1, 1, 0)
-    assert "FAIRLIFT_TOKEN" in without.stderr
+    assert from_a_file.exit_code == 0, from_a_file.stderr
+    assert "give a token with --token or FAIRLIFT_TOKEN" in without.stderr
+    assert "is not accepted" in wrong.stderr
+    assert "give a token" not in wrong.stderr
     assert "guess" not in wrong.stderr
 
 
