@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from operator import index
 from typing import TypeAlias, assert_never
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -106,6 +107,8 @@ class Correction(OrderFields):
 OrderChange: TypeAlias = Refund | Cancellation | Reopening | Correction
 
 
+# Longer values are cut in messages.
+_MAX_SHOWN = 80
 _KINDS = {
     LineKind.REGULAR: pb.LINE_KIND_REGULAR,
     LineKind.UPSELL: pb.LINE_KIND_UPSELL,
@@ -148,11 +151,13 @@ def amendment(order_id: IdInput, change: OrderChange, time: datetime | float) ->
     match change:
         case Refund():
             message.refund.currency_code = change.currency
-            message.refund.goods_micros = change.goods_micros
-            message.refund.recovered_cost_micros = change.recovered_cost_micros
-            message.refund.items = change.items
-            message.refund.tax_micros = change.tax_micros
-            message.refund.delivery_micros = change.delivery_micros
+            message.refund.goods_micros = _micros("goods_micros", change.goods_micros)
+            message.refund.recovered_cost_micros = _micros(
+                "recovered_cost_micros", change.recovered_cost_micros
+            )
+            message.refund.items = _whole("items", change.items)
+            message.refund.tax_micros = _micros("tax_micros", change.tax_micros)
+            message.refund.delivery_micros = _micros("delivery_micros", change.delivery_micros)
             message.refund.running_total = change.running_total
         case Cancellation():
             message.cancellation.SetInParent()
@@ -170,23 +175,24 @@ def _order(content: OrderFields) -> pb.Order:
     return pb.Order(
         unit_id=_id("unit", content.unit),
         currency_code=content.currency,
-        lines=[
-            pb.OrderLine(
-                product_id=_id(f"lines[{number}].product_id", line.product_id),
-                quantity=line.quantity,
-                unit_price_micros=line.unit_price_micros,
-                unit_cost_micros=line.unit_cost_micros,
-                kind=_KINDS[LineKind(line.kind)],
-                category=line.category,
-            )
-            for number, line in enumerate(content.lines)
-        ],
-        discount_micros=content.discount_micros,
+        lines=[_line(f"lines[{number}]", line) for number, line in enumerate(content.lines)],
+        discount_micros=_micros("discount_micros", content.discount_micros),
         coupons=[code for code in coupons if code],
-        shipping_cost_micros=content.shipping_cost_micros,
+        shipping_cost_micros=_micros("shipping_cost_micros", content.shipping_cost_micros),
         first_purchase=content.first_purchase,
         channel=content.channel,
         test=content.test,
+    )
+
+
+def _line(field: str, line: OrderLine) -> pb.OrderLine:
+    return pb.OrderLine(
+        product_id=_id(f"{field}.product_id", line.product_id),
+        quantity=_whole(f"{field}.quantity", line.quantity),
+        unit_price_micros=_micros(f"{field}.unit_price_micros", line.unit_price_micros),
+        unit_cost_micros=_micros(f"{field}.unit_cost_micros", line.unit_cost_micros),
+        kind=_KINDS[LineKind(line.kind)],
+        category=line.category,
     )
 
 
@@ -245,6 +251,24 @@ def _id(field: str, value: IdInput) -> str:
         return plain(value)
     except TypeError as error:
         raise TypeError(f"{field}: {error}") from None
+
+
+def _micros(field: str, value: int) -> int:
+    """The amount, if it is a whole number of micros; else TypeError with the remedy."""
+    return _whole(field, value, ' of micros, such as micros("24.95")')
+
+
+def _whole(field: str, value: int, remedy: str = "") -> int:
+    """The value as int, also of NumPy.
+
+    Raises:
+        TypeError: it is no whole number; the message names field, value and remedy.
+    """
+    try:
+        return index(value)
+    except TypeError:
+        shown = repr(value)[:_MAX_SHOWN]
+        raise TypeError(f"{field} is {shown}, must be a whole number{remedy}") from None
 
 
 def _set_time(message: Timestamp, time_s: float) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from fairlift import Cancellation, Client, OrderLine, Reason
+from fairlift import Cancellation, Client, OrderLine, Reason, Refund
 from fairlift.openfeature import FairliftProvider
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.track import TrackingEventDetails
@@ -91,6 +91,24 @@ def test_every_lost_event_is_counted_though_only_the_first_are_logged(client: Cl
         client.action(1.5, "view")  # type: ignore[arg-type]  # that is the mistake
 
     assert client.stats().refused == {"unsendable": 500}
+
+
+@pytest.mark.parametrize("amount", [24.95, Decimal("24.95"), "24.95", None])
+def test_amount_that_is_not_in_micros_is_refused_by_name_with_the_remedy(
+    client: Client, amount: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = OrderLine("sku-1", 2, 24_950_000)
+    with caplog.at_level(logging.WARNING, "fairlift"):
+        client.order("v", "o", [line, OrderLine("sku-1", 2, amount)], currency="EUR")
+        client.order("v", "o", [line], currency="EUR", discount_micros=amount)
+        client.amend("o", Refund(amount, "EUR"))
+        client.order("v", "o", [OrderLine("sku-1", amount, 24_950_000)], currency="EUR")
+
+    assert client.stats().refused == {"unsendable": 4}
+    remedy = f'is {amount!r}, must be a whole number of micros, such as micros("24.95")'
+    for field in ("lines[1].unit_price_micros", "discount_micros", "goods_micros"):
+        assert f"{field} {remedy}" in caplog.text
+    assert f"lines[0].quantity is {amount!r}, must be a whole number" in caplog.text
 
 
 @pytest.mark.parametrize(("raw", "text"), [(7, "7"), (A_UUID, str(A_UUID))])
