@@ -1,7 +1,7 @@
 """Commands on campaigns of the server: list them, and change their state."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from fairlift.v1 import campaign_pb2 as pb
 from fairlift.v1 import campaign_service_pb2 as service
@@ -9,6 +9,7 @@ from fairlift.wire.campaign import campaign_id
 from fairlift.wire.values import time_to
 from rich.cells import cell_len
 
+from fairlift_cli.local_time import local_time
 from fairlift_cli.screen import Screen, plain_table
 from fairlift_cli.server_connection import ServerConnection, full_name
 
@@ -126,10 +127,11 @@ def state_word(campaign: pb.Campaign) -> str:
 
 
 def _since(campaign: pb.Campaign) -> str:
+    """The day of the last change of state, in the campaign's time zone."""
     if campaign.HasField("stop_time"):
         moment = campaign.stop_time
     elif campaign.HasField("start_time"):
         moment = campaign.start_time
     else:
         moment = campaign.create_time
-    return moment.ToDatetime(UTC).strftime("%Y-%m-%d")
+    return local_time(moment, campaign.time_zone).strftime("%Y-%m-%d")

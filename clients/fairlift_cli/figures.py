@@ -2,8 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import datetime, timedelta
 
 from babel.dates import format_skeleton
 from fairlift.v1 import results_service_pb2 as pb
@@ -22,6 +21,8 @@ from fairlift_stats.messages import (
     Verbatim,
 )
 from google.protobuf.timestamp_pb2 import Timestamp
+
+from fairlift_cli.local_time import local_time
 
 MICROS = 1_000_000
 NO_VALUE = "–"
@@ -134,11 +135,7 @@ class Figures:
         return f"{self._day(local)}, {hour} {self.time_zone or 'UTC'}"
 
     def _local(self, time: Timestamp) -> datetime:
-        try:
-            zone: tzinfo = ZoneInfo(self.time_zone)
-        except (ValueError, ZoneInfoNotFoundError):  # of a newer server, or absent here
-            zone = UTC
-        return time.ToDatetime(UTC).astimezone(zone)
+        return local_time(time, self.time_zone)
 
     def _day(self, local: datetime) -> str:
         return str(format_skeleton("yMMMd", local, locale=self.language))

@@ -1,6 +1,5 @@
 """The commands that call a server, against a real one: effects, output and exit codes."""
 
-import io
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -11,13 +10,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from fairlift import Client, OrderLine, micros
-from fairlift.v1.campaign_pb2 import CAMPAIGN_STATE_RUNNING, Campaign, Variant
 from fairlift.v1.results_service_pb2 import Report
 from fairlift_cli.__main__ import main
-from fairlift_cli.campaign_commands import show_campaigns
-from fairlift_cli.screen import Screen
 from google.protobuf.descriptor import Descriptor
-from rich.console import Console
 
 Fairlift = Callable[..., Result]
 
@@ -306,21 +301,6 @@ def test_results_count_exactly_what_was_sent(
     assert units[3] in (75, 76, 77)
     assert units[-1] == 600
     assert units == sorted(units)
-
-
-@pytest.mark.parametrize("width", [40, 60, 80])
-def test_a_list_of_campaigns_breaks_no_name(width: int) -> None:
-    campaign = Campaign(name="campaigns/free-shipping-over-50", state=CAMPAIGN_STATE_RUNNING)
-    campaign.variants.extend(Variant(id=f"a-longer-name-{number}") for number in range(6))
-    campaign.plan.primary.add(metric="conversion_rate")
-    console = Console(width=width, record=True, file=io.StringIO())
-
-    show_campaigns(Screen(console=console), [campaign])
-
-    rows = [row.rstrip() for row in console.export_text().splitlines()]
-    assert rows[1].startswith("free-shipping-over-50  running")
-    assert max(map(len, rows)) <= width
-    assert (rows[-1].strip() == "a-longer-name-5") == (width == 80)
 
 
 def test_results_speak_the_readers_language(
