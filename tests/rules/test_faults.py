@@ -10,8 +10,9 @@ import pytest
 from fairlift_stats import Analysis, Guardrail, Mean, Rate, Summary
 from fairlift_stats.effects import CannotSay, CannotSayCode, Posterior
 from fairlift_stats.messages import Amount
+from fairlift_stats.methods.contrast import Contrast
 from fairlift_stats.sequential.calendar import next_due
-from fairlift_stats.sequential.evidence import evidence_of
+from fairlift_stats.sequential.evidence import Evidence, evidence_of
 from fairlift_stats.sequential.looks import ArmCount, Look, LookLog
 from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 from fairlift_stats.verdict import decide
@@ -162,6 +163,25 @@ def test_of_metrics_below_zero_the_best_difference_ships_and_is_told_in_money() 
     assert result.posterior.control_expected_loss == pytest.approx(0.8, abs=1e-3)
 
 
+@pytest.mark.parametrize(("mean", "kind"), [(-0.2, "ship"), (-1.8, "stop_harm")])
+def test_the_expected_loss_of_a_metric_below_zero_has_the_right_sign(
+    mean: float, kind: str
+) -> None:
+    profit = SequentialMetric("profit_per_visitor", unit="money", needs="orders")
+    plan = SequentialPlan(
+        ("control", "big"), (profit,), 4_000, engine="bayes_expected_loss", prior_sd=0.3,
+        loss_threshold=0.005, maximum_days=28,
+    )  # fmt: skip
+    contrast = Contrast(-1.0, mean, 1 / 2000, 1 / 2000)
+    z = (mean + 1) / math.sqrt(2 / 2000)
+    found = Evidence("profit_per_visitor", "big", z, contrast, 4_000, (500, 500))
+    counts = tuple(ArmCount(arm, 2000, 500, 500) for arm in plan.arms)
+
+    look = Look(at(28), 28, counts, (found,))
+
+    assert decide(plan, LookLog.begin(plan).add(plan, look)).kind == kind
+
+
 def spread(n: int, buyers: int, amount: float) -> Summary:
     return Summary.from_rows({"m": [amount] * buyers + [0.0] * (n - buyers)})
 
@@ -284,6 +304,20 @@ def test_what_would_be_needed_is_the_plan_s_own_size_where_the_control_has_no_li
 
     assert verdict.cause == "ended_few"
     assert "about 9,000 would be needed" in verdict.sentence()
+
+
+def test_a_plan_that_asked_for_too_little_does_not_say_one_more() -> None:
+    metric = replace(CR, minimum_effect=0.1)
+    plan = SequentialPlan(("control", "coupon"), (metric,), 20, maximum_days=28)
+
+    def sentence(control: int, treatment: int) -> str:
+        look = rates_look(plan, 28, {"control": (control, 10), "coupon": (treatment, 10)})
+        return decide(plan, LookLog.begin(plan).add(plan, look)).sentence()
+
+    # 20 * ((1.96 + .8416) * sqrt(.09/10 + .16/10) / .015)^2 = 17,442, rounded up to two digits.
+    assert "about 18,000 would be needed" in sentence(1, 2)
+    # Nobody has bought, and 25 are needed: at least 20 * 25.
+    assert "about 500 would be needed" in sentence(0, 0)
 
 
 def test_the_next_look_that_is_due_is_one_that_judges() -> None:

@@ -85,7 +85,8 @@ def covered_lines() -> Covered:
 def _ground() -> Iterator[str]:
     for folder in ("stats", "tests"):
         for file in Path(folder).rglob("*"):
-            if file.suffix in {".py", ".yaml"} and not file.name.startswith("test_"):
+            is_ground = file.suffix in {".py", ".yaml"} and not file.name.startswith("test_")
+            if is_ground and file.name != "survivors.yaml":
                 yield str(file)
 
 

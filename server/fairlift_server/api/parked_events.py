@@ -116,12 +116,19 @@ class ParkedEvents:
 
 
 def _log_outcomes(outcomes: list[EventOutcome]) -> None:
-    counts = Counter(
-        f"refused_{outcome.reason.value}" if isinstance(outcome, RefusedEvent) else outcome
-        for outcome in outcomes
-        if not isinstance(outcome, ParkedEvent)
-    )
+    counts = Counter(_word(outcome) for outcome in outcomes if not isinstance(outcome, ParkedEvent))
     if counts:
         has_refused = any(isinstance(outcome, RefusedEvent) for outcome in outcomes)
         level = logging.WARNING if has_refused else logging.INFO
         log.log(level, "parked events were judged", extra={"fields": dict(counts)})
+
+
+def _word(outcome: EventOutcome) -> str:
+    """What a line of the log calls the outcome."""
+    match outcome:
+        case RefusedEvent():
+            return f"refused_{outcome.reason.value}"
+        case str():
+            return outcome
+        case _:
+            return "accepted_without_effect"

@@ -19,7 +19,7 @@ _ORDERS_SINCE = (
     "SELECT order_id FROM orders WHERE rate_picos IS NOT NULL AND currency_code = ? "
     "AND time_us >= ? AND time_us < ?"
 )
-# A correction may have waited for its rate.
+# A correction may have waited for its rate. The first condition is as in the index.
 _CORRECTIONS_WITHOUT = (
     "SELECT order_id FROM amendments WHERE status <> 'applied' AND status = 'contradicts' "
     "AND kind = 'correction' AND currency_code = ?"

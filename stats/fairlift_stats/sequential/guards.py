@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, overload
 
-from scipy.special import bdtr, bdtrc, ndtri
+from scipy.special import bdtr, bdtrc, betaincinv, ndtri
 
 from fairlift_stats.data.metrics import Direction
 from fairlift_stats.methods.two_rates import TwoRates
@@ -166,3 +166,32 @@ def exact_z(rates: TwoRates, direction: Direction, *, ratio: float = 1.0) -> flo
     else:
         p = 1.0 if rates.xt < 1 else float(bdtrc(round(rates.xt) - 1, total, share))
     return max(-_FURTHEST_Z, min(_FURTHEST_Z, float(ndtri(p))))
+
+
+def is_surely_beyond(rates: TwoRates, direction: Direction, margin: float, level: float) -> bool:
+    """Whether the treatment is worse than the control by more than the margin, at this level.
+
+    Each rate has an exact limit at half of the level, however small an arm is: both hold together
+    at the level.
+
+    Args:
+        rates: converters and units of both arms.
+        direction: which way is better.
+        margin: how much worse it may be, as a difference of rates.
+        level: one-sided chance of a false yes.
+
+    Source: Clopper & Pearson (1934), with Bonferroni's inequality over the two arms.
+    """
+    high, low = (rates.xc, rates.nc), (rates.xt, rates.nt)
+    if direction == "lower":
+        high, low = low, high
+    return _lower_limit(*high, level / 2) - _upper_limit(*low, level / 2) > margin
+
+
+def _lower_limit(events: float, units: float, level: float) -> float:
+    """The rate below which so many events are too many, at this level."""
+    return float(betaincinv(events, units - events + 1, level)) if events > 0 else 0.0
+
+
+def _upper_limit(events: float, units: float, level: float) -> float:
+    return 1 - _lower_limit(units - events, units, level)

@@ -5,10 +5,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from scipy.special import ndtr
+
 from fairlift_stats.methods.contrast import Margin
 from fairlift_stats.methods.two_rates import TwoRates
 from fairlift_stats.sequential.evidence import Evidence
-from fairlift_stats.sequential.guards import Counted, Tail, counted, exact_z, tail_of
+from fairlift_stats.sequential.guards import (
+    Counted,
+    Tail,
+    counted,
+    exact_z,
+    is_surely_beyond,
+    tail_of,
+)
 from fairlift_stats.sequential.lines import Line, Moment, alarm_lines, guardrail_lines
 from fairlift_stats.sequential.looks import Look, LookLog
 from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
@@ -122,12 +131,15 @@ def _judged(metric: SequentialMetric, at: GuardrailAt, line: Line) -> GuardrailA
 
 
 def _is_harmed(metric: SequentialMetric, at: GuardrailAt, line: float) -> bool:
-    """True beyond the harm line; while an arm is small, by the exact test at a relative margin."""
+    """True beyond the harm line; while an arm is small, by an exact test at the margin."""
     if at.counts.enough:
         return at.z is not None and at.z <= line
     rates = None if at.evidence is None else at.evidence.contrast.rates
-    if rates is None or metric.margin is None:
+    if rates is None:
         return False
+    if metric.absolute_margin is not None:
+        return is_surely_beyond(rates, metric.direction, metric.absolute_margin, float(ndtr(line)))
+    assert metric.margin is not None, "a guardrail has one of the two"
     ratio = 1 - oriented(metric, metric.margin)
     return exact_z(rates, metric.direction, ratio=ratio) <= line
 

@@ -17,6 +17,7 @@ from fairlift_stats.messages import (
     VariantName,
 )
 from fairlift_stats.sequential.calendar import next_due
+from fairlift_stats.sequential.evidence import Evidence
 from fairlift_stats.sequential.guards import TooFew, counted
 from fairlift_stats.sequential.looks import Look
 from fairlift_stats.sequential.plan import SequentialPlan
@@ -176,19 +177,33 @@ def _digits(share: float) -> int:
 def _needed(plan: SequentialPlan, look: Look, ruling: Ruling) -> int:
     """Units that the plan's effect would need, to two digits.
 
-    From the spread that was measured where there is enough of it; else what the plan asked for.
+    From the level and the spread that were measured, where there is enough to measure; else what
+    the plan asked for; where that has come and was too little, from the few events all the same.
     """
-    metric = plan.metric(ruling.metric)
     evidence = look.of(ruling.metric, ruling.arm)
-    needed = float(plan.n_max)
-    is_measured = counted(plan, look, metric, ruling.arm).together
-    if metric.minimum_effect is not None and evidence is not None and is_measured:
-        contrast = evidence.contrast
-        if contrast.no_lift(-float(ndtri(plan.level))) is None:
-            drift = -float(ndtri(plan.level)) + float(ndtri(plan.power))
-            effect = metric.minimum_effect * contrast.control
-            needed = evidence.units * (drift * evidence.se / effect) ** 2
+    enough = counted(plan, look, plan.metric(ruling.metric), ruling.arm)
+    needed = 0.0
+    k = -float(ndtri(plan.level))
+    if evidence is not None and enough.together and evidence.contrast.no_lift(k) is None:
+        needed = _for_effect(plan, evidence, evidence.contrast.control)
+    if needed == 0 and plan.n_max > look.units:
+        needed = plan.n_max
+    if needed == 0 and evidence is not None:
+        # Both arms together: a control with few events says little by itself.
+        level = (evidence.contrast.control + evidence.contrast.treatment) / 2
+        needed = _for_effect(plan, evidence, level)
+    if needed == 0 and enough.shortage is not None:
+        needed = look.units * enough.shortage.needed / max(enough.shortage.found, 1)
     return max(_two_digits(needed), look.units + 1)
+
+
+def _for_effect(plan: SequentialPlan, evidence: Evidence, level: float) -> float:
+    """Units to show the plan's effect at the measured spread; 0 where the plan names no effect."""
+    effect = plan.metric(evidence.metric).minimum_effect
+    if effect is None or level <= 0:
+        return 0.0
+    drift = -float(ndtri(plan.level)) + float(ndtri(plan.power))
+    return evidence.units * (drift * evidence.se / (effect * level)) ** 2
 
 
 def _two_digits(value: float) -> int:

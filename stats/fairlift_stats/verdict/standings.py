@@ -184,7 +184,7 @@ def _by_loss(
     mean, sd = shrunk_posterior(plan, evidence)
     ship, keep = expected_losses(oriented(metric, mean), sd)
     judged = seen.moment.judges_success
-    if judged and ship < plan.loss_threshold and ship <= keep:
+    if judged and crossing is None and ship < plan.loss_threshold and ship <= keep:
         crossing = "success"
     gives_up = judged and keep < plan.loss_threshold and keep < ship
     meter = min(1.0, plan.loss_threshold / max(ship, 1e-300)) if judged else None
@@ -194,11 +194,12 @@ def _by_loss(
 
 
 def shrunk_posterior(plan: SequentialPlan, evidence: Evidence) -> tuple[float, float]:
-    """Mean and deviation of the lift, drawn towards none by the plan's prior."""
-    control = evidence.contrast.control
-    return shrunk_lift(
-        evidence.estimate / control, evidence.se / abs(control), prior_sd=plan.prior_sd
-    )
+    """Mean and deviation of the difference as a share of the control, drawn towards none.
+
+    Of a control below zero it is a share of its size: more is more on both sides of zero.
+    """
+    size = abs(evidence.contrast.control)
+    return shrunk_lift(evidence.estimate / size, evidence.se / size, prior_sd=plan.prior_sd)
 
 
 def _by_conversions(

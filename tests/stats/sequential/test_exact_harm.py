@@ -1,8 +1,10 @@
 """The exact deviate of few events, against scipy's binomial distribution."""
 
 import pytest
+from fairlift_stats.data.metrics import Direction
 from fairlift_stats.methods.two_rates import TwoRates
-from fairlift_stats.sequential.guards import exact_z
+from fairlift_stats.sequential.guards import exact_z, is_surely_beyond
+from scipy.optimize import brentq
 from scipy.stats import binom, norm
 
 
@@ -25,3 +27,22 @@ def test_exact_deviate_is_the_binomial_one_in_both_directions(
         assert exact_z(rates, "lower", ratio=ratio) == pytest.approx(more, abs=1e-9)
     else:  # all outcomes are at least that many: no harm at all
         assert exact_z(rates, "lower", ratio=ratio) > 8
+
+
+@pytest.mark.parametrize("direction", ["higher", "lower"])
+def test_a_difference_is_beyond_a_margin_when_both_exact_limits_are(direction: Direction) -> None:
+    few, many = (2, 500), (40, 400)
+    (xt, nt), (xc, nc) = (few, many) if direction == "higher" else (many, few)
+    rates = TwoRates(xt=xt, nt=nt, xc=xc, nc=nc)
+    # Clopper and Pearson: at these rates a result as extreme as the one seen has 1 % chance.
+    lower = brentq(lambda p: binom.sf(39, 400, p) - 0.01, 1e-6, 0.5)
+    upper = brentq(lambda p: binom.cdf(2, 500, p) - 0.01, 1e-6, 0.5)
+
+    assert is_surely_beyond(rates, direction, lower - upper - 1e-6, 0.02)
+    assert not is_surely_beyond(rates, direction, lower - upper + 1e-6, 0.02)
+
+
+def test_an_arm_without_events_or_with_nothing_else_has_limits_too() -> None:
+    assert is_surely_beyond(TwoRates(xt=0, nt=500, xc=60, nc=500), "higher", 0.05, 0.02)
+    assert is_surely_beyond(TwoRates(xt=500, nt=500, xc=300, nc=500), "lower", 0.2, 0.02)
+    assert not is_surely_beyond(TwoRates(xt=0, nt=500, xc=0, nc=500), "higher", 0.0, 0.02)

@@ -155,8 +155,11 @@ def test_a_guardrail_with_few_events_is_harmed_by_the_exact_test_at_its_margin()
     # P(X <= 2) of 60 with 1/3 is 1.7e-08; P(X <= 14) is .064; the line is at z = -1.97.
     assert state(rail, 58, 2) == "harmed"
     assert state(rail, 46, 14) == "open"
-    # An amount has no exact form: it waits until there are enough in both arms.
-    assert state(absolute, 58, 2) == "open"
+    # At half of the level of z = -1.97, 1.2 %, at least 42 of 7,000 are behind 58 buyers and at
+    # most 8.8 behind 2: the treatment is .47 points worse or more.
+    assert state(absolute, 58, 2) == "harmed"
+    assert state(replace(absolute, absolute_margin=0.006), 58, 2) == "open"
+    assert state(replace(absolute, absolute_margin=0.003), 46, 14) == "open"
 
 
 def test_open_ended_plans_have_guardrails_with_lines_of_their_own() -> None:
