@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class AdminServiceStub(object):
-    """Keys to the house, and the rights of the people whose data it keeps.
+    """Keys to the house, and the rights of the people whose data it keeps. Not supported yet: every call
+    answers UNIMPLEMENTED.
     """
 
     def __init__(self, channel):
@@ -83,7 +84,8 @@ class AdminServiceStub(object):
 
 
 class AdminServiceServicer(object):
-    """Keys to the house, and the rights of the people whose data it keeps.
+    """Keys to the house, and the rights of the people whose data it keeps. Not supported yet: every call
+    answers UNIMPLEMENTED.
     """
 
     def CreateToken(self, request, context):
@@ -203,7 +205,8 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService(object):
-    """Keys to the house, and the rights of the people whose data it keeps.
+    """Keys to the house, and the rights of the people whose data it keeps. Not supported yet: every call
+    answers UNIMPLEMENTED.
     """
 
     @staticmethod

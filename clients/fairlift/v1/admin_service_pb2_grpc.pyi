@@ -170,7 +170,9 @@ _AdminServiceExportUnitType = typing_extensions.TypeVar(
 )
 
 class AdminServiceStub(typing.Generic[_AdminServiceCreateTokenType, _AdminServiceListTokensType, _AdminServiceRotateTokenType, _AdminServiceRevokeTokenType, _AdminServiceGetSettingsType, _AdminServiceUpdateSettingsType, _AdminServiceListAuditType, _AdminServiceEraseUnitType, _AdminServiceExportUnitType]):
-    """Keys to the house, and the rights of the people whose data it keeps."""
+    """Keys to the house, and the rights of the people whose data it keeps. Not supported yet: every call
+    answers UNIMPLEMENTED.
+    """
 
     @typing.overload
     def __init__(self: AdminServiceStub[
@@ -316,7 +318,9 @@ AdminServiceAsyncStub: typing_extensions.TypeAlias = AdminServiceStub[
 ]
 
 class AdminServiceServicer(metaclass=abc.ABCMeta):
-    """Keys to the house, and the rights of the people whose data it keeps."""
+    """Keys to the house, and the rights of the people whose data it keeps. Not supported yet: every call
+    answers UNIMPLEMENTED.
+    """
 
     @abc.abstractmethod
     def CreateToken(

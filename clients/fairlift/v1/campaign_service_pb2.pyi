@@ -513,7 +513,9 @@ class Change(google.protobuf.message.Message):
     """Of a campaign."""
     reason: builtins.str
     resource: builtins.str
-    """What was changed: campaigns/{campaign}, tokens/{token}, holdout, settings, units."""
+    """What was changed: campaigns/{campaign}, tokens/{token}, holdout, settings, units. This and what
+    follows is not filled yet.
+    """
     user: builtins.str
     """The person, as the caller says it in the metadata fairlift-user; nothing proves it."""
     peer: builtins.str
@@ -565,7 +567,7 @@ class UpdateHoldoutRequest(google.protobuf.message.Message):
     HOLDOUT_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
     reason: builtins.str
-    """Kept in the history."""
+    """Kept in the history. Not supported yet: a request that has one is refused."""
     @property
     def holdout(self) -> fairlift.v1.campaign_pb2.Holdout: ...
     def __init__(

@@ -269,7 +269,7 @@ Global___Event: typing_extensions.TypeAlias = Event
 
 @typing.final
 class Exposure(google.protobuf.message.Message):
-    """The unit really met the variant."""
+    """The unit really saw the variant."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -305,14 +305,18 @@ class Exposure(google.protobuf.message.Message):
     """The visitor or customer, as the campaign's unit says."""
     epoch: builtins.int
     exposure_token: builtins.str
-    """From Assignment.exposure_token, where the server's policy asks for it."""
+    """From Assignment.exposure_token, where the server's policy asks for it. Not supported yet: an
+    exposure that has it is refused.
+    """
     @property
     def attributes(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, fairlift.v1.value_pb2.Value]:
         """As they are now; those that the plan names as segments are kept."""
 
     @property
     def first_seen_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When the shop first saw the unit, for new and returning; absent: as Fairlift saw it."""
+        """When the shop first saw the unit, for new and returning; absent: as Fairlift saw it. Not
+        supported yet: an exposure that has it is refused.
+        """
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ class _WindowEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTyp
     WINDOW_SAME_VISIT: _Window.ValueType  # 1
     """What happens in the visit of the first exposure: within half an hour of it."""
     WINDOW_OPEN_ENDED: _Window.ValueType  # 2
-    """Until the analysis. Units that came late have had less time; looks of past days can change."""
+    """Until the analysis. Units that came late have had less time."""
 
 class Window(_Window, metaclass=_WindowEnumTypeWrapper):
     """A window that is not counted in days."""
@@ -40,7 +40,7 @@ WINDOW_UNSPECIFIED: Window.ValueType  # 0
 WINDOW_SAME_VISIT: Window.ValueType  # 1
 """What happens in the visit of the first exposure: within half an hour of it."""
 WINDOW_OPEN_ENDED: Window.ValueType  # 2
-"""Until the analysis. Units that came late have had less time; looks of past days can change."""
+"""Until the analysis. Units that came late have had less time."""
 Global___Window: typing_extensions.TypeAlias = Window
 
 class _Decide:

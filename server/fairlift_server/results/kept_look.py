@@ -117,9 +117,12 @@ def sealed_to_json(look: SealedContent) -> str:
 
 
 def sealed_from_json(text: str) -> SealedContent:
-    """What `sealed_to_json` wrote."""
-    read = json.loads(text)
-    return SealedContent(read["content"], read["hash"])
+    """What `sealed_to_json` wrote; anything else has no hash, and so no place in a chain."""
+    try:
+        read = json.loads(text)
+        return SealedContent(str(read["content"]), str(read["hash"]))
+    except (ValueError, KeyError, TypeError):
+        return SealedContent(text, "")
 
 
 # JSON values of many shapes pass through here.

@@ -243,6 +243,8 @@ async def test_looks_survive_a_restart_and_give_the_same_report(tmp_path: Path) 
             "WHERE number = 5",
             "look 5",
         ),
+        ("UPDATE looks SET content = '{}' WHERE number = 5", "look 5"),
+        ("UPDATE looks SET content = 'no JSON' WHERE number = 5", "look 5"),
         ("UPDATE campaigns SET message = :message", "sealed at the start"),
     ],
 )
