@@ -36,9 +36,9 @@ from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.campaigns import microseconds
+from fairlift_server.store.contents import last_received_us
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.event_groups import store_group
-from fairlift_server.store.events import last_received_us
 from fairlift_server.store.parked_events import corrections, summarized
 
 log = logging.getLogger("fairlift.store")

@@ -40,10 +40,17 @@ def contents(connection: Connection) -> Contents:
     """What the database contains."""
     (campaigns,) = connection.exec_driver_sql("SELECT count(*) FROM campaigns").one()
     (events,) = connection.exec_driver_sql("SELECT events FROM ledger_state").one()
-    received = []
-    for table in EVENT_TABLES:
-        newest = f"SELECT received_us FROM {table.name} ORDER BY id DESC LIMIT 1"
-        if (row := connection.exec_driver_sql(newest).first()) is not None:
-            received.append(row[0])
-    last = _EPOCH + timedelta(microseconds=max(received)) if received else None
+    received_us = last_received_us(connection)
+    last = None if received_us is None else _EPOCH + timedelta(microseconds=received_us)
     return Contents(campaigns, events, last)
+
+
+def last_received_us(connection: Connection) -> int | None:
+    """When the newest event of the ledger came in; None while it is empty."""
+    newest = (
+        connection.exec_driver_sql(
+            f"SELECT received_us FROM {table.name} ORDER BY id DESC LIMIT 1"
+        ).scalar_one_or_none()
+        for table in EVENT_TABLES
+    )
+    return max((time_us for time_us in newest if time_us is not None), default=None)

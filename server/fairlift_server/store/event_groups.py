@@ -1,9 +1,9 @@
 """Stores a group of events in one transaction: each is accepted, parked or refused by itself."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, insert
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
 
 from fairlift_server.events.ledger import (
@@ -17,12 +17,12 @@ from fairlift_server.events.ledger import (
 from fairlift_server.events.parking import ParkingLimits, WaitingEvent
 from fairlift_server.store import parked_events, tables
 from fairlift_server.store.events import CONFLICT, store_events
+from fairlift_server.store.seen_events import mark, seen_digests, unmark
 
 log = logging.getLogger("fairlift.store")
 
 # What an event can be the cause of; any other error of the database concerns all of them.
 _OF_AN_EVENT = (DataError, IntegrityError, ProgrammingError)
-_CHUNK = 16_000
 
 Store = Callable[[Connection, Sequence[Event], str], list[EventOutcome]]
 
@@ -74,7 +74,7 @@ def judge_again(
         currency: the shop's currency.
     """
     ready = [event for _, event in judged if isinstance(event, Event)]
-    _unmark(connection, [event.event_id for event in ready])
+    unmark(connection, [event.event_id for event in ready])
     stored = stored_apart(connection, ready, currency, store_events)
     _note_corrections(connection, ready, stored)
     following = iter(stored)
@@ -86,7 +86,7 @@ def judge_again(
     ]
     parked_events.restate(connection, refusals)
     refused_ids = {event_id for event_id, _ in refusals}
-    _mark(connection, [event for event in ready if event.event_id in refused_ids])
+    mark(connection, _marks(event for event in ready if event.event_id in refused_ids))
     parked_events.remove(
         connection, [event_id for event_id, _ in judged if event_id not in refused_ids]
     )
@@ -147,7 +147,7 @@ def _park(
     """Parks each new id once, and marks it as seen; the same event again is answered alike."""
     if not waiting:
         return
-    digests = _seen_digests(connection, [event.event_id for _, event in waiting])
+    digests = seen_digests(connection, [event.event_id for _, event in waiting])
     new: dict[bytes, WaitingEvent] = {}
     same = []
     for index, event in waiting:
@@ -162,35 +162,12 @@ def _park(
     parked = dict(zip(new, parked_events.park(connection, list(new.values()), limits), strict=True))
     for index, event_id in same:
         outcomes[index] = parked.get(event_id, "duplicate")
-    _mark(
-        connection,
-        [new[event_id] for event_id, outcome in parked.items() if isinstance(outcome, ParkedEvent)],
-    )
+    kinds = parked.items()
+    mark(connection, _marks(new[each] for each, kind in kinds if isinstance(kind, ParkedEvent)))
 
 
-def _mark(connection: Connection, events: Sequence[Event | WaitingEvent]) -> None:
-    """Marks ids as seen."""
-    rows = [{"event_id": event.event_id, "digest": event.digest} for event in events]
-    if rows:
-        connection.execute(insert(tables.seen_events), rows)
-
-
-def _unmark(connection: Connection, event_ids: Sequence[bytes]) -> None:
-    seen = tables.seen_events
-    for start in range(0, len(event_ids), _CHUNK):
-        chunk = event_ids[start : start + _CHUNK]
-        connection.execute(delete(seen).where(seen.c.event_id.in_(chunk)))
-
-
-def _seen_digests(connection: Connection, event_ids: Sequence[bytes]) -> dict[bytes, bytes]:
-    seen = tables.seen_events
-    digests: dict[bytes, bytes] = {}
-    for start in range(0, len(event_ids), _CHUNK):
-        query = select(seen.c.event_id, seen.c.digest).where(
-            seen.c.event_id.in_(event_ids[start : start + _CHUNK])
-        )
-        digests.update((row.event_id, row.digest) for row in connection.execute(query))
-    return digests
+def _marks(events: Iterable[Event | WaitingEvent]) -> list[tuple[bytes, bytes]]:
+    return [(event.event_id, event.digest) for event in events]
 
 
 def _answer_for_parked(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from fairlift_server.events.ledger import (
     ActionEntry,
@@ -23,7 +23,8 @@ from fairlift_server.events.order_standing import beyond_limit, exchanged
 from fairlift_server.store import tables
 from fairlift_server.store.orders import OrderBook
 from fairlift_server.store.rates import Rates
-from fairlift_server.store.statements import execute_many, insertion, select_by_key
+from fairlift_server.store.seen_events import mark_unseen, seen_digests, unmark
+from fairlift_server.store.statements import execute_many, insertion
 
 CONFLICT = RefusedEvent(
     RefusalReason.CONFLICT,
@@ -31,22 +32,12 @@ CONFLICT = RefusedEvent(
     "event_id",
 )
 
-_SEEN = insertion(tables.seen_events, ("event_id", "digest"), or_ignore=True)
 _INSERT_BY_TYPE = {
     ExposureEntry: insertion(tables.exposures, ExposureEntry._fields),
     ActionEntry: insertion(tables.actions, ActionEntry._fields),
     IdentityEntry: insertion(tables.identity_links, IdentityEntry._fields),
     RateEntry: insertion(tables.exchange_rates, RateEntry._fields),
 }
-_RECEIVED = (
-    tables.exposures,
-    tables.actions,
-    tables.orders,
-    tables.amendments,
-    tables.identity_links,
-    tables.costs,
-    tables.exchange_rates,
-)
 _COST = insertion(tables.costs, (*CostEntry._fields, "shop_amount_micros"))
 
 
@@ -61,17 +52,6 @@ def store_events(
         currency: the shop's currency.
     """
     return _EventGroup(connection, currency).outcomes(events)
-
-
-def last_received_us(connection: Connection) -> int | None:
-    """When the newest event of the ledger came in; None while it is empty."""
-    newest = (
-        connection.execute(
-            select(table.c.received_us).order_by(table.c.id.desc()).limit(1)
-        ).scalar_one_or_none()
-        for table in _RECEIVED
-    )
-    return max((time_us for time_us in newest if time_us is not None), default=None)
 
 
 class _EventGroup:
@@ -109,19 +89,12 @@ class _EventGroup:
         """Positions of the events with new ids; stores these ids as seen."""
         marks = [(event.event_id, event.digest) for event in events]
         savepoint = self._connection.begin_nested()
-        if self._execute_many(_SEEN, marks) == len(marks):
+        if mark_unseen(self._connection, marks) == len(marks):
             savepoint.commit()
             return range(len(events))
         # Some ids were seen before, and the driver does not say which: look them up.
         savepoint.rollback()
-        digests = dict(
-            select_by_key(
-                self._connection,
-                "SELECT event_id, digest FROM seen_events",
-                "event_id",
-                (event_id for event_id, _ in marks),
-            )
-        )
+        digests = seen_digests(self._connection, (event_id for event_id, _ in marks))
         new = []
         for index, (event_id, digest) in enumerate(marks):
             seen_digest = digests.get(event_id)
@@ -130,7 +103,7 @@ class _EventGroup:
                 new.append(index)
             elif seen_digest != digest:
                 self._outcomes[index] = CONFLICT
-        self._execute_many(_SEEN, [marks[index] for index in new])
+        mark_unseen(self._connection, [marks[index] for index in new])
         return new
 
     def _unmark_refused(
@@ -144,9 +117,7 @@ class _EventGroup:
         }
         if not refused:
             return
-        self._execute_many(
-            "DELETE FROM seen_events WHERE event_id = ?", [(event_id,) for event_id in refused]
-        )
+        unmark(self._connection, refused)
         for index, event in enumerate(events):
             if outcomes[index] == "duplicate":  # of an event in this group that was refused
                 outcomes[index] = refused.get(event.event_id, "duplicate")
