@@ -105,7 +105,7 @@ def _row(screen: Screen, campaign: pb.Campaign) -> tuple[str, ...]:
     variants = ", ".join(variant.id for variant in campaign.variants)
     return (
         screen.safe(campaign_id(campaign.name)),
-        state_word(campaign),
+        state_word(campaign.state),
         str(campaign.epoch),
         screen.safe(", ".join(planned.metric for planned in campaign.plan.primary)) or "-",
         _since(campaign),
@@ -118,12 +118,12 @@ def show_state(screen: Screen, campaign: pb.Campaign) -> None:
     sealed = ""
     if campaign.state == pb.CAMPAIGN_STATE_RUNNING and campaign.plan.hash:
         sealed = f", its plan sealed as {campaign.plan.hash[:12]}"
-    screen.line(f"{campaign_id(campaign.name)} is {state_word(campaign)}{sealed}.")
+    screen.line(f"{campaign_id(campaign.name)} is {state_word(campaign.state)}{sealed}.")
 
 
-def state_word(campaign: pb.Campaign) -> str:
-    """The campaign's state as one lower-case word."""
-    return pb.CampaignState.Name(campaign.state).removeprefix("CAMPAIGN_STATE_").lower()
+def state_word(state: pb.CampaignState.ValueType) -> str:
+    """The state as one lower-case word."""
+    return pb.CampaignState.Name(state).removeprefix("CAMPAIGN_STATE_").lower()
 
 
 def _since(campaign: pb.Campaign) -> str:
