@@ -26,6 +26,16 @@ def all_reports(server: ServerConnection, *, language: str) -> Iterator[pb.Repor
         request.page_token = page.next_page_token
 
 
+def closed_entries(server: ServerConnection) -> dict[str, str]:
+    """The status of running campaigns whose entry is over, in words, by name."""
+    figures = Figures("en")
+    return {
+        report.campaign: _status(figures, report)
+        for report in all_reports(server, language=figures.language)
+        if report.last_day and report.state == CAMPAIGN_STATE_RUNNING
+    }
+
+
 def show_reports(screen: Screen, reports: list[pb.ReportSummary], figures: Figures) -> None:
     """Prints a row for each campaign: its verdict and status, its days, and who has entered."""
     if not reports:

@@ -47,7 +47,8 @@ def check_files(paths: Iterable[Path]) -> CheckResult:
         documents += result.documents
         findings += result.findings
     findings += check_documents(documents)
-    warnings = (warning for document in documents for warning in _warnings(document))
+    warnings = [warning for document in documents for warning in _warnings(document)]
+    warnings += _missing_prerequisites(documents)
     return CheckResult(tuple(documents), tuple(in_order(findings)), tuple(in_order(warnings)))
 
 
@@ -133,6 +134,30 @@ def _warnings(document: Document) -> Iterator[Finding]:
         return
     for warning in plan_warnings(campaign):
         yield from _finding(document, warning.field, warning.message)
+
+
+def _missing_prerequisites(documents: Iterable[Document]) -> Iterator[Finding]:
+    """Prerequisites that none of the files defines, and a variant that its campaign has not."""
+    documents = list(documents)
+    variants = {
+        campaign_id(document.message.name): [v.id for v in document.message.variants]
+        for document in documents
+    }
+    for document in documents:
+        for index, prerequisite in enumerate(document.message.prerequisites):
+            where, name = f"prerequisites[{index}]", campaign_id(prerequisite.campaign)
+            if name not in variants:
+                message = (
+                    f"{name} is not among these files: if the server does not have it either, "
+                    "`fairlift apply` is refused, and nobody enters"
+                )
+                yield from _finding(document, f"{where}.campaign", message)
+                continue
+            for position, variant in enumerate(prerequisite.variants):
+                if variant not in variants[name]:
+                    known = ", ".join(variants[name])
+                    message = f"{variant} is not a variant of {name}; its variants are {known}"
+                    yield from _finding(document, f"{where}.variants[{position}]", message)
 
 
 def _finding(document: Document, field: str, message: str) -> Iterator[Finding]:
