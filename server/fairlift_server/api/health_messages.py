@@ -9,7 +9,7 @@ from fairlift.wire.values import time_to
 from fairlift_stats.messages import Amount, Message, Number, Verbatim
 
 from fairlift_server.api.language import ReaderLanguage
-from fairlift_server.events.ledger import MICROS, Contradiction
+from fairlift_server.events.ledger import MICROS, AmendmentConflict
 from fairlift_server.results.data_quality import HealthCheck, HealthStatus
 from fairlift_server.store.amendments import IdleAmendment
 
@@ -47,15 +47,15 @@ def idle_amendment_to(
         kind=amendment.kind,
         event_time=time_to(amendment.time),
         event_id=str(UUID(amendment.event_id)),
-        sentence=reader.text(_why_idle(amendment.contradiction, some_wait=some_wait)),
+        sentence=reader.text(_why_idle(amendment.conflict, some_wait=some_wait)),
     )
 
 
-def _why_idle(contradiction: Contradiction | None, *, some_wait: bool) -> Message:
-    if contradiction is None:
+def _why_idle(conflict: AmendmentConflict | None, *, some_wait: bool) -> Message:
+    if conflict is None:
         # Its order may be parked itself: what is parked has no order id of its own.
         return Message.of(f"health.amendment_{'waits_or_parked' if some_wait else 'waits'}")
-    kind, found, allowed, currency, order_currency = contradiction
+    kind, found, allowed, currency, order_currency = conflict
     key = f"health.amendment_{kind}"
     match kind:
         case "ticket" | "cost":

@@ -204,12 +204,10 @@ class RefusedEvent(NamedTuple):
     is_retryable: bool = False
 
 
-ContradictionKind: TypeAlias = Literal[
-    "currency", "no_rate", "too_large", "ticket", "cost", "items"
-]
+ConflictKind: TypeAlias = Literal["currency", "no_rate", "too_large", "ticket", "cost", "items"]
 
 
-class Contradiction(NamedTuple):
+class AmendmentConflict(NamedTuple):
     """How an amendment contradicts its order, in figures: whoever shows it chooses the words.
 
     Attributes:
@@ -221,18 +219,18 @@ class Contradiction(NamedTuple):
         order_currency_code: of the order, where it is another one.
     """
 
-    kind: ContradictionKind
+    kind: ConflictKind
     found: int = 0
     allowed: int = 0
     currency_code: str = ""
     order_currency_code: str = ""
 
     def to_text(self) -> str:
-        """The contradiction as JSON."""
+        """The conflict as JSON."""
         return json.dumps(self)
 
     @classmethod
-    def from_text(cls, text: str) -> "Contradiction":
+    def from_text(cls, text: str) -> "AmendmentConflict":
         """What `to_text` wrote."""
         return cls(*json.loads(text))
 
@@ -240,12 +238,12 @@ class Contradiction(NamedTuple):
 class IdleOutcome(NamedTuple):
     """An amendment that was stored and changes nothing, as long as it contradicts its order.
 
-    `message` is for the program that sent it, `contradiction` for people who read about it later.
+    `message` is for the program that sent it, `conflict` for people who read about it later.
     """
 
     message: str
     field: str
-    contradiction: Contradiction
+    conflict: AmendmentConflict
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}"

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from fairlift_server.events.ledger import (
     MAX_AMOUNT_MICROS,
+    AmendmentConflict,
     AmendmentEntry,
     AmendmentKind,
-    Contradiction,
-    ContradictionKind,
+    ConflictKind,
     IdleOutcome,
     OrderContent,
     RefusalReason,
@@ -18,7 +18,7 @@ from fairlift_server.events.ledger import (
 
 # A rate is in millionths of a millionth, so that weak currencies keep their digits.
 PICOS = 10**12
-_LIMITS: Mapping[ContradictionKind, str] = {
+_LIMITS: Mapping[ConflictKind, str] = {
     "ticket": "ticket",
     "cost": "cost of goods",
     "items": "items",
@@ -82,7 +82,7 @@ class OrderStanding:
                 f"{self.content.currency_code}: it is stored and changes nothing; refund in the "
                 "order's currency",
                 "amendment.refund.currency_code",
-                Contradiction(
+                AmendmentConflict(
                     "currency",
                     currency_code=refund.currency_code,
                     order_currency_code=self.content.currency_code,
@@ -104,7 +104,7 @@ class OrderStanding:
     def _beyond(self, order_id: str) -> IdleOutcome | None:
         """Why more went back than the order has."""
         content = self.content
-        totals: tuple[tuple[str, ContradictionKind, int, int], ...] = (
+        totals: tuple[tuple[str, ConflictKind, int, int], ...] = (
             ("goods_micros", "ticket", self.refunded_micros, content.ticket_micros),
             ("recovered_cost_micros", "cost", self.recovered_cost_micros, content.cost_micros),
             ("items", "items", self.returned_items, content.items),
@@ -115,7 +115,7 @@ class OrderStanding:
                     f"would bring the refunds of order {order_id} to {total}, must stay within "
                     f"its {_LIMITS[kind]}, {limit}: it is stored and changes nothing",
                     f"amendment.refund.{name}",
-                    Contradiction(kind, total, limit, content.currency_code),
+                    AmendmentConflict(kind, total, limit, content.currency_code),
                 )
         return None
 
@@ -165,13 +165,13 @@ def _corrected(correction: AmendmentEntry, rate_of: RateOf) -> OrderStanding | I
             f"is {content.currency_code}, which has no exchange rate at or before the time of "
             f"order {correction.order_id}; it counts once a rate is sent",
             "amendment.correction.currency_code",
-            Contradiction("no_rate", currency_code=content.currency_code),
+            AmendmentConflict("no_rate", currency_code=content.currency_code),
         )
     if beyond := order_beyond_limit(content, rate, "amendment.correction"):
         return IdleOutcome(
             beyond.message,
             beyond.field,
-            Contradiction("too_large", currency_code=content.currency_code),
+            AmendmentConflict("too_large", currency_code=content.currency_code),
         )
     return OrderStanding(content, rate)
 

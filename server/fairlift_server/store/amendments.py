@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
-from fairlift_server.events.ledger import Contradiction
+from fairlift_server.events.ledger import AmendmentConflict
 from fairlift_server.store import tables
 from fairlift_server.store.campaigns import moment
 
@@ -17,13 +17,13 @@ _WITHOUT_EFFECT = text("status <> 'applied'")
 
 @dataclass(frozen=True, slots=True)
 class IdleAmendment:
-    """An amendment that changes nothing; no contradiction: it waits for its order."""
+    """An amendment that changes nothing; no conflict: it waits for its order."""
 
     event_id: str
     order_id: str
     kind: str
     time: datetime
-    contradiction: Contradiction | None
+    conflict: AmendmentConflict | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,6 @@ def idle_amendments(connection: Connection, *, since_us: int, limit: int) -> Idl
 
 def _idle(row: Any) -> IdleAmendment:
     """From a row of the table. `Any`: SQLAlchemy's rows are not typed by a whole table."""
-    contradiction = Contradiction.from_text(row.problem) if row.problem else None
+    conflict = AmendmentConflict.from_text(row.problem) if row.problem else None
     time = moment(row.time_us)
-    return IdleAmendment(row.event_id.hex(), row.order_id, row.kind, time, contradiction)
+    return IdleAmendment(row.event_id.hex(), row.order_id, row.kind, time, conflict)

@@ -199,7 +199,7 @@ class OrderBook:
         for one in amended:
             contradiction = contradictions.get(one.entry.event_id)
             status, problem = (
-                ("contradicts", contradiction.contradiction.to_text())
+                ("contradicts", contradiction.conflict.to_text())
                 if contradiction
                 else ("applied", "")
             )
