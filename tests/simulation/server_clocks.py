@@ -1,6 +1,6 @@
 """Campaigns that run while the server's clock is wrong, or moves: is a decision taken back?
 
-A real server runs in this process by a clock that is set. Every six hours of the campaign it gets
+A real server runs in this process by a clock that is set. Twice a day of the campaign it gets
 what has happened, and every campaign is read. The same events come in under each clock.
 """
 
@@ -29,11 +29,12 @@ from tests.simulation.server_campaigns import (
 )
 from tests.simulation.tables import HELD, MISSED, introduced, table
 
-STEPS_A_DAY: Final = 4
+STEPS_A_DAY: Final = 2
 _STEP: Final = timedelta(days=1) / STEPS_A_DAY
 # The window of three days follows, and three days in which nothing may change any more.
 _DAYS: Final = DAYS_OF_ENTRY + 6
 _ARMS: Final = ("old", "new")
+_NOONS_OF_DECISIONS: Final = frozenset((day - 1) * STEPS_A_DAY for day in (10, 17, 24))
 _HOUR: Final = timedelta(hours=1)
 _NONE: Final = timedelta()
 Steps: TypeAlias = Sequence[list[Event]]
@@ -41,7 +42,7 @@ Steps: TypeAlias = Sequence[list[Event]]
 
 @dataclass(frozen=True, slots=True)
 class ClockFault:
-    """By how much the server's clock is ahead, step by step (four steps a day)."""
+    """By how much the server's clock is ahead at each step: noon and midnight of each day."""
 
     name: str
     ahead: Callable[[int], timedelta]
@@ -50,10 +51,10 @@ class ClockFault:
 FAULTS: Final = (
     ClockFault("right", lambda _: _NONE),
     ClockFault("an hour slow", lambda _: -_HOUR),
-    ClockFault("jumps by an hour, ahead and back", lambda n: (_HOUR, _NONE, -_HOUR, _NONE)[n % 4]),
+    ClockFault("jumps by an hour, ahead and back", lambda n: (_HOUR, -_HOUR, _NONE)[n % 3]),
     ClockFault(
-        "a day ahead for six hours, on days 10, 17 and 24",
-        lambda n: timedelta(days=1) if n in {9 * 4 + 1, 16 * 4 + 1, 23 * 4 + 1} else _NONE,
+        "a day ahead at noon of days 10, 17 and 24",
+        lambda n: timedelta(days=1) if n in _NOONS_OF_DECISIONS else _NONE,
     ),
 )
 
@@ -61,7 +62,7 @@ FAULTS: Final = (
 def outcomes_under(
     fault: ClockFault, lifts: Mapping[str, float], visitors: int, seed: int
 ) -> dict[str, Outcome]:
-    """What each campaign was read to say every six hours; a lift for each campaign."""
+    """What each campaign was read to say twice a day; a lift for each campaign."""
     return asyncio.run(_outcomes_under(fault, lifts, visitors, seed))
 
 
@@ -131,9 +132,9 @@ async def _verdict(caller: Caller, name: str) -> Verdict:
 
 
 def clocks(_: Path) -> str:
-    """Campaigns that are read four times a day while the clock of the server is wrong."""
+    """Campaigns that are read twice a day while the clock of the server is wrong."""
     visitors = planned_visitors()
-    lifts = {f"same-{n}": 0.0 for n in range(8)} | {f"better-{n}": 1.5 * LIFT for n in range(8)}
+    lifts = {f"same-{n}": 0.0 for n in range(4)} | {f"better-{n}": 1.5 * LIFT for n in range(4)}
     rows: list[Sequence[object]] = []
     right: list[Verdict] = []
     for fault in FAULTS:
@@ -156,10 +157,11 @@ def clocks(_: Path) -> str:
             )
         )
     return (
-        f"Half of the campaigns have no effect, half have {1.5 * LIFT:+.0%} of {CONVERSION_RATE:.0%}; "
-        f"{visitors:,} visitors each in three weeks, and {LATE_SHARE:.0%} of the orders come in one "
-        "to six days late. Every campaign is read every six hours, until three days after its end. "
-        "*As with a right clock*: the same kind of verdict on the same day.\n\n"
+        f"Half of the campaigns have no effect, half have {1.5 * LIFT:+.0%} of "
+        f"{CONVERSION_RATE:.0%}. Each has {visitors:,} visitors in three weeks, and "
+        f"{LATE_SHARE:.0%} of its orders come in one to six days late. It is read at noon and at "
+        "midnight, until three days after its end. *As with a right clock*: the same kind of "
+        "verdict on the same day.\n\n"
         + table(
             (
                 "the server's clock",
