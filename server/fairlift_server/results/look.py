@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from fairlift.engine.metric import OrderMeasure
 from fairlift_stats.data.summary import Summary
+from fairlift_stats.sequential.calendar import last_day
 from fairlift_stats.sequential.evidence import Evidence, evidence_of
 from fairlift_stats.sequential.looks import ArmCount, Look
 from fairlift_stats.sequential.sealed_looks import SealedContent, check_chain
@@ -165,7 +166,7 @@ def _with_report(result: LookResult, plan: AnalysisPlan, hashes: Sequence[str]) 
         gravest_status(plan, quality),
         None if verdict is None else verdict_line(verdict),
         failures.get("verdict", ""),
-        last.look.closing is not None,
+        _last_day(plan, last.look),
     )
     return replace(
         result,
@@ -176,6 +177,15 @@ def _with_report(result: LookResult, plan: AnalysisPlan, hashes: Sequence[str]) 
         report=report,
         failures={**failures, **report.failures},
     )
+
+
+def _last_day(plan: AnalysisPlan, look: Look) -> int:
+    """The day of the last look, once nobody who comes is analysed any more; else 0."""
+    if look.closing is not None:
+        return look.day
+    if look.day < plan.plan.maximum_days:
+        return 0
+    return last_day(plan.sequential) or 0
 
 
 def _lateness(request: LookRequest, looks: tuple[KeptLook, ...]) -> Lateness | None:

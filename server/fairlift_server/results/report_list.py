@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from fairlift.engine.campaign import Campaign, State
-from fairlift_stats.sequential.calendar import last_day, next_due
+from fairlift_stats.sequential.calendar import next_due
 
 from fairlift_server.results.analysis_plan import analysis_plan_of
 from fairlift_server.results.campaign_days import CampaignDays
@@ -27,14 +27,12 @@ class ListedReport:
         days: of its current epoch; None of a draft.
         line: as of the last look; None before the first.
         first_decision: before the first look, the campaign day whose look is the first to judge.
-        last_day: once entry is over, the campaign day whose look is the last; else 0.
     """
 
     campaign: Campaign
     days: CampaignDays | None
     line: ReportLine | None
     first_decision: int = 1
-    last_day: int = 0
 
 
 def listed_reports(
@@ -65,7 +63,6 @@ def listed_reports(
                 campaign_days_of(campaign, moves[campaign.id], start=start),
                 line,
                 1 if line is not None else _first_decision(campaign, currency),
-                0 if line is None else _last_day(campaign, line, currency),
             )
         )
     return listed
@@ -74,14 +71,3 @@ def listed_reports(
 def _first_decision(campaign: Campaign, currency: str) -> int:
     sequential = analysis_plan_of(campaign, currency=currency).sequential
     return next_due(sequential, 0) or 1
-
-
-def _last_day(campaign: Campaign, line: ReportLine, currency: str) -> int:
-    """The day of the last look, once nobody who comes is analysed any more; else 0."""
-    if line.is_last:
-        return line.day
-    plan = campaign.plan
-    assert plan is not None, "a campaign without a plan cannot start"
-    if line.day < plan.maximum_days:
-        return 0
-    return last_day(analysis_plan_of(campaign, currency=currency).sequential) or 0
