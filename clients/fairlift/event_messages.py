@@ -107,6 +107,7 @@ class Correction(OrderFields):
 OrderChange: TypeAlias = Refund | Cancellation | Reopening | Correction
 
 
+_MICROS_DECIMALS = 6
 # Weak currencies keep their digits: 1 VND is 0.0000345 EUR.
 _RATE_DECIMALS = 12
 # Longer values are cut in messages.
@@ -223,7 +224,7 @@ def micros(amount: Decimal | str | int) -> int:
     >>> micros("49.90")
     49900000
     """
-    return _scaled("amount", amount, 6)
+    return _scaled("amount", amount, _MICROS_DECIMALS)
 
 
 def _scaled(field: str, value: Decimal | str | int, decimals: int) -> int:
@@ -243,7 +244,8 @@ def _scaled(field: str, value: Decimal | str | int, decimals: int) -> int:
     except (ArithmeticError, TypeError):
         raise ValueError(f"{field}: {value!r} is not a number such as 24.95") from None
     if scaled != whole:
-        raise ValueError(f"{field}: {value} has more than {decimals} decimals")
+        most = "six" if decimals == _MICROS_DECIMALS else "twelve"
+        raise ValueError(f"{field}: {value} has more than {most} decimals")
     return int(scaled)
 
 
