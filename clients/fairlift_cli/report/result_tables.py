@@ -183,6 +183,7 @@ _MARGIN_KEYS = {
     pb.GUARDRAIL_STANDING_SAFE: "report.margin_holds",
     pb.GUARDRAIL_STANDING_HARMED: "report.margin_crossed",
     pb.GUARDRAIL_STANDING_OPEN: "report.margin_open",
+    pb.GUARDRAIL_STANDING_NO_SHARE: "report.margin_no_share",
 }
 _ROLES = {"primary", "secondary", "guardrail"}
 FLAGS = {

@@ -11,7 +11,7 @@ from fairlift_stats.messages import Message, MetricName, Verbatim
 from fairlift_stats.report.analysis import Analysis, Report
 from fairlift_stats.report.result import Result
 from fairlift_stats.verdict import Verdict
-from fairlift_stats.verdict.facts import Estimate, Safety
+from fairlift_stats.verdict.facts import Estimate
 
 from fairlift_server.api.funnel_messages import Steps
 from fairlift_server.api.language import ReaderLanguage
@@ -44,7 +44,7 @@ _ADJUSTED = ", adjusted by arm"
 # By treatment and metric: the estimate whose intervals hold at every look.
 SequentialIntervals = Mapping[tuple[str, str], Estimate]
 # By treatment and guardrail: what the verdict says of it.
-GuardrailStates = Mapping[tuple[str, str], Safety]
+GuardrailStates = Mapping[tuple[str, str], pb.GuardrailStanding.ValueType]
 # Variants and metrics of which units entered, and no window is over.
 WaitingArms = Set[tuple[str, str]]
 
@@ -156,7 +156,12 @@ def sequential_intervals(verdict: Verdict, look_day: str) -> SequentialIntervals
 
 def guardrail_states(verdict: Verdict) -> GuardrailStates:
     """By treatment and guardrail: whether it is shown to be safe."""
-    return {(rail.arm, rail.metric): rail.state for rail in verdict.facts.guardrails}
+    return {
+        (rail.arm, rail.metric): pb.GUARDRAIL_STANDING_NO_SHARE
+        if rail.has_no_share
+        else pb.GuardrailStanding.Value(f"GUARDRAIL_STANDING_{rail.state.upper()}")
+        for rail in verdict.facts.guardrails
+    }
 
 
 def _comparison(
@@ -204,8 +209,7 @@ def _comparison(
 
 
 def _standing(state: MetricState, result: Result) -> pb.GuardrailStanding.ValueType:
-    safety = state.guardrails.get((result.variant, result.metric), "open")
-    return pb.GuardrailStanding.Value(f"GUARDRAIL_STANDING_{safety.upper()}")
+    return state.guardrails.get((result.variant, result.metric), pb.GUARDRAIL_STANDING_OPEN)
 
 
 def _reason(missing: CannotSayCode) -> pb.CannotSayReason.ValueType:

@@ -27,7 +27,7 @@ _FORECAST_REASONS = {"chances", "end"}
 # Rules whose sentence forecasts a decision.
 _FORECAST_CAUSES = {"not_yet_judged", "running"}
 # Rules that wait for more: a campaign that is stopped gets no more, a paused one not now.
-_WAITING_CAUSES = {*_FORECAST_CAUSES, "unsafe", "days", "few", "no_answer"}
+_WAITING_CAUSES = {*_FORECAST_CAUSES, "unsafe", "margin", "days", "few", "no_answer"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """The figures of an estimate as sentences use them: a lift, or else the metric's own unit."""
 
+import math
 from typing import assert_never
 
 from fairlift_stats.messages import Amount, Figure, Number, Percent, Verbatim
+from fairlift_stats.methods.contrast import Margin
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.facts import Estimate
 
-__all__ = ["in_unit", "sizes"]
+__all__ = ["in_unit", "margin_share", "sizes"]
 
 
 def sizes(plan: SequentialPlan, metric: str, estimate: Estimate | None) -> dict[str, Figure]:
@@ -20,6 +22,13 @@ def sizes(plan: SequentialPlan, metric: str, estimate: Estimate | None) -> dict[
         lifts = (estimate.lift, estimate.lift_interval.low, estimate.lift_interval.high)
         figures = [Percent(value, 1, signed=True) for value in lifts]
     return dict(zip(("lift", "low", "high"), figures, strict=True))
+
+
+def margin_share(margin: Margin) -> Percent:
+    """A relative margin, with a digit only where it has one."""
+    return Percent(
+        margin.size, 0 if math.isclose(margin.size * 100, round(margin.size * 100)) else 1
+    )
 
 
 def in_unit(plan: SequentialPlan, metric: str, value: float, *, signed: bool = True) -> Figure:

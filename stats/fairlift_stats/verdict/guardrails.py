@@ -71,6 +71,11 @@ class GuardrailAt:
     is_safe: bool = False
     is_harmed: bool = False
 
+    @property
+    def has_no_share(self) -> bool:
+        """True when a relative margin cannot be judged: the control is not told from zero."""
+        return self.evidence is not None and self.z is None
+
 
 @dataclass(frozen=True, slots=True)
 class AlarmAt:
@@ -164,6 +169,7 @@ def guardrail_standing(
         decided_at=None if first is None else history[first].look.at,
         units_missing=None if state != "open" else _units_missing(history[-1], safe_line),
         raw=_raw(plan, history[-1 if first is None else first], state, safe_line),
+        has_no_share=state == "open" and history[-1].has_no_share,
     )
 
 
@@ -222,7 +228,7 @@ def alarms_of(plan: SequentialPlan, log: LookLog, arm: str) -> tuple[AlarmAt, ..
         )
         for look, seen in zip(log.looks, rates, strict=True)
     )
-    lines = alarm_lines(plan, moments) if plan.sides == 2 else (None,) * len(moments)
+    lines = alarm_lines(plan, moments)
     return tuple(
         AlarmAt(
             look, seen, seen is not None and line is not None and exact_z(seen, "higher") <= line

@@ -15,7 +15,7 @@ from fairlift_stats.messages import (
 )
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.facts import Facts, GuardrailStanding, SampleRatioFacts
-from fairlift_stats.verdict.figures import in_unit, sizes
+from fairlift_stats.verdict.figures import in_unit, margin_share, sizes
 from fairlift_stats.verdict.ruling import Ruling
 
 __all__ = ["at_most", "reasons_of"]
@@ -34,7 +34,7 @@ def reasons_of(
         reasons.append(_false_alarm(plan))
     if ruling.kind == "stop_harm" and facts.day < plan.minimum_days:
         reasons.append(Message.of("reason.harm_early"))
-    if ruling.cause in ("running", "not_yet_judged", "unsafe"):
+    if ruling.cause in ("running", "not_yet_judged", "unsafe", "margin"):
         reasons += _when(facts, headline)
     if ruling.cause in ("running", "not_yet_judged"):
         meter = Percent(min(facts.arm(ruling.arm, ruling.metric).meter, 0.99), 0)
@@ -132,14 +132,19 @@ def _guardrail(plan: SequentialPlan, rail: GuardrailStanding, ruling: Ruling) ->
         "safe": "reason.guardrail_passes",
         "open": "reason.guardrail_open" if is_open else "reason.guardrail_not_safe",
     }
+    if rail.has_no_share:
+        size = margin_share(rail.margin)
+        control = VariantName(plan.control)
+        yield Message.of("reason.guardrail_no_share", metric=metric, margin=size, control=control)
+        return
     yield Message.of(keys[rail.state], metric=metric)
-    if ruling.cause != "unsafe_at_end" or rail.state != "open":
+    if ruling.cause not in ("unsafe_at_end", "margin_at_end") or rail.state != "open":
         return
     margin = rail.margin
     size = (
         in_unit(plan, rail.metric, margin.size, signed=False)
         if margin.is_absolute
-        else Percent(margin.size, 0 if margin.size * 100 == round(margin.size * 100) else 1)
+        else margin_share(margin)
     )
     if rail.units_missing is None:
         yield Message.of("reason.beyond_margin", metric=metric, margin=size)

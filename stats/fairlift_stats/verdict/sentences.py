@@ -22,7 +22,7 @@ from fairlift_stats.sequential.guards import TooFew, counted
 from fairlift_stats.sequential.looks import Look
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.facts import Estimate, Facts, SampleRatioFacts
-from fairlift_stats.verdict.figures import sizes
+from fairlift_stats.verdict.figures import margin_share, sizes
 from fairlift_stats.verdict.outlook import date_of
 from fairlift_stats.verdict.reasons import at_most, reasons_of
 from fairlift_stats.verdict.ruling import Ruling
@@ -56,7 +56,7 @@ def _words(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> Wo
     names = _names(plan, ruling)
     keep = Message.of("action.keep_control", **names)
     match ruling.cause:
-        case "split" | "few" | "no_answer" | "skew" | "days":
+        case "split" | "few" | "no_answer" | "skew" | "skew_at_end" | "days":
             return _blocked(plan, look, facts, ruling)
         case "harm" | "guardrail_harm":
             effect = _effect(plan, facts, ruling)
@@ -72,6 +72,8 @@ def _words(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> Wo
             effect = _unsafe_effect(plan, facts, ruling)
             action = Message.of("action.wait") if ruling.cause == "unsafe" else keep
             return Message.of(f"verdict.{ruling.cause}", **names, **effect), effect["lift"], action
+        case "margin" | "margin_at_end":
+            return _without_margin(facts, ruling, names)
         case "ended" | "ended_few" | "stopped":
             return _inconclusive(plan, look, facts, ruling)
         case "hopeless" | "no_gain":
@@ -92,10 +94,11 @@ def _blocked(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> 
     if ruling.cause == "split":
         headline, observed = _split_headline(facts.sample_ratio)
         return headline, observed, Message.of("action.fix_split")
-    if ruling.cause == "skew":
+    if ruling.cause in ("skew", "skew_at_end"):
         control, treatment = look.count(plan.control).units, look.count(ruling.arm).units
         part = Percent(min(control, treatment) / (control + treatment), 0)
-        return Message.of("verdict.skew", share=part, **names), part, Message.of("action.cap")
+        headline = Message.of(f"verdict.{ruling.cause}", share=part, **names)
+        return headline, part, Message.of("action.cap")
     wait = Message.of("action.wait")
     if ruling.cause == "days":
         day = Number(facts.day)
@@ -106,6 +109,14 @@ def _blocked(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> 
         return (*_few(lack), wait)
     metric = MetricName(ruling.metric)
     return Message.of("verdict.no_answer", metric=metric, **names), Number(look.units), wait
+
+
+def _without_margin(facts: Facts, ruling: Ruling, names: dict[str, Figure]) -> Words:
+    """A winner with a guardrail that no number of units would judge: its margin is a share."""
+    rail = next(r for r in facts.guardrails if r.arm == ruling.arm and r.has_no_share)
+    metric, margin = MetricName(rail.metric), margin_share(rail.margin)
+    headline = Message.of(f"verdict.{ruling.cause}", metric=metric, **names)
+    return headline, margin, Message.of("action.absolute_margin", metric=metric)
 
 
 def _few(lack: TooFew) -> tuple[Message, Number]:

@@ -132,7 +132,7 @@ def test_a_share_of_a_control_at_zero_is_no_question_and_never_safe() -> None:
 
     assert verdict.facts.guardrails[0].z is not None
     found = decide(zero, log)
-    assert (found.cause, found.facts.guardrails[0].z) == ("unsafe", None)
+    assert (found.cause, found.facts.guardrails[0].z) == ("margin", None)
     assert found.facts.guardrails[0].state == "open"
 
 
