@@ -834,7 +834,9 @@ class Verdict(google.protobuf.message.Message):
 
     @property
     def deciding_look(self) -> Global___Look:
-        """The first look with enough evidence, of which `lift` is; absent while there is none."""
+        """The look of which `lift` is: the first with enough evidence, or, of a win that waited for a
+        guardrail, the one that ships. Absent while there is none.
+        """
 
     @property
     def decided_time(self) -> google.protobuf.timestamp_pb2.Timestamp:

@@ -93,9 +93,7 @@ class ReportLine:
 def verdict_line(verdict: Verdict) -> VerdictLine:
     """The verdict in short."""
     judged = judged_comparison(verdict)
-    corrected = judged.corrected if isinstance(judged, ArmStanding) else None
-    raw = None if judged is None else judged.raw
-    told = corrected or raw
+    raw, told = None if judged is None else judged.raw, verdict.estimate
     return VerdictLine(
         verdict.kind,
         verdict.cause,

@@ -21,11 +21,12 @@ from fairlift_stats.sequential.evidence import Evidence
 from fairlift_stats.sequential.guards import TooFew, counted
 from fairlift_stats.sequential.looks import Look
 from fairlift_stats.sequential.plan import SequentialPlan
-from fairlift_stats.verdict.facts import Estimate, Facts, SampleRatioFacts
+from fairlift_stats.verdict.facts import Facts, SampleRatioFacts
 from fairlift_stats.verdict.figures import margin_share, sizes
 from fairlift_stats.verdict.outlook import date_of
 from fairlift_stats.verdict.reasons import at_most, reasons_of
 from fairlift_stats.verdict.ruling import Ruling
+from fairlift_stats.verdict.verdict_estimate import has_waited, verdict_estimate
 
 __all__ = ["Spoken", "say"]
 
@@ -45,9 +46,21 @@ class Spoken:
     reasons: tuple[Message, ...]
 
 
-def say(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> Spoken:
-    """The ruling's sentence, number, action and reasons."""
+def say(
+    plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling, last: Look | None = None
+) -> Spoken:
+    """The ruling's sentence, number, action and reasons.
+
+    Args:
+        plan: of the campaign.
+        look: that the ruling is of.
+        facts: as of that look.
+        ruling: what to say.
+        last: the look that closed the campaign, if it has ended since.
+    """
     headline, number, action = _words(plan, look, facts, ruling)
+    if last is not None and ruling.kind == "stop_futile":
+        headline = _after_the_end(headline, look, last)
     reasons = reasons_of(plan, facts, ruling, headline)
     return Spoken(headline, number, action, tuple(reasons))
 
@@ -64,8 +77,9 @@ def _words(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> Wo
         case "alarm":
             return (*_alarm(facts, ruling, names), keep)
         case "won":
-            effect = _effect(plan, facts, ruling)
+            effect = _effect(plan, facts, ruling) | _first_effect(plan, facts, ruling)
             key = "verdict.won" if "low" in effect else "verdict.won_bare"
+            key = "verdict.won_waited" if "first" in effect else key
             ship = Message.of("action.ship", **names)
             return Message.of(key, **names, **effect), effect["lift"], ship
         case "unsafe" | "unsafe_at_end":
@@ -158,7 +172,7 @@ def _inconclusive(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling
         return _stopped(look), Number(look.units), action
     free = Message.of("action.free", **names)
     if ruling.cause == "ended":
-        effect = _effect_at_end(plan, facts, ruling)
+        effect = _effect(plan, facts, ruling)
         bare = {"lift": effect["lift"], "metric": effect["metric"]}
         return Message.of("verdict.undecided", **names, **bare), effect["lift"], free
     units, needed = Number(look.units), Number(_needed(plan, look, ruling))
@@ -225,8 +239,11 @@ def _two_digits(value: float) -> int:
 def _futile(facts: Facts, ruling: Ruling, names: dict[str, Figure]) -> Words:
     free = Message.of("action.free", **names)
     standing = facts.arm(ruling.arm, ruling.metric)
-    if ruling.cause == "hopeless":
-        chance = at_most(facts.outlook.conditional_power if facts.outlook else 0.0)
+    if ruling.cause == "hopeless" and facts.outlook is None:
+        meter = Percent(min(standing.meter, 0.99), 0)
+        return Message.of("verdict.hopeless_bare", **names), meter, free
+    if ruling.cause == "hopeless" and facts.outlook is not None:
+        chance = at_most(facts.outlook.conditional_power)
         return Message.of("verdict.hopeless", chance=chance, **names), chance, free
     loss = Percent(standing.loss[1] if standing.loss else 0.0, 2)
     metric = MetricName(ruling.metric)
@@ -254,23 +271,32 @@ def _running(plan: SequentialPlan, facts: Facts, ruling: Ruling, names: dict[str
     return Message.counted("verdict.running_days", "days", days=days), days, wait
 
 
+def _after_the_end(headline: Message, look: Look, last: Look) -> Message:
+    """Advice to give up, told when the campaign is over: it was given, and nothing was decided."""
+    given = datetime.fromisoformat(look.at).date()
+    # Of a stop by hand the day of the stop, unless the advice came while the last units matured.
+    end = max(given, datetime.fromisoformat(last.stopped_on or last.at).date())
+    days: dict[str, Figure] = {"day": Day(given.isoformat()), "last": Day(end.isoformat())}
+    return Message.of(f"{headline.key}_ended", **dict(headline.figures), **days)
+
+
 def _effect(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[str, Figure]:
     """Metric, lift and interval; where there is no lift, the difference in the metric's unit."""
-    estimate: Estimate | None
-    if ruling.cause == "guardrail_harm":
-        estimate = facts.guardrail(ruling.arm, ruling.metric).raw
-    else:
-        standing = facts.arm(ruling.arm, ruling.metric)
-        estimate = standing.corrected or standing.raw
+    estimate = verdict_estimate(plan, facts, ruling)
     return {"metric": MetricName(ruling.metric), **sizes(plan, ruling.metric, estimate)}
 
 
-def _effect_at_end(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[str, Figure]:
-    """The effect of a campaign that ended undecided: not of a crossing that did not last."""
+def _first_effect(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[str, Figure]:
+    """Of a win that waited for a guardrail, the figures of the look that it won at."""
     standing = facts.arm(ruling.arm, ruling.metric)
-    if standing.crossing is None:
-        return _effect(plan, facts, ruling)
-    return {"metric": MetricName(ruling.metric), **sizes(plan, ruling.metric, standing.raw)}
+    if not has_waited(standing, facts) or standing.corrected is None:
+        return {}
+    first = sizes(plan, ruling.metric, standing.corrected)
+    at = datetime.fromisoformat(standing.corrected.at).date().isoformat()
+    return {
+        "day": Day(at), "first": first["lift"], "first_low": first["low"],
+        "first_high": first["high"],
+    }  # fmt: skip
 
 
 def _unsafe_effect(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[str, Figure]:
