@@ -1,7 +1,7 @@
 """The figure beside a verdict: the one that decided, with an interval that does not deny it."""
 
 import pytest
-from fairlift_stats.messages import Percent
+from fairlift_stats.messages import Percent, Points
 from fairlift_stats.methods.contrast import Contrast
 from fairlift_stats.methods.two_rates import TwoRates
 from fairlift_stats.sequential.evidence import Evidence
@@ -45,6 +45,20 @@ def test_harm_under_a_prior_is_told_as_it_was_measured() -> None:
     assert "reason.false_alarm" in keys
     assert "reason.loss" not in keys
     assert "reason.shrunk" not in keys
+
+
+def test_an_absolute_margin_of_a_rate_stands_beside_the_difference_in_points() -> None:
+    """-1.20 points is a lift of -40 %: beside a margin of 0.50 points only the first compares."""
+    rail = SequentialMetric("cart_rate", role="guardrail", absolute_margin=0.005)
+    plan = SequentialPlan(("control", "coupon"), (CR, rail), 28_000, maximum_days=28)
+    contrast = Contrast(0.03, 0.018, 1e-6, 1e-6)
+    found = Evidence("cart_rate", "coupon", -8.5, contrast, 7_000, (200, 100))
+    verdict = at_one_look(plan, found)
+
+    assert (verdict.kind, verdict.cause) == ("stop_harm", "guardrail_harm")
+    assert verdict.number == Points(pytest.approx(-0.012), 2, signed=True)
+    for language, number in (("en", "-1.20"), ("es", "-1,20"), ("ro", "-1,20")):
+        assert f"{number}\N{NO-BREAK SPACE}pp" in verdict.sentence(language)
 
 
 def test_of_two_arms_that_harm_on_different_days_under_a_prior_each_keeps_its_figure() -> None:

@@ -107,6 +107,10 @@ class _VerdictCauseEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     """INCONCLUSIVE: the same, and the plan ended."""
     VERDICT_CAUSE_SKEW_AT_END: _VerdictCause.ValueType  # 23
     """INCONCLUSIVE: the plan ended with an uneven split and skewed amounts that have no cap."""
+    VERDICT_CAUSE_EDITED: _VerdictCause.ValueType  # 24
+    """DO_NOT_TRUST, in lists: the plan, a look or the list's line was changed in the store after it
+    was sealed. GetResults and ListLooks fail for such a plan or look, with FAILED_PRECONDITION.
+    """
 
 class VerdictCause(_VerdictCause, metaclass=_VerdictCauseEnumTypeWrapper):
     """The rule that gave the verdict. Each belongs to one kind."""
@@ -160,6 +164,10 @@ VERDICT_CAUSE_MARGIN_AT_END: VerdictCause.ValueType  # 22
 """INCONCLUSIVE: the same, and the plan ended."""
 VERDICT_CAUSE_SKEW_AT_END: VerdictCause.ValueType  # 23
 """INCONCLUSIVE: the plan ended with an uneven split and skewed amounts that have no cap."""
+VERDICT_CAUSE_EDITED: VerdictCause.ValueType  # 24
+"""DO_NOT_TRUST, in lists: the plan, a look or the list's line was changed in the store after it
+was sealed. GetResults and ListLooks fail for such a plan or look, with FAILED_PRECONDITION.
+"""
 Global___VerdictCause: typing_extensions.TypeAlias = VerdictCause
 
 class _MetricRole:

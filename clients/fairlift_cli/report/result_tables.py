@@ -5,12 +5,16 @@ from itertools import chain, groupby
 from typing import TypeAlias
 
 from fairlift.v1 import results_service_pb2 as pb
-from fairlift_stats.messages import Figure, Percent
+from fairlift_stats.messages import Percent
 from rich.table import Table
 from rich.text import Text
 
 from fairlift_cli.figures import NO_VALUE
-from fairlift_cli.report.report_context import ReportContext, shown_interval
+from fairlift_cli.report.report_context import (
+    ReportContext,
+    shown_difference_interval,
+    shown_interval,
+)
 from fairlift_cli.screen import figure_table, row_name
 
 TitledTable: TypeAlias = tuple[Table, dict[int, Text]]
@@ -158,14 +162,20 @@ def _margin(
     context: ReportContext, metric: pb.MetricResult, comparison: pb.MetricResult.Comparison
 ) -> str:
     """Whether the guardrail's margin holds."""
-    margin: Figure | str = Percent(comparison.margin)
-    if comparison.HasField("absolute_margin"):
-        margin = context.figures.value(comparison.absolute_margin, metric.quantity)
     key = _MARGIN_KEYS[comparison.guardrail]
     # Only a campaign that goes on may still show it.
     if key == "report.margin_open" and context.report.verdict.kind != pb.VERDICT_KIND_KEEP_GOING:
         key = "report.margin_not_shown"
-    return context.say(key, margin=margin)
+    if not comparison.HasField("absolute_margin"):
+        return context.say(key, margin=Percent(comparison.margin))
+    # In the metric's own unit, as the difference that it is compared with.
+    figures, quantity = context.figures, metric.quantity
+    margin = figures.difference(comparison.absolute_margin, quantity, signed=False)
+    sentence = context.say(key, margin=margin)
+    if not comparison.HasField("difference"):
+        return sentence
+    difference = figures.difference(comparison.difference, quantity)
+    return context.say("report.with_difference", sentence=sentence, difference=difference)
 
 
 def _role(context: ReportContext, metric: pb.MetricResult) -> str:
@@ -206,8 +216,21 @@ def _cells(
         return value, "", "", best
     interval = shown_interval(comparison)
     if interval is None or not comparison.HasField("lift"):
-        return value, NO_VALUE, NO_VALUE, best
+        return value, *_difference(context, metric, comparison), best
     return value, figures.lift(comparison.lift), figures.interval(interval), best
+
+
+def _difference(
+    context: ReportContext, metric: pb.MetricResult, comparison: pb.MetricResult.Comparison
+) -> tuple[str, str]:
+    """Where there is no lift, the difference in the metric's own unit, and its interval."""
+    interval = shown_difference_interval(comparison)
+    if interval is None or not comparison.HasField("difference"):
+        return NO_VALUE, NO_VALUE
+    return (
+        context.figures.difference(comparison.difference, metric.quantity),
+        context.figures.difference_interval(interval, metric.quantity),
+    )
 
 
 def _level(context: ReportContext) -> str:

@@ -31,8 +31,8 @@ from fairlift_server.results.look import (
     make_looks,
     stored_looks,
 )
-from fairlift_server.results.report_line import ReportLine
 from fairlift_server.results.report_list import ListedReport, listed_reports
+from fairlift_server.results.report_seal import sealed_line
 from fairlift_server.results.shared_work import SharedWork
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.store import campaigns as campaign_store
@@ -263,7 +263,7 @@ class CampaignResults:
             for number, look in enumerate(result.new, start=len(times) + 1)
         ]
         if new:
-            line = result.line
+            line = None if result.line is None else sealed_line(result.new[-1].hash, result.line)
             await self._store.write(lambda t: _add_looks(t, campaign, stored.plan.epoch, new, line))
         times.extend(record.time for record in new)
         return ReportInput(stored.campaign, stored.plan, stored.days, result, tuple(times), now)
@@ -307,12 +307,12 @@ def _add_looks(
     campaign: str,
     epoch: int,
     new: list[LookRecord],
-    line: ReportLine | None,
+    line: str | None,
 ) -> None:
     for record in new:
         add_look(transaction, campaign, epoch, record)
     if line is not None:
-        put_report_line(transaction, campaign, epoch, line.to_json())
+        put_report_line(transaction, campaign, epoch, line)
 
 
 def _check_seal(campaign: Campaign) -> None:

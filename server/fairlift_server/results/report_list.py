@@ -1,15 +1,20 @@
-"""All campaigns in a line each, as of their last looks: nothing is computed, and no look made."""
+"""All campaigns in a line each, as of their last looks: nothing is computed, and no look made.
+
+What was sealed is checked here as it is for a report: the plan, every look and the line itself.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from fairlift.engine.campaign import Campaign, State
+from fairlift_stats.messages import Message
 from fairlift_stats.sequential.calendar import next_due
 
 from fairlift_server.results.analysis_plan import analysis_plan_of
 from fairlift_server.results.campaign_days import CampaignDays
 from fairlift_server.results.campaign_history import campaign_days_of
 from fairlift_server.results.report_line import ReportLine
+from fairlift_server.results.report_seal import checked_line, newest_looks
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.database import Transaction
 from fairlift_server.store.looks import report_lines_of
@@ -27,12 +32,15 @@ class ListedReport:
         days: of its current epoch; None of a draft.
         line: as of the last look; None before the first.
         first_decision: before the first look, the campaign day whose look is the first to judge.
+        edit: what was changed in the store after it was sealed; None while all is as it was. There
+            is no line then.
     """
 
     campaign: Campaign
     days: CampaignDays | None
     line: ReportLine | None
     first_decision: int = 1
+    edit: Message | None = None
 
 
 def listed_reports(
@@ -48,6 +56,9 @@ def listed_reports(
     ids = [campaign.id for campaign in campaigns]
     moves = campaign_store.moves_of(transaction, ids)
     lines = report_lines_of(transaction, ids)
+    plan_hashes = {(c.id, c.lifecycle.epoch): c.lifecycle.plan_hash for c in campaigns}
+    newest = newest_looks(transaction, plan_hashes)
+    begun = campaign_store.begun_as(transaction, plan_hashes)
     listed = []
     for campaign in campaigns:
         # The current epoch's plan and days are the campaign's own: they change with a new epoch.
@@ -55,13 +66,17 @@ def listed_reports(
         if start is None:  # a draft
             listed.append(ListedReport(campaign, None, None))
             continue
-        line = lines.get((campaign.id, campaign.lifecycle.epoch))
+        key = campaign.id, campaign.lifecycle.epoch
+        plan = begun[key].plan
+        checked = checked_line(plan, plan_hashes[key], newest.get(key), lines.get(key))
+        line = checked if isinstance(checked, ReportLine) else None
         listed.append(
             ListedReport(
                 campaign,
                 campaign_days_of(campaign, moves[campaign.id], start=start),
-                None if line is None else ReportLine.from_json(line),
-                1 if line is not None else _first_decision(campaign, currency),
+                line,
+                1 if checked is not None else _first_decision(campaign, currency),
+                checked if isinstance(checked, Message) else None,
             )
         )
     return listed

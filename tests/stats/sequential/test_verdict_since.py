@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from fairlift_stats.messages import Day, Percent
+from fairlift_stats.messages import Day, Percent, Points
 from fairlift_stats.sequential.anytime.counts import prior_strength
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.verdict import decide
@@ -155,7 +155,7 @@ def test_the_figure_since_is_the_lift_of_all_data_or_else_the_difference() -> No
     without = daily(made, [*WEEK, 4.0, 3.0], control=0.0)
     (since,) = decide(made, without).since
     difference = without.looks[-1].evidence[0].contrast.difference
-    assert since.figure("lift") == Percent(difference, 2, signed=True)
+    assert since.figure("lift") == Points(difference, 2, signed=True)
 
 
 def test_a_figure_that_came_back_to_none_has_not_turned() -> None:
