@@ -5,6 +5,7 @@ from itertools import chain, groupby
 from typing import TypeAlias
 
 from fairlift.v1 import results_service_pb2 as pb
+from fairlift.v1.value_pb2 import Interval
 from fairlift_stats.messages import Percent
 from rich.table import Table
 from rich.text import Text
@@ -217,7 +218,8 @@ def _cells(
     interval = shown_interval(comparison)
     if interval is None or not comparison.HasField("lift"):
         return value, *_difference(context, metric, comparison), best
-    return value, figures.lift(comparison.lift), figures.interval(interval), best
+    shown = figures.interval(interval) + _own_level(context, interval)
+    return value, figures.lift(comparison.lift), shown, best
 
 
 def _difference(
@@ -229,13 +231,22 @@ def _difference(
         return NO_VALUE, NO_VALUE
     return (
         context.figures.difference(comparison.difference, metric.quantity),
-        context.figures.difference_interval(interval, metric.quantity),
+        context.figures.difference_interval(interval, metric.quantity)
+        + _own_level(context, interval),
     )
 
 
+def _own_level(context: ReportContext, interval: Interval) -> str:
+    """The interval's confidence, where it is not the one that the column's heading names."""
+    level = context.figures.share(interval.confidence, 0)
+    return "" if level == _level(context) else f" ({level})"
+
+
 def _level(context: ReportContext) -> str:
-    """The confidence of the displayed intervals; a report has one."""
+    """The confidence of the displayed intervals; only guardrails may have another."""
     for metric in context.report.metrics:
+        if metric.role == pb.METRIC_ROLE_GUARDRAIL:
+            continue
         for comparison in metric.comparisons:
             interval = shown_interval(comparison)
             if interval is not None:

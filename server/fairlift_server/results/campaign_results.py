@@ -32,7 +32,7 @@ from fairlift_server.results.look import (
     stored_looks,
 )
 from fairlift_server.results.report_list import ListedReport, listed_reports
-from fairlift_server.results.report_seal import sealed_line
+from fairlift_server.results.report_seal import CheckedLooks, sealed_line
 from fairlift_server.results.shared_work import SharedWork
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.store import campaigns as campaign_store
@@ -167,6 +167,7 @@ class CampaignResults:
         self._now = now
         # Held only as long as somebody waits: callers may name any campaign.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._checked_looks = CheckedLooks()
         self._readings: SharedWork[tuple[str, int], ReportInput] = SharedWork()
         self._checks: SharedWork[str, tuple[Campaign, AnalysisPlan, DataQuality]] = SharedWork()
 
@@ -190,9 +191,16 @@ class CampaignResults:
         self, *, states: Collection[State], after: str, limit: int
     ) -> list[ListedReport]:
         """Campaigns in these states as of their last looks, ordered by id, after the id `after`."""
+        looks, version = self._checked_looks, await self._store.foreign_version()
         return await self._store.read(
             lambda t: listed_reports(
-                t, currency=self._currency, states=states, after=after, limit=limit
+                t,
+                looks,
+                version,
+                currency=self._currency,
+                states=states,
+                after=after,
+                limit=limit,
             )
         )
 

@@ -109,7 +109,9 @@ def verdict_line(verdict: Verdict) -> VerdictLine:
             for standing in verdict.facts.arms
             if verdict.variant in (None, standing.arm)
         ),
-        confidence=verdict.facts.confidence,
+        confidence=(
+            judged.confidence if isinstance(judged, GuardrailStanding) else verdict.facts.confidence
+        ),
         lift=None if told is None else told.lift,
         lift_interval=None if told is None else told.lift_interval,
         raw_lift=None if raw is None else raw.lift,

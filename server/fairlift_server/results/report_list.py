@@ -14,7 +14,7 @@ from fairlift_server.results.analysis_plan import analysis_plan_of
 from fairlift_server.results.campaign_days import CampaignDays
 from fairlift_server.results.campaign_history import campaign_days_of
 from fairlift_server.results.report_line import ReportLine
-from fairlift_server.results.report_seal import checked_line, newest_looks
+from fairlift_server.results.report_seal import CheckedLooks, checked_line
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.database import Transaction
 from fairlift_server.store.looks import report_lines_of
@@ -45,19 +45,31 @@ class ListedReport:
 
 def listed_reports(
     transaction: Transaction,
+    looks: CheckedLooks,
+    version: int,
     *,
     currency: str,
     states: Collection[State],
     after: str,
     limit: int,
 ) -> list[ListedReport]:
-    """Campaigns in these states, ordered by id, starting after the id `after`."""
+    """Campaigns in these states, ordered by id, starting after the id `after`.
+
+    Args:
+        transaction: to read in.
+        looks: which were checked already.
+        version: of the database, by changes that are not the server's own.
+        currency: the shop's.
+        states: of the campaigns.
+        after: an id.
+        limit: how many at most.
+    """
     campaigns = campaign_store.listed(transaction, states=states, after=after, limit=limit)
     ids = [campaign.id for campaign in campaigns]
     moves = campaign_store.moves_of(transaction, ids)
     lines = report_lines_of(transaction, ids)
     plan_hashes = {(c.id, c.lifecycle.epoch): c.lifecycle.plan_hash for c in campaigns}
-    newest = newest_looks(transaction, plan_hashes)
+    newest = looks.newest(transaction, plan_hashes, version)
     begun = campaign_store.begun_as(transaction, plan_hashes)
     listed = []
     for campaign in campaigns:
@@ -68,7 +80,12 @@ def listed_reports(
             continue
         key = campaign.id, campaign.lifecycle.epoch
         plan = begun[key].plan
-        checked = checked_line(plan, plan_hashes[key], newest.get(key), lines.get(key))
+        checked = checked_line(plan, plan_hashes[key], newest[key], lines.get(key))
+        if isinstance(checked, Message):
+            # A look may have been added since the last list, which writes another line.
+            looks.forget(key)
+            found = looks.newest(transaction, {key: plan_hashes[key]}, version)[key]
+            checked = checked_line(plan, plan_hashes[key], found, lines.get(key))
         line = checked if isinstance(checked, ReportLine) else None
         listed.append(
             ListedReport(

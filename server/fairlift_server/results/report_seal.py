@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import groupby
+from typing import TypeAlias
 
 from fairlift.engine.plan import Plan
 from fairlift.engine.plan_hash import plan_hash
@@ -14,10 +15,10 @@ from fairlift_server.results.report_line import ReportLine
 from fairlift_server.store.database import Transaction
 from fairlift_server.store.looks import contents_of
 
-__all__ = ["checked_line", "newest_looks", "sealed_line"]
+__all__ = ["CheckedLooks", "checked_line", "sealed_line"]
 
-# By campaign and epoch.
-_Epochs = Mapping[tuple[str, int], str]
+# The hash of an epoch's newest look, or which of its looks was changed; None before the first.
+NewestLook: TypeAlias = str | LookEdited | None
 
 
 def sealed_line(look_hash: str, line: ReportLine) -> str:
@@ -26,37 +27,56 @@ def sealed_line(look_hash: str, line: ReportLine) -> str:
     return sealed_to_json(SealedContent(content, link(look_hash, content)))
 
 
-def newest_looks(
-    transaction: Transaction, plan_hashes: _Epochs
-) -> dict[tuple[str, int], str | LookEdited]:
-    """By campaign and epoch, the hash of its newest look; where one was changed, which it was.
+class CheckedLooks:
+    """The newest look of each epoch, its chain checked once, and again after a foreign change.
 
-    Args:
-        transaction: to read in.
-        plan_hashes: to which the first look of each is chained.
+    Reading and hashing every look of every campaign takes seconds: a list is asked for often, and
+    looks are only added.
     """
-    newest: dict[tuple[str, int], str | LookEdited] = {}
-    stored = contents_of(transaction, plan_hashes)
-    for epoch, rows in groupby(stored, key=lambda row: row[0]):
-        looks = [sealed_from_json(content) for _, content in rows]
-        try:
-            check_chain(plan_hashes[epoch], looks)
-        except LookEdited as error:
-            newest[epoch] = error
-        else:
-            newest[epoch] = looks[-1].hash
-    return newest
+
+    def __init__(self) -> None:
+        self._newest: dict[tuple[str, int], tuple[int, NewestLook]] = {}
+
+    def forget(self, epoch: tuple[str, int]) -> None:
+        """Reads the looks of this epoch again when they are asked for."""
+        self._newest.pop(epoch, None)
+
+    def newest(
+        self, transaction: Transaction, plan_hashes: Mapping[tuple[str, int], str], version: int
+    ) -> dict[tuple[str, int], NewestLook]:
+        """By campaign and epoch, the hash of its newest look; where one was changed, which it was.
+
+        Args:
+            transaction: to read in.
+            plan_hashes: to which the first look of each is chained.
+            version: as it was before the transaction; it changes with every write to the database
+                that is not the server's own.
+        """
+        known = {key: found for key, found in self._newest.items() if found[0] == version}
+        new = {key: plan for key, plan in plan_hashes.items() if key not in known}
+        checked: dict[tuple[str, int], tuple[int, NewestLook]] = dict.fromkeys(new, (version, None))
+        for epoch, rows in groupby(contents_of(transaction, new), key=lambda row: row[0]):
+            looks = [sealed_from_json(content) for _, content in rows]
+            try:
+                check_chain(new[epoch], looks)
+            except LookEdited as error:
+                checked[epoch] = version, error
+            else:
+                checked[epoch] = version, looks[-1].hash
+        self._newest |= checked
+        known |= checked
+        return {key: known[key][1] for key in plan_hashes}
 
 
 def checked_line(
-    plan: Plan | None, sealed_hash: str, newest: str | LookEdited | None, stored: str | None
+    plan: Plan | None, sealed_hash: str, newest: NewestLook, stored: str | None
 ) -> ReportLine | Message | None:
     """The line that was written with the newest look; a message where something was changed since.
 
     Args:
         plan: of the epoch, as it is stored.
         sealed_hash: of the plan at the start.
-        newest: the hash of its newest look, or which look was changed; None before the first.
+        newest: the newest look.
         stored: what the store keeps of the line.
     """
     if plan is None or plan_hash(plan) != sealed_hash:

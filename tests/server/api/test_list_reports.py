@@ -111,6 +111,28 @@ async def test_what_was_edited_in_the_store_is_said_in_its_own_line(
     assert after["campaigns/other"] == before["campaigns/other"]
 
 
+async def test_an_edit_while_the_server_runs_is_seen_at_the_next_list(tmp_path: Path) -> None:
+    """Looks that were checked are not read again, until another program writes."""
+    async with running(tmp_path) as caller:
+        await start(caller, planned())
+        causes = []
+        for day in range(1, 4):
+            await live_until(caller, day, day_of(day, each=20, buyers=(4, 7)))
+            await read(caller)
+            (report,) = await listed(caller)
+            causes.append(report.verdict.cause)
+        with sqlite3.connect(tmp_path / "shop.db") as store:
+            store.execute(
+                "UPDATE looks SET content = replace(content, '40', '41') WHERE number = 2"
+            )
+        store.close()
+        (edited,) = await listed(caller)
+
+    assert pb.VERDICT_CAUSE_EDITED not in causes
+    assert edited.verdict.cause == pb.VERDICT_CAUSE_EDITED
+    assert "analysis 2" in edited.verdict.sentence
+
+
 async def test_a_list_has_pages_and_filters(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
         names = [f"c{n}" for n in range(5)]
