@@ -32,7 +32,7 @@ CAMPAIGNS = 200
 LOOKS = 28
 ROUNDS = 25
 # As long as what a look keeps of two variants, ten metrics and a segment.
-CONTENT = json.dumps({"look": "x" * 20_000})
+CONTENT = json.dumps({"look": "x" * 6_000})
 START = datetime.now(UTC) - timedelta(days=LOOKS + 1)
 
 

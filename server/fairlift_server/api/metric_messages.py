@@ -11,7 +11,7 @@ from fairlift_stats.messages import Message, MetricName, Verbatim
 from fairlift_stats.report.analysis import Analysis, Report
 from fairlift_stats.report.result import Result
 from fairlift_stats.verdict import Verdict
-from fairlift_stats.verdict.facts import Estimate
+from fairlift_stats.verdict.facts import ArmStanding, Estimate, GuardrailStanding
 
 from fairlift_server.api.funnel_messages import Steps
 from fairlift_server.api.language import ReaderLanguage
@@ -146,7 +146,7 @@ def sequential_intervals(verdict: Verdict, look_day: str) -> SequentialIntervals
     or of the last one that judged; an interval of another look than its row's is left out.
     """
     confidence = verdict.facts.confidence
-    judged = [
+    judged: list[tuple[ArmStanding | GuardrailStanding, float]] = [
         *((comparison, confidence) for comparison in verdict.facts.arms),
         *((rail, rail.confidence) for rail in verdict.facts.guardrails),
     ]

@@ -206,10 +206,14 @@ class CampaignResults:
 
     async def due_campaigns(self) -> list[str]:
         """Campaigns that have a day without a look whose events may all have arrived."""
+        version = await self._store.foreign_version()
 
         def job(transaction: Transaction) -> list[str]:
             now_us = microseconds(self._now())
             campaigns = campaign_store.listed(transaction, states=_WITH_LOOKS)
+            # Lists then find their looks checked, also the first after a start.
+            hashes = {(c.id, c.lifecycle.epoch): c.lifecycle.plan_hash for c in campaigns}
+            self._checked_looks.newest(transaction, hashes, version)
             stored = (self._stored(transaction, campaign.id, 0) for campaign in campaigns)
             return [epoch.campaign.id for epoch in stored if epoch.may_be_due(now_us)]
 

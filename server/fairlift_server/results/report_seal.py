@@ -1,7 +1,6 @@
 """The seal of a list's line: chained to its looks, as they are to the plan."""
 
 from collections.abc import Mapping
-from itertools import groupby
 from typing import TypeAlias
 
 from fairlift.engine.plan import Plan
@@ -13,7 +12,7 @@ from fairlift_stats.sequential.sealed_looks import SealedContent, check_chain, l
 from fairlift_server.results.kept_look import sealed_from_json, sealed_to_json
 from fairlift_server.results.report_line import ReportLine
 from fairlift_server.store.database import Transaction
-from fairlift_server.store.looks import contents_of
+from fairlift_server.store.looks import looks_of
 
 __all__ = ["CheckedLooks", "checked_line", "sealed_line"]
 
@@ -52,20 +51,24 @@ class CheckedLooks:
             version: as it was before the transaction; it changes with every write to the database
                 that is not the server's own.
         """
-        known = {key: found for key, found in self._newest.items() if found[0] == version}
-        new = {key: plan for key, plan in plan_hashes.items() if key not in known}
-        checked: dict[tuple[str, int], tuple[int, NewestLook]] = dict.fromkeys(new, (version, None))
-        for epoch, rows in groupby(contents_of(transaction, new), key=lambda row: row[0]):
-            looks = [sealed_from_json(content) for _, content in rows]
-            try:
-                check_chain(new[epoch], looks)
-            except LookEdited as error:
-                checked[epoch] = version, error
-            else:
-                checked[epoch] = version, looks[-1].hash
-        self._newest |= checked
-        known |= checked
-        return {key: known[key][1] for key in plan_hashes}
+        newest: dict[tuple[str, int], NewestLook] = dict.fromkeys(plan_hashes)
+        for epoch in plan_hashes:
+            checked_at, found = self._newest.get(epoch, (None, None))
+            if checked_at != version:
+                found = _newest(transaction, epoch, plan_hashes[epoch])
+                # Kept at once: a call that ran out of time has not checked in vain.
+                self._newest[epoch] = version, found
+            newest[epoch] = found
+        return newest
+
+
+def _newest(transaction: Transaction, epoch: tuple[str, int], plan_hash: str) -> NewestLook:
+    looks = [sealed_from_json(record.content) for record in looks_of(transaction, *epoch)]
+    try:
+        check_chain(plan_hash, looks)
+    except LookEdited as error:
+        return error
+    return looks[-1].hash if looks else None
 
 
 def checked_line(

@@ -162,7 +162,8 @@ class Store:
         try:
             cursor = connection.cursor()
             cursor.execute("PRAGMA data_version")
-            return int(cursor.fetchone()[0])
+            ((version,),) = cursor.fetchall()
+            return int(version)
         finally:
             connection.close()
 

@@ -1,10 +1,10 @@
 """The look log: each look is stored before its result is shown; and what a list says of it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, tuple_
+from sqlalchemy import Connection, delete, insert, select
 
 from fairlift_server.store import tables
 from fairlift_server.store.campaigns import microseconds, moment
@@ -30,20 +30,6 @@ def looks_of(connection: Connection, campaign: str, epoch: int) -> list[LookReco
         LookRecord(row.number, moment(row.time_us), row.content)
         for row in connection.execute(query)
     ]
-
-
-def contents_of(
-    connection: Connection, epochs: Collection[tuple[str, int]]
-) -> Iterator[tuple[tuple[str, int], str]]:
-    """What is stored of every look of these campaigns and epochs, of each the oldest first."""
-    looks = tables.looks.c
-    query = (
-        select(looks.campaign, looks.epoch, looks.content)
-        .where(tuple_(looks.campaign, looks.epoch).in_(epochs))
-        .order_by(looks.campaign, looks.epoch, looks.number)
-    )
-    for row in connection.execute(query):
-        yield (row.campaign, row.epoch), row.content
 
 
 def add_look(connection: Connection, campaign: str, epoch: int, look: LookRecord) -> None:
