@@ -9,6 +9,7 @@ from typing import TypeVar
 from fairlift.engine.bucketing import HASH_VERSION
 from fairlift.engine.campaign import Campaign, Lifecycle, State
 from fairlift.engine.change import ChangeClass, FieldChange
+from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.errors import (
     AlreadyExists,
     InvalidCampaign,
@@ -236,19 +237,22 @@ class CampaignLifecycle:
             InvalidRequest: the snapshot would become too large, and the change may be refused.
         """
 
-        def run_and_build(transaction: Transaction) -> tuple[T, PublishedSnapshot]:
+        def run_and_build(
+            transaction: Transaction,
+        ) -> tuple[T, PublishedSnapshot, CompiledSnapshot]:
             result = job(transaction)
             before = self._live.published
             after = with_changes(before, transaction, changed, self._now())
             if may_be_refused:
                 check_snapshot_size(before, after)
-            return result, after
+            # Here and not on the event loop, where assignments would wait for it.
+            return result, after, self._live.compiled_with(after)
 
         async def locked() -> T:
             # One at a time: what is in memory, and checked against, is what is stored.
             async with self._publishing:
-                result, published = await self._store.write(run_and_build)
-                self._live.publish(published)
+                result, published, compiled = await self._store.write(run_and_build)
+                self._live.publish(published, compiled)
             return result
 
         # A caller who hangs up must not leave a stored change unpublished.
