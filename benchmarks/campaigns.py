@@ -148,8 +148,8 @@ async def shop(count: int) -> AsyncIterator[Shop]:
 async def measured(count: int) -> Figures:
     """The figures of a shop with so many campaigns."""
     async with shop(count) as made:
-        changed = await made.change()
         quiet = await made.assigned_p99()
+        changed = await made.change()
         without_pause = await made.assigned_p99_while_changing(pause_s=0.0)
         five_a_second = await made.assigned_p99_while_changing(pause_s=0.2)
         return Figures(changed, quiet, without_pause, five_a_second)

@@ -18,10 +18,6 @@ from fairlift.extras import missing_line
 from fairlift_server.logs import JsonFormatter
 from fairlift_server.settings import Settings, settings_help
 
-# How long a thread that writes may keep the interpreter while the event loop waits for it. An
-# assignment asks for it several times: with Python's 5 ms it would wait until the writer is done.
-_SWITCH_S = 0.0001
-
 # The server is imported when it starts: `--help` and errors in settings must not wait for it.
 
 
@@ -40,7 +36,6 @@ def main() -> None:
             case "serve":
                 import uvloop
 
-                sys.setswitchinterval(_SWITCH_S)
                 uvloop.run(_serve(settings, arguments.port_file))
             case "migrate":
                 _migrate(settings)
