@@ -15,7 +15,7 @@ from fairlift.engine.errors import Unavailable
 _UNDER_WAY = 8
 # How many deadlines of a call a coroutine waits for its turn, while the server answers others.
 _PATIENCE = 10
-# And while it answers nobody: those under way may have met one bad moment; the next ones show it.
+# And while it answers nobody: those under way may have hit one bad moment; the next ones show it.
 _PATIENCE_IN_SILENCE = 2
 
 

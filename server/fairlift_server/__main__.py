@@ -117,11 +117,11 @@ def _migrate(settings: Settings, *, accept: bool = False) -> None:
 
 def _list_parked(settings: Settings, limit: int) -> None:
     from fairlift_server.store.database import read_beside
-    from fairlift_server.store.parked_events import listed, summarized
+    from fairlift_server.store.parked_events import parked_lines, summarized
 
     summary, lines = read_beside(
         Path(settings.database),
-        lambda transaction: (summarized(transaction), listed(transaction, limit=limit)),
+        lambda transaction: (summarized(transaction), parked_lines(transaction, limit=limit)),
     )
     now_s = time.time()
     for line in lines:

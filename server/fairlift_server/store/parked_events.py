@@ -102,7 +102,7 @@ def summarized(connection: Connection) -> ParkedSummary:
     )
 
 
-def listed(connection: Connection, *, limit: int) -> list[ParkedLine]:
+def parked_lines(connection: Connection, *, limit: int) -> list[ParkedLine]:
     """The parked events that came first."""
     columns = (_COLUMNS.reason, _COLUMNS.waits_for, _COLUMNS.since_us, _COLUMNS.message)
     query = select(_COLUMNS.event_id, *columns).order_by(_COLUMNS.id).limit(limit)
