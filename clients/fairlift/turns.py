@@ -15,6 +15,8 @@ from fairlift.engine.errors import Unavailable
 _UNDER_WAY = 8
 # How many deadlines of a call a coroutine waits for its turn, while the server answers others.
 _PATIENCE = 10
+# And while it answers nobody: those under way may have hit one bad moment; the next ones show it.
+_PATIENCE_IN_SILENCE = 2
 
 
 class Turns:
@@ -22,7 +24,7 @@ class Turns:
 
     Args:
         timeout_s: How long a call may take. Who waits for a turn gives up when the server has
-            answered nobody for as long, or after ten times as long.
+            answered nobody for twice as long, or after ten times as long.
     """
 
     def __init__(self, timeout_s: float) -> None:
@@ -74,7 +76,10 @@ class _LoopTurns:
         began = self._loop.time()
         while not mine.done():
             last_sign = max(began, self.last_answer)
-            deadline = min(last_sign + self._timeout_s, began + _PATIENCE * self._timeout_s)
+            deadline = min(
+                last_sign + _PATIENCE_IN_SILENCE * self._timeout_s,
+                began + _PATIENCE * self._timeout_s,
+            )
             remaining_s = deadline - self._loop.time()
             if remaining_s <= 0:
                 raise Unavailable("the server is too slow: no turn to ask it in time")

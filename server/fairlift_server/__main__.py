@@ -1,4 +1,4 @@
-"""The command fairlift-server: serve, migrate and accept."""
+"""The command fairlift-server: serve, migrate, accept and parked."""
 
 import argparse
 import asyncio
@@ -7,6 +7,8 @@ import logging
 import os
 import signal
 import sys
+import time
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -43,6 +45,8 @@ def main() -> None:
                 _migrate(settings)
             case "accept":
                 _migrate(settings, accept=True)
+            case "parked":
+                _list_parked(settings, arguments.limit)
     except Invalid as error:
         sys.exit("\n".join(f"fairlift-server: {violation}" for violation in error.violations))
     except FairliftError as error:
@@ -71,6 +75,13 @@ def _parser() -> argparse.ArgumentParser:
         "accept",
         help="take the database as it is though writes are missing, such as after restoring an "
         "older back-up, and exit",
+    )
+    parked = commands.add_parser(
+        "parked",
+        help="list the events that wait until they can be judged, also while a server runs",
+    )
+    parked.add_argument(
+        "--limit", type=int, default=100, help="list as many, those that came first; 100 by default"
     )
     return parser
 
@@ -106,6 +117,23 @@ def _migrate(settings: Settings, *, accept: bool = False) -> None:
     finally:
         store.close()
     print(f"{store.path} is {state}")
+
+
+def _list_parked(settings: Settings, limit: int) -> None:
+    from fairlift_server.store.database import read_beside
+    from fairlift_server.store.parked_events import parked_lines, summarized
+
+    summary, lines = read_beside(
+        Path(settings.database),
+        lambda transaction: (summarized(transaction), parked_lines(transaction, limit=limit)),
+    )
+    now_s = time.time()
+    for line in lines:
+        age = timedelta(seconds=max(0, round(now_s - line.since_us / 1e6)))
+        awaited = line.waits_for.removesuffix("/0")  # any epoch of a campaign
+        state = f"waits for {awaited}" if awaited else "was refused"
+        print(f"{line.event_id}  {state} ({line.reason}), {age} old: {line.message}")
+    print(f"waiting: {summary.waiting_total}; refused in the end: {summary.refused}")
 
 
 def _log_to_stderr(level: str) -> None:

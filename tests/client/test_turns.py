@@ -100,3 +100,25 @@ async def test_who_waits_for_a_server_that_answers_nobody_gives_up_together() ->
     assert {type(failure) for failure in waiting} == {Unavailable}
     for task in hanging:
         task.cancel()
+
+
+async def test_who_waits_has_a_turn_after_calls_that_missed_their_deadline() -> None:
+    turns = Turns(0.5)
+    over = asyncio.Event()
+
+    async def late() -> None:
+        async with turns.turn():
+            await over.wait()
+            raise Unavailable("the deadline is over")
+
+    async def call() -> str:
+        async with turns.turn():
+            return "answer"
+
+    first = [asyncio.create_task(late()) for _ in range(8)]
+    await asyncio.sleep(0)
+    # As gRPC does at the deadline, which is a little after that of those who wait
+    asyncio.get_running_loop().call_later(0.6, over.set)
+
+    assert await asyncio.gather(*(call() for _ in range(50))) == ["answer"] * 50
+    assert all(await asyncio.gather(*first, return_exceptions=True))

@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 SECOND = 1_000_000
+MINUTE = 60 * SECOND
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 

@@ -1,9 +1,9 @@
 """Who is who, and who entered the campaign in which variant."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .events import Campaign, Event, Exposure, Link
+from .events import MINUTE, Campaign, Event, Exposure, Link
 
 
 def people_of(events: Iterable[Event]) -> dict[str, str]:
@@ -46,7 +46,7 @@ def counts(exposure: Exposure, campaign: Campaign) -> bool:
         exposure.campaign == campaign.id
         and exposure.epoch == campaign.epoch
         and exposure.unit not in campaign.overrides
-        and exposure.at >= campaign.epoch_start
+        and exposure.at >= campaign.epoch_start - MINUTE
         and (campaign.stop is None or exposure.at < campaign.stop)
         and not any(start <= exposure.at < end for start, end in campaign.pauses)
     )
@@ -63,6 +63,8 @@ def entries_of(events: Iterable[Event], campaign: Campaign) -> list[Entry]:
     met: dict[str, list[Exposure]] = {}
     for event in events:
         if isinstance(event, Exposure) and counts(event, campaign):
+            # A clock that is up to a minute slow does not put it before the start.
+            event = replace(event, at=max(event.at, campaign.epoch_start))
             met.setdefault(people.get(event.unit, event.unit), []).append(event)
     entries = []
     for person, exposures in met.items():

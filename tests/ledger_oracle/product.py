@@ -175,7 +175,7 @@ def _live(campaign: Campaign) -> LiveCampaigns:
     variants = {number: tuple(campaign.variants) for number in (1, 2)}
     rules = ExposureRules(State.RUNNING, 2, variants, ())
     all_rules = {campaign.id: rules, "other": rules}
-    return LiveCampaigns(PublishedSnapshot(Snapshot(), all_rules, campaigns={}, sizes={}))
+    return LiveCampaigns(PublishedSnapshot(Snapshot(), all_rules, {}, {}, {}, {}))
 
 
 def _figures(history: History, answer: LedgerAnswer) -> dict[str, VariantFigures]:

@@ -32,6 +32,9 @@ _ENTRY_NUMBERS = (
 # Whole numbers of 38 digits, on every engine.
 _WIDE = "decimal(38, 0)"
 _WIDE_LIMIT = 10**38
+# Larger numbers are multiplied in two parts, x = high · 10^10 + low, whose products fit.
+_LOW = 10**10
+_LARGEST_PARTED = 10**27
 # From which moment on the zone's clock is how far ahead of UTC.
 Offsets = list[tuple[int, int]]
 
@@ -84,10 +87,12 @@ def day_cells(
     *,
     by_segment: bool,
     exact: Collection[Pair] = (),
+    parted: Collection[Pair] = (),
 ) -> Table:
     """One row per variant and day of entry, maturity and mixing: count, sums, products, thirds.
 
-    Products of the `exact` pairs are added up as whole numbers, the others as doubles.
+    Products of the `exact` pairs are added up as whole numbers; those of the `parted` pairs too, in
+    three parts; the others as doubles.
     """
     rows = rows.mutate(
         entry_day=local_day(rows.first_us, offsets),
@@ -99,13 +104,20 @@ def day_cells(
         keys.append("segments")
     # Wider before multiplying: products of integers overflow, on some engines in silence.
     double = {name: rows[name].cast("float64") for name in group.columns}
-    whole = {name: rows[name].cast(_WIDE) for pair in exact for name in pair}
+    whole = {name: rows[name].cast(_WIDE) for pair in (*exact, *parted) for name in pair}
     return rows.group_by(keys).aggregate(
         n=rows.count(),
         **{f"s{i}": rows[name].sum() for i, name in enumerate(group.columns)},
         **{
             f"p{i}": (whole[a] * whole[b] if (a, b) in exact else double[a] * double[b]).sum()
             for i, (a, b) in enumerate(group.products)
+            if (a, b) not in parted
+        },
+        **{
+            f"p{i}_{power}": part.sum()
+            for i, (a, b) in enumerate(group.products)
+            if (a, b) in parted
+            for power, part in enumerate(_parts_of_product(whole[a], whole[b]))
         },
         **{
             f"t{i}": (double[a] * double[b] * double[c]).sum()
@@ -140,7 +152,7 @@ def read_cell(row: Mapping[str, Any], group: ColumnGroup) -> LedgerCell:
         Summary.from_sums(
             int(row["n"]),
             {name: row[f"s{i}"] for i, name in enumerate(group.columns)},
-            {pair: _number(row[f"p{i}"]) for i, pair in enumerate(group.products)},
+            {pair: _product(row, i) for i, pair in enumerate(group.products)},
             {triple: row[f"t{i}"] for i, triple in enumerate(group.thirds)},
         ),
     )
@@ -170,7 +182,34 @@ def exact_pairs(largest: Mapping[str, Any], group: ColumnGroup) -> frozenset[Pai
     )
 
 
-def _number(value: Any) -> int | float:
+def parted_pairs(largest: Mapping[str, Any], group: ColumnGroup) -> frozenset[Pair]:
+    """Pairs of columns of whole numbers whose products are too large to be added up at once."""
+    return frozenset(
+        (a, b)
+        for a, b in set(group.products) - exact_pairs(largest, group)
+        if a in largest
+        and b in largest
+        and max(int(largest[a] or 0), int(largest[b] or 0)) < _LARGEST_PARTED
+    )
+
+
+def _parts_of_product(x: Value, y: Value) -> tuple[Value, Value, Value]:
+    """What is to be multiplied by 1, 10^10 and 10^20, and added up, to get the product."""
+    (x_high, x_low), (y_high, y_low) = _parts(x), _parts(y)
+    return x_low * y_low, x_high * y_low + x_low * y_high, x_high * y_high
+
+
+def _parts(x: Value) -> tuple[Value, Value]:
+    # The quotient is rounded, so `low` may have either sign: the two are the number all the same.
+    high = (x.cast("float64") / float(_LOW)).round().cast(_WIDE)
+    return high, x - high * ibis.literal(_LOW).cast(_WIDE)
+
+
+def _product(row: Mapping[str, Any], i: int) -> int | float:
+    if f"p{i}_0" in row:
+        low, middle, high = (int(row[f"p{i}_{power}"]) for power in range(3))
+        return low + _LOW * (middle + _LOW * high)
+    value: int | float | Decimal = row[f"p{i}"]
     return int(value) if isinstance(value, Decimal) else value
 
 

@@ -18,6 +18,7 @@ from fairlift_server.analysis.cells import (
     entry_counts,
     exact_pairs,
     largest_values,
+    parted_pairs,
     read_cell,
     read_entry,
     with_caps,
@@ -196,8 +197,15 @@ class _Answering:
     def _cells(
         self, units: Table, group: ColumnGroup, offsets: Offsets, *, by_segment: bool = False
     ) -> list[LedgerCell]:
-        exact = exact_pairs(self._largest, group)
-        rows = self._rows(day_cells(units, group, offsets, by_segment=by_segment, exact=exact))
+        cells = day_cells(
+            units,
+            group,
+            offsets,
+            by_segment=by_segment,
+            exact=exact_pairs(self._largest, group),
+            parted=parted_pairs(self._largest, group),
+        )
+        rows = self._rows(cells)
         # The order of groups is the engine's whim; the answer's is not.
         return sorted(
             (read_cell(row, group) for row in rows),

@@ -18,6 +18,7 @@ from fairlift_server.analysis.day_calendar import DayCalendar
 from fairlift_server.analysis.identity import owners
 from fairlift_server.analysis.ledger_query import LedgerQuery
 from fairlift_server.analysis.restated_orders import orders_as_of
+from fairlift_server.events.caller_clocks import TOLERANCE_US
 
 # Ibis is published without types.
 Table: TypeAlias = Any
@@ -98,7 +99,12 @@ def _cut(ledger: Ledger, query: LedgerQuery) -> Ledger:
 def _united(ledger: Ledger, query: LedgerQuery) -> Table:
     counts = _counts(ledger.exposures, query)
     exposures = ledger.exposures.filter(counts).select(
-        "unit", "time_us", "received_us", "variant", "segments", kind=ibis.literal("exposure")
+        "unit",
+        "received_us",
+        "variant",
+        "segments",
+        kind=ibis.literal("exposure"),
+        time_us=_not_before(_.time_us, query.entry.start_us),
     )
     real = ledger.orders.filter(~_.test)
     orders = real.filter(~_.cancelled).select(
@@ -146,12 +152,17 @@ def _counts(exposures: Table, query: LedgerQuery) -> Value:
     entry, at = query.entry, exposures.time_us
     counts = (exposures.campaign == query.campaign) & (exposures.epoch == query.epoch)
     if entry.start_us is not None:
-        counts &= at >= entry.start_us
+        counts &= at >= entry.start_us - TOLERANCE_US
     for start_us, end_us in entry.pauses:
         counts &= (at < start_us) if end_us is None else (at < start_us) | (at >= end_us)
     if entry.overrides:
         counts &= exposures.unit.notin(entry.overrides)
     return counts
+
+
+def _not_before(at: Value, start_us: int | None) -> Value:
+    """The time of an exposure: a clock that is a little slow lets none be before the start."""
+    return at if start_us is None else ibis.greatest(at, start_us)
 
 
 def _in_one_shape(part: Table) -> Table:

@@ -48,7 +48,8 @@ class EntryRules:
     """Which exposures count: of units without an override, while the epoch ran.
 
     Attributes:
-        start_us: when the epoch began; None takes all before it too.
+        start_us: when the epoch began; what a caller's clock, which may be a minute slow, puts
+            before it counts as at the start. None takes all before it too.
         pauses: from when until when nobody entered; a pause without an end lasts.
         overrides: ids whose variant somebody chose by hand.
     """

@@ -34,8 +34,7 @@ class Admission(grpc.GenericRpcHandler):
         self._handlers: dict[str, Any] = {}  # Any: grpcio's handlers are untyped tuples
         text = "send the metadata `authorization: Bearer TOKEN` with a valid token"
         self._unauthenticated = self._refusing(refusal(Unauthenticated(text)))
-        text = "too many events wait for the disk; send the same events again later"
-        self._overload = refusal(Overloaded(text, retry_after_s=0.5))
+        self._overload = refusal(_overloaded())
         self._overloaded = self._refusing(self._overload)
 
     def add(self, method: str, handler: Any) -> None:
@@ -60,6 +59,15 @@ class Admission(grpc.GenericRpcHandler):
         """Whether there is room for one more call of a method."""
         has_room = self._rooms.get(method)
         return has_room is None or has_room()
+
+    def check_room(self, method: str) -> None:
+        """For the next message of a stream, whose first one was admitted.
+
+        Raises:
+            Overloaded: there is no room for it now.
+        """
+        if not self.has_room(method):
+            raise _overloaded()
 
     async def refuse_overload(self, context: Context) -> NoReturn:
         """Ends a call for which there was room when it came, and is none now."""
@@ -89,3 +97,8 @@ class Admission(grpc.GenericRpcHandler):
         code, text, trailing = answer
         self._log.add(code.name, context.peer())
         await context.abort(code, text, trailing)
+
+
+def _overloaded() -> Overloaded:
+    text = "too many events wait for the disk; send the same events again later"
+    return Overloaded(text, retry_after_s=0.5)

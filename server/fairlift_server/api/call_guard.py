@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 import grpc
@@ -85,8 +86,18 @@ class CallGuard:
         if handler.unary_stream:
             stream = self._stream(method, handler.unary_stream, parser.message)
             return grpc.unary_stream_rpc_method_handler(stream, *codecs)
-        stream = self._stream(method, handler.stream_stream, parser.messages)
+        stream = self._stream(
+            method, handler.stream_stream, partial(self._messages, method, parser)
+        )
         return grpc.stream_stream_rpc_method_handler(stream, *codecs)
+
+    async def _messages(
+        self, method: str, parser: "_Parser", stream: AsyncIterator[bytes]
+    ) -> AsyncIterator[Message]:
+        """The requests of a stream; each is read only while there is room for one more."""
+        async for data in stream:
+            self._admission.check_room(method)
+            yield parser.message(data)
 
     def _unary(self, method: str, handler: Unary, parser: "_Parser") -> Unary:
         limit_s = _LIMITS_S.get(method, _LIMIT_S)
@@ -188,11 +199,6 @@ class _Parser:
         except DecodeError:
             text = "cannot be read as a message of this method; use the contract of this server"
             raise InvalidRequest([Violation("request", text)]) from None
-
-    async def messages(self, stream: AsyncIterator[bytes]) -> AsyncIterator[Message]:
-        """The requests of a stream."""
-        async for data in stream:
-            yield self.message(data)
 
 
 async def _abort(method: str, context: Context, error: FairliftError) -> NoReturn:

@@ -26,6 +26,7 @@ from fairlift_server.store.campaigns import microseconds
 
 MAX_EVENTS = 1_000
 RECORD_EVENTS = "/fairlift.v1.EventService/RecordEvents"
+STREAM_EVENTS = "/fairlift.v1.EventService/StreamEvents"
 _REASONS = {
     refusal: pb.RefusalReason.Value(f"REFUSAL_REASON_{refusal.name}") for refusal in RefusalReason
 }

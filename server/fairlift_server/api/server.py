@@ -36,7 +36,7 @@ from fairlift_server.api.admission import Admission
 from fairlift_server.api.assignments import AssignmentApi
 from fairlift_server.api.call_guard import MAX_BYTES, CallGuard
 from fairlift_server.api.campaigns import CampaignApi
-from fairlift_server.api.events import RECORD_EVENTS, EventApi
+from fairlift_server.api.events import RECORD_EVENTS, STREAM_EVENTS, EventApi
 from fairlift_server.api.results import ResultsApi
 
 log = logging.getLogger("fairlift.server")
@@ -118,7 +118,9 @@ class GrpcServer:
         log.info("serving", extra={"fields": {"port": self.port, **access}})
 
     def _add(self, services: Services, *, token: str, has_reflection: bool) -> None:
-        admission = Admission(token=token, rooms={RECORD_EVENTS: services.events.has_room})
+        has_room = services.events.has_room
+        rooms = {RECORD_EVENTS: has_room, STREAM_EVENTS: has_room}
+        admission = Admission(token=token, rooms=rooms)
         self._server.add_generic_rpc_handlers((admission,))
         self._call_guard = CallGuard(admission)
         # The guard has the two methods that the generated code calls on a server.

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from fairlift.engine.campaign import Campaign, State
 from fairlift.engine.deciders import Decider
 from fairlift.engine.decision import CompiledSnapshot
-from fairlift.engine.snapshot import Snapshot
+from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
+
+# A watcher is given at most twenty snapshots in a second.
+_BETWEEN_SNAPSHOTS_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +50,23 @@ class PublishedSnapshot:
         exposure_rules: for checking exposures, by campaign id.
         campaigns: all that are stored, by id; a changed one is checked against the others.
         sizes: of the stored messages of those in the snapshot, in bytes, by campaign id.
+        entries: those in the snapshot, by id, ordered as there.
+        versions: the id and the etag of each of them, likewise, for the snapshot's etag.
     """
 
     snapshot: Snapshot
     exposure_rules: Mapping[str, ExposureRules]
     campaigns: Mapping[str, Campaign]
     sizes: Mapping[str, int]
+    entries: Mapping[str, SnapshotCampaign]
+    versions: Mapping[str, str]
 
 
 class LiveCampaigns:
-    """The current state of all campaigns. Used on the event loop only, so it needs no lock."""
+    """The current state of all campaigns.
+
+    Used on the event loop only, so it needs no lock; `compiled_with` alone runs in any thread.
+    """
 
     def __init__(self, published: PublishedSnapshot) -> None:
         # Customer to the visitor id they were first seen with; set for the length of one call.
@@ -75,27 +85,35 @@ class LiveCampaigns:
         """What exposures are checked against now, by campaign id."""
         return self.published.exposure_rules
 
-    def publish(self, published: PublishedSnapshot) -> None:
-        """Replaces the current state in one step and wakes all watchers."""
-        self.compiled = CompiledSnapshot(
-            published.snapshot,
-            first_seen=self.first_seen,
-            unchanged=self._unchanged(published.snapshot),
+    def compiled_with(self, published: PublishedSnapshot) -> CompiledSnapshot:
+        """The state that comes next, compiled; only what changed since the current one is."""
+        return CompiledSnapshot(
+            published.snapshot, first_seen=self.first_seen, unchanged=self._unchanged(published)
         )
-        self.published = published
+
+    def publish(self, published: PublishedSnapshot, compiled: CompiledSnapshot) -> None:
+        """Replaces the current state in one step and wakes all watchers.
+
+        Args:
+            published: the new state.
+            compiled: what `compiled_with` made of it since the last change.
+        """
+        self.compiled, self.published = compiled, published
         self._changed.set()
         self._changed = asyncio.Event()
 
     async def watch(self, etag: str, *, keep_alive_s: float) -> AsyncIterator[Snapshot | None]:
         """Every snapshot that differs from the last one yielded; None as a keep-alive.
 
-        A slow reader skips intermediate snapshots: nothing is queued.
+        A slow reader skips intermediate snapshots: nothing is queued. So does one that was given a
+        snapshot a moment ago: changes in quick succession are announced together.
         """
         while True:
             changed = self._changed
             if self.snapshot.etag != etag:
                 etag = self.snapshot.etag
                 yield self.snapshot
+                await asyncio.sleep(_BETWEEN_SNAPSHOTS_S)
                 continue
             try:
                 async with asyncio.timeout(keep_alive_s):
@@ -103,16 +121,17 @@ class LiveCampaigns:
             except TimeoutError:
                 yield None
 
-    def _unchanged(self, new: Snapshot) -> Mapping[str, Decider]:
+    def _unchanged(self, new: PublishedSnapshot) -> Mapping[str, Decider]:
         """The deciders that still hold, so that a change compiles the changed campaigns only."""
-        old = self.snapshot
-        if (old.holdout_bps, old.holdout_salt) != (new.holdout_bps, new.holdout_salt):
+        old = self.published
+        if (old.snapshot.holdout_bps, old.snapshot.holdout_salt) != (
+            new.snapshot.holdout_bps,
+            new.snapshot.holdout_salt,
+        ):
             return {}
-        before = {salted.campaign.id: salted for salted in old.campaigns}
-        names = (
-            salted.campaign.id
-            for salted in new.campaigns
-            if before.get(salted.campaign.id) is salted
-        )
-        deciders, broken = self.compiled.campaigns, self.compiled.broken
-        return {name: deciders[name] for name in names if name not in broken}
+        deciders, broken, before = self.compiled.campaigns, self.compiled.broken, old.entries
+        return {
+            name: deciders[name]
+            for name, entry in new.entries.items()
+            if before.get(name) is entry and name not in broken
+        }

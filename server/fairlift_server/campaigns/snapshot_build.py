@@ -1,7 +1,7 @@
 """Builds the published snapshot from the stored campaigns."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from fairlift.engine.campaign import Campaign, Lifecycle, State
@@ -30,11 +30,14 @@ def published_snapshot(transaction: Transaction, now: datetime) -> PublishedSnap
         if campaign.lifecycle.state in _IN_SNAPSHOT
     }
     sizes = campaign_store.message_sizes(transaction)
+    versions = {name: _version(entry) for name, entry in entries.items()}
     return PublishedSnapshot(
-        _snapshot(transaction, entries, now),
+        _snapshot(transaction, entries, versions, now),
         {name: _rules(campaign, epochs.get(name, {})) for name, campaign in campaigns.items()},
         campaigns,
         {name: sizes[name] for name in entries},
+        entries,
+        versions,
     )
 
 
@@ -51,12 +54,8 @@ def with_changes(
         changed: their ids.
         now: when the new state is made.
     """
-    campaigns, rules, sizes = (
-        dict(before.campaigns),
-        dict(before.exposure_rules),
-        dict(before.sizes),
-    )
-    entries = {entry.campaign.id: entry for entry in before.snapshot.campaigns}
+    campaigns, rules = dict(before.campaigns), dict(before.exposure_rules)
+    entries, versions, sizes = dict(before.entries), dict(before.versions), dict(before.sizes)
     for name in changed:
         campaign = campaign_store.get(transaction, name)
         if campaign is None:  # its creation was only validated
@@ -65,12 +64,15 @@ def with_changes(
         campaigns[name], rules[name] = campaign, _rules(campaign, epochs)
         if campaign.lifecycle.state in _IN_SNAPSHOT:
             entries[name] = _snapshot_campaign(campaign, epochs[campaign.lifecycle.epoch])
+            versions[name] = _version(entries[name])
             sizes[name] = campaign_store.message_sizes(transaction, name)[name]
         else:
-            entries.pop(name, None)
-            sizes.pop(name, None)
-    snapshot = _snapshot(transaction, dict(sorted(entries.items())), now)
-    return PublishedSnapshot(snapshot, rules, campaigns, sizes)
+            for by_name in (entries, versions, sizes):
+                by_name.pop(name, None)
+    if not entries.keys() <= before.entries.keys():  # new ones stand at the end
+        entries, versions = dict(sorted(entries.items())), dict(sorted(versions.items()))
+    snapshot = _snapshot(transaction, entries, versions, now)
+    return PublishedSnapshot(snapshot, rules, campaigns, sizes, entries, versions)
 
 
 def check_snapshot_size(before: PublishedSnapshot, after: PublishedSnapshot) -> None:
@@ -90,15 +92,17 @@ def check_snapshot_size(before: PublishedSnapshot, after: PublishedSnapshot) -> 
 
 
 def _snapshot(
-    transaction: Transaction, entries: Mapping[str, SnapshotCampaign], now: datetime
+    transaction: Transaction,
+    entries: Mapping[str, SnapshotCampaign],
+    versions: Mapping[str, str],
+    now: datetime,
 ) -> Snapshot:
     shop = campaign_store.current_shop(transaction)
     assert shop is not None, "the shop is written when the server starts"
-    campaigns = tuple(entries.values())
     return Snapshot(
-        etag=_etag(campaigns, shop),
+        etag=_etag(versions, shop),
         create_time=now,
-        campaigns=campaigns,
+        campaigns=tuple(entries.values()),
         layer_salts=campaign_store.layer_salts(transaction),
         holdout_bps=shop.holdout_bps,
         holdout_salt=shop.holdout_salt,
@@ -114,10 +118,13 @@ def _snapshot_campaign(campaign: Campaign, epoch: campaign_store.Epoch) -> Snaps
     )
 
 
-def _etag(campaigns: Sequence[SnapshotCampaign], shop: campaign_store.Shop) -> str:
+def _version(entry: SnapshotCampaign) -> str:
+    return f"{entry.campaign.id}={entry.campaign.lifecycle.etag}"
+
+
+def _etag(versions: Mapping[str, str], shop: campaign_store.Shop) -> str:
     # Layer and epoch salts are left out: they never change without the etag of a campaign.
-    parts = [f"{entry.campaign.id}={entry.campaign.lifecycle.etag}" for entry in campaigns]
-    parts.append(f"{shop.holdout_bps}/{shop.holdout_salt}")
+    parts = [*versions.values(), f"{shop.holdout_bps}/{shop.holdout_salt}"]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
+from uuid import UUID
 
 from fairlift_server.events.ledger import Event, RefusalReason, RefusedEvent
 
@@ -61,6 +62,22 @@ class ParkedContent(NamedTuple):
     event_id: bytes
     content: bytes
     shift_us: int
+
+
+class ParkedLine(NamedTuple):
+    """A parked event as operators see it.
+
+    Attributes:
+        waits_for: the clock, a campaign with its epoch, or a currency; empty: it was refused in the
+            end.
+        since_us: since when it waits.
+    """
+
+    event_id: UUID
+    reason: str
+    waits_for: str
+    since_us: int
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias, TypeVar
+from urllib.parse import quote
 
 from alembic import command
 from alembic.config import Config
@@ -235,6 +236,24 @@ class Store:
         self._writing.dispose()
         self._last_write.close()
         self._locks.close()
+
+
+def read_beside(path: Path, job: Callable[[Connection], T]) -> T:
+    """What the job reads from a database that a server may have open; it cannot write.
+
+    Raises:
+        WrongState: there is no such file, or it is not a database of this version.
+    """
+    if not path.is_file():
+        raise WrongState(f"there is no database at {path.resolve()}; check FAIRLIFT_DATABASE")
+    engine = create_engine(f"sqlite:///file:{quote(str(path.resolve()))}?mode=ro&uri=true")
+    try:
+        with engine.connect() as connection:
+            return job(connection)
+    except DatabaseError as error:
+        raise WrongState(f"cannot read {path.resolve()}: {error.orig}") from None
+    finally:
+        engine.dispose()
 
 
 def _engine(path: Path, *, begin: str, connections: int) -> Engine:

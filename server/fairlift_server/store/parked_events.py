@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.sql.elements import ColumnElement
@@ -17,6 +18,7 @@ from fairlift_server.events.parking import (
     MAX_AHEAD_US,
     THE_CLOCK,
     ParkedContent,
+    ParkedLine,
     ParkedSummary,
     ParkingLimits,
     WaitingEvent,
@@ -98,6 +100,13 @@ def summarized(connection: Connection) -> ParkedSummary:
         oldest_us=min((row.since_us for row in waiting), default=None),
         oldest_refused_us=min((row.since_us for row in refused), default=None),
     )
+
+
+def parked_lines(connection: Connection, *, limit: int) -> list[ParkedLine]:
+    """The parked events that came first."""
+    columns = (_COLUMNS.reason, _COLUMNS.waits_for, _COLUMNS.since_us, _COLUMNS.message)
+    query = select(_COLUMNS.event_id, *columns).order_by(_COLUMNS.id).limit(limit)
+    return [ParkedLine(UUID(bytes=row[0]), *row[1:]) for row in connection.execute(query)]
 
 
 def judgeable(

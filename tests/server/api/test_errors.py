@@ -1,13 +1,20 @@
 """The one map from our errors to status codes, and what callers get of it."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import grpc
 import pytest
 from fairlift.engine.errors import FairliftError, InvalidRequest, Overloaded, Violation
-from fairlift.v1 import admin_service_pb2, assignment_service_pb2, campaign_service_pb2
+from fairlift.v1 import (
+    admin_service_pb2,
+    assignment_service_pb2,
+    campaign_service_pb2,
+    event_service_pb2,
+)
 from fairlift_server.api.errors import STATUS, reason, status_of
 
 from tests.server import shop
@@ -109,3 +116,34 @@ async def test_a_full_queue_sheds_and_tells_when_to_come_again(tmp_path: Path) -
 
     assert 0 < len(retries) < len(batches)
     assert set(retries) == {500_000_000}
+
+
+async def test_a_stream_is_not_read_while_the_queue_is_full(tmp_path: Path) -> None:
+    async with running(tmp_path, queue_events=1_000) as caller:
+        await caller.start(shop.campaign())
+        with closing(sqlite3.connect(tmp_path / "shop.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # the server waits for this writer
+            events = [shop.exposure(f"v{n}") for n in range(1_000)]
+            waiting = asyncio.create_task(caller.record(*events))
+            while not await is_refused(caller, event_service_pb2.Event()):
+                await asyncio.sleep(0)
+            method: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = caller.channel.stream_stream(
+                "/fairlift.v1.EventService/StreamEvents"
+            )
+            stream = method()
+            await stream.write(b"\xff")  # no message: whoever reads it says INVALID_ARGUMENT
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stream.read()
+            other.execute("ROLLBACK")
+        await waiting
+
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def is_refused(caller: Caller, event: event_service_pb2.Event) -> bool:
+    """Whether the queue has no room for it."""
+    try:
+        await caller.record(event)
+    except grpc.aio.AioRpcError as error:
+        return error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    return False

@@ -60,6 +60,20 @@ async def test_a_unit_with_93_of_the_largest_orders_has_a_report(tmp_path: Path)
     assert [arm.estimate for arm in revenue.arms] == [ORDERS * 1e11 / 20, ORDERS * 1e11 / 10]
 
 
+async def test_squares_beyond_38_digits_are_exact(tmp_path: Path) -> None:
+    # Every unit buys for the same 2 · 10^18 micros: 100 squares of it have 39 digits, and their sum
+    # in floating point would leave nothing of a variance that is 0.
+    campaign = shop.campaign(planned_units=200)
+    async with running(tmp_path) as caller:
+        await start(caller, campaign)
+        await send(caller, buyers("control", 100, 100, each=20))
+        await send(caller, buyers("free", 100, 99, each=20))
+        report = await results(caller)
+
+    revenue = metric(report, "revenue_per_visitor")
+    assert [arm.estimate for arm in revenue.arms] == [20 * 1e11, 99 * 20 * 1e11 / 100]
+
+
 async def test_ordinary_totals_carry_no_note(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
         await start(caller, shop.campaign())

@@ -1,6 +1,6 @@
 """What counts in a report, through a running server."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from fairlift.v1 import campaign_service_pb2, plan_pb2
 from fairlift.v1 import event_service_pb2 as events
@@ -35,6 +35,22 @@ async def test_an_exposure_before_the_start_or_in_a_pause_does_not_count(caller:
     found = totals(await results(caller))
 
     assert {variant: units for variant, (units, *_) in found.items()} == {"control": 1, "free": 1}
+
+
+async def test_an_exposure_by_a_slightly_slow_clock_counts_as_at_the_start(caller: Caller) -> None:
+    began = (await start(caller, shop.campaign())).start_time.ToDatetime(UTC)
+
+    # The clocks of callers may differ from the server's by a minute and are not corrected.
+    await caller.accepted([
+        shop.exposure("slow", at=began - timedelta(seconds=59)),
+        shop.order("slow", "o-1", at=START + timedelta(hours=1)),
+        shop.exposure("too slow", "free", at=began - timedelta(seconds=61)),
+        shop.exposure("right", "free", at=START + timedelta(hours=1)),
+    ])  # fmt: skip
+    found = totals(await results(caller))
+
+    assert {variant: units for variant, (units, *_) in found.items()} == {"control": 1, "free": 1}
+    assert found["control"][1] == 1
 
 
 async def test_a_unit_whose_variant_was_chosen_by_hand_does_not_count(caller: Caller) -> None:
