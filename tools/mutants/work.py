@@ -13,9 +13,10 @@ import pytest
 
 from tools.mutants.changes import Change, changes_of, digest
 from tools.mutants.results import Results
-from tools.mutants.scope import MODULES, TESTS
+from tools.mutants.scope import MODULES
 from tools.mutants.tested import (
     OPTIONS,
+    TESTS,
     Covered,
     Shared,
     import_libraries,
@@ -30,13 +31,13 @@ TOOL = Path(__file__).parent
 SUSPECTED = HERE / "suspected.jsonl"
 
 
-def main(results: str, everything: str, part: str, parts: str) -> None:
-    """Try every change of this part without a result that holds."""
+def main(results: str, everything: str, modules: str, part: str, parts: str) -> None:
+    """Try every change of this part, in modules of these names, without a result that holds."""
     import_libraries()
     covered = covered_lines()
     kept = Results(HERE, Path(results), everything)
     known = kept.known()
-    changes = all_changes()
+    changes = changes_in(modules)
     if parts == "0":  # everything is found for those that come
         return
     changes = changes[int(part) :: int(parts)]
@@ -48,11 +49,11 @@ def main(results: str, everything: str, part: str, parts: str) -> None:
     work.with_fresh_imports([change for change in left if change.name not in known])
 
 
-def all_changes() -> list[Change]:
-    """The changes of all modules; those of a module are found once."""
+def changes_in(modules: str = "") -> list[Change]:
+    """The changes of the modules with this in their paths; those of a module are found once."""
     found: list[Change] = []
     kinds = b"".join((TOOL / name).read_bytes() for name in ("changes.py", "scope.py"))
-    for module in MODULES:
+    for module in (name for name in MODULES if modules in name):
         source = digest((HERE / module).read_bytes() + kinds)
         file = HERE.parent / f"changes-{digest(module)}-{source}.json"
         if not file.exists():
