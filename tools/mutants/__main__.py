@@ -1,6 +1,6 @@
-"""Runs what is left to run, and reports: `python -m tools.mutants [PROCESSES [MODULES]]`.
+"""Runs what is left to run, and reports: `python -m tools.mutants [PROCESSES [ONLY]]`.
 
-MODULES is a part of the paths of the modules to change, such as "verdict/" or "lines.py".
+ONLY is a part of the names of changes: "verdict/", "lines.py", "standings.py::_by_loss".
 """
 
 import hashlib
@@ -25,18 +25,18 @@ COPIED: Final = ("stats", "clients", "tests", "tools", "docs", "pyproject.toml")
 LEAST_KILLED: Final = 0.95
 
 
-def main(processes: int, modules: str) -> int:
+def main(processes: int, only: str) -> int:
     """Try what has no result yet; 1 when tests kill too few of the changes that matter."""
     everything = _copy()
-    _work(everything, processes, modules)
+    _work(everything, processes, only)
     sys.path[:0] = [str(COPY)]
     os.chdir(COPY)
-    from tools.mutants.work import changes_in
+    from tools.mutants.work import changes_of_all
 
     known = Results(COPY, RESULTS, everything).known()
     listed = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or []
     report = Report(
-        {change: known[change.name] for change in changes_in(modules)},
+        {change: known[change.name] for change in changes_of_all(only)},
         {entry["change"]: entry["reason"] for entry in listed},
     )
     print("\n".join(report.lines()))  # noqa: T201 - its report
@@ -74,7 +74,7 @@ def _digest() -> str:
     return found.hexdigest()[:16]
 
 
-def _work(everything: str, processes: int, modules: str) -> None:
+def _work(everything: str, processes: int, only: str) -> None:
     """Start the processes in the copy, and wait for them."""
     # The copy comes first on the path: the package that is installed must not be tested instead.
     path = os.pathsep.join(str(COPY / folder) for folder in ("stats", "clients", "."))
@@ -84,7 +84,7 @@ def _work(everything: str, processes: int, modules: str) -> None:
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }
-    command = [sys.executable, "-m", "tools.mutants.work", str(RESULTS), everything, modules]
+    command = [sys.executable, "-m", "tools.mutants.work", str(RESULTS), everything, only]
     # The first finds the changes and what tests cover, for all.
     subprocess.run([*command, "0", "0"], cwd=COPY, env=environment, check=True)
     running = [

@@ -51,8 +51,8 @@ class Report:
             if result.outcome not in {"killed", "survived"} and module in change.module
         )
         noticed = "".join(f", {count} {outcome}" for outcome, count in sorted(otherwise.items()))
-        share = killed / max(1, matter)
-        return f"{share:8.1%}  {killed} of {matter}; {explained} equivalent{noticed}: {module or 'all'}"
+        besides = f"{explained} equivalent{noticed}"
+        return f"{killed / max(1, matter):8.1%}  {killed} of {matter}; {besides}: {module or 'all'}"
 
     def _counts(self, module: str) -> tuple[int, int, int]:
         """Killed, survived without a reason, and survived with one."""

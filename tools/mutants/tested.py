@@ -47,6 +47,11 @@ TESTS: Final = (
     "tests/stats/test_contrast.py",
     "tests/stats/test_contrast_bounds.py",
     "tests/stats/test_values.py",
+    "tests/stats/verdict/test_conversion_alarm.py",
+    "tests/stats/verdict/test_exact_conversions.py",
+    "tests/stats/verdict/test_expected_loss.py",
+    "tests/stats/verdict/test_hopeless_races.py",
+    "tests/stats/verdict/test_lines_of_a_comparison.py",
 )
 
 # Nothing of the command line, and no plugin that starts processes or keeps something.

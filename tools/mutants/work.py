@@ -31,13 +31,13 @@ TOOL = Path(__file__).parent
 SUSPECTED = HERE / "suspected.jsonl"
 
 
-def main(results: str, everything: str, modules: str, part: str, parts: str) -> None:
-    """Try every change of this part, in modules of these names, without a result that holds."""
+def main(results: str, everything: str, only: str, part: str, parts: str) -> None:
+    """Try every change of this part, with `only` in its name, that has no result that holds."""
     import_libraries()
     covered = covered_lines()
     kept = Results(HERE, Path(results), everything)
     known = kept.known()
-    changes = changes_in(modules)
+    changes = changes_of_all(only)
     if parts == "0":  # everything is found for those that come
         return
     changes = changes[int(part) :: int(parts)]
@@ -49,11 +49,12 @@ def main(results: str, everything: str, modules: str, part: str, parts: str) -> 
     work.with_fresh_imports([change for change in left if change.name not in known])
 
 
-def changes_in(modules: str = "") -> list[Change]:
-    """The changes of the modules with this in their paths; those of a module are found once."""
+def changes_of_all(only: str = "") -> list[Change]:
+    """The changes with this in their names; those of a module are found once."""
     found: list[Change] = []
     kinds = b"".join((TOOL / name).read_bytes() for name in ("changes.py", "scope.py"))
-    for module in (name for name in MODULES if modules in name):
+    place = only.split("::")[0]
+    for module in (name for name in MODULES if place in name):
         source = digest((HERE / module).read_bytes() + kinds)
         file = HERE.parent / f"changes-{digest(module)}-{source}.json"
         if not file.exists():
@@ -62,7 +63,7 @@ def changes_in(modules: str = "") -> list[Change]:
         for kept in json.loads(file.read_text(encoding="utf-8")):
             kept["statement"] = tuple(kept["statement"])
             found.append(Change(**kept))
-    return found
+    return [change for change in found if only in change.name]
 
 
 def covered_lines() -> Covered:

@@ -162,3 +162,18 @@ def test_it_watches_conversion_whatever_the_plan_decides_by() -> None:
 
     assert watched(made, ((30, 500), (0, 500)))[0].is_raised
     assert not watched(made, ((0, 500), (30, 500)))[0].is_raised
+
+
+@pytest.mark.parametrize("other", [None, (0, 0)])
+def test_its_information_is_that_of_the_units_that_were_counted(
+    other: tuple[int, int] | None,
+) -> None:
+    """1,000 units are just enough in one plan, and not in one that is .05 % larger."""
+    tail = binom.cdf(7, 40, 0.5)
+    # The size of plan at which tail = error * ln(1 + (e - 1) t) for t = 1,000/size.
+    size = 1000 * (math.e - 1) / math.expm1(tail / (0.04 * 0.025 / 4))
+    counts = ((33, 500), other, (7, 500))
+
+    for n_max, is_raised in ((math.floor(size), True), (math.ceil(size * 1.0005), False)):
+        made = plan(arms=("control", "other", "coupon"), n_max=n_max)
+        assert watched(made, counts)[0].is_raised == is_raised
