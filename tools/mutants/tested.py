@@ -46,12 +46,16 @@ TESTS: Final = (
     "tests/stats/sequential/test_verdict_trust.py",
     "tests/stats/test_contrast.py",
     "tests/stats/test_contrast_bounds.py",
+    "tests/stats/test_named_flags.py",
     "tests/stats/test_values.py",
     "tests/stats/verdict/test_conversion_alarm.py",
     "tests/stats/verdict/test_exact_conversions.py",
     "tests/stats/verdict/test_expected_loss.py",
+    "tests/stats/verdict/test_figures_after_many_looks.py",
+    "tests/stats/verdict/test_guardrail_histories.py",
     "tests/stats/verdict/test_hopeless_races.py",
     "tests/stats/verdict/test_lines_of_a_comparison.py",
+    "tests/stats/verdict/test_whose_verdict.py",
 )
 
 # Nothing of the command line, and no plugin that starts processes or keeps something.
@@ -106,6 +110,11 @@ class Covered:
     def tests_of_module(self, module: str) -> set[str]:
         """The tests that run anything of a module."""
         return set().union(*self.tests[module].values())
+
+    def tests_of_nothing(self) -> set[str]:
+        """The tests that run no line of any module: what they look at, they see from outside."""
+        lines = (tests for module in self.tests.values() for tests in module.values())
+        return set(self.seconds).difference(*lines)
 
 
 def read_maps(paths: Mapping[str, Path]) -> Covered:

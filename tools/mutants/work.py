@@ -113,9 +113,11 @@ class Order:
             self._killed[change.module + change.function][result.test] += 1
 
     def of(self, change: Change, *, everything: bool = False) -> list[str]:
-        """The tests that run the changed statement, or anything of its module, those first."""
-        near = self._covered.tests_of(change)
-        chosen = near | self._covered.tests_of_module(change.module) if everything else near
+        """The tests that run the changed statement, or all that might notice it, those first."""
+        near = chosen = self._covered.tests_of(change)
+        if everything:
+            around_it = self._covered.tests_of_module(change.module)
+            chosen = near | around_it | self._covered.tests_of_nothing()
         here, around = self._killed[change.module + change.function], self._killed[change.module]
 
         def place(test: str) -> tuple[bool, int, int, float]:

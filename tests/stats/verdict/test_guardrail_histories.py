@@ -72,10 +72,10 @@ def test_an_open_one_is_told_as_of_its_last_look_with_the_lines_that_were_drawn_
     assert found.units_missing == math.ceil(24_000 * ((2.5 / 0.7) ** 2 - 1))
     raw = found.raw
     assert raw is not None
-    assert (raw.at, raw.value) == ("2026-11-24", pytest.approx(0.24))
-    assert (raw.interval.low, raw.interval.high) == (
-        pytest.approx(0.24 - 2.5 * 0.01), pytest.approx(0.24 + 2.5 * 0.01),
-    )  # fmt: skip
+    assert raw.at == "2026-11-24"
+    assert raw.value == pytest.approx(0.24)
+    assert raw.interval.low == pytest.approx(0.24 - 2.5 * 0.01)
+    assert raw.interval.high == pytest.approx(0.24 + 2.5 * 0.01)
 
 
 def test_one_that_was_settled_keeps_the_figures_of_its_look() -> None:
@@ -89,7 +89,8 @@ def test_one_that_was_settled_keeps_the_figures_of_its_look() -> None:
         assert (found.z, found.safe_line, found.harm_line) == (0.1, 2.0, -2.1)
         assert found.units_missing is None
         assert found.raw is not None
-        assert (found.raw.at, found.raw.value) == ("2026-11-14", pytest.approx(0.14))
+        assert found.raw.at == "2026-11-14"
+        assert found.raw.value == pytest.approx(0.14)
         assert found.raw.interval.high - found.raw.interval.low == pytest.approx(2 * width * 0.01)
 
 
@@ -127,6 +128,20 @@ def test_a_lift_needs_a_control_apart_from_zero_at_the_width_of_the_interval(
 
     assert raw is not None
     assert (raw.lift is not None) == has_lift
+
+
+@pytest.mark.parametrize(("alpha", "sides"), [(0.9, 2), (0.9, 1)])
+def test_without_a_line_the_table_s_width_says_whether_there_is_a_lift(
+    alpha: float, sides: int
+) -> None:
+    """At the level of .45 that is .13 errors, and at .9 none: half an error from zero will do."""
+    made = plan(metrics=(CONVERSION, RAIL), alpha=alpha, sides=sides)
+    history = [at(3, 0.6, se=4 * math.sqrt(2))]
+
+    raw = guardrail_standing(made, RAIL, "coupon", history).raw
+
+    assert raw is not None
+    assert raw.lift == pytest.approx(0.03 / 2)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,25 @@ def test_no_difference_late_is_hopeless_and_early_is_not(engine: str) -> None:
     assert chance(engine, 0.0, 0.1) > 0.1 > chance(engine, 0.0, 0.9)
 
 
+def test_a_huge_drift_does_not_overflow() -> None:
+    """exp(2 drift away) alone is beyond the largest double; its product with the tail is not."""
+    drift, t = 40.0, 0.5
+    # First term and reflection together: Phi(-u) + exp(2 a d) Phi(-v), v^2 - u^2 = 4 a d.
+    low, high = -40.0, 0.0
+
+    def chance_of(z: float) -> float:
+        away, left = LEVEL["yeast"] - z * math.sqrt(t), 1 - t
+        u, v = ((away + sign * drift * left) / math.sqrt(left) for sign in (-1, 1))
+        return float(norm.cdf(-u) + math.exp(2 * drift * away + norm.logcdf(-v)))
+
+    z = brentq(lambda z: chance_of(z) - 0.1, low, high)
+
+    assert 2 * drift * (LEVEL["yeast"] - z * math.sqrt(t)) > 710
+    made = plan(engine="yeast", drift=drift)
+    assert standing(made, 7, z - 1e-4, N_MAX // 2).gives_up
+    assert not standing(made, 7, z + 1e-4, N_MAX // 2).gives_up
+
+
 def test_one_that_is_near_its_level_is_not_given_up() -> None:
     for t in (0.25, 0.9, 0.999):
         near = (LEVEL["yeast"] - 0.01) / math.sqrt(t)

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 from fairlift_stats.methods.two_rates import TwoRates
-from fairlift_stats.sequential.calendar import Occasion
+from fairlift_stats.sequential.calendar import Closing, Occasion
 from fairlift_stats.sequential.guards import Counted, Tail, TooFew
 from fairlift_stats.sequential.lines import Moment
 from fairlift_stats.verdict.standings import moment_of
@@ -112,7 +112,7 @@ def test_a_look_judges_what_its_day_is_for_and_its_counts_allow(
     counts: Counted, is_there: bool, trusted: bool, success: bool, harm: bool
 ) -> None:
     seen = evidence(1.0, 7_000) if is_there else None
-    closing = "days" if success else None
+    closing: Closing | None = "days" if success else None
 
     moment = moment_of(plan(), seen, Occasion(success, harm, closing), counts, Tail(trusted))
 

@@ -75,11 +75,13 @@ def test_at_one_look_a_primary_comes_before_a_guardrail_that_fell_further() -> N
 
 
 def test_an_arm_is_out_by_the_harm_that_showed_first_and_not_by_the_largest() -> None:
-    first = (3, {"a": (-6.0, 0.004), "b": (0.0, 0.004)}, {})
-    second = (7, {"a": (-6.0, 0.004), "b": (-7.0, 0.004)}, {"a": (-60.0, 0.05)})
+    found = course(
+        (3, {"a": (-6.0, 0.004), "b": (0.0, 0.004)}, {}),
+        (7, {"a": (-6.0, 0.004), "b": (-7.0, 0.004)}, {"a": (-60.0, 0.05)}),
+    )
 
     # a fell to -6 on day 3, and b to -7 on day 7; the guardrail came after.
-    assert standing_ruling(course(first, second)) == Ruling("harm", "b", "conversion_rate", 1)
+    assert standing_ruling(found) == Ruling("harm", "b", "conversion_rate", 1)
 
 
 def test_of_two_metrics_that_won_the_first_of_the_plan_is_named() -> None:
