@@ -3,6 +3,8 @@ PYTHON ?= python3
 PY := .venv/bin/python
 BUF := .venv/bin/buf
 READY := .venv/.ready
+# Where Python may not keep what it compiles, every process would compile all that it imports anew.
+BYTECODE := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
 # Numerical libraries start a thread per core each; tests and servers are processes already.
 export OPENBLAS_NUM_THREADS ?= 1
@@ -26,7 +28,7 @@ $(READY): pyproject.toml constraints.txt
 	  { echo "Fairlift needs Python 3.11 or later; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(PY) || $(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt install python3-venv"; rm -rf .venv; exit 1; }
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
-	@FAIRLIFT_COMPILE=no $(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt -e '.[dev]'
+	@FAIRLIFT_COMPILE=no $(PY) -m uv pip install --quiet $(BYTECODE) --python $(PY) -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: $(READY) ## a real server, a simulated shop of 30,000 visitors, and what a marketer reads

@@ -11,13 +11,19 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.simulation import decision_sections, estimation, sequential, server_campaigns
+from tests.simulation import (
+    decision_sections,
+    estimation,
+    sequential,
+    server_campaigns,
+    server_clocks,
+)
 from tests.simulation.tables import HELD, MISSED
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "calibration.md"
 PARTS: Final[Mapping[str, Mapping[str, Callable[[Path], str]]]] = {
     "The decision": decision_sections.SECTIONS,
-    "Through a server": server_campaigns.SECTIONS,
+    "Through a server": server_campaigns.SECTIONS | server_clocks.SECTIONS,
     "Estimation": estimation.SECTIONS,
     "Sequential analysis": sequential.SECTIONS,
 }
