@@ -2,9 +2,9 @@
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import pytest
+from fairlift_stats.sequential.calendar import Closing
 from fairlift_stats.sequential.looks import ArmCount, Look, LookLog
 from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 from fairlift_stats.verdict.guardrails import AlarmAt, alarms_of
@@ -21,7 +21,9 @@ def daily_error(t: float, *, shared: int = 2) -> float:
     return 0.04 * 0.025 / shared * math.log1p((math.e - 1) * min(t, 1.0))
 
 
-def watched(made: SequentialPlan, *days: Counts, closing: Any = None) -> tuple[AlarmAt, ...]:
+def watched(
+    made: SequentialPlan, *days: Counts, closing: Closing | None = None
+) -> tuple[AlarmAt, ...]:
     """The alarm of the last arm after days with these (buyers, units) within a day, by arm."""
     log = LookLog.begin(made)
     for day, counts in enumerate(days, start=1):

@@ -8,6 +8,7 @@ import pytest
 from fairlift_stats.methods.contrast import Contrast
 from fairlift_stats.methods.two_rates import TwoRates
 from fairlift_stats.sequential.anytime.counts import conversion_test
+from fairlift_stats.sequential.calendar import Closing
 from fairlift_stats.sequential.evidence import Evidence
 from fairlift_stats.sequential.group_sequential.boundaries import Boundaries
 from fairlift_stats.sequential.group_sequential.estimation import estimate_at_stop
@@ -34,7 +35,7 @@ def at(
     *,
     time: float | None = None,
     judges: tuple[bool, bool] | None = None,
-    closing: Any = None,
+    closing: Closing | None = None,
     rates: TwoRates | None = None,
     trusted: bool = True,
     **more: Any,
@@ -173,7 +174,7 @@ def test_the_looks_that_judged_before_the_stop_correct_it() -> None:
 
 
 @pytest.mark.parametrize("closing", ["planned", "days", "stopped"])
-def test_an_end_that_was_judged_is_corrected_too(closing: str) -> None:
+def test_an_end_that_was_judged_is_corrected_too(closing: Closing) -> None:
     history = [
         at(7, 0.5, WEEKS[0], meter=0.1),
         at(14, 1.0, WEEKS[1], meter=0.3),
