@@ -32,6 +32,7 @@ TESTS: Final = (
     "tests/stats/sequential/test_guards.py",
     "tests/stats/sequential/test_hard_input.py",
     "tests/stats/sequential/test_lines.py",
+    "tests/stats/sequential/test_look_figures.py",
     "tests/stats/sequential/test_looks.py",
     "tests/stats/sequential/test_plan.py",
     "tests/stats/sequential/test_ruling.py",

@@ -227,3 +227,21 @@ def test_an_exact_figure_is_that_of_the_counts_in_arms_of_unequal_size() -> None
     without = TwoRates(xt=60, nt=4_000, xc=0, nc=6_000)
     assert told([at(7, 2.0, WEEKS[0], rates=without, crossing="success")], made).corrected is None
     assert told([at(7, 2.0, WEEKS[0], crossing="success")], made).corrected is None
+
+
+@pytest.mark.parametrize("engine", ["exact_conversion", "bayes_expected_loss"])
+def test_engines_with_a_figure_of_their_own_tell_it_as_of_the_last_look_before_any_stop(
+    engine: str,
+) -> None:
+    made = plan(engine=engine, planned_converters=400)
+    rates = TwoRates(xt=60, nt=4_000, xc=50, nc=4_000)
+    history = [at(day, 0.5, rates=rates, meter=0.2) for day in (7, 14, 21)]
+
+    found = told(history, made).corrected
+
+    assert found is not None
+    assert found.at == "2026-11-21"
+    crossed = [history[0], at(14, 4.0, rates=rates, meter=1.0, crossing="success"), history[2]]
+    stopped = told(crossed, made).corrected
+    assert stopped is not None
+    assert stopped.at == "2026-11-14"
