@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-# The rule: what decides, what guards it, and what it spends, with the figures beside it. Numerics are
-# held by golden values; words (reasons, sentences) by the tests of the catalogues.
+# The rule: what decides, what guards it, and what it spends, with the figures beside it. Numerics
+# are held by golden values; words (reasons, sentences) by the tests of the catalogues.
 MODULES: Final = (
     "stats/fairlift_stats/verdict/__init__.py",
     "stats/fairlift_stats/verdict/facts.py",

@@ -85,8 +85,8 @@ def next_due(plan: SequentialPlan, day: int) -> int | None:
         return None
     if plan.engine == "fixed" and end is not None:
         return end
-    # Within two weeks and the minimum there is a judging day.
-    latest = max(day, plan.minimum_days + plan.window_days) + 2 * WEEK
+    # Within a week of this day and of the minimum there is a judging day.
+    latest = max(day, plan.minimum_days + plan.window_days) + WEEK
     days = range(day + 1, latest + 1)
     return next(d for d in days if d == end or _could_judge(plan, d))
 
