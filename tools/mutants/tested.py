@@ -49,6 +49,7 @@ TESTS: Final = (
     "tests/stats/test_contrast_bounds.py",
     "tests/stats/test_named_flags.py",
     "tests/stats/test_values.py",
+    "tests/stats/verdict/test_chances_to_win.py",
     "tests/stats/verdict/test_conversion_alarm.py",
     "tests/stats/verdict/test_exact_conversions.py",
     "tests/stats/verdict/test_expected_loss.py",

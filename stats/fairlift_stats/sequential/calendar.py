@@ -99,7 +99,7 @@ def _could_judge(plan: SequentialPlan, day: int) -> bool:
 def _is_regular(plan: SequentialPlan, day: int) -> bool:
     """True on the days whose looks judge by the calendar alone."""
     if plan.decide == "daily" and plan.engine != "bayes_expected_loss":
-        return day >= max(1, plan.minimum_days)
+        return day >= plan.minimum_days
     entered = day - plan.window_days
     return entered >= max(WEEK, plan.minimum_days) and entered % WEEK == 0
 

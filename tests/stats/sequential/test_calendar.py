@@ -195,7 +195,7 @@ def test_the_next_day_that_is_due_after_long_windows_and_minimums() -> None:
 
 
 def test_whatever_the_plan_a_judging_day_comes_within_a_week_of_the_minimum() -> None:
-    for minimum in range(0, 23):
+    for minimum in range(23):
         for window in (0, 1, 3, 7, 15):
             weekly = plan(maximum_days=None, minimum_days=minimum, window_days=window)
             weeks = range(max(7, 7 * math.ceil(minimum / 7)) + window, 90, 7)
