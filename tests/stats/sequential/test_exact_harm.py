@@ -49,7 +49,7 @@ def test_an_arm_without_events_or_with_nothing_else_has_limits_too() -> None:
 
 
 def test_one_event_of_two_is_a_limit_too() -> None:
-    """At half of 2.34 %: one of two tells 1 - sqrt(1 - .0117) or more, none of a million next to 0."""
+    """At half of 2.34 %: one of two tells 1 - sqrt(1 - .0117), none of a million next to 0."""
     rates = TwoRates(xt=0, nt=1_000_000, xc=1, nc=2)
     low = 1 - (1 - 0.0117) ** 0.5
     high = 1 - 0.0117 ** (1 / 1_000_000)

@@ -195,7 +195,12 @@ def test_a_look_without_new_units_is_none_unless_it_is_the_last() -> None:
     again = primary_lines(made, seen(0.25, 0.25))
     fewer = primary_lines(made, seen(0.25, 0.24, last=True))
 
+    third = primary_lines(made, seen(0.25, 0.5, 0.5, 0.4))
+
     assert again[1] == Line()
+    # New means since the look before, not since the first.
+    assert third[2:] == (Line(), Line())
+    assert third[:2] == primary_lines(made, seen(0.25, 0.5))
     assert again[0] == primary_lines(made, seen(0.25))[0]
     # What is left is spent on next to no new information: the last line is near the one before.
     assert fewer[1].success is not None
