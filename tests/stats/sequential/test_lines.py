@@ -339,6 +339,13 @@ def test_a_reserve_pays_for_an_extension_to_twice_the_plan() -> None:
     )
 
 
+def test_comparisons_share_the_reserve() -> None:
+    made = plan(reserve_alpha=0.01, maximum_days=28, arms=("control", "a", "b"))
+
+    late = stopping_lines(made, (0.5, 1.0, 1.5))
+    assert late.upper[-1] == pytest.approx(mixture_line(0.75, alpha=0.005))
+
+
 def test_a_binding_line_to_give_up_leaves_the_error_as_promised_too() -> None:
     lines = futility_lines(
         HALF,

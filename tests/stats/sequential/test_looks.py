@@ -234,3 +234,9 @@ def test_a_count_is_finite_and_not_below_zero(name: str, value: float) -> None:
 def test_a_part_of_the_traffic_has_a_count_for_each_arm(units: tuple[int, ...]) -> None:
     with pytest.raises(NotANumber, match="traffic part web"):
         TrafficPart("web", units)
+
+
+@pytest.mark.parametrize(("units", "most"), [(None, 0), (0, 0), (5, 5)])
+def test_buyers_of_one_day_are_at_most_the_units_that_had_one(units: int | None, most: int) -> None:
+    with pytest.raises(NotANumber, match=rf"alarm_converters.*at most {most}\b"):
+        ArmCount("control", 10, alarm_units=units, alarm_converters=most + 1)
