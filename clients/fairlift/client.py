@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -233,6 +234,24 @@ class Client(Assigner):
             self._first_seen.setdefault(plain(customer), plain(visitor))
         self._record(
             EventKind.IDENTITY, lambda: event_messages.identity(visitor, customer, time or _now())
+        )
+
+    def exchange_rate(
+        self, currency: str, rate: Decimal | str | int, *, time: datetime | None = None
+    ) -> None:
+        """Records what a currency is worth, from that time on until the next rate.
+
+        Orders of that time which came before the rate are counted then. Send a rate from the back
+        office, once for each change.
+
+        Args:
+            currency: ISO 4217, such as USD.
+            rate: what one unit is worth in the shop's currency, such as "0.92"; to 12 decimals.
+            time: since when it holds; now, if it is left out.
+        """
+        self._record(
+            EventKind.RATE,
+            lambda: event_messages.exchange_rate(currency, rate, time or _now()),
         )
 
     def on_change(self, listener: Listener) -> None:

@@ -1,4 +1,4 @@
-"""Builds the messages of events: exposures, actions, orders, amendments, identity links."""
+"""Builds the messages of events: exposures, actions, orders, amendments, identity links, rates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,6 +107,9 @@ class Correction(OrderFields):
 OrderChange: TypeAlias = Refund | Cancellation | Reopening | Correction
 
 
+_MICROS_DECIMALS = 6
+# Weak currencies keep their digits: 1 VND is 0.0000345 EUR.
+_RATE_DECIMALS = 12
 # Longer values are cut in messages.
 _MAX_SHOWN = 80
 _KINDS = {
@@ -204,22 +207,45 @@ def identity(visitor: IdInput, customer: IdInput, time: datetime | float) -> pb.
     return _event(time, identity=link)
 
 
+def exchange_rate(currency: str, rate: Decimal | str | int, time: datetime | float) -> pb.Event:
+    """What one unit of a currency is worth in the shop's own, from that time on."""
+    message = pb.ExchangeRate(
+        currency_code=currency, shop_picos_per_unit=_scaled("rate", rate, _RATE_DECIMALS)
+    )
+    return _event(time, exchange_rate=message)
+
+
 def micros(amount: Decimal | str | int) -> int:
     """An amount of money in micros, exactly.
 
     Raises:
-        ValueError: it has more than six decimals, or is a float, which money never is.
+        ValueError: it has more than six decimals, is no number, or a float, which money never is.
 
     >>> micros("49.90")
     49900000
     """
-    if isinstance(amount, float):
+    return _scaled("amount", amount, _MICROS_DECIMALS)
+
+
+def _scaled(field: str, value: Decimal | str | int, decimals: int) -> int:
+    """The value times a power of ten, exactly.
+
+    Raises:
+        ValueError: it has more decimals, or is a float, or no number.
+    """
+    if isinstance(value, float):
         raise ValueError(
-            f"{amount} is a float, which cannot represent most amounts exactly; give text, Decimal"
+            f"{field}: {value} is a float, which cannot represent most decimals exactly; give text "
+            "or Decimal"
         )
-    scaled = Decimal(amount).scaleb(6)
-    if scaled != scaled.to_integral_value():
-        raise ValueError(f"{amount} has more than six decimals")
+    try:
+        scaled = Decimal(value).scaleb(decimals)
+        whole = scaled.to_integral_value()
+    except (ArithmeticError, TypeError):
+        raise ValueError(f"{field}: {value!r} is not a number such as 24.95") from None
+    if scaled != whole:
+        most = "six" if decimals == _MICROS_DECIMALS else "twelve"
+        raise ValueError(f"{field}: {value} has more than {most} decimals")
     return int(scaled)
 
 
@@ -230,9 +256,15 @@ def _event(
     order: pb.Order | None = None,
     amendment: pb.Amendment | None = None,
     identity: pb.IdentityLink | None = None,
+    exchange_rate: pb.ExchangeRate | None = None,
 ) -> pb.Event:
     event = pb.Event(
-        event_id=uuid7(), action=action, order=order, amendment=amendment, identity=identity
+        event_id=uuid7(),
+        action=action,
+        order=order,
+        amendment=amendment,
+        identity=identity,
+        exchange_rate=exchange_rate,
     )
     if isinstance(time, datetime):
         event.event_time.CopyFrom(time_to(time))

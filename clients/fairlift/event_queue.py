@@ -1,4 +1,4 @@
-"""The queue of events to send, bounded in number and bytes; orders are dropped last."""
+"""The queue of events to send, bounded in number and bytes; actions are dropped first."""
 
 import threading
 from collections import Counter, deque
@@ -16,6 +16,8 @@ class EventKind(IntEnum):
     IDENTITY = 2
     AMENDMENT = 3
     ORDER = 4
+    # Few, and many orders may wait for one.
+    RATE = 5
 
 
 class QueuedEvent(NamedTuple):

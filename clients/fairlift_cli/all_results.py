@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 
 from fairlift.v1 import results_service_pb2 as pb
+from fairlift.v1.campaign_pb2 import CAMPAIGN_STATE_RUNNING
 from fairlift.wire.campaign import campaign_id
+from fairlift_stats.messages import Number
 
+from fairlift_cli.campaign_commands import state_word
 from fairlift_cli.figures import NO_VALUE, Figures
 from fairlift_cli.screen import Screen, figure_table, row_name
 from fairlift_cli.server_connection import ServerConnection
@@ -23,22 +26,44 @@ def all_reports(server: ServerConnection, *, language: str) -> Iterator[pb.Repor
         request.page_token = page.next_page_token
 
 
+def closed_entries(server: ServerConnection) -> dict[str, str]:
+    """The status of running campaigns whose entry is over, in words, by name."""
+    figures = Figures("en")
+    return {
+        report.campaign: _status(figures, report)
+        for report in all_reports(server, language=figures.language)
+        if report.last_day and report.state == CAMPAIGN_STATE_RUNNING
+    }
+
+
 def show_reports(screen: Screen, reports: list[pb.ReportSummary], figures: Figures) -> None:
-    """Prints a row for each campaign: its verdict, its days, and who has entered."""
+    """Prints a row for each campaign: its verdict and status, its days, and who has entered."""
     if not reports:
         screen.line(figures.say("report.nothing_started"))
         return
     safe = screen.safe
-    headings = (figures.say(f"report.{key}") for key in ("verdict", "days", "visitors"))
+    keys = ("report.verdict", "list.status", "report.days", "report.visitors")
+    headings = (figures.say(key) for key in keys)
     table = figure_table(*map(safe, headings))
     for report in reports:
         table.add_row(
             row_name(safe(campaign_id(report.campaign))),
             safe(_verdict(figures, report.verdict)),
-            f"{figures.count(report.day)}/{figures.count(report.maximum_days)}",
+            safe(_status(figures, report)),
+            f"{figures.count(min(report.day, report.maximum_days))}"
+            f"/{figures.count(report.maximum_days)}",
             f"{figures.count(report.units)}/{figures.count(report.planned_units)}",
         )
     screen.table(table)
+
+
+def _status(figures: Figures, report: pb.ReportSummary) -> str:
+    """Whether visitors enter, are only measured, or the campaign is over."""
+    if report.state != CAMPAIGN_STATE_RUNNING or not report.last_day:
+        return figures.say(f"list.{state_word(report.state)}")
+    if report.day >= report.last_day:
+        return figures.say("list.ended")
+    return figures.say("list.measuring", day=Number(report.last_day))
 
 
 def _verdict(figures: Figures, verdict: pb.Verdict) -> str:

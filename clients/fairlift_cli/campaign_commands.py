@@ -1,6 +1,6 @@
 """Commands on campaigns of the server: list them, and change their state."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from fairlift.v1 import campaign_pb2 as pb
@@ -69,12 +69,18 @@ def change_state(
     raise ValueError(f"{verb!r} must be one of {VERBS}")
 
 
-def show_campaigns(screen: Screen, campaigns: list[pb.Campaign]) -> None:
-    """Prints one row for each campaign."""
+def show_campaigns(screen: Screen, campaigns: list[pb.Campaign], closed: Mapping[str, str]) -> None:
+    """Prints one row for each campaign.
+
+    Args:
+        screen: where to print.
+        campaigns: in the order of the rows.
+        closed: by name, what is said of a running campaign whose entry is over.
+    """
     if not campaigns:
         screen.line("No campaigns yet; create one with `fairlift apply FILE`.")
         return
-    rows = [_row(screen, campaign) for campaign in campaigns]
+    rows = [_row(screen, campaign, closed) for campaign in campaigns]
     columns = _columns_that_fit(campaigns, rows, room=screen.width)
     table = plain_table(
         *((_COLUMNS[index], "right" if _COLUMNS[index] == "Epoch" else "left") for index in columns)
@@ -101,11 +107,11 @@ def _columns_that_fit(
     return columns
 
 
-def _row(screen: Screen, campaign: pb.Campaign) -> tuple[str, ...]:
+def _row(screen: Screen, campaign: pb.Campaign, closed: Mapping[str, str]) -> tuple[str, ...]:
     variants = ", ".join(variant.id for variant in campaign.variants)
     return (
         screen.safe(campaign_id(campaign.name)),
-        state_word(campaign),
+        closed.get(campaign.name) or state_word(campaign.state),
         str(campaign.epoch),
         screen.safe(", ".join(planned.metric for planned in campaign.plan.primary)) or "-",
         _since(campaign),
@@ -118,12 +124,12 @@ def show_state(screen: Screen, campaign: pb.Campaign) -> None:
     sealed = ""
     if campaign.state == pb.CAMPAIGN_STATE_RUNNING and campaign.plan.hash:
         sealed = f", its plan sealed as {campaign.plan.hash[:12]}"
-    screen.line(f"{campaign_id(campaign.name)} is {state_word(campaign)}{sealed}.")
+    screen.line(f"{campaign_id(campaign.name)} is {state_word(campaign.state)}{sealed}.")
 
 
-def state_word(campaign: pb.Campaign) -> str:
-    """The campaign's state as one lower-case word."""
-    return pb.CampaignState.Name(campaign.state).removeprefix("CAMPAIGN_STATE_").lower()
+def state_word(state: pb.CampaignState.ValueType) -> str:
+    """The state as one lower-case word."""
+    return pb.CampaignState.Name(state).removeprefix("CAMPAIGN_STATE_").lower()
 
 
 def _since(campaign: pb.Campaign) -> str:

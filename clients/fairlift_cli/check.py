@@ -1,11 +1,12 @@
 """Checks campaign files: the mistakes that the reader and the engine find, and warnings."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fairlift.engine.campaign import Campaign, check_layers
 from fairlift.engine.errors import InvalidCampaign
+from fairlift.engine.prerequisites import prerequisite_violations
 from fairlift.v1 import campaign_pb2
 from fairlift.wire.campaign import campaign_from, campaign_id
 
@@ -47,7 +48,8 @@ def check_files(paths: Iterable[Path]) -> CheckResult:
         documents += result.documents
         findings += result.findings
     findings += check_documents(documents)
-    warnings = (warning for document in documents for warning in _warnings(document))
+    warnings = [warning for document in documents for warning in _warnings(document)]
+    warnings += _missing_prerequisites(documents)
     return CheckResult(tuple(documents), tuple(in_order(findings)), tuple(in_order(warnings)))
 
 
@@ -98,6 +100,11 @@ def check_documents(documents: Iterable[Document]) -> Iterator[Finding]:
     for name, violations in check_layers(valid_campaigns.values()).items():
         for violation in violations:
             yield from _finding(first_by_name[name], violation.field, violation.message)
+    for name, campaign in valid_campaigns.items():
+        # What no file defines may be on the server, and what is invalid is listed by itself.
+        if all(p.campaign in valid_campaigns for p in campaign.prerequisites):
+            for violation in prerequisite_violations(campaign, valid_campaigns):
+                yield from _finding(first_by_name[name], violation.field, violation.message)
 
 
 def _audience_findings(document: Document) -> Iterator[Finding]:
@@ -133,6 +140,20 @@ def _warnings(document: Document) -> Iterator[Finding]:
         return
     for warning in plan_warnings(campaign):
         yield from _finding(document, warning.field, warning.message)
+
+
+def _missing_prerequisites(documents: Sequence[Document]) -> Iterator[Finding]:
+    """Campaigns that others require and no file defines: the server may have them."""
+    in_files = {campaign_id(document.message.name) for document in documents}
+    for document in documents:
+        for index, prerequisite in enumerate(document.message.prerequisites):
+            name = campaign_id(prerequisite.campaign)
+            if name and name not in in_files:
+                message = (
+                    f"is {name}, which is in none of these files: `fairlift apply` refuses this "
+                    "campaign unless the server has that one"
+                )
+                yield from _finding(document, f"prerequisites[{index}].campaign", message)
 
 
 def _finding(document: Document, field: str, message: str) -> Iterator[Finding]:

@@ -1,11 +1,13 @@
 """The `health` command: whether the data can be trusted, and which amendments change nothing."""
 
 from fairlift.v1 import results_service_pb2 as pb
-from rich.text import Text
 
 from fairlift_cli.figures import Figures
 from fairlift_cli.screen import Screen
 from fairlift_cli.server_connection import ServerConnection, full_name
+from fairlift_cli.trust import show_checks
+
+_KINDS = ("refund", "cancellation", "reopening", "correction")
 
 
 def health_of(server: ServerConnection, campaign: str, *, language: str) -> pb.Health:
@@ -17,22 +19,18 @@ def health_of(server: ServerConnection, campaign: str, *, language: str) -> pb.H
 
 def show_health(screen: Screen, health: pb.Health, figures: Figures) -> None:
     """Prints each check with its sentence, and below them the amendments without effect."""
-    glyphs = screen.glyphs
-    marks = {
-        pb.HEALTH_STATUS_OK: (glyphs.ok, "green"),
-        pb.HEALTH_STATUS_WARNING: (glyphs.warning, "yellow"),
-        pb.HEALTH_STATUS_BROKEN: (glyphs.broken, "red"),
-    }
-    screen.line(figures.say("report.health"), style="bold")
-    for check in health.checks:
-        mark, style = marks.get(check.status, ("?", ""))
-        sentence = check.sentence or check.name.replace("_", " ")
-        screen.marked(Text(mark, style=style), sentence, indent=2)
+    show_checks(screen, figures, health, every=True)
     if not health.amendments:
         return
     screen.line()
     screen.line(figures.say("health.amendments_listed"), style="bold")
     for amendment in health.amendments:
         when = figures.moment(amendment.event_time)
-        name = f"{amendment.order_id}, {amendment.kind}, {when}: {amendment.sentence}"
-        screen.line(name, indent=2, mark=glyphs.bullet)
+        kind = _kind(figures, amendment.kind)
+        line = f"{amendment.order_id}, {kind}, {when}: {amendment.sentence}"
+        screen.line(line, indent=2, mark=screen.glyphs.bullet)
+
+
+def _kind(figures: Figures, kind: str) -> str:
+    """In the reader's language; a kind that only a newer server knows as it is."""
+    return figures.say(f"health.kind_{kind}") if kind in _KINDS else kind

@@ -65,12 +65,13 @@ class Glyphs:
     ok: str
     warning: str
     broken: str
+    unchecked: str
     bullet: str
     arrow: str
 
 
-UNICODE = Glyphs("├", "┤", "●", "◆", "─", "│", "┼", "◄", "►", "█", "░", "✓", "!", "✗", "·", "→")
-ASCII = Glyphs("[", "]", "o", "*", "-", "|", "+", "<", ">", "#", ".", "+", "!", "x", "-", ">")
+UNICODE = Glyphs(*"├┤●◆─│┼◄►█░✓!✗○·→")
+ASCII = Glyphs(*"[]o*-|+<>#.+!xo->")
 
 
 class Screen:

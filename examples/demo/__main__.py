@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from fairlift import Client
 from fairlift.v1.results_service_pb2 import GetResultsRequest, Report, VerdictKind
 from fairlift_cli.__main__ import main as fairlift
+from fairlift_cli.figures import Figures
 from fairlift_cli.screen import Screen
 from fairlift_cli.server_connection import (
     RESULTS_TIMEOUT_S,
@@ -20,7 +21,7 @@ from fairlift_cli.server_connection import (
     connected,
     full_name,
 )
-from fairlift_stats.locale import text
+from fairlift_stats.locale import LANGUAGES, text
 from fairlift_stats.messages import Message
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -28,6 +29,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from examples.demo.comparison import compare, show
 from examples.demo.shop import CURRENCY, Shop
 from examples.demo.truth import TRUTH
+from examples.demo.words import say
 from examples.server import running_server, start_in_the_past
 
 _CAMPAIGNS = Path(__file__).parent.parent / "campaigns"
@@ -42,30 +44,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     began = time.monotonic()
     console = Console(highlight=False)
     with running_server(currency=CURRENCY) as address:
-        console.print(
-            f"A Fairlift server listens on {address}; its database is in a temporary folder."
-        )
+        language = options.language
+        console.print(say("listens", language, address=address))
         _fairlift(console, address, "apply", os.path.relpath(_CAMPAIGNS))
         today = datetime.now(_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
         start = (today - timedelta(days=options.days)).astimezone(UTC)
         start_in_the_past(address, TRUTH, start)
-        console.print(f"The campaigns {', '.join(TRUTH)} started {options.days} days ago.")
+        started = say("started", language, names=", ".join(TRUTH), days=options.days)
+        console.print(started)
         with connected(Target(address)) as server:
             simulation = (options.visitors, options.days, start)
-            _simulate(console, server, address, *simulation)
+            _simulate(console, server, address, language, *simulation)
             for campaign in TRUTH:
                 console.rule()
-                _fairlift(console, address, "results", campaign)
+                _fairlift(console, address, "results", campaign, *_spoken(language))
             console.rule()
             reports = {campaign: _report(server, campaign) for campaign in TRUTH}
-        show(Screen(), compare(reports))
-    console.print(f"The demo took {time.monotonic() - began:.0f} s; the server has stopped.")
+        show(Screen(), compare(reports), Figures(language))
+    console.print(say("took", language, seconds=round(time.monotonic() - began)))
 
 
 def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m examples.demo", description=main.__doc__)
     parser.add_argument("--visitors", type=int, default=30_000)
     parser.add_argument("--days", type=int, default=28)
+    language = os.environ.get("FAIRLIFT_LANGUAGE", "en")
+    parser.add_argument("--language", choices=LANGUAGES, default=language)
     return parser.parse_args(arguments)
 
 
@@ -73,14 +77,15 @@ def _simulate(
     console: Console,
     server: ServerConnection,
     address: str,
+    language: str,
     visitors: int,
     days: int,
     start: datetime,
 ) -> None:
     """Simulates the days one after another; after some of them the results are read."""
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("visitors"),
-        TimeElapsedColumn(), console=console,
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn(say("visitors", language)), TimeElapsedColumn(), console=console,
     )  # fmt: skip
     # One seed, chosen once: what comes out is what comes out.
     rng = random.Random(20_260)
@@ -88,25 +93,31 @@ def _simulate(
         if not client.wait_ready(10):
             raise SystemExit("The client received no snapshot from the server.")
         shop = Shop(client, rng, start, days, visitors)
-        task = bar.add_task(f"Simulating {days} days", total=visitors)
+        task = bar.add_task(say("simulating", language, days=days), total=visitors)
         for day in range(days):
             bar.advance(task, shop.simulate_day(day))
             _flush(client)
             # A day is over when events of the next one have come in.
             if day in _JUDGING_DAYS:
-                bar.console.print(f"Day {day}\n{_verdicts(server)}")
+                bar.console.print(say("day", language, day=day))
+                bar.console.print(_verdicts(server, language))
         _check(client)
 
 
-def _verdicts(server: ServerConnection) -> str:
+def _verdicts(server: ServerConnection, language: str) -> str:
     """The verdict of each campaign, in a few words."""
     kinds = {
         campaign: VerdictKind.Name(_report(server, campaign).verdict.kind) for campaign in TRUTH
     }
     return "\n".join(
-        f"  {campaign}: {text(Message.of(f'kind.{_kind(kind)}')).lower()}"
+        f"  {campaign}: {text(Message.of(f'kind.{_kind(kind)}'), language).lower()}"
         for campaign, kind in kinds.items()
     )
+
+
+def _spoken(language: str) -> tuple[str, ...]:
+    """The option of a command that prints in this language; none where it is the default."""
+    return () if language == "en" else ("--language", language)
 
 
 def _kind(name: str) -> str:

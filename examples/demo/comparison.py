@@ -5,16 +5,14 @@ from dataclasses import dataclass
 
 from fairlift.v1.results_service_pb2 import MetricResult, Report
 from fairlift.v1.value_pb2 import Interval
+from fairlift_cli.figures import NO_VALUE, Figures
 from fairlift_cli.report.report_context import shown_interval
 from fairlift_cli.screen import Screen, plain_table
 
 from examples.demo.truth import TRUTH
+from examples.demo.words import say
 
-_NAMES = {
-    "conversion_rate": "conversion rate",
-    "average_ticket": "average ticket",
-    "revenue_per_visitor": "revenue per visitor",
-}
+_YES_NO = {True: "yes", False: "no"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ def _rows(reports: Mapping[str, Report]) -> Iterator[Row]:
                 yield Row(
                     campaign,
                     variant,
-                    _NAMES[metric],
+                    metric,
                     true_lift,
                     comparison.lift
                     if comparison is not None and comparison.HasField("lift")
@@ -74,41 +72,23 @@ def _comparison(report: Report, metric: str, variant: str) -> MetricResult.Compa
     )
 
 
-def show(screen: Screen, rows: Sequence[Row]) -> None:
+def show(screen: Screen, rows: Sequence[Row], figures: Figures) -> None:
     """Prints the true lifts, which only the simulator knows, beside the measured ones."""
-    screen.line(
-        "The true lifts, known only to the simulator, compared with the reports", style="bold"
-    )
-    table = plain_table(
-        ("", "left"), ("True lift", "right"), ("Found", "right"), ("Interval", "right"),
-        ("Contains it", "right"),
-    )  # fmt: skip
+    language = figures.language
+    screen.line(say("truth", language), style="bold")
+    headings = (say(key, language) for key in ("true_lift", "measured", "interval", "contains"))
+    table = plain_table(("", "left"), *((heading, "right") for heading in headings))
     last_name = ""
     for row in rows:
         name = f"{row.campaign}, {row.variant}"
         if name != last_name:
             table.add_row(name, style="bold")
         last_name = name
-        measured = "-" if row.measured_lift is None else f"{row.measured_lift:+.1%}"
-        covers_truth = "-" if row.interval is None else "yes" if row.covers_truth else "no"
-        table.add_row(
-            f"  {row.metric}",
-            f"{row.true_lift:+.1%}",
-            measured,
-            _interval_text(row.interval),
-            covers_truth,
-        )
+        measured = NO_VALUE if row.measured_lift is None else figures.lift(row.measured_lift)
+        interval = NO_VALUE if row.interval is None else figures.interval(row.interval)
+        answer = NO_VALUE if row.interval is None else say(_YES_NO[row.covers_truth], language)
+        cells = (figures.lift(row.true_lift), measured, interval, answer)
+        table.add_row(f"  {figures.metric_name(row.metric)}", *map(screen.safe, cells))
     screen.table(table)
     hits = sum(row.covers_truth for row in rows)
-    screen.line(
-        f"{hits} of {len(rows)} intervals contain the true lift; each does so 95 times in 100. "
-        "Every server draws new salts, so the next run assigns visitors a little differently."
-    )
-
-
-def _interval_text(interval: Interval | None) -> str:
-    if interval is None:
-        return "-"
-    lower = f"{interval.lower:+.1%}" if interval.HasField("lower") else "-inf"
-    upper = f"{interval.upper:+.1%}" if interval.HasField("upper") else "+inf"
-    return f"{lower} to {upper}"
+    screen.line(say("hits", language, hits=hits, rows=len(rows)))

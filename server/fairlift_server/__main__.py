@@ -14,7 +14,9 @@ from fairlift.engine.errors import FairliftError, Invalid
 from fairlift.extras import missing_line
 
 from fairlift_server.logs import JsonFormatter
-from fairlift_server.settings import Settings, settings_help
+from fairlift_server.settings import Settings, settings_help, unknown_variables
+
+log = logging.getLogger("fairlift.server")
 
 # The server is imported when it starts: `--help` and errors in settings must not wait for it.
 
@@ -30,6 +32,8 @@ def main() -> None:
     try:
         settings = Settings.from_environment(os.environ)
         _log_to_stderr(settings.log_level)
+        for line in unknown_variables(os.environ):
+            log.warning(line)
         match arguments.command:
             case "serve":
                 import uvloop

@@ -30,13 +30,13 @@ from fairlift_server.events.intake import IntakeWatch
 from fairlift_server.events.ledger import EventOutcome
 from fairlift_server.events.parking import ParkingLimits
 from fairlift_server.results.campaign_results import CampaignResults
-from fairlift_server.results.intake_quality import IntakeQuality
 from fairlift_server.results.look_timer import LookTimer
+from fairlift_server.results.shop_quality import IntakeQuality
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.campaigns import microseconds
-from fairlift_server.store.contents import last_received_us
+from fairlift_server.store.contents import contents, last_received_us
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.event_groups import store_group
 from fairlift_server.store.parked_events import corrections, summarized
@@ -75,10 +75,15 @@ async def serving(
         WrongState: the address is taken, another server uses the database, or the database is in
             another currency than the settings.
     """
-    store = Store(Path(settings.database))
+    # First what needs no database: a start that fails leaves the file as it was.
+    server = GrpcServer(listen=settings.listen, certificate=_certificate(settings))
     try:
-        store.migrate()
-        store.write_now(lambda transaction: _set_currency(transaction, settings.currency))
+        store = Store(Path(settings.database))
+    except BaseException:
+        await server.close()
+        raise
+    try:
+        store.migrate(lambda transaction: _set_currency(transaction, settings.currency))
         live = LiveCampaigns(
             store.read_now(lambda transaction: published_snapshot(transaction, clock()))
         )
@@ -105,15 +110,12 @@ async def serving(
             now=clock,
             intake=lambda: watch.state,
         )
-        server = GrpcServer(
+        log.info("opened %s: %s", store.path, store.contents())
+        await server.start(
             _services(settings, store, live, ingest, clocks, results, clock),
-            listen=settings.listen,
             token=settings.token,
             has_reflection=settings.has_reflection,
-            certificate=_certificate(settings),
         )
-        log.info("opened %s: %s", store.path, store.contents())
-        await server.start()
         readiness = Readiness(server.set_writable, store.check_writes)
         store.write_failures.listener = readiness.failed
         timer = LookTimer(results, every_s=settings.look_every_s, now=clock)
@@ -133,6 +135,7 @@ async def serving(
             own_check_workers.close()
     finally:
         store.close()
+        await server.close()
 
 
 def _watched(record: StoreEvents, watch: IntakeWatch, clock: Callable[[], datetime]) -> StoreEvents:
@@ -193,10 +196,14 @@ def _event_rules(settings: Settings) -> EventRules:
 
 async def _intake(store: Store, clocks: CallerClocks) -> IntakeQuality:
     """What the server took in and could not count yet, or had to correct."""
-    parked, corrected = await store.read(
-        lambda transaction: (summarized(transaction), corrections(transaction))
+    events, parked, corrected = await store.read(
+        lambda transaction: (
+            contents(transaction).events,
+            summarized(transaction),
+            corrections(transaction),
+        )
     )
-    return IntakeQuality(parked, corrected, clocks.state())
+    return IntakeQuality(events, parked, corrected, clocks.state())
 
 
 def _set_currency(transaction: Transaction, currency: str) -> None:

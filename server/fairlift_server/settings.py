@@ -14,6 +14,16 @@ MIN_TOKEN = 16
 PREFIX = "FAIRLIFT_"
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
+# What the command line, the SDK's build and the tests read.
+_OF_OTHERS = frozenset({"SERVER", "CA", "LANGUAGE", "COMPILE", "TESTED"})
+# What other servers call a setting.
+_OTHER_WORDS = {
+    **dict.fromkeys(("ADDRESS", "ADDR", "BIND", "HOST", "PORT"), "LISTEN"),
+    **dict.fromkeys(("DB", "FILE", "PATH", "DATA", "DATABASE_URL", "DSN"), "DATABASE"),
+    **dict.fromkeys(("KEY", "SECRET", "PASSWORD", "API_KEY"), "TOKEN"),
+    **dict.fromkeys(("CERT", "TLS_CERT", "CERTIFICATE"), "TLS_CERTIFICATE"),
+    **dict.fromkeys(("DEBUG", "LOG", "LOGLEVEL"), "LOG_LEVEL"),
+}
 # Default values as `--help` prints them.
 _DEFAULT_TEXT = {"''": "unset", "None": "unset", "True": "yes", "False": "no"}
 
@@ -159,6 +169,30 @@ def variable(setting: "Field[object]") -> str:
     return PREFIX + setting.name.upper()
 
 
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """A line for each FAIRLIFT_ variable that no program of Fairlift reads.
+
+    What Kubernetes sets for a service named fairlift is left alone.
+    """
+    names = {setting.name.upper() for setting in fields(Settings)}
+    lines = []
+    for name, text in sorted(environment.items()):
+        word = name.removeprefix(PREFIX)
+        if word == name or word in names | _OF_OTHERS or _is_of_kubernetes(word, text):
+            continue
+        near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+        setting = _OTHER_WORDS.get(word) or next(iter(near), "")
+        way_out = f"did you mean {PREFIX}{setting}?" if setting else "see fairlift-server --help"
+        lines.append(f"{name} is not a setting and is ignored; {way_out}")
+    return lines
+
+
+def _is_of_kubernetes(word: str, text: str) -> bool:
+    return re.fullmatch(r"SERVICE_(HOST|PORT\w*)|PORT_\d+_\w+", word) is not None or (
+        word == "PORT" and "://" in text
+    )
+
+
 def settings_help() -> str:
     """Every setting with its default and meaning, for `--help`."""
     lines = []
@@ -172,7 +206,7 @@ def settings_help() -> str:
 def _close_match(name: str, variables: Iterable[str]) -> str | None:
     """The setting that a variable probably misspells.
 
-    Other FAIRLIFT_ variables are accepted: they may belong to other programs.
+    Other FAIRLIFT_ variables may belong to other programs; `unknown_variables` warns of them.
     """
     if not name.startswith(PREFIX):
         return None

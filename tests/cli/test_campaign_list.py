@@ -3,8 +3,17 @@
 import io
 
 import pytest
-from fairlift.v1.campaign_pb2 import CAMPAIGN_STATE_RUNNING, Campaign, Variant
+from fairlift.v1.campaign_pb2 import (
+    CAMPAIGN_STATE_RUNNING,
+    CAMPAIGN_STATE_STOPPED,
+    Campaign,
+    CampaignState,
+    Variant,
+)
+from fairlift.v1.results_service_pb2 import ReportSummary
+from fairlift_cli.all_results import show_reports
 from fairlift_cli.campaign_commands import show_campaigns
+from fairlift_cli.figures import Figures
 from fairlift_cli.screen import Screen
 from rich.console import Console
 
@@ -16,7 +25,7 @@ def test_a_list_of_campaigns_breaks_no_name(width: int) -> None:
     campaign.plan.primary.add(metric="conversion_rate")
     console = Console(width=width, record=True, file=io.StringIO())
 
-    show_campaigns(Screen(console=console), [campaign])
+    show_campaigns(Screen(console=console), [campaign], {})
 
     rows = [row.rstrip() for row in console.export_text().splitlines()]
     assert rows[1].startswith("free-shipping-over-50  running")
@@ -33,6 +42,31 @@ def test_a_list_of_campaigns_says_since_when_by_the_shops_day(zone: str, day: st
     campaign.start_time.FromJsonString("2026-11-01T23:30:00Z")
     console = Console(width=80, record=True, file=io.StringIO())
 
-    show_campaigns(Screen(console=console), [campaign])
+    show_campaigns(Screen(console=console), [campaign], {})
 
     assert day in console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("day", "last_day", "state", "status", "days"),
+    [
+        (6, 0, CAMPAIGN_STATE_RUNNING, "running", "6/14"),
+        (15, 17, CAMPAIGN_STATE_RUNNING, "entry over, measuring until day 17", "14/14"),
+        (17, 17, CAMPAIGN_STATE_RUNNING, "ended", "14/14"),
+        (15, 17, CAMPAIGN_STATE_STOPPED, "stopped", "14/14"),
+    ],
+)
+def test_a_list_of_results_says_when_entry_is_over(
+    day: int, last_day: int, state: CampaignState.ValueType, status: str, days: str
+) -> None:
+    report = ReportSummary(
+        campaign="campaigns/spring", day=day, maximum_days=14, last_day=last_day, state=state
+    )
+    console = Console(file=io.StringIO(), width=120)
+
+    show_reports(Screen(console=console), [report], Figures("en"))
+
+    assert isinstance(console.file, io.StringIO)
+    row = console.file.getvalue().splitlines()[-1]
+    assert status in row
+    assert days in row

@@ -235,7 +235,7 @@ def test_on_a_narrow_screen_names_stand_above_their_figures_and_never_vanish(wid
 
     rows = shown(found, width=width).splitlines()
 
-    start = rows.index("Totals so far") + 2
+    start = rows.index("Totals so far, of all visitors who entered") + 2
     assert [rows[start], rows[start + 2]] == ["  Delivery 4.90", "  Envío gratis"]
     assert rows[start + 1].split()[:3] == ["15,012", "460", "500"]
     metric = next(index for index, row in enumerate(rows) if row.startswith("Conversion rate ("))

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 from fairlift.engine.errors import InvalidRequest
-from fairlift_server.settings import Settings, settings_help, variable
+from fairlift_server.settings import Settings, settings_help, unknown_variables, variable
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -123,3 +123,29 @@ def test_a_token_that_cannot_be_used_is_refused_and_never_shown(
 
     assert rule in str(refused.value)
     assert repr(token) not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("ADDRESS", "FAIRLIFT_LISTEN"),
+        ("DB", "FAIRLIFT_DATABASE"),
+        ("PARKED", "FAIRLIFT_PARKED_DAYS"),
+        ("COLOUR", ""),
+    ],
+)
+def test_a_variable_that_no_program_reads_is_told_with_the_nearest(name: str, meant: str) -> None:
+    (line,) = unknown_variables({f"FAIRLIFT_{name}": "x", "PATH": "/bin"})
+
+    assert line.startswith(f"FAIRLIFT_{name} is not a setting and is ignored; ")
+    assert f"did you mean {meant}?" in line if meant else "fairlift-server --help" in line
+
+
+def test_settings_and_variables_of_other_programs_are_no_mistake() -> None:
+    known = {variable(setting): "x" for setting in fields(Settings)}
+    others = ("SERVER", "CA", "LANGUAGE", "SERVICE_HOST", "PORT_50051_TCP_ADDR")
+    kubernetes = {"FAIRLIFT_PORT": "tcp://10.0.0.1:50051"}
+
+    assert (
+        unknown_variables(known | {f"FAIRLIFT_{name}": "x" for name in others} | kubernetes) == []
+    )

@@ -326,6 +326,8 @@ class _HealthStatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     HEALTH_STATUS_WARNING: _HealthStatus.ValueType  # 2
     HEALTH_STATUS_BROKEN: _HealthStatus.ValueType  # 3
     """Blocks the verdict."""
+    HEALTH_STATUS_NOT_CHECKED: _HealthStatus.ValueType  # 4
+    """There are no data to check yet."""
 
 class HealthStatus(_HealthStatus, metaclass=_HealthStatusEnumTypeWrapper): ...
 
@@ -334,6 +336,8 @@ HEALTH_STATUS_OK: HealthStatus.ValueType  # 1
 HEALTH_STATUS_WARNING: HealthStatus.ValueType  # 2
 HEALTH_STATUS_BROKEN: HealthStatus.ValueType  # 3
 """Blocks the verdict."""
+HEALTH_STATUS_NOT_CHECKED: HealthStatus.ValueType  # 4
+"""There are no data to check yet."""
 Global___HealthStatus: typing_extensions.TypeAlias = HealthStatus
 
 class _Closing:
@@ -472,6 +476,7 @@ class ReportSummary(google.protobuf.message.Message):
     START_TIME_FIELD_NUMBER: builtins.int
     STOP_TIME_FIELD_NUMBER: builtins.int
     LABELS_FIELD_NUMBER: builtins.int
+    LAST_DAY_FIELD_NUMBER: builtins.int
     campaign: builtins.str
     """campaigns/{campaign}"""
     display_name: builtins.str
@@ -485,7 +490,11 @@ class ReportSummary(google.protobuf.message.Message):
     """Units that have entered, in all variants together."""
     planned_units: builtins.int
     health: Global___HealthStatus.ValueType
-    """The gravest of the checks."""
+    """The gravest of the campaign's own checks."""
+    last_day: builtins.int
+    """Once entry is over: the campaign day whose look is the last; 0 while units that come are
+    analysed.
+    """
     @property
     def verdict(self) -> Global___Verdict:
         """Without reasons and looks."""
@@ -513,9 +522,10 @@ class ReportSummary(google.protobuf.message.Message):
         start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         stop_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        last_day: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["start_time", b"start_time", "stop_time", b"stop_time", "verdict", b"verdict"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "day", b"day", "display_name", b"display_name", "epoch", b"epoch", "health", b"health", "labels", b"labels", "maximum_days", b"maximum_days", "planned_units", b"planned_units", "start_time", b"start_time", "state", b"state", "stop_time", b"stop_time", "unit", b"unit", "units", b"units", "verdict", b"verdict"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "day", b"day", "display_name", b"display_name", "epoch", b"epoch", "health", b"health", "labels", b"labels", "last_day", b"last_day", "maximum_days", b"maximum_days", "planned_units", b"planned_units", "start_time", b"start_time", "state", b"state", "stop_time", b"stop_time", "unit", b"unit", "units", b"units", "verdict", b"verdict"]) -> None: ...
 
 Global___ReportSummary: typing_extensions.TypeAlias = ReportSummary
 
@@ -1324,16 +1334,20 @@ Global___SegmentResult: typing_extensions.TypeAlias = SegmentResult
 
 @typing.final
 class Health(google.protobuf.message.Message):
+    """One answer for one campaign: GetResults and GetHealth give the same checks."""
+
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     CHECKS_FIELD_NUMBER: builtins.int
     AMENDMENTS_FIELD_NUMBER: builtins.int
     @property
-    def checks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___HealthCheck]: ...
+    def checks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___HealthCheck]:
+        """The campaign's own first, then those of the shop."""
+
     @property
     def amendments(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___IdleAmendment]:
-        """Of GetHealth alone: amendments since the epoch began that change nothing, newest first; at most
-        100. The check amendments counts those that contradict their order.
+        """Of GetHealth alone: amendments of the shop's orders since the epoch began that change nothing,
+        newest first; at most 100. The check amendments counts those that contradict their order.
         """
 
     def __init__(
@@ -1362,7 +1376,7 @@ class IdleAmendment(google.protobuf.message.Message):
     """Such as refund or correction."""
     event_id: builtins.str
     sentence: builtins.str
-    """Why: it contradicts its order, or its order has not arrived."""
+    """Why: it contradicts its order, or its order has not arrived or waits itself."""
     @property
     def event_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -1388,15 +1402,18 @@ class HealthCheck(google.protobuf.message.Message):
     SENTENCE_FIELD_NUMBER: builtins.int
     VALUE_FIELD_NUMBER: builtins.int
     EVIDENCE_FIELD_NUMBER: builtins.int
+    SHOP_WIDE_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """sample_ratio, contamination, minimum_days, exposures, amendments, …; a reader shows one that it
-    does not know by its sentence.
+    """sample_ratio, contamination, enough_orders, minimum_days, exposures, amendments, …; a reader
+    shows one that it does not know by its sentence.
     """
     status: Global___HealthStatus.ValueType
     sentence: builtins.str
     value: builtins.float
     evidence: builtins.float
     """Of sample_ratio: an e-value, valid however often somebody looks; 20 warns, 100 blocks."""
+    shop_wide: builtins.bool
+    """It is about the events of all campaigns together, not about this campaign's alone."""
     def __init__(
         self,
         *,
@@ -1405,9 +1422,10 @@ class HealthCheck(google.protobuf.message.Message):
         sentence: builtins.str = ...,
         value: builtins.float | None = ...,
         evidence: builtins.float | None = ...,
+        shop_wide: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_evidence", b"_evidence", "_value", b"_value", "evidence", b"evidence", "value", b"value"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_evidence", b"_evidence", "_value", b"_value", "evidence", b"evidence", "name", b"name", "sentence", b"sentence", "status", b"status", "value", b"value"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_evidence", b"_evidence", "_value", b"_value", "evidence", b"evidence", "name", b"name", "sentence", b"sentence", "shop_wide", b"shop_wide", "status", b"status", "value", b"value"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_evidence", b"_evidence"]) -> typing.Literal["evidence"] | None: ...
     @typing.overload

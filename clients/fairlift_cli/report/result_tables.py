@@ -52,15 +52,18 @@ def remarks(context: ReportContext) -> Iterator[str]:
 
 
 def counts_table(context: ReportContext) -> Table:
-    """The totals of each variant so far."""
+    """The totals of each variant so far, and how many of its units the newest look analysed."""
     figures, safe = context.figures, context.screen.safe
-    columns = ("visitors", "buyers", "orders", "revenue", "net_revenue")
-    table = figure_table(*(safe(context.say(f"report.{column}")) for column in columns))
+    analysed = {arm.variant: arm.units for arm in context.report.look.arms}
+    columns = ("visitors", "buyers", "orders", "revenue", "net_revenue", "analysed")
+    shown = columns if analysed else columns[:-1]
+    table = figure_table(*(safe(context.say(f"report.{column}")) for column in shown))
     for totals in context.report.totals:
         table.add_row(
             row_name(f"  {context.name(totals.variant)}"),
             *map(figures.count, (totals.units, totals.buyers, totals.orders)),
             *(safe(figures.micros(m)) for m in (totals.revenue_micros, totals.net_revenue_micros)),
+            *([figures.count(analysed.get(totals.variant, 0))] if analysed else []),
         )
     return table
 

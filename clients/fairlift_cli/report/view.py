@@ -18,6 +18,7 @@ from fairlift_cli.report.result_tables import (
     segments_table,
 )
 from fairlift_cli.screen import Screen
+from fairlift_cli.trust import show_checks
 
 _STYLES = {
     pb.VERDICT_KIND_SHIP: "bold white on green",
@@ -160,20 +161,9 @@ def _segments(context: ReportContext) -> None:
 
 
 def _health(context: ReportContext) -> None:
-    checks, screen, glyphs = context.report.health.checks, context.screen, context.screen.glyphs
-    if not checks:
-        return
-    marks = {
-        pb.HEALTH_STATUS_OK: (glyphs.ok, "green"),
-        pb.HEALTH_STATUS_WARNING: (glyphs.warning, "yellow"),
-        pb.HEALTH_STATUS_BROKEN: (glyphs.broken, "red"),
-    }
-    screen.line()
-    screen.line(context.say("report.health"), style="bold")
-    for check in checks:
-        mark, style = marks.get(check.status, ("?", ""))
-        sentence = check.sentence or check.name.replace("_", " ")
-        screen.marked(Text(mark, style=style), sentence, indent=2)
+    if context.report.health.checks:
+        context.screen.line()
+        show_checks(context.screen, context.figures, context.report.health, every=False)
 
 
 def _counts(context: ReportContext) -> None:

@@ -1,13 +1,23 @@
 """The results of a campaign as the contract's Report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fairlift.engine.metric import OrderMeasure
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.campaign import UNITS
 from fairlift.wire.values import time_to
-from fairlift_stats.messages import Day, Figure, Message, Number, Verbatim
+from fairlift_stats.messages import (
+    Day,
+    Figure,
+    Message,
+    Number,
+    Percent,
+    VariantName,
+    Verbatim,
+)
 from fairlift_stats.report.decomposition import Decomposition
+from fairlift_stats.sequential.calendar import last_day
+from fairlift_stats.verdict.facts import AlarmStanding
 
 from fairlift_server.analysis.ledger_query import CouponCount, LateCounts
 from fairlift_server.api.amounts import exceeds_micros, sum_micros
@@ -28,7 +38,7 @@ from fairlift_server.api.verdict_messages import verdict_to
 from fairlift_server.events.ledger import MICROS
 from fairlift_server.results.analysis_plan import TOTALS, AnalysisPlan
 from fairlift_server.results.campaign_results import ReportInput
-from fairlift_server.results.data_quality import checks
+from fairlift_server.results.data_quality import HealthCheck
 from fairlift_server.results.kept_look import KeptLook
 from fairlift_server.results.live_figures import DayCount
 
@@ -39,7 +49,9 @@ _FACTORS = {
 }
 
 
-def report_to(reading: ReportInput, *, currency: str, language: str) -> pb.Report:
+def report_to(
+    reading: ReportInput, checks: Iterable[HealthCheck], *, currency: str, language: str
+) -> pb.Report:
     """The report, with its sentences in the language; before the first look it has no metrics."""
     result, plan, campaign = reading.result, reading.plan, reading.campaign
     reader = ReaderLanguage.of(campaign, language)
@@ -59,7 +71,7 @@ def report_to(reading: ReportInput, *, currency: str, language: str) -> pb.Repor
             _decomposition(variant, factors, reader.text(factors.message(currency)), confidence)
             for variant, factors in (report.decompositions.items() if report else ())
         ),
-        health=health_to(checks(plan, result.quality), reader),
+        health=health_to(checks, reader),
         segments=(
             segment
             for cut in (report.segments if report else ())
@@ -202,8 +214,43 @@ def _notes(reading: ReportInput) -> Iterator[Message]:
     if _exceed(reading):
         yield Message.of("note.beyond_range")
     if result.looks:
+        yield from _entry_over(reading)
         yield from _uncounted(reading)
         yield from _late_notes(result.late, Day(result.looks[-1].look.at))
+    if result.verdict is not None:
+        yield from _alarm_notes(plan.control, result.verdict.facts.alarms)
+
+
+def _entry_over(reading: ReportInput) -> Iterator[Message]:
+    """That new units are not analysed any more, while the windows of the last ones are open."""
+    last, plan = reading.result.looks[-1], reading.plan.plan
+    end = last_day(last.plan)
+    if last.look.closing is not None or last.look.day < plan.maximum_days or end is None:
+        return
+    day = reading.days.nth(end)
+    if day is not None:
+        yield Message.of("note.entry_over", day=Day(day.date.isoformat()))
+
+
+def _alarm_notes(control: str, alarms: Iterable[AlarmStanding]) -> Iterator[Message]:
+    """How the built-in conversion alarm stands, by treatment; nothing before it can say."""
+    for alarm in alarms:
+        if min(alarm.units) == 0:
+            continue
+        usual, rate = (
+            Percent(buyers / units, 2)
+            for buyers, units in zip(alarm.converters, alarm.units, strict=True)
+        )
+        figures: dict[str, Figure] = {
+            "variant": VariantName(alarm.arm),
+            "control": VariantName(control),
+            "rate": rate,
+            "usual": usual,
+        }
+        if alarm.raised_at is None:
+            yield Message.of("note.alarm_quiet", **figures)
+        else:
+            yield Message.of("note.alarm_raised", day=Day(alarm.raised_at), **figures)
 
 
 def _uncounted(reading: ReportInput) -> Iterator[Message]:

@@ -40,4 +40,5 @@ def report_summary_to(listed: ListedReport, language: str) -> pb.ReportSummary:
         start_time=None if lifecycle.start_time is None else time_to(lifecycle.start_time),
         stop_time=None if lifecycle.stop_time is None else time_to(lifecycle.stop_time),
         labels=campaign.labels,
+        last_day=0 if line is None else line.last_day,
     )

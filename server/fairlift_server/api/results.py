@@ -17,11 +17,12 @@ from fairlift_server.api.names import campaign_id_of
 from fairlift_server.api.paging import PageTokens
 from fairlift_server.api.report_messages import report_to
 from fairlift_server.api.report_summary_messages import report_summary_to
-from fairlift_server.results.amendment_quality import amendment_check
-from fairlift_server.results.campaign_results import CampaignResults
-from fairlift_server.results.data_quality import checks
-from fairlift_server.results.intake_quality import IntakeQuality, intake_checks
+from fairlift_server.results.analysis_plan import AnalysisPlan
+from fairlift_server.results.campaign_results import CampaignResults, ReportInput
+from fairlift_server.results.data_quality import DataQuality, HealthCheck, campaign_checks
 from fairlift_server.results.report_list import DEFAULT_STATES
+from fairlift_server.results.shop_quality import AmendmentQuality, IntakeQuality, shop_checks
+from fairlift_server.store.amendments import IdleAmendments
 
 
 class ResultsApi(ResultsServiceServicer):
@@ -48,7 +49,7 @@ class ResultsApi(ResultsServiceServicer):
         reading = await self._results.read(
             campaign_id_of(request.name), epoch=_checked_epoch(request.epoch)
         )
-        return report_to(reading, currency=self._currency, language=language)
+        return await self._report(reading, language)
 
     async def ListReports(
         self, request: pb.ListReportsRequest, context: Context
@@ -94,7 +95,7 @@ class ResultsApi(ResultsServiceServicer):
             reading = await self._results.read(campaign)
             if len(reading.look_times) != looks_sent:
                 looks_sent = len(reading.look_times)
-                yield report_to(reading, currency=self._currency, language=language)
+                yield await self._report(reading, language)
             await asyncio.sleep(self._watch_every_s)
 
     async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.Health:
@@ -103,15 +104,30 @@ class ResultsApi(ResultsServiceServicer):
         name = campaign_id_of(request.name)
         campaign, plan, quality = await self._results.data_quality(name)
         idle = await self._results.idle_amendments(name)
-        found = (
-            *checks(plan, quality),
-            amendment_check(idle.contradicting),
-            *intake_checks(await self._intake()),
-        )
+        intake = await self._intake()
         reader = ReaderLanguage.of(campaign, language)
-        health = health_to(found, reader)
-        health.amendments.extend(idle_amendment_to(one, reader) for one in idle.newest)
+        health = health_to(_all_checks(plan, quality, intake, idle), reader)
+        some_wait = intake.parked.waiting_total > 0
+        health.amendments.extend(
+            idle_amendment_to(amendment, reader, some_wait=some_wait) for amendment in idle.newest
+        )
         return health
+
+    async def _report(self, reading: ReportInput, language: str) -> pb.Report:
+        """The report, with the answer of GetHealth to whether the data can be trusted."""
+        epoch = reading.campaign.lifecycle.epoch
+        idle = await self._results.idle_amendments(reading.campaign.id, epoch=epoch, limit=0)
+        intake = await self._intake()
+        checks = _all_checks(reading.plan, reading.result.quality, intake, idle)
+        return report_to(reading, checks, currency=self._currency, language=language)
+
+
+def _all_checks(
+    plan: AnalysisPlan, quality: DataQuality, intake: IntakeQuality, idle: IdleAmendments
+) -> tuple[HealthCheck, ...]:
+    """Whether the data can be trusted: the campaign's own checks, then those of the shop."""
+    amendments = AmendmentQuality(idle.any_came, idle.contradicting)
+    return (*campaign_checks(plan, quality), *shop_checks(intake, amendments))
 
 
 def _checked_epoch(epoch: int) -> int:

@@ -79,38 +79,17 @@ class Certificate:
 
 
 class GrpcServer:
-    """A gRPC server on one address."""
+    """A gRPC server on one address, which it holds from the moment it is made.
 
-    def __init__(
-        self,
-        services: Services,
-        *,
-        listen: str,
-        token: str,
-        has_reflection: bool,
-        certificate: Certificate | None = None,
-    ) -> None:
+    Raises:
+        WrongState: the address or the certificate cannot be used.
+    """
+
+    def __init__(self, *, listen: str, certificate: Certificate | None = None) -> None:
         self._server = grpc.aio.server(options=_OPTIONS)
-        self._access = {
-            "token": "required" if token else "none",
-            "tls": "yes" if certificate else "no",
-        }
-        admission = Admission(token=token, rooms={RECORD_EVENTS: services.events.has_room})
-        self._server.add_generic_rpc_handlers((admission,))
-        self._call_guard = CallGuard(admission)
-        # The guard has the two methods that the generated code calls on a server.
-        guard = cast("grpc.aio.Server", self._call_guard)
+        self._tls = "yes" if certificate else "no"
         self._health = health.aio.HealthServicer()
-        add_assignments(services.assignments, guard)
-        add_campaigns(services.campaigns, guard)
-        add_events(services.events, guard)
-        add_results(services.results, guard)
-        add_admin(AdminApi(), guard)
-        add_health(self._health, guard)
-        if has_reflection:
-            names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
-            # Not `enable_server_reflection`: beside a guard it takes the servicer of threads.
-            add_reflection(reflection.aio.ReflectionServicer(names), guard)  # type: ignore[no-untyped-call]  # generated without types
+        self._call_guard: CallGuard | None = None
         _check_free(listen)
         try:
             self.port = self._bind(listen, certificate)
@@ -129,12 +108,31 @@ class GrpcServer:
         pairs = [(certificate.key, certificate.chain)]
         return self._server.add_secure_port(listen, grpc.ssl_server_credentials(pairs))
 
-    async def start(self) -> None:
+    async def start(self, services: Services, *, token: str, has_reflection: bool) -> None:
         """Starts serving."""
+        self._add(services, token=token, has_reflection=has_reflection)
         await self._server.start()
         for service in ("", *_SERVICES):
             await self._health.set(service, _SERVING)
-        log.info("serving", extra={"fields": {"port": self.port, **self._access}})
+        access = {"token": "required" if token else "none", "tls": self._tls}
+        log.info("serving", extra={"fields": {"port": self.port, **access}})
+
+    def _add(self, services: Services, *, token: str, has_reflection: bool) -> None:
+        admission = Admission(token=token, rooms={RECORD_EVENTS: services.events.has_room})
+        self._server.add_generic_rpc_handlers((admission,))
+        self._call_guard = CallGuard(admission)
+        # The guard has the two methods that the generated code calls on a server.
+        guard = cast("grpc.aio.Server", self._call_guard)
+        add_assignments(services.assignments, guard)
+        add_campaigns(services.campaigns, guard)
+        add_events(services.events, guard)
+        add_results(services.results, guard)
+        add_admin(AdminApi(), guard)
+        add_health(self._health, guard)
+        if has_reflection:
+            names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            # Not `enable_server_reflection`: beside a guard it takes the servicer of threads.
+            add_reflection(reflection.aio.ReflectionServicer(names), guard)  # type: ignore[no-untyped-call]  # generated without types
 
     async def set_writable(self, writable: bool) -> None:
         """Whether health reports services that write as serving; assignments need no disk."""
@@ -146,11 +144,16 @@ class GrpcServer:
         log.info("draining", extra={"fields": {"delay_s": delay_s, "grace_s": grace_s}})
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(delay_s)
-        self._call_guard.end_streams()
+        if self._call_guard is not None:
+            self._call_guard.end_streams()
         # Give the cancelled streams a turn of the loop to send UNAVAILABLE.
         await asyncio.sleep(0.05)
         await self._server.stop(grace_s)
         log.info("stopped")
+
+    async def close(self) -> None:
+        """Gives the address back, when there is nothing to drain."""
+        await self._server.stop(None)
 
 
 def _check_free(listen: str) -> None:

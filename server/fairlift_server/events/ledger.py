@@ -204,11 +204,46 @@ class RefusedEvent(NamedTuple):
     is_retryable: bool = False
 
 
+ConflictKind: TypeAlias = Literal["currency", "no_rate", "too_large", "ticket", "cost", "items"]
+
+
+class AmendmentConflict(NamedTuple):
+    """How an amendment contradicts its order, in figures: whoever shows it chooses the words.
+
+    Attributes:
+        kind: a refund in another currency than the order; a correction to a currency without a
+            rate, or to more than the largest amount; refunds beyond the order's ticket, cost of
+            goods or items.
+        found, allowed: what all refunds would come to, and what the order has; micros or items.
+        currency_code: of the refund or correction.
+        order_currency_code: of the order, where it is another one.
+    """
+
+    kind: ConflictKind
+    found: int = 0
+    allowed: int = 0
+    currency_code: str = ""
+    order_currency_code: str = ""
+
+    def to_text(self) -> str:
+        """The conflict as JSON."""
+        return json.dumps(self)
+
+    @classmethod
+    def from_text(cls, text: str) -> "AmendmentConflict":
+        """What `to_text` wrote."""
+        return cls(*json.loads(text))
+
+
 class IdleOutcome(NamedTuple):
-    """An amendment that was stored and changes nothing, as long as it contradicts its order."""
+    """An amendment that was stored and changes nothing, as long as it contradicts its order.
+
+    `message` is for the program that sent it, `conflict` for people who read about it later.
+    """
 
     message: str
     field: str
+    conflict: AmendmentConflict
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}"

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 
 from fairlift_server.events.ledger import (
     MAX_AMOUNT_MICROS,
+    AmendmentConflict,
     AmendmentEntry,
     AmendmentKind,
+    ConflictKind,
     IdleOutcome,
     OrderContent,
     RefusalReason,
@@ -16,6 +18,11 @@ from fairlift_server.events.ledger import (
 
 # A rate is in millionths of a millionth, so that weak currencies keep their digits.
 PICOS = 10**12
+_LIMITS: Mapping[ConflictKind, str] = {
+    "ticket": "ticket",
+    "cost": "cost of goods",
+    "items": "items",
+}
 # The rate of a currency at the order's time; None where none is known.
 RateOf = Callable[[str], int | None]
 
@@ -75,6 +82,11 @@ class OrderStanding:
                 f"{self.content.currency_code}: it is stored and changes nothing; refund in the "
                 "order's currency",
                 "amendment.refund.currency_code",
+                AmendmentConflict(
+                    "currency",
+                    currency_code=refund.currency_code,
+                    order_currency_code=self.content.currency_code,
+                ),
             )
         money = refund.goods_micros + refund.tax_micros + refund.delivery_micros
         after = replace(
@@ -92,21 +104,18 @@ class OrderStanding:
     def _beyond(self, order_id: str) -> IdleOutcome | None:
         """Why more went back than the order has."""
         content = self.content
-        for name, total, limit, limit_name in (
-            ("goods_micros", self.refunded_micros, content.ticket_micros, "ticket"),
-            (
-                "recovered_cost_micros",
-                self.recovered_cost_micros,
-                content.cost_micros,
-                "cost of goods",
-            ),
-            ("items", self.returned_items, content.items, "items"),
-        ):
+        totals: tuple[tuple[str, ConflictKind, int, int], ...] = (
+            ("goods_micros", "ticket", self.refunded_micros, content.ticket_micros),
+            ("recovered_cost_micros", "cost", self.recovered_cost_micros, content.cost_micros),
+            ("items", "items", self.returned_items, content.items),
+        )
+        for name, kind, total, limit in totals:
             if total > limit:
                 return IdleOutcome(
                     f"would bring the refunds of order {order_id} to {total}, must stay within "
-                    f"its {limit_name}, {limit}: it is stored and changes nothing",
+                    f"its {_LIMITS[kind]}, {limit}: it is stored and changes nothing",
                     f"amendment.refund.{name}",
+                    AmendmentConflict(kind, total, limit, content.currency_code),
                 )
         return None
 
@@ -156,9 +165,14 @@ def _corrected(correction: AmendmentEntry, rate_of: RateOf) -> OrderStanding | I
             f"is {content.currency_code}, which has no exchange rate at or before the time of "
             f"order {correction.order_id}; it counts once a rate is sent",
             "amendment.correction.currency_code",
+            AmendmentConflict("no_rate", currency_code=content.currency_code),
         )
     if beyond := order_beyond_limit(content, rate, "amendment.correction"):
-        return IdleOutcome(beyond.message, beyond.field)
+        return IdleOutcome(
+            beyond.message,
+            beyond.field,
+            AmendmentConflict("too_large", currency_code=content.currency_code),
+        )
     return OrderStanding(content, rate)
 
 

@@ -211,12 +211,14 @@ class CampaignResults:
         """Whether the data can be trusted; makes no look."""
         return await self._checks.run(campaign, lambda: self._data_quality(campaign))
 
-    async def idle_amendments(self, campaign: str) -> IdleAmendments:
-        """Amendments since the epoch began that change nothing."""
+    async def idle_amendments(
+        self, campaign: str, *, epoch: int = 0, limit: int = _MAX_AMENDMENTS
+    ) -> IdleAmendments:
+        """Amendments of the shop's orders since the epoch began that change nothing."""
 
         def job(transaction: Transaction) -> IdleAmendments:
-            start_us = self._stored(transaction, campaign, 0).days.start_us
-            return idle_amendments(transaction, since_us=start_us, limit=_MAX_AMENDMENTS)
+            start_us = self._stored(transaction, campaign, epoch).days.start_us
+            return idle_amendments(transaction, since_us=start_us, limit=limit)
 
         return await self._store.read(job)
 

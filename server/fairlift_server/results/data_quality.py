@@ -1,7 +1,7 @@
 """Whether the data can be trusted, in messages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from fairlift_stats.messages import Listed, Message, Number, Percent, PValue, VariantName
@@ -11,6 +11,8 @@ from fairlift_stats.sequential.anytime.counts import (
     prior_strength,
     sample_ratio_over_time,
 )
+from fairlift_stats.sequential.guards import TooFew, counted
+from fairlift_stats.verdict import Verdict
 
 from fairlift_server.analysis.ledger_query import LedgerSample
 from fairlift_server.results.analysis_plan import AnalysisPlan
@@ -23,6 +25,7 @@ _MANY_MIXED = 0.01
 class HealthStatus(Enum):
     """How bad it is."""
 
+    NOT_CHECKED = "not_checked"
     OK = "ok"
     WARNING = "warning"
     BROKEN = "broken"
@@ -37,6 +40,10 @@ class DataQuality:
         split: whether units fell on variants as planned, however often somebody looked.
         chi_square_p: of the split now.
         day: campaign days that have a look.
+        shortage: of the newest look, the arm that lacks most buyers or orders; None when each
+            comparison has enough, or there is no look.
+        blocked_by: why the newest look may not be judged, in a sentence; None when it may.
+        cause: the rule that blocks it; empty when none does.
     """
 
     units: Mapping[str, int]
@@ -44,6 +51,9 @@ class DataQuality:
     split: SequentialSampleRatio
     chi_square_p: float
     day: int
+    shortage: TooFew | None = None
+    blocked_by: Message | None = None
+    cause: str = ""
 
 
 def data_quality(plan: AnalysisPlan, live: LedgerSample, looks: Sequence[KeptLook]) -> DataQuality:
@@ -55,32 +65,70 @@ def data_quality(plan: AnalysisPlan, live: LedgerSample, looks: Sequence[KeptLoo
     weights = dict(zip(plan.arms, shares, strict=True))
     chi_square_p = sample_ratio(units, weights).p_value
     day = looks[-1].look.day if looks else 0
-    return DataQuality(units, live.contaminated, split[-1], chi_square_p, day)
+    shortage = _shortage(looks[-1]) if looks else None
+    return DataQuality(units, live.contaminated, split[-1], chi_square_p, day, shortage)
+
+
+def with_verdict(quality: DataQuality, verdict: Verdict | None) -> DataQuality:
+    """The quality, and what keeps the newest look from being judged."""
+    if verdict is None or verdict.kind != "do_not_trust":
+        return quality
+    return replace(quality, blocked_by=verdict.headline, cause=verdict.cause)
+
+
+def _shortage(last: KeptLook) -> TooFew | None:
+    """The arm that has fewest of the buyers or orders that a primary metric needs."""
+    plan = last.plan
+    lacking = (
+        counted(plan, last.look, metric, arm).shortage
+        for metric in plan.primaries
+        for arm in plan.treatments
+    )
+    return min(
+        (lack for lack in lacking if lack is not None),
+        key=lambda lack: lack.found / lack.needed,
+        default=None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """One check: its stable name, how it stands, and why; `evidence` is an e-value."""
+    """One check.
+
+    Attributes:
+        name: a stable name.
+        status: how it stands; message: why.
+        value: its figure, such as a count or a p-value.
+        evidence: an e-value.
+        is_of_shop: it is about all campaigns together.
+    """
 
     name: str
     status: HealthStatus
     message: Message
     value: float
     evidence: float | None = None
+    is_of_shop: bool = False
 
 
-def checks(plan: AnalysisPlan, quality: DataQuality) -> tuple[HealthCheck, ...]:
-    """All checks, the gravest matter first; before anybody came there is less to check."""
+def campaign_checks(plan: AnalysisPlan, quality: DataQuality) -> tuple[HealthCheck, ...]:
+    """The checks of one campaign's data; before anybody came there is less to check."""
     always = (_minimum_days(plan, quality), _exposures(quality))
     if not sum(quality.units.values()) + sum(quality.contaminated.values()):
         return always
-    return (_sample_ratio(plan, quality), _contamination(quality), *always)
+    return (
+        _sample_ratio(plan, quality),
+        _contamination(quality),
+        _enough_orders(quality),
+        *_other_obstacle(quality),
+        *always,
+    )
 
 
 def gravest_status(plan: AnalysisPlan, quality: DataQuality) -> HealthStatus:
-    """The gravest of the checks."""
-    order = (HealthStatus.OK, HealthStatus.WARNING, HealthStatus.BROKEN)
-    return max((check.status for check in checks(plan, quality)), key=order.index)
+    """The gravest of the campaign's checks."""
+    order = tuple(HealthStatus)
+    return max((check.status for check in campaign_checks(plan, quality)), key=order.index)
 
 
 def _sample_ratio(plan: AnalysisPlan, quality: DataQuality) -> HealthCheck:
@@ -116,12 +164,45 @@ def _contamination(quality: DataQuality) -> HealthCheck:
     return HealthCheck("contamination", status, message, share)
 
 
+def _enough_orders(quality: DataQuality) -> HealthCheck:
+    """Whether each variant has the buyers or orders that a decision needs, at the newest look."""
+    if not quality.day:
+        message = Message.of("health.no_look")
+        return HealthCheck("enough_orders", HealthStatus.NOT_CHECKED, message, 0.0)
+    lack = quality.shortage
+    if lack is None:
+        message = Message.of("health.enough_orders")
+        return HealthCheck("enough_orders", HealthStatus.OK, message, 0.0)
+    message = Message.counted(
+        f"health.few_{lack.what}",
+        "found",
+        arm=VariantName(lack.arm),
+        found=Number(lack.found),
+        needed=Number(lack.needed),
+    )
+    # Another comparison may have enough, or harm was shown all the same.
+    status = HealthStatus.BROKEN if quality.cause == "few" else HealthStatus.WARNING
+    return HealthCheck("enough_orders", status, message, float(lack.found))
+
+
+def _other_obstacle(quality: DataQuality) -> tuple[HealthCheck, ...]:
+    """What blocks the verdict beside what the other checks tell."""
+    if quality.blocked_by is None or quality.cause not in ("no_answer", "skew"):
+        return ()
+    return (HealthCheck(quality.cause, HealthStatus.BROKEN, quality.blocked_by, 0.0),)
+
+
 def _minimum_days(plan: AnalysisPlan, quality: DataQuality) -> HealthCheck:
     minimum = plan.plan.minimum_days
     message = Message.counted(
         "health.days", "days", days=Number(quality.day), needed=Number(minimum)
     )
-    status = HealthStatus.OK if quality.day >= minimum else HealthStatus.WARNING
+    if quality.day >= minimum:
+        status = HealthStatus.OK
+    elif quality.cause == "days":
+        status = HealthStatus.BROKEN
+    else:
+        status = HealthStatus.WARNING if quality.day else HealthStatus.NOT_CHECKED
     return HealthCheck("minimum_days", status, message, float(quality.day))
 
 

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from fairlift.engine.metric import OrderMeasure
 from fairlift_stats.data.summary import Summary
+from fairlift_stats.sequential.calendar import last_day
 from fairlift_stats.sequential.evidence import Evidence, evidence_of
 from fairlift_stats.sequential.looks import ArmCount, Look
 from fairlift_stats.sequential.sealed_looks import SealedContent, check_chain
@@ -31,7 +32,12 @@ from fairlift_server.results.campaign_days import (
     entry_stopped_us,
     is_over,
 )
-from fairlift_server.results.data_quality import DataQuality, data_quality, gravest_status
+from fairlift_server.results.data_quality import (
+    DataQuality,
+    data_quality,
+    gravest_status,
+    with_verdict,
+)
 from fairlift_server.results.kept_look import KeptLook, log_of, sealed
 from fairlift_server.results.listed_look import ListedLook, listed_looks
 from fairlift_server.results.live_figures import LiveFigures, live_figures, with_every_arm
@@ -138,32 +144,48 @@ def stored_looks(request: LookRequest) -> tuple[ListedLook, ...]:
 def check_data(ask: Ask, request: LookRequest) -> DataQuality:
     """Whether the data can be trusted; makes no look."""
     looks = tuple(KeptLook.from_json(look.content) for look in request.stored)
-    (live,) = ask([request.plan.query(as_of_day=None)])
-    return data_quality(request.plan, live.sample(None), looks)
+    plan, verdict = request.plan, None
+    if looks:
+        plan = replace(plan, sequential=looks[0].plan)
+        verdict = attempt("verdict", {}, decide, plan.sequential, log_of(plan.sequential, looks))
+    (live,) = ask([plan.query(as_of_day=None)])
+    return with_verdict(data_quality(plan, live.sample(None), looks), verdict)
 
 
 def _with_report(result: LookResult, plan: AnalysisPlan, hashes: Sequence[str]) -> LookResult:
     failures: dict[str, str] = {}
     log = log_of(plan.sequential, result.looks)
     verdict = attempt("verdict", failures, decide, plan.sequential, log)
+    quality = with_verdict(result.quality, verdict)
     report = report_of(plan, result.looks[-1], verdict)
     listed = listed_looks(result.looks, hashes, failures)
     last = result.looks[-1]
     line = ReportLine(
         last.look.day,
         sum(last.entered.values()),
-        gravest_status(plan, result.quality),
+        gravest_status(plan, quality),
         None if verdict is None else verdict_line(verdict),
         failures.get("verdict", ""),
+        _last_day(plan, last.look),
     )
     return replace(
         result,
+        quality=quality,
         listed=listed,
         verdict=verdict,
         line=line,
         report=report,
         failures={**failures, **report.failures},
     )
+
+
+def _last_day(plan: AnalysisPlan, look: Look) -> int:
+    """The day of the last look, once nobody who comes is analysed any more; else 0."""
+    if look.closing is not None:
+        return look.day
+    if look.day < plan.plan.maximum_days:
+        return 0
+    return last_day(plan.sequential) or 0
 
 
 def _lateness(request: LookRequest, looks: tuple[KeptLook, ...]) -> Lateness | None:

@@ -55,6 +55,7 @@ class ReportLine:
         units: that had entered, in all variants together.
         health: the gravest of the checks.
         verdict: None where it could not be computed; `failure` says why.
+        last_day: once entry is over, the campaign day whose look is the last; else 0.
     """
 
     day: int
@@ -62,6 +63,7 @@ class ReportLine:
     health: HealthStatus
     verdict: VerdictLine | None
     failure: str = ""
+    last_day: int = 0
 
     def to_json(self) -> str:
         """The line as JSON."""
@@ -72,6 +74,7 @@ class ReportLine:
                 "health": self.health.value,
                 "verdict": None if self.verdict is None else _verdict_to(self.verdict),
                 "failure": self.failure,
+                "last_day": self.last_day,
             },
             ensure_ascii=False,
             separators=(",", ":"),
@@ -87,6 +90,7 @@ class ReportLine:
             HealthStatus(read["health"]),
             None if read["verdict"] is None else _verdict_from(read["verdict"]),
             read["failure"],
+            read["last_day"],
         )
 
 

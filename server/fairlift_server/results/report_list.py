@@ -55,12 +55,13 @@ def listed_reports(
         if start is None:  # a draft
             listed.append(ListedReport(campaign, None, None))
             continue
-        line = lines.get((campaign.id, campaign.lifecycle.epoch))
+        text = lines.get((campaign.id, campaign.lifecycle.epoch))
+        line = None if text is None else ReportLine.from_json(text)
         listed.append(
             ListedReport(
                 campaign,
                 campaign_days_of(campaign, moves[campaign.id], start=start),
-                None if line is None else ReportLine.from_json(line),
+                line,
                 1 if line is not None else _first_decision(campaign, currency),
             )
         )

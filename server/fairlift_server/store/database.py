@@ -5,6 +5,7 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -12,14 +13,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from fairlift.engine.errors import FairliftError, Overloaded, WrongState
-from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from fairlift_server.store.contents import Contents, contents
 from fairlift_server.store.file_locks import FileLocks
-from fairlift_server.store.last_write import LastWrite
+from fairlift_server.store.last_write import LastWrite, opened_to_read
 from fairlift_server.store.progress import begin_counting, count_write
 from fairlift_server.store.write_check import try_tables
 from fairlift_server.store.write_failures import WriteFailures
@@ -86,20 +87,25 @@ class Store:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
 
-    def migrate(self) -> None:
+    def migrate(self, check: Callable[[Connection], None] | None = None) -> None:
         """Upgrades the tables to the version of this server, in one transaction.
+
+        Args:
+            check: of the upgraded database; when it raises, nothing is changed.
 
         Raises:
             WrongState: another program or a newer Fairlift wrote the file, or it is not writable.
         """
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+        self._refuse_foreign_tables()
         try:
             with self._writing.begin() as connection:
-                self._refuse_foreign_tables(connection)
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
                 begin_counting(connection)
+                if check is not None:
+                    check(connection)
         except CommandError as error:
             raise WrongState(
                 f"{self.path} was written by a newer Fairlift ({error}); run that version, or set "
@@ -126,8 +132,16 @@ class Store:
             "that this user may read and write and that no other program uses"
         )
 
-    def _refuse_foreign_tables(self, connection: Connection) -> None:
-        tables = inspect(connection).get_table_names()
+    def _refuse_foreign_tables(self) -> None:
+        """Before a connection of ours turns the file's write-ahead log on."""
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            return
+        try:
+            with closing(opened_to_read(self.path)) as connection:
+                query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+                tables = [name for (name,) in connection.execute(query)]
+        except sqlite3.DatabaseError as error:
+            raise self._unusable(error) from None
         if tables and _VERSIONS not in tables:
             raise WrongState(
                 f"{self.path} contains the tables of another program, such as {tables[0]}; set "

@@ -107,6 +107,14 @@ class LastWrite:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def opened_to_read(database: Path) -> sqlite3.Connection:
+    """A connection that changes neither the file nor its log."""
+    wal = database.with_name(database.name + "-wal")
+    # Immutable: else SQLite makes an empty log where there is none.
+    options = "mode=ro" if wal.exists() else "mode=ro&immutable=1"
+    return sqlite3.connect(f"file:{quote(str(database))}?{options}", uri=True)
+
+
 def _difference(found: Progress | None, known: Progress) -> str:
     if found is None:
         return "is empty or missing, but was a shop's database before"
@@ -122,10 +130,7 @@ def _progress(database: Path) -> Progress | None:
     """What a file says of itself, read without changing it or its log; None: it is empty."""
     if not database.exists() or database.stat().st_size == 0:
         return None
-    wal = database.with_name(database.name + "-wal")
-    # Immutable: else SQLite makes an empty log where there is none.
-    options = "mode=ro" if wal.exists() else "mode=ro&immutable=1"
-    connection = sqlite3.connect(f"file:{quote(str(database))}?{options}", uri=True)
+    connection = opened_to_read(database)
     try:
         row = connection.execute("SELECT ledger, writes, events FROM ledger_state").fetchone()
     except sqlite3.OperationalError as error:

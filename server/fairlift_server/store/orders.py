@@ -199,7 +199,9 @@ class OrderBook:
         for one in amended:
             contradiction = contradictions.get(one.entry.event_id)
             status, problem = (
-                ("contradicts", str(contradiction)) if contradiction else ("applied", "")
+                ("contradicts", contradiction.conflict.to_text())
+                if contradiction
+                else ("applied", "")
             )
             if (status, problem) != (one.status, one.problem):
                 statuses.append((status, problem, one.id))

@@ -228,7 +228,7 @@ amendments = Table(
     Column("correction", Text),
     # waiting (for its order), applied, or contradicts (its order disagrees: it changes nothing).
     Column("status", String(11), nullable=False),
-    # How it contradicts; empty for all others.
+    # How it contradicts, as JSON; empty for all others.
     Column("problem", Text, nullable=False),
     Index("amendments_by_order", "order_id"),
     Index(

@@ -4,7 +4,12 @@ import logging
 
 import pytest
 from fairlift_server.api.parked_events import _log_outcomes
-from fairlift_server.events.ledger import IdleOutcome, RefusalReason, RefusedEvent
+from fairlift_server.events.ledger import (
+    AmendmentConflict,
+    IdleOutcome,
+    RefusalReason,
+    RefusedEvent,
+)
 from fairlift_server.logs import JsonFormatter
 
 
@@ -14,7 +19,11 @@ def test_every_outcome_of_a_judged_event_has_a_word(caplog: pytest.LogCaptureFix
             [
                 "accepted",
                 "accepted",
-                IdleOutcome("the refund is larger than its order", "amendment.refund"),
+                IdleOutcome(
+                    "the refund is larger than its order",
+                    "amendment.refund",
+                    AmendmentConflict("ticket", 60_000_000, 50_000_000, "EUR"),
+                ),
                 RefusedEvent(RefusalReason.CONFLICT, "was sent before", "event_id"),
             ]
         )

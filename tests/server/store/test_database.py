@@ -120,11 +120,14 @@ def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE recipes (name TEXT)")
     other.close()
+    before = path.read_bytes()
     store = Store(path)
 
     with pytest.raises(WrongState, match="contains the tables of another program, such as recipes"):
         store.migrate()
     store.close()
+
+    assert path.read_bytes() == before
 
 
 def test_a_database_of_a_newer_server_is_refused(tmp_path: Path) -> None:

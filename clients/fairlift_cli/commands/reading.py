@@ -1,0 +1,94 @@
+"""Commands that read: results, looks and health."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from fairlift_cli.commands.output import new_screen, print_json
+from fairlift_cli.options import LANGUAGE, server_options
+
+if TYPE_CHECKING:
+    from fairlift_cli.server_connection import Target
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option(
+    "--epoch", type=click.IntRange(min=1), help="The epoch to show; default: the current one."
+)
+@click.option("--details", is_flag=True, help="Also show p-values, methods and the plan's hash.")
+@LANGUAGE
+@server_options
+def results(
+    name: str | None, epoch: int | None, details: bool, language: str,
+    target: "Target", as_json: bool,
+) -> None:  # fmt: skip
+    """Show a campaign's results and the recommended action.
+
+    Without NAME: every campaign with its verdict, as of its last analysis.
+    """
+    from fairlift.v1.results_service_pb2 import GetResultsRequest
+
+    from fairlift_cli.all_results import all_reports, show_reports
+    from fairlift_cli.figures import Figures
+    from fairlift_cli.report import show_report
+    from fairlift_cli.server_connection import RESULTS_TIMEOUT_S, connected, full_name
+
+    if name is None:
+        with connected(target) as server:
+            reports = list(all_reports(server, language=language))
+        if as_json:
+            print_json(reports)
+        else:
+            show_reports(new_screen(), reports, Figures(language))
+        return
+    request = GetResultsRequest(name=full_name(name), epoch=epoch or 0, language=language)
+    with connected(target) as server:
+        report = server.call(server.results.GetResults, request, timeout_s=RESULTS_TIMEOUT_S)
+    if as_json:
+        print_json(report)
+    else:
+        show_report(new_screen(), report, language=language, details=details)
+
+
+@click.command()
+@click.argument("name")
+@LANGUAGE
+@server_options
+def health(name: str, language: str, target: "Target", as_json: bool) -> None:
+    """Show whether a campaign's data can be trusted, and refunds that contradict their order."""
+    from fairlift_cli.figures import Figures
+    from fairlift_cli.health_command import health_of, show_health
+    from fairlift_cli.server_connection import connected
+
+    with connected(target) as server:
+        found = health_of(server, name, language=language)
+    if as_json:
+        print_json(found)
+    else:
+        show_health(new_screen(), found, Figures(language))
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--epoch", type=click.IntRange(min=1), help="The epoch to show; default: the current one."
+)
+@click.option("--details", is_flag=True, help="Also show z and the lines, of every analysis.")
+@LANGUAGE
+@server_options
+def looks(
+    name: str, epoch: int | None, details: bool, language: str,
+    target: "Target", as_json: bool,
+) -> None:  # fmt: skip
+    """List every analysis (look) of a campaign, with its verdict."""
+    from fairlift_cli.looks_command import all_looks, campaign_figures, show_looks
+    from fairlift_cli.server_connection import connected
+
+    with connected(target) as server:
+        shown_looks = list(all_looks(server, name, epoch=epoch or 0))
+        if as_json:
+            print_json(shown_looks)
+        else:
+            figures = campaign_figures(server, name, language=language)
+            show_looks(new_screen(), shown_looks, figures, details=details)
