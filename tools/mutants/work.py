@@ -197,6 +197,8 @@ class Work:
             return patched(change, items, self._watch, memory)
         except NotPatched:
             return _NOT_PATCHED
+        except SyntaxError as error:
+            return Result("not_imported", why=str(error))
 
     def _fresh(self, change: Change, tests: Sequence[str]) -> Result:
         return on_trial(partial(fresh, change, tests, self._covered.seconds))
