@@ -1,5 +1,6 @@
 """ListReports over 200 campaigns that have looks: as of the last one, without a computation."""
 
+import json
 import statistics
 import tempfile
 import time
@@ -14,12 +15,15 @@ from fairlift.v1 import results_service_pb2 as results
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
 from fairlift.wire.campaign import campaign_from
 from fairlift_server.results.data_quality import HealthStatus
+from fairlift_server.results.kept_look import sealed_to_json
 from fairlift_server.results.report_line import ReportLine, VerdictLine
+from fairlift_server.results.report_seal import sealed_line
 from fairlift_server.store import campaigns as store
 from fairlift_server.store.database import Store, Transaction
-from fairlift_server.store.looks import put_report_line
+from fairlift_server.store.looks import LookRecord, add_look, put_report_line
 from fairlift_stats.effects import Interval
 from fairlift_stats.messages import Figure, Message, MetricName, Percent, VariantName
+from fairlift_stats.sequential.sealed_looks import SealedContent, link
 
 from benchmarks.form import Measure, publish
 from benchmarks.serve import campaign, process
@@ -27,6 +31,8 @@ from benchmarks.serve import campaign, process
 CAMPAIGNS = 200
 LOOKS = 28
 ROUNDS = 25
+# As long as what a look keeps of two variants, ten metrics and a segment.
+CONTENT = json.dumps({"look": "x" * 6_000})
 START = datetime.now(UTC) - timedelta(days=LOOKS + 1)
 
 
@@ -67,14 +73,20 @@ def line() -> ReportLine:
 
 def fill(transaction: Transaction) -> None:
     """All campaigns, with what was written of their last looks."""
-    told = line().to_json()
+    told = line()
     for number in range(CAMPAIGNS):
         new = started(number)
         store.add(transaction, new)
         store.add_epoch(transaction, store.Epoch(new, "traffic", "variants"))
         store.add_change(transaction, new, verb="create", time=START, author="")
         store.add_change(transaction, new, verb="start", time=START, author="")
-        put_report_line(transaction, new.id, 1, told)
+        previous = new.lifecycle.plan_hash
+        for day in range(1, LOOKS + 1):
+            look = SealedContent(CONTENT, link(previous, CONTENT))
+            previous = look.hash
+            record = LookRecord(day, START + timedelta(days=day), sealed_to_json(look))
+            add_look(transaction, new.id, 1, record)
+        put_report_line(transaction, new.id, 1, sealed_line(previous, told))
 
 
 def milliseconds(channel: grpc.Channel) -> list[float]:

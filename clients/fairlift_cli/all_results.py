@@ -55,6 +55,10 @@ def show_reports(screen: Screen, reports: list[pb.ReportSummary], figures: Figur
             f"{figures.count(report.units)}/{figures.count(report.planned_units)}",
         )
     screen.table(table)
+    for report in reports:
+        if report.verdict.cause == pb.VERDICT_CAUSE_EDITED:
+            name, sentence = campaign_id(report.campaign), report.verdict.sentence
+            screen.line(f"{name}: {sentence}", mark=screen.glyphs.broken)
 
 
 def _status(figures: Figures, report: pb.ReportSummary) -> str:

@@ -16,6 +16,7 @@ from fairlift_stats.messages import (
     Names,
     Number,
     Percent,
+    Points,
     UnitWord,
     VariantName,
     Verbatim,
@@ -105,6 +106,31 @@ class Figures:
             case value_pb2.QUANTITY_MONEY if self.currency:
                 return self.money(value)
         return self.number(value, 2)
+
+    def difference(
+        self,
+        value: float,
+        quantity: value_pb2.Quantity.ValueType,
+        *,
+        signed: bool = True,
+    ) -> str:
+        """A difference of two values of a metric: of shares in percentage points."""
+        if math.isinf(value):
+            return "+∞" if value > 0 else "-∞"
+        match quantity:
+            case value_pb2.QUANTITY_SHARE:
+                return figure_text(Points(value, signed=signed), self.language)
+            case value_pb2.QUANTITY_MONEY if self.currency:
+                return figure_text(Amount(value, self.currency, signed=signed), self.language)
+        return figure_text(Number(value, 2, signed=signed), self.language)
+
+    def difference_interval(
+        self, interval: value_pb2.Interval, quantity: value_pb2.Quantity.ValueType
+    ) -> str:
+        """An interval of differences; an absent end is unbounded."""
+        lower = interval.lower if interval.HasField("lower") else -math.inf
+        upper = interval.upper if interval.HasField("upper") else math.inf
+        return f"{self.difference(lower, quantity)} … {self.difference(upper, quantity)}"
 
     def interval(self, interval: value_pb2.Interval) -> str:
         """An interval of lifts; an absent end is unbounded."""

@@ -27,6 +27,7 @@ def plan_warnings(campaign: Campaign) -> Iterator[Violation]:
         *_days(plan),
         *_buyers(plan),
         *_margins(plan, len(campaign.treatments)),
+        *_shares_of_a_loss(plan),
         *_settling(campaign, plan),
     ):
         yield Violation(f"plan.{warning.field}", warning.message)
@@ -114,6 +115,18 @@ def _margins(plan: Plan, treatments: int) -> Iterator[Violation]:
                 f"is {100 * planned.margin:g}%: with the planned units {planned.metric} will often "
                 f"not be shown to be safe, and a winner not shipped; if it varies as much as "
                 f"{plan.primary[0].metric}, a margin needs {100 * least:.1f}% or more units",
+            )
+
+
+def _shares_of_a_loss(plan: Plan) -> Iterator[Violation]:
+    """A margin in per cent of a metric that may be below zero, where nothing is a share of it."""
+    for index, planned in enumerate(plan.guardrails):
+        if planned.margin is not None and plan.metric(planned.metric).may_be_negative:
+            yield Violation(
+                f"guardrails[{index}].margin",
+                f"is {100 * planned.margin:g}% of the control's {planned.metric}, which may be at "
+                "or below zero: the guardrail then cannot be judged, and a winner is not shipped; "
+                "say absolute_margin, in the metric's own unit",
             )
 
 

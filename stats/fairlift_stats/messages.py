@@ -16,6 +16,7 @@ __all__ = [
     "Number",
     "PValue",
     "Percent",
+    "Points",
     "UnitWord",
     "VariantName",
     "Verbatim",
@@ -31,6 +32,15 @@ class Percent:
 
     value: float
     digits: int = 1
+    signed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A difference of two shares: 0.012 is 1.20 percentage points, and no lift of 1.2 %."""
+
+    value: float
+    digits: int = 2
     signed: bool = False
 
 
@@ -142,6 +152,7 @@ class Message:
 # A message within a message is a part of its sentence.
 Figure: TypeAlias = (
     Percent
+    | Points
     | Amount
     | Number
     | PValue

@@ -109,6 +109,24 @@ def test_a_margin_below_two_and_a_half_standard_errors_is_said(
     assert warnings_of(tmp_path, CAMPAIGN + PLAN + absolute) == []
 
 
+@pytest.mark.parametrize(
+    ("metric", "is_warned"),
+    [("profit_per_visitor", True), ("nps", True), ("net_revenue_per_visitor", False)],
+)
+def test_a_share_of_what_may_be_below_zero_is_asked_about_before_the_start(
+    tmp_path: Path, metric: str, is_warned: bool
+) -> None:
+    """A shop that loses money has no "10 % less profit": the guardrail would never be judged."""
+    relative = f"  guardrails: {{metric: {metric}, margin: 10%}}\n"
+    absolute = f"  guardrails: {{metric: {metric}, absolute_margin: 0.10}}\n"
+    found = warnings_of(tmp_path, CAMPAIGN + PLAN + relative)
+
+    assert bool(found) == is_warned
+    assert all("plan.guardrails[0].margin is 10% of the control" in w for w in found)
+    assert all("say absolute_margin" in w for w in found)
+    assert warnings_of(tmp_path, CAMPAIGN + PLAN + absolute) == []
+
+
 def test_customers_whose_orders_may_come_at_night_are_asked_about(tmp_path: Path) -> None:
     of_customers = f"unit: customer\n{CAMPAIGN}{PLAN}"
     (found,) = warnings_of(tmp_path, of_customers)

@@ -113,6 +113,17 @@ def test_the_difference_is_taken_apart_in_money() -> None:
     assert "    conversion rate +9.6% (+€0.10), average ticket -3.0% (-€0.03)" in text
 
 
+def test_the_parts_of_a_difference_add_up_as_they_are_printed() -> None:
+    """Each rounded alone they read +0.10 and -0.03 beside a difference of 0.08."""
+    found = report()
+    found.decompositions[0].difference = 0.076
+    for factor, money in zip(found.decompositions[0].factors, (0.1045, -0.0285), strict=True):
+        factor.contribution = money
+
+    assert "(+€0.11), Average ticket" in shown(found) or "(+€0.11), average ticket" in shown(found)
+    assert "(-€0.03)" in shown(found)
+
+
 def test_segments_stand_in_a_table_with_what_must_be_said() -> None:
     rows = shown(report()).splitlines()
 

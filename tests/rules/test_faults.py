@@ -362,7 +362,8 @@ def test_a_dead_checkout_is_stopped_within_days() -> None:
         assert verdict.facts.alarms[0].converters[1] == 0
 
 
-def test_one_sided_plans_have_no_alarm() -> None:
+def test_every_plan_has_the_alarm_a_one_sided_one_too() -> None:
+    """A plan with `sides=1` watches no harm on its metrics, and had no alarm either."""
     plan = SequentialPlan(("control", "coupon"), (CR,), 28_000, maximum_days=28, sides=1)
     counts = tuple(
         ArmCount(arm, 500, 0, alarm_units=500, alarm_converters=bought)
@@ -371,8 +372,8 @@ def test_one_sided_plans_have_no_alarm() -> None:
 
     verdict = decide(plan, LookLog.begin(plan).add(plan, Look(at(1), 1, counts)))
 
-    assert verdict.cause == "days"
-    assert verdict.facts.alarms[0].raised_at is None
+    assert (verdict.kind, verdict.cause, verdict.variant) == ("stop_harm", "alarm", "coupon")
+    assert verdict.facts.alarms[0].raised_at == at(1)
 
 
 def test_a_split_broken_after_the_decision_is_a_loud_warning_and_no_reversal() -> None:

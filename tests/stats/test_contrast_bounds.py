@@ -133,7 +133,20 @@ def test_a_share_of_what_is_not_above_zero_is_no_question(control: float) -> Non
 
     assert made.non_inferiority_z(Margin(0.1), "higher") is None
     assert made.non_inferiority_z(Margin(0.1, is_absolute=True), "higher") is not None
-    assert Contrast(1e-9, 1.0, 0.01, 0.01).non_inferiority_z(Margin(0.1), "higher") is not None
+
+
+def test_a_share_of_a_control_that_is_not_told_from_zero_is_no_question() -> None:
+    """One-sided at 5 %: 1.6449 standard errors of 0.1; at 10 degrees of freedom 1.8125."""
+
+    def has_share(control: float, df: float = math.inf) -> bool:
+        made = Contrast(control, 1.0, 0.01, 0.01, df=df)
+        return made.non_inferiority_z(Margin(0.1), "higher") is not None
+
+    assert [has_share(0.1644), has_share(0.1646)] == [False, True]
+    assert [has_share(0.1812, 10), has_share(0.1813, 10)] == [False, True]
+    # Rates are judged by their counts: a control with one event has a share.
+    rates = Contrast(0.001, 0.01, 1e-6, 1e-5, rates=TwoRates(xt=10, nt=1000, xc=1, nc=1000))
+    assert rates.non_inferiority_z(Margin(0.1), "higher") is not None
 
 
 def test_safety_is_shown_at_five_per_cent_one_sided() -> None:

@@ -178,6 +178,15 @@ class Metric:
         return not coupons.isdisjoint(self.measures)
 
     @property
+    def may_be_negative(self) -> bool:
+        """Whether it is below zero by nature where things go badly: profit, and NPS."""
+        return any(
+            measure is OrderMeasure.PROFIT
+            or (isinstance(measure, ActionMeasure) and measure.of is ActionOf.NPS)
+            for measure in self.measures
+        )
+
+    @property
     def reads_as(self) -> Quantity:
         """What its numbers are, as declared or else as its kind and measures imply."""
         if self.quantity is not None:

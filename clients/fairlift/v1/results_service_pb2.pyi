@@ -99,6 +99,18 @@ class _VerdictCauseEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     """INCONCLUSIVE: somebody stopped the campaign before it was decided."""
     VERDICT_CAUSE_FAILED: _VerdictCause.ValueType  # 20
     """KEEP_GOING: the verdict could not be computed; the sentence says why."""
+    VERDICT_CAUSE_MARGIN: _VerdictCause.ValueType  # 21
+    """KEEP_GOING: success was shown; a guardrail has a relative margin, which cannot be judged because
+    its control is at or below zero, or not told from it. An absolute margin can.
+    """
+    VERDICT_CAUSE_MARGIN_AT_END: _VerdictCause.ValueType  # 22
+    """INCONCLUSIVE: the same, and the plan ended."""
+    VERDICT_CAUSE_SKEW_AT_END: _VerdictCause.ValueType  # 23
+    """INCONCLUSIVE: the plan ended with an uneven split and skewed amounts that have no cap."""
+    VERDICT_CAUSE_EDITED: _VerdictCause.ValueType  # 24
+    """DO_NOT_TRUST, in lists: the plan, a look or the list's line was changed in the store after it
+    was sealed. GetResults and ListLooks fail for such a plan or look, with FAILED_PRECONDITION.
+    """
 
 class VerdictCause(_VerdictCause, metaclass=_VerdictCauseEnumTypeWrapper):
     """The rule that gave the verdict. Each belongs to one kind."""
@@ -144,6 +156,18 @@ VERDICT_CAUSE_STOPPED: VerdictCause.ValueType  # 19
 """INCONCLUSIVE: somebody stopped the campaign before it was decided."""
 VERDICT_CAUSE_FAILED: VerdictCause.ValueType  # 20
 """KEEP_GOING: the verdict could not be computed; the sentence says why."""
+VERDICT_CAUSE_MARGIN: VerdictCause.ValueType  # 21
+"""KEEP_GOING: success was shown; a guardrail has a relative margin, which cannot be judged because
+its control is at or below zero, or not told from it. An absolute margin can.
+"""
+VERDICT_CAUSE_MARGIN_AT_END: VerdictCause.ValueType  # 22
+"""INCONCLUSIVE: the same, and the plan ended."""
+VERDICT_CAUSE_SKEW_AT_END: VerdictCause.ValueType  # 23
+"""INCONCLUSIVE: the plan ended with an uneven split and skewed amounts that have no cap."""
+VERDICT_CAUSE_EDITED: VerdictCause.ValueType  # 24
+"""DO_NOT_TRUST, in lists: the plan, a look or the list's line was changed in the store after it
+was sealed. GetResults and ListLooks fail for such a plan or look, with FAILED_PRECONDITION.
+"""
 Global___VerdictCause: typing_extensions.TypeAlias = VerdictCause
 
 class _MetricRole:
@@ -182,6 +206,8 @@ class _GuardrailStandingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapp
     """Shown to be worse than the margin allows."""
     GUARDRAIL_STANDING_OPEN: _GuardrailStanding.ValueType  # 3
     """Neither is shown."""
+    GUARDRAIL_STANDING_NO_SHARE: _GuardrailStanding.ValueType  # 4
+    """A relative margin that cannot be judged: the control is at or below zero, or not told from it."""
 
 class GuardrailStanding(_GuardrailStanding, metaclass=_GuardrailStandingEnumTypeWrapper):
     """Whether a treatment harms a guardrail: one question for the table and for the verdict."""
@@ -193,6 +219,8 @@ GUARDRAIL_STANDING_HARMED: GuardrailStanding.ValueType  # 2
 """Shown to be worse than the margin allows."""
 GUARDRAIL_STANDING_OPEN: GuardrailStanding.ValueType  # 3
 """Neither is shown."""
+GUARDRAIL_STANDING_NO_SHARE: GuardrailStanding.ValueType  # 4
+"""A relative margin that cannot be judged: the control is at or below zero, or not told from it."""
 Global___GuardrailStanding: typing_extensions.TypeAlias = GuardrailStanding
 
 class _Method:
@@ -824,7 +852,9 @@ class Verdict(google.protobuf.message.Message):
 
     @property
     def deciding_look(self) -> Global___Look:
-        """The first look with enough evidence, of which `lift` is; absent while there is none."""
+        """The look of which `lift` is: the first with enough evidence, or, of a win that waited for a
+        guardrail, the one that ships. Absent while there is none.
+        """
 
     @property
     def decided_time(self) -> google.protobuf.timestamp_pb2.Timestamp:

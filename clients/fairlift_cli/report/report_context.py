@@ -82,3 +82,11 @@ def shown_interval(comparison: pb.MetricResult.Comparison) -> Interval | None:
     if comparison.HasField("sequential_lift_interval"):
         return comparison.sequential_lift_interval
     return comparison.lift_interval if comparison.HasField("lift_interval") else None
+
+
+def shown_difference_interval(comparison: pb.MetricResult.Comparison) -> Interval | None:
+    """The same of the difference, for a comparison that has no lift."""
+    if comparison.HasField("sequential_difference_interval"):
+        return comparison.sequential_difference_interval
+    has_one = comparison.HasField("difference_interval")
+    return comparison.difference_interval if has_one else None

@@ -5,12 +5,17 @@ from itertools import chain, groupby
 from typing import TypeAlias
 
 from fairlift.v1 import results_service_pb2 as pb
-from fairlift_stats.messages import Figure, Percent
+from fairlift.v1.value_pb2 import Interval
+from fairlift_stats.messages import Percent
 from rich.table import Table
 from rich.text import Text
 
 from fairlift_cli.figures import NO_VALUE
-from fairlift_cli.report.report_context import ReportContext, shown_interval
+from fairlift_cli.report.report_context import (
+    ReportContext,
+    shown_difference_interval,
+    shown_interval,
+)
 from fairlift_cli.screen import figure_table, row_name
 
 TitledTable: TypeAlias = tuple[Table, dict[int, Text]]
@@ -161,14 +166,20 @@ def _margin(
     context: ReportContext, metric: pb.MetricResult, comparison: pb.MetricResult.Comparison
 ) -> str:
     """Whether the guardrail's margin holds."""
-    margin: Figure | str = Percent(comparison.margin)
-    if comparison.HasField("absolute_margin"):
-        margin = context.figures.value(comparison.absolute_margin, metric.quantity)
     key = _MARGIN_KEYS[comparison.guardrail]
     # Only a campaign that goes on may still show it.
     if key == "report.margin_open" and context.report.verdict.kind != pb.VERDICT_KIND_KEEP_GOING:
         key = "report.margin_not_shown"
-    return context.say(key, margin=margin)
+    if not comparison.HasField("absolute_margin"):
+        return context.say(key, margin=Percent(comparison.margin))
+    # In the metric's own unit, as the difference that it is compared with.
+    figures, quantity = context.figures, metric.quantity
+    margin = figures.difference(comparison.absolute_margin, quantity, signed=False)
+    sentence = context.say(key, margin=margin)
+    if not comparison.HasField("difference"):
+        return sentence
+    difference = figures.difference(comparison.difference, quantity)
+    return context.say("report.with_difference", sentence=sentence, difference=difference)
 
 
 def _role(context: ReportContext, metric: pb.MetricResult) -> str:
@@ -186,6 +197,7 @@ _MARGIN_KEYS = {
     pb.GUARDRAIL_STANDING_SAFE: "report.margin_holds",
     pb.GUARDRAIL_STANDING_HARMED: "report.margin_crossed",
     pb.GUARDRAIL_STANDING_OPEN: "report.margin_open",
+    pb.GUARDRAIL_STANDING_NO_SHARE: "report.margin_no_share",
 }
 _ROLES = {"primary", "secondary", "guardrail"}
 FLAGS = {
@@ -208,13 +220,36 @@ def _cells(
         return value, "", "", best
     interval = shown_interval(comparison)
     if interval is None or not comparison.HasField("lift"):
-        return value, NO_VALUE, NO_VALUE, best
-    return value, figures.lift(comparison.lift), figures.interval(interval), best
+        return value, *_difference(context, metric, comparison), best
+    shown = figures.interval(interval) + _own_level(context, interval)
+    return value, figures.lift(comparison.lift), shown, best
+
+
+def _difference(
+    context: ReportContext, metric: pb.MetricResult, comparison: pb.MetricResult.Comparison
+) -> tuple[str, str]:
+    """Where there is no lift, the difference in the metric's own unit, and its interval."""
+    interval = shown_difference_interval(comparison)
+    if interval is None or not comparison.HasField("difference"):
+        return NO_VALUE, NO_VALUE
+    return (
+        context.figures.difference(comparison.difference, metric.quantity),
+        context.figures.difference_interval(interval, metric.quantity)
+        + _own_level(context, interval),
+    )
+
+
+def _own_level(context: ReportContext, interval: Interval) -> str:
+    """The interval's confidence, where it is not the one that the column's heading names."""
+    level = context.figures.share(interval.confidence, 0)
+    return "" if level == _level(context) else f" ({level})"
 
 
 def _level(context: ReportContext) -> str:
-    """The confidence of the displayed intervals; a report has one."""
+    """The confidence of the displayed intervals; only guardrails may have another."""
     for metric in context.report.metrics:
+        if metric.role == pb.METRIC_ROLE_GUARDRAIL:
+            continue
         for comparison in metric.comparisons:
             interval = shown_interval(comparison)
             if interval is not None:

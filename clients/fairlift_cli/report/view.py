@@ -3,6 +3,7 @@
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.campaign import campaign_id
 from fairlift_stats.messages import Names, Number, Percent
+from fairlift_stats.report.decomposition import rounded_parts
 from rich.text import Text
 
 from fairlift_cli.figures import Figures, unit_of
@@ -129,10 +130,15 @@ def _decompositions(context: ReportContext) -> None:
             decomposition.sentence or context.figures.signed_money(decomposition.difference),
             indent=4,
         )
+        amounts = rounded_parts(
+            [factor.contribution for factor in decomposition.factors],
+            decomposition.difference,
+            context.figures.currency,
+        )
         parts = (
             f"{context.figures.metric_name(factor.metric)} {context.figures.lift(factor.lift)} "
-            f"({context.figures.signed_money(factor.contribution)})"
-            for factor in decomposition.factors
+            f"({context.figures.signed_money(amount)})"
+            for factor, amount in zip(decomposition.factors, amounts, strict=True)
         )
         context.screen.line(", ".join(parts), indent=4)
 

@@ -11,7 +11,7 @@ from fairlift_stats.messages import Message, MetricName, Verbatim
 from fairlift_stats.report.analysis import Analysis, Report
 from fairlift_stats.report.result import Result
 from fairlift_stats.verdict import Verdict
-from fairlift_stats.verdict.facts import Estimate, Safety
+from fairlift_stats.verdict.facts import ArmStanding, Estimate, GuardrailStanding
 
 from fairlift_server.api.funnel_messages import Steps
 from fairlift_server.api.language import ReaderLanguage
@@ -41,10 +41,10 @@ _METHODS = {
     ),
 }
 _ADJUSTED = ", adjusted by arm"
-# By treatment and metric: the estimate whose intervals hold at every look.
-SequentialIntervals = Mapping[tuple[str, str], Estimate]
+# By treatment and metric: the estimate whose intervals hold at every look, and their confidence.
+SequentialIntervals = Mapping[tuple[str, str], tuple[Estimate, float]]
 # By treatment and guardrail: what the verdict says of it.
-GuardrailStates = Mapping[tuple[str, str], Safety]
+GuardrailStates = Mapping[tuple[str, str], pb.GuardrailStanding.ValueType]
 # Variants and metrics of which units entered, and no window is over.
 WaitingArms = Set[tuple[str, str]]
 
@@ -140,14 +140,19 @@ def interval_to(interval: Interval, confidence: float) -> value_pb2.Interval:
 
 
 def sequential_intervals(verdict: Verdict, look_day: str) -> SequentialIntervals:
-    """By treatment and primary metric: the estimate whose intervals hold at every look.
+    """By treatment and judged metric: the estimate whose intervals hold at every look.
 
     Rows show the newest look, of `look_day`. The verdict's figures may be of the look that decided,
     or of the last one that judged; an interval of another look than its row's is left out.
     """
+    confidence = verdict.facts.confidence
+    judged: list[tuple[ArmStanding | GuardrailStanding, float]] = [
+        *((comparison, confidence) for comparison in verdict.facts.arms),
+        *((rail, rail.confidence) for rail in verdict.facts.guardrails),
+    ]
     return {
-        (comparison.arm, comparison.metric): comparison.raw
-        for comparison in verdict.facts.arms
+        (comparison.arm, comparison.metric): (comparison.raw, confidence)
+        for comparison, confidence in judged
         if comparison.raw is not None
         and math.isfinite(comparison.raw.interval.high - comparison.raw.interval.low)
         and comparison.raw.at == look_day
@@ -156,7 +161,12 @@ def sequential_intervals(verdict: Verdict, look_day: str) -> SequentialIntervals
 
 def guardrail_states(verdict: Verdict) -> GuardrailStates:
     """By treatment and guardrail: whether it is shown to be safe."""
-    return {(rail.arm, rail.metric): rail.state for rail in verdict.facts.guardrails}
+    return {
+        (rail.arm, rail.metric): pb.GUARDRAIL_STANDING_NO_SHARE
+        if rail.has_no_share
+        else pb.GuardrailStanding.Value(f"GUARDRAIL_STANDING_{rail.state.upper()}")
+        for rail in verdict.facts.guardrails
+    }
 
 
 def _comparison(
@@ -168,7 +178,8 @@ def _comparison(
     descriptive: bool,
 ) -> pb.MetricResult.Comparison:
     missing = _missing_lift(result, state.waiting)
-    sequential = None if descriptive else state.intervals.get((result.variant, result.metric))
+    key = result.variant, result.metric
+    sequential, level = (None, 0.0) if descriptive else state.intervals.get(key, (None, 0.0))
     difference = result.difference if isinstance(result.difference, Effect) else None
     lift = result.lift if isinstance(result.lift, Effect) and missing is None else None
     margin = result.non_inferiority
@@ -184,10 +195,10 @@ def _comparison(
         # A descriptive metric is part of no family of tests.
         adjusted_p_value=None if descriptive else result.adjusted_p,
         sequential_lift_interval=_interval_of(
-            None if sequential is None else sequential.lift_interval, confidence
+            None if sequential is None else sequential.lift_interval, level
         ),
         sequential_difference_interval=_interval_of(
-            None if sequential is None else sequential.interval, confidence
+            None if sequential is None else sequential.interval, level
         ),
         posterior=None if posterior is None else _posterior(posterior, confidence),
         guardrail=pb.GUARDRAIL_STANDING_UNSPECIFIED if margin is None else _standing(state, result),
@@ -204,8 +215,7 @@ def _comparison(
 
 
 def _standing(state: MetricState, result: Result) -> pb.GuardrailStanding.ValueType:
-    safety = state.guardrails.get((result.variant, result.metric), "open")
-    return pb.GuardrailStanding.Value(f"GUARDRAIL_STANDING_{safety.upper()}")
+    return state.guardrails.get((result.variant, result.metric), pb.GUARDRAIL_STANDING_OPEN)
 
 
 def _reason(missing: CannotSayCode) -> pb.CannotSayReason.ValueType:

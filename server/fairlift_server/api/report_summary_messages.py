@@ -3,6 +3,7 @@
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.campaign import STATES, UNITS
 from fairlift.wire.values import time_to
+from fairlift_stats.messages import Message
 
 from fairlift_server.api.health_messages import STATUSES
 from fairlift_server.api.language import ReaderLanguage
@@ -15,7 +16,15 @@ def report_summary_to(listed: ListedReport, language: str) -> pb.ReportSummary:
     campaign, line, plan = listed.campaign, listed.line, listed.campaign.plan
     lifecycle = campaign.lifecycle
     verdict = None
-    if listed.days is not None:
+    if listed.edit is not None:
+        reader = ReaderLanguage.of(campaign, language)
+        verdict = pb.Verdict(
+            kind=pb.VERDICT_KIND_DO_NOT_TRUST,
+            cause=pb.VERDICT_CAUSE_EDITED,
+            sentence=reader.text(listed.edit),
+            action=reader.text(Message.of("action.restore")),
+        )
+    elif listed.days is not None:
         given = VerdictInput(
             campaign,
             listed.days,
@@ -36,9 +45,15 @@ def report_summary_to(listed: ListedReport, language: str) -> pb.ReportSummary:
         units=0 if line is None else line.units,
         planned_units=0 if plan is None else plan.planned_units,
         verdict=verdict,
-        health=pb.HEALTH_STATUS_UNSPECIFIED if line is None else STATUSES[line.health],
+        health=_health(listed),
         start_time=None if lifecycle.start_time is None else time_to(lifecycle.start_time),
         stop_time=None if lifecycle.stop_time is None else time_to(lifecycle.stop_time),
         labels=campaign.labels,
         last_day=0 if line is None else line.last_day,
     )
+
+
+def _health(listed: ListedReport) -> pb.HealthStatus.ValueType:
+    if listed.edit is not None:
+        return pb.HEALTH_STATUS_BROKEN
+    return pb.HEALTH_STATUS_UNSPECIFIED if listed.line is None else STATUSES[listed.line.health]

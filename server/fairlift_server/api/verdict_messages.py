@@ -27,7 +27,7 @@ _FORECAST_REASONS = {"chances", "end"}
 # Rules whose sentence forecasts a decision.
 _FORECAST_CAUSES = {"not_yet_judged", "running"}
 # Rules that wait for more: a campaign that is stopped gets no more, a paused one not now.
-_WAITING_CAUSES = {*_FORECAST_CAUSES, "unsafe", "days", "few", "no_answer"}
+_WAITING_CAUSES = {*_FORECAST_CAUSES, "unsafe", "margin", "days", "few", "no_answer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,15 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
         message.decision_days.extend(_decision_days(verdict, result.looks[-1]))
     judged = judged_comparison(verdict)
     if isinstance(judged, ArmStanding) and judged.crossed_look is not None:
-        message.deciding_look.CopyFrom(numbered_look_to(reading, judged.crossed_look))
+        message.deciding_look.CopyFrom(numbered_look_to(reading, _look_of_lift(reading, verdict)))
     return message
+
+
+def _look_of_lift(reading: ReportInput, verdict: Verdict) -> int:
+    """The number of the look that the verdict's estimate is of."""
+    assert verdict.estimate is not None, "what crossed a line has an estimate"
+    days = [kept.look.at for kept in reading.result.looks]
+    return days.index(verdict.estimate.at) + 1
 
 
 def short_verdict_to(given: VerdictInput, reader: ReaderLanguage) -> pb.Verdict:

@@ -31,8 +31,8 @@ from fairlift_server.results.look import (
     make_looks,
     stored_looks,
 )
-from fairlift_server.results.report_line import ReportLine
 from fairlift_server.results.report_list import ListedReport, listed_reports
+from fairlift_server.results.report_seal import CheckedLooks, sealed_line
 from fairlift_server.results.shared_work import SharedWork
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.store import campaigns as campaign_store
@@ -167,6 +167,7 @@ class CampaignResults:
         self._now = now
         # Held only as long as somebody waits: callers may name any campaign.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._checked_looks = CheckedLooks()
         self._readings: SharedWork[tuple[str, int], ReportInput] = SharedWork()
         self._checks: SharedWork[str, tuple[Campaign, AnalysisPlan, DataQuality]] = SharedWork()
 
@@ -190,18 +191,29 @@ class CampaignResults:
         self, *, states: Collection[State], after: str, limit: int
     ) -> list[ListedReport]:
         """Campaigns in these states as of their last looks, ordered by id, after the id `after`."""
+        looks, version = self._checked_looks, await self._store.foreign_version()
         return await self._store.read(
             lambda t: listed_reports(
-                t, currency=self._currency, states=states, after=after, limit=limit
+                t,
+                looks,
+                version,
+                currency=self._currency,
+                states=states,
+                after=after,
+                limit=limit,
             )
         )
 
     async def due_campaigns(self) -> list[str]:
         """Campaigns that have a day without a look whose events may all have arrived."""
+        version = await self._store.foreign_version()
 
         def job(transaction: Transaction) -> list[str]:
             now_us = microseconds(self._now())
             campaigns = campaign_store.listed(transaction, states=_WITH_LOOKS)
+            # Lists then find their looks checked, also the first after a start.
+            hashes = {(c.id, c.lifecycle.epoch): c.lifecycle.plan_hash for c in campaigns}
+            self._checked_looks.newest(transaction, hashes, version)
             stored = (self._stored(transaction, campaign.id, 0) for campaign in campaigns)
             return [epoch.campaign.id for epoch in stored if epoch.may_be_due(now_us)]
 
@@ -265,7 +277,7 @@ class CampaignResults:
             for number, look in enumerate(result.new, start=len(times) + 1)
         ]
         if new:
-            line = result.line
+            line = None if result.line is None else sealed_line(result.new[-1].hash, result.line)
             await self._store.write(lambda t: _add_looks(t, campaign, stored.plan.epoch, new, line))
         times.extend(record.time for record in new)
         return ReportInput(stored.campaign, stored.plan, stored.days, result, tuple(times), now)
@@ -309,12 +321,12 @@ def _add_looks(
     campaign: str,
     epoch: int,
     new: list[LookRecord],
-    line: ReportLine | None,
+    line: str | None,
 ) -> None:
     for record in new:
         add_look(transaction, campaign, epoch, record)
     if line is not None:
-        put_report_line(transaction, campaign, epoch, line.to_json())
+        put_report_line(transaction, campaign, epoch, line)
 
 
 def _check_seal(campaign: Campaign) -> None:

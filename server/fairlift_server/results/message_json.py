@@ -15,6 +15,7 @@ from fairlift_stats.messages import (
     MetricName,
     Number,
     Percent,
+    Points,
     PValue,
     VariantName,
     Verbatim,
@@ -43,6 +44,8 @@ def _figure_to(figure: Figure) -> dict[str, Any]:
     match figure:
         case Percent(value, digits, signed):
             return {"percent": value, "digits": digits, "signed": signed}
+        case Points(value, digits, signed):
+            return {"points": value, "digits": digits, "signed": signed}
         case Amount(value, currency, signed):
             return {"amount": value, "currency": currency, "signed": signed}
         case Number(value, digits, signed):
@@ -69,6 +72,8 @@ def _figure_from(read: Mapping[str, Any]) -> Figure:
     match read:
         case {"percent": value}:
             return Percent(value, read["digits"], read["signed"])
+        case {"points": value}:
+            return Points(value, read["digits"], read["signed"])
         case {"amount": value}:
             return Amount(value, read["currency"], read["signed"])
         case {"number": value}:

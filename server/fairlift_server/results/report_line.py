@@ -97,9 +97,7 @@ class ReportLine:
 def verdict_line(verdict: Verdict) -> VerdictLine:
     """The verdict in short."""
     judged = judged_comparison(verdict)
-    corrected = judged.corrected if isinstance(judged, ArmStanding) else None
-    raw = None if judged is None else judged.raw
-    told = corrected or raw
+    raw, told = None if judged is None else judged.raw, verdict.estimate
     return VerdictLine(
         verdict.kind,
         verdict.cause,
@@ -115,7 +113,9 @@ def verdict_line(verdict: Verdict) -> VerdictLine:
             for standing in verdict.facts.arms
             if verdict.variant in (None, standing.arm)
         ),
-        confidence=verdict.facts.confidence,
+        confidence=(
+            judged.confidence if isinstance(judged, GuardrailStanding) else verdict.facts.confidence
+        ),
         lift=None if told is None else told.lift,
         lift_interval=None if told is None else told.lift_interval,
         raw_lift=None if raw is None else raw.lift,

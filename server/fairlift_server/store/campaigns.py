@@ -9,7 +9,7 @@ from typing import Any
 from fairlift.engine.campaign import Campaign, State
 from fairlift.engine.change import ChangeClass, FieldChange
 from fairlift.wire.campaign import campaign_from_bytes, campaign_to_bytes
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
 
 from fairlift_server.store import tables
 
@@ -156,6 +156,20 @@ def epochs_of(connection: Connection, campaign: str | None = None) -> dict[str, 
         epoch = Epoch(campaign_from_bytes(row.message), row.traffic_salt, row.variants_salt)
         epochs.setdefault(row.campaign, {})[row.epoch] = epoch
     return epochs
+
+
+def begun_as(
+    connection: Connection, epochs: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], Campaign]:
+    """By campaign and epoch, the campaign as it was when the epoch began."""
+    table = tables.epochs.c
+    query = select(table.campaign, table.epoch, table.message).where(
+        tuple_(table.campaign, table.epoch).in_(epochs)
+    )
+    return {
+        (row.campaign, row.epoch): campaign_from_bytes(row.message)
+        for row in connection.execute(query)
+    }
 
 
 def layer_salts(connection: Connection) -> dict[str, str]:

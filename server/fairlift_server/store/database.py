@@ -162,6 +162,25 @@ class Store:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self.read_now, job)
 
+    async def foreign_version(self) -> int:
+        """A number that changes with every commit that is not the server's own.
+
+        Source: SQLite's `PRAGMA data_version`, of the one connection that writes.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, self._data_version)
+
+    def _data_version(self) -> int:
+        # Without a transaction: it must answer while another program holds the lock.
+        connection = self._writing.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA data_version")
+            ((version,),) = cursor.fetchall()
+            return int(version)
+        finally:
+            connection.close()
+
     def write_now(self, job: Callable[[Connection], T]) -> T:
         """Like `write`, in the caller's thread: for start-up and tests."""
         progress = None

@@ -29,6 +29,7 @@ from fairlift_stats.messages import (
     Names,
     Number,
     Percent,
+    Points,
     PValue,
     UnitWord,
     VariantName,
@@ -93,6 +94,10 @@ def figure_text(figure: Figure, locale: str = "en", names: Names = _NO_NAMES) ->
             grouped = _is_grouped(value, digits, where)
             pattern = _signed(_digits(digits), signed)
             return format_decimal(value, pattern, where, group_separator=grouped)
+        case Points(value, digits, signed):
+            number = figure_text(Number(100 * value, digits, signed), locale)
+            # The same two letters in all languages, never parted from their number.
+            return f"{number}\N{NO-BREAK SPACE}pp"
         case Amount(value, currency, signed):
             grouped = _is_grouped(value, get_currency_precision(currency), where)
             money = format_currency(value, currency, locale=where, group_separator=grouped)

@@ -1,6 +1,7 @@
 """A change in revenue per visitor as parts: conversion, orders per buyer and average ticket."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,7 +16,14 @@ from fairlift_stats.errors import NoEstimate, TooFewUnits
 from fairlift_stats.messages import Amount, Listed, Message
 from fairlift_stats.methods.one_rate import checked_confidence
 
-__all__ = ["FACTORS", "Decomposition", "Factor", "decompose", "log_factors"]
+__all__ = [
+    "FACTORS",
+    "Decomposition",
+    "Factor",
+    "decompose",
+    "log_factors",
+    "rounded_parts",
+]
 
 
 FACTORS = ("conversion", "orders per buyer", "average ticket")
@@ -67,23 +75,49 @@ class Decomposition:
         verb = "even" if abs(self.change) < 0.5 * 10**-digits else "rose"
         verb = "fell" if verb == "rose" and self.change < 0 else verb
         change = Amount(abs(self.change), currency)
+        amount_of = dict(
+            zip(
+                self.factors,
+                rounded_parts([f.money for f in self.factors], self.change, currency),
+                strict=True,
+            )
+        )
         clear = sorted(
             # One order per buyer in both arms has no spread: rounding alone is no news.
-            (f for f in self.factors if 0 not in f.joint and _rounded(f.money, digits)),
+            (f for f in self.factors if 0 not in f.joint and amount_of[f]),
             key=lambda factor: (factor.money * self.change < 0, -abs(factor.money)),
         )
         if not clear:
             return Message.of(f"decomposition.{verb}_unclear", change=change)
-        amounts = [_rounded(factor.money, digits) for factor in clear]
-        rest = round(_rounded(self.change, digits) - sum(amounts), digits)
-        left_out = self.change - sum(factor.money for factor in clear)
-        if rest and not _rounded(left_out, digits):
-            amounts[0], rest = amounts[0] + rest, 0.0  # of rounding alone
+        amounts = [amount_of[factor] for factor in clear]
+        rest = round(sum(amount_of.values()) - sum(amounts), digits)
         parts = _parts(clear, [Amount(amount, currency, signed=True) for amount in amounts])
         if rest:
             left = Amount(rest, currency, signed=True)
             parts = Message.of("decomposition.rest", parts=parts, rest=left)
         return Message.of(f"decomposition.{verb}", change=change, parts=parts)
+
+
+def rounded_parts(parts: Sequence[float], change: float, currency: str) -> list[float]:
+    """The parts of a change as they are printed: they add up to the change as it is printed.
+
+    Each is rounded down, and what is missing goes to those that lost most by it (largest
+    remainder), so that no part is a whole unit of the currency's last digit away from its value.
+
+    >>> rounded_parts([0.804, 0.0, 0.504], 1.308, "EUR")
+    [0.81, 0.0, 0.5]
+    """
+    if change < 0:  # a fall is split as the rise of the same size
+        return [-part or 0.0 for part in rounded_parts([-p for p in parts], -change, currency)]
+    digits = get_currency_precision(currency)
+    exact = [Decimal(str(part)).scaleb(digits) for part in parts]
+    units = [math.floor(part) for part in exact]
+    # As Babel prints it: halves of the decimal form go to the even digit.
+    missing = round(Decimal(str(change)).scaleb(digits)) - sum(units)
+    by_loss = sorted(range(len(units)), key=lambda i: units[i] - exact[i])
+    for i in by_loss[: max(0, missing)]:
+        units[i] += 1
+    return [float(Decimal(unit).scaleb(-digits)) for unit in units]
 
 
 def log_factors(
@@ -161,11 +195,6 @@ def _limits(centre: float, half: float) -> Interval:
 def _logarithmic_mean(a: float, b: float) -> float:
     # Near a = b the quotient is 0/0; there the mean of the two is exact to the last digit.
     return (b - a) / math.log(b / a) if abs(b / a - 1) > 1e-9 else (a + b) / 2
-
-
-def _rounded(amount: float, digits: int) -> float:
-    """The amount as Babel prints it: halves of its decimal form go to the even digit."""
-    return float(round(Decimal(str(amount)), digits))
 
 
 def _parts(factors: list[Factor], amounts: list[Amount]) -> Listed | Message:

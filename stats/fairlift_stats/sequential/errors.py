@@ -95,6 +95,7 @@ class LookEdited(BadLook):
     """A look in the store is not the one that was written."""
 
     def __init__(self, number: int, day: int | None) -> None:
+        self.number = number
         where = "" if day is None else f" (day {day})"
         super().__init__(
             f"look {number}{where}: its content is not what was sealed when it was made;"

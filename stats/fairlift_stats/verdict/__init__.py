@@ -13,7 +13,7 @@ from fairlift_stats.sequential.errors import BadLook
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.arm_facts import arm_standing
-from fairlift_stats.verdict.facts import Facts, confidence_of
+from fairlift_stats.verdict.facts import Estimate, Facts, confidence_of
 from fairlift_stats.verdict.guardrails import alarm_standing, guardrail_standing
 from fairlift_stats.verdict.outlook import outlook_of
 from fairlift_stats.verdict.ruling import (
@@ -28,6 +28,7 @@ from fairlift_stats.verdict.ruling import (
 from fairlift_stats.verdict.sample_ratio import sample_ratio_of
 from fairlift_stats.verdict.sentences import say
 from fairlift_stats.verdict.since import since_then
+from fairlift_stats.verdict.verdict_estimate import verdict_estimate
 
 __all__ = ["Cause", "Facts", "Verdict", "VerdictKind", "decide"]
 
@@ -47,6 +48,8 @@ class Verdict:
         metric: the metric of that treatment that decided, a guardrail's where one did.
         headline: one sentence.
         number: the one figure to look at.
+        estimate: the effect on `metric` in `variant`, as the headline tells it; None where the
+            verdict is not about one.
         action: what to do.
         reasons: in the order in which they matter.
         since: what came after the look that the verdict is of; it changes nothing.
@@ -63,6 +66,7 @@ class Verdict:
     metric: str | None
     headline: Message
     number: Figure
+    estimate: Estimate | None
     action: Message
     reasons: tuple[Message, ...]
     since: tuple[Message, ...]
@@ -127,10 +131,10 @@ def decide(plan: SequentialPlan, log: LookLog) -> Verdict:
     advice = next((past for past in in_force if past.kind == "stop_futile"), None)
     look = log.looks[ruling.look]
     facts = _facts(plan, log, course, ruling)
-    spoken = say(plan, look, facts, ruling)
+    last = log.looks[-1]
+    spoken = say(plan, look, facts, ruling, None if last.closing is None else last)
     is_of_all = ruling.kind == "do_not_trust"
     is_final = ruling.kind in FINAL
-    last = log.looks[-1]
     return Verdict(
         kind=ruling.kind,
         cause=ruling.cause,
@@ -138,6 +142,7 @@ def decide(plan: SequentialPlan, log: LookLog) -> Verdict:
         metric=None if is_of_all else ruling.metric,
         headline=spoken.headline,
         number=spoken.number,
+        estimate=None if is_of_all else verdict_estimate(plan, facts, ruling),
         action=spoken.action,
         reasons=spoken.reasons,
         since=since_then(course, ruling),

@@ -86,7 +86,8 @@ def _shown(standings: Sequence[Standing], first: int | None) -> tuple[int, float
         return last, None if harm is None else abs(harm)
     with_line = [i for i, s in enumerate(standings) if s.line.success is not None]
     if not with_line:
-        return last, None
+        harm = None if first is None else standings[first].line.harm
+        return (last, None) if first is None or harm is None else (first, abs(harm))
     return with_line[-1], standings[with_line[-1]].line.success
 
 

@@ -107,6 +107,10 @@ class GuardrailStanding:
         units_missing: units still missing to be shown safe if the measured difference stays; None
             where it lies beyond the margin, or nothing is missing.
         raw: the plain estimate.
+        confidence: of its intervals, which hold at every look: twice the error that is left out at
+            the line that decided, or else at the one to reach.
+        has_no_share: it is open, and its relative margin cannot be judged at the last look: the
+            control is at or below zero, or not told from it.
     """
 
     arm: str
@@ -119,6 +123,8 @@ class GuardrailStanding:
     decided_at: str | None
     units_missing: int | None
     raw: Estimate | None
+    confidence: float
+    has_no_share: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,25 @@
 """The figures of an estimate as sentences use them: a lift, or else the metric's own unit."""
 
+import math
 from typing import assert_never
 
-from fairlift_stats.messages import Amount, Figure, Number, Percent, Verbatim
+from fairlift_stats.messages import Amount, Figure, Number, Percent, Points, Verbatim
+from fairlift_stats.methods.contrast import Margin
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.facts import Estimate
 
-__all__ = ["in_unit", "sizes"]
+__all__ = ["in_unit", "margin_share", "sizes"]
 
 
 def sizes(plan: SequentialPlan, metric: str, estimate: Estimate | None) -> dict[str, Figure]:
-    """The estimate and its two limits, as `lift`, `low` and `high`; a dash where there is none."""
+    """The estimate and its two limits, as `lift`, `low` and `high`; a dash where there is none.
+
+    A guardrail with a margin in its own unit is told in that unit, so that the two can be compared.
+    """
     if estimate is None:
         return {"lift": Verbatim("–")}
-    if estimate.lift is None or estimate.lift_interval is None:
+    in_own_unit = plan.metric(metric).absolute_margin is not None
+    if in_own_unit or estimate.lift is None or estimate.lift_interval is None:
         values = (estimate.value, estimate.interval.low, estimate.interval.high)
         figures = [in_unit(plan, metric, value) for value in values]
     else:
@@ -22,13 +28,20 @@ def sizes(plan: SequentialPlan, metric: str, estimate: Estimate | None) -> dict[
     return dict(zip(("lift", "low", "high"), figures, strict=True))
 
 
+def margin_share(margin: Margin) -> Percent:
+    """A relative margin, with a digit only where it has one."""
+    return Percent(
+        margin.size, 0 if math.isclose(margin.size * 100, round(margin.size * 100)) else 1
+    )
+
+
 def in_unit(plan: SequentialPlan, metric: str, value: float, *, signed: bool = True) -> Figure:
-    """A value of this metric: money, points of a share, or a number."""
+    """A difference of this metric: money, percentage points of a share, or a number."""
     match plan.metric(metric).unit:
         case "money":
             return Amount(value, plan.currency, signed=signed)
         case "share":
-            return Percent(value, 2, signed=signed)
+            return Points(value, 2, signed=signed)
         case "count":
             return Number(value, 2, signed=signed)
         case unreachable:

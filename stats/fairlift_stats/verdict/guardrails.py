@@ -7,7 +7,7 @@ from typing import Final
 
 from scipy.special import ndtr
 
-from fairlift_stats.methods.contrast import Margin
+from fairlift_stats.methods.contrast import NON_INFERIORITY_LEVEL, Margin
 from fairlift_stats.methods.two_rates import TwoRates
 from fairlift_stats.sequential.evidence import Evidence
 from fairlift_stats.sequential.guards import (
@@ -20,7 +20,7 @@ from fairlift_stats.sequential.guards import (
 )
 from fairlift_stats.sequential.lines import Line, Moment, alarm_lines, guardrail_lines
 from fairlift_stats.sequential.looks import Look, LookLog
-from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
+from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan, guardrail_level
 from fairlift_stats.verdict.facts import (
     AlarmStanding,
     Estimate,
@@ -37,6 +37,7 @@ __all__ = [
     "GuardrailAt",
     "alarm_standing",
     "alarms_of",
+    "guardrail_confidence",
     "guardrail_standing",
     "guardrails_of",
     "harmed_at",
@@ -70,6 +71,11 @@ class GuardrailAt:
     line: Line = _NO_LINE
     is_safe: bool = False
     is_harmed: bool = False
+
+    @property
+    def has_no_share(self) -> bool:
+        """True when a relative margin cannot be judged: the control is not told from zero."""
+        return self.evidence is not None and self.z is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +170,14 @@ def guardrail_standing(
         decided_at=None if first is None else history[first].look.at,
         units_missing=None if state != "open" else _units_missing(history[-1], safe_line),
         raw=_raw(plan, history[-1 if first is None else first], state, safe_line),
+        confidence=guardrail_confidence(plan, is_harmed=state == "harmed"),
+        has_no_share=state == "open" and history[-1].has_no_share,
     )
+
+
+def guardrail_confidence(plan: SequentialPlan, *, is_harmed: bool) -> float:
+    """Of a guardrail's intervals: on each side they leave out what its line does."""
+    return 1 - 2 * (guardrail_level(plan) if is_harmed else NON_INFERIORITY_LEVEL)
 
 
 def harmed_at(history: Sequence[GuardrailAt]) -> int | None:
@@ -222,7 +235,7 @@ def alarms_of(plan: SequentialPlan, log: LookLog, arm: str) -> tuple[AlarmAt, ..
         )
         for look, seen in zip(log.looks, rates, strict=True)
     )
-    lines = alarm_lines(plan, moments) if plan.sides == 2 else (None,) * len(moments)
+    lines = alarm_lines(plan, moments)
     return tuple(
         AlarmAt(
             look, seen, seen is not None and line is not None and exact_z(seen, "higher") <= line

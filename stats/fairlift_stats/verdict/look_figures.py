@@ -6,14 +6,13 @@ For lists and charts of looks; a verdict rests on the same standings, so they ca
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fairlift_stats.methods.contrast import NON_INFERIORITY_LEVEL
 from fairlift_stats.sequential.evidence import Evidence
 from fairlift_stats.sequential.guards import Tail
 from fairlift_stats.sequential.lines import Line
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.facts import Estimate, confidence_of, estimate_between, table_k
-from fairlift_stats.verdict.guardrails import guardrails_of
+from fairlift_stats.verdict.guardrails import guardrail_confidence, guardrails_of
 from fairlift_stats.verdict.standings import Standing, standings_of
 
 __all__ = ["LookFigures", "look_figures"]
@@ -84,8 +83,6 @@ def _of_primary(plan: SequentialPlan, standing: Standing) -> LookFigures | None:
 
 
 def _guardrails(plan: SequentialPlan, log: LookLog) -> Iterator[list[LookFigures | None]]:
-    # Safety is shown on one side: the interval leaves out as much on the other.
-    confidence = 1 - 2 * NON_INFERIORITY_LEVEL
     for metric in plan.guardrails:
         for arm in plan.treatments:
             yield [
@@ -97,8 +94,8 @@ def _guardrails(plan: SequentialPlan, log: LookLog) -> Iterator[list[LookFigures
                     at.evidence,
                     at.z,
                     at.line,
-                    at.line.success,
-                    confidence,
+                    at.line.harm if at.is_harmed else at.line.success,
+                    guardrail_confidence(plan, is_harmed=at.is_harmed),
                     at.tail,
                 )
                 for at in guardrails_of(plan, log, metric, arm)

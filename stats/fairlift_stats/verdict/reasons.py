@@ -15,8 +15,13 @@ from fairlift_stats.messages import (
 )
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.facts import Facts, GuardrailStanding, SampleRatioFacts
-from fairlift_stats.verdict.figures import in_unit, sizes
+from fairlift_stats.verdict.figures import in_unit, margin_share, sizes
 from fairlift_stats.verdict.ruling import Ruling
+from fairlift_stats.verdict.verdict_estimate import (
+    contradicts_harm,
+    has_waited,
+    verdict_estimate,
+)
 
 __all__ = ["at_most", "reasons_of"]
 
@@ -31,10 +36,12 @@ def reasons_of(
     if ruling.cause == "won":
         reasons += _beside_the_win(plan, facts, ruling)
     if ruling.cause in ("won", "harm"):
-        reasons.append(_false_alarm(plan))
+        reasons.append(_false_alarm(plan, ruling))
+    if contradicts_harm(plan, facts, ruling):
+        reasons.append(Message.of("reason.exact_harm"))
     if ruling.kind == "stop_harm" and facts.day < plan.minimum_days:
         reasons.append(Message.of("reason.harm_early"))
-    if ruling.cause in ("running", "not_yet_judged", "unsafe"):
+    if ruling.cause in ("running", "not_yet_judged", "unsafe", "margin"):
         reasons += _when(facts, headline)
     if ruling.cause in ("running", "not_yet_judged"):
         meter = Percent(min(facts.arm(ruling.arm, ruling.metric).meter, 0.99), 0)
@@ -53,8 +60,9 @@ def at_most(chance: float) -> Percent:
     return Percent(max(1, math.ceil(100 * chance)) / 100, 0)
 
 
-def _false_alarm(plan: SequentialPlan) -> Message:
-    if plan.engine == "bayes_expected_loss":
+def _false_alarm(plan: SequentialPlan, ruling: Ruling) -> Message:
+    # A prior has no part in the line of harm: that is one of the error rates.
+    if plan.engine == "bayes_expected_loss" and ruling.cause == "won":
         loss = Percent(plan.loss_threshold, 2)
         return Message.of("reason.loss", loss=loss)
     return Message.of("reason.false_alarm", wrong=Number(100 * plan.alpha, 0))
@@ -67,8 +75,8 @@ def _two_figures(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> Iterator
     standing = facts.arm(ruling.arm, ruling.metric)
     if standing.raw is None or standing.corrected is None:
         return
-    if ruling.cause == "ended" and standing.crossing is not None:
-        return  # the headline has the figure of all data
+    if verdict_estimate(plan, facts, ruling) is standing.raw:
+        return  # the headline has the measured figure itself
     corrected, measured = (
         sizes(plan, ruling.metric, estimate)["lift"]
         for estimate in (standing.corrected, standing.raw)
@@ -88,11 +96,8 @@ def _two_figures(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> Iterator
 def _beside_the_win(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> Iterator[Message]:
     """What a winner's headline leaves out: the wait for a guardrail, and metrics still open."""
     standing = facts.arm(ruling.arm, ruling.metric)
-    raw = standing.raw
-    waited = standing.crossed_at is not None and standing.crossed_at != facts.at
-    if waited and raw is not None and plan.guardrails and raw.at == facts.at:
-        figures = sizes(plan, ruling.metric, raw)
-        yield Message.of("reason.waited", day=_day(facts.at), **figures)
+    if standing.crossed_at is not None and has_waited(standing, facts):
+        yield Message.of("reason.waited", won=_day(standing.crossed_at), day=_day(facts.at))
     if plan.metric(ruling.metric).among_buyers and not _has_won_on_all_units(plan, facts, ruling):
         yield Message.of("reason.among_buyers", metric=MetricName(ruling.metric))
     for other in facts.arms:
@@ -132,14 +137,18 @@ def _guardrail(plan: SequentialPlan, rail: GuardrailStanding, ruling: Ruling) ->
         "safe": "reason.guardrail_passes",
         "open": "reason.guardrail_open" if is_open else "reason.guardrail_not_safe",
     }
+    if rail.has_no_share:
+        share, control = margin_share(rail.margin), VariantName(plan.control)
+        yield Message.of("reason.guardrail_no_share", metric=metric, margin=share, control=control)
+        return
     yield Message.of(keys[rail.state], metric=metric)
-    if ruling.cause != "unsafe_at_end" or rail.state != "open":
+    if ruling.cause not in ("unsafe_at_end", "margin_at_end") or rail.state != "open":
         return
     margin = rail.margin
     size = (
         in_unit(plan, rail.metric, margin.size, signed=False)
         if margin.is_absolute
-        else Percent(margin.size, 0 if margin.size * 100 == round(margin.size * 100) else 1)
+        else margin_share(margin)
     )
     if rail.units_missing is None:
         yield Message.of("reason.beyond_margin", metric=metric, margin=size)

@@ -55,6 +55,9 @@ Cause: TypeAlias = Literal[
     "not_yet_judged",
     "unsafe",
     "unsafe_at_end",
+    "margin",
+    "margin_at_end",
+    "skew_at_end",
     "ended",
     "ended_few",
     "stopped",
@@ -76,6 +79,9 @@ KIND_OF: Final[Mapping[Cause, VerdictKind]] = {
     "not_yet_judged": "keep_going",
     "unsafe": "keep_going",
     "unsafe_at_end": "inconclusive",
+    "margin": "keep_going",
+    "margin_at_end": "inconclusive",
+    "skew_at_end": "inconclusive",
     "ended": "inconclusive",
     "ended_few": "inconclusive",
     "stopped": "inconclusive",
@@ -87,8 +93,11 @@ KIND_OF: Final[Mapping[Cause, VerdictKind]] = {
 FINAL: Final = frozenset({"ship", "stop_harm", "inconclusive"})
 # What is stronger than the advice to give up.
 _OVERRULE_ADVICE: Final = frozenset(
-    {"won", "harm", "guardrail_harm", "alarm", "split", "unsafe", "unsafe_at_end"}
-)
+    {
+        "won", "harm", "guardrail_harm", "alarm", "split",
+        "unsafe", "unsafe_at_end", "margin", "margin_at_end",
+    }
+)  # fmt: skip
 # The metric that the built-in alarm watches.
 ALARM_METRIC: Final = "conversion_rate"
 _BLOCK_LOG: Final = math.log(BLOCK_AT)
@@ -270,20 +279,32 @@ class _Rule:
             return self._of("won", self._best(look, safe), look)
         if safe:  # it turned round and back: the next judging look decides
             return None
-        cause: Cause = "unsafe" if occasion.closing is None else "unsafe_at_end"
-        return self._of(cause, self._best(look, won), look)
+        best = self._best(look, won)
+        is_open = occasion.closing is None
+        if self._lacks_margin(best[0], look):
+            return self._of("margin" if is_open else "margin_at_end", best, look)
+        return self._of("unsafe" if is_open else "unsafe_at_end", best, look)
 
     def _is_safe(self, arm: str, look: int) -> bool:
         safe = (self._safe[arm, rail.name] for rail in self._plan.guardrails)
         return all(at is not None and at <= look for at in safe)
 
+    def _lacks_margin(self, arm: str, look: int) -> bool:
+        """True when a guardrail that is not safe cannot be: its control has no share."""
+        for rail in self._plan.guardrails:
+            safe = self._safe[arm, rail.name]
+            is_open = safe is None or safe > look
+            if is_open and self._course.guardrails[arm, rail.name][look].has_no_share:
+                return True
+        return False
+
     def _end(self, look: int, alive: tuple[str, ...], leader: Pair) -> Cause:
         """Why a campaign that is over without a decision has none."""
         standing = self._course.arms[leader][look]
-        if not standing.tail.trusted:
-            return "skew"
         if self._course.occasions[look].closing == "stopped":
             return "stopped"
+        if not standing.tail.trusted:
+            return "skew_at_end"
         if standing.z is None or not self._any_enough(look, alive):
             return "ended_few"
         return "ended"

@@ -21,11 +21,12 @@ from fairlift_stats.sequential.evidence import Evidence
 from fairlift_stats.sequential.guards import TooFew, counted
 from fairlift_stats.sequential.looks import Look
 from fairlift_stats.sequential.plan import SequentialPlan
-from fairlift_stats.verdict.facts import Estimate, Facts, SampleRatioFacts
-from fairlift_stats.verdict.figures import sizes
+from fairlift_stats.verdict.facts import Facts, SampleRatioFacts
+from fairlift_stats.verdict.figures import margin_share, sizes
 from fairlift_stats.verdict.outlook import date_of
 from fairlift_stats.verdict.reasons import at_most, reasons_of
 from fairlift_stats.verdict.ruling import Ruling
+from fairlift_stats.verdict.verdict_estimate import has_waited, verdict_estimate
 
 __all__ = ["Spoken", "say"]
 
@@ -45,9 +46,21 @@ class Spoken:
     reasons: tuple[Message, ...]
 
 
-def say(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> Spoken:
-    """The ruling's sentence, number, action and reasons."""
+def say(
+    plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling, last: Look | None = None
+) -> Spoken:
+    """The ruling's sentence, number, action and reasons.
+
+    Args:
+        plan: of the campaign.
+        look: that the ruling is of.
+        facts: as of that look.
+        ruling: what to say.
+        last: the look that closed the campaign, if it has ended since.
+    """
     headline, number, action = _words(plan, look, facts, ruling)
+    if last is not None and ruling.kind == "stop_futile":
+        headline = _after_the_end(headline, look, last)
     reasons = reasons_of(plan, facts, ruling, headline)
     return Spoken(headline, number, action, tuple(reasons))
 
@@ -56,7 +69,7 @@ def _words(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> Wo
     names = _names(plan, ruling)
     keep = Message.of("action.keep_control", **names)
     match ruling.cause:
-        case "split" | "few" | "no_answer" | "skew" | "days":
+        case "split" | "few" | "no_answer" | "skew" | "skew_at_end" | "days":
             return _blocked(plan, look, facts, ruling)
         case "harm" | "guardrail_harm":
             effect = _effect(plan, facts, ruling)
@@ -64,14 +77,17 @@ def _words(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> Wo
         case "alarm":
             return (*_alarm(facts, ruling, names), keep)
         case "won":
-            effect = _effect(plan, facts, ruling)
+            effect = _effect(plan, facts, ruling) | _first_effect(plan, facts, ruling)
             key = "verdict.won" if "low" in effect else "verdict.won_bare"
+            key = "verdict.won_waited" if "first" in effect else key
             ship = Message.of("action.ship", **names)
             return Message.of(key, **names, **effect), effect["lift"], ship
         case "unsafe" | "unsafe_at_end":
             effect = _unsafe_effect(plan, facts, ruling)
             action = Message.of("action.wait") if ruling.cause == "unsafe" else keep
             return Message.of(f"verdict.{ruling.cause}", **names, **effect), effect["lift"], action
+        case "margin" | "margin_at_end":
+            return _without_margin(facts, ruling, names)
         case "ended" | "ended_few" | "stopped":
             return _inconclusive(plan, look, facts, ruling)
         case "hopeless" | "no_gain":
@@ -92,10 +108,11 @@ def _blocked(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> 
     if ruling.cause == "split":
         headline, observed = _split_headline(facts.sample_ratio)
         return headline, observed, Message.of("action.fix_split")
-    if ruling.cause == "skew":
+    if ruling.cause in ("skew", "skew_at_end"):
         control, treatment = look.count(plan.control).units, look.count(ruling.arm).units
         part = Percent(min(control, treatment) / (control + treatment), 0)
-        return Message.of("verdict.skew", share=part, **names), part, Message.of("action.cap")
+        headline = Message.of(f"verdict.{ruling.cause}", share=part, **names)
+        return headline, part, Message.of("action.cap")
     wait = Message.of("action.wait")
     if ruling.cause == "days":
         day = Number(facts.day)
@@ -106,6 +123,14 @@ def _blocked(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> 
         return (*_few(lack), wait)
     metric = MetricName(ruling.metric)
     return Message.of("verdict.no_answer", metric=metric, **names), Number(look.units), wait
+
+
+def _without_margin(facts: Facts, ruling: Ruling, names: dict[str, Figure]) -> Words:
+    """A winner with a guardrail that no number of units would judge: its margin is a share."""
+    rail = next(r for r in facts.guardrails if r.arm == ruling.arm and r.has_no_share)
+    metric, margin = MetricName(rail.metric), margin_share(rail.margin)
+    headline = Message.of(f"verdict.{ruling.cause}", metric=metric, **names)
+    return headline, margin, Message.of("action.absolute_margin", metric=metric)
 
 
 def _few(lack: TooFew) -> tuple[Message, Number]:
@@ -147,7 +172,7 @@ def _inconclusive(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling
         return _stopped(look), Number(look.units), action
     free = Message.of("action.free", **names)
     if ruling.cause == "ended":
-        effect = _effect_at_end(plan, facts, ruling)
+        effect = _effect(plan, facts, ruling)
         bare = {"lift": effect["lift"], "metric": effect["metric"]}
         return Message.of("verdict.undecided", **names, **bare), effect["lift"], free
     units, needed = Number(look.units), Number(_needed(plan, look, ruling))
@@ -214,8 +239,11 @@ def _two_digits(value: float) -> int:
 def _futile(facts: Facts, ruling: Ruling, names: dict[str, Figure]) -> Words:
     free = Message.of("action.free", **names)
     standing = facts.arm(ruling.arm, ruling.metric)
-    if ruling.cause == "hopeless":
-        chance = at_most(facts.outlook.conditional_power if facts.outlook else 0.0)
+    if ruling.cause == "hopeless" and facts.outlook is None:
+        meter = Percent(min(standing.meter, 0.99), 0)
+        return Message.of("verdict.hopeless_bare", **names), meter, free
+    if ruling.cause == "hopeless" and facts.outlook is not None:
+        chance = at_most(facts.outlook.conditional_power)
         return Message.of("verdict.hopeless", chance=chance, **names), chance, free
     loss = Percent(standing.loss[1] if standing.loss else 0.0, 2)
     metric = MetricName(ruling.metric)
@@ -243,23 +271,32 @@ def _running(plan: SequentialPlan, facts: Facts, ruling: Ruling, names: dict[str
     return Message.counted("verdict.running_days", "days", days=days), days, wait
 
 
+def _after_the_end(headline: Message, look: Look, last: Look) -> Message:
+    """Advice to give up, told when the campaign is over: it was given, and nothing was decided."""
+    given = datetime.fromisoformat(look.at).date()
+    # Of a stop by hand the day of the stop, unless the advice came while the last units matured.
+    end = max(given, datetime.fromisoformat(last.stopped_on or last.at).date())
+    days: dict[str, Figure] = {"day": Day(given.isoformat()), "last": Day(end.isoformat())}
+    return Message.of(f"{headline.key}_ended", **dict(headline.figures), **days)
+
+
 def _effect(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[str, Figure]:
     """Metric, lift and interval; where there is no lift, the difference in the metric's unit."""
-    estimate: Estimate | None
-    if ruling.cause == "guardrail_harm":
-        estimate = facts.guardrail(ruling.arm, ruling.metric).raw
-    else:
-        standing = facts.arm(ruling.arm, ruling.metric)
-        estimate = standing.corrected or standing.raw
+    estimate = verdict_estimate(plan, facts, ruling)
     return {"metric": MetricName(ruling.metric), **sizes(plan, ruling.metric, estimate)}
 
 
-def _effect_at_end(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[str, Figure]:
-    """The effect of a campaign that ended undecided: not of a crossing that did not last."""
+def _first_effect(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[str, Figure]:
+    """Of a win that waited for a guardrail, the figures of the look that it won at."""
     standing = facts.arm(ruling.arm, ruling.metric)
-    if standing.crossing is None:
-        return _effect(plan, facts, ruling)
-    return {"metric": MetricName(ruling.metric), **sizes(plan, ruling.metric, standing.raw)}
+    if not has_waited(standing, facts) or standing.corrected is None:
+        return {}
+    first = sizes(plan, ruling.metric, standing.corrected)
+    at = datetime.fromisoformat(standing.corrected.at).date().isoformat()
+    return {
+        "day": Day(at), "first": first["lift"], "first_low": first["low"],
+        "first_high": first["high"],
+    }  # fmt: skip
 
 
 def _unsafe_effect(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[str, Figure]:

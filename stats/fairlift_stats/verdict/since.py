@@ -30,11 +30,10 @@ def since_then(course: Course, ruling: Ruling) -> tuple[Message, ...]:
 
 def _advice(course: Course, ruling: Ruling) -> tuple[Message, ...]:
     """The advice to give up keeps the day on which it was first given."""
-    if ruling.look == len(course.looks) - 1:
-        return ()
     given, last = course.looks[ruling.look], course.looks[-1]
-    key = "since.advised" if last.closing is None else "since.advised_ended"
-    return (Message.of(key, day=_day(given.at), last=_day(last.at)),)
+    if given is last or last.closing is not None:
+        return ()  # the headline says how it ended
+    return (Message.of("since.advised", day=_day(given.at), last=_day(last.at)),)
 
 
 def _of_the_winner(course: Course, ruling: Ruling) -> list[Message]:

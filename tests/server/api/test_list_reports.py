@@ -1,5 +1,6 @@
 """A list of reports: every campaign as of its last look, without a new computation."""
 
+import sqlite3
 from pathlib import Path
 
 import grpc
@@ -9,7 +10,7 @@ from fairlift.v1 import campaign_service_pb2 as service
 from fairlift.v1 import results_service_pb2 as pb
 
 from tests.server import shop
-from tests.server.client import Caller, details, running
+from tests.server.client import Caller, Clock, details, running
 from tests.server.crowds import NAME, START, start
 from tests.server.live_days import DAY, HOUR, day_of, list_looks, live_until, planned, read
 
@@ -60,6 +61,76 @@ async def test_a_list_says_what_the_last_look_said_and_makes_no_look(tmp_path: P
     assert not after.HasField("stop_time")
     assert "es mejor" in spanish.verdict.sentence
     assert later == after
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        ("UPDATE looks SET content = replace(content, '40', '41') WHERE number = 2", "analysis 2"),
+        ("UPDATE looks SET content = 'no JSON' WHERE number = 3", "analysis 3"),
+        ("DELETE FROM looks WHERE number = 1", "analysis 1"),
+        ("DELETE FROM looks WHERE number = 3", "the verdict in this list"),
+        ("DELETE FROM looks", "the verdict in this list"),
+        ("DELETE FROM report_lines", "the verdict in this list"),
+        ("UPDATE report_lines SET content = replace(content, 'days', 'won')", "this list"),
+        ("UPDATE report_lines SET content = 'no JSON'", "this list"),
+        ("UPDATE epochs SET message = :plan", "the plan is not the one that was sealed"),
+    ],
+)
+async def test_what_was_edited_in_the_store_is_said_in_its_own_line(
+    tmp_path: Path, edit: str, says: str
+) -> None:
+    clock = Clock()
+    async with running(tmp_path, clock=clock) as caller:
+        started = await start(caller, planned())
+        await caller.start(shop.campaign("other"))
+        for day in range(1, 4):
+            await live_until(caller, day, day_of(day, each=20, buyers=(4, 7)))
+        await read(caller)
+        before = {report.campaign: report for report in await listed(caller)}
+    started.plan.alpha = 0.2
+    parameters = {"plan": started.SerializeToString()} if ":plan" in edit else {}
+    glue = " AND " if "WHERE" in edit else " WHERE "
+    with sqlite3.connect(tmp_path / "shop.db") as store:
+        edited = store.execute(f"{edit}{glue}campaign = 'free-shipping'", parameters)
+        assert edited.rowcount > 0
+    store.close()
+
+    async with running(tmp_path, clock=clock) as caller:
+        after = {report.campaign: report for report in await listed(caller)}
+        (spanish,) = (r for r in await listed(caller, language="es") if r.campaign == NAME)
+
+    verdict = after[NAME].verdict
+    assert (verdict.kind, verdict.cause) == (pb.VERDICT_KIND_DO_NOT_TRUST, pb.VERDICT_CAUSE_EDITED)
+    assert says in verdict.sentence
+    assert not verdict.variant
+    assert after[NAME].health == pb.HEALTH_STATUS_BROKEN
+    assert spanish.verdict.sentence.startswith("No decidas")
+    # The others are as they were.
+    assert before[NAME].verdict.cause != pb.VERDICT_CAUSE_EDITED
+    assert after["campaigns/other"] == before["campaigns/other"]
+
+
+async def test_an_edit_while_the_server_runs_is_seen_at_the_next_list(tmp_path: Path) -> None:
+    """Looks that were checked are not read again, until another program writes."""
+    async with running(tmp_path) as caller:
+        await start(caller, planned())
+        causes = []
+        for day in range(1, 4):
+            await live_until(caller, day, day_of(day, each=20, buyers=(4, 7)))
+            await read(caller)
+            (report,) = await listed(caller)
+            causes.append(report.verdict.cause)
+        with sqlite3.connect(tmp_path / "shop.db") as store:
+            store.execute(
+                "UPDATE looks SET content = replace(content, '40', '41') WHERE number = 2"
+            )
+        store.close()
+        (edited,) = await listed(caller)
+
+    assert pb.VERDICT_CAUSE_EDITED not in causes
+    assert edited.verdict.cause == pb.VERDICT_CAUSE_EDITED
+    assert "analysis 2" in edited.verdict.sentence
 
 
 async def test_a_list_has_pages_and_filters(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from fairlift_stats.messages import (
     MetricName,
     Number,
     Percent,
+    Points,
     PValue,
     VariantName,
     Verbatim,
@@ -106,6 +107,7 @@ def test_a_line_that_was_stored_is_read_back_to_the_bit() -> None:
         e=VariantName("free"),
         f=MetricName("clv_90"),
         g=Listed((Verbatim("x"), Message.of("action.wait")), "or"),
+        h=Points(0.1 + 0.2, 2, signed=True),
         found=Number(3, 1, signed=True),
     )
     verdict = replace(LINE, headline=every_figure)

@@ -11,7 +11,13 @@ from fairlift_stats import NoEstimate, Summary, TooFewUnits
 from fairlift_stats.effects import Interval
 from fairlift_stats.locale import text
 from fairlift_stats.messages import Amount, Listed, Message
-from fairlift_stats.report.decomposition import FACTORS, Decomposition, Factor, decompose
+from fairlift_stats.report.decomposition import (
+    FACTORS,
+    Decomposition,
+    Factor,
+    decompose,
+    rounded_parts,
+)
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -114,6 +120,41 @@ def test_a_cent_that_rounding_leaves_is_no_rest_that_may_be_chance() -> None:
     assert text(Decomposition(1.308, parts, ()).message("EUR")) == (
         "Revenue per visitor rose by €1.31: more buyers (+€0.81) and bigger baskets (+€0.50)."
     )
+
+
+@given(
+    st.lists(st.floats(-9, 9), min_size=3, max_size=3),
+    st.sampled_from([("EUR", 2), ("JPY", 0), ("TND", 3)]),
+)
+def test_parts_add_up_as_they_are_printed_and_none_is_a_whole_digit_off(
+    money: list[float], currency: tuple[str, int]
+) -> None:
+    code, digits = currency
+    printed = rounded_parts(money, sum(money), code)
+
+    total = float(round(Decimal(str(sum(money))), digits))
+    assert sum(printed) == pytest.approx(total, abs=1e-9)
+    for amount, part in zip(printed, money, strict=True):
+        assert abs(amount - part) < 10**-digits + 1e-9
+        assert amount == round(amount, digits)
+
+
+@pytest.mark.parametrize(
+    ("parts", "change", "printed"),
+    [
+        # Three halves of a cent: 0.015 rounds to 0.02, each of them to 0.00 or 0.01 alone.
+        ([0.005, 0.005, 0.005], 0.015, [0.01, 0.01, 0.0]),
+        # Alone +0.50, +0.15 and -0.42 give 0.23, and the change rounds to 0.24. Rounded down they
+        # lose .89, .30 and .40 of a cent: of the two that are missing the second gets none.
+        ([0.4989, 0.1530, -0.4160], 0.2359, [0.50, 0.15, -0.41]),
+        ([-0.4989, -0.1530, 0.4160], -0.2359, [-0.50, -0.15, 0.41]),
+        ([-0.804, 0.0, -0.504], -1.308, [-0.81, 0.0, -0.50]),
+    ],
+)
+def test_what_rounding_leaves_goes_to_the_part_that_lost_most(
+    parts: list[float], change: float, printed: list[float]
+) -> None:
+    assert rounded_parts(parts, change, "EUR") == printed
 
 
 def test_a_sure_gain_within_a_loss_is_told_with_the_rest() -> None:

@@ -22,6 +22,7 @@ from fairlift_stats.messages import (
     Names,
     Number,
     Percent,
+    Points,
     PValue,
     VariantName,
     Verbatim,
@@ -155,6 +156,9 @@ def test_nothing_said_talks_of_p_values() -> None:
 def test_numbers_are_written_as_the_locale_writes_them() -> None:
     assert figure_text(Percent(0.0412, signed=True)) == "+4.1%"
     assert figure_text(Percent(-0.0412, signed=True), "ro") == f"-4,1{NBSP}%"
+    assert figure_text(Points(0.012, signed=True)) == f"+1.20{NBSP}pp"
+    assert figure_text(Points(-0.012, signed=True), "es") == f"-1,20{NBSP}pp"
+    assert figure_text(Points(0.005), "ro") == f"0,50{NBSP}pp"
     assert figure_text(Number(12345.678, 2), "en") == "12,345.68"
     assert figure_text(Number(12345.678, 2), "es") == "12.345,68"
     assert figure_text(Number(3, signed=True)) == "+3"

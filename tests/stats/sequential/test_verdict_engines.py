@@ -5,7 +5,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from fairlift_stats.messages import Number, Percent
+from fairlift_stats.messages import Number, Percent, Points
 from fairlift_stats.methods.contrast import Contrast
 from fairlift_stats.methods.two_rates import TwoRates
 from fairlift_stats.sequential.anytime.counts import conversion_test, prior_strength
@@ -228,5 +228,7 @@ def test_without_a_control_figure_there_is_no_lift_but_a_difference() -> None:
         )
         for unit in ("share", "count")
     )
-    assert isinstance(share.number, Percent)
+    # A difference of rates is in percentage points: +0.60 of them is no lift of 0.60 %.
+    assert share.number == Points(4.0 * 0.004 / math.sqrt(7), 2, signed=True)
+    assert "conversion rate +0.60\N{NO-BREAK SPACE}pp (between" in share.sentence()
     assert isinstance(count.number, Number)

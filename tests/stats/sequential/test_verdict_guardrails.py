@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from fairlift_stats.messages import Amount, MetricName, Number
+from fairlift_stats.messages import Amount, Day, MetricName, Number, Percent
 from fairlift_stats.methods.contrast import Contrast
 from fairlift_stats.methods.two_rates import TwoRates
 from fairlift_stats.sequential.evidence import Evidence
@@ -132,7 +132,7 @@ def test_a_share_of_a_control_at_zero_is_no_question_and_never_safe() -> None:
 
     assert verdict.facts.guardrails[0].z is not None
     found = decide(zero, log)
-    assert (found.cause, found.facts.guardrails[0].z) == ("unsafe", None)
+    assert (found.cause, found.facts.guardrails[0].z) == ("margin", None)
     assert found.facts.guardrails[0].state == "open"
 
 
@@ -202,15 +202,25 @@ def test_a_ship_that_waited_tells_both_looks() -> None:
     verdict = decide(made, log)
 
     assert (verdict.kind, verdict.decided_day) == ("ship", 14)
-    assert keys(verdict)[:2] == ["reason.corrected_then", "reason.waited"]
+    assert keys(verdict)[0] == "reason.waited"
     standing = verdict.facts.arms[0]
     assert (standing.crossed_at, standing.crossed_look) == ("2026-11-08", 1)
     assert standing.raw is not None
     assert standing.raw.at == "2026-11-15"
-    assert any(
-        "All guardrails were shown to be safe on November 15: by then " in line
-        for line in verdict.explanations()
-    )
+    assert standing.corrected is not None
+    assert standing.corrected.at == "2026-11-08"
+    # The figure of the look that ships, and beside it that of the look that won.
+    assert verdict.estimate == standing.raw
+    shown = dict(verdict.headline.figures)
+    assert verdict.headline.key == "verdict.won_waited"
+    for key, estimate in (("", standing.raw), ("first", standing.corrected)):
+        assert estimate.lift_interval is not None
+        names = (key or "lift", *(f"{key}_{end}" if key else end for end in ("low", "high")))
+        values = (estimate.lift or 0.0, estimate.lift_interval.low, estimate.lift_interval.high)
+        assert [shown[name] for name in names] == [Percent(v, 1, signed=True) for v in values]
+    assert shown["day"] == Day("2026-11-08")
+    assert "when it won, on November 8, it was" in verdict.sentence()
+    assert verdict.explanations()[0].startswith("It won on November 8 and then waited")
 
 
 def three_arms(zs: dict[str, float], *, day: int = 7) -> tuple[SequentialPlan, LookLog]:

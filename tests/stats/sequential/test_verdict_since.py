@@ -1,9 +1,10 @@
 """What comes after a decision, or after the advice to give up, stands beside it."""
 
 import math
+from dataclasses import replace
 
 import pytest
-from fairlift_stats.messages import Day, Percent
+from fairlift_stats.messages import Day, Percent, Points
 from fairlift_stats.sequential.anytime.counts import prior_strength
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.verdict import decide
@@ -11,18 +12,51 @@ from fairlift_stats.verdict import decide
 from tests.stats.sequential.shop import CR, RPV, WEEK, daily, evidence, look, plan
 
 
-def test_advice_to_give_up_keeps_its_words_and_says_that_the_campaign_still_runs() -> None:
+def test_advice_to_give_up_keeps_its_words_while_the_campaign_still_runs() -> None:
     once = decide(plan(), daily(plan(), [*WEEK, -0.5]))
     later = decide(plan(), daily(plan(), [*WEEK, -0.5, 1.0, 1.5]))
     ended = decide(plan(), daily(plan(), [*WEEK, -0.5, *[1.5] * 7]))
 
-    assert later.sentence() == ended.sentence() == once.sentence()
+    assert later.sentence() == once.sentence()
     assert (once.news(), later.advised_day) == ((), 7)
     assert later.news() == ("Advised to stop on November 8; still running on November 10.",)
-    assert ended.news() == (
-        "Advised to stop on November 8; the campaign ended on November 15 without a winner.",
+    # When it is over the advice is of the past: nobody can win "by the end" any more.
+    assert (ended.kind, ended.advised_day, ended.next_due) == ("stop_futile", 7, None)
+    assert ended.news() == ()
+    assert ended.number == once.number
+    chance = once.headline.figure("chance")
+    assert isinstance(chance, Percent)
+    assert ended.sentence() == (
+        "The campaign ended on November 15 without a winner. On November 8 the plan advised to "
+        f"stop: even with the effect you planned for, coupon had a chance of at most "
+        f"{100 * chance.value:.0f}% to win by the end."
     )
-    assert ended.next_due is None
+
+
+@pytest.mark.parametrize("language", ["en", "es", "ro"])
+def test_advice_that_a_stop_by_hand_followed_is_told_with_the_day_of_the_stop(
+    language: str,
+) -> None:
+    log = daily(plan(), [*WEEK, -0.5])
+    stopped = look(plan(), 12, evidence("conversion_rate", "coupon", 0.1, 12))
+    log = log.add(plan(), replace(stopped, closing="stopped", stopped_on="2026-11-10"))
+
+    ended = decide(plan(), log)
+
+    assert (ended.kind, ended.cause) == ("stop_futile", "hopeless")
+    told = dict(ended.headline.figures)
+    assert (told["day"], told["last"]) == (Day("2026-11-08"), Day("2026-11-10"))
+    assert "10" in ended.sentence(language)
+
+
+def test_advice_that_came_while_the_last_visitors_matured_does_not_come_after_the_end() -> None:
+    log = daily(plan(), [*WEEK, -0.5])
+    stopped = look(plan(), 12, evidence("conversion_rate", "coupon", 0.1, 12))
+    log = log.add(plan(), replace(stopped, closing="stopped", stopped_on="2026-11-05"))
+
+    told = dict(decide(plan(), log).headline.figures)
+
+    assert told["day"] == told["last"] == Day("2026-11-08")
 
 
 def test_what_comes_after_a_win_stands_beside_it_and_changes_nothing() -> None:
@@ -121,7 +155,7 @@ def test_the_figure_since_is_the_lift_of_all_data_or_else_the_difference() -> No
     without = daily(made, [*WEEK, 4.0, 3.0], control=0.0)
     (since,) = decide(made, without).since
     difference = without.looks[-1].evidence[0].contrast.difference
-    assert since.figure("lift") == Percent(difference, 2, signed=True)
+    assert since.figure("lift") == Points(difference, 2, signed=True)
 
 
 def test_a_figure_that_came_back_to_none_has_not_turned() -> None:
