@@ -103,9 +103,9 @@ test-lowest: $(READY) ## the tests with the lowest versions of the packages that
 calibrate: $(READY) ## long simulations; writes docs/calibration.md, or one part: SECTION=Guardrails
 	@$(PY) -m tests.simulation.calibrate $(if $(SECTION),"$(SECTION)")
 
-mutants: $(READY) ## change the decision rule one place at a time, and list the changes that no test notices
+mutants: $(READY) ## change the decision rule one place at a time, and list what no test notices; some: ONLY=lines.py
 	@$(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt cosmic-ray==8.7.0
-	@$(PY) -m tools.mutants $(PROCESSES)
+	@$(PY) -m tools.mutants $(or $(PROCESSES),1) "$(ONLY)"
 
 faults: $(READY) ## wrong clocks, killed servers and other faults, each with its counts; one: make faults FAULT=jumps
 	@$(PY) -m tests.faults $(FAULT)

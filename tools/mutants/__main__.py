@@ -1,18 +1,20 @@
-"""Runs what is left to run, and reports: `python -m tools.mutants [PROCESSES]`."""
+"""Runs what is left to run, and reports: `python -m tools.mutants [PROCESSES [ONLY]]`.
+
+ONLY is a part of the names of changes: "verdict/", "lines.py", "standings.py::_by_loss".
+"""
 
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Final
 
 import yaml
 
+from tools.mutants.report import Report
 from tools.mutants.results import Results
-from tools.mutants.trial import Result
 
 ROOT: Final = Path(__file__).parent.parent.parent
 HOME: Final = ROOT / ".venv" / "mutants"
@@ -23,17 +25,22 @@ COPIED: Final = ("stats", "clients", "tests", "tools", "docs", "pyproject.toml")
 LEAST_KILLED: Final = 0.95
 
 
-def main(processes: int) -> int:
+def main(processes: int, only: str) -> int:
     """Try what has no result yet; 1 when tests kill too few of the changes that matter."""
     everything = _copy()
-    _work(everything, processes)
+    _work(everything, processes, only)
     sys.path[:0] = [str(COPY)]
     os.chdir(COPY)
-    from tools.mutants.work import all_changes
+    from tools.mutants.work import changes_of_all
 
     known = Results(COPY, RESULTS, everything).known()
-    names = [change.name for change in all_changes()]
-    return _report({name: known[name] for name in names})
+    listed = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or []
+    report = Report(
+        {change: known[change.name] for change in changes_of_all(only)},
+        {entry["change"]: entry["reason"] for entry in listed},
+    )
+    print("\n".join(report.lines()))  # noqa: T201 - its report
+    return int(report.share < LEAST_KILLED)
 
 
 def _copy() -> str:
@@ -67,7 +74,7 @@ def _digest() -> str:
     return found.hexdigest()[:16]
 
 
-def _work(everything: str, processes: int) -> None:
+def _work(everything: str, processes: int, only: str) -> None:
     """Start the processes in the copy, and wait for them."""
     # The copy comes first on the path: the package that is installed must not be tested instead.
     path = os.pathsep.join(str(COPY / folder) for folder in ("stats", "clients", "."))
@@ -77,7 +84,7 @@ def _work(everything: str, processes: int) -> None:
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }
-    command = [sys.executable, "-m", "tools.mutants.work", str(RESULTS), everything]
+    command = [sys.executable, "-m", "tools.mutants.work", str(RESULTS), everything, only]
     # The first finds the changes and what tests cover, for all.
     subprocess.run([*command, "0", "0"], cwd=COPY, env=environment, check=True)
     running = [
@@ -89,33 +96,6 @@ def _work(everything: str, processes: int) -> None:
         sys.exit("a process ended early; `make mutants` goes on from here")
 
 
-def _report(results: dict[str, Result]) -> int:
-    """Say what survived and why that is right, what was noticed otherwise, and the shares."""
-    listed = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or []
-    equivalent = {entry["change"]: entry["reason"] for entry in listed}
-    count = Counter(result.outcome for result in results.values())
-    survivors = [name for name, result in results.items() if result.outcome == "survived"]
-    matter = [name for name in survivors if name not in equivalent]
-    lines = [f"{name}\n    {equivalent.get(name, 'NOT EXPLAINED')}" for name in survivors]
-    lines += [
-        f"listed, and does not survive: {name}" for name in equivalent if name not in survivors
-    ]
-    lines += [
-        f"{result.outcome}: {name}\n    {result.why}"
-        for name, result in results.items()
-        if result.outcome in {"not_imported", "endless", "crashed"}
-    ]
-    killed = count["killed"]
-    share, of_all = killed / (killed + len(matter)), killed / (killed + len(survivors))
-    lines.append(
-        f"{len(results)} changes: {killed} killed by a test, {count['not_imported']} that cannot be"
-        f" imported, {count['endless']} endless, {count['crashed']} crashed,"
-        f" {len(survivors)} survived, {len(survivors) - len(matter)} of them equivalent.\n"
-        f"Killed: {share:.1%}; {of_all:.1%} when equivalent changes count as survivors."
-    )
-    print("\n".join(lines))  # noqa: T201 - its report
-    return int(share < LEAST_KILLED)
-
-
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1))
+    arguments = dict(enumerate(sys.argv))
+    sys.exit(main(int(arguments.get(1, "1")), arguments.get(2, "")))

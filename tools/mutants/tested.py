@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import coverage
 import pytest
@@ -18,6 +18,47 @@ from hypothesis import Phase, settings
 
 from tools.mutants.changes import Change
 from tools.mutants.scope import MODULES
+
+# The tests of these modules. Others would kill a few more, and take far longer.
+TESTS: Final = (
+    "tests/rules/test_faults.py",
+    "tests/rules/test_rule.py",
+    "tests/rules/test_seal.py",
+    "tests/stats/methods/test_multiplicity.py",
+    "tests/stats/sequential/test_boundaries.py",
+    "tests/stats/sequential/test_calendar.py",
+    "tests/stats/sequential/test_exact_harm.py",
+    "tests/stats/sequential/test_guardrail_standings.py",
+    "tests/stats/sequential/test_guards.py",
+    "tests/stats/sequential/test_hard_input.py",
+    "tests/stats/sequential/test_lines.py",
+    "tests/stats/sequential/test_look_figures.py",
+    "tests/stats/sequential/test_looks.py",
+    "tests/stats/sequential/test_plan.py",
+    "tests/stats/sequential/test_ruling.py",
+    "tests/stats/sequential/test_spending.py",
+    "tests/stats/sequential/test_split.py",
+    "tests/stats/sequential/test_verdict.py",
+    "tests/stats/sequential/test_verdict_engines.py",
+    "tests/stats/sequential/test_verdict_figures.py",
+    "tests/stats/sequential/test_verdict_guardrails.py",
+    "tests/stats/sequential/test_verdict_outlook.py",
+    "tests/stats/sequential/test_verdict_since.py",
+    "tests/stats/sequential/test_verdict_trust.py",
+    "tests/stats/test_contrast.py",
+    "tests/stats/test_contrast_bounds.py",
+    "tests/stats/test_named_flags.py",
+    "tests/stats/test_values.py",
+    "tests/stats/verdict/test_chances_to_win.py",
+    "tests/stats/verdict/test_conversion_alarm.py",
+    "tests/stats/verdict/test_exact_conversions.py",
+    "tests/stats/verdict/test_expected_loss.py",
+    "tests/stats/verdict/test_figures_after_many_looks.py",
+    "tests/stats/verdict/test_guardrail_histories.py",
+    "tests/stats/verdict/test_hopeless_races.py",
+    "tests/stats/verdict/test_lines_of_a_comparison.py",
+    "tests/stats/verdict/test_whose_verdict.py",
+)
 
 # Nothing of the command line, and no plugin that starts processes or keeps something.
 OPTIONS = (
@@ -71,6 +112,11 @@ class Covered:
     def tests_of_module(self, module: str) -> set[str]:
         """The tests that run anything of a module."""
         return set().union(*self.tests[module].values())
+
+    def tests_of_nothing(self) -> set[str]:
+        """The tests that run no line of any module: what they look at, they see from outside."""
+        lines = (tests for module in self.tests.values() for tests in module.values())
+        return set(self.seconds).difference(*lines)
 
 
 def read_maps(paths: Mapping[str, Path]) -> Covered:

@@ -13,17 +13,19 @@ from pathlib import Path
 from tools.mutants.__main__ import COPY, RESULTS
 from tools.mutants.changes import Change
 from tools.mutants.results import Results
-from tools.mutants.scope import TESTS
+from tools.mutants.tested import TESTS
 from tools.mutants.trial import Result
 
 
 def main(killed: int, survived: int) -> int:
     """Say of each sampled change whether pytest agrees; 1 when it does not."""
     os.chdir(COPY)
-    from tools.mutants.work import all_changes
+    from tools.mutants.work import changes_of_all
 
     results = Results(COPY, RESULTS, (COPY / "digest").read_text()).known()
-    known = [(change, results[change.name]) for change in all_changes() if change.name in results]
+    known = [
+        (change, results[change.name]) for change in changes_of_all() if change.name in results
+    ]
     chosen: list[tuple[Change, Result]] = []
     for outcome, size in (("killed", killed), ("survived", survived)):
         these = [pair for pair in known if pair[1].outcome == outcome]

@@ -13,9 +13,10 @@ import pytest
 
 from tools.mutants.changes import Change, changes_of, digest
 from tools.mutants.results import Results
-from tools.mutants.scope import MODULES, TESTS
+from tools.mutants.scope import MODULES
 from tools.mutants.tested import (
     OPTIONS,
+    TESTS,
     Covered,
     Shared,
     import_libraries,
@@ -30,13 +31,13 @@ TOOL = Path(__file__).parent
 SUSPECTED = HERE / "suspected.jsonl"
 
 
-def main(results: str, everything: str, part: str, parts: str) -> None:
-    """Try every change of this part without a result that holds."""
+def main(results: str, everything: str, only: str, part: str, parts: str) -> None:
+    """Try every change of this part, with `only` in its name, that has no result that holds."""
     import_libraries()
     covered = covered_lines()
     kept = Results(HERE, Path(results), everything)
     known = kept.known()
-    changes = all_changes()
+    changes = changes_of_all(only)
     if parts == "0":  # everything is found for those that come
         return
     changes = changes[int(part) :: int(parts)]
@@ -48,11 +49,12 @@ def main(results: str, everything: str, part: str, parts: str) -> None:
     work.with_fresh_imports([change for change in left if change.name not in known])
 
 
-def all_changes() -> list[Change]:
-    """The changes of all modules; those of a module are found once."""
+def changes_of_all(only: str = "") -> list[Change]:
+    """The changes with this in their names; those of a module are found once."""
     found: list[Change] = []
     kinds = b"".join((TOOL / name).read_bytes() for name in ("changes.py", "scope.py"))
-    for module in MODULES:
+    place = only.split("::")[0]
+    for module in (name for name in MODULES if place in name):
         source = digest((HERE / module).read_bytes() + kinds)
         file = HERE.parent / f"changes-{digest(module)}-{source}.json"
         if not file.exists():
@@ -61,7 +63,7 @@ def all_changes() -> list[Change]:
         for kept in json.loads(file.read_text(encoding="utf-8")):
             kept["statement"] = tuple(kept["statement"])
             found.append(Change(**kept))
-    return found
+    return [change for change in found if only in change.name]
 
 
 def covered_lines() -> Covered:
@@ -111,9 +113,11 @@ class Order:
             self._killed[change.module + change.function][result.test] += 1
 
     def of(self, change: Change, *, everything: bool = False) -> list[str]:
-        """The tests that run the changed statement, or anything of its module, those first."""
-        near = self._covered.tests_of(change)
-        chosen = near | self._covered.tests_of_module(change.module) if everything else near
+        """The tests that run the changed statement, or all that might notice it, those first."""
+        near = chosen = self._covered.tests_of(change)
+        if everything:
+            around_it = self._covered.tests_of_module(change.module)
+            chosen = near | around_it | self._covered.tests_of_nothing()
         here, around = self._killed[change.module + change.function], self._killed[change.module]
 
         def place(test: str) -> tuple[bool, int, int, float]:
@@ -193,6 +197,8 @@ class Work:
             return patched(change, items, self._watch, memory)
         except NotPatched:
             return _NOT_PATCHED
+        except SyntaxError as error:
+            return Result("not_imported", why=str(error))
 
     def _fresh(self, change: Change, tests: Sequence[str]) -> Result:
         return on_trial(partial(fresh, change, tests, self._covered.seconds))

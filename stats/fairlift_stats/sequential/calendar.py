@@ -85,8 +85,8 @@ def next_due(plan: SequentialPlan, day: int) -> int | None:
         return None
     if plan.engine == "fixed" and end is not None:
         return end
-    # Within two weeks and the minimum there is a judging day.
-    latest = max(day, plan.minimum_days + plan.window_days) + 2 * WEEK
+    # Within a week of this day and of the minimum there is a judging day.
+    latest = max(day, plan.minimum_days + plan.window_days) + WEEK
     days = range(day + 1, latest + 1)
     return next(d for d in days if d == end or _could_judge(plan, d))
 
@@ -99,7 +99,7 @@ def _could_judge(plan: SequentialPlan, day: int) -> bool:
 def _is_regular(plan: SequentialPlan, day: int) -> bool:
     """True on the days whose looks judge by the calendar alone."""
     if plan.decide == "daily" and plan.engine != "bayes_expected_loss":
-        return day >= max(1, plan.minimum_days)
+        return day >= plan.minimum_days
     entered = day - plan.window_days
     return entered >= max(WEEK, plan.minimum_days) and entered % WEEK == 0
 

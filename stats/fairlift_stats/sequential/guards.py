@@ -164,7 +164,7 @@ def exact_z(rates: TwoRates, direction: Direction, *, ratio: float = 1.0) -> flo
     if direction == "higher":
         p = float(bdtr(round(rates.xt), total, share))
     else:
-        p = 1.0 if rates.xt < 1 else float(bdtrc(round(rates.xt) - 1, total, share))
+        p = float(bdtrc(round(rates.xt) - 1, total, share))
     return max(-_FURTHEST_Z, min(_FURTHEST_Z, float(ndtri(p))))
 
 

@@ -45,6 +45,7 @@ def _forecast(
     judged = [s.moment.time for s in standings if s.moment.judges_success and s.moment.time < time]
     past = [*judged, time] if now.moment.judges_success else judged
     plan = with_drift(plan)
+    assert plan.drift is not None, "with_drift finds it"
     times = (*past, *coming)
     lines = stopping_lines(plan, times, closes=True)
     give_up = give_up_lines(plan, times, closes=True)
@@ -55,7 +56,7 @@ def _forecast(
         Boundaries((time, *coming), (-math.inf, *lower), (math.inf, *upper)),
         look=1,
         z=now.z or 0.0,
-        planned_drift=plan.drift or 0.0,
+        planned_drift=plan.drift,
         prior_sd=_drift_sd(plan, now),
     )
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from scipy.special import ndtr
+from scipy.special import log_ndtr, ndtr
 
 from fairlift_stats.sequential.anytime.counts import counts_log_e, prior_strength
 from fairlift_stats.sequential.anytime.expected_loss import expected_losses, shrunk_lift
@@ -168,8 +168,9 @@ def _is_hopeless(plan: SequentialPlan, seen: Standing) -> bool:
     away = end - (seen.z or 0.0) * math.sqrt(seen.moment.time)
     chance = float(ndtr((plan.drift * left - away) / math.sqrt(left)))
     if plan.engine == "yeast" and away > 0:
-        reflected = float(ndtr((-away - plan.drift * left) / math.sqrt(left)))
-        chance += math.exp(min(700.0, 2 * plan.drift * away)) * reflected
+        # As logarithms: the first factor alone may be beyond the largest double.
+        reflected = float(log_ndtr((-away - plan.drift * left) / math.sqrt(left)))
+        chance += math.exp(2 * plan.drift * away + reflected)
     return chance < _HOPELESS
 
 
@@ -232,7 +233,8 @@ def exact_alpha(plan: SequentialPlan) -> float:
 def exact_setting(plan: SequentialPlan, arm: str) -> tuple[float, float]:
     """The treatment's share of the two arms, and the strength of the exact test's prior."""
     pair = plan.shares[0], plan.shares[plan.arms.index(arm)]
-    planned = (plan.planned_converters or 1) * sum(pair)
+    assert plan.planned_converters is not None, "a plan with this engine has it"
+    planned = plan.planned_converters * sum(pair)
     return pair[1] / sum(pair), prior_strength(planned, alpha=plan.alpha)
 
 

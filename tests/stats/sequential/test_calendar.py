@@ -1,5 +1,6 @@
 """The calendar of looks: a pure function of the plan, the day and the mature units."""
 
+import math
 from typing import Any
 
 import pytest
@@ -191,3 +192,12 @@ def test_the_next_day_that_is_due_after_long_windows_and_minimums() -> None:
     assert next_due(plan(maximum_days=None, window_days=0, minimum_days=0), 0) == 7
     assert next_due(plan(maximum_days=None, decide="daily", minimum_days=0), 0) == 1
     assert next_due(plan(decide="daily"), 30) == 31
+
+
+def test_whatever_the_plan_a_judging_day_comes_within_a_week_of_the_minimum() -> None:
+    for minimum in range(23):
+        for window in (0, 1, 3, 7, 15):
+            weekly = plan(maximum_days=None, minimum_days=minimum, window_days=window)
+            weeks = range(max(7, 7 * math.ceil(minimum / 7)) + window, 90, 7)
+            for day in range(45):
+                assert next_due(weekly, day) == next(week for week in weeks if week > day)

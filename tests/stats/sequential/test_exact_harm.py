@@ -46,3 +46,16 @@ def test_an_arm_without_events_or_with_nothing_else_has_limits_too() -> None:
     assert is_surely_beyond(TwoRates(xt=0, nt=500, xc=60, nc=500), "higher", 0.05, 0.02)
     assert is_surely_beyond(TwoRates(xt=500, nt=500, xc=300, nc=500), "lower", 0.2, 0.02)
     assert not is_surely_beyond(TwoRates(xt=0, nt=500, xc=0, nc=500), "higher", 0.0, 0.02)
+
+
+def test_one_event_of_two_is_a_limit_too() -> None:
+    """At half of 2.34 %: one of two tells 1 - sqrt(1 - .0117), none of a million next to 0."""
+    rates = TwoRates(xt=0, nt=1_000_000, xc=1, nc=2)
+    low = 1 - (1 - 0.0117) ** 0.5
+    high = 1 - 0.0117 ** (1 / 1_000_000)
+
+    assert is_surely_beyond(rates, "higher", low - high - 1e-9, 0.0234)
+    assert not is_surely_beyond(rates, "higher", low - high + 1e-9, 0.0234)
+    # None of the control's, or all of the treatment's, cannot be surely worse by anything.
+    assert not is_surely_beyond(TwoRates(5, 10, 0, 10), "higher", 1e-9, 0.0234)
+    assert not is_surely_beyond(TwoRates(10, 10, 5, 10), "higher", 1e-9, 0.0234)

@@ -195,7 +195,12 @@ def test_a_look_without_new_units_is_none_unless_it_is_the_last() -> None:
     again = primary_lines(made, seen(0.25, 0.25))
     fewer = primary_lines(made, seen(0.25, 0.24, last=True))
 
+    third = primary_lines(made, seen(0.25, 0.5, 0.5, 0.4))
+
     assert again[1] == Line()
+    # New means since the look before, not since the first.
+    assert third[2:] == (Line(), Line())
+    assert third[:2] == primary_lines(made, seen(0.25, 0.5))
     assert again[0] == primary_lines(made, seen(0.25))[0]
     # What is left is spent on next to no new information: the last line is near the one before.
     assert fewer[1].success is not None
@@ -332,6 +337,13 @@ def test_a_reserve_pays_for_an_extension_to_twice_the_plan() -> None:
             for z, t in zip(alone.upper, (0.5, 1.0), strict=True)
         ]
     )
+
+
+def test_comparisons_share_the_reserve() -> None:
+    made = plan(reserve_alpha=0.01, maximum_days=28, arms=("control", "a", "b"))
+
+    late = stopping_lines(made, (0.5, 1.0, 1.5))
+    assert late.upper[-1] == pytest.approx(mixture_line(0.75, alpha=0.005))
 
 
 def test_a_binding_line_to_give_up_leaves_the_error_as_promised_too() -> None:

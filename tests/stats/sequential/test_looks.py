@@ -234,3 +234,17 @@ def test_a_count_is_finite_and_not_below_zero(name: str, value: float) -> None:
 def test_a_part_of_the_traffic_has_a_count_for_each_arm(units: tuple[int, ...]) -> None:
     with pytest.raises(NotANumber, match="traffic part web"):
         TrafficPart("web", units)
+
+
+@pytest.mark.parametrize(("units", "most"), [(None, 0), (0, 0), (5, 5)])
+def test_buyers_of_one_day_are_at_most_the_units_that_had_one(units: int | None, most: int) -> None:
+    with pytest.raises(NotANumber, match=rf"alarm_converters.*at most {most}\b"):
+        ArmCount("control", 10, alarm_units=units, alarm_converters=most + 1)
+
+
+def test_of_several_that_are_given_twice_the_first_is_named() -> None:
+    made = plan(metrics=(CR, RPV))
+    found = [evidence(name, "coupon", 1.0, 7) for name in ("conversion_rate", RPV.name)]
+
+    with pytest.raises(UnknownArm, match=r"given twice for.*conversion_rate of coupon"):
+        LookLog.begin(made).add(made, look(made, 7, *found, *found))
