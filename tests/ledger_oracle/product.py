@@ -113,7 +113,7 @@ def query_of(history: History) -> LedgerQuery:
             ColumnGroup(maturity, tuple(names), tuple((name, name) for name in names))
             for maturity, names in groups.items()
         ),
-        coupons={variant: code for variant, code in campaign.variants.items() if code},
+        coupons=tuple((variant, code) for variant, code in campaign.variants.items() if code),
         as_of_day=history.as_of // DAY - 1,
         entry=EntryRules(campaign.epoch_start, campaign.pauses, campaign.overrides),
     )

@@ -10,7 +10,7 @@ from fairlift.engine.metric import CapAtQuantile
 from fairlift_stats.data.summary import Pair, Summary
 
 from fairlift_server.analysis.columns import UnitColumn, maturity_us
-from fairlift_server.analysis.day_calendar import DAY_US, DayCalendar
+from fairlift_server.analysis.day_calendar import DAY_US
 from fairlift_server.analysis.events import Table, Value, when
 from fairlift_server.analysis.ledger_query import (
     ColumnGroup,
@@ -18,6 +18,7 @@ from fairlift_server.analysis.ledger_query import (
     LedgerCell,
     LedgerQuery,
 )
+from fairlift_server.analysis.variables import number
 
 _ENTRY_NUMBERS = (
     "units",
@@ -36,7 +37,7 @@ _WIDE_LIMIT = 10**38
 _LOW = 10**10
 _LARGEST_PARTED = 10**27
 # From which moment on the zone's clock is how far ahead of UTC.
-Offsets = list[tuple[int, int]]
+Offsets = tuple[tuple[int, int], ...]
 
 
 def with_caps(rows: Table, query: LedgerQuery) -> Table:
@@ -58,8 +59,7 @@ def is_mature(rows: Table, column: UnitColumn, query: LedgerQuery) -> Value:
     """Whether a unit's number is final at the end of the query's day."""
     if query.as_of_day is None:
         return ibis.literal(True)
-    end_us = DayCalendar(query.time_zone).end_us(query.as_of_day)
-    return rows.first_us + maturity_us(column.maturity) < end_us
+    return rows.first_us + maturity_us(column.maturity) < number("end_us")
 
 
 def entry_counts(rows: Table, query: LedgerQuery, offsets: Offsets) -> Table:
@@ -219,7 +219,7 @@ def _live_groups(query: LedgerQuery) -> list[tuple[int, ColumnGroup]]:
 
 def _mature_now(rows: Table, query: LedgerQuery, group: ColumnGroup) -> Value:
     assert query.live is not None, "the caller asks of now"
-    is_over = rows.first_us + maturity_us(group.maturity) <= query.live.now_us
+    is_over = rows.first_us + maturity_us(group.maturity) <= number("now_us")
     return ibis.ifelse(is_over, 1, 0).sum()
 
 

@@ -7,25 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import ibis
 from fairlift.engine.identity import IdentityPolicy
 from fairlift_stats.methods.quantiles import QuantileArm
-from ibis.backends.sql.compilers.duckdb import compiler
 
 from fairlift_server.analysis.cells import (
     Offsets,
-    day_cells,
-    entry_counts,
     exact_pairs,
-    largest_values,
     parted_pairs,
     read_cell,
     read_entry,
-    with_caps,
 )
 from fairlift_server.analysis.columns import maturity_us
 from fairlift_server.analysis.day_calendar import DayCalendar
-from fairlift_server.analysis.events import Ledger, Table
 from fairlift_server.analysis.ledger_query import (
     ColumnGroup,
     CouponCount,
@@ -34,71 +27,14 @@ from fairlift_server.analysis.ledger_query import (
     LedgerQuery,
     OrderCount,
 )
-from fairlift_server.analysis.live_counts import (
-    counted_orders,
-    late_amendments,
-    orders_by_coupon,
-    orders_by_day,
-)
-from fairlift_server.analysis.restated_orders import (
-    RESTATED_COLUMNS,
-    last_amendment_us,
-    restated_orders,
-)
-from fairlift_server.analysis.unit_quantiles import quantile_rows, read_quantile
-from fairlift_server.analysis.units import unit_rows
+from fairlift_server.analysis.restated_orders import RESTATED_COLUMNS, restated_orders
+from fairlift_server.analysis.statements import statements_of
+from fairlift_server.analysis.unit_quantiles import read_quantile
+from fairlift_server.analysis.variables import variables_of
 
 _THREADS = 2
 _SCANNER = "duckdb_extension_sqlite_scanner"
 _SQL_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "boolean": "BOOLEAN"}
-_COLUMNS = {
-    "exposures": {
-        "unit": "string",
-        "time_us": "int64",
-        "received_us": "int64",
-        "campaign": "string",
-        "epoch": "int64",
-        "variant": "string",
-        "segments": "string",
-    },
-    "actions": {
-        "unit": "string",
-        "time_us": "int64",
-        "received_us": "int64",
-        "name": "string",
-        "value": "float64",
-    },
-    "orders": {
-        "order_id": "string",
-        "unit": "string",
-        "time_us": "int64",
-        "received_us": "int64",
-        "items": "int64",
-        "coupons": "string",
-        "first_purchase": "int64",
-        "test": "int64",
-        "refunded": "int64",
-        "upsell": "int64",
-        "cross_sell": "int64",
-        "cancelled": "int64",
-        "shop_revenue_micros": "int64",
-        "shop_net_revenue_micros": "int64",
-        "shop_profit_micros": "int64",
-        "shop_discount_micros": "int64",
-    },
-    "identity_links": {
-        "time_us": "int64",
-        "received_us": "int64",
-        "visitor": "string",
-        "customer": "string",
-    },
-    "amendments": {
-        "order_id": "string",
-        "time_us": "int64",
-        "received_us": "int64",
-        "status": "string",
-    },
-}
 
 
 def answers(path: Path, queries: Sequence[LedgerQuery]) -> list[LedgerAnswer]:
@@ -111,8 +47,8 @@ def answers(path: Path, queries: Sequence[LedgerQuery]) -> list[LedgerAnswer]:
         # From the wheel: nothing is downloaded at run time.
         extension = f"extensions/v{duckdb.__version__}/sqlite_scanner.duckdb_extension"
         with as_file(files(_SCANNER).joinpath(extension)) as scanner:
-            connection.execute(f"LOAD {_quoted(scanner)}")
-        connection.execute(f"ATTACH {_quoted(path)} AS shop (TYPE sqlite, READ_ONLY)")
+            connection.execute(f"LOAD {_quoted(str(scanner))}")
+        connection.execute(f"ATTACH {_quoted(str(path))} AS shop (TYPE sqlite, READ_ONLY)")
         connection.begin()
         results = [_Answering(connection, query).answer() for query in queries]
         connection.commit()
@@ -125,30 +61,32 @@ class _Answering:
     def __init__(self, connection: duckdb.DuckDBPyConnection, query: LedgerQuery) -> None:
         self._connection = connection
         self._query = query
+        self._statements = statements_of(query)
 
     def answer(self) -> LedgerAnswer:
         query = self._query
+        self._set_variables()
         if query.as_of_day is not None:
             self._restate(DayCalendar(query.time_zone).end_us(query.as_of_day))
-        units = self._stored(with_caps(unit_rows(_ledger(), query), query))
-        offsets = self._offsets(units)
-        (self._largest,) = self._rows(largest_values(units, query))
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE units AS {self._statements.units()}"
+        )
+        offsets = self._offsets()
+        (self._largest,) = self._asked(self._statements.largest())
         entries = sorted(
-            (read_entry(row, query) for row in self._rows(entry_counts(units, query, offsets))),
+            (read_entry(row, query) for row in self._asked(self._statements.entries(offsets))),
             key=lambda entry: (entry.variant, entry.entry_day, entry.mixed_day or 0),
         )
         segments = query.segment_group
-        orders, coupons, late_amendments = self._live(units, offsets)
+        orders, coupons, late_amendments = self._live(offsets)
         return LedgerAnswer(
             query=query,
             entries=tuple(entries),
-            cells=tuple(
-                cell for group in query.groups for cell in self._cells(units, group, offsets)
-            ),
+            cells=tuple(cell for group in query.groups for cell in self._cells(group, offsets)),
             segment_cells=()
             if segments is None
-            else tuple(self._cells(units, segments, offsets, by_segment=True)),
-            quantiles=self._quantiles(units),
+            else tuple(self._cells(segments, offsets, by_segment=True)),
+            quantiles=self._quantiles(),
             last_restated_us=self._last_restated(),
             orders=orders,
             coupons=coupons,
@@ -167,84 +105,85 @@ class _Answering:
             self._connection.execute(f"INSERT INTO restated_orders SELECT {places}", values)
 
     def _live(
-        self, units: Table, offsets: Offsets
+        self, offsets: Offsets
     ) -> tuple[tuple[OrderCount, ...], tuple[CouponCount, ...], int]:
         """What the query asks of now, beside the sums."""
         if self._query.live is None:
             return (), (), 0
-        orders = counted_orders(_ledger(), units, self._query)
-        by_day = (OrderCount(**row) for row in self._rows(orders_by_day(orders, offsets)))
-        by_coupon = (CouponCount(**row) for row in self._rows(orders_by_coupon(orders)))
+        by_day = self._asked(self._statements.orders_by_day(offsets))
+        by_coupon = self._asked(self._statements.orders_by_coupon())
         late = 0
         if self._query.late is not None:
-            (row,) = self._rows(late_amendments(_ledger(), units, self._query))
+            (row,) = self._asked(self._statements.late_amendments())
             late = int(row["late"])
         return (
-            tuple(sorted(by_day, key=lambda count: (count.day, count.variant))),
-            tuple(sorted(by_coupon, key=lambda count: (count.variant, count.coupon))),
+            tuple(
+                sorted(
+                    (OrderCount(**row) for row in by_day),
+                    key=lambda count: (count.day, count.variant),
+                )
+            ),
+            tuple(
+                sorted(
+                    (CouponCount(**row) for row in by_coupon),
+                    key=lambda count: (count.variant, count.coupon),
+                )
+            ),
             late,
         )
 
     def _last_restated(self) -> int | None:
-        ledger = _ledger()
-        queries = [last_amendment_us(ledger.amendments)]
+        statements = [self._statements.last_amendment()]
         if self._query.identity_policy is not IdentityPolicy.AS_ASSIGNED:
-            links = ledger.identity_links
-            queries.append(links.aggregate(last=links.time_us.max()))
-        rows = (row for query in queries for row in self._rows(query))
+            statements.append(self._statements.last_link())
+        rows = (row for statement in statements for row in self._asked(statement))
         return max((int(row["last"]) for row in rows if row["last"] is not None), default=None)
 
     def _cells(
-        self, units: Table, group: ColumnGroup, offsets: Offsets, *, by_segment: bool = False
+        self, group: ColumnGroup, offsets: Offsets, *, by_segment: bool = False
     ) -> list[LedgerCell]:
-        cells = day_cells(
-            units,
+        statement = self._statements.cells(
             group,
             offsets,
             by_segment=by_segment,
             exact=exact_pairs(self._largest, group),
             parted=parted_pairs(self._largest, group),
         )
-        rows = self._rows(cells)
+        rows = self._asked(statement)
         # The order of groups is the engine's whim; the answer's is not.
         return sorted(
             (read_cell(row, group) for row in rows),
             key=_cell_key,
         )
 
-    def _quantiles(self, units: Table) -> dict[str, dict[str, QuantileArm]]:
+    def _quantiles(self) -> dict[str, dict[str, QuantileArm]]:
         by_variant: dict[str, dict[str, QuantileArm]] = {}
         for quantile in self._query.quantiles:
-            for row in self._rows(quantile_rows(units, self._query, quantile)):
+            for row in self._asked(self._statements.quantile(quantile)):
                 arm = read_quantile(row, self._query, quantile)
                 if arm is not None:
                     by_variant.setdefault(row["variant"], {})[quantile.metric] = arm
         return by_variant
 
-    def _offsets(self, units: Table) -> Offsets:
+    def _offsets(self) -> Offsets:
         """The zone's offsets over all days that are asked for: of entry, of maturity, of orders."""
-        span = units.aggregate(
-            first=units.first_us.min(),
-            entry=units.first_us.max(),
-            mixed=units.mixed_us.max(),
-            event=units.last_us.max(),
-        )
-        (row,) = self._rows(span)
+        (row,) = self._asked(self._statements.span())
         if row["first"] is None:
-            return [(0, 0)]
+            return ((0, 0),)
         last = row["entry"] + max(
             (maturity_us(group.maturity) for group in self._query.groups), default=0
         )
         calendar = DayCalendar(self._query.time_zone)
-        return calendar.offsets(row["first"], max(last, row["mixed"] or 0, row["event"]))
+        (_, first), *changes = calendar.offsets(
+            row["first"], max(last, row["mixed"] or 0, row["event"])
+        )
+        # Nothing is before the first moment: without it the statements stay the same.
+        return ((0, first), *changes)
 
-    def _stored(self, rows: Table) -> Table:
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE units AS {_sql(rows)}")
-        return ibis.table(rows.schema(), name="units")
-
-    def _rows(self, expression: Table) -> Iterator[dict[str, Any]]:
-        """What the engine answers; `Any`: a database's values."""
-        yield from self._asked(_sql(expression))
+    def _set_variables(self) -> None:
+        for name, value in variables_of(self._query).items():
+            known = f"{value}::BIGINT" if isinstance(value, int) else _quoted(value)
+            self._connection.execute(f"SET VARIABLE {name} = {known}")
 
     def _asked(self, sql: str) -> Iterator[dict[str, Any]]:
         cursor = self._connection.execute(sql)
@@ -257,25 +196,5 @@ def _cell_key(cell: LedgerCell) -> tuple[str, int, int, int, str]:
     return cell.variant, cell.entry_day, cell.mature_day, cell.mixed_day or 0, cell.segments or ""
 
 
-def _sql(expression: Table) -> str:
-    return str(compiler.to_sqlglot(expression).sql("duckdb"))
-
-
-def _ledger() -> Ledger:
-    tables = {
-        name: ibis.table(columns, name=name, catalog="shop", database="main")
-        for name, columns in _COLUMNS.items()
-    }
-    # SQLite has no booleans.
-    orders = tables.pop("orders")
-    orders = orders.mutate(
-        cancelled=orders.cancelled == 1,
-        test=orders.test == 1,
-        first_purchase=orders.first_purchase.cast("boolean"),
-    )
-    restated = ibis.table(RESTATED_COLUMNS, name="restated_orders")
-    return Ledger(orders=orders, restated=restated, **tables)
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -14,10 +14,10 @@ from fairlift.engine.metric import ActionMeasure, OrderMeasure, ReturnMeasure
 from ibis import _
 
 from fairlift_server.analysis.columns import UnitColumn, measures_behind
-from fairlift_server.analysis.day_calendar import DayCalendar
 from fairlift_server.analysis.identity import owners
 from fairlift_server.analysis.ledger_query import LedgerQuery
 from fairlift_server.analysis.restated_orders import orders_as_of
+from fairlift_server.analysis.variables import number, text
 from fairlift_server.events.caller_clocks import TOLERANCE_US
 
 # Ibis is published without types.
@@ -84,7 +84,7 @@ def _cut(ledger: Ledger, query: LedgerQuery) -> Ledger:
     """The ledger as of the end of the query's day."""
     if query.as_of_day is None:
         return ledger
-    end_us = DayCalendar(query.time_zone).end_us(query.as_of_day)
+    end_us = number("end_us")
     orders = ledger.orders.filter(_.time_us < end_us).mutate()
     return Ledger(
         exposures=ledger.exposures.filter(_.time_us < end_us),
@@ -104,7 +104,7 @@ def _united(ledger: Ledger, query: LedgerQuery) -> Table:
         "variant",
         "segments",
         kind=ibis.literal("exposure"),
-        time_us=_not_before(_.time_us, query.entry.start_us),
+        time_us=_not_before_start(_.time_us, query),
     )
     real = ledger.orders.filter(~_.test)
     orders = real.filter(~_.cancelled).select(
@@ -150,9 +150,9 @@ def _united(ledger: Ledger, query: LedgerQuery) -> Table:
 def _counts(exposures: Table, query: LedgerQuery) -> Value:
     """Whether an exposure may be analysed, however it came in."""
     entry, at = query.entry, exposures.time_us
-    counts = (exposures.campaign == query.campaign) & (exposures.epoch == query.epoch)
+    counts = (exposures.campaign == text("campaign")) & (exposures.epoch == number("epoch"))
     if entry.start_us is not None:
-        counts &= at >= entry.start_us - TOLERANCE_US
+        counts &= at >= number("start_us") - TOLERANCE_US
     for start_us, end_us in entry.pauses:
         counts &= (at < start_us) if end_us is None else (at < start_us) | (at >= end_us)
     if entry.overrides:
@@ -160,9 +160,9 @@ def _counts(exposures: Table, query: LedgerQuery) -> Value:
     return counts
 
 
-def _not_before(at: Value, start_us: int | None) -> Value:
+def _not_before_start(at: Value, query: LedgerQuery) -> Value:
     """The time of an exposure: a clock that is a little slow lets none be before the start."""
-    return at if start_us is None else ibis.greatest(at, start_us)
+    return at if query.entry.start_us is None else ibis.greatest(at, number("start_us"))
 
 
 def _in_one_shape(part: Table) -> Table:

@@ -20,7 +20,7 @@ def with_funnel_times(events: Table, query: LedgerQuery) -> Table:
     person = ibis.window(group_by="person")
     events = _with_variant(events)
     for column in sorted(columns, key=_number_of_steps):
-        reached = _reached(events, column, columns, query.coupons or {})
+        reached = _reached(events, column, columns, dict(query.coupons))
         events = events.mutate(**{_time_of(column): reached.min().over(person)})
     return events
 

@@ -87,7 +87,7 @@ class LedgerQuery:
         groups: what is added up, one group for each length of window.
         segment_group: what is added up by segment, too.
         quantiles: of columns.
-        coupons: by variant, the coupon code that its payload gives.
+        coupons: variants, each with the coupon code that its payload gives.
         as_of_day: leaves out what happened after this day; None takes everything.
         live: what is asked beside the sums when everything is taken.
         entry: which exposures count.
@@ -101,7 +101,7 @@ class LedgerQuery:
     groups: tuple[ColumnGroup, ...]
     segment_group: ColumnGroup | None = None
     quantiles: tuple[UnitQuantile, ...] = ()
-    coupons: Mapping[str, str] | None = None
+    coupons: tuple[tuple[str, str], ...] = ()
     as_of_day: int | None = None
     live: LiveQuestion | None = None
     entry: EntryRules = ENTRY_OF_ALL

@@ -10,6 +10,7 @@ from fairlift_server.analysis.cells import Offsets, local_day
 from fairlift_server.analysis.events import Ledger, Table, with_person
 from fairlift_server.analysis.ledger_query import LedgerQuery
 from fairlift_server.analysis.measures import in_window
+from fairlift_server.analysis.variables import number
 
 
 def counted_orders(ledger: Ledger, units: Table, query: LedgerQuery) -> Table:
@@ -51,7 +52,9 @@ def late_amendments(ledger: Ledger, units: Table, query: LedgerQuery) -> Table:
     """How many refunds and cancellations of the units' orders came too late for the last look."""
     assert query.late is not None, "the caller asks of late events"
     late = ledger.amendments.filter(
-        _.time_us < query.late.end_us, _.received_us > query.late.made_us, _.status == "applied"
+        _.time_us < number("late_end_us"),
+        _.received_us > number("late_made_us"),
+        _.status == "applied",
     ).select("order_id")
     owned = with_person(ledger.orders.select("order_id", "unit"), ledger, query)
     amended = late.join(owned, "order_id").semi_join(units, "person")

@@ -8,6 +8,7 @@ from fairlift_server.analysis.events import Ledger, Table, Value, events_of_expo
 from fairlift_server.analysis.funnels import funnel_value, with_funnel_times
 from fairlift_server.analysis.ledger_query import LedgerQuery
 from fairlift_server.analysis.measures import first_exposed, measure_total, total_before
+from fairlift_server.analysis.variables import number
 
 
 def unit_rows(ledger: Ledger, query: LedgerQuery) -> Table:
@@ -30,12 +31,14 @@ def unit_rows(ledger: Ledger, query: LedgerQuery) -> Table:
 def _late(events: Table, query: LedgerQuery, kind: str) -> Value:
     is_late = ibis.literal(False)
     if query.late is not None:
-        is_late = (events.time_us < query.late.end_us) & (events.received_us > query.late.made_us)
+        is_late = (events.time_us < number("late_end_us")) & (
+            events.received_us > number("late_made_us")
+        )
     return ibis.ifelse((events.kind == kind) & is_late, 1, 0).sum()
 
 
 def _number(events: Table, column: UnitColumn, query: LedgerQuery) -> Value:
-    coupons = query.coupons or {}
+    coupons = dict(query.coupons)
     if isinstance(column.measure, FunnelSteps):
         return funnel_value(events, column)
     if column.before_days:

@@ -73,7 +73,7 @@ class AnalysisPlan:
     groups: tuple[ColumnGroup, ...]
     quantiles: tuple[UnitQuantile, ...]
     maturity: Mapping[str, Window]
-    coupons: Mapping[str, str]
+    coupons: tuple[tuple[str, str], ...]
     capped: frozenset[str]
     funnels: Mapping[str, tuple[FunnelStep, ...]]
     entry: EntryRules = ENTRY_OF_ALL
@@ -268,7 +268,7 @@ def _plain_column(columns: Iterable[UnitColumn], measure: OrderMeasure, window: 
     )
 
 
-def _coupons(campaign: Campaign) -> dict[str, str]:
-    """By variant, the coupon that its payload names."""
-    codes = {variant.id: coupon_of(variant) for variant in campaign.variants}
-    return {variant: code for variant, code in codes.items() if code}
+def _coupons(campaign: Campaign) -> tuple[tuple[str, str], ...]:
+    """The variants whose payload names a coupon, each with its code."""
+    codes = ((variant.id, coupon_of(variant)) for variant in campaign.variants)
+    return tuple((variant, code) for variant, code in codes if code)

@@ -95,7 +95,7 @@ def query_of(
         zone,
         tuple(columns),
         (group,),
-        coupons={variant: code for variant, code in COUPONS.items() if code},
+        coupons=tuple((variant, code) for variant, code in COUPONS.items() if code),
         as_of_day=None if as_of is None else (as_of - date(1970, 1, 1)).days,
         segment_group=group if by_segment else None,
     )
