@@ -18,7 +18,7 @@ from fairlift_server.analysis.ledger_query import (
     LedgerCell,
     LedgerQuery,
 )
-from fairlift_server.analysis.variables import number
+from fairlift_server.analysis.variables import known_number
 
 _ENTRY_NUMBERS = (
     "units",
@@ -59,7 +59,7 @@ def is_mature(rows: Table, column: UnitColumn, query: LedgerQuery) -> Value:
     """Whether a unit's number is final at the end of the query's day."""
     if query.as_of_day is None:
         return ibis.literal(True)
-    return rows.first_us + maturity_us(column.maturity) < number("end_us")
+    return rows.first_us + maturity_us(column.maturity) < known_number("end_us")
 
 
 def entry_counts(rows: Table, query: LedgerQuery, offsets: Offsets) -> Table:
@@ -219,7 +219,7 @@ def _live_groups(query: LedgerQuery) -> list[tuple[int, ColumnGroup]]:
 
 def _mature_now(rows: Table, query: LedgerQuery, group: ColumnGroup) -> Value:
     assert query.live is not None, "the caller asks of now"
-    is_over = rows.first_us + maturity_us(group.maturity) <= number("now_us")
+    is_over = rows.first_us + maturity_us(group.maturity) <= known_number("now_us")
     return ibis.ifelse(is_over, 1, 0).sum()
 
 

@@ -17,7 +17,7 @@ from fairlift_server.analysis.columns import UnitColumn, measures_behind
 from fairlift_server.analysis.identity import owners
 from fairlift_server.analysis.ledger_query import LedgerQuery
 from fairlift_server.analysis.restated_orders import orders_as_of
-from fairlift_server.analysis.variables import number, text
+from fairlift_server.analysis.variables import known_number, known_text
 from fairlift_server.events.caller_clocks import TOLERANCE_US
 
 # Ibis is published without types.
@@ -84,7 +84,7 @@ def _cut(ledger: Ledger, query: LedgerQuery) -> Ledger:
     """The ledger as of the end of the query's day."""
     if query.as_of_day is None:
         return ledger
-    end_us = number("end_us")
+    end_us = known_number("end_us")
     orders = ledger.orders.filter(_.time_us < end_us).mutate()
     return Ledger(
         exposures=ledger.exposures.filter(_.time_us < end_us),
@@ -150,9 +150,11 @@ def _united(ledger: Ledger, query: LedgerQuery) -> Table:
 def _counts(exposures: Table, query: LedgerQuery) -> Value:
     """Whether an exposure may be analysed, however it came in."""
     entry, at = query.entry, exposures.time_us
-    counts = (exposures.campaign == text("campaign")) & (exposures.epoch == number("epoch"))
+    counts = (exposures.campaign == known_text("campaign")) & (
+        exposures.epoch == known_number("epoch")
+    )
     if entry.start_us is not None:
-        counts &= at >= number("start_us") - TOLERANCE_US
+        counts &= at >= known_number("start_us") - TOLERANCE_US
     for start_us, end_us in entry.pauses:
         counts &= (at < start_us) if end_us is None else (at < start_us) | (at >= end_us)
     if entry.overrides:
@@ -162,7 +164,7 @@ def _counts(exposures: Table, query: LedgerQuery) -> Value:
 
 def _not_before_start(at: Value, query: LedgerQuery) -> Value:
     """The time of an exposure: a clock that is a little slow lets none be before the start."""
-    return at if query.entry.start_us is None else ibis.greatest(at, number("start_us"))
+    return at if query.entry.start_us is None else ibis.greatest(at, known_number("start_us"))
 
 
 def _in_one_shape(part: Table) -> Table:

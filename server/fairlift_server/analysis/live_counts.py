@@ -10,7 +10,7 @@ from fairlift_server.analysis.cells import Offsets, local_day
 from fairlift_server.analysis.events import Ledger, Table, with_person
 from fairlift_server.analysis.ledger_query import LedgerQuery
 from fairlift_server.analysis.measures import in_window
-from fairlift_server.analysis.variables import number
+from fairlift_server.analysis.variables import known_number
 
 
 def counted_orders(ledger: Ledger, units: Table, query: LedgerQuery) -> Table:
@@ -52,8 +52,8 @@ def late_amendments(ledger: Ledger, units: Table, query: LedgerQuery) -> Table:
     """How many refunds and cancellations of the units' orders came too late for the last look."""
     assert query.late is not None, "the caller asks of late events"
     late = ledger.amendments.filter(
-        _.time_us < number("late_end_us"),
-        _.received_us > number("late_made_us"),
+        _.time_us < known_number("late_end_us"),
+        _.received_us > known_number("late_made_us"),
         _.status == "applied",
     ).select("order_id")
     owned = with_person(ledger.orders.select("order_id", "unit"), ledger, query)

@@ -8,7 +8,7 @@ from fairlift_server.analysis.events import Ledger, Table, Value, events_of_expo
 from fairlift_server.analysis.funnels import funnel_value, with_funnel_times
 from fairlift_server.analysis.ledger_query import LedgerQuery
 from fairlift_server.analysis.measures import first_exposed, measure_total, total_before
-from fairlift_server.analysis.variables import number
+from fairlift_server.analysis.variables import known_number
 
 
 def unit_rows(ledger: Ledger, query: LedgerQuery) -> Table:
@@ -31,8 +31,8 @@ def unit_rows(ledger: Ledger, query: LedgerQuery) -> Table:
 def _late(events: Table, query: LedgerQuery, kind: str) -> Value:
     is_late = ibis.literal(False)
     if query.late is not None:
-        is_late = (events.time_us < number("late_end_us")) & (
-            events.received_us > number("late_made_us")
+        is_late = (events.time_us < known_number("late_end_us")) & (
+            events.received_us > known_number("late_made_us")
         )
     return ibis.ifelse((events.kind == kind) & is_late, 1, 0).sum()
 

@@ -14,12 +14,12 @@ from fairlift_server.analysis.ledger_query import Lateness, LedgerQuery, LiveQue
 
 
 @ibis.udf.scalar.builtin(name="getvariable")  # type: ignore[untyped-decorator]  # published untyped
-def number(variable: str) -> int:  # type: ignore[empty-body]  # the engine has the body
+def known_number(variable: str) -> int:  # type: ignore[empty-body]  # the engine has the body
     """A whole number, often a moment, that the connection knows by this name."""
 
 
 @ibis.udf.scalar.builtin(name="getvariable")  # type: ignore[untyped-decorator]  # published untyped
-def text(variable: str) -> str:  # type: ignore[empty-body]  # the engine has the body
+def known_text(variable: str) -> str:  # type: ignore[empty-body]  # the engine has the body
     """A text that the connection knows by this name."""
 
 
