@@ -111,6 +111,10 @@ class _VerdictCauseEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     """DO_NOT_TRUST, in lists: the plan, a look or the list's line was changed in the store after it
     was sealed. GetResults and ListLooks fail for such a plan or look, with FAILED_PRECONDITION.
     """
+    VERDICT_CAUSE_NO_ANSWER_AT_END: _VerdictCause.ValueType  # 25
+    """INCONCLUSIVE: the plan ended with a metric that cannot be tested: nothing varies, or too little
+    was counted.
+    """
 
 class VerdictCause(_VerdictCause, metaclass=_VerdictCauseEnumTypeWrapper):
     """The rule that gave the verdict. Each belongs to one kind."""
@@ -167,6 +171,10 @@ VERDICT_CAUSE_SKEW_AT_END: VerdictCause.ValueType  # 23
 VERDICT_CAUSE_EDITED: VerdictCause.ValueType  # 24
 """DO_NOT_TRUST, in lists: the plan, a look or the list's line was changed in the store after it
 was sealed. GetResults and ListLooks fail for such a plan or look, with FAILED_PRECONDITION.
+"""
+VERDICT_CAUSE_NO_ANSWER_AT_END: VerdictCause.ValueType  # 25
+"""INCONCLUSIVE: the plan ended with a metric that cannot be tested: nothing varies, or too little
+was counted.
 """
 Global___VerdictCause: typing_extensions.TypeAlias = VerdictCause
 

@@ -83,7 +83,10 @@ def _largest_k(verdict: Verdict | None) -> CriticalValues | None:
     """What the verdict beside the table was formed with: a lift is shown in both or in neither."""
     if verdict is None:
         return None
-    return {(standing.metric, standing.arm): standing.largest_k for standing in verdict.facts.arms}
+    primaries = {(arm.metric, arm.arm): arm.largest_k for arm in verdict.facts.arms}
+    return primaries | {
+        (rail.metric, rail.arm): rail.largest_k for rail in verdict.facts.guardrails
+    }
 
 
 def _computed(

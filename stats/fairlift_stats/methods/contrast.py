@@ -22,7 +22,6 @@ Direction: TypeAlias = Literal["higher", "lower"]
 # One-sided error of showing that a guardrail is safe, in the table and in the verdict. All of them
 # must be safe before something ships, so it is not divided among them.
 NON_INFERIORITY_LEVEL: Final = 0.05
-_MARGIN_Z: Final = float(-ndtri(NON_INFERIORITY_LEVEL))
 # Student's t with more degrees of freedom than this is the normal to all digits that are shown.
 _NORMAL_FROM: Final = 1e6
 
@@ -163,11 +162,11 @@ class Contrast:
         found = float(low if k > 0 else high)
         return found if math.isfinite(found) else math.copysign(math.inf, -k)
 
-    def non_inferiority_z(self, margin: Margin, direction: Direction) -> float | None:
+    def non_inferiority_z(self, margin: Margin, direction: Direction, k: float) -> float | None:
         """The z of "no worse than the margin allows"; None where the control has no share.
 
         A share of a control at zero, below it or not told from it means nothing, as a lift of it
-        does; a margin in the metric's own unit can be judged there.
+        does, and is refused by the same k; a margin in the metric's own unit can be judged there.
 
         Higher is better: z of m_t - (1 - m) m_c; lower is better: of (1 + m) m_c - m_t; for an
         absolute margin a: of m_t - m_c + a and its mirror.
@@ -177,17 +176,17 @@ class Contrast:
         sign = 1.0 if direction == "higher" else -1.0
         if margin.is_absolute:
             return sign * self._z_of_difference(-sign * margin.size)
-        if not self._has_share:
+        if not self.has_share(k):
             return None
         return sign * self._z_of_ratio(1 - sign * margin.size)
 
-    @property
-    def _has_share(self) -> bool:
-        """True when the control is told to be above zero, at the level of a margin."""
-        if self.rates is not None:
-            return self.control > 0
-        k = self._critical(_MARGIN_Z)
-        return self.control > 0 and self.control**2 > k * k * self.control_variance
+    def has_share(self, k: float) -> bool:
+        """True when the control is told to be above zero at the largest critical value k of a page.
+
+        Where it is not, a page shows no lift. A treatment of which all units are zero has no lift
+        either, but is a share of its control all the same: none of it.
+        """
+        return self.no_lift(k) in (None, CannotSayCode.TREATMENT_ZERO)
 
     def _z_of_ratio(self, ratio: float) -> float:
         if self.rates is not None:

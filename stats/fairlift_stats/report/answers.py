@@ -94,7 +94,9 @@ class Answers:
             return None
         z = None
         if self.reasons[i - 1] is None:
-            z = self.contrast(i).non_inferiority_z(margin, self.row.metric.direction)
+            z = self.contrast(i).non_inferiority_z(
+                margin, self.row.metric.direction, self._largest_k(i)
+            )
         p = None if z is None else float(ndtr(-z))
         holds = p is not None and p < NON_INFERIORITY_LEVEL
         return NonInferiority(margin.size, p, holds, margin.is_absolute)

@@ -83,8 +83,8 @@ def next_due(plan: SequentialPlan, day: int) -> int | None:
     end = last_day(plan)
     if end is not None and day >= end:
         return None
-    if plan.engine == "fixed" and end is not None:
-        return end
+    if plan.engine == "fixed":
+        return end  # where no day ends it, its units do
     # Within a week of this day and of the minimum there is a judging day.
     latest = max(day, plan.minimum_days + plan.window_days) + WEEK
     days = range(day + 1, latest + 1)

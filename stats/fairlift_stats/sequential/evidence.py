@@ -47,7 +47,8 @@ class Evidence:
         where = f"{self.metric} of {self.arm}"
         if not math.isfinite(self.z):
             raise NotANumber(f"{where}: z", "finite", self.z)
-        if not (math.isfinite(self.contrast.se) and self.contrast.se > 0):
+        is_certain = self.contrast.rates is not None and self.z == 0  # two equal rates of 0 or 1
+        if not (math.isfinite(self.contrast.se) and (self.contrast.se > 0 or is_certain)):
             raise ZeroVariance(f"{where}: standard error", self.contrast.se)
         if self.skew is not None and not math.isfinite(self.skew):
             raise NotANumber(f"{where}: skew", "finite", self.skew)
@@ -78,6 +79,9 @@ def evidence_of(
 ) -> Evidence | None:
     """What a look knows of this comparison; None when the comparison cannot say yet.
 
+    A guardrail in which nothing happens in either arm (no refund at all) has no test of a
+    difference, but it can be held against its margin, as in the table: its z is 0.
+
     z is the normal deviate with the comparison's own two-sided p-value, so that a look can never
     disagree with the table beside it.
 
@@ -91,14 +95,20 @@ def evidence_of(
             them.
         capped: whether tickets were cut at a cap that was fixed before the start.
     """
-    if isinstance(result.difference, CannotSay) or result.p_value is None:
+    if isinstance(result.difference, CannotSay):
         return None
     contrast = result.contrast
-    if not contrast.se > 0:
-        return None
     value = contrast.difference
-    # Below the smallest double a p-value is 0, and its deviate infinite.
-    z = abs(value) / contrast.se if result.p_value == 0 else -float(ndtri(result.p_value / 2))
+    if result.p_value is None or not contrast.se > 0:
+        # Two rates of 0 or of 1 do not differ, but can be held against a margin.
+        if result.role != "guardrail" or contrast.rates is None:
+            return None
+        z = 0.0
+    elif result.p_value == 0:
+        # Below the smallest double a p-value is 0, and its deviate infinite.
+        z = abs(value) / contrast.se
+    else:
+        z = -float(ndtri(result.p_value / 2))
     return Evidence(
         metric=result.metric,
         arm=result.variant,

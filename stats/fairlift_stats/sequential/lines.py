@@ -145,8 +145,8 @@ def stopping_lines(
 
 
 def planned_lines(plan: SequentialPlan) -> tuple[Line, ...]:
-    """The lines of a primary metric at the planned looks."""
-    return primary_lines(plan, _all_judged(plan.looks, closes=False))
+    """The lines of a primary metric at the planned looks, the last of which closes the campaign."""
+    return primary_lines(plan, _all_judged(plan.looks, closes=True))
 
 
 def give_up_lines(

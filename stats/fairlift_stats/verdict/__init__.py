@@ -28,6 +28,7 @@ from fairlift_stats.verdict.ruling import (
 from fairlift_stats.verdict.sample_ratio import sample_ratio_of
 from fairlift_stats.verdict.sentences import say
 from fairlift_stats.verdict.since import since_then
+from fairlift_stats.verdict.standings import first_crossing
 from fairlift_stats.verdict.verdict_estimate import verdict_estimate
 
 __all__ = ["Cause", "Facts", "Verdict", "VerdictKind", "decide"]
@@ -159,7 +160,9 @@ def _facts(plan: SequentialPlan, log: LookLog, course: Course, ruling: Ruling) -
     last = log.looks[ruling.look]
     leading = course.arms.get((ruling.arm, ruling.metric))
     outlook = None
-    if ruling.kind in _OPEN and last.closing is None and leading is not None:
+    # A success that was shown is no longer to be expected: it waits for its guardrails.
+    is_open = ruling.kind in _OPEN and last.closing is None
+    if is_open and leading and first_crossing(leading[:known], "success") is None:
         outlook = outlook_of(plan, leading[:known])
     return Facts(
         at=last.at,

@@ -59,7 +59,7 @@ def arm_standing(
         crossing=None if first is None else standings[first].crossing,
         crossed_at=None if first is None else standings[first].look.at,
         crossed_look=None if first is None else first + 1,
-        gives_up=standings[judged[-1]].gives_up if judged else False,
+        gives_up=bool(judged) and success is None and standings[judged[-1]].gives_up,
         loss=now.loss,
         raw=_raw(standings[raw_at], height, largest_k),
         corrected=_corrected(plan, metric, standings, stop, ks, largest_k),

@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from fairlift_stats.effects import CannotSayCode, Interval
 from fairlift_stats.methods.contrast import Contrast, Margin
 from fairlift_stats.sequential.anytime.counts import SequentialSampleRatio
-from fairlift_stats.sequential.guards import Tail
+from fairlift_stats.sequential.guards import Tail, TooFew
 from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 
 Crossing: TypeAlias = Literal["success", "harm"]
@@ -68,7 +68,8 @@ class ArmStanding:
         crossing: which line was crossed first, if one was.
         crossed_at: the day of the look at which it was.
         crossed_look: the number of that look, from 1.
-        gives_up: True when the last judged look lies below the line to give up.
+        gives_up: True when the last judged look lies below the line to give up; never after a
+            success, which waits for its guardrails.
         loss: Bayesian plans: relative loss to expect from shipping, and from keeping the control.
         raw: the plain estimate of the last judged look, with an interval that holds however often
             somebody looks.
@@ -105,12 +106,16 @@ class GuardrailStanding:
         margin: how much worse it may be.
         decided_at: the day of the look that settled the state.
         units_missing: units still missing to be shown safe if the measured difference stays; None
-            where it lies beyond the margin, or nothing is missing.
+            where more units alone would not show it, or nothing is missing.
+        shortage: it is open, and an arm has too few events for it to be judged.
+        is_at_margin: it is open, and measured so near its margin that no sensible number of units
+            would tell on which side it lies.
         raw: the plain estimate.
         confidence: of its intervals, which hold at every look: twice the error that is left out at
             the line that decided, or else at the one to reach.
         has_no_share: it is open, and its relative margin cannot be judged at the last look: the
             control is at or below zero, or not told from it.
+        largest_k: the largest critical value that any of the figures was formed with.
     """
 
     arm: str
@@ -122,9 +127,12 @@ class GuardrailStanding:
     margin: Margin
     decided_at: str | None
     units_missing: int | None
+    shortage: TooFew | None
+    is_at_margin: bool
     raw: Estimate | None
     confidence: float
     has_no_share: bool
+    largest_k: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +190,7 @@ class Facts:
         guardrails: per treatment and guardrail.
         alarms: per treatment.
         sample_ratio: the split of units.
-        outlook: of the leading arm, while the test goes on.
+        outlook: of the leading arm, while its test goes on.
     """
 
     at: str

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from scipy.special import ndtr
@@ -47,6 +47,9 @@ __all__ = [
 
 
 _NO_LINE: Final = Line()
+# More units than this many times those there are, or than this many in all, is no advice.
+_MOST_TIMES: Final = 1_000
+_MOST_UNITS: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class GuardrailAt:
         counts: whether there is enough to judge.
         line: above `success` it is safe, below `harm` it is harmed.
         is_safe, is_harmed: whether it lies beyond a line here.
+        has_no_share: a relative margin cannot be judged: the control is not told from zero.
     """
 
     look: Look
@@ -71,11 +75,7 @@ class GuardrailAt:
     line: Line = _NO_LINE
     is_safe: bool = False
     is_harmed: bool = False
-
-    @property
-    def has_no_share(self) -> bool:
-        """True when a relative margin cannot be judged: the control is not told from zero."""
-        return self.evidence is not None and self.z is None
+    has_no_share: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def guardrails_of(
     """Where a treatment stands on a guardrail at each look."""
     seen = [_seen(plan, look, metric, arm) for look in log.looks]
     lines = guardrail_lines(plan, tuple(moment for _, moment in seen))
-    return tuple(_judged(metric, at, line) for (at, _), line in zip(seen, lines, strict=True))
+    return tuple(_judged(plan, metric, at, line) for (at, _), line in zip(seen, lines, strict=True))
 
 
 def _seen(
@@ -112,28 +112,45 @@ def _seen(
     tail = Tail() if evidence is None else tail_of(plan, look, metric, evidence)
     z = None
     if evidence is not None:
-        z = evidence.contrast.non_inferiority_z(margin_of(metric), metric.direction)
+        z = evidence.contrast.non_inferiority_z(margin_of(metric), metric.direction, table_k(plan))
     if z is not None:
         # The transform knows the sign of the difference, the margin's z that of "better".
         z = oriented(metric, tail.guarded(oriented(metric, z)))
     # A share of a control that has none is no question: nothing is spent on it.
     moment = moment_of(plan, None if z is None else evidence, look.occasion(plan), counts, tail)
-    return GuardrailAt(look, evidence, z, tail, counts), moment
+    has_no_share = evidence is not None and z is None
+    return GuardrailAt(look, evidence, z, tail, counts, has_no_share=has_no_share), moment
 
 
-def _judged(metric: SequentialMetric, at: GuardrailAt, line: Line) -> GuardrailAt:
+def _judged(
+    plan: SequentialPlan, metric: SequentialMetric, at: GuardrailAt, line: Line
+) -> GuardrailAt:
+    """Held against the lines, each where a share of the control can be told at its height."""
     if at.z is None:
         return at
-    return GuardrailAt(
-        at.look,
-        at.evidence,
-        at.z,
-        at.tail,
-        at.counts,
-        line,
-        is_safe=line.success is not None and at.z >= line.success,
-        is_harmed=line.harm is not None and _is_harmed(metric, at, line.harm),
+    has_share = _has_share(plan, metric, at, line.success)
+    return replace(
+        at,
+        line=line,
+        is_safe=line.success is not None and at.z >= line.success and has_share,
+        is_harmed=line.harm is not None
+        and _is_harmed(metric, at, line.harm)
+        and _has_share(plan, metric, at, line.harm),
+        has_no_share=not has_share,
     )
+
+
+def _has_share(
+    plan: SequentialPlan, metric: SequentialMetric, at: GuardrailAt, line: float | None
+) -> bool:
+    """Whether the margin can be judged where the page shows an interval of this line's height."""
+    if metric.absolute_margin is not None or at.evidence is None:
+        return True
+    return at.evidence.contrast.has_share(_largest_k(plan, line))
+
+
+def _largest_k(plan: SequentialPlan, line: float | None) -> float:
+    return max(table_k(plan), abs(line or 0.0))
 
 
 def _is_harmed(metric: SequentialMetric, at: GuardrailAt, line: float) -> bool:
@@ -159,19 +176,26 @@ def guardrail_standing(
     state: Safety = "open" if first is None else "safe" if harm is None else "harmed"
     safe_line = _last(at.line.success for at in history)
     harm_line = _last(at.line.harm for at in history)
+    now, is_open = history[-1], state == "open"
+    needed = _units_needed(now, safe_line) if is_open else None
+    shown = now if first is None else history[first]
+    line = shown.line.harm if state == "harmed" else (shown.line.success or safe_line)
     return GuardrailStanding(
         arm=arm,
         metric=metric.name,
         state=state,
-        z=history[-1].z,
+        z=now.z,
         safe_line=safe_line,
         harm_line=harm_line,
         margin=margin_of(metric),
         decided_at=None if first is None else history[first].look.at,
-        units_missing=None if state != "open" else _units_missing(history[-1], safe_line),
-        raw=_raw(plan, history[-1 if first is None else first], state, safe_line),
+        units_missing=None if needed is None or math.isinf(needed) else max(1, math.ceil(needed)),
+        shortage=now.counts.shortage if is_open else None,
+        is_at_margin=needed == math.inf,
+        raw=_raw(shown, line, _largest_k(plan, line)),
         confidence=guardrail_confidence(plan, is_harmed=state == "harmed"),
-        has_no_share=state == "open" and history[-1].has_no_share,
+        has_no_share=is_open and now.has_no_share,
+        largest_k=_largest_k(plan, line),
     )
 
 
@@ -195,26 +219,31 @@ def _last(lines: Iterable[float | None]) -> float | None:
     return found[-1] if found else None
 
 
-def _units_missing(at: GuardrailAt, safe_line: float | None) -> int | None:
-    """Units still missing if the measured difference stays: z grows with their root."""
-    if at.z is None or at.evidence is None or safe_line is None or at.z <= 0:
+def _units_needed(at: GuardrailAt, safe_line: float | None) -> float | None:
+    """Units still missing if the measured difference stays: z grows with their root.
+
+    Infinite at the margin, on either side of it: there no number of units would help. None beyond
+    the margin, and where it is not judged.
+    """
+    if at.z is None or at.evidence is None or safe_line is None or not at.counts.enough:
         return None
-    return max(1, math.ceil(at.evidence.units * ((safe_line / at.z) ** 2 - 1)))
+    times = math.inf if at.z == 0 else (safe_line / at.z) ** 2 - 1
+    needed = at.evidence.units * times
+    if times > _MOST_TIMES or needed > _MOST_UNITS:
+        return math.inf
+    return needed if at.z > 0 else None
 
 
-def _raw(
-    plan: SequentialPlan, at: GuardrailAt, state: Safety, safe_line: float | None
-) -> Estimate | None:
+def _raw(at: GuardrailAt, line: float | None, largest_k: float) -> Estimate | None:
     """The plain estimate, with the width of the line that decided, or else of the one to reach."""
     if at.evidence is None:
         return None
-    line = at.line.harm if state == "harmed" else (at.line.success or safe_line)
     half = math.inf if line is None else abs(line)
     return estimate_between(
         at.evidence.contrast,
         (0.0, half, -half),
         at=at.look.at,
-        largest_k=max(table_k(plan), half if math.isfinite(half) else 0.0),
+        largest_k=largest_k,
         tail=at.tail,
     )
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from fairlift_stats.locale import figure_text
 from fairlift_stats.messages import (
     Day,
+    Figure,
     Message,
     MetricName,
     Number,
@@ -14,7 +15,7 @@ from fairlift_stats.messages import (
     VariantName,
 )
 from fairlift_stats.sequential.plan import SequentialPlan
-from fairlift_stats.verdict.facts import Facts, GuardrailStanding, SampleRatioFacts
+from fairlift_stats.verdict.facts import ArmStanding, Facts, GuardrailStanding, SampleRatioFacts
 from fairlift_stats.verdict.figures import in_unit, margin_share, sizes
 from fairlift_stats.verdict.ruling import Ruling
 from fairlift_stats.verdict.verdict_estimate import (
@@ -44,8 +45,7 @@ def reasons_of(
     if ruling.cause in ("running", "not_yet_judged", "unsafe", "margin"):
         reasons += _when(facts, headline)
     if ruling.cause in ("running", "not_yet_judged"):
-        meter = Percent(min(facts.arm(ruling.arm, ruling.metric).meter, 0.99), 0)
-        reasons.append(Message.of("reason.meter", meter=meter))
+        reasons += _collected(facts.arm(ruling.arm, ruling.metric))
     for rail in facts.guardrails:
         if rail.arm == ruling.arm:
             reasons += _guardrail(plan, rail, ruling)
@@ -53,6 +53,13 @@ def reasons_of(
     if ruling.cause != "split":
         reasons += _split(facts.sample_ratio)
     return reasons
+
+
+def _collected(standing: ArmStanding) -> list[Message]:
+    """How far the evidence has come, until it has been enough."""
+    if standing.crossing is not None:
+        return []
+    return [Message.of("reason.meter", meter=Percent(min(standing.meter, 0.99), 0))]
 
 
 def at_most(chance: float) -> Percent:
@@ -150,11 +157,32 @@ def _guardrail(plan: SequentialPlan, rail: GuardrailStanding, ruling: Ruling) ->
         if margin.is_absolute
         else margin_share(margin)
     )
-    if rail.units_missing is None:
-        yield Message.of("reason.beyond_margin", metric=metric, margin=size)
-        return
-    units = Number(rail.units_missing)
-    yield Message.counted("reason.units_missing", "units", units=units, metric=metric, margin=size)
+    yield from _why_not_safe(rail, size)
+
+
+def _why_not_safe(rail: GuardrailStanding, margin: Figure) -> Iterator[Message]:
+    """What it would have taken to show that a guardrail is safe, or why nothing would have."""
+    metric = MetricName(rail.metric)
+    if rail.shortage is not None:
+        lack = rail.shortage
+        yield Message.counted(
+            f"reason.guardrail_few_{lack.what}",
+            "missing",
+            metric=metric,
+            arm=VariantName(lack.arm),
+            missing=Number(lack.needed - lack.found),
+        )
+    elif rail.z is None:
+        yield Message.of("reason.guardrail_untested", metric=metric)
+    elif rail.units_missing is not None:
+        units = Number(rail.units_missing)
+        yield Message.counted(
+            "reason.units_missing", "units", units=units, metric=metric, margin=margin
+        )
+    elif rail.is_at_margin:
+        yield Message.of("reason.at_margin", metric=metric, margin=margin)
+    elif rail.z < 0:
+        yield Message.of("reason.beyond_margin", metric=metric, margin=margin)
 
 
 def _other_arms(facts: Facts, ruling: Ruling) -> list[Message]:

@@ -60,6 +60,7 @@ Cause: TypeAlias = Literal[
     "skew_at_end",
     "ended",
     "ended_few",
+    "no_answer_at_end",
     "stopped",
     "no_gain",
     "hopeless",
@@ -84,6 +85,7 @@ KIND_OF: Final[Mapping[Cause, VerdictKind]] = {
     "skew_at_end": "inconclusive",
     "ended": "inconclusive",
     "ended_few": "inconclusive",
+    "no_answer_at_end": "inconclusive",
     "stopped": "inconclusive",
     "no_gain": "stop_futile",
     "hopeless": "stop_futile",
@@ -265,9 +267,8 @@ class _Rule:
         """A winner whose guardrails are safe, or one that still waits for them."""
         won = [
             pair
-            for pair, at in self._won.items()
-            if at is not None
-            and at <= look
+            for pair in self._won
+            if self._has_won(pair, look)
             and pair[0] in alive
             and self._course.arms[pair][look].leads
         ]
@@ -284,6 +285,11 @@ class _Rule:
         if self._lacks_margin(best[0], look):
             return self._of("margin" if is_open else "margin_at_end", best, look)
         return self._of("unsafe" if is_open else "unsafe_at_end", best, look)
+
+    def _has_won(self, pair: Pair, look: int) -> bool:
+        """True once its success was shown: a win is not taken back while it waits to ship."""
+        at = self._won[pair]
+        return at is not None and at <= look
 
     def _is_safe(self, arm: str, look: int) -> bool:
         safe = (self._safe[arm, rail.name] for rail in self._plan.guardrails)
@@ -305,9 +311,9 @@ class _Rule:
             return "stopped"
         if not standing.tail.trusted:
             return "skew_at_end"
-        if standing.z is None or not self._any_enough(look, alive):
+        if not self._any_enough(look, alive):
             return "ended_few"
-        return "ended"
+        return "no_answer_at_end" if standing.z is None else "ended"
 
     def _still_open(self, look: int, alive: tuple[str, ...], leader: Pair) -> Cause:
         """What a campaign that goes on waits for."""
@@ -321,7 +327,10 @@ class _Rule:
         if standing.z is None:
             return "no_answer"
         open_pairs = (pair for pair in self._course.arms if pair[0] in alive)
-        gives_up = all(self._course.arms[pair][look].gives_up for pair in open_pairs)
+        gives_up = all(
+            self._course.arms[pair][look].gives_up and not self._has_won(pair, look)
+            for pair in open_pairs
+        )
         if gives_up and self._has_minimum(look):
             return "hopeless" if standing.loss is None else "no_gain"
         return self.waits_for_more(look)
@@ -348,9 +357,7 @@ class _Rule:
         won = [
             pair
             for pair in pairs
-            if (at := self._won[pair]) is not None
-            and at <= look
-            and self._course.arms[pair][look].evidence is not None
+            if self._has_won(pair, look) and self._course.arms[pair][look].evidence is not None
         ]
         if won:
             return self._best(look, won)

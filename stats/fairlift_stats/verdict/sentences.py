@@ -32,6 +32,8 @@ __all__ = ["Spoken", "say"]
 
 # Below this chance to win, given what was seen, the traffic is worth more elsewhere.
 _FAINT = 0.05
+# Fewer units more than this share of those there are, and units are not what a campaign lacks.
+_CLEARLY_MORE = 1.05
 
 Words = tuple[Message, Figure, Message]
 
@@ -88,7 +90,7 @@ def _words(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> Wo
             return Message.of(f"verdict.{ruling.cause}", **names, **effect), effect["lift"], action
         case "margin" | "margin_at_end":
             return _without_margin(facts, ruling, names)
-        case "ended" | "ended_few" | "stopped":
+        case "ended" | "ended_few" | "no_answer_at_end" | "stopped":
             return _inconclusive(plan, look, facts, ruling)
         case "hopeless" | "no_gain":
             return _futile(facts, ruling, names)
@@ -120,7 +122,7 @@ def _blocked(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> 
         return headline, day, wait
     lack = counted(plan, look, plan.metric(ruling.metric), ruling.arm).shortage
     if ruling.cause == "few" and lack is not None:
-        return (*_few(lack), wait)
+        return (*_few("verdict.few", lack), wait)
     metric = MetricName(ruling.metric)
     return Message.of("verdict.no_answer", metric=metric, **names), Number(look.units), wait
 
@@ -133,10 +135,10 @@ def _without_margin(facts: Facts, ruling: Ruling, names: dict[str, Figure]) -> W
     return headline, margin, Message.of("action.absolute_margin", metric=metric)
 
 
-def _few(lack: TooFew) -> tuple[Message, Number]:
+def _few(key: str, lack: TooFew) -> tuple[Message, Number]:
     found = Number(lack.found)
     headline = Message.counted(
-        f"verdict.few_{lack.what}",
+        f"{key}_{lack.what}",
         "found",
         arm=VariantName(lack.arm),
         found=found,
@@ -175,7 +177,19 @@ def _inconclusive(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling
         effect = _effect(plan, facts, ruling)
         bare = {"lift": effect["lift"], "metric": effect["metric"]}
         return Message.of("verdict.undecided", **names, **bare), effect["lift"], free
+    units = Number(look.units)
+    if ruling.cause == "no_answer_at_end":
+        metric = MetricName(ruling.metric)
+        return Message.of("verdict.no_answer_at_end", metric=metric), units, free
+    return (*_too_few(plan, look, ruling), free)
+
+
+def _too_few(plan: SequentialPlan, look: Look, ruling: Ruling) -> tuple[Message, Number]:
+    """How many units would have been needed; where units are not what lacks, what does."""
     units, needed = Number(look.units), Number(_needed(plan, look, ruling))
+    lack = counted(plan, look, plan.metric(ruling.metric), ruling.arm).shortage
+    if lack is not None and needed.value < _CLEARLY_MORE * look.units:
+        return _few("verdict.cannot_conclude_few", lack)
     effect_size = plan.metric(ruling.metric).minimum_effect
     if effect_size is None:
         headline = Message.counted("verdict.cannot_conclude", "units", units=units, needed=needed)
@@ -184,7 +198,7 @@ def _inconclusive(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling
         headline = Message.counted(
             "verdict.cannot_conclude_effect", "units", units=units, needed=needed, effect=lift
         )
-    return headline, units, free
+    return headline, units
 
 
 def _stopped(look: Look) -> Message:
@@ -200,7 +214,7 @@ def _digits(share: float) -> int:
 
 
 def _needed(plan: SequentialPlan, look: Look, ruling: Ruling) -> int:
-    """Units that the plan's effect would need, to two digits.
+    """Units that the plan's effect would need, to two digits; 0 where nothing tells.
 
     From the level and the spread that were measured, where there is enough to measure; else what
     the plan asked for; where that has come and was too little, from the few events all the same.
@@ -217,9 +231,9 @@ def _needed(plan: SequentialPlan, look: Look, ruling: Ruling) -> int:
         # Both arms together: a control with few events says little by itself.
         level = (evidence.contrast.control + evidence.contrast.treatment) / 2
         needed = _for_effect(plan, evidence, level)
-    if needed == 0 and enough.shortage is not None:
-        needed = look.units * enough.shortage.needed / max(enough.shortage.found, 1)
-    return max(_two_digits(needed), look.units + 1)
+    if needed == 0 and enough.shortage is not None and enough.shortage.found > 0:
+        needed = look.units * enough.shortage.needed / enough.shortage.found
+    return _two_digits(needed)
 
 
 def _for_effect(plan: SequentialPlan, evidence: Evidence, level: float) -> float:
@@ -252,6 +266,10 @@ def _futile(facts: Facts, ruling: Ruling, names: dict[str, Figure]) -> Words:
 
 def _running(plan: SequentialPlan, facts: Facts, ruling: Ruling, names: dict[str, Figure]) -> Words:
     view, wait = facts.outlook, Message.of("action.wait")
+    standing = facts.arm(ruling.arm, ruling.metric)
+    if standing.crossed_at is not None:
+        won = Day(datetime.fromisoformat(standing.crossed_at).date().isoformat())
+        return Message.of("verdict.won_waits", won=won, variant=names["variant"]), won, wait
     if view is not None and view.predictive_power < _FAINT:
         most = at_most(view.predictive_power)
         headline = Message.of("verdict.running_faint", chance=most, end=Day(view.end), **names)
@@ -261,7 +279,7 @@ def _running(plan: SequentialPlan, facts: Facts, ruling: Ruling, names: dict[str
         day = Day(date_of(facts.at, due - facts.day))
         return Message.of("verdict.not_yet_judged", day=day), Number(due - facts.day), wait
     if view is None:
-        meter = Percent(min(facts.arm(ruling.arm, ruling.metric).meter, 0.99), 0)
+        meter = Percent(min(standing.meter, 0.99), 0)
         return Message.of("verdict.running", meter=meter, **names), meter, wait
     if view.days_left is None:
         chance = Percent(view.predictive_power, 0)
