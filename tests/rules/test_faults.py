@@ -316,8 +316,8 @@ def test_a_plan_that_asked_for_too_little_does_not_say_one_more() -> None:
 
     # 20 * ((1.96 + .8416) * sqrt(.09/10 + .16/10) / .015)^2 = 17,442, rounded up to two digits.
     assert "about 18,000 would be needed" in sentence(1, 2)
-    # Nobody has bought, and 25 are needed: at least 20 * 25.
-    assert "about 500 would be needed" in sentence(0, 0)
+    # Nobody has bought, so that nothing tells how many visitors 25 buyers would take.
+    assert sentence(0, 0) == "Cannot conclude: control has 0 buyers and needs at least 25."
 
 
 def test_the_next_look_that_is_due_is_one_that_judges() -> None:

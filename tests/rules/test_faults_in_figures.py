@@ -1,6 +1,7 @@
 """What once went wrong in the figures behind a verdict, each with its right value."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from fairlift_stats.sequential.calendar import next_due, occasion
 from fairlift_stats.sequential.evidence import evidence_of
 from fairlift_stats.sequential.looks import ArmCount, Look, LookLog
 from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
-from fairlift_stats.verdict import decide
+from fairlift_stats.verdict import Verdict, decide
 
 from tests.rules.situations import evidence
+from tests.rules.test_faults import rates_look
 from tests.server import shop
 from tests.server.client import running
 
@@ -134,3 +136,42 @@ def test_the_day_that_is_named_as_due_is_due_whatever_the_size_of_the_plan(windo
             for units in (0, 12, n_max // 2, n_max - 1, n_max):
                 assert occasion(plan, due, units).judges_success
                 assert not any(occasion(plan, d, units).judges_success for d in range(day + 1, due))
+
+
+def test_where_visitors_are_not_what_lacks_no_number_of_them_is_named() -> None:
+    """28,000 of 28,000 bought: "about 28,001 would be needed"; 0 against 50: "about 700,000"."""
+    metric = SequentialMetric("conversion_rate")
+    plan = SequentialPlan(("control", "coupon"), (metric,), 28_000, maximum_days=28)
+
+    def verdict(control: int, treatment: int) -> Verdict:
+        counts = {"control": (control, 14_000), "coupon": (treatment, 14_000)}
+        return decide(plan, LookLog.begin(plan).add(plan, rates_look(plan, 28, counts)))
+
+    everybody = verdict(14_000, 14_000)
+    assert (everybody.kind, everybody.cause) == ("inconclusive", "no_answer_at_end")
+    assert "nothing varies" in everybody.sentence()
+    nobody = verdict(0, 50)
+    assert nobody.cause == "ended_few"
+    assert nobody.sentence() == "Cannot conclude: control has 0 buyers and needs at least 25."
+    assert "needs at least 25" in verdict(0, 0).sentence()
+    # 25 buyers at 10 in 28,000 visitors.
+    assert "about 70,000 would be needed" in verdict(10, 12).sentence()
+
+
+def test_of_an_alarm_and_a_harm_the_harm_is_the_worse_at_any_level() -> None:
+    """At an alpha of .9 a z of -0.95 harms; the alarm, which has no z, counts as 0."""
+    plan = SequentialPlan(
+        ("control", "a", "b"), (SequentialMetric("conversion_rate"),), 28_000, maximum_days=28,
+        alpha=0.9,
+    )  # fmt: skip
+    counts = tuple(
+        ArmCount(arm, 9_000, 300, 300, None, 9_000, bought)
+        for arm, bought in (("control", 300), ("a", 0), ("b", 300))
+    )
+    found = evidence("conversion_rate", 0.5, 28_000), evidence("conversion_rate", -0.95, 28_000)
+    both = tuple(replace(one, arm=arm) for one, arm in zip(found, ("a", "b"), strict=True))
+
+    verdict = decide(plan, LookLog.begin(plan).add(plan, Look("2026-11-29", 28, counts, both)))
+
+    assert {alarm.arm for alarm in verdict.facts.alarms if alarm.raised_at} == {"a"}
+    assert (verdict.kind, verdict.cause, verdict.variant) == ("stop_harm", "harm", "b")

@@ -74,11 +74,29 @@ def test_the_way_out_is_named_in_each_language(language: str) -> None:
 
 
 def test_a_control_that_is_told_from_zero_has_shares() -> None:
-    """Just above 1.6449 standard errors of .02/sqrt(2): the margin is judged, and it is far off."""
-    least = 1.6449 * 0.02 / math.sqrt(2)
+    """Where the line of the last look, .05 with nothing spent before it, is lower than 1.96."""
+    least = 1.959964 * 0.02 / math.sqrt(2)
 
-    assert verdict_of((1.001 * least, 1.0)).kind == "ship"
-    assert verdict_of((0.999 * least, 1.0)).cause == "margin"
+    assert verdict_of((1.001 * least, 1.0), day=28).kind == "ship"
+    assert verdict_of((0.999 * least, 1.0), day=28).cause == "margin_at_end"
+
+
+def test_a_margin_needs_a_control_apart_from_zero_at_the_height_of_the_line() -> None:
+    """The page refuses a lift there: of a share that it does not show nothing is said."""
+    line = verdict_of((1.0, 1.0)).facts.guardrails[0].safe_line
+    assert line is not None
+    assert line > 2.5
+    least = line * 0.02 / math.sqrt(2)
+    below, above = verdict_of((0.999 * least, 1.0)), verdict_of((1.001 * least, 1.0))
+
+    assert (above.kind, below.cause) == ("ship", "margin")
+    refused, judged = below.facts.guardrails[0], above.facts.guardrails[0]
+    assert refused.raw is not None
+    assert judged.raw is not None
+    assert (refused.raw.lift, refused.has_no_share) == (None, True)
+    assert (judged.raw.lift is None, judged.has_no_share) == (False, False)
+    assert refused.largest_k == pytest.approx(line)
+    assert verdict_of((1.001 * least, -1.0)).cause == "guardrail_harm"
 
 
 def test_an_absolute_margin_is_judged_whatever_the_control_is() -> None:

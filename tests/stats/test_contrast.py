@@ -187,7 +187,7 @@ def test_a_lift_is_on_the_whole_page_or_nowhere() -> None:
 def test_non_inferiority_is_the_z_at_the_margin(
     margin: Margin, direction: str, expected: float
 ) -> None:
-    found = PLAIN.non_inferiority_z(margin, direction)  # type: ignore[arg-type]  # one of the two
+    found = PLAIN.non_inferiority_z(margin, direction, 1.96)  # type: ignore[arg-type]  # one of the two
 
     assert found == pytest.approx(expected, abs=1e-12)
 
@@ -195,10 +195,11 @@ def test_non_inferiority_is_the_z_at_the_margin(
 @pytest.mark.parametrize("direction", ["higher", "lower"])
 def test_rates_are_no_worse_by_farrington_and_manning(direction: str) -> None:
     sign = 1 if direction == "higher" else -1
-    relative = RATES.non_inferiority_z(Margin(0.1), direction)  # type: ignore[arg-type]
+    relative = RATES.non_inferiority_z(Margin(0.1), direction, 1.96)  # type: ignore[arg-type]
     absolute = RATES.non_inferiority_z(  # type: ignore[call-overload, unused-ignore]
         Margin(0.01, is_absolute=True),
         direction,  # type: ignore[arg-type]
+        1.96,
     )
     assert relative is not None
     assert absolute is not None
@@ -211,11 +212,13 @@ def test_rates_are_no_worse_by_farrington_and_manning(direction: str) -> None:
 def test_a_share_of_a_control_at_zero_is_no_question() -> None:
     zero = Contrast(0.0, 0.48, 0.0, 0.0001)
 
-    assert zero.non_inferiority_z(Margin(0.1), "lower") is None
-    assert zero.non_inferiority_z(Margin(0.6, is_absolute=True), "lower") == pytest.approx(12.0)
+    assert zero.non_inferiority_z(Margin(0.1), "lower", 1.96) is None
+    assert zero.non_inferiority_z(Margin(0.6, is_absolute=True), "lower", 1.96) == pytest.approx(
+        12.0
+    )
     certain = Contrast(1.0, 2.0, 0.0, 0.0)
-    assert certain.non_inferiority_z(Margin(0.5), "higher") == math.inf
-    assert certain.non_inferiority_z(Margin(1.0, is_absolute=True), "lower") == 0.0
+    assert certain.non_inferiority_z(Margin(0.5), "higher", 1.96) == math.inf
+    assert certain.non_inferiority_z(Margin(1.0, is_absolute=True), "lower", 1.96) == 0.0
 
 
 def test_the_table_asks_the_same_question_at_five_per_cent() -> None:
@@ -236,7 +239,7 @@ def test_the_table_asks_the_same_question_at_five_per_cent() -> None:
         assert result is not None
         assert (result.margin, result.is_absolute) == (0.5, True)
         z = analysis.report(arms)["m", "b"].contrast.non_inferiority_z(
-            Margin(0.5, is_absolute=True), "higher"
+            Margin(0.5, is_absolute=True), "higher", 1.96
         )
         assert z is not None
         assert result.p_value == pytest.approx(stats.norm.sf(z))

@@ -101,7 +101,9 @@ def test_a_lift_is_refused_from_the_bound_on(
 
 def test_students_tail_is_used_below_a_million_degrees_of_freedom() -> None:
     def z(df: float, t: float = 2.5) -> Any:
-        return Contrast(0.0, t, 0.5, 0.5, df=df).non_inferiority_z(Margin(0.0, True), "higher")
+        return Contrast(0.0, t, 0.5, 0.5, df=df).non_inferiority_z(
+            Margin(0.0, True), "higher", 1.96
+        )
 
     for df in (1.0, 8.0, 1000.0):
         assert z(df) == pytest.approx(stats.norm.isf(stats.t.sf(2.5, df)), rel=1e-9)
@@ -120,33 +122,39 @@ def test_students_tail_is_used_below_a_million_degrees_of_freedom() -> None:
 def test_what_does_not_vary_is_certain() -> None:
     certain = Contrast(2.0, 3.0, 0.0, 0.0)
 
-    assert certain.non_inferiority_z(Margin(0.25), "higher") == math.inf
-    assert certain.non_inferiority_z(Margin(0.25), "lower") == -math.inf
-    assert certain.non_inferiority_z(Margin(0.5), "lower") == 0.0
-    assert certain.non_inferiority_z(Margin(1.0, is_absolute=True), "lower") == 0.0
-    assert certain.non_inferiority_z(Margin(0.5, is_absolute=True), "lower") == -math.inf
+    assert certain.non_inferiority_z(Margin(0.25), "higher", 1.96) == math.inf
+    assert certain.non_inferiority_z(Margin(0.25), "lower", 1.96) == -math.inf
+    assert certain.non_inferiority_z(Margin(0.5), "lower", 1.96) == 0.0
+    assert certain.non_inferiority_z(Margin(1.0, is_absolute=True), "lower", 1.96) == 0.0
+    assert certain.non_inferiority_z(Margin(0.5, is_absolute=True), "lower", 1.96) == -math.inf
 
 
 @pytest.mark.parametrize("control", [0.0, -1.0])
 def test_a_share_of_what_is_not_above_zero_is_no_question(control: float) -> None:
     made = Contrast(control, 1.0, 0.01, 0.01)
 
-    assert made.non_inferiority_z(Margin(0.1), "higher") is None
-    assert made.non_inferiority_z(Margin(0.1, is_absolute=True), "higher") is not None
+    assert made.non_inferiority_z(Margin(0.1), "higher", 1.96) is None
+    assert made.non_inferiority_z(Margin(0.1, is_absolute=True), "higher", 1.96) is not None
 
 
 def test_a_share_of_a_control_that_is_not_told_from_zero_is_no_question() -> None:
-    """One-sided at 5 %: 1.6449 standard errors of 0.1; at 10 degrees of freedom 1.8125."""
+    """By the k of the page: standard errors of 0.1; Student's 2.2281 for 1.96 at 10 degrees."""
 
-    def has_share(control: float, df: float = math.inf) -> bool:
+    def has_share(control: float, df: float = math.inf, k: float = 1.959964) -> bool:
         made = Contrast(control, 1.0, 0.01, 0.01, df=df)
-        return made.non_inferiority_z(Margin(0.1), "higher") is not None
+        answers = {made.non_inferiority_z(Margin(0.1), "higher", k) is not None, made.has_share(k)}
+        assert answers == {made.no_lift(k) is None}
+        return answers == {True}
 
-    assert [has_share(0.1644), has_share(0.1646)] == [False, True]
-    assert [has_share(0.1812, 10), has_share(0.1813, 10)] == [False, True]
+    assert [has_share(0.1959), has_share(0.1961)] == [False, True]
+    assert [has_share(0.2999, k=3.0), has_share(0.3001, k=3.0)] == [False, True]
+    assert [has_share(0.2228, 10), has_share(0.2229, 10)] == [False, True]
+    # A treatment that has nothing is no share that cannot be judged: it is none of the control.
+    nothing = Contrast(1.0, 0.0, 0.01, 0.0)
+    assert nothing.non_inferiority_z(Margin(0.1), "higher", 1.96) == pytest.approx(-10.0)
     # Rates are judged by their counts: a control with one event has a share.
     rates = Contrast(0.001, 0.01, 1e-6, 1e-5, rates=TwoRates(xt=10, nt=1000, xc=1, nc=1000))
-    assert rates.non_inferiority_z(Margin(0.1), "higher") is not None
+    assert rates.non_inferiority_z(Margin(0.1), "higher", 1.96) is not None
 
 
 def test_safety_is_shown_at_five_per_cent_one_sided() -> None:

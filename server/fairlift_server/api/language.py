@@ -1,12 +1,14 @@
 """Renders messages in the reader's language, with the campaign's display names."""
 
+import logging
 from dataclasses import dataclass
 
 from fairlift.engine.campaign import Campaign, UnitKind
 from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift_stats.locale import LANGUAGES, figure_text, text
-from fairlift_stats.messages import Figure, Message, Names, UnitWord, unique_names
+from fairlift_stats.messages import Figure, Message, Names, UnitWord, Verbatim, unique_names
 
+_log = logging.getLogger(__name__)
 _UNITS: dict[UnitKind, UnitWord] = {UnitKind.VISITOR: "visitor", UnitKind.CUSTOMER: "customer"}
 
 
@@ -37,6 +39,14 @@ class ReaderLanguage:
     def text(self, message: Message) -> str:
         """The message as a sentence."""
         return text(message, self.language, self.names)
+
+    def text_or_note(self, message: Message) -> str:
+        """The message as a sentence; one that cannot be written says so, and fails nothing else."""
+        try:
+            return self.text(message)
+        except (ArithmeticError, LookupError, ValueError):
+            _log.exception("%s could not be written in %s", message.key, self.language)
+            return self.text(Message.of("note.sentence_failed", key=Verbatim(message.key)))
 
     def figure(self, figure: Figure) -> str:
         """The figure as text."""

@@ -1,6 +1,5 @@
 """The verdict as the contract's Verdict, also for campaigns without data and stopped ones."""
 
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,8 +21,6 @@ from fairlift_server.results.campaign_results import ReportInput
 from fairlift_server.results.kept_look import KeptLook
 from fairlift_server.results.report_line import VerdictLine, judged_comparison
 from fairlift_server.store.campaigns import moment
-
-_log = logging.getLogger(__name__)
 
 # Reasons about days to come: a campaign that is stopped or paused has none.
 _FORECAST_REASONS = {"chances", "end"}
@@ -197,16 +194,7 @@ def _stopped_advice(given: VerdictInput) -> _Advice:
 
 def _reasons_to(reasons: Iterable[Message], reader: ReaderLanguage) -> Iterator[pb.VerdictReason]:
     for reason in reasons:
-        yield pb.VerdictReason(code=_code(reason), sentence=_sentence_of(reason, reader))
-
-
-def _sentence_of(reason: Message, reader: ReaderLanguage) -> str:
-    """The reason's sentence; one that cannot be written says so, and takes no other along."""
-    try:
-        return reader.text(reason)
-    except (ArithmeticError, LookupError, ValueError):
-        _log.exception("reason %s could not be written in %s", reason.key, reader.language)
-        return reader.text(Message.of("note.sentence_failed", key=Verbatim(_code(reason))))
+        yield pb.VerdictReason(code=_code(reason), sentence=reader.text_or_note(reason))
 
 
 def _without_forecasts(reasons: tuple[Message, ...]) -> tuple[Message, ...]:

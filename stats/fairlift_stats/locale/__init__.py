@@ -5,6 +5,7 @@ to the `.mo` files beside them, which are checked in. A message that names visit
 there twice: the one of context `customer` is said of campaigns whose unit is the customer.
 """
 
+import math
 import re
 from datetime import date
 from functools import lru_cache
@@ -41,6 +42,8 @@ __all__ = ["LANGUAGES", "figure_text", "text"]
 LANGUAGES: Final = ("en", "es", "ro")
 
 _NO_NAMES: Final = Names()
+# Decimals of the smallest amounts.
+_MOST_MONEY_DIGITS: Final = 6
 _IN_DAYS: Final = re.compile(r"(retention|clv)_d?(\d+)(?:_(\d+))?")
 
 
@@ -99,8 +102,13 @@ def figure_text(figure: Figure, locale: str = "en", names: Names = _NO_NAMES) ->
             # The same two letters in all languages, never parted from their number.
             return f"{number}\N{NO-BREAK SPACE}pp"
         case Amount(value, currency, signed):
-            grouped = _is_grouped(value, get_currency_precision(currency), where)
-            money = format_currency(value, currency, locale=where, group_separator=grouped)
+            digits = _money_digits(value, get_currency_precision(currency))
+            grouped = _is_grouped(value, digits, where)
+            usual = where.currency_formats["standard"].pattern
+            pattern = usual.replace("#,##0.00", _digits(digits))
+            money = format_currency(
+                value, currency, pattern, where, currency_digits=False, group_separator=grouped
+            )
             return f"+{money}" if signed and value > 0 else money
         case Day(iso):
             return format_skeleton("MMMMd", date.fromisoformat(iso), locale=where)
@@ -139,6 +147,18 @@ def _metric(name: str, locale: str, names: Names) -> str:
 
 def _digits(digits: int) -> str:
     return "#,##0." + "0" * digits if digits else "#,##0"
+
+
+def _money_digits(value: float, usual: int) -> int:
+    """Decimals of an amount: two figures that count where cents would leave one or none of them.
+
+    A limit of a tenth of a cent would else be shown as zero. Whole cents stay as they are written.
+    """
+    if round(abs(value), _MOST_MONEY_DIGITS) in (0.0, round(abs(value), usual)) or abs(
+        value
+    ) >= 10 ** (1 - usual):
+        return usual
+    return min(max(usual, 1 - math.floor(math.log10(abs(value)))), _MOST_MONEY_DIGITS)
 
 
 def _is_grouped(value: float, digits: int, locale: Locale) -> bool:

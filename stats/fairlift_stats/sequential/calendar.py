@@ -78,13 +78,14 @@ def last_day(plan: SequentialPlan) -> int | None:
 def next_due(plan: SequentialPlan, day: int) -> int | None:
     """The next day after this one whose look judges success; None when there is none.
 
-    Units may end a campaign before; they are not known in advance.
+    Units may end a campaign before; they are not known in advance. So a fixed horizon without an
+    end of days names the next whole week: the first at which its units may have come.
     """
     end = last_day(plan)
     if end is not None and day >= end:
         return None
-    if plan.engine == "fixed":
-        return end  # where no day ends it, its units do
+    if plan.engine == "fixed" and end is not None:
+        return end
     # Within a week of this day and of the minimum there is a judging day.
     latest = max(day, plan.minimum_days + plan.window_days) + WEEK
     days = range(day + 1, latest + 1)

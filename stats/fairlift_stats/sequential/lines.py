@@ -73,7 +73,8 @@ def with_drift(plan: SequentialPlan) -> SequentialPlan:
                 give_up=Side(plan.futility, 1 - plan.power),
             ).drift
         case "group_sequential" | "always_valid" | "yeast" | "fixed":
-            drift = drift_for_power(stopping_lines(plan, plan.looks), plan.power)
+            lines = stopping_lines(plan, plan.looks, closes=True)
+            drift = drift_for_power(lines, plan.power)
         case "exact_conversion" | "bayes_expected_loss":
             drift = fixed_drift(alpha=plan.alpha, sides=plan.sides, power=plan.power)
         case unreachable:

@@ -122,7 +122,7 @@ def _blocked(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> 
         return headline, day, wait
     lack = counted(plan, look, plan.metric(ruling.metric), ruling.arm).shortage
     if ruling.cause == "few" and lack is not None:
-        return (*_few("verdict.few", lack), wait)
+        return (*_few("few", lack), wait)
     metric = MetricName(ruling.metric)
     return Message.of("verdict.no_answer", metric=metric, **names), Number(look.units), wait
 
@@ -138,7 +138,7 @@ def _without_margin(facts: Facts, ruling: Ruling, names: dict[str, Figure]) -> W
 def _few(key: str, lack: TooFew) -> tuple[Message, Number]:
     found = Number(lack.found)
     headline = Message.counted(
-        f"{key}_{lack.what}",
+        f"verdict.{key}_{lack.what}",
         "found",
         arm=VariantName(lack.arm),
         found=found,
@@ -189,7 +189,7 @@ def _too_few(plan: SequentialPlan, look: Look, ruling: Ruling) -> tuple[Message,
     units, needed = Number(look.units), Number(_needed(plan, look, ruling))
     lack = counted(plan, look, plan.metric(ruling.metric), ruling.arm).shortage
     if lack is not None and needed.value < _CLEARLY_MORE * look.units:
-        return _few("verdict.cannot_conclude_few", lack)
+        return _few("cannot_conclude_few", lack)
     effect_size = plan.metric(ruling.metric).minimum_effect
     if effect_size is None:
         headline = Message.counted("verdict.cannot_conclude", "units", units=units, needed=needed)

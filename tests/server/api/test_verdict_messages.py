@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.campaign import campaign_from
 from fairlift_server.api.language import ReaderLanguage
@@ -117,3 +118,15 @@ def test_a_line_that_was_stored_is_read_back_to_the_bit() -> None:
         ReportLine(1, 0, HealthStatus.BROKEN, None, "it did not converge"),
     ):
         assert ReportLine.from_json(line.to_json()) == line
+
+
+@pytest.mark.parametrize("language", ["en", "es", "ro"])
+def test_a_sentence_that_cannot_be_written_says_so(language: str) -> None:
+    """A number of 36 digits is more than the decimals of a locale hold."""
+    reader = ReaderLanguage.of(CAMPAIGN, language)
+    figures = {"metric": Verbatim("refunds"), "margin": Percent(0.1, 0)}
+    wild = Message.counted("reason.units_missing", "units", units=Number(1e35), **figures)
+    sound = Message.of("reason.at_margin", **figures)
+
+    assert "reason.units_missing" in reader.text_or_note(wild)
+    assert reader.text_or_note(sound) == reader.text(sound)

@@ -97,7 +97,7 @@ def test_its_interval_is_as_wide_as_the_line_that_decided_or_that_is_to_be_reach
     assert standing(None).raw is None
 
 
-@pytest.mark.parametrize("z", [0.05, 1.0, 2.0])
+@pytest.mark.parametrize("z", [0.1, 1.0, 2.0])
 def test_the_units_missing_grow_z_to_the_line_with_their_root(z: float) -> None:
     found = standing(z)
 

@@ -397,3 +397,15 @@ def test_estimates_at_an_early_end_agree_with_its_line() -> None:
     open_ = repeated_p_values(week().spending, times=HALF, z=upper, sides=1)
     assert open_[-1] > 0.05
     assert open_[:-1] == p[:-1]
+
+
+def test_the_planned_end_has_a_line_however_near_the_look_before_it_is() -> None:
+    """An end that brings a ten-thousandth of the units still closes the campaign."""
+    near, once = (plan(looks=looks, futility=None) for looks in ((0.5, 0.9999, 1.0), (0.5, 1.0)))
+
+    last = planned_lines(near)[-1]
+    assert last.success is not None
+    assert last.harm is not None
+    wanted, found = with_drift(once).drift, with_drift(near).drift
+    assert wanted is not None
+    assert found == pytest.approx(wanted, rel=0.01)

@@ -316,3 +316,25 @@ def test_a_name_that_is_empty_or_shared_tells_nobody() -> None:
     called = {"a": "No popup", "b": "Coupon", "c": "Coupon", "d": ""}
 
     assert unique_names(called) == {"a": "No popup"}
+
+
+@pytest.mark.parametrize(
+    ("value", "currency", "written"),
+    [
+        (0.004, "EUR", "+€0.0040"),
+        (0.0123, "EUR", "+€0.012"),
+        (-0.0996, "EUR", "-€0.10"),
+        (0.00000456, "EUR", "+€0.000005"),
+        (0.0000001, "EUR", "+€0.00"),
+        (0.05, "EUR", "+€0.05"),  # whole cents
+        (0.1049, "EUR", "+€0.10"),
+        (0.0, "EUR", "€0.00"),
+        (0.31, "JPY", "+¥0.31"),
+        (7.0, "JPY", "+¥7"),
+        (1234.4, "JPY", "+¥1,234"),
+    ],
+)
+def test_small_amounts_have_two_figures_that_count(
+    value: float, currency: str, written: str
+) -> None:
+    assert figure_text(Amount(value, currency, signed=True)) == written

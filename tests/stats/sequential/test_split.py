@@ -109,3 +109,14 @@ def test_a_fault_of_all_units_is_not_called_one_of_their_parts() -> None:
     counts = (ArmCount("control", 9_000_000), ArmCount("a", 500_000), ArmCount("b", 500_000))
     seen = Look("2026-11-01", 1, counts, parts=(TrafficPart("web", (9_000_000, 1, 1)),))
     assert log_e_values(huge, LookLog.begin(huge).add(huge, seen))[0] > 699
+
+
+def test_evidence_beyond_the_largest_double_counts_as_e_to_the_700() -> None:
+    """Split for half: parts that are split as planned bring next to nothing to the other half."""
+    parts = (TrafficPart("phone", (500, 300, 200)),)
+    alone = log_e_values(PLAN, log_of((18_000, 1_000, 1_000)))[0]
+
+    found = log_e_values(PLAN, log_of((18_000, 1_000, 1_000), parts=parts))[0]
+
+    assert alone > 1_000
+    assert found == pytest.approx(700 - math.log(2), abs=1e-9)
