@@ -7,7 +7,7 @@ An empty part is two bytes on the wire and more than sixty in memory, so that 4 
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor
 
 # Fields of the request itself: every list of the contract has at most 1,000 items.
 MOST_FIELDS = 2_000
@@ -103,5 +103,5 @@ def _messages_of(kind: Descriptor) -> Mapping[int, Descriptor]:
     return {
         field.number: field.message_type
         for field in kind.fields
-        if field.type == FieldDescriptor.TYPE_MESSAGE
+        if field.message_type is not None
     }

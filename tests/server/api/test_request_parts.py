@@ -12,7 +12,6 @@ from fairlift_server.api.request_parts import (
     TooManyParts,
     check_parts,
 )
-from google.protobuf.message import Message
 
 from tests.server import shop
 from tests.server.client import Caller
@@ -73,7 +72,9 @@ def test_more_parts_than_any_request_has_are_refused(data: bytes) -> None:
     ],
     ids=["1,000 orders of 20 lines", "1,000 campaigns", "nothing"],
 )
-def test_requests_as_the_contract_allows_them_pass(request_: Message) -> None:
+def test_requests_as_the_contract_allows_them_pass(
+    request_: RecordEventsRequest | AssignVariantsRequest,
+) -> None:
     check_parts(request_.SerializeToString(), request_.DESCRIPTOR)
 
 
@@ -95,7 +96,7 @@ def test_what_is_no_message_is_left_to_the_parser(data: bytes) -> None:
 
 async def test_the_caller_is_told_to_send_less_at_once(caller: Caller) -> None:
     bomb = b"\x0a\x00" * (MAX_BYTES // 2 - 1)
-    call = caller.channel.unary_unary(RECORD)
+    call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = caller.channel.unary_unary(RECORD)
 
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await call(bomb, compression=grpc.Compression.Gzip)
