@@ -111,7 +111,7 @@ def test_a_number_is_named_up_to_a_thousand_times_the_visitors_there_are() -> No
     ],
 )
 def test_a_rate_at_which_nothing_differs_is_safe_as_the_table_says(
-    metric: Metric, events: int, margin: dict[str, float]
+    metric: Metric, events: int, margin: dict[str, Any]
 ) -> None:
     """Of 20,000 an arm none or all: limits of 95 % are at 3/20,000, far inside the margin."""
     verdict, table = judged(metric, events, events, **margin)

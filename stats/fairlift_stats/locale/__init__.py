@@ -5,7 +5,6 @@ to the `.mo` files beside them, which are checked in. A message that names visit
 there twice: the one of context `customer` is said of campaigns whose unit is the customer.
 """
 
-import math
 import re
 from datetime import date
 from functools import lru_cache
@@ -158,7 +157,8 @@ def _money_digits(value: float, usual: int) -> int:
         value
     ) >= 10 ** (1 - usual):
         return usual
-    return min(max(usual, 1 - math.floor(math.log10(abs(value)))), _MOST_MONEY_DIGITS)
+    size = int(f"{value:.1e}".partition("e")[2])  # of the value as two figures
+    return min(max(usual, 1 - size), _MOST_MONEY_DIGITS)
 
 
 def _is_grouped(value: float, digits: int, locale: Locale) -> bool:

@@ -124,9 +124,11 @@ def test_a_line_that_was_stored_is_read_back_to_the_bit() -> None:
 def test_a_sentence_that_cannot_be_written_says_so(language: str) -> None:
     """A number of 36 digits is more than the decimals of a locale hold."""
     reader = ReaderLanguage.of(CAMPAIGN, language)
-    figures = {"metric": Verbatim("refunds"), "margin": Percent(0.1, 0)}
-    wild = Message.counted("reason.units_missing", "units", units=Number(1e35), **figures)
-    sound = Message.of("reason.at_margin", **figures)
+    metric, margin = Verbatim("refunds"), Percent(0.1, 0)
+    wild = Message.counted(
+        "reason.units_missing", "units", units=Number(1e35), metric=metric, margin=margin
+    )
+    sound = Message.of("reason.at_margin", metric=metric, margin=margin)
 
     assert "reason.units_missing" in reader.text_or_note(wild)
     assert reader.text_or_note(sound) == reader.text(sound)
