@@ -97,6 +97,9 @@ def log_to_json(log: LookLog) -> str:
 def log_from_json(text: str) -> LookLog:
     """The log that `log_to_json` wrote, its chain checked.
 
+    A chain whose newest looks were cut off is a chain: whoever has to notice that keeps the last
+    hash apart, as the server does in its line of each campaign.
+
     Raises:
         BadLook: the text is no log.
         LookEdited: a look was changed after it was written.

@@ -240,11 +240,7 @@ def _raw(at: GuardrailAt, line: float | None, largest_k: float) -> Estimate | No
         return None
     half = math.inf if line is None else abs(line)
     return estimate_between(
-        at.evidence.contrast,
-        (0.0, half, -half),
-        at=at.look.at,
-        largest_k=largest_k,
-        tail=at.tail,
+        at.evidence.contrast, (0.0, half, -half), at=at.look.at, largest_k=largest_k, tail=at.tail
     )
 
 

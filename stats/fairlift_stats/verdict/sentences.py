@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from scipy.special import ndtri
-
 from fairlift_stats.messages import (
     Day,
     Figure,
@@ -17,7 +15,6 @@ from fairlift_stats.messages import (
     VariantName,
 )
 from fairlift_stats.sequential.calendar import next_due
-from fairlift_stats.sequential.evidence import Evidence
 from fairlift_stats.sequential.guards import TooFew, counted
 from fairlift_stats.sequential.looks import Look
 from fairlift_stats.sequential.plan import SequentialPlan
@@ -26,6 +23,7 @@ from fairlift_stats.verdict.figures import margin_share, sizes
 from fairlift_stats.verdict.outlook import date_of
 from fairlift_stats.verdict.reasons import at_most, reasons_of
 from fairlift_stats.verdict.ruling import Ruling
+from fairlift_stats.verdict.units_needed import units_needed
 from fairlift_stats.verdict.verdict_estimate import has_waited, verdict_estimate
 
 __all__ = ["Spoken", "say"]
@@ -186,7 +184,7 @@ def _inconclusive(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling
 
 def _too_few(plan: SequentialPlan, look: Look, ruling: Ruling) -> tuple[Message, Number]:
     """How many units would have been needed; where units are not what lacks, what does."""
-    units, needed = Number(look.units), Number(_needed(plan, look, ruling))
+    units, needed = Number(look.units), Number(units_needed(plan, look, ruling))
     lack = counted(plan, look, plan.metric(ruling.metric), ruling.arm).shortage
     if lack is not None and needed.value < _CLEARLY_MORE * look.units:
         return _few("cannot_conclude_few", lack)
@@ -211,43 +209,6 @@ def _stopped(look: Look) -> Message:
 
 def _digits(share: float) -> int:
     return 0 if math.isclose(100 * share, round(100 * share)) else 1
-
-
-def _needed(plan: SequentialPlan, look: Look, ruling: Ruling) -> int:
-    """Units that the plan's effect would need, to two digits; 0 where nothing tells.
-
-    From the level and the spread that were measured, where there is enough to measure; else what
-    the plan asked for; where that has come and was too little, from the few events all the same.
-    """
-    evidence = look.of(ruling.metric, ruling.arm)
-    enough = counted(plan, look, plan.metric(ruling.metric), ruling.arm)
-    needed = 0.0
-    k = -float(ndtri(plan.level))
-    if evidence is not None and enough.together and evidence.contrast.no_lift(k) is None:
-        needed = _for_effect(plan, evidence, evidence.contrast.control)
-    if needed == 0 and plan.n_max > look.units:
-        needed = plan.n_max
-    if needed == 0 and evidence is not None:
-        # Both arms together: a control with few events says little by itself.
-        level = (evidence.contrast.control + evidence.contrast.treatment) / 2
-        needed = _for_effect(plan, evidence, level)
-    if needed == 0 and enough.shortage is not None and enough.shortage.found > 0:
-        needed = look.units * enough.shortage.needed / enough.shortage.found
-    return _two_digits(needed)
-
-
-def _for_effect(plan: SequentialPlan, evidence: Evidence, level: float) -> float:
-    """Units to show the plan's effect at the measured spread; 0 where the plan names no effect."""
-    effect = plan.metric(evidence.metric).minimum_effect
-    if effect is None or level <= 0:
-        return 0.0
-    drift = -float(ndtri(plan.level)) + float(ndtri(plan.power))
-    return evidence.units * (drift * evidence.se / (effect * level)) ** 2
-
-
-def _two_digits(value: float) -> int:
-    power: int = 10 ** max(0, math.floor(math.log10(max(value, 1))) - 1)
-    return math.ceil(value / power) * power
 
 
 def _futile(facts: Facts, ruling: Ruling, names: dict[str, Figure]) -> Words:
