@@ -7,7 +7,8 @@ import pytest
 from fairlift_stats import Analysis, Guardrail, Mean, NonInferiority, Rate, Ratio, Summary
 from fairlift_stats.data.metrics import Metric
 from fairlift_stats.messages import Message
-from fairlift_stats.sequential.evidence import evidence_of
+from fairlift_stats.methods.contrast import Contrast
+from fairlift_stats.sequential.evidence import Evidence, evidence_of
 from fairlift_stats.sequential.looks import ArmCount, Look, LookLog
 from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 from fairlift_stats.verdict import Verdict, decide
@@ -151,3 +152,24 @@ def test_too_few_events_are_told_as_such(events: tuple[int, int], lacks: str, mi
     assert said.key == "reason.guardrail_few_converters"
     assert f"{lacks} needs {missing} more buyer" in verdict.explanations()[-1]
     assert verdict.facts.guardrails[0].units_missing is None
+
+
+def test_of_a_guardrail_that_was_never_judged_no_reason_is_made_up() -> None:
+    """At 90/10 skewed amounts without a cap draw no line, however good they look."""
+    rail = SequentialMetric(
+        "revenue_per_visitor", role="guardrail", unit="money", needs="orders", margin=0.05
+    )
+    metrics = (SequentialMetric("conversion_rate"), rail)
+    plan = SequentialPlan(("control", "coupon"), metrics, 2 * N, shares=(0.9, 0.1), maximum_days=28)
+    contrast = Contrast(0.03, 0.04, 2e-6, 2e-6)
+    won = Evidence("conversion_rate", "coupon", 5.0, contrast, 2 * N, (900, 120))
+    money = Contrast(2.0, 2.0, 1e-4, 1e-4)
+    skewed = Evidence(rail.name, "coupon", 0.0, money, 2 * N, (900, 120), skew=0.5)
+    counts = (ArmCount("control", 36_000, 900, 900), ArmCount("coupon", 4_000, 120, 120))
+
+    look = Look("2026-11-29", 28, counts, (won, skewed))
+    verdict = decide(plan, LookLog.begin(plan).add(plan, look))
+
+    assert verdict.cause == "unsafe_at_end"
+    assert verdict.facts.guardrails[0].safe_line is None
+    assert reason(verdict).key == "reason.guardrail_not_safe"

@@ -18,12 +18,12 @@ from fairlift_stats.sequential.calendar import next_due
 from fairlift_stats.sequential.guards import TooFew, counted
 from fairlift_stats.sequential.looks import Look
 from fairlift_stats.sequential.plan import SequentialPlan
+from fairlift_stats.verdict.enough_units import enough_units
 from fairlift_stats.verdict.facts import Facts, SampleRatioFacts
 from fairlift_stats.verdict.figures import margin_share, sizes
 from fairlift_stats.verdict.outlook import date_of
 from fairlift_stats.verdict.reasons import at_most, reasons_of
 from fairlift_stats.verdict.ruling import Ruling
-from fairlift_stats.verdict.units_needed import units_needed
 from fairlift_stats.verdict.verdict_estimate import has_waited, verdict_estimate
 
 __all__ = ["Spoken", "say"]
@@ -184,7 +184,7 @@ def _inconclusive(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling
 
 def _too_few(plan: SequentialPlan, look: Look, ruling: Ruling) -> tuple[Message, Number]:
     """How many units would have been needed; where units are not what lacks, what does."""
-    units, needed = Number(look.units), Number(units_needed(plan, look, ruling))
+    units, needed = Number(look.units), Number(enough_units(plan, look, ruling))
     lack = counted(plan, look, plan.metric(ruling.metric), ruling.arm).shortage
     if lack is not None and needed.value < _CLEARLY_MORE * look.units:
         return _few("cannot_conclude_few", lack)

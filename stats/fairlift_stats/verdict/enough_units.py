@@ -10,10 +10,10 @@ from fairlift_stats.sequential.looks import Look
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.ruling import Ruling
 
-__all__ = ["units_needed"]
+__all__ = ["enough_units"]
 
 
-def units_needed(plan: SequentialPlan, look: Look, ruling: Ruling) -> int:
+def enough_units(plan: SequentialPlan, look: Look, ruling: Ruling) -> int:
     """Units that the plan's effect would need, to two digits; 0 where nothing tells.
 
     From the level and the spread that were measured, where there is enough to measure; else what
