@@ -21,11 +21,11 @@ from fairlift.v1.event_service_pb2_grpc import (
     EventServiceServicer,
     add_EventServiceServicer_to_server,
 )
-from fairlift.wire.assignment import assignment_to
 from fairlift.wire.campaign import campaign_id
 from fairlift.wire.snapshot import snapshot_from, snapshot_to
-from fairlift.wire.values import attributes_from
 from fairlift_cli.audience.parser import parse
+
+from tests.assignment_messages import assignment_to, attributes_from
 
 
 def running(name: str, **changes: Any) -> SnapshotCampaign:

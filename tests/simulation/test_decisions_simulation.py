@@ -71,7 +71,7 @@ def test_the_second_opinion_agrees_with_a_published_design() -> None:
     [(Scene(((1.0,),)), 0.05), (Scene(((0.0,),)), 0.963), (Scene(((1.0,), (1.0,))), 0.095)],
     ids=["at the margin", "no difference", "two treatments at the margin"],
 )
-def test_guardrails_ship_as_often_as_an_independent_calculation_says(scene: Scene, expected: float) -> None:
+def test_guardrails_ship_as_often_as_calculated_elsewhere(scene: Scene, expected: float) -> None:
     runs = 120
     ship, _ = shares(scene.verdicts(runs, np.random.default_rng(42)))
 

@@ -47,10 +47,12 @@ class AnalysisPlan:
     """Everything that a look at one epoch of a campaign needs; travels between processes.
 
     Attributes:
+        campaign, epoch: what is looked at.
         time_zone: of the campaign's days.
         arms: variants, the control first.
         plan: as it was sealed.
-        analysis: the plan's metrics; `descriptive`: metrics shown beside them, judged by nobody.
+        analysis: the plan's metrics.
+        descriptive: metrics shown beside them, judged by nobody; None when there are none.
         sequential: the stopping rule.
         columns, groups, quantiles, coupons: what the ledger is asked; one group for each window.
         maturity: by metric, how long a unit waits before it counts.
