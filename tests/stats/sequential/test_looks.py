@@ -261,6 +261,7 @@ def test_a_name_that_is_not_there_is_named_with_those_that_are() -> None:
         made.metric("nothing")
     with pytest.raises(UnknownArm, match=r"'nothing of coupon'.*conversion_rate of coupon"):
         facts.arm("coupon", "nothing")
-    with pytest.raises(UnknownArm, match=r"'conversion_rate of coupon'.*\[\]"):
+    with pytest.raises(UnknownArm, match=r"'conversion_rate of coupon'.*revenue_per_visitor of"):
         facts.guardrail("coupon", "conversion_rate")
-    assert facts.arm("coupon", "revenue_per_visitor").arm == "coupon"
+    assert facts.arm("coupon", "conversion_rate").metric == "conversion_rate"
+    assert facts.guardrail("coupon", "revenue_per_visitor").arm == "coupon"
