@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from fairlift import Client
 from fairlift.engine.campaign import Campaign, Lifecycle, State, Variant
 from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
@@ -217,3 +218,10 @@ def eventually(holds: Any, timeout_s: float = 10.0) -> bool:
             return True
         time.sleep(0.01)
     return bool(holds())
+
+
+def connected(shop: Shop, **options: Any) -> Client:
+    """A client of the shop that has its first snapshot."""
+    client = Client(shop.target, **options)
+    assert client.wait_ready(10)
+    return client

@@ -86,7 +86,7 @@ def restated_orders(ask: ReadRows, end_us: int) -> list[tuple[Any, ...]]:
         end_us: the moment.
 
     Returns:
-        ReadRows of RESTATED_COLUMNS.
+        Rows of RESTATED_COLUMNS.
     """
     amendments: dict[str, list[AmendmentEntry]] = defaultdict(list)
     for row in ask(_AMENDMENTS.format(end_us=end_us)):
