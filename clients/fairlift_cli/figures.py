@@ -150,6 +150,17 @@ class Figures:
         """A metric's name, beginning with a capital."""
         return capital(result.display_name or self.metric_name(result.metric))
 
+    def verdict_kind(
+        self,
+        kind: pb.VerdictKind.ValueType,
+        cause: pb.VerdictCause.ValueType = pb.VERDICT_CAUSE_UNSPECIFIED,
+    ) -> str:
+        """The kind in a word or two; a campaign that was stopped does not keep going."""
+        if kind == pb.VERDICT_KIND_KEEP_GOING and cause == pb.VERDICT_CAUSE_STOPPED:
+            return self.say("kind.undecided")
+        name = pb.VerdictKind.Name(kind).removeprefix("VERDICT_KIND_").lower()
+        return self.say(f"kind.{name}")
+
     def day_ended(self, end: Timestamp) -> str:
         """The day that ends at this moment, in the campaign's time zone."""
         return self._day(self._local(end) - timedelta(microseconds=1))

@@ -76,9 +76,8 @@ def _verdict(context: ReportContext) -> None:
     if verdict.kind not in _STYLES:
         screen.line(verdict.sentence or context.say("report.no_verdict"))
         return
-    kind = pb.VerdictKind.Name(verdict.kind).removeprefix("VERDICT_KIND_").lower()
-    is_stopped = verdict.cause == pb.VERDICT_CAUSE_STOPPED
-    screen.badge(context.say(f"kind.{'undecided' if is_stopped else kind}"), _STYLES[verdict.kind])
+    kind = context.figures.verdict_kind(verdict.kind, verdict.cause)
+    screen.badge(kind, _STYLES[verdict.kind])
     screen.line(verdict.sentence, style="bold")
     if context.adjustment_reason:
         screen.line(context.adjustment_reason)
