@@ -234,7 +234,7 @@ def _running(plan: SequentialPlan, facts: Facts, ruling: Ruling, names: dict[str
     if view is not None and view.predictive_power < _FAINT:
         most = at_most(view.predictive_power)
         headline = Message.of("verdict.running_faint", chance=most, end=Day(view.end), **names)
-        return headline, most, Message.of("action.may_free", **names)
+        return headline, most, wait
     due = next_due(plan, facts.day)
     if ruling.cause == "not_yet_judged" and due is not None:
         day = Day(date_of(facts.at, due - facts.day))

@@ -69,7 +69,7 @@ def test_an_unlikely_answer_is_called_unlikely() -> None:
     assert verdict.action.key == "action.wait"
 
 
-def test_without_a_hope_the_traffic_may_be_freed_though_the_plan_does_not_ask_for_it() -> None:
+def test_without_a_hope_the_plan_alone_may_advise_to_stop() -> None:
     made = plan(futility=None)
     verdict = decide(made, daily(made, [*WEEK, -1.9]))
 
@@ -78,7 +78,7 @@ def test_without_a_hope_the_traffic_may_be_freed_though_the_plan_does_not_ask_fo
     assert (verdict.kind, verdict.cause) == ("keep_going", "running")
     assert (verdict.headline.key, verdict.action.key) == (
         "verdict.running_faint",
-        "action.may_free",
+        "action.wait",
     )
     assert verdict.number == Percent(0.01, 0)
     for language in LANGUAGES:
