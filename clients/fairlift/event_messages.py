@@ -18,7 +18,7 @@ from fairlift.event_values import (
     checked_micros,
     checked_rate,
     checked_score,
-    checked_text,
+    sendable_text,
     shown,
 )
 from fairlift.uuid7 import uuid7
@@ -138,7 +138,7 @@ def exposure(exposed: Assignment) -> pb.Event:
     try:
         exposure_message.unit_id = exposed.unit
     except UnicodeEncodeError:
-        checked_text("unit", exposed.unit)
+        sendable_text("unit", exposed.unit)
         raise
     exposure_message.epoch = exposed.epoch
     put_attributes(exposure_message.attributes, exposed.attributes)
@@ -147,7 +147,7 @@ def exposure(exposed: Assignment) -> pb.Event:
 
 def action(unit: IdInput, name: str, value: float | None, time: datetime | float) -> pb.Event:
     """A named micro-conversion."""
-    message = pb.Action(name=checked_text("name", name), unit_id=checked_id("unit", unit))
+    message = pb.Action(name=sendable_text("name", name), unit_id=checked_id("unit", unit))
     if value is not None:
         message.value = checked_score("value", value)
     return _event(time, action=message)
@@ -165,7 +165,7 @@ def amendment(order_id: IdInput, change: OrderChange, time: datetime | float) ->
     message = pb.Amendment(order_id=checked_id("order_id", order_id))
     match change:
         case Refund():
-            message.refund.currency_code = checked_text("currency", change.currency)
+            message.refund.currency_code = sendable_text("currency", change.currency)
             message.refund.goods_micros = checked_micros("goods_micros", change.goods_micros)
             message.refund.recovered_cost_micros = checked_micros(
                 "recovered_cost_micros", change.recovered_cost_micros
@@ -195,7 +195,7 @@ def _no_change(change: Never) -> TypeError:
 def _order(content: OrderFields) -> pb.Order:
     message = pb.Order(
         unit_id=checked_id("unit", content.unit),
-        currency_code=checked_text("currency", content.currency),
+        currency_code=sendable_text("currency", content.currency),
         lines=[
             _line(f"lines[{number}]", line)
             for number, line in enumerate(_sequence("lines", content.lines, "OrderLine"))
@@ -203,7 +203,7 @@ def _order(content: OrderFields) -> pb.Order:
         discount_micros=checked_micros("discount_micros", content.discount_micros),
         coupons=_coupons(content.coupon),
         shipping_cost_micros=checked_micros("shipping_cost_micros", content.shipping_cost_micros),
-        channel=checked_text("channel", content.channel),
+        channel=sendable_text("channel", content.channel),
         test=checked_flag("test", content.test),
     )
     if not message.lines:
@@ -224,10 +224,10 @@ def _sequence(field: str, values: Sequence[T], what: str) -> list[T]:
 
 def _coupons(coupon: str | Sequence[str]) -> list[str]:
     if isinstance(coupon, str):
-        codes = [checked_text("coupon", coupon)]
+        codes = [sendable_text("coupon", coupon)]
     else:
         texts = _sequence("coupon", coupon, "texts, or a text")
-        codes = [checked_text(f"coupon[{number}]", code) for number, code in enumerate(texts)]
+        codes = [sendable_text(f"coupon[{number}]", code) for number, code in enumerate(texts)]
     return [code for code in codes if code]
 
 
@@ -244,7 +244,7 @@ def _line(field: str, line: OrderLine) -> pb.OrderLine:
         unit_price_micros=checked_micros(f"{field}.unit_price_micros", line.unit_price_micros),
         unit_cost_micros=checked_micros(f"{field}.unit_cost_micros", line.unit_cost_micros),
         kind=_KINDS[line.kind],
-        category=checked_text(f"{field}.category", line.category),
+        category=sendable_text(f"{field}.category", line.category),
     )
 
 
@@ -259,7 +259,7 @@ def identity(visitor: IdInput, customer: IdInput, time: datetime | float) -> pb.
 def exchange_rate(currency: str, rate: Decimal | str | int, time: datetime | float) -> pb.Event:
     """What one unit of a currency is worth in the shop's own, from that time on."""
     message = pb.ExchangeRate(
-        currency_code=checked_text("currency", currency), shop_picos_per_unit=checked_rate(rate)
+        currency_code=sendable_text("currency", currency), shop_picos_per_unit=checked_rate(rate)
     )
     return _event(time, exchange_rate=message)
 

@@ -42,12 +42,12 @@ def checked_id(field: str, value: IdInput) -> str:
         TypeError, ValueError: it is not an id; the message names the field.
     """
     try:
-        return checked_text(field, plain(value))
+        return sendable_text(field, plain(value))
     except TypeError as error:
         raise TypeError(f"{field}: {error}") from None
 
 
-def checked_text(field: str, value: str) -> str:
+def sendable_text(field: str, value: str) -> str:
     """The text, if it can be sent.
 
     Raises:

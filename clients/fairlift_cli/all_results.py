@@ -8,7 +8,7 @@ from fairlift.wire.campaign import campaign_id
 from fairlift_stats.messages import Number
 
 from fairlift_cli.campaign_commands import state_word
-from fairlift_cli.figures import NO_VALUE, Figures
+from fairlift_cli.figures import NO_VALUE, Figures, verdict_key
 from fairlift_cli.screen import Screen, figure_table, row_name
 from fairlift_cli.server_connection import ServerConnection
 
@@ -73,8 +73,4 @@ def _status(figures: Figures, report: pb.ReportSummary) -> str:
 def _verdict(figures: Figures, verdict: pb.Verdict) -> str:
     if not verdict.kind:
         return NO_VALUE
-    kind = pb.VerdictKind.Name(verdict.kind).removeprefix("VERDICT_KIND_").lower()
-    is_open = verdict.kind == pb.VERDICT_KIND_KEEP_GOING
-    if is_open and verdict.cause == pb.VERDICT_CAUSE_STOPPED:
-        kind = "undecided"
-    return figures.say(f"kind.{kind}").lower()
+    return figures.say(verdict_key(verdict)).lower()

@@ -27,6 +27,8 @@ from fairlift_cli.local_time import local_time
 
 MICROS = 1_000_000
 NO_VALUE = "–"
+# Nothing is wrong: there are only too few days, buyers or orders so far.
+_TOO_EARLY = (pb.VERDICT_CAUSE_DAYS, pb.VERDICT_CAUSE_FEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +177,13 @@ def capital(name: str) -> str:
 def unit_of(kind: value_pb2.UnitKind.ValueType) -> UnitWord:
     """The word for the campaign's unit; visitor by default."""
     return "customer" if kind == value_pb2.UNIT_KIND_CUSTOMER else "visitor"
+
+
+def verdict_key(verdict: pb.Verdict) -> str:
+    """The key of a verdict's heading: a campaign that is merely young has trustworthy data."""
+    if verdict.kind == pb.VERDICT_KIND_DO_NOT_TRUST and verdict.cause in _TOO_EARLY:
+        return "kind.too_early"
+    is_open = verdict.kind == pb.VERDICT_KIND_KEEP_GOING
+    if is_open and verdict.cause == pb.VERDICT_CAUSE_STOPPED:
+        return "kind.undecided"
+    return f"kind.{pb.VerdictKind.Name(verdict.kind).removeprefix('VERDICT_KIND_').lower()}"

@@ -10,9 +10,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from fairlift import Client
-from fairlift.v1.results_service_pb2 import GetResultsRequest, Report, VerdictKind
+from fairlift.v1.results_service_pb2 import GetResultsRequest, Report
 from fairlift_cli.__main__ import main as fairlift
-from fairlift_cli.figures import Figures
+from fairlift_cli.figures import Figures, verdict_key
 from fairlift_cli.screen import Screen
 from fairlift_cli.server_connection import (
     RESULTS_TIMEOUT_S,
@@ -106,22 +106,15 @@ def _simulate(
 
 def _verdicts(server: ServerConnection, language: str) -> str:
     """The verdict of each campaign, in a few words."""
-    kinds = {
-        campaign: VerdictKind.Name(_report(server, campaign).verdict.kind) for campaign in TRUTH
-    }
+    keys = {campaign: verdict_key(_report(server, campaign).verdict) for campaign in TRUTH}
     return "\n".join(
-        f"  {campaign}: {text(Message.of(f'kind.{_kind(kind)}'), language).lower()}"
-        for campaign, kind in kinds.items()
+        f"  {campaign}: {text(Message.of(key), language).lower()}" for campaign, key in keys.items()
     )
 
 
 def _spoken(language: str) -> tuple[str, ...]:
     """The option of a command that prints in this language; none where it is the default."""
     return () if language == "en" else ("--language", language)
-
-
-def _kind(name: str) -> str:
-    return name.removeprefix("VERDICT_KIND_").lower()
 
 
 def _flush(client: Client) -> None:

@@ -23,7 +23,7 @@ def test_an_order_in_another_currency_waits_until_the_documented_lines_ran(tmp_p
         assert (client.stats().parked, client.stats().accepted) == (1, 0)
 
         # A rate of a later time frees no order: the next one waits too.
-        client.exchange_rate("USD", "0.5", time=datetime.now(UTC) + timedelta(minutes=4))
+        client.exchange_rate("USD", "0.5")
         assert client.flush(10)
         _order(client, "still before")
         assert client.flush(10)
@@ -37,8 +37,7 @@ def test_an_order_in_another_currency_waits_until_the_documented_lines_ran(tmp_p
 
 
 def _order(client: Client, order_id: str) -> None:
-    # In a minute: the documented lines take the start of today, also when this runs at midnight.
-    at = datetime.now(UTC) + timedelta(minutes=1)
+    at = datetime.now(UTC) - timedelta(hours=1)
     lines = [OrderLine("sku-1", 1, micros("24.95"))]
     client.order("v-1", order_id, lines, currency="USD", time=at)
 

@@ -44,7 +44,7 @@ async def test_what_forbids_a_verdict_is_a_broken_check(tmp_path: Path) -> None:
     assert report.verdict.cause == pb.VERDICT_CAUSE_FEW
     check = by_name(report.health)["enough_orders"]
     assert (check.status, check.value) == (pb.HEALTH_STATUS_BROKEN, 10)
-    assert check.sentence == "control has 10 buyers; a decision needs at least 25."
+    assert check.sentence == "control has 10 of the 25 buyers that conversion rate needs."
 
 
 async def test_enough_orders_and_days_are_right(tmp_path: Path) -> None:
