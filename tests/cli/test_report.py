@@ -176,31 +176,6 @@ def test_a_campaign_that_was_stopped_is_called_undecided() -> None:
     assert "KEEP GOING" not in shown(found)
 
 
-@pytest.mark.parametrize("cause", [pb.VERDICT_CAUSE_DAYS, pb.VERDICT_CAUSE_FEW])
-def test_a_healthy_campaign_that_is_young_is_called_too_early(
-    cause: "pb.VerdictCause.ValueType",
-) -> None:
-    found = report()
-    found.verdict.kind, found.verdict.cause = pb.VERDICT_KIND_DO_NOT_TRUST, cause
-
-    pages = {language: shown(found, language=language) for language in LANGUAGES}
-
-    assert "[TOO EARLY]" in pages["en"]
-    assert "[DEMASIADO PRONTO]" in pages["es"]
-    assert "[PREA DEVREME]" in pages["ro"]
-    assert "DO NOT TRUST" not in pages["en"]
-
-
-@pytest.mark.parametrize(
-    "cause", [pb.VERDICT_CAUSE_SPLIT, pb.VERDICT_CAUSE_NO_ANSWER, pb.VERDICT_CAUSE_SKEW]
-)
-def test_data_with_a_fault_are_not_to_be_trusted(cause: "pb.VerdictCause.ValueType") -> None:
-    found = report()
-    found.verdict.kind, found.verdict.cause = pb.VERDICT_KIND_DO_NOT_TRUST, cause
-
-    assert "[DO NOT TRUST THE DATA]" in shown(found)
-
-
 def test_the_look_is_told_and_the_next_one_only_while_the_campaign_goes_on() -> None:
     found = report()
 
