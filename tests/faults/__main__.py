@@ -73,6 +73,12 @@ FAULTS: dict[str, Callable[[], Counts]] = {
     "20,000 campaigns": large_shop.run,
     "memory under hostile calls": hostile_callers.memory,
     "assignments beside hostile callers": hostile_callers.assignments,
+    "memory under hostile calls with a token": partial(
+        hostile_callers.memory, token=hostile_callers.TOKEN
+    ),
+    "assignments beside hostile callers with a token": partial(
+        hostile_callers.assignments, token=hostile_callers.TOKEN
+    ),
 }
 
 

@@ -1,7 +1,7 @@
 """Who is who, and who entered the campaign in which variant."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .events import MINUTE, Campaign, Event, Exposure, Link
 
@@ -63,8 +63,6 @@ def entries_of(events: Iterable[Event], campaign: Campaign) -> list[Entry]:
     met: dict[str, list[Exposure]] = {}
     for event in events:
         if isinstance(event, Exposure) and counts(event, campaign):
-            # A clock that is up to a minute slow does not put it before the start.
-            event = replace(event, at=max(event.at, campaign.epoch_start))
             met.setdefault(people.get(event.unit, event.unit), []).append(event)
     entries = []
     for person, exposures in met.items():

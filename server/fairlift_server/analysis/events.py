@@ -100,11 +100,11 @@ def _united(ledger: Ledger, query: LedgerQuery) -> Table:
     counts = _counts(ledger.exposures, query)
     exposures = ledger.exposures.filter(counts).select(
         "unit",
+        "time_us",
         "received_us",
         "variant",
         "segments",
         kind=ibis.literal("exposure"),
-        time_us=_not_before_start(_.time_us, query),
     )
     real = ledger.orders.filter(~_.test)
     orders = real.filter(~_.cancelled).select(
@@ -154,17 +154,13 @@ def _counts(exposures: Table, query: LedgerQuery) -> Value:
         exposures.epoch == known_number("epoch")
     )
     if entry.start_us is not None:
+        # It keeps its time: what its person did next was written down by the same slow clock.
         counts &= at >= known_number("start_us") - TOLERANCE_US
     for start_us, end_us in entry.pauses:
         counts &= (at < start_us) if end_us is None else (at < start_us) | (at >= end_us)
     if entry.overrides:
         counts &= exposures.unit.notin(entry.overrides)
     return counts
-
-
-def _not_before_start(at: Value, query: LedgerQuery) -> Value:
-    """The time of an exposure: a clock that is a little slow lets none be before the start."""
-    return at if query.entry.start_us is None else ibis.greatest(at, known_number("start_us"))
 
 
 def _in_one_shape(part: Table) -> Table:

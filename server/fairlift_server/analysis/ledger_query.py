@@ -48,8 +48,8 @@ class EntryRules:
     """Which exposures count: of units without an override, while the epoch ran.
 
     Attributes:
-        start_us: when the epoch began; what a caller's clock, which may be a minute slow, puts
-            before it counts as at the start. None takes all before it too.
+        start_us: when the epoch began; a caller's clock may be a minute slow, so that an exposure
+            up to a minute earlier counts. None takes all before it too.
         pauses: from when until when nobody entered; a pause without an end lasts.
         overrides: ids whose variant somebody chose by hand.
     """

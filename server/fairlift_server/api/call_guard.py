@@ -12,10 +12,12 @@ from typing import Any, NoReturn
 
 import grpc
 from fairlift.engine.errors import FairliftError, InvalidRequest, Unavailable, Violation
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, Message
 
 from fairlift_server.api.admission import Admission
 from fairlift_server.api.errors import STATUS, abort, reason
+from fairlift_server.api.request_parts import TooManyParts, check_parts
 
 log = logging.getLogger("fairlift.calls")
 
@@ -183,19 +185,28 @@ class _Parser:
     def __init__(self, method: str, parse: Callable[[bytes], Message]) -> None:
         self._method = method
         self._parse = parse
+        # The generated parser is a method of its message's class.
+        self._type: Descriptor | None = getattr(
+            getattr(parse, "__self__", None), "DESCRIPTOR", None
+        )
         self._max_bytes = MAX_BYTES if method in _LARGE_REQUESTS else _MAX_SMALL_BYTES
 
     def message(self, data: bytes) -> Message:
         """The request.
 
         Raises:
-            InvalidRequest: it is too large, or no message of this method.
+            InvalidRequest: it is too large, has too many parts, or is no message of this method.
         """
         if len(data) > self._max_bytes:
             text = f"has {len(data)} bytes, {self._method} takes at most {self._max_bytes}"
             raise InvalidRequest([Violation("request", text)])
         try:
+            if self._type is not None:
+                check_parts(data, self._type)
             return self._parse(data)
+        except TooManyParts as error:
+            text = f"{error}; send what it holds in several requests"
+            raise InvalidRequest([Violation("request", text)]) from None
         except DecodeError:
             text = "cannot be read as a message of this method; use the contract of this server"
             raise InvalidRequest([Violation("request", text)]) from None

@@ -37,13 +37,13 @@ async def test_an_exposure_before_the_start_or_in_a_pause_does_not_count(caller:
     assert {variant: units for variant, (units, *_) in found.items()} == {"control": 1, "free": 1}
 
 
-async def test_an_exposure_by_a_slightly_slow_clock_counts_as_at_the_start(caller: Caller) -> None:
+async def test_a_visit_by_a_slightly_slow_clock_counts_with_its_order(caller: Caller) -> None:
     began = (await start(caller, shop.campaign())).start_time.ToDatetime(UTC)
 
     # The clocks of callers may differ from the server's by a minute and are not corrected.
     await caller.accepted([
         shop.exposure("slow", at=began - timedelta(seconds=59)),
-        shop.order("slow", "o-1", at=START + timedelta(hours=1)),
+        shop.order("slow", "o-1", at=began - timedelta(seconds=56)),
         shop.exposure("too slow", "free", at=began - timedelta(seconds=61)),
         shop.exposure("right", "free", at=START + timedelta(hours=1)),
     ])  # fmt: skip

@@ -83,11 +83,15 @@ def test_what_a_look_saw_agrees_with_its_verdict_and_with_no_later_look(
         until = log.until(number)
         (figures,) = seen[number - 1]
         assert look_figures(made, until)[-1] == (figures,)
-        standing = decide(made, until).facts.arms[0]
+        verdict = decide(made, until)
+        standing = verdict.facts.arms[0]
         crossed = [s.crossing for s in standings_of(made, until, CR, "coupon")[:-1]]
         if figures.confidence is None or any(crossed) or standing.raw is None:
             continue
-        # Until a line is crossed the verdict shows the newest interval that holds.
+        # Advice stays that of the look that gave it. Until then, and until a line is crossed, the
+        # verdict shows the newest interval that holds.
+        if verdict.advised_day not in (None, log.looks[number - 1].day):
+            continue
         assert standing.raw.interval == figures.estimate.interval
         assert standing.raw.at == log.looks[number - 1].at
 
