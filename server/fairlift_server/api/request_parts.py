@@ -101,7 +101,5 @@ def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
 def _messages_of(kind: Descriptor) -> Mapping[int, Descriptor]:
     """The fields that hold messages."""
     return {
-        field.number: field.message_type
-        for field in kind.fields
-        if field.message_type is not None
+        field.number: field.message_type for field in kind.fields if field.message_type is not None
     }

@@ -164,8 +164,8 @@ def guarded() -> Campaign:
 @pytest.mark.parametrize(
     ("orders", "status", "sentence"),
     [
-        X64,
-        X99,
+        (64, pb.HEALTH_STATUS_WARNING, f"free has 64 of the 100 orders {_NEEDED}"),
+        (99, pb.HEALTH_STATUS_WARNING, f"free has 99 of the 100 orders {_NEEDED}"),
         (
             100,
             pb.HEALTH_STATUS_OK,
