@@ -76,9 +76,9 @@ def checked_flag(field: str, value: bool) -> bool:
     raise TypeError(f"{field} is {shown(value)}, must be True or False")
 
 
-def checked_score(field: str, value: float) -> float:
+def checked_score(field: str, value: object) -> float:
     """The value as float, if it is a number; else TypeError."""
-    if not isinstance(value, Real | Decimal) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         raise TypeError(f"{field} is {shown(value)}, must be a number, such as 9")
     return float(value)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fairlift import Cancellation, Client, Correction, OrderLine, Refund, event_messages
+from fairlift import Cancellation, Client, Correction, OrderLine, Reason, Refund, event_messages
+from fairlift.engine.assignment import Outcome, assignment
 
 TIME_S = 1_800_000_000.0
 LINE = OrderLine("sku-1", 1, 1_000_000)
@@ -130,3 +131,10 @@ def test_what_can_be_read_as_a_flag_or_a_number_is() -> None:
     assert (order.first_purchase, order.test) == (True, True)
     action = event_messages.action("v", "nps", np.int64(9), TIME_S).action  # type: ignore[arg-type]  # likewise
     assert action.value == 9.0
+
+
+def test_an_exposure_that_cannot_be_sent_names_its_unit() -> None:
+    outcome = Outcome("spring", "control", {}, Reason.ASSIGNED)
+
+    with pytest.raises(ValueError, match=r"unit is 'u\\ud800', holds half of a surrogate pair"):
+        event_messages.exposure(assignment(outcome, HALF, {}, TIME_S))

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import sqlite3
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -120,10 +120,13 @@ def opened_to_read(database: Path) -> sqlite3.Connection:
 def _progress_from(noted: object) -> Progress:
     """What the file says, if it is what `LastWrite.write` writes; else ValueError."""
     match noted:
-        case {"ledger": str(ledger), "writes": int(writes), "events": int(events)} if (
-            len(noted) == len(fields(Progress)) and min(writes, events) >= 0
-        ):
-            return Progress(ledger, int(writes), int(events))
+        case {
+            "ledger": str(ledger),
+            "writes": int(writes),
+            "events": int(events),
+            **others,
+        } if not others and min(writes, events) >= 0:
+            return Progress(ledger, writes, events)
     raise ValueError("is not what the server notes there")
 
 
