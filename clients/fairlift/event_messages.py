@@ -233,8 +233,10 @@ def _coupons(coupon: str | Sequence[str]) -> list[str]:
 
 def _line(field: str, line: OrderLine) -> pb.OrderLine:
     if not isinstance(line, OrderLine):
-        remedy = 'must be an OrderLine, such as OrderLine("sku-1", 1, micros("24.95"))'
-        raise TypeError(f"{field} is {shown(line)}, {remedy}")
+        raise TypeError(
+            f"{field} is {shown(line)}, must be an OrderLine, such as "
+            'OrderLine("sku-1", 1, micros("24.95"))'
+        )
     if line.kind not in tuple(LineKind):
         kinds = ", ".join(LineKind)
         raise ValueError(f"{field}.kind is {shown(line.kind)}, must be one of {kinds}")
