@@ -8,22 +8,16 @@ from fairlift.wire.campaign import campaign_id
 from fairlift_stats.messages import Number
 
 from fairlift_cli.campaign_commands import state_word
-from fairlift_cli.figures import NO_VALUE, Figures, verdict_key
+from fairlift_cli.figures import NO_VALUE, Figures
 from fairlift_cli.screen import Screen, figure_table, row_name
 from fairlift_cli.server_connection import ServerConnection
-
-_PAGE = 200
 
 
 def all_reports(server: ServerConnection, *, language: str) -> Iterator[pb.ReportSummary]:
     """Every campaign that has started and is not archived, as of its last look."""
-    request = pb.ListReportsRequest(page_size=_PAGE, language=language)
-    while True:
-        page = server.call(server.results.ListReports, request)
+    request = pb.ListReportsRequest(language=language)
+    for page in server.pages(server.results.ListReports, request):
         yield from page.reports
-        if not page.next_page_token:
-            return
-        request.page_token = page.next_page_token
 
 
 def closed_entries(server: ServerConnection) -> dict[str, str]:
@@ -73,4 +67,4 @@ def _status(figures: Figures, report: pb.ReportSummary) -> str:
 def _verdict(figures: Figures, verdict: pb.Verdict) -> str:
     if not verdict.kind:
         return NO_VALUE
-    return figures.say(verdict_key(verdict)).lower()
+    return figures.verdict_kind(verdict.kind, verdict.cause).lower()

@@ -13,7 +13,6 @@ from fairlift_cli.local_time import local_time
 from fairlift_cli.screen import Screen, plain_table
 from fairlift_cli.server_connection import ServerConnection, full_name
 
-_PAGE = 200
 _STYLES = {
     pb.CAMPAIGN_STATE_RUNNING: "green",
     pb.CAMPAIGN_STATE_PAUSED: "yellow",
@@ -28,13 +27,9 @@ VERBS = ("start", "pause", "resume", "stop", "archive")
 def all_campaigns(server: ServerConnection, *, archived: bool) -> Iterator[pb.Campaign]:
     """The server's campaigns, page by page."""
     states = pb.CampaignState.values()[1:] if archived else []
-    request = service.ListCampaignsRequest(page_size=_PAGE, states=states)
-    while True:
-        page = server.call(server.campaigns.ListCampaigns, request)
+    request = service.ListCampaignsRequest(states=states)
+    for page in server.pages(server.campaigns.ListCampaigns, request):
         yield from page.campaigns
-        if not page.next_page_token:
-            return
-        request.page_token = page.next_page_token
 
 
 def change_state(

@@ -152,6 +152,19 @@ class Figures:
         """A metric's name, beginning with a capital."""
         return capital(result.display_name or self.metric_name(result.metric))
 
+    def verdict_kind(
+        self,
+        kind: pb.VerdictKind.ValueType,
+        cause: pb.VerdictCause.ValueType = pb.VERDICT_CAUSE_UNSPECIFIED,
+    ) -> str:
+        """The kind in a word or two; a campaign that was stopped does not keep going."""
+        if kind == pb.VERDICT_KIND_KEEP_GOING and cause == pb.VERDICT_CAUSE_STOPPED:
+            return self.say("kind.undecided")
+        if is_too_early(kind, cause):
+            return self.say("kind.too_early")
+        name = pb.VerdictKind.Name(kind).removeprefix("VERDICT_KIND_").lower()
+        return self.say(f"kind.{name}")
+
     def day_ended(self, end: Timestamp) -> str:
         """The day that ends at this moment, in the campaign's time zone."""
         return self._day(self._local(end) - timedelta(microseconds=1))
@@ -179,11 +192,6 @@ def unit_of(kind: value_pb2.UnitKind.ValueType) -> UnitWord:
     return "customer" if kind == value_pb2.UNIT_KIND_CUSTOMER else "visitor"
 
 
-def verdict_key(verdict: pb.Verdict) -> str:
-    """The key of a verdict's heading: a campaign that is merely young has trustworthy data."""
-    if verdict.kind == pb.VERDICT_KIND_DO_NOT_TRUST and verdict.cause in _TOO_EARLY:
-        return "kind.too_early"
-    is_open = verdict.kind == pb.VERDICT_KIND_KEEP_GOING
-    if is_open and verdict.cause == pb.VERDICT_CAUSE_STOPPED:
-        return "kind.undecided"
-    return f"kind.{pb.VerdictKind.Name(verdict.kind).removeprefix('VERDICT_KIND_').lower()}"
+def is_too_early(kind: "pb.VerdictKind.ValueType", cause: "pb.VerdictCause.ValueType") -> bool:
+    """Whether a verdict blames no fault of the data: the campaign is merely young."""
+    return kind == pb.VERDICT_KIND_DO_NOT_TRUST and cause in _TOO_EARLY

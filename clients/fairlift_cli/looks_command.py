@@ -14,19 +14,14 @@ from fairlift_cli.figures import NO_VALUE, Figures, unit_of
 from fairlift_cli.screen import Screen, figure_table, row_name
 from fairlift_cli.server_connection import ServerConnection, full_name
 
-_PAGE = 200
 _LINES: Final = ("z", "boundary", "harm_boundary", "futility_boundary")
 
 
 def all_looks(server: ServerConnection, campaign: str, *, epoch: int = 0) -> Iterator[pb.Look]:
     """The looks of an epoch (0: the current one), oldest first."""
-    request = pb.ListLooksRequest(name=full_name(campaign), page_size=_PAGE, epoch=epoch)
-    while True:
-        page = server.call(server.results.ListLooks, request)
+    request = pb.ListLooksRequest(name=full_name(campaign), epoch=epoch)
+    for page in server.pages(server.results.ListLooks, request):
         yield from page.looks
-        if not page.next_page_token:
-            return
-        request.page_token = page.next_page_token
 
 
 def campaign_figures(server: ServerConnection, campaign: str, *, language: str) -> Figures:
@@ -107,11 +102,10 @@ def _level(looks: list[pb.Look]) -> float:
 
 
 def _title(figures: Figures, look: pb.Look) -> str:
-    verdict = pb.VerdictKind.Name(look.verdict).removeprefix("VERDICT_KIND_").lower()
     return figures.say(
         "looks.look",
         number=Number(look.number),
         day=figures.day_ended(look.as_of_time),
         share=Percent(look.information, 0),
-        verdict=figures.say(f"kind.{verdict}").lower(),
+        verdict=figures.verdict_kind(look.verdict).lower(),
     )

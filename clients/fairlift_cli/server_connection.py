@@ -3,11 +3,18 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 import grpc
 from fairlift.transport import Endpoint
+from fairlift.v1.campaign_service_pb2 import ListCampaignsRequest, ListCampaignsResponse
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceStub
+from fairlift.v1.results_service_pb2 import (
+    ListLooksRequest,
+    ListLooksResponse,
+    ListReportsRequest,
+    ListReportsResponse,
+)
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
 from google.protobuf.message import Message
 
@@ -15,6 +22,7 @@ from fairlift_cli.failures import CommandRefused, Unreachable
 from fairlift_cli.text import clean
 
 _TIMEOUT_S = 60.0
+_PAGE = 200
 # The first look of a large shop takes minutes.
 RESULTS_TIMEOUT_S = 1_800.0
 _CAMPAIGNS = "campaigns/"
@@ -26,6 +34,8 @@ _HINTS = {
 }
 
 Response = TypeVar("Response", bound=Message)
+Page = TypeVar("Page", ListCampaignsResponse, ListLooksResponse, ListReportsResponse)
+ListRequest: TypeAlias = ListCampaignsRequest | ListLooksRequest | ListReportsRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,20 @@ class ServerConnection:
             # What a stub raises is a Call too; the type stubs hold the two apart.
             call = cast("grpc.Call", error)
             raise _failure(call, self._target, timeout_s) from None
+
+    def pages(self, method: Callable[..., Page], request: ListRequest) -> Iterator[Page]:
+        """All pages of a list, the first one first.
+
+        Raises:
+            Unreachable, CommandRefused: as in `call`.
+        """
+        request.page_size = _PAGE
+        while True:
+            page = self.call(method, request)
+            yield page
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from fairlift import Client
 from fairlift.v1.results_service_pb2 import GetResultsRequest, Report
 from fairlift_cli.__main__ import main as fairlift
-from fairlift_cli.figures import Figures, verdict_key
+from fairlift_cli.figures import Figures
 from fairlift_cli.screen import Screen
 from fairlift_cli.server_connection import (
     RESULTS_TIMEOUT_S,
@@ -21,8 +21,7 @@ from fairlift_cli.server_connection import (
     connected,
     full_name,
 )
-from fairlift_stats.locale import LANGUAGES, text
-from fairlift_stats.messages import Message
+from fairlift_stats.locale import LANGUAGES
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -106,9 +105,11 @@ def _simulate(
 
 def _verdicts(server: ServerConnection, language: str) -> str:
     """The verdict of each campaign, in a few words."""
-    keys = {campaign: verdict_key(_report(server, campaign).verdict) for campaign in TRUTH}
+    figures = Figures(language)
+    verdicts = {campaign: _report(server, campaign).verdict for campaign in TRUTH}
     return "\n".join(
-        f"  {campaign}: {text(Message.of(key), language).lower()}" for campaign, key in keys.items()
+        f"  {campaign}: {figures.verdict_kind(verdict.kind, verdict.cause).lower()}"
+        for campaign, verdict in verdicts.items()
     )
 
 

@@ -175,6 +175,9 @@ def test_a_campaign_that_was_stopped_is_called_undecided() -> None:
     assert "[SIN DECIDIR]" in shown(found, language="es")
     assert "KEEP GOING" not in shown(found)
 
+    found.verdict.kind = pb.VERDICT_KIND_INCONCLUSIVE
+    assert "[INCONCLUSIVE]" in shown(found)
+
 
 def test_the_look_is_told_and_the_next_one_only_while_the_campaign_goes_on() -> None:
     found = report()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from fairlift import Client
 from fairlift.engine.campaign import Campaign, Lifecycle, State, Variant
 from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
@@ -21,11 +22,11 @@ from fairlift.v1.event_service_pb2_grpc import (
     EventServiceServicer,
     add_EventServiceServicer_to_server,
 )
-from fairlift.wire.assignment import assignment_to
 from fairlift.wire.campaign import campaign_id
 from fairlift.wire.snapshot import snapshot_from, snapshot_to
-from fairlift.wire.values import attributes_from
 from fairlift_cli.audience.parser import parse
+
+from tests.assignment_messages import assignment_to, attributes_from
 
 
 def running(name: str, **changes: Any) -> SnapshotCampaign:
@@ -217,3 +218,10 @@ def eventually(holds: Any, timeout_s: float = 10.0) -> bool:
             return True
         time.sleep(0.01)
     return bool(holds())
+
+
+def connected(shop: Shop, **options: Any) -> Client:
+    """A client of the shop that has its first snapshot."""
+    client = Client(shop.target, **options)
+    assert client.wait_ready(10)
+    return client

@@ -17,9 +17,9 @@ from fairlift import Client, Reason
 from fairlift.engine.attribute_values import attribute_value
 from fairlift.engine.snapshot import Snapshot
 from fairlift.wire.snapshot import snapshot_to
-from fairlift.wire.values import attributes_from
 from fairlift_cli.audience.parser import parse
 
+from tests.assignment_messages import attributes_from
 from tests.client.shop import Shop, running
 from tests.engine.oracle import holds
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from fairlift.engine.decision import CompiledSnapshot
 from fairlift.v1.assignment_service_pb2 import AssignVariantsRequest, Snapshot
-from fairlift.wire.assignment import assignment_to
 from fairlift.wire.snapshot import snapshot_from
-from fairlift.wire.values import attributes_from, put_attributes
+from fairlift.wire.values import put_attributes
 from google.protobuf.json_format import MessageToDict, ParseDict
+
+from tests.assignment_messages import assignment_to, attributes_from
 
 FILES = sorted((Path(__file__).parents[1] / "golden" / "decisions").glob("*.json"))
 

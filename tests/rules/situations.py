@@ -60,7 +60,8 @@ def situation(line: Mapping[str, Any]) -> Situation:
         log,
         line["verdict"],
         line["cause"],
-        line.get("variant"),
+        # With one treatment a verdict speaks of it, unless the data cannot be trusted.
+        None if line["verdict"] == "do_not_trust" else "coupon",
         line.get("decided"),
         line.get("advised"),
     )

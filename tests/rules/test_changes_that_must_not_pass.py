@@ -1,4 +1,7 @@
-"""Seven changes that once went unnoticed: each must make a test of the rule fail."""
+"""Seven changes that once went unnoticed: each must make a test of the rule fail.
+
+Mutation runs try the same seven as text, against all tests: NAMED in tools/mutants/scope.py.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -82,7 +82,7 @@ def test_a_control_that_is_told_from_zero_has_shares() -> None:
 
 
 def test_an_absolute_margin_is_judged_whatever_the_control_is() -> None:
-    """z = (-1 + 1.05 + .1 ...)/.02: inside the margin by 7.5 errors, and beyond it by 15."""
+    """z = (treatment - control + .1)/.02: (.05 + .1)/.02 = 7.5 inside, (-.4 + .1)/.02 = -15."""
     assert verdict_of((-1.0, -0.95), rail=ABSOLUTE).kind == "ship"
     harmed = verdict_of((-1.0, -1.4), rail=ABSOLUTE)
     assert (harmed.kind, harmed.cause) == ("stop_harm", "guardrail_harm")

@@ -1,4 +1,4 @@
-"""The definitions of domain.md and the decision rule, event by event, in the plainest way."""
+"""The metrics and windows of docs/campaigns.md, event by event, in the plainest way."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence

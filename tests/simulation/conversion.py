@@ -13,7 +13,7 @@ Array: TypeAlias = npt.NDArray[np.float64]
 Limits: TypeAlias = tuple[Array, Array]
 Method: TypeAlias = Callable[[Array, Array, int, float], Limits]
 
-# Units per arm, control rate, lift: the 21 settings of the design.
+# Units per arm, control rate, lift: 21 settings, from very small to medium.
 SETTINGS = tuple(
     (n, rate, lift)
     for n, rates in ((20, (0.05, 0.1, 0.3)), (50, (0.05, 0.1)), (200, (0.03, 0.05)))

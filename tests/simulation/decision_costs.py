@@ -29,7 +29,7 @@ Draw = Callable[[np.random.Generator], ByEntryDay]
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class CampaignEnd:
     """What became of one campaign.
 
     Attributes:
@@ -48,7 +48,7 @@ class Course:
         return self.day if self.advised is None else self.advised
 
 
-def course(setup: Setup, history: ByEntryDay) -> Course:
+def course(setup: Setup, history: ByEntryDay) -> CampaignEnd:
     """A campaign that is read every day: what was said first, and what in the end."""
     log = look_log(setup, history)
     verdict = decide(setup.plan, log)
@@ -61,10 +61,10 @@ def course(setup: Setup, history: ByEntryDay) -> Course:
     day = log.looks[said[-1].look].day
     kind = verdict.kind if verdict.kind in FINAL else "none"
     assert verdict.decided_day in (None, day), "the verdict's day is that of its ruling"
-    return Course(kind, day, advised)
+    return CampaignEnd(kind, day, advised)
 
 
-def courses(setup: Setup, draw: Draw, runs: int, seed: int) -> list[Course]:
+def courses(setup: Setup, draw: Draw, runs: int, seed: int) -> list[CampaignEnd]:
     """So many campaigns."""
     rng = np.random.default_rng(seed)
     return [course(setup, draw(rng)) for _ in range(runs)]
@@ -167,7 +167,9 @@ def costs(folder: Path) -> str:
     )
 
 
-def _days(by_how: dict[Decide, tuple[list[Course], list[Course]]]) -> list[Sequence[object]]:
+def _days(
+    by_how: dict[Decide, tuple[list[CampaignEnd], list[CampaignEnd]]],
+) -> list[Sequence[object]]:
     rows: list[Sequence[object]] = []
     for how, pair in by_how.items():
         for label, ended in zip(("as planned", "none"), pair, strict=True):
@@ -186,7 +188,7 @@ def mean_text(values: Sequence[float] | np.ndarray) -> str:
     return f"{array.mean():.1f} ± {array.std(ddof=1) / np.sqrt(array.size):.1f}"
 
 
-def _plot_days(path: Path, ended: dict[Decide, list[Course]]) -> None:
+def _plot_days(path: Path, ended: dict[Decide, list[CampaignEnd]]) -> None:
     days = np.arange(1, DAYS + WINDOW + 1)
     with plot(path) as axes:
         for how, campaigns in ended.items():

@@ -35,7 +35,7 @@ def curved(looks: int, height: Callable[[float], float]) -> Boundaries:
 
 
 def rules(looks: int) -> dict[str, Boundaries]:
-    """The rules of the design's table 4.1."""
+    """The rules that test_sequential_simulation.py has exact figures of."""
     return {
         "fixed": spent(Spending("at_the_end"), looks),
         "naive daily peeking": level_lines(looks, Z95),

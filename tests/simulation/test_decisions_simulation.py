@@ -71,7 +71,7 @@ def test_the_second_opinion_agrees_with_a_published_design() -> None:
     [(Scene(((1.0,),)), 0.05), (Scene(((0.0,),)), 0.963), (Scene(((1.0,), (1.0,))), 0.095)],
     ids=["at the margin", "no difference", "two treatments at the margin"],
 )
-def test_guardrails_ship_as_often_as_the_design_simulated(scene: Scene, expected: float) -> None:
+def test_guardrails_ship_as_often_as_calculated_elsewhere(scene: Scene, expected: float) -> None:
     runs = 120
     ship, _ = shares(scene.verdicts(runs, np.random.default_rng(42)))
 
@@ -85,7 +85,7 @@ def test_guardrails_beyond_their_margin_ship_nothing_and_raise_the_alarm() -> No
 
     assert ship.value <= 0.01
     assert harm.value >= bounds(0.86, 60)[0]
-    # .005 in the design: a loss inside the margin is no harm.
+    # .005 by an independent simulation of the rule: a loss inside the margin is no harm.
     assert inside.value <= bounds(0.005, 60)[1]
 
 

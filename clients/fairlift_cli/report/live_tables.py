@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+from fairlift.engine.metric import HEADLINE_METRICS
 from fairlift.v1 import results_service_pb2 as pb
 from rich.table import Table
 from rich.text import Text
 
 from fairlift_cli.figures import NO_VALUE, capital
-from fairlift_cli.report.report_context import HEADLINE, ReportContext
+from fairlift_cli.report.report_context import ReportContext
 from fairlift_cli.report.result_tables import TitledTable
 from fairlift_cli.screen import figure_table, row_name
 
@@ -21,7 +22,7 @@ def provisional_table(context: ReportContext) -> Table | None:
     metrics = [
         metric
         for metric in context.metrics()
-        if metric.metric in HEADLINE or metric.role in _SHOWN_ROLES
+        if metric.metric in HEADLINE_METRICS or metric.role in _SHOWN_ROLES
     ]
     if not any(arm.immature_units for metric in metrics for arm in metric.arms):
         return None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from fairlift.engine.metric import HEADLINE_METRICS
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.value_pb2 import Interval
 from fairlift_stats.messages import Figure, unique_names
@@ -12,7 +13,6 @@ from fairlift_cli.screen import Screen
 
 # Codes of reasons why the verdict's figure differs from the figure of all data.
 _ADJUSTMENTS = {"corrected", "corrected_then", "first_look", "shrunk"}
-HEADLINE = ("conversion_rate", "average_ticket", "revenue_per_visitor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class ReportContext:
         """The three headline metrics first, then those of the plan by their role."""
 
         def order(metric: pb.MetricResult) -> tuple[int, int]:
-            if metric.metric in HEADLINE:
-                return 0, HEADLINE.index(metric.metric)
+            if metric.metric in HEADLINE_METRICS:
+                return 0, HEADLINE_METRICS.index(metric.metric)
             return 1, metric.role
 
         return sorted(self.report.metrics, key=order)

@@ -225,11 +225,6 @@ class LedgerSample:
     summaries: Mapping[Window, Mapping[str, Summary]]
     quantiles: Mapping[str, Quantiles]
 
-    def immature(self, window: Window, variant: str) -> int:
-        """Units that entered and do not count yet, since their window is still open."""
-        mature = self.summaries[window].get(variant)
-        return self.entered.get(variant, 0) - (0 if mature is None else mature.n)
-
 
 @dataclass(frozen=True, slots=True)
 class LedgerAnswer:

@@ -23,7 +23,7 @@ Table: TypeAlias = Any
 # A database's values.
 Row: TypeAlias = Mapping[str, Any]
 # Answers a query with rows.
-Ask: TypeAlias = Callable[[str], Iterable[Row]]
+ReadRows: TypeAlias = Callable[[str], Iterable[Row]]
 
 # The columns of an order that an amendment may change.
 RESTATED_COLUMNS: Final[Mapping[str, str]] = {
@@ -78,7 +78,7 @@ def orders_as_of(orders: Table, restated: Table) -> Table:
     ).mutate()
 
 
-def restated_orders(ask: Ask, end_us: int) -> list[tuple[Any, ...]]:
+def restated_orders(ask: ReadRows, end_us: int) -> list[tuple[Any, ...]]:
     """The orders that were amended at or after the moment, as they stood before it.
 
     Args:

@@ -7,7 +7,8 @@ from fairlift_stats.messages import Message
 
 from fairlift_server.api.health_messages import STATUSES
 from fairlift_server.api.language import ReaderLanguage
-from fairlift_server.api.verdict_messages import VerdictInput, short_verdict_to
+from fairlift_server.api.verdict_messages import short_verdict_to
+from fairlift_server.results.current_verdict import VerdictInput
 from fairlift_server.results.report_list import ListedReport
 
 

@@ -22,6 +22,8 @@ class ExposureRules:
     """What the exposures of one campaign are checked against.
 
     Attributes:
+        state: of the campaign.
+        epoch: the current one.
         variants_by_epoch: ids in declared order, for error messages.
         segments: names of the attributes whose values the plan stores with each exposure.
         ended_us: when the campaign was paused or stopped, in microseconds; None while it runs and

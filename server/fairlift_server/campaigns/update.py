@@ -22,6 +22,7 @@ class CampaignUpdate:
     """A requested change to one campaign.
 
     Attributes:
+        id: of the campaign.
         change: from the stored campaign to the requested one.
         create: the complete campaign, for when none is stored yet.
         etag: of the version that the caller read; empty: any version may be changed.
@@ -48,6 +49,7 @@ class PlannedChange:
     """What an update would do.
 
     Attributes:
+        update: what was asked for.
         before: the stored campaign; None when there is none yet.
         after: the requested one, with the lifecycle of the stored one.
         changes: of its fields; empty when it is created, or nothing differs.

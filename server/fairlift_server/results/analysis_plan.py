@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from fairlift.engine.campaign import Campaign, coupon_of
-from fairlift.engine.metric import CapAtAmount, OrderMeasure
+from fairlift.engine.metric import HEADLINE_METRICS, CapAtAmount, OrderMeasure
 from fairlift.engine.plan import Plan
 from fairlift_stats.data.metrics import Metric, Quantile, Rate, Summed
 from fairlift_stats.data.summary import Summary
@@ -31,8 +31,6 @@ from fairlift_server.analysis.ledger_query import (
 )
 from fairlift_server.results.stopping_rule import stopping_plan
 
-# Always shown, whatever the plan is about.
-HEADLINE = ("conversion_rate", "average_ticket", "revenue_per_visitor")
 TOTALS = (
     OrderMeasure.BUYERS,
     OrderMeasure.ORDERS,
@@ -49,10 +47,12 @@ class AnalysisPlan:
     """Everything that a look at one epoch of a campaign needs; travels between processes.
 
     Attributes:
+        campaign, epoch: what is looked at.
         time_zone: of the campaign's days.
         arms: variants, the control first.
         plan: as it was sealed.
-        analysis: the plan's metrics; `descriptive`: metrics shown beside them, judged by nobody.
+        analysis: the plan's metrics.
+        descriptive: metrics shown beside them, judged by nobody; None when there are none.
         sequential: the stopping rule.
         columns, groups, quantiles, coupons: what the ledger is asked; one group for each window.
         maturity: by metric, how long a unit waits before it counts.
@@ -122,7 +122,7 @@ class AnalysisPlan:
             for in_role in self.analysis.metrics
             if not isinstance(in_role.metric, Quantile)
         )
-        return next(summed, Rate(HEADLINE[0], self.column(OrderMeasure.BUYERS)))
+        return next(summed, Rate(HEADLINE_METRICS[0], self.column(OrderMeasure.BUYERS)))
 
     @property
     def segment_group(self) -> ColumnGroup:
@@ -149,7 +149,7 @@ def analysis_plan_of(campaign: Campaign, *, currency: str) -> AnalysisPlan:
         name: columns.add_metric(plan.metric(name))
         for name in (
             *(metric.metric for metric in (*plan.primary, *plan.secondary, *plan.guardrails)),
-            *HEADLINE,
+            *HEADLINE_METRICS,
         )
     }
     analysis = Analysis(

@@ -42,10 +42,12 @@ class CampaignDays:
     """Day 1 is the first whole day in the campaign's time zone; days touched by a pause are none.
 
     Attributes:
+        time_zone: in which days begin and end.
         start_us: when the epoch began; it may lie in the past.
         opened_us: when somebody began it, by the clock.
-        stop_us: when somebody stopped the campaign.
         settle_us: how long events of a day may take to arrive.
+        pauses: in order; the last one may still last.
+        stop_us: when somebody stopped the campaign; None while nobody has.
     """
 
     time_zone: str

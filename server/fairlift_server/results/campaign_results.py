@@ -147,6 +147,7 @@ class CampaignResults:
         check_workers: check data quality, which must not wait for the reports of large campaigns.
         currency: the shop's.
         now: the time, in UTC.
+        intake: when events could come in.
     """
 
     def __init__(

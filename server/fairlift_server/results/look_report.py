@@ -30,6 +30,7 @@ class LookReport:
     Attributes:
         tested, descriptive: the metrics of the plan, and those that nobody judges.
         decompositions: by treatment.
+        segments: the results by each attribute that the plan cuts by.
         failures: what could not be computed, by the name of the metric or of the part, and why.
     """
 

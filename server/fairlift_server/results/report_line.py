@@ -54,7 +54,8 @@ class ReportLine:
         day: whole campaign days.
         units: that had entered, in all variants together.
         health: the gravest of the checks.
-        verdict: None where it could not be computed; `failure` says why.
+        verdict: None where it could not be computed.
+        failure: why the verdict could not be computed; empty where it could.
         last_day: once entry is over, the campaign day whose look is the last; else 0.
     """
 

@@ -24,7 +24,7 @@ log = logging.getLogger("fairlift.store")
 # What an event can be the cause of; any other error of the database concerns all of them.
 _OF_AN_EVENT = (DataError, IntegrityError, ProgrammingError)
 
-Store = Callable[[Connection, Sequence[Event], str], list[EventOutcome]]
+StoreReady = Callable[[Connection, Sequence[Event], str], list[EventOutcome]]
 
 
 def store_group(
@@ -33,7 +33,7 @@ def store_group(
     currency: str,
     limits: ParkingLimits,
     *,
-    store: Store = store_events,
+    store: StoreReady = store_events,
 ) -> list[EventOutcome]:
     """One outcome per event, in order; all changes are part of the connection's transaction.
 
@@ -97,7 +97,7 @@ def judge_again(
 
 
 def stored_apart(
-    connection: Connection, events: Sequence[Event], currency: str, store: Store
+    connection: Connection, events: Sequence[Event], currency: str, store: StoreReady
 ) -> list[EventOutcome]:
     """The outcomes of `store`; an event that makes it fail is refused, and the others are stored.
 

@@ -103,7 +103,7 @@ report_lines = Table(
     Column("content", Text, nullable=False),
 )
 
-# Every event id that was accepted, with what it said: the same id again changes nothing.
+# Every event id that was accepted or parked, with what it said: the same id again changes nothing.
 # Time-ordered ids (UUIDv7) keep this index append-only.
 seen_events = Table(
     "seen_events",

@@ -104,7 +104,7 @@ class LookEdited(BadLook):
 
 
 class UnknownArm(BadLook):
-    """A look names an arm or metric that the plan does not, or lacks one that it does."""
+    """An arm or metric that the plan or the look does not have, or one that the look lacks."""
 
     def __init__(self, what: str, name: str, known: tuple[str, ...]) -> None:
         super().__init__(f"look: {what} {name!r} does not match the plan, which has {list(known)}")

@@ -119,8 +119,15 @@ class Look:
         return sum(count.units for count in self.counts)
 
     def count(self, arm: str) -> ArmCount:
-        """The counts of one arm."""
-        return next(count for count in self.counts if count.arm == arm)
+        """The counts of one arm.
+
+        Raises:
+            UnknownArm: the look has no such arm.
+        """
+        for count in self.counts:
+            if count.arm == arm:
+                return count
+        raise UnknownArm("arm", arm, tuple(count.arm for count in self.counts))
 
     def of(self, metric: str, arm: str) -> Evidence | None:
         """What this look knows of one metric in one treatment, if anything."""
@@ -165,6 +172,7 @@ class LookLog:
             LooksOutOfOrder: the look's day is not later than the last one's.
             BeyondPlan: the last look closed the campaign.
             UnknownArm: its arms or metrics are not the plan's.
+            BadLook: it has the evidence of one comparison twice.
         """
         look = replace(look, closing=look.occasion(plan).closing)
         longer = replace(self, looks=(*self.looks, look))
@@ -207,4 +215,7 @@ def _check_arms(plan: SequentialPlan, look: Look) -> None:
             raise UnknownArm("arm", evidence.arm, plan.treatments)
     pairs = [(evidence.metric, evidence.arm) for evidence in look.evidence]
     if twice := [pair for pair in pairs if pairs.count(pair) > 1]:
-        raise UnknownArm("evidence given twice for", " of ".join(twice[0]), names)
+        metric, arm = twice[0]
+        raise BadLook(
+            f"look of day {look.day}: has evidence on {metric} of {arm} twice, must have it once"
+        )

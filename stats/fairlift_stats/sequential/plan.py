@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from fairlift_stats.data.metrics import Direction, MetricUnit
 from fairlift_stats.effects import Role
-from fairlift_stats.sequential.errors import BadLevel, BadPlan, FlatPrior
+from fairlift_stats.sequential.errors import BadLevel, BadPlan, FlatPrior, UnknownArm
 from fairlift_stats.sequential.group_sequential.spending import Side, Spending
 
 Engine: TypeAlias = Literal[
@@ -205,8 +205,15 @@ class SequentialPlan:
         return 1.0 if self.ends_by_units else math.inf
 
     def metric(self, name: str) -> SequentialMetric:
-        """The metric of this name."""
-        return next(metric for metric in self.metrics if metric.name == name)
+        """The metric of this name.
+
+        Raises:
+            UnknownArm: the plan has no such metric.
+        """
+        for metric in self.metrics:
+            if metric.name == name:
+                return metric
+        raise UnknownArm("metric", name, tuple(metric.name for metric in self.metrics))
 
     def information(self, units: float) -> float:
         """Share of the planned information that these units bring."""

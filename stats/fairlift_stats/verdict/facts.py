@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from scipy.special import ndtri
 
 from fairlift_stats.effects import CannotSayCode, Interval
 from fairlift_stats.methods.contrast import Contrast, Margin
 from fairlift_stats.sequential.anytime.counts import SequentialSampleRatio
+from fairlift_stats.sequential.errors import UnknownArm
 from fairlift_stats.sequential.guards import Tail
 from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 
@@ -169,6 +170,9 @@ class SampleRatioFacts:
     in_parts: bool
 
 
+_Compared = TypeVar("_Compared", ArmStanding, GuardrailStanding)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Everything behind a verdict.
@@ -196,12 +200,28 @@ class Facts:
     outlook: Outlook | None
 
     def arm(self, arm: str, metric: str) -> ArmStanding:
-        """One treatment on one primary metric."""
-        return next(s for s in self.arms if (s.arm, s.metric) == (arm, metric))
+        """One treatment on one primary metric.
+
+        Raises:
+            UnknownArm: the plan does not compare them.
+        """
+        return _standing_of(self.arms, arm, metric)
 
     def guardrail(self, arm: str, metric: str) -> GuardrailStanding:
-        """One treatment on one guardrail."""
-        return next(s for s in self.guardrails if (s.arm, s.metric) == (arm, metric))
+        """One treatment on one guardrail.
+
+        Raises:
+            UnknownArm: the plan has no such guardrail.
+        """
+        return _standing_of(self.guardrails, arm, metric)
+
+
+def _standing_of(standings: Sequence[_Compared], arm: str, metric: str) -> _Compared:
+    for standing in standings:
+        if (standing.arm, standing.metric) == (arm, metric):
+            return standing
+    known = tuple(f"{standing.metric} of {standing.arm}" for standing in standings)
+    raise UnknownArm("comparison", f"{metric} of {arm}", known)
 
 
 def confidence_of(plan: SequentialPlan) -> float:

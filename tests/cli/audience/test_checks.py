@@ -9,12 +9,9 @@ from fairlift.engine.audience import EVERYBODY, MAX_LIST, NOBODY, AllOf, Conditi
 from fairlift.engine.campaign import AttributeType
 from fairlift.engine.short_form import short_form
 from fairlift_cli.audience.checks import (
-    always_holds,
     contradictions,
     example,
-    implies,
     mistyped,
-    never_holds,
     overlap,
     undeclared,
 )
@@ -22,6 +19,7 @@ from fairlift_cli.audience.example_values import Undecidable
 from fairlift_cli.audience.parser import parse
 from fairlift_cli.audience.simplify import simplify
 
+from tests.cli.audience.proofs import always_holds, implies, never_holds
 from tests.engine.oracle import holds
 
 

@@ -9,11 +9,8 @@ from fairlift.engine.errors import InvalidAudience
 from fairlift.engine.matching import matcher
 from fairlift.engine.short_form import short_form
 from fairlift_cli.audience.checks import (
-    always_holds,
     contradictions,
     example,
-    implies,
-    never_holds,
     overlap,
 )
 from fairlift_cli.audience.example_values import Undecidable
@@ -23,6 +20,7 @@ from fairlift_cli.audience.words import in_words
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.cli.audience.proofs import always_holds, implies, never_holds
 from tests.engine import strategies as s
 from tests.engine.oracle import holds
 

@@ -107,7 +107,6 @@ def test_midnight_belongs_to_the_day_that_begins(tmp_path: Path) -> None:
     sample = answer.sample(day(2026, 1, 10))
     assert sample.entered == {"free": 2}
     assert sample.summaries[1]["free"].n == 1
-    assert sample.immature(1, "free") == 1
     assert answer.sample(day(2026, 1, 9)).entered == {"free": 1}
     assert answer.sample(None).summaries[1]["free"].n == 2
 

@@ -11,9 +11,9 @@ from fairlift.engine.decision import CompiledSnapshot
 from fairlift.v1 import assignment_service_pb2 as pb
 from fairlift.v1 import audience_pb2, campaign_pb2
 from fairlift.v1 import campaign_service_pb2 as campaigns_pb
-from fairlift.wire.assignment import assignment_to
 from fairlift.wire.snapshot import snapshot_from
 
+from tests.assignment_messages import assignment_to
 from tests.server import shop
 from tests.server.client import Caller, running
 

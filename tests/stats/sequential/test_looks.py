@@ -23,6 +23,7 @@ from fairlift_stats.sequential.evidence import Evidence
 from fairlift_stats.sequential.looks import ArmCount, Look, LookLog, TrafficPart
 from fairlift_stats.sequential.plan import SequentialMetric
 from fairlift_stats.sequential.sealed_plan import fingerprint
+from fairlift_stats.verdict import decide
 
 from tests.stats.sequential.shop import CR, RPV, daily, evidence, look, plan
 
@@ -175,7 +176,6 @@ def test_arms_and_metrics_must_be_the_plans() -> None:
         replace(fits, parts=(TrafficPart("web", (1, 2, 3)),)),
         replace(fits, evidence=(evidence("guess", "coupon", 1.0, 1),)),
         replace(fits, evidence=(evidence("conversion_rate", "control", 1.0, 1),)),
-        replace(fits, evidence=(evidence("conversion_rate", "coupon", 1.0, 1),) * 2),
     ):
         with pytest.raises(UnknownArm, match="look: "):
             LookLog.begin(made).add(made, wrong)
@@ -246,5 +246,22 @@ def test_of_several_that_are_given_twice_the_first_is_named() -> None:
     made = plan(metrics=(CR, RPV))
     found = [evidence(name, "coupon", 1.0, 7) for name in ("conversion_rate", RPV.name)]
 
-    with pytest.raises(UnknownArm, match=r"given twice for.*conversion_rate of coupon"):
+    with pytest.raises(BadLook, match=r"day 7: has evidence on conversion_rate of coupon twice"):
         LookLog.begin(made).add(made, look(made, 7, *found, *found))
+
+
+def test_a_name_that_is_not_there_is_named_with_those_that_are() -> None:
+    made = plan(metrics=(CR, RPV))
+    day = look(made, 7, evidence("conversion_rate", "coupon", 1.0, 7))
+    facts = decide(made, LookLog.begin(made).add(made, day)).facts
+
+    with pytest.raises(UnknownArm, match=r"arm 'nobody'.*control.*coupon"):
+        day.count("nobody")
+    with pytest.raises(UnknownArm, match=r"metric 'nothing'.*conversion_rate.*revenue_per_visitor"):
+        made.metric("nothing")
+    with pytest.raises(UnknownArm, match=r"'nothing of coupon'.*conversion_rate of coupon"):
+        facts.arm("coupon", "nothing")
+    with pytest.raises(UnknownArm, match=r"'conversion_rate of coupon'.*revenue_per_visitor of"):
+        facts.guardrail("coupon", "conversion_rate")
+    assert facts.arm("coupon", "conversion_rate").metric == "conversion_rate"
+    assert facts.guardrail("coupon", "revenue_per_visitor").arm == "coupon"
