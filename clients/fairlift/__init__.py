@@ -24,8 +24,8 @@ if TYPE_CHECKING:
         OrderLine,
         Refund,
         Reopening,
-        micros,
     )
+    from fairlift.event_values import micros
     from fairlift.snapshot_change import SnapshotChange
     from fairlift.transport import Tls
 
@@ -44,7 +44,7 @@ _HOMES = {
     "Reopening": "fairlift.event_messages",
     "ClientStats": "fairlift.client_stats",
     "Tls": "fairlift.transport",
-    "micros": "fairlift.event_messages",
+    "micros": "fairlift.event_values",
 }
 
 __all__ = [

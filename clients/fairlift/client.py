@@ -241,8 +241,8 @@ class Client(Assigner):
     ) -> None:
         """Records what a currency is worth, from that time on until the next rate.
 
-        Orders of that time which came before the rate are counted then. Send a rate from the back
-        office, once for each change.
+        An order waits on the server for a rate whose time is the order's or earlier; a later rate
+        does not free it. Send a rate from the back office, once for each change.
 
         Args:
             currency: ISO 4217, such as USD.
@@ -273,7 +273,7 @@ class Client(Assigner):
         """Sends the waiting events and stops; assignments still use the last snapshot."""
         self._is_closed = True
         self._process_state.close(timeout_s)
-        self._exposures.after_put = self._note_closed
+        self._exposures.instead_of_put = lambda: self._drop(EventKind.EXPOSURE)
 
     async def close_async(self, timeout_s: float = 5.0) -> None:
         """Like `close`, but does not block the event loop."""
@@ -334,15 +334,19 @@ class Client(Assigner):
 
     def _record(self, kind: EventKind, make: Callable[[], Event]) -> None:
         if self._is_closed:
-            self._note_closed(f"an event of kind {kind.name.lower()}")
+            self._drop(kind)
+            return
         try:
             self._process_state.outbox.put(kind, make())
             self._process_state.recorded()
         except Exception as error:  # a checkout is never broken by us
             self.give_up(kind, error)
 
-    def _note_closed(self, what: str = "an exposure") -> None:
-        self._errors.add(RuntimeError("the client is closed"), f"{what} is not sent")
+    def _drop(self, kind: EventKind) -> None:
+        """Counts and logs an event that is recorded after the close."""
+        self._process_state.outbox.count_dropped(kind)
+        what = f"an event of kind {kind.name.lower()} is not sent"
+        self._errors.add(RuntimeError("the client is closed"), what)
 
     def give_up(self, kind: EventKind, error: Exception) -> None:
         """Counts and logs an event that cannot be built; for adapters such as OpenFeature's."""

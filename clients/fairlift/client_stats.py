@@ -30,7 +30,7 @@ class ClientStats:
     retries: int
     # By the server's reason; `too_large` and `unsendable` were never sent.
     refused: Mapping[str, int]
-    # Because the queue was full, by kind of event.
+    # Because the queue was full, or the client closed; by kind of event.
     dropped: Mapping[str, int]
     # Exposures that do not count, by the assignment's reason: bots, overrides, …
     not_counted: Mapping[str, int]

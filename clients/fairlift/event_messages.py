@@ -5,13 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from operator import index
-from typing import TypeAlias, assert_never
+from typing import Never, TypeAlias, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fairlift.engine.assignment import Assignment
-from fairlift.engine.untrusted import IdInput, plain
+from fairlift.engine.untrusted import IdInput
+from fairlift.event_values import (
+    checked_count,
+    checked_flag,
+    checked_id,
+    checked_micros,
+    checked_rate,
+    checked_score,
+    sendable_text,
+    shown,
+)
 from fairlift.uuid7 import uuid7
 from fairlift.v1 import event_service_pb2 as pb
 from fairlift.wire.values import put_attributes, time_to
@@ -103,15 +112,11 @@ class Correction(OrderFields):
     """
 
 
+T = TypeVar("T")
 # What becomes of an order.
 OrderChange: TypeAlias = Refund | Cancellation | Reopening | Correction
 
 
-_MICROS_DECIMALS = 6
-# Weak currencies keep their digits: 1 VND is 0.0000345 EUR.
-_RATE_DECIMALS = 12
-# Longer values are cut in messages.
-_MAX_SHOWN = 80
 _KINDS = {
     LineKind.REGULAR: pb.LINE_KIND_REGULAR,
     LineKind.UPSELL: pb.LINE_KIND_UPSELL,
@@ -130,7 +135,11 @@ def exposure(exposed: Assignment) -> pb.Event:
     exposure_message = event.exposure
     exposure_message.campaign = f"campaigns/{exposed.campaign}"
     exposure_message.variant = exposed.variant
-    exposure_message.unit_id = exposed.unit
+    try:
+        exposure_message.unit_id = exposed.unit
+    except UnicodeEncodeError:
+        sendable_text("unit", exposed.unit)
+        raise
     exposure_message.epoch = exposed.epoch
     put_attributes(exposure_message.attributes, exposed.attributes)
     return event
@@ -138,30 +147,35 @@ def exposure(exposed: Assignment) -> pb.Event:
 
 def action(unit: IdInput, name: str, value: float | None, time: datetime | float) -> pb.Event:
     """A named micro-conversion."""
-    return _event(time, action=pb.Action(name=name, unit_id=_id("unit", unit), value=value))
+    message = pb.Action(name=sendable_text("name", name), unit_id=checked_id("unit", unit))
+    if value is not None:
+        message.value = checked_score("value", value)
+    return _event(time, action=message)
 
 
 def order(order_id: IdInput, content: OrderFields, time: datetime | float) -> pb.Event:
     """An order that was placed."""
     message = _order(content)
-    message.order_id = _id("order_id", order_id)
+    message.order_id = checked_id("order_id", order_id)
     return _event(time, order=message)
 
 
 def amendment(order_id: IdInput, change: OrderChange, time: datetime | float) -> pb.Event:
     """What became of an order."""
-    message = pb.Amendment(order_id=_id("order_id", order_id))
+    message = pb.Amendment(order_id=checked_id("order_id", order_id))
     match change:
         case Refund():
-            message.refund.currency_code = change.currency
-            message.refund.goods_micros = _micros("goods_micros", change.goods_micros)
-            message.refund.recovered_cost_micros = _micros(
+            message.refund.currency_code = sendable_text("currency", change.currency)
+            message.refund.goods_micros = checked_micros("goods_micros", change.goods_micros)
+            message.refund.recovered_cost_micros = checked_micros(
                 "recovered_cost_micros", change.recovered_cost_micros
             )
-            message.refund.items = _whole("items", change.items)
-            message.refund.tax_micros = _micros("tax_micros", change.tax_micros)
-            message.refund.delivery_micros = _micros("delivery_micros", change.delivery_micros)
-            message.refund.running_total = change.running_total
+            message.refund.items = checked_count("items", change.items)
+            message.refund.tax_micros = checked_micros("tax_micros", change.tax_micros)
+            message.refund.delivery_micros = checked_micros(
+                "delivery_micros", change.delivery_micros
+            )
+            message.refund.running_total = checked_flag("running_total", change.running_total)
         case Cancellation():
             message.cancellation.SetInParent()
         case Reopening():
@@ -169,40 +183,77 @@ def amendment(order_id: IdInput, change: OrderChange, time: datetime | float) ->
         case Correction():
             message.correction.CopyFrom(_order(change))
         case _:
-            assert_never(change)
+            raise _no_change(change)
     return _event(time, amendment=message)
 
 
+def _no_change(change: Never) -> TypeError:
+    changes = "a Refund, a Cancellation, a Reopening or a Correction"
+    return TypeError(f"change is {shown(change)}, must be {changes}, such as Cancellation()")
+
+
 def _order(content: OrderFields) -> pb.Order:
-    coupons = [content.coupon] if isinstance(content.coupon, str) else content.coupon
-    return pb.Order(
-        unit_id=_id("unit", content.unit),
-        currency_code=content.currency,
-        lines=[_line(f"lines[{number}]", line) for number, line in enumerate(content.lines)],
-        discount_micros=_micros("discount_micros", content.discount_micros),
-        coupons=[code for code in coupons if code],
-        shipping_cost_micros=_micros("shipping_cost_micros", content.shipping_cost_micros),
-        first_purchase=content.first_purchase,
-        channel=content.channel,
-        test=content.test,
+    message = pb.Order(
+        unit_id=checked_id("unit", content.unit),
+        currency_code=sendable_text("currency", content.currency),
+        lines=[
+            _line(f"lines[{number}]", line)
+            for number, line in enumerate(_sequence("lines", content.lines, "OrderLine"))
+        ],
+        discount_micros=checked_micros("discount_micros", content.discount_micros),
+        coupons=_coupons(content.coupon),
+        shipping_cost_micros=checked_micros("shipping_cost_micros", content.shipping_cost_micros),
+        channel=sendable_text("channel", content.channel),
+        test=checked_flag("test", content.test),
     )
+    if not message.lines:
+        raise ValueError(
+            'lines is empty, must have 1 to 1,000, such as [OrderLine("sku-1", 1, micros("24.95"))]'
+        )
+    if content.first_purchase is not None:
+        message.first_purchase = checked_flag("first_purchase", content.first_purchase)
+    return message
+
+
+def _sequence(field: str, values: Sequence[T], what: str) -> list[T]:
+    try:
+        return list(values)
+    except TypeError:
+        raise TypeError(f"{field} is {shown(values)}, must be a list of {what}") from None
+
+
+def _coupons(coupon: str | Sequence[str]) -> list[str]:
+    if isinstance(coupon, str):
+        codes = [sendable_text("coupon", coupon)]
+    else:
+        texts = _sequence("coupon", coupon, "texts, or a text")
+        codes = [sendable_text(f"coupon[{number}]", code) for number, code in enumerate(texts)]
+    return [code for code in codes if code]
 
 
 def _line(field: str, line: OrderLine) -> pb.OrderLine:
+    if not isinstance(line, OrderLine):
+        raise TypeError(
+            f"{field} is {shown(line)}, must be an OrderLine, such as "
+            'OrderLine("sku-1", 1, micros("24.95"))'
+        )
+    if line.kind not in tuple(LineKind):
+        kinds = ", ".join(LineKind)
+        raise ValueError(f"{field}.kind is {shown(line.kind)}, must be one of {kinds}")
     return pb.OrderLine(
-        product_id=_id(f"{field}.product_id", line.product_id),
-        quantity=_whole(f"{field}.quantity", line.quantity),
-        unit_price_micros=_micros(f"{field}.unit_price_micros", line.unit_price_micros),
-        unit_cost_micros=_micros(f"{field}.unit_cost_micros", line.unit_cost_micros),
-        kind=_KINDS[LineKind(line.kind)],
-        category=line.category,
+        product_id=checked_id(f"{field}.product_id", line.product_id),
+        quantity=checked_count(f"{field}.quantity", line.quantity),
+        unit_price_micros=checked_micros(f"{field}.unit_price_micros", line.unit_price_micros),
+        unit_cost_micros=checked_micros(f"{field}.unit_cost_micros", line.unit_cost_micros),
+        kind=_KINDS[line.kind],
+        category=sendable_text(f"{field}.category", line.category),
     )
 
 
 def identity(visitor: IdInput, customer: IdInput, time: datetime | float) -> pb.Event:
     """The link between a visitor and a customer."""
     link = pb.IdentityLink(
-        visitor_id=_id("visitor", visitor), customer_id=_id("customer", customer)
+        visitor_id=checked_id("visitor", visitor), customer_id=checked_id("customer", customer)
     )
     return _event(time, identity=link)
 
@@ -210,43 +261,9 @@ def identity(visitor: IdInput, customer: IdInput, time: datetime | float) -> pb.
 def exchange_rate(currency: str, rate: Decimal | str | int, time: datetime | float) -> pb.Event:
     """What one unit of a currency is worth in the shop's own, from that time on."""
     message = pb.ExchangeRate(
-        currency_code=currency, shop_picos_per_unit=_scaled("rate", rate, _RATE_DECIMALS)
+        currency_code=sendable_text("currency", currency), shop_picos_per_unit=checked_rate(rate)
     )
     return _event(time, exchange_rate=message)
-
-
-def micros(amount: Decimal | str | int) -> int:
-    """An amount of money in micros, exactly.
-
-    Raises:
-        ValueError: it has more than six decimals, is no number, or a float, which money never is.
-
-    >>> micros("49.90")
-    49900000
-    """
-    return _scaled("amount", amount, _MICROS_DECIMALS)
-
-
-def _scaled(field: str, value: Decimal | str | int, decimals: int) -> int:
-    """The value times a power of ten, exactly.
-
-    Raises:
-        ValueError: it has more decimals, or is a float, or no number.
-    """
-    if isinstance(value, float):
-        raise ValueError(
-            f"{field}: {value} is a float, which cannot represent most decimals exactly; give text "
-            "or Decimal"
-        )
-    try:
-        scaled = Decimal(value).scaleb(decimals)
-        whole = scaled.to_integral_value()
-    except (ArithmeticError, TypeError):
-        raise ValueError(f"{field}: {value!r} is not a number such as 24.95") from None
-    if scaled != whole:
-        most = "six" if decimals == _MICROS_DECIMALS else "twelve"
-        raise ValueError(f"{field}: {value} has more than {most} decimals")
-    return int(scaled)
 
 
 def _event(
@@ -268,39 +285,11 @@ def _event(
     )
     if isinstance(time, datetime):
         event.event_time.CopyFrom(time_to(time))
-    else:
+    elif isinstance(time, float | int):
         _set_time(event.event_time, time)
+    else:
+        raise TypeError(f"time is {shown(time)}, must be a datetime")
     return event
-
-
-def _id(field: str, value: IdInput) -> str:
-    """The id as text.
-
-    Raises:
-        TypeError: it is not an id; the message names the field.
-    """
-    try:
-        return plain(value)
-    except TypeError as error:
-        raise TypeError(f"{field}: {error}") from None
-
-
-def _micros(field: str, value: int) -> int:
-    """The amount, if it is a whole number of micros; else TypeError with the remedy."""
-    return _whole(field, value, ' of micros, such as micros("24.95")')
-
-
-def _whole(field: str, value: int, remedy: str = "") -> int:
-    """The value as int, also of NumPy.
-
-    Raises:
-        TypeError: it is no whole number; the message names field, value and remedy.
-    """
-    try:
-        return index(value)
-    except TypeError:
-        shown = repr(value)[:_MAX_SHOWN]
-        raise TypeError(f"{field} is {shown}, must be a whole number{remedy}") from None
 
 
 def _set_time(message: Timestamp, time_s: float) -> None:

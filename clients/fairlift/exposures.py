@@ -48,7 +48,7 @@ class ExposureQueue:
         room: How many may wait; the outbox changes it later.
     """
 
-    __slots__ = ("_seen", "_waiting", "after_put", "dropped", "room")
+    __slots__ = ("_seen", "_waiting", "after_put", "dropped", "instead_of_put", "room")
 
     def __init__(self, seen: SeenExposures, room: int) -> None:
         self._seen = seen
@@ -58,13 +58,19 @@ class ExposureQueue:
         self.dropped = 0
         # Called after every put, once nothing in the background empties the queue any more.
         self.after_put: Callable[[], None] | None = None
+        # Called for every new exposure once the client is closed: none is added any more.
+        self.instead_of_put: Callable[[], None] | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def put(self, exposed: Assignment) -> bool:
-        """Adds an exposure; False when it was seen before or the queue is full."""
+        """Adds an exposure; False when it was seen before, the queue is full, or closed."""
         if not self._seen.is_news(exposed):
+            return False
+        if self.instead_of_put is not None:
+            self._seen.forget(exposed)
+            self.instead_of_put()
             return False
         if len(self._waiting) >= self.room:
             self.dropped += 1

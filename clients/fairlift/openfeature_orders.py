@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 
 from fairlift.engine.untrusted import plain
-from fairlift.event_messages import LineKind, OrderLine, micros
+from fairlift.event_messages import LineKind, OrderLine
+from fairlift.event_values import micros
 
 _log = logging.getLogger("fairlift")
 

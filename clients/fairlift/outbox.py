@@ -92,7 +92,7 @@ class Outbox:
 
     @property
     def dropped(self) -> dict[str, int]:
-        """How many events were dropped because the queue was full, by kind."""
+        """How many events were dropped: the queue was full, or the client closed; by kind."""
         dropped = self._queue.dropped + Counter({EventKind.EXPOSURE: self._exposures.dropped})
         return {kind.name.lower(): count for kind, count in dropped.items()}
 
@@ -106,6 +106,12 @@ class Outbox:
         )
         self._note_refusal("too_large", "an event of kind %s %s", kind.name.lower(), rule)
         return []
+
+    def count_dropped(self, kind: EventKind) -> None:
+        """Counts an event that came when the client was closed."""
+        with self._counting:
+            self._queue.dropped[kind] += 1
+            self._reported_drops += 1  # the client says so itself
 
     def count_unsendable(self) -> None:
         """Counts an event that could not be built, and so is lost."""
@@ -248,7 +254,7 @@ class Outbox:
                 self.duplicates += 1
             elif not (outcome.retryable and self._postponed.keep(event)):
                 reason = _reason(outcome.reason)
-                self._note_refusal(reason, "refused: %s %s", outcome.field, outcome.message)
+                self._note_refusal(reason, "refused: %s", outcome.message or outcome.field)
 
     def _note_refusal(self, reason: str, message: str, *arguments: object) -> None:
         with self._counting:

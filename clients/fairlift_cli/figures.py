@@ -27,6 +27,8 @@ from fairlift_cli.local_time import local_time
 
 MICROS = 1_000_000
 NO_VALUE = "–"
+# Nothing is wrong: there are only too few days, buyers or orders so far.
+_TOO_EARLY = (pb.VERDICT_CAUSE_DAYS, pb.VERDICT_CAUSE_FEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,8 @@ class Figures:
         """The kind in a word or two; a campaign that was stopped does not keep going."""
         if kind == pb.VERDICT_KIND_KEEP_GOING and cause == pb.VERDICT_CAUSE_STOPPED:
             return self.say("kind.undecided")
+        if is_too_early(kind, cause):
+            return self.say("kind.too_early")
         name = pb.VerdictKind.Name(kind).removeprefix("VERDICT_KIND_").lower()
         return self.say(f"kind.{name}")
 
@@ -186,3 +190,8 @@ def capital(name: str) -> str:
 def unit_of(kind: value_pb2.UnitKind.ValueType) -> UnitWord:
     """The word for the campaign's unit; visitor by default."""
     return "customer" if kind == value_pb2.UNIT_KIND_CUSTOMER else "visitor"
+
+
+def is_too_early(kind: "pb.VerdictKind.ValueType", cause: "pb.VerdictCause.ValueType") -> bool:
+    """Whether a verdict blames no fault of the data: the campaign is merely young."""
+    return kind == pb.VERDICT_KIND_DO_NOT_TRUST and cause in _TOO_EARLY

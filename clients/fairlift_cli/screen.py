@@ -15,6 +15,8 @@ from fairlift_cli.text import clean
 _WIDEST = 100
 _LEAST_NAME = 10
 _GAP = 2
+# Where names would have to stand above their figures.
+_CLOSE_GAP = 1
 _LONG_HEADING = 14
 _ASCII = str.maketrans(
     {
@@ -127,8 +129,11 @@ class Screen:
     def table(self, table: Table, titles: Mapping[int, Text] | None = None) -> None:
         """Prints a table within the width; titles replace its empty rows, by row number."""
         heading_rows = _fold_headings(table) if table.show_header else 0
-        if _name_room(table, self.width) < _LEAST_NAME:
-            table, titles = _stacked(table, titles or {})
+        if _name_room(table, self.width, _GAP) < _LEAST_NAME:
+            if _name_room(table, self.width, _CLOSE_GAP) < _LEAST_NAME:
+                table, titles = _stacked(table, titles or {})
+            else:
+                table.padding = (0, _CLOSE_GAP, 0, 0)
         options = self._console.options.update_width(self.width)
         for number, segments in enumerate(self._console.render_lines(table, options, pad=False)):
             if titles and (title := titles.get(number - heading_rows)):
@@ -151,12 +156,12 @@ class Screen:
         return [row.plain.rstrip().replace(_UNBROKEN_SPACE, space) for row in rows] or [""]
 
 
-def _name_room(table: Table, width: int) -> int:
+def _name_room(table: Table, width: int, gap: int) -> int:
     """The width that a figure table leaves for names, or as much as is enough."""
     names, *figures = ([column.header, *column.cells] for column in table.columns)
     if not all(column.no_wrap for column in table.columns[1:]):
         return _LEAST_NAME
-    room = width - sum(_widest(column) + _GAP for column in figures)
+    room = width - sum(_widest(column) + gap for column in figures)
     return _LEAST_NAME if _widest(names) <= room else room
 
 
@@ -197,7 +202,7 @@ def _stacked(table: Table, titles: Mapping[int, Text]) -> tuple[Table, dict[int,
 
 def plain_table(*columns: tuple[str, str]) -> Table:
     """A table without borders; each column has a heading and is justified left or right."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for heading, justify in columns:
         table.add_column(
             heading, justify="right" if justify == "right" else "left", overflow="fold"
@@ -207,7 +212,7 @@ def plain_table(*columns: tuple[str, str]) -> Table:
 
 def figure_table(*headings: str) -> Table:
     """A table of figures beside names: figures stay whole, and a name too long is cut."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     table.add_column("")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from fairlift import Client
-from fairlift.v1.results_service_pb2 import GetResultsRequest, Report, VerdictKind
+from fairlift.v1.results_service_pb2 import GetResultsRequest, Report
 from fairlift_cli.__main__ import main as fairlift
 from fairlift_cli.figures import Figures
 from fairlift_cli.screen import Screen
@@ -21,8 +21,7 @@ from fairlift_cli.server_connection import (
     connected,
     full_name,
 )
-from fairlift_stats.locale import LANGUAGES, text
-from fairlift_stats.messages import Message
+from fairlift_stats.locale import LANGUAGES
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -106,22 +105,17 @@ def _simulate(
 
 def _verdicts(server: ServerConnection, language: str) -> str:
     """The verdict of each campaign, in a few words."""
-    kinds = {
-        campaign: VerdictKind.Name(_report(server, campaign).verdict.kind) for campaign in TRUTH
-    }
+    figures = Figures(language)
+    verdicts = {campaign: _report(server, campaign).verdict for campaign in TRUTH}
     return "\n".join(
-        f"  {campaign}: {text(Message.of(f'kind.{_kind(kind)}'), language).lower()}"
-        for campaign, kind in kinds.items()
+        f"  {campaign}: {figures.verdict_kind(verdict.kind, verdict.cause).lower()}"
+        for campaign, verdict in verdicts.items()
     )
 
 
 def _spoken(language: str) -> tuple[str, ...]:
     """The option of a command that prints in this language; none where it is the default."""
     return () if language == "en" else ("--language", language)
-
-
-def _kind(name: str) -> str:
-    return name.removeprefix("VERDICT_KIND_").lower()
 
 
 def _flush(client: Client) -> None:

@@ -37,13 +37,14 @@ _WORDS: Final = {
     "yes": {"en": "yes", "es": "sí", "ro": "da"},
     "no": {"en": "no", "es": "no", "ro": "nu"},
     "hits": {
-        "en": "{hits} of {rows} intervals contain the true lift; each does so 95 times in 100. "
-        "Every server draws new salts, so the next run assigns visitors a little differently.",
-        "es": "{hits} de {rows} intervalos contienen la variación real; cada uno lo hace 95 veces "
-        "de 100. Cada servidor reparte a los visitantes de otra forma, así que la próxima vez las "
-        "cifras cambian un poco.",
-        "ro": "{hits} din {rows} intervale conțin variația reală; fiecare o face de 95 de ori din "
-        "100. Fiecare server împarte altfel vizitatorii: data viitoare cifrele diferă puțin.",
+        "en": "{hits} of {rows} intervals contain the true lift; each does so at least 95 times in "
+        "100. Every server draws new salts, so the next run assigns visitors a little differently.",
+        "es": "{hits} de {rows} intervalos contienen la variación real; cada uno lo hace al menos "
+        "95 veces de 100. Cada servidor reparte a los visitantes de otra forma, así que la próxima "
+        "vez las cifras cambian un poco.",
+        "ro": "{hits} din {rows} intervale conțin variația reală; fiecare o face de cel puțin 95 "
+        "de ori din 100. Fiecare server împarte altfel vizitatorii: data viitoare cifrele diferă "
+        "puțin.",
     },
 }
 

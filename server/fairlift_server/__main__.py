@@ -20,6 +20,9 @@ from fairlift_server.settings import Settings, settings_help, unknown_variables
 
 log = logging.getLogger("fairlift.server")
 
+# More than the server ever keeps by default.
+_MAX_LISTED = 1_000_000
+
 # The server is imported when it starts: `--help` and errors in settings must not wait for it.
 
 
@@ -81,9 +84,28 @@ def _parser() -> argparse.ArgumentParser:
         help="list the events that wait until they can be judged, also while a server runs",
     )
     parked.add_argument(
-        "--limit", type=int, default=100, help="list as many, those that came first; 100 by default"
+        "--limit",
+        type=_limit,
+        default=100,
+        help=f"list as many, those that came first, 0 to {_MAX_LISTED:,}; 100 by default",
     )
     return parser
+
+
+def _limit(text: str) -> int:
+    """How many lines to list.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no whole number in the range.
+    """
+    rule = f"must be a whole number, 0 to {_MAX_LISTED}"
+    try:
+        limit = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"is {text!r}, {rule}") from None
+    if not 0 <= limit <= _MAX_LISTED:
+        raise argparse.ArgumentTypeError(f"is {text}, {rule}")
+    return limit
 
 
 async def _serve(settings: Settings, port_file: Path | None) -> None:
@@ -129,10 +151,11 @@ def _list_parked(settings: Settings, limit: int) -> None:
     )
     now_s = time.time()
     for line in lines:
-        age = timedelta(seconds=max(0, round(now_s - line.since_us / 1e6)))
+        age = timedelta(seconds=max(0, round(now_s - line.received_us / 1e6)))
+        message = f"{line.field}: {line.message}" if line.field else line.message
         awaited = line.waits_for.removesuffix("/0")  # any epoch of a campaign
         state = f"waits for {awaited}" if awaited else "was refused"
-        print(f"{line.event_id}  {state} ({line.reason}), {age} old: {line.message}")
+        print(f"{line.event_id}  {state} ({line.reason}), {age} old: {message}")
     print(f"waiting: {summary.waiting_total}; refused in the end: {summary.refused}")
 
 

@@ -24,6 +24,18 @@ _OTHER_WORDS = {
     **dict.fromkeys(("CERT", "TLS_CERT", "CERTIFICATE"), "TLS_CERTIFICATE"),
     **dict.fromkeys(("DEBUG", "LOG", "LOGLEVEL"), "LOG_LEVEL"),
 }
+# The lowest and the highest value of each number: what a server can work with.
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "history_days": (1, 36_500),
+    "parked_events": (0, 10_000_000),
+    "parked_days": (1, 3_650),
+    "queue_events": (1_000, 10_000_000),  # at least one full batch
+    "analyses": (1, 64),
+    "look_every_s": (0.01, 86_400),
+    "keep_alive_s": (0.01, 3_600),
+    "drain_delay_s": (0, 3_600),
+    "drain_s": (0, 3_600),
+}
 # Default values as `--help` prints them.
 _DEFAULT_TEXT = {"''": "unset", "None": "unset", "True": "yes", "False": "no"}
 
@@ -74,7 +86,7 @@ class Settings:
     )
     parked_events: int = field(
         default=100_000,
-        metadata={"help": "events that may wait for a clock, a campaign or an exchange rate"},
+        metadata={"help": "events that may wait for a clock, a campaign or a rate; 0: none"},
     )
     parked_days: int = field(
         default=30,
@@ -269,15 +281,10 @@ def _violations(settings: Settings) -> list[Violation]:
             name,
             f"must be set too, because {PREFIX}{other.upper()} is",
         )
-    check(settings.history_days >= 1, "history_days", "must be 1 or more")
-    check(settings.parked_events >= 0, "parked_events", "must not be negative; 0 parks nothing")
-    check(settings.parked_days >= 1, "parked_days", "must be 1 or more")
-    check(settings.queue_events >= 1_000, "queue_events", "must be 1,000 or more: one full batch")
-    check(1 <= settings.analyses <= 64, "analyses", "must be 1 to 64")
-    check(settings.look_every_s > 0, "look_every_s", "must be above 0")
-    check(settings.keep_alive_s > 0, "keep_alive_s", "must be above 0")
-    check(settings.drain_delay_s >= 0, "drain_delay_s", "must not be negative")
-    check(settings.drain_s >= 0, "drain_s", "must not be negative")
+    for name, (low, high) in _RANGES.items():
+        # Written so that nan, which is in no range, is refused.
+        is_in = low <= getattr(settings, name) <= high
+        check(is_in, name, f"must be {low:,} to {high:,}")
     check(
         settings.log_level in ("debug", "info", "warning", "error"),
         "log_level",

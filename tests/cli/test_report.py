@@ -190,9 +190,9 @@ def test_the_look_is_told_and_the_next_one_only_while_the_campaign_goes_on() -> 
     judged = shown(found)
 
     assert "Analysis 5, as of the end of Mar 1, 2026, with 52% of the planned visitors." in text
-    assert "is due on" not in text
+    assert "The next analysis" not in text
     assert "Analiza 5, la sfârșitul zilei de 1 mar. 2026" in going
-    assert "Următoarea analiză vine pe 2 mar. 2026, 11:00 Europe/Madrid." in going
+    assert "Următoarea analiză, cu datele zilelor de dinainte, se face pe 2 mar." in going
     assert "The next decision uses the data to the end of Mar 9, 2026." in judged
     assert "The next analysis" not in judged
 

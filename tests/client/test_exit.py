@@ -122,10 +122,17 @@ def test_event_recorded_after_the_close_is_said_to_be_not_sent(shop: Shop) -> No
         """
         client.close()
         record("too late")
-        assert client.stats().waiting == 6 - 3, client.stats()
+        stats = client.stats()
+        assert stats.waiting == 0, stats
+        lost = {kind: count for kind, count in stats.dropped.items() if count}
+        assert lost == {"action": 1, "exposure": 1, "order": 1}, stats
+        assert client.flush(1)
         """,
     )
 
     assert done.returncode == 0, done.stderr
     assert "an event of kind order is not sent: RuntimeError: the client is closed" in done.stderr
-    assert "an exposure is not sent: RuntimeError: the client is closed" in done.stderr
+    assert (
+        "an event of kind exposure is not sent: RuntimeError: the client is closed" in done.stderr
+    )
+    assert "too many events" not in done.stderr

@@ -34,13 +34,24 @@ def test_values_are_read_by_their_kind() -> None:
         ("DATABASE", "", "must be a path"),
         ("DATABASE", "postgresql://shop", "not supported yet"),
         ("CURRENCY", "euro", "ISO 4217"),
-        ("HISTORY_DAYS", "0", "1 or more"),
-        ("QUEUE_EVENTS", "10", "one full batch"),
-        ("ANALYSES", "0", "1 to 64"),
-        ("KEEP_ALIVE_S", "0", "above 0"),
+        ("HISTORY_DAYS", "0", "must be 1 to 36,500"),
+        ("HISTORY_DAYS", "99999999999", "must be 1 to 36,500"),
+        ("PARKED_EVENTS", "-1", "must be 0 to 10,000,000"),
+        ("PARKED_EVENTS", str(10**30), "must be 0 to 10,000,000"),
+        ("PARKED_DAYS", "4000", "must be 1 to 3,650"),
+        ("QUEUE_EVENTS", "10", "must be 1,000 to 10,000,000"),
+        ("QUEUE_EVENTS", "99999999999", "must be 1,000 to 10,000,000"),
+        ("ANALYSES", "0", "must be 1 to 64"),
+        ("ANALYSES", "65", "must be 1 to 64"),
+        ("LOOK_EVERY_S", "inf", "must be 0.01 to 86,400"),
+        ("LOOK_EVERY_S", "nan", "must be 0.01 to 86,400"),
+        ("KEEP_ALIVE_S", "0", "must be 0.01 to 3,600"),
         ("KEEP_ALIVE_S", "soon", "must be a number such as 20.0"),
-        ("DRAIN_S", "-1", "not be negative"),
-        ("DRAIN_DELAY_S", "-1", "not be negative"),
+        ("DRAIN_S", "-1", "must be 0 to 3,600"),
+        ("DRAIN_S", "inf", "must be 0 to 3,600"),
+        ("DRAIN_S", "nan", "must be 0 to 3,600"),
+        ("DRAIN_DELAY_S", "-1", "must be 0 to 3,600"),
+        ("DRAIN_DELAY_S", "1e300", "must be 0 to 3,600"),
         ("LOG_LEVEL", "loud", "debug, info, warning or error"),
         ("ALLOW_OPEN", "perhaps", "yes or no"),
     ],
@@ -50,6 +61,26 @@ def test_a_value_out_of_its_rules_is_named(name: str, value: str, says: str) -> 
         Settings.from_environment({f"FAIRLIFT_{name}": value})
 
     assert caught.value.violations[0].field == f"FAIRLIFT_{name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("HISTORY_DAYS", "1", "36500"),
+        ("PARKED_EVENTS", "0", "10000000"),
+        ("PARKED_DAYS", "1", "3650"),
+        ("QUEUE_EVENTS", "1000", "10000000"),
+        ("ANALYSES", "1", "64"),
+        ("LOOK_EVERY_S", "0.01", "86400"),
+        ("KEEP_ALIVE_S", "0.01", "3600"),
+        ("DRAIN_DELAY_S", "0", "3600"),
+        ("DRAIN_S", "0", "3600"),
+    ],
+)
+def test_the_ends_of_a_range_are_in_it(name: str, low: str, high: str) -> None:
+    for value in (low, high):
+        settings = Settings.from_environment({f"FAIRLIFT_{name}": value})
+        assert getattr(settings, name.lower()) == float(value)
 
 
 def test_a_server_that_others_can_reach_needs_a_token_or_consent() -> None:

@@ -6,7 +6,7 @@ from fairlift_stats.messages import Names, Number, Percent
 from fairlift_stats.report.decomposition import rounded_parts
 from rich.text import Text
 
-from fairlift_cli.figures import Figures, unit_of
+from fairlift_cli.figures import Figures, is_too_early, unit_of
 from fairlift_cli.report.live_tables import coupons_table, funnel_tables, provisional_table
 from fairlift_cli.report.picture import show_pictures
 from fairlift_cli.report.report_context import ReportContext, report_context
@@ -29,6 +29,7 @@ _STYLES = {
     pb.VERDICT_KIND_DO_NOT_TRUST: "bold white on red",
     pb.VERDICT_KIND_INCONCLUSIVE: "bold black on yellow",
 }
+_TOO_EARLY = _STYLES[pb.VERDICT_KIND_KEEP_GOING]
 _METER = 30
 _BEYOND_DOUBT = 1e9
 
@@ -76,8 +77,9 @@ def _verdict(context: ReportContext) -> None:
     if verdict.kind not in _STYLES:
         screen.line(verdict.sentence or context.say("report.no_verdict"))
         return
-    kind = context.figures.verdict_kind(verdict.kind, verdict.cause)
-    screen.badge(kind, _STYLES[verdict.kind])
+    heading = context.figures.verdict_kind(verdict.kind, verdict.cause)
+    style = _TOO_EARLY if is_too_early(verdict.kind, verdict.cause) else _STYLES[verdict.kind]
+    screen.badge(heading, style)
     screen.line(verdict.sentence, style="bold")
     if context.adjustment_reason:
         screen.line(context.adjustment_reason)

@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fairlift_server.events.ledger import MAX_AMOUNT_MICROS, RefusalReason, RefusedEvent
 
 _MAX_TIME_S = 253_402_300_799
+_MAX_NANOS = 999_999_999
 _CURRENCY = re.compile("[A-Z]{3}")
 _UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _COLLECTION = "campaigns/"
@@ -81,6 +82,8 @@ def microseconds_of(field: str, time: Timestamp) -> int:
     # The end of the year 9999, and as long before 1970.
     if not -_MAX_TIME_S <= time.seconds <= _MAX_TIME_S:
         raise invalid(field, f"is {time.seconds} s from 1970, must be before the year 10000")
+    if not 0 <= time.nanos <= _MAX_NANOS:
+        raise invalid(field, f"has nanos {time.nanos}, must have 0 to {_MAX_NANOS}")
     return time.seconds * 1_000_000 + time.nanos // 1_000
 
 

@@ -163,7 +163,7 @@ def _corrected(correction: AmendmentEntry, rate_of: RateOf) -> OrderStanding | I
     if rate is None:
         return IdleOutcome(
             f"is {content.currency_code}, which has no exchange rate at or before the time of "
-            f"order {correction.order_id}; it counts once a rate is sent",
+            f"order {correction.order_id}; it counts once a rate of that time or before is sent",
             "amendment.correction.currency_code",
             AmendmentConflict("no_rate", currency_code=content.currency_code),
         )

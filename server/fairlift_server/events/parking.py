@@ -70,13 +70,15 @@ class ParkedLine(NamedTuple):
     Attributes:
         waits_for: the clock, a campaign with its epoch, or a currency; empty: it was refused in the
             end.
-        since_us: since when it waits.
+        received_us: when it came in.
+        field: of the event, to which the message belongs; empty: to all of it.
     """
 
     event_id: UUID
     reason: str
     waits_for: str
-    since_us: int
+    received_us: int
+    field: str
     message: str
 
 

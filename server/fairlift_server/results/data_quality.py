@@ -3,8 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
-from fairlift_stats.messages import Listed, Message, Number, Percent, PValue, VariantName
+from fairlift_stats.messages import (
+    Listed,
+    Message,
+    MetricName,
+    Number,
+    Percent,
+    PValue,
+    VariantName,
+)
 from fairlift_stats.methods.sample_ratio import sample_ratio
 from fairlift_stats.sequential.anytime.counts import (
     SequentialSampleRatio,
@@ -31,6 +40,13 @@ class HealthStatus(Enum):
     BROKEN = "broken"
 
 
+class MetricShortage(NamedTuple):
+    """An arm that has not enough of what a metric needs."""
+
+    metric: str
+    lack: TooFew
+
+
 @dataclass(frozen=True, slots=True)
 class DataQuality:
     """Whether the data can be trusted: counts only, nothing about effects.
@@ -40,8 +56,8 @@ class DataQuality:
         split: whether units fell on variants as planned, however often somebody looked.
         chi_square_p: of the split now.
         day: campaign days that have a look.
-        shortage: of the newest look, the arm that lacks most buyers or orders; None when each
-            comparison has enough, or there is no look.
+        shortage: of the newest look, the arm that lacks most buyers or orders, and the metric that
+            needs them; None when each comparison has enough, or there is no look.
         blocked_by: why the newest look may not be judged, in a sentence; None when it may.
         cause: the rule that blocks it; empty when none does.
     """
@@ -51,7 +67,7 @@ class DataQuality:
     split: SequentialSampleRatio
     chi_square_p: float
     day: int
-    shortage: TooFew | None = None
+    shortage: MetricShortage | None = None
     blocked_by: Message | None = None
     cause: str = ""
 
@@ -76,19 +92,23 @@ def with_verdict(quality: DataQuality, verdict: Verdict | None) -> DataQuality:
     return replace(quality, blocked_by=verdict.headline, cause=verdict.cause)
 
 
-def _shortage(last: KeptLook) -> TooFew | None:
-    """The arm that has fewest of the buyers or orders that a primary metric needs."""
+def _shortage(last: KeptLook) -> MetricShortage | None:
+    """The arm that has fewest of the buyers or orders that a primary metric needs, or a guardrail.
+
+    Guardrails are spoken of when every primary metric has enough.
+    """
     plan = last.plan
-    lacking = (
-        counted(plan, last.look, metric, arm).shortage
-        for metric in plan.primaries
-        for arm in plan.treatments
-    )
-    return min(
-        (lack for lack in lacking if lack is not None),
-        key=lambda lack: lack.found / lack.needed,
-        default=None,
-    )
+    for metrics in (plan.primaries, plan.guardrails):
+        lacking = (
+            MetricShortage(metric.name, lack)
+            for metric in metrics
+            for arm in plan.treatments
+            if (lack := counted(plan, last.look, metric, arm).shortage) is not None
+        )
+        worst = min(lacking, key=lambda each: each.lack.found / each.lack.needed, default=None)
+        if worst is not None:
+            return worst
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +185,18 @@ def _contamination(quality: DataQuality) -> HealthCheck:
 
 
 def _enough_orders(quality: DataQuality) -> HealthCheck:
-    """Whether each variant has the buyers or orders that a decision needs, at the newest look."""
+    """Whether each variant has the buyers or orders that its metrics need, at the newest look."""
     if not quality.day:
         message = Message.of("health.no_look")
         return HealthCheck("enough_orders", HealthStatus.NOT_CHECKED, message, 0.0)
-    lack = quality.shortage
-    if lack is None:
+    if quality.shortage is None:
         message = Message.of("health.enough_orders")
         return HealthCheck("enough_orders", HealthStatus.OK, message, 0.0)
+    metric, lack = quality.shortage
     message = Message.counted(
         f"health.few_{lack.what}",
-        "found",
+        "needed",
+        metric=MetricName(metric),
         arm=VariantName(lack.arm),
         found=Number(lack.found),
         needed=Number(lack.needed),

@@ -79,7 +79,7 @@ class Store:
         self._counts_writes = False
         # Before the file is opened, which would create it, or drop the log of an emptied one.
         if not accept:
-            self._check_last_write()
+            _check_last_write(self._last_write, self.path)
         self._locks = FileLocks(self.path)
         if accept:
             self._last_write.forget()
@@ -99,7 +99,7 @@ class Store:
         """
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        self._refuse_foreign_tables()
+        _refuse_foreign_tables(self.path)
         try:
             with self._writing.begin() as connection:
                 config.attributes["connection"] = connection
@@ -113,41 +113,13 @@ class Store:
                 "FAIRLIFT_DATABASE to another file"
             ) from None
         except DatabaseError as error:
-            raise self._unusable(error.orig) from None
+            raise _unusable(self.path, error.orig) from None
         self._counts_writes = True
         self.check_writes_now()
 
     def contents(self) -> Contents:
         """What the database contains, found without reading it through."""
         return self.read_now(contents)
-
-    def _check_last_write(self) -> None:
-        try:
-            self._last_write.check()
-        except sqlite3.DatabaseError as error:
-            raise self._unusable(error) from None
-
-    def _unusable(self, error: BaseException | None) -> WrongState:
-        return WrongState(
-            f"cannot use {self.path}: {error}; FAIRLIFT_DATABASE must name a SQLite file "
-            "that this user may read and write and that no other program uses"
-        )
-
-    def _refuse_foreign_tables(self) -> None:
-        """Before a connection of ours turns the file's write-ahead log on."""
-        if not self.path.exists() or self.path.stat().st_size == 0:
-            return
-        try:
-            with closing(opened_to_read(self.path)) as connection:
-                query = "SELECT name FROM sqlite_master WHERE type = 'table'"
-                tables = [name for (name,) in connection.execute(query)]
-        except sqlite3.DatabaseError as error:
-            raise self._unusable(error) from None
-        if tables and _VERSIONS not in tables:
-            raise WrongState(
-                f"{self.path} contains the tables of another program, such as {tables[0]}; set "
-                "FAIRLIFT_DATABASE to another file"
-            )
 
     async def write(self, job: Callable[[Connection], T]) -> T:
         """What the job returns, after its changes are durable; when it raises, nothing is changed.
@@ -242,18 +214,58 @@ def read_beside(path: Path, job: Callable[[Connection], T]) -> T:
     """What the job reads from a database that a server may have open; it cannot write.
 
     Raises:
-        WrongState: there is no such file, or it is not a database of this version.
+        WrongState: there is no such file, it lacks writes that it had, or it is not a database of
+            this version.
     """
+    path = path.resolve()
+    _check_last_write(LastWrite(path), path)
     if not path.is_file():
-        raise WrongState(f"there is no database at {path.resolve()}; check FAIRLIFT_DATABASE")
-    engine = create_engine(f"sqlite:///file:{quote(str(path.resolve()))}?mode=ro&uri=true")
+        raise WrongState(f"there is no database at {path}; check FAIRLIFT_DATABASE")
+    _refuse_foreign_tables(path)
+    engine = create_engine(f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true")
     try:
         with engine.connect() as connection:
             return job(connection)
     except DatabaseError as error:
-        raise WrongState(f"cannot read {path.resolve()}: {error.orig}") from None
+        if "no such table" in str(error.orig):
+            raise WrongState(
+                f"{path} has no ledger of this version; check FAIRLIFT_DATABASE, or run "
+                "`fairlift-server migrate` once"
+            ) from None
+        raise _unusable(path, error.orig) from None
     finally:
         engine.dispose()
+
+
+def _check_last_write(last_write: LastWrite, path: Path) -> None:
+    try:
+        last_write.check()
+    except sqlite3.DatabaseError as error:
+        raise _unusable(path, error) from None
+
+
+def _refuse_foreign_tables(path: Path) -> None:
+    """Before a connection of ours turns the file's write-ahead log on."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    try:
+        with closing(opened_to_read(path)) as connection:
+            query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+            tables = [name for (name,) in connection.execute(query)]
+    except sqlite3.DatabaseError as error:
+        raise _unusable(path, error) from None
+    if tables and _VERSIONS not in tables:
+        raise WrongState(
+            f"{path} contains the tables of another program, such as {tables[0]}; set "
+            "FAIRLIFT_DATABASE to another file"
+        )
+
+
+def _unusable(path: Path, error: BaseException | None) -> WrongState:
+    return WrongState(
+        f"cannot use {path}: {error}; FAIRLIFT_DATABASE must name a SQLite file "
+        "that this user may read and write and that no other program uses"
+    )
 
 
 def _engine(path: Path, *, begin: str, connections: int) -> Engine:

@@ -127,7 +127,9 @@ class _EventGroup:
         for index, cost in costs:
             rate = self._rates.at(cost.currency_code, cost.time_us)
             if rate is None:
-                self._outcomes[index] = self._rates.missing(cost.currency_code, "cost")
+                self._outcomes[index] = self._rates.missing(
+                    cost.currency_code, "cost", cost.time_us
+                )
             elif beyond := beyond_limit({"cost.amount_micros": cost.amount_micros}, rate):
                 self._outcomes[index] = beyond
             else:

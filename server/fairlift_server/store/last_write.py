@@ -79,6 +79,8 @@ class LastWrite:
         try:
             if self._descriptor < 0:
                 self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o644)
+                # What somebody else wrote there may be longer.
+                os.ftruncate(self._descriptor, _BYTES)
             os.pwrite(self._descriptor, text, 0)
         except OSError as error:
             if not self._failed:
@@ -94,10 +96,10 @@ class LastWrite:
 
     def _known(self) -> Progress | None:
         try:
-            return Progress(**json.loads(self.path.read_text()))
+            return _progress_from(json.loads(self.path.read_text()))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             fields = {"file": str(self.path), "reason": str(error)}
             log.warning("cannot tell whether writes are missing", extra={"fields": fields})
             return None
@@ -113,6 +115,19 @@ def opened_to_read(database: Path) -> sqlite3.Connection:
     # Immutable: else SQLite makes an empty log where there is none.
     options = "mode=ro" if wal.exists() else "mode=ro&immutable=1"
     return sqlite3.connect(f"file:{quote(str(database))}?{options}", uri=True)
+
+
+def _progress_from(noted: object) -> Progress:
+    """What the file says, if it is what `LastWrite.write` writes; else ValueError."""
+    match noted:
+        case {
+            "ledger": str(ledger),
+            "writes": int(writes),
+            "events": int(events),
+            **others,
+        } if not others and min(writes, events) >= 0:
+            return Progress(ledger, writes, events)
+    raise ValueError("is not what the server notes there")
 
 
 def _difference(found: Progress | None, known: Progress) -> str:

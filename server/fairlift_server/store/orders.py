@@ -146,7 +146,7 @@ class OrderBook:
             return "duplicate"
         rate = self._rates.at(order.content.currency_code, order.time_us)
         if rate is None:
-            return self._rates.missing(order.content.currency_code, "order")
+            return self._rates.missing(order.content.currency_code, "order", order.time_us)
         if beyond := order_beyond_limit(order.content, rate):
             return beyond
         return None if before is None else "duplicate"

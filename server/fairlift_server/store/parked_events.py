@@ -104,8 +104,8 @@ def summarized(connection: Connection) -> ParkedSummary:
 
 def parked_lines(connection: Connection, *, limit: int) -> list[ParkedLine]:
     """The parked events that came first."""
-    columns = (_COLUMNS.reason, _COLUMNS.waits_for, _COLUMNS.since_us, _COLUMNS.message)
-    query = select(_COLUMNS.event_id, *columns).order_by(_COLUMNS.id).limit(limit)
+    columns = [_COLUMNS[name] for name in ParkedLine._fields]
+    query = select(*columns).order_by(_COLUMNS.id).limit(limit)
     return [ParkedLine(UUID(bytes=row[0]), *row[1:]) for row in connection.execute(query)]
 
 

@@ -1,6 +1,7 @@
 """What a currency was worth at a moment, and what a rate that comes late restates."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -44,12 +45,15 @@ class Rates:
         row = self._connection.exec_driver_sql(_RATE, (currency, time_us)).first()
         return None if row is None else int(row[0])
 
-    def missing(self, currency: str, kind: str) -> RefusedEvent:
-        """The refusal of an order or a cost whose currency has no rate."""
+    def missing(self, currency: str, kind: str, time_us: int) -> RefusedEvent:
+        """The refusal of an order or a cost of that time, whose currency has no rate then."""
+        time = datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return RefusedEvent(
             RefusalReason.CURRENCY,
             f"is {currency}, the shop's currency is {self._shop_currency}, and there is no "
-            f"exchange rate for {currency} at or before the time of the {kind}; send one first",
+            f"exchange rate for {currency} at or before {time}, the time of the {kind}; send a "
+            f"rate with that event_time or an earlier one (exchange_rate(…, time=…) in the SDK): "
+            "a rate counts from its own time on",
             f"{kind}.currency_code",
             waits_for=currency,
         )

@@ -148,7 +148,10 @@ def _guardrail(plan: SequentialPlan, rail: GuardrailStanding, ruling: Ruling) ->
         share, control = margin_share(rail.margin), VariantName(plan.control)
         yield Message.of("reason.guardrail_no_share", metric=metric, margin=share, control=control)
         return
-    yield Message.of(keys[rail.state], metric=metric)
+    # Without any figure nothing was judged.
+    is_early = rail.raw is None and ruling.kind == "do_not_trust"
+    key = "reason.guardrail_not_judged" if is_early else keys[rail.state]
+    yield Message.of(key, metric=metric)
     if ruling.cause not in ("unsafe_at_end", "margin_at_end") or rail.state != "open":
         return
     margin = rail.margin

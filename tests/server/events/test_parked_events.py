@@ -1,10 +1,7 @@
 """Events that time or a change of state can heal: kept, answered as parked, and judged once."""
 
 import asyncio
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -278,37 +275,3 @@ async def test_without_a_word_of_the_sender_a_month_ahead_is_refused_and_can_be_
     assert (unsaid.reason, unsaid.retryable) == (pb.REFUSAL_REASON_IN_THE_FUTURE, True)
     assert (by_mistake.reason, by_mistake.retryable) == (pb.REFUSAL_REASON_IN_THE_FUTURE, False)
     assert by_clock.status == pb.EVENT_STATUS_PARKED
-
-
-async def test_a_command_lists_what_is_parked_while_the_server_runs(tmp_path: Path) -> None:
-    async with running(tmp_path) as caller:
-        event = shop.exposure("v", campaign="campaigns/unborn")
-        await caller.record(event)
-        listed = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "fairlift_server", "parked"],
-            env={**os.environ, "FAIRLIFT_DATABASE": str(tmp_path / "shop.db")},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-
-    line, counts = listed.stdout.splitlines()
-    assert line.startswith(f"{event.event_id}  waits for campaigns/unborn (unknown_campaign), 0:")
-    assert counts == "waiting: 1; refused in the end: 0"
-
-
-def test_the_command_names_a_database_that_is_not_there(tmp_path: Path) -> None:
-    listed = subprocess.run(
-        [sys.executable, "-m", "fairlift_server", "parked"],
-        env={**os.environ, "FAIRLIFT_DATABASE": str(tmp_path / "none.db")},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-    assert listed.returncode == 1
-    assert "there is no database at" in listed.stderr
-    assert not (tmp_path / "none.db").exists()

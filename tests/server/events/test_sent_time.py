@@ -124,3 +124,20 @@ async def test_a_sent_time_beyond_the_calendar_is_refused(caller: Caller) -> Non
 
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert details(caught.value)[1].field_violations[0].field == "sent_time"
+
+
+@pytest.mark.parametrize(
+    ("nanos", "is_taken"),
+    [(-5, False), (-1, False), (0, True), (999_999_999, True), (10**9, False), (2**31 - 1, False)],
+)
+async def test_nanos_out_of_the_range_of_protobuf_are_refused(
+    caller: Caller, nanos: int, is_taken: bool
+) -> None:
+    event = shop.action("v", "view", at=shop.now().replace(microsecond=0))
+    event.event_time.nanos = nanos
+    (outcome,) = await caller.record(event)
+
+    assert (outcome.status == pb.EVENT_STATUS_ACCEPTED) == is_taken
+    if not is_taken:
+        assert outcome.reason == pb.REFUSAL_REASON_INVALID
+        assert outcome.message == f"event_time: has nanos {nanos}, must have 0 to 999999999"

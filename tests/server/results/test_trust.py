@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from fairlift.v1 import results_service_pb2 as pb
+from fairlift.v1.campaign_pb2 import Campaign
 
 from tests.server import shop
 from tests.server.client import Caller, running
@@ -44,7 +45,7 @@ async def test_what_forbids_a_verdict_is_a_broken_check(tmp_path: Path) -> None:
     assert report.verdict.cause == pb.VERDICT_CAUSE_FEW
     check = by_name(report.health)["enough_orders"]
     assert (check.status, check.value) == (pb.HEALTH_STATUS_BROKEN, 10)
-    assert check.sentence == "control has 10 buyers; a decision needs at least 25."
+    assert check.sentence == "control has 10 of the 25 buyers that conversion rate needs."
 
 
 async def test_enough_orders_and_days_are_right(tmp_path: Path) -> None:
@@ -148,3 +149,52 @@ async def test_an_order_that_waits_itself_is_not_said_to_be_missing(caller: Call
     assert waits.sentence == (
         "Its order has not arrived yet, or is one of the events that wait to be counted."
     )
+
+
+_NEEDED = "that revenue per visitor needs."
+
+
+def guarded() -> Campaign:
+    """A campaign on conversion with a guardrail in money, which needs a hundred orders an arm."""
+    campaign = shop.campaign(metric="conversion_rate", planned_units=4_000)
+    campaign.plan.guardrails.add(metric="revenue_per_visitor", margin=0.05)
+    return campaign
+
+
+@pytest.mark.parametrize(
+    ("orders", "status", "sentence"),
+    [
+        (64, pb.HEALTH_STATUS_WARNING, f"free has 64 of the 100 orders {_NEEDED}"),
+        (99, pb.HEALTH_STATUS_WARNING, f"free has 99 of the 100 orders {_NEEDED}"),
+        (
+            100,
+            pb.HEALTH_STATUS_OK,
+            "Every variant has the orders that each primary metric and guardrail needs.",
+        ),
+    ],
+)
+async def test_orders_are_enough_when_guardrails_have_theirs_too(
+    tmp_path: Path, orders: int, status: "pb.HealthStatus.ValueType", sentence: str
+) -> None:
+    async with running(tmp_path) as caller:
+        await start(caller, guarded())
+        await send(caller, crowd("control", 1_000, [20.0] * 120))
+        await send(caller, crowd("free", 1_000, [20.0] * orders))
+        report = await results(caller)
+
+    check = by_name(report.health)["enough_orders"]
+    assert (check.status, check.sentence) == (status, sentence)
+
+
+async def test_a_guardrail_without_analysed_visitors_is_not_judged_yet(tmp_path: Path) -> None:
+    async with running(tmp_path) as caller:
+        campaign = guarded()
+        campaign.plan.maximum_days = 28
+        await start(caller, campaign)
+        await live_until(caller, 1, day_of(1))
+        report = await read(caller)
+
+    assert report.verdict.cause == pb.VERDICT_CAUSE_DAYS
+    assert sum(arm.units for arm in report.look.arms) == 0
+    sentences = [reason.sentence for reason in report.verdict.reasons]
+    assert "Guardrail not judged yet: revenue per visitor." in sentences

@@ -175,12 +175,29 @@ def test_a_copy_elsewhere_is_a_database_of_its_own(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{",
+        "[]",
+        "9",
+        '{"ledger": "x", "writes": "9", "events": "1"}',
+        '{"ledger": 1, "writes": 9, "events": 1}',
+        '{"ledger": "x", "writes": 9.5, "events": 1}',
+        '{"ledger": "x", "writes": 9, "events": null}',
+        '{"ledger": "x", "writes": -9, "events": 1}',
+        '{"ledger": "x", "writes": 9}',
+        '{"ledger": "x", "writes": 9, "events": 1, "more": 1}',
+        "[" * 200_000,
+    ],
+    ids=lambda written: str(written)[:50],
+)
 def test_a_note_that_cannot_be_read_is_logged_and_replaced(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, written: str
 ) -> None:
     path = killed(tmp_path)
     note = path.with_name("shop.db.last-write")
-    note.write_text("{")
+    note.write_text(written)
 
     store = Store(path)
     store.migrate()

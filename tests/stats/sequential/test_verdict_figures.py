@@ -92,7 +92,9 @@ def test_between_two_judging_looks_the_interval_is_that_of_the_last_that_judged(
     assert found.raw is not None
     assert found.raw.at == log.looks[6].at
     assert found.raw.value == pytest.approx(log.looks[6].evidence[0].estimate)
-    assert verdict.sentence() == "Keep going: the next decision is due on November 15."
+    assert verdict.sentence() == (
+        "Keep going: the next decision is made with the data of November 15, once that day is over."
+    )
     assert verdict.number == Number(5)
     assert verdict.next_due == 14
     early = decide(made, daily(made, [1.0] * 3)).facts.arms[0]

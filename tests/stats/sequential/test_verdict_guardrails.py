@@ -50,6 +50,24 @@ def test_a_harmed_guardrail_stops_a_winner() -> None:
     assert verdict.metric == "revenue_per_visitor"
 
 
+def test_a_guardrail_without_any_figure_is_not_judged_yet() -> None:
+    made = plan(metrics=(CR, RPV))
+    without = look(made, 1, evidence("conversion_rate", "coupon", 0.5, 1))
+    both = look(
+        made,
+        1,
+        evidence("conversion_rate", "coupon", 0.5, 1),
+        evidence("revenue_per_visitor", "coupon", 0.5, 1, control=2.0),
+    )
+
+    unknown, young = (decide(made, LookLog.begin(made).add(made, one)) for one in (without, both))
+
+    assert (unknown.kind, young.kind) == ("do_not_trust", "do_not_trust")
+    assert "reason.guardrail_not_judged" in keys(unknown)
+    assert "reason.guardrail_not_safe" not in keys(unknown)
+    assert "reason.guardrail_not_safe" in keys(young)
+
+
 def test_a_guardrail_not_shown_safe_holds_a_winner_back() -> None:
     going = _with_rail(-0.5, 4.0, rail_se=0.2)
     ended = _with_rail(-0.5, 4.0, last=14, rail_se=0.2)
