@@ -106,3 +106,17 @@ def test_harm_that_an_exact_test_showed_says_so_where_the_interval_does_not_show
     assert (verdict.kind, verdict.cause) == ("stop_harm", "harm")
     keys = [reason.key for reason in verdict.reasons]
     assert ("reason.exact_harm" in keys) == says_so
+
+
+def test_the_alarm_of_a_plan_about_money_tells_no_figure_of_conversion() -> None:
+    """No buyer in the treatment, 28 in the control, on one day: nothing of it was compared."""
+    money = SequentialMetric("revenue_per_visitor", unit="money", needs="orders")
+    plan = SequentialPlan(("control", "coupon"), (money,), 28_000, maximum_days=28)
+    counts = tuple(
+        ArmCount(arm, 500, buyers, buyers, alarm_units=500, alarm_converters=buyers)
+        for arm, buyers in (("control", 28), ("coupon", 0))
+    )
+    verdict = decide(plan, LookLog.begin(plan).add(plan, Look("2026-11-02", 1, counts)))
+
+    assert (verdict.kind, verdict.cause, verdict.variant) == ("stop_harm", "alarm", "coupon")
+    assert verdict.estimate is None

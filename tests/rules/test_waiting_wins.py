@@ -58,3 +58,23 @@ def test_between_judging_looks_a_win_that_fell_behind_still_waits() -> None:
     verdict = verdict_of({7: (5.0, 2.0), 10: (-0.1, 2.0)})
 
     assert (verdict.cause, verdict.headline.key) == ("not_yet_judged", "verdict.won_waits")
+
+
+def test_advice_that_a_win_overruled_does_not_come_back_when_that_arm_harms() -> None:
+    """All are behind on day 7; a wins on day 14 and is harmful on day 21; b never recovers."""
+    arms = ("control", "a", "b")
+    plan = SequentialPlan(arms, (CR, RAIL), 42_000, maximum_days=28)
+    log = LookLog.begin(plan)
+    read: list[Verdict] = []
+    for day, a, rail in ((7, -1.9, 0.0), (14, 5.0, 0.0), (21, 5.0, 6.0)):
+        counts = tuple(ArmCount(arm, 500 * day, 500, 500) for arm in arms)
+        found = [evidence(CR.name, a, 1_000 * day, arm="a")]
+        found += [evidence(CR.name, -1.9, 1_000 * day, arm="b")]
+        # A bounce rate that is lower is better: above zero is a loss.
+        found += [evidence(RAIL.name, rail, 1_000 * day, arm="a")]
+        found += [evidence(RAIL.name, 0.0, 1_000 * day, arm="b")]
+        log = log.add(plan, Look(f"2026-11-{1 + day:02}", day, counts, tuple(found)))
+        read.append(decide(plan, log))
+
+    assert [verdict.kind for verdict in read] == ["stop_futile", "keep_going", "keep_going"]
+    assert [verdict.cause for verdict in read] == ["hopeless", "unsafe", "running"]

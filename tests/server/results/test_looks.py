@@ -38,7 +38,7 @@ async def test_a_decision_is_never_taken_back(tmp_path: Path) -> None:
 
     # Success is judged when a whole week of entry is mature: on day 7 + 3.
     assert verdicts[9].kind == pb.VERDICT_KIND_KEEP_GOING
-    assert "due" in verdicts[9].sentence
+    assert "the next decision is made with the data of" in verdicts[9].sentence
     for verdict in (verdicts[10], verdicts[11], verdicts[14], stopped, ended):
         assert (verdict.kind, verdict.variant) == (pb.VERDICT_KIND_SHIP, "free")
         assert verdict.sentence == verdicts[10].sentence

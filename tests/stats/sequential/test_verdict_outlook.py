@@ -60,6 +60,23 @@ def test_a_forecast_that_fails_is_no_forecast(monkeypatch: pytest.MonkeyPatch) -
     assert verdict.headline.key == "verdict.running"
 
 
+def test_advice_without_a_forecast_names_no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise NoAnswer("no drift up to 40 reaches it")
+
+    log = daily(plan(), [*WEEK, 0.0])
+    advised = decide(plan(), log)
+    monkeypatch.setattr(outlook, "forecast", fails)
+
+    verdict = decide(plan(), log)
+
+    assert advised.headline.key == "verdict.hopeless"
+    assert (verdict.kind, verdict.cause) == (advised.kind, advised.cause)
+    assert (verdict.kind, verdict.headline.key) == ("stop_futile", "verdict.hopeless_bare")
+    for language in LANGUAGES:
+        assert "%" not in verdict.sentence(language)
+
+
 def test_an_unlikely_answer_is_called_unlikely() -> None:
     made = plan(futility=None)
     verdict = decide(made, daily(made, [*WEEK, 1.2]))
