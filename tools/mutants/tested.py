@@ -22,11 +22,16 @@ from tools.mutants.scope import MODULES
 # The tests of these modules. Others would kill a few more, and take far longer.
 TESTS: Final = (
     "tests/rules/test_faults.py",
+    "tests/rules/test_margins.py",
     "tests/rules/test_rule.py",
     "tests/rules/test_seal.py",
+    "tests/rules/test_told_figures.py",
+    "tests/rules/test_waiting_wins.py",
+    "tests/rules/test_why_not_safe.py",
     "tests/stats/methods/test_multiplicity.py",
     "tests/stats/sequential/test_boundaries.py",
     "tests/stats/sequential/test_calendar.py",
+    "tests/stats/sequential/test_evidence.py",
     "tests/stats/sequential/test_exact_harm.py",
     "tests/stats/sequential/test_guardrail_standings.py",
     "tests/stats/sequential/test_guards.py",
