@@ -155,8 +155,10 @@ class _Shop:
         for crowd in self._crowds:
             if day < DAYS_OF_ENTRY:
                 self._enter(crowd, day, midnight)
-            # Whoever comes back moves the time of the ledger on.
-            self._client.action(f"{crowd}-0", "visit", time=midnight + timedelta(hours=23))
+            # Storefronts go on showing variants, which moves the time of the ledger on.
+            for campaign in self._crowds[crowd]:
+                assignment = self._client.assign(campaign, f"{crowd}-late-on-{day}")
+                self._client.expose(assignment, time=midnight + timedelta(hours=23))
         for due, visitor, moment in self._late:
             if due == day:
                 self._order(visitor, moment)
@@ -237,7 +239,7 @@ def expected_power(visitors: int) -> float:
 def through_a_server(_: Path) -> str:
     """Campaigns as a shop runs them: SDK, gRPC, ledger, looks and reports of a running server."""
     visitors = planned_visitors()
-    simulation = Simulation(200, 40, visitors, read_daily=200)
+    simulation = Simulation(200, 40, visitors)
     outcomes = simulate(simulation).values()
     same = [outcome for outcome in outcomes if not outcome.has_effect]
     better = [outcome for outcome in outcomes if outcome.has_effect]
@@ -257,8 +259,9 @@ def through_a_server(_: Path) -> str:
         f"{len(same)} campaigns without an effect over one crowd of {visitors:,} visitors, each "
         f"with salts of its own, and {len(better)} with the planned effect (+{LIFT:.0%} of "
         f"{CONVERSION_RATE:.0%}), each over a crowd of its own; three weeks of entry, a window of "
-        f"three days. Every campaign is read every day: {reads:,} reports. {LATE_SHARE:.0%} of "
-        "the orders come in one to six days late.\n\n"
+        f"three days. {simulation.read_daily} of each kind are read every day, the others on the "
+        f"days of decisions and the days after them: {reads:,} reports. {LATE_SHARE:.0%} of the "
+        "orders come in one to six days late.\n\n"
         f"{visitors:,} visitors are what the product's plan takes for a power of 80 % if its "
         "advice to give up is followed. Here it is not followed, and the power is "
         f"{expected:.3f} by SciPy's multivariate normal, with lines of its own.\n\n"
