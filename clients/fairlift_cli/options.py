@@ -14,6 +14,9 @@ LANGUAGE = click.option(
     "--language", type=click.Choice(["en", "es", "ro"]), default="en", show_default=True,
     envvar="FAIRLIFT_LANGUAGE", show_envvar=True, help="Language of the output.",
 )  # fmt: skip
+EPOCH = click.option(
+    "--epoch", type=click.IntRange(min=1), help="The epoch to show; default: the current one."
+)
 
 
 def server_options(command: Command) -> Command:

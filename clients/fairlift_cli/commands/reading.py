@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fairlift_cli.commands.output import new_screen, print_json
-from fairlift_cli.options import LANGUAGE, server_options
+from fairlift_cli.options import EPOCH, LANGUAGE, server_options
 
 if TYPE_CHECKING:
     from fairlift_cli.server_connection import Target
@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", required=False)
-@click.option(
-    "--epoch", type=click.IntRange(min=1), help="The epoch to show; default: the current one."
-)
+@EPOCH
 @click.option("--details", is_flag=True, help="Also show p-values, methods and the plan's hash.")
 @LANGUAGE
 @server_options
@@ -71,9 +69,7 @@ def health(name: str, language: str, target: "Target", as_json: bool) -> None:
 
 @click.command()
 @click.argument("name")
-@click.option(
-    "--epoch", type=click.IntRange(min=1), help="The epoch to show; default: the current one."
-)
+@EPOCH
 @click.option("--details", is_flag=True, help="Also show z and the lines, of every analysis.")
 @LANGUAGE
 @server_options

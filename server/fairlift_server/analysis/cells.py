@@ -182,11 +182,13 @@ def exact_pairs(largest: Mapping[str, Any], group: ColumnGroup) -> frozenset[Pai
     )
 
 
-def parted_pairs(largest: Mapping[str, Any], group: ColumnGroup) -> frozenset[Pair]:
-    """Pairs of columns of whole numbers whose products are too large to be added up at once."""
+def parted_pairs(
+    largest: Mapping[str, Any], group: ColumnGroup, exact: frozenset[Pair]
+) -> frozenset[Pair]:
+    """Pairs of columns of whole numbers that are not exact: their products are too large."""
     return frozenset(
         (a, b)
-        for a, b in set(group.products) - exact_pairs(largest, group)
+        for a, b in set(group.products) - exact
         if a in largest
         and b in largest
         and max(int(largest[a] or 0), int(largest[b] or 0)) < _LARGEST_PARTED

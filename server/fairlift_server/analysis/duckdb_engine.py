@@ -142,12 +142,10 @@ class _Answering:
     def _cells(
         self, group: ColumnGroup, offsets: Offsets, *, by_segment: bool = False
     ) -> list[LedgerCell]:
+        exact = exact_pairs(self._largest, group)
+        parted = parted_pairs(self._largest, group, exact)
         statement = self._statements.cells(
-            group,
-            offsets,
-            by_segment=by_segment,
-            exact=exact_pairs(self._largest, group),
-            parted=parted_pairs(self._largest, group),
+            group, offsets, by_segment=by_segment, exact=exact, parted=parted
         )
         rows = self._asked(statement)
         # The order of groups is the engine's whim; the answer's is not.

@@ -16,7 +16,6 @@ from fairlift_stats.messages import (
     Verbatim,
 )
 from fairlift_stats.report.decomposition import Decomposition
-from fairlift_stats.sequential.calendar import last_day
 from fairlift_stats.verdict.facts import AlarmStanding
 
 from fairlift_server.analysis.ledger_query import CouponCount, LateCounts
@@ -223,11 +222,10 @@ def _notes(reading: ReportInput) -> Iterator[Message]:
 
 def _entry_over(reading: ReportInput) -> Iterator[Message]:
     """That new units are not analysed any more, while the windows of the last ones are open."""
-    last, plan = reading.result.looks[-1], reading.plan.plan
-    end = last_day(last.plan)
-    if last.look.closing is not None or last.look.day < plan.maximum_days or end is None:
+    last, line = reading.result.looks[-1].look, reading.result.line
+    if last.closing is not None or line is None or not line.last_day:
         return
-    day = reading.days.nth(end)
+    day = reading.days.nth(line.last_day)
     if day is not None:
         yield Message.of("note.entry_over", day=Day(day.date.isoformat()))
 
