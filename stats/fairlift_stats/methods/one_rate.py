@@ -46,10 +46,20 @@ def clopper_pearson(x: float, n: float, *, confidence: float = 0.95) -> Interval
     Source: Clopper and Pearson (1934); checked against scipy.
     """
     check_counts(x, n)
-    tail = (1 - checked_confidence(confidence)) / 2
-    low = betaincinv(x, n - x + 1, tail) if x > 0 else 0.0
-    high = betaincinv(x + 1, n - x, 1 - tail) if x < n else 1.0
-    return Interval(float(low), float(high))
+    return Interval(*exact_limits(x, n, (1 - checked_confidence(confidence)) / 2))
+
+
+def exact_limits(x: float, n: float, tail: float) -> tuple[float, float]:
+    """The limits of `clopper_pearson` by the chance outside each, however small it is.
+
+    Args:
+        x: successes.
+        n: units, at least x.
+        tail: the chance, between 0 and 1.
+    """
+    low = float(betaincinv(x, n - x + 1, tail)) if x > 0 else 0.0
+    high = 1 - float(betaincinv(n - x, x + 1, tail)) if x < n else 1.0
+    return low, high
 
 
 def jeffreys(x: float, n: float, *, confidence: float = 0.95, open_ends: bool = True) -> Interval:

@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, overload
 
-from scipy.special import bdtr, bdtrc, betaincinv, ndtri
+from scipy.special import bdtr, bdtrc, ndtri
 
 from fairlift_stats.data.metrics import Direction
+from fairlift_stats.methods.one_rate import exact_limits
 from fairlift_stats.methods.two_rates import TwoRates
 from fairlift_stats.sequential.errors import NotANumber
 from fairlift_stats.sequential.evidence import Evidence
@@ -185,13 +186,4 @@ def is_surely_beyond(rates: TwoRates, direction: Direction, margin: float, level
     high, low = (rates.xc, rates.nc), (rates.xt, rates.nt)
     if direction == "lower":
         high, low = low, high
-    return _lower_limit(*high, level / 2) - _upper_limit(*low, level / 2) > margin
-
-
-def _lower_limit(events: float, units: float, level: float) -> float:
-    """The rate below which so many events are too many, at this level."""
-    return float(betaincinv(events, units - events + 1, level)) if events > 0 else 0.0
-
-
-def _upper_limit(events: float, units: float, level: float) -> float:
-    return 1 - _lower_limit(units - events, units, level)
+    return exact_limits(*high, level / 2)[0] - exact_limits(*low, level / 2)[1] > margin

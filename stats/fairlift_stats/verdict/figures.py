@@ -1,14 +1,20 @@
 """The figures of an estimate as sentences use them: a lift, or else the metric's own unit."""
 
 import math
+from datetime import datetime
 from typing import assert_never
 
-from fairlift_stats.messages import Amount, Figure, Number, Percent, Points, Verbatim
+from fairlift_stats.messages import Amount, Day, Figure, Number, Percent, Points, Verbatim
 from fairlift_stats.methods.contrast import Margin
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.facts import Estimate
 
-__all__ = ["in_unit", "margin_share", "sizes"]
+__all__ = ["day_of", "in_unit", "margin_share", "sizes"]
+
+
+def day_of(at: str) -> Day:
+    """The day of a look's date or moment."""
+    return Day(datetime.fromisoformat(at).date().isoformat())
 
 
 def sizes(plan: SequentialPlan, metric: str, estimate: Estimate | None) -> dict[str, Figure]:

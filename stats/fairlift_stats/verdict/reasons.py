@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from datetime import datetime
 
 from fairlift_stats.locale import figure_text
 from fairlift_stats.messages import (
@@ -16,7 +15,7 @@ from fairlift_stats.messages import (
 )
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.facts import ArmStanding, Facts, GuardrailStanding, SampleRatioFacts
-from fairlift_stats.verdict.figures import in_unit, margin_share, sizes
+from fairlift_stats.verdict.figures import day_of, in_unit, margin_share, sizes
 from fairlift_stats.verdict.ruling import Ruling
 from fairlift_stats.verdict.verdict_estimate import (
     contradicts_harm,
@@ -97,14 +96,14 @@ def _two_figures(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> Iterator
         yield Message.of("reason.corrected" if is_stage_wise else "reason.shrunk", **figures)
     else:
         key = "reason.corrected_then" if is_stage_wise else "reason.first_look"
-        yield Message.of(key, day=_day(day), number=Number(number), **figures)
+        yield Message.of(key, day=day_of(day), number=Number(number), **figures)
 
 
 def _beside_the_win(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> Iterator[Message]:
     """What a winner's headline leaves out: the wait for a guardrail, and metrics still open."""
     standing = facts.arm(ruling.arm, ruling.metric)
     if standing.crossed_at is not None and has_waited(standing, facts):
-        yield Message.of("reason.waited", won=_day(standing.crossed_at), day=_day(facts.at))
+        yield Message.of("reason.waited", won=day_of(standing.crossed_at), day=day_of(facts.at))
     if plan.metric(ruling.metric).among_buyers and not _has_won_on_all_units(plan, facts, ruling):
         yield Message.of("reason.among_buyers", metric=MetricName(ruling.metric))
     for other in facts.arms:
@@ -220,7 +219,3 @@ def _rounded_down(value: float) -> int:
     """To one digit: 34,674,698 becomes 30,000,000."""
     power: int = 10 ** math.floor(math.log10(value))
     return int(value // power) * power
-
-
-def _day(at: str) -> Day:
-    return Day(datetime.fromisoformat(at).date().isoformat())

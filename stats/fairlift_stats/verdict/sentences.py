@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
 from typing import assert_never
 
 from fairlift_stats.messages import (
@@ -20,7 +19,7 @@ from fairlift_stats.sequential.looks import Look
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.enough_units import enough_units
 from fairlift_stats.verdict.facts import Facts, SampleRatioFacts
-from fairlift_stats.verdict.figures import margin_share, sizes
+from fairlift_stats.verdict.figures import day_of, margin_share, sizes
 from fairlift_stats.verdict.outlook import date_of
 from fairlift_stats.verdict.reasons import at_most, reasons_of
 from fairlift_stats.verdict.ruling import Ruling
@@ -203,8 +202,7 @@ def _stopped(look: Look) -> Message:
     """Names the day of the stop where it is known; the look's own day is a later one."""
     if look.stopped_on is None:
         return Message.of("verdict.stopped_undated")
-    day = datetime.fromisoformat(look.stopped_on).date().isoformat()
-    return Message.of("verdict.stopped", day=Day(day))
+    return Message.of("verdict.stopped", day=day_of(look.stopped_on))
 
 
 def _digits(share: float) -> int:
@@ -229,7 +227,7 @@ def _running(plan: SequentialPlan, facts: Facts, ruling: Ruling, names: dict[str
     view, wait = facts.outlook, Message.of("action.wait")
     standing = facts.arm(ruling.arm, ruling.metric)
     if standing.crossed_at is not None:
-        won = Day(datetime.fromisoformat(standing.crossed_at).date().isoformat())
+        won = day_of(standing.crossed_at)
         return Message.of("verdict.won_waits", won=won, variant=names["variant"]), won, wait
     if view is not None and view.predictive_power < _FAINT:
         most = at_most(view.predictive_power)
@@ -252,10 +250,10 @@ def _running(plan: SequentialPlan, facts: Facts, ruling: Ruling, names: dict[str
 
 def _after_the_end(headline: Message, look: Look, last: Look) -> Message:
     """Advice to give up, told when the campaign is over: it was given, and nothing was decided."""
-    given = datetime.fromisoformat(look.at).date()
+    given = day_of(look.at)
     # Of a stop by hand the day of the stop, unless the advice came while the last units matured.
-    end = max(given, datetime.fromisoformat(last.stopped_on or last.at).date())
-    days: dict[str, Figure] = {"day": Day(given.isoformat()), "last": Day(end.isoformat())}
+    end = max(given, day_of(last.stopped_on or last.at), key=lambda day: day.iso)
+    days: dict[str, Figure] = {"day": given, "last": end}
     return Message.of(f"{headline.key}_ended", **dict(headline.figures), **days)
 
 
@@ -271,9 +269,8 @@ def _first_effect(plan: SequentialPlan, facts: Facts, ruling: Ruling) -> dict[st
     if not has_waited(standing, facts) or standing.corrected is None:
         return {}
     first = sizes(plan, ruling.metric, standing.corrected)
-    at = datetime.fromisoformat(standing.corrected.at).date().isoformat()
     return {
-        "day": Day(at), "first": first["lift"], "first_low": first["low"],
+        "day": day_of(standing.corrected.at), "first": first["lift"], "first_low": first["low"],
         "first_high": first["high"],
     }  # fmt: skip
 

@@ -1,11 +1,9 @@
 """What came after the look that a verdict is of: told beside it, never instead of it."""
 
-from datetime import datetime
-
-from fairlift_stats.messages import Day, Figure, Message, MetricName, Percent, VariantName
+from fairlift_stats.messages import Figure, Message, MetricName, Percent, VariantName
 from fairlift_stats.methods.contrast import Contrast
 from fairlift_stats.verdict.facts import oriented, table_k
-from fairlift_stats.verdict.figures import in_unit
+from fairlift_stats.verdict.figures import day_of, in_unit
 from fairlift_stats.verdict.guardrails import harmed_at
 from fairlift_stats.verdict.ruling import FINAL, Course, Ruling, is_split_broken
 from fairlift_stats.verdict.standings import first_crossing
@@ -33,7 +31,7 @@ def _advice(course: Course, ruling: Ruling) -> tuple[Message, ...]:
     given, last = course.looks[ruling.look], course.looks[-1]
     if given is last or last.closing is not None:
         return ()  # the headline says how it ended
-    return (Message.of("since.advised", day=_day(given.at), last=_day(last.at)),)
+    return (Message.of("since.advised", day=day_of(given.at), last=day_of(last.at)),)
 
 
 def _of_the_winner(course: Course, ruling: Ruling) -> list[Message]:
@@ -58,7 +56,7 @@ def _of_the_winner(course: Course, ruling: Ruling) -> list[Message]:
             Message.of(
                 "since.turned" if worse else "since.figure",
                 metric=MetricName(ruling.metric),
-                day=_day(last.look.at),
+                day=day_of(last.look.at),
                 lift=_size(course, ruling.metric, contrast),
             )
         )
@@ -73,9 +71,5 @@ def _size(course: Course, metric: str, contrast: Contrast) -> Figure:
 
 def _harmed(arm: str, metric: str, at: str) -> Message:
     return Message.of(
-        "since.harm", variant=VariantName(arm), metric=MetricName(metric), day=_day(at)
+        "since.harm", variant=VariantName(arm), metric=MetricName(metric), day=day_of(at)
     )
-
-
-def _day(at: str) -> Day:
-    return Day(datetime.fromisoformat(at).date().isoformat())
