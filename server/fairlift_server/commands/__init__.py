@@ -30,7 +30,7 @@ class Command(NamedTuple):
     run: Callable[[Settings, argparse.Namespace], None]
 
 
-def add(parsers: Parsers, command: Command) -> None:
+def add_command(parsers: Parsers, command: Command) -> None:
     """Adds a command to the parser of the program."""
     parser = parsers.add_parser(command.name, help=command.help, description=command.help)
     command.add_arguments(parser)
