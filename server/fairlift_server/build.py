@@ -23,6 +23,7 @@ from fairlift_server.api.results import ResultsApi
 from fairlift_server.api.server import Certificate, GrpcServer, Services
 from fairlift_server.campaigns.lifecycle import CampaignLifecycle
 from fairlift_server.campaigns.live import LiveCampaigns
+from fairlift_server.campaigns.other_servers import OtherServers
 from fairlift_server.campaigns.snapshot_build import published_snapshot
 from fairlift_server.events.caller_clocks import CallerClocks
 from fairlift_server.events.ingest import Ingest, ReadEvents, StoreEvents
@@ -40,6 +41,7 @@ from fairlift_server.store.contents import contents, last_received_us
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.event_groups import store_group
 from fairlift_server.store.parked_events import corrections, summarized
+from fairlift_server.store.upkeep import Upkeep
 
 log = logging.getLogger("fairlift.store")
 
@@ -78,7 +80,7 @@ async def serving(
     # First what needs no database: a start that fails leaves the file as it was.
     server = GrpcServer(listen=settings.listen, certificate=_certificate(settings))
     try:
-        store = Store(Path(settings.database))
+        store = Store(settings.database)
     except BaseException:
         await server.close()
         raise
@@ -100,6 +102,7 @@ async def serving(
             limit_events=settings.queue_events,
         )
         clocks = CallerClocks(lambda: microseconds(clock()), monotonic)
+        others = OtherServers(store, live, clock)
         parked = ParkedEvents(store, live, clocks, rules=_event_rules(settings), now=clock)
         own_workers, own_check_workers = WorkerPool(settings.analyses), WorkerPool(1)
         results = CampaignResults(
@@ -110,9 +113,9 @@ async def serving(
             now=clock,
             intake=lambda: watch.state,
         )
-        log.info("opened %s: %s", store.path, store.contents())
+        log.info("opened %s: %s", store.name, store.contents())
         await server.start(
-            _services(settings, store, live, ingest, clocks, results, clock),
+            _services(settings, store, live, ingest, clocks, results, clock, others),
             token=settings.token,
             has_reflection=settings.has_reflection,
         )
@@ -123,6 +126,7 @@ async def serving(
             asyncio.create_task(timer.run(), name="look-timer"),
             asyncio.create_task(parked.run(), name="parked-events"),
             asyncio.create_task(readiness.run(), name="readiness"),
+            *_with_others(store, others, watch),
         )
         try:
             yield server
@@ -153,6 +157,19 @@ def _watched(record: StoreEvents, watch: IntakeWatch, clock: Callable[[], dateti
     return watched
 
 
+def _with_others(
+    store: Store, others: OtherServers, watch: IntakeWatch
+) -> list["asyncio.Task[None]"]:
+    """What a server does because others use the same database."""
+    if not store.is_shared:
+        return []
+    upkeep = Upkeep(store, watch)
+    return [
+        asyncio.create_task(others.run(), name="other-servers"),
+        asyncio.create_task(upkeep.run(), name="upkeep"),
+    ]
+
+
 def _certificate(settings: Settings) -> Certificate | None:
     if not settings.tls_certificate:
         return None
@@ -173,13 +190,16 @@ def _services(
     clocks: CallerClocks,
     results: CampaignResults,
     clock: Callable[[], datetime],
+    others: OtherServers,
 ) -> Services:
     page_tokens = PageTokens()
     campaigns = CampaignLifecycle(store, live, currency=settings.currency, now=clock, token=token)
     return Services(
         AssignmentApi(live, keep_alive_s=settings.keep_alive_s),
         CampaignApi(campaigns, page_tokens),
-        EventApi(ingest, live, clocks, rules=_event_rules(settings), now=clock),
+        EventApi(
+            ingest, live, clocks, rules=_event_rules(settings), now=clock, catch_up=others.catch_up
+        ),
         ResultsApi(
             results,
             page_tokens,

@@ -54,7 +54,10 @@ class Settings:
     )
     database: str = field(
         default="fairlift.db",
-        metadata={"help": "path of the SQLite file; its folder must exist"},
+        metadata={
+            "help": "path of the SQLite file, whose folder must exist; or postgresql://USER:PASSWORD"
+            "@HOST/NAME, which several servers may share"
+        },
     )
     currency: str = field(
         default="EUR",
@@ -265,11 +268,11 @@ def _violations(settings: Settings) -> list[Violation]:
         "must be host:port, such as 127.0.0.1:50051",
     )
     check(bool(settings.database), "database", "must be a path, such as fairlift.db")
-    check(
-        "://" not in settings.database,
-        "database",
-        "must be the path of a SQLite file; other databases are not supported yet",
-    )
+    scheme, is_url, _ = settings.database.partition("://")
+    if is_url and scheme not in ("postgresql", "postgres"):
+        # Not the value: it may hold a password.
+        text = f"begins with {scheme}://, must be a path or postgresql://…"
+        violations.append(Violation(PREFIX + "DATABASE", text))
     check(
         Settings.CURRENCY.fullmatch(settings.currency) is not None,
         "currency",

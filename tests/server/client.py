@@ -22,6 +22,8 @@ from fairlift_server.settings import Settings
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
+from tests.databases import database_in
+
 
 class Clock:
     """The server's time: the machine's, moved by as much as a test wants."""
@@ -87,7 +89,7 @@ async def running(
 ) -> AsyncIterator[Caller]:
     """A server in this process, its store in the folder, and a caller of it."""
     clock = clock or Clock()
-    chosen = {"listen": "127.0.0.1:0", "database": str(folder / "shop.db"), **settings}
+    chosen = {"listen": "127.0.0.1:0", "database": database_in(folder), **settings}
     async with (
         serving(settings_of(chosen), workers=workers(), clock=clock) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,

@@ -32,7 +32,7 @@ def test_values_are_read_by_their_kind() -> None:
         ("LISTEN", "50051", "must be host:port"),
         ("LISTEN", "127.0.0.1:70000", "must be host:port"),
         ("DATABASE", "", "must be a path"),
-        ("DATABASE", "postgresql://shop", "not supported yet"),
+        ("DATABASE", "mysql://u:secret@host/shop", "begins with mysql://"),
         ("CURRENCY", "euro", "ISO 4217"),
         ("HISTORY_DAYS", "0", "must be 1 to 36,500"),
         ("HISTORY_DAYS", "99999999999", "must be 1 to 36,500"),

@@ -1,9 +1,9 @@
 """EventService: stores events and acknowledges them once they are durable."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 import grpc
 from fairlift.engine.errors import InvalidRequest, Violation
@@ -16,6 +16,7 @@ from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.events.caller_clocks import CallerClocks
 from fairlift_server.events.ingest import Ingest
 from fairlift_server.events.ledger import (
+    Event,
     EventOutcome,
     IdleOutcome,
     ParkedEvent,
@@ -33,6 +34,9 @@ _REASONS = {
 
 RecordContext = grpc.aio.ServicerContext[pb.RecordEventsRequest, pb.RecordEventsResponse]
 StreamContext = grpc.aio.ServicerContext[pb.StreamEventsRequest, pb.StreamEventsResponse]
+
+# Brings the campaigns in memory up to those that other servers have stored; whether any changed.
+CatchUp: TypeAlias = Callable[[], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,10 @@ class EventApi(EventServiceServicer):
         *,
         rules: EventRules,
         now: Callable[[], datetime],
+        catch_up: CatchUp,
     ) -> None:
         self._ingest = ingest
+        self._catch_up = catch_up
         self._live = live
         self._clocks = clocks
         self._rules = rules
@@ -106,6 +112,12 @@ class EventApi(EventServiceServicer):
             raise InvalidRequest([Violation("events", text)])
         reader = self._reader(request, caller)
         read = [reader.read(event) for event in events]
+        if any(not isinstance(event, Event) for event in read) and await self._catch_up():
+            # By what another server made of the campaigns since.
+            read = [
+                event if isinstance(event, Event) else reader.read(message)
+                for event, message in zip(read, events, strict=True)
+            ]
         to_store = [event for event in read if not isinstance(event, RefusedEvent)]
         stored = iter(await self._ingest.record(to_store))
         outcomes = (event if isinstance(event, RefusedEvent) else next(stored) for event in read)

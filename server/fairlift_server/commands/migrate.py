@@ -1,7 +1,6 @@
 """fairlift-server migrate and accept: the database is made ready for this version."""
 
 import argparse
-from pathlib import Path
 
 from fairlift_server.commands import Command, without_arguments
 from fairlift_server.settings import Settings
@@ -18,10 +17,10 @@ def _accept(settings: Settings, _arguments: argparse.Namespace) -> None:
 def _migrated(settings: Settings, *, accept: bool) -> str:
     from fairlift_server.store.database import Store
 
-    store = Store(Path(settings.database), accept=accept)
+    store = Store(settings.database, accept=accept)
     try:
         store.migrate()
-        return f"{store.path} is accepted: {store.contents()}" if accept else str(store.path)
+        return f"{store.name} is accepted: {store.contents()}" if accept else store.name
     finally:
         store.close()
 

@@ -5,11 +5,10 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from weakref import WeakValueDictionary
 
 from fairlift.engine.campaign import Campaign, State
-from fairlift.engine.errors import NotFound, WrongState
+from fairlift.engine.errors import NotFound, Unavailable, WrongState
 from fairlift.engine.plan_hash import plan_hash
 from fairlift_stats.sequential.errors import LookEdited
 
@@ -39,10 +38,18 @@ from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.amendments import IdleAmendments, idle_amendments
 from fairlift_server.store.campaigns import microseconds, moment
 from fairlift_server.store.database import Store, Transaction
-from fairlift_server.store.looks import LookRecord, add_look, looks_of, put_report_line
+from fairlift_server.store.looks import (
+    LookRecord,
+    LookTaken,
+    add_look,
+    looks_of,
+    put_report_line,
+)
 
 # The contract's limit of how many a page of health lists.
 _MAX_AMENDMENTS = 100
+# Each time at least one look more is stored.
+_MOST_RACES = 5
 _WITH_LOOKS = (State.RUNNING, State.PAUSED, State.STOPPED)
 
 
@@ -257,21 +264,26 @@ class CampaignResults:
     async def _data_quality(self, campaign: str) -> tuple[Campaign, AnalysisPlan, DataQuality]:
         stored = await self._store.read(lambda t: self._stored(t, campaign, 0))
         request = stored.request(self._now(), self._intake())
-        quality = await self._check_workers.run(_check_data, self._store.path, request)
+        quality = await self._check_workers.run(_check_data, self._store.source, request)
         return stored.campaign, stored.plan, quality
 
     async def _read_alone(self, campaign: str, epoch: int) -> ReportInput:
         # Two readers of one epoch, once by its number and once as the current one, would make the
         # same looks.
         async with self._locks.setdefault(campaign, asyncio.Lock()):
-            return await self._read(campaign, epoch)
+            for _attempt in range(_MOST_RACES):
+                try:
+                    return await self._read(campaign, epoch)
+                except LookTaken:
+                    continue  # by another server: its looks are read, and what follows them
+            raise Unavailable("other servers make the looks of this campaign; ask again")
 
     async def _read(self, campaign: str, epoch: int) -> ReportInput:
         stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
         now = self._now()
         request = stored.request(now, self._intake())
         with _edits_named(campaign):
-            result = await self._workers.run(_make_looks, self._store.path, request)
+            result = await self._workers.run(_make_looks, self._store.source, request)
         times = [record.time for record in stored.records]
         new = [
             LookRecord(number, now, sealed_to_json(look))
@@ -345,13 +357,13 @@ def _check_seal(campaign: Campaign) -> None:
 # DuckDB and Ibis are imported where they run: in the worker processes, never in the server.
 
 
-def _make_looks(path: Path, request: LookRequest) -> LookResult:
+def _make_looks(source: str, request: LookRequest) -> LookResult:
     from fairlift_server.analysis.duckdb_engine import answers
 
-    return make_looks(lambda queries: answers(path, queries), request)
+    return make_looks(lambda queries: answers(source, queries), request)
 
 
-def _check_data(path: Path, request: LookRequest) -> DataQuality:
+def _check_data(source: str, request: LookRequest) -> DataQuality:
     from fairlift_server.analysis.duckdb_engine import answers
 
-    return check_data(lambda queries: answers(path, queries), request)
+    return check_data(lambda queries: answers(source, queries), request)

@@ -68,11 +68,15 @@ def judge_again(
 ) -> list[EventOutcome]:
     """One outcome per parked event; what is accepted is parked no longer, in the same transaction.
 
+    Events that another server has judged meanwhile are left out.
+
     Args:
         connection: in a transaction; there is no other writer.
         judged: ids of parked events, each as it was read now.
         currency: the shop's currency.
     """
+    still_parked = parked_events.locked(connection, [event_id for event_id, _ in judged])
+    judged = [(event_id, event) for event_id, event in judged if event_id in still_parked]
     ready = [event for _, event in judged if isinstance(event, Event)]
     unmark(connection, [event.event_id for event in ready])
     stored = stored_apart(connection, ready, currency, store_events)

@@ -15,13 +15,15 @@ EVENT_TABLES: tuple[Table, ...] = (
     tables.costs,
     tables.exchange_rates,
 )
-_EVENTS = " + ".join(f"(SELECT coalesce(max(id), 0) FROM {table.name})" for table in EVENT_TABLES)
+COUNT_OF_EVENTS = " + ".join(
+    f"(SELECT coalesce(max(id), 0) FROM {table.name})" for table in EVENT_TABLES
+)
 _BEGIN = (
     "INSERT INTO ledger_state (id, ledger, writes, events) "
     "SELECT 1, lower(hex(randomblob(16))), 0, 0 WHERE NOT EXISTS (SELECT 1 FROM ledger_state)"
 )
 _COUNT = (
-    f"UPDATE ledger_state SET writes = writes + 1, events = {_EVENTS} "
+    f"UPDATE ledger_state SET writes = writes + 1, events = {COUNT_OF_EVENTS} "
     "RETURNING ledger, writes, events"
 )
 

@@ -40,6 +40,8 @@ shop = Table(
     Column("currency_code", String(3), nullable=False),
     Column("holdout_bps", Integer, nullable=False),
     Column("holdout_salt", Text, nullable=False),
+    # Counts the changes of campaigns and of the holdout.
+    Column("version", BigInteger, nullable=False, server_default="0"),
 )
 
 campaigns = Table(
@@ -49,6 +51,8 @@ campaigns = Table(
     Column("state", String(10), nullable=False),
     # A Campaign message: the contract owns the shape.
     Column("message", LargeBinary, nullable=False),
+    # The shop's version with which it was last changed.
+    Column("version", BigInteger, nullable=False, server_default="0"),
 )
 
 epochs = Table(
@@ -112,6 +116,9 @@ seen_events = Table(
     Column("digest", LargeBinary(8), nullable=False),
     sqlite_with_rowid=False,
 )
+
+# Of each order that came to PostgreSQL, to lock what is not there yet; see store/locks.py.
+order_locks = Table("order_locks", metadata, Column("order_id", Text, primary_key=True))
 
 exposures = Table(
     "exposures",
@@ -189,6 +196,7 @@ orders = Table(
         "currency_code",
         "time_us",
         sqlite_where=text("rate_picos IS NOT NULL"),
+        postgresql_where=text("rate_picos IS NOT NULL"),
     ),
 )
 
@@ -236,6 +244,7 @@ amendments = Table(
         "status",
         "time_us",
         sqlite_where=text("status <> 'applied'"),
+        postgresql_where=text("status <> 'applied'"),
     ),
 )
 

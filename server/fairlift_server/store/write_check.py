@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from sqlalchemy import Column, Connection, Integer, LargeBinary, Numeric, Table
+from sqlalchemy import Boolean, Column, Connection, Integer, LargeBinary, Numeric, Table
 
 from fairlift_server.store.tables import metadata
 
@@ -32,6 +32,8 @@ def _is_filled(column: Column[object]) -> bool:
 def _value(column: Column[object], text: str) -> object:
     if isinstance(column.type, LargeBinary):
         return text.encode()
-    if isinstance(column.type, Integer | Numeric) or column.type.python_type is bool:
+    if isinstance(column.type, Boolean):
         return False
+    if isinstance(column.type, Integer | Numeric):
+        return 0
     return text

@@ -13,7 +13,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
     """A database that a server uses."""
     store = Store(tmp_path / "shop.db")
     store.migrate()
-    yield store.path
+    yield Path(store.source)
     store.close()
 
 

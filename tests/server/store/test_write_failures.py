@@ -126,7 +126,7 @@ def _not_found(_connection: Connection) -> None:
 
 def _pragma(store: Store, pragma: str) -> None:
     """Sets it on the connection that writes, outside a transaction."""
-    with store._writing.connect() as connection:
+    with store._database.writing.connect() as connection:
         driver = connection.connection.driver_connection
         assert driver is not None
         driver.execute(f"PRAGMA {pragma}")
