@@ -7,6 +7,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,17 @@ def rows(database: str | Path, statement: str, values: Sequence[Any] = ()) -> li
         with psycopg.connect(str(database)) as connection:
             answer = connection.execute(statement.replace("?", "%s").encode(), values or None)
             return answer.fetchall() if answer.description else []
-    with sqlite3.connect(database) as file:
+    with closing(sqlite3.connect(database)) as file, file:
         return file.execute(statement, values).fetchall()
+
+
+def changed(database: str | Path, statement: str, values: Sequence[Any] = ()) -> int:
+    """How many rows a statement changes, past the server."""
+    if str(database).startswith("postgresql://"):
+        with psycopg.connect(str(database)) as connection:
+            return connection.execute(statement.replace("?", "%s").encode(), values).rowcount
+    with closing(sqlite3.connect(database)) as file, file:
+        return file.execute(statement, values).rowcount
 
 
 @cache

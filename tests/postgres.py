@@ -56,12 +56,13 @@ class PostgresServer:
     def start(self) -> None:
         """Starts it, also after it was killed; returns when it takes connections."""
         options = [f"-c{name}={value}" for name, value in self._settings.items()]
-        log = (self._home / "log").open("ab")
-        self._process = subprocess.Popen(
-            [self._programs / "postgres", "-D", self.data, "-p", str(self.port), "-k", self._home,
-             "-clisten_addresses=127.0.0.1", "-cmax_connections=200", *options],
-            stdout=log, stderr=log, user=self._user, cwd=self._home,
-        )  # fmt: skip
+        with (self._home / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._programs / "postgres", "-D", self.data, "-p", str(self.port),
+                 "-k", self._home, "-clisten_addresses=127.0.0.1", "-cmax_connections=200",
+                 *options],
+                stdout=log, stderr=log, user=self._user, cwd=self._home,
+            )  # fmt: skip
         self.wait()
 
     def wait(self) -> None:

@@ -10,8 +10,11 @@ from fairlift.engine.errors import WrongState
 from fairlift_server.build import serving
 from fairlift_server.settings import Settings
 
+from tests.databases import sqlite_only
 from tests.server import shop
 from tests.server.client import running
+
+pytestmark = sqlite_only
 
 
 def _at(folder: Path, **settings: str) -> Settings:

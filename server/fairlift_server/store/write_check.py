@@ -14,7 +14,7 @@ def try_tables(connection: Connection) -> None:
         sqlalchemy.exc.DatabaseError: a table is missing, damaged, or has other columns.
     """
     savepoint = connection.begin_nested()
-    text = f"write-check-{uuid4().hex}"
+    text = f"{uuid4().hex}-write-check"
     for table in metadata.sorted_tables:  # what is referred to comes first
         connection.execute(table.insert(), _row(table, text))
     savepoint.rollback()
@@ -36,4 +36,4 @@ def _value(column: Column[object], text: str) -> object:
         return False
     if isinstance(column.type, Integer | Numeric):
         return 0
-    return text
+    return text[: getattr(column.type, "length", None)]  # PostgreSQL minds it

@@ -17,6 +17,7 @@ from fairlift.v1 import (
 )
 from fairlift_server.api.errors import STATUS, reason, status_of
 
+from tests.databases import sqlite_only
 from tests.server import shop
 from tests.server.client import Caller, details, running
 
@@ -118,6 +119,7 @@ async def test_a_full_queue_sheds_and_tells_when_to_come_again(tmp_path: Path) -
     assert set(retries) == {500_000_000}
 
 
+@sqlite_only
 async def test_a_stream_is_not_read_while_the_queue_is_full(tmp_path: Path) -> None:
     async with running(tmp_path, queue_events=1_000) as caller:
         await caller.start(shop.campaign())

@@ -1,9 +1,7 @@
 """Events that time or a change of state can heal: kept, answered as parked, and judged once."""
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +11,8 @@ from fairlift.v1 import event_service_pb2 as pb
 from fairlift.v1 import results_service_pb2 as results_pb
 from fairlift.v1.event_service_pb2 import Event, EventOutcome
 
+from tests import databases
+from tests.databases import database_in
 from tests.server import shop
 from tests.server.client import Caller, Clock, running
 
@@ -22,8 +22,7 @@ EXPOSED = "SELECT unit, variant, epoch FROM exposures ORDER BY unit"
 
 
 def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(folder / "shop.db")) as database:
-        return database.execute(query).fetchall()
+    return databases.rows(database_in(folder), query)
 
 
 async def until(folder: Path, query: str, count: int) -> list[tuple[object, ...]]:

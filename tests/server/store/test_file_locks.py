@@ -7,6 +7,10 @@ import pytest
 from fairlift.engine.errors import WrongState
 from fairlift_server.store.database import Store
 
+from tests.databases import sqlite_only
+
+pytestmark = sqlite_only
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:

@@ -9,6 +9,10 @@ from fairlift_server.store.database import Store
 from fairlift_server.store.write_failures import EVERY_S, WriteFailures
 from sqlalchemy import Connection, text
 
+from tests.databases import sqlite_only
+
+pytestmark = sqlite_only
+
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, object]]:
     return [
