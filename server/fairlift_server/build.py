@@ -27,7 +27,7 @@ from fairlift_server.campaigns.other_servers import OtherServers
 from fairlift_server.campaigns.snapshot_build import published_snapshot
 from fairlift_server.events.caller_clocks import CallerClocks
 from fairlift_server.events.ingest import Ingest, ReadEvents, StoreEvents
-from fairlift_server.events.intake import IntakeWatch
+from fairlift_server.events.intake import Intake, IntakeWatch
 from fairlift_server.events.ledger import EventOutcome
 from fairlift_server.events.parking import ParkingLimits
 from fairlift_server.results.campaign_results import CampaignResults
@@ -111,7 +111,7 @@ async def serving(
             workers or own_check_workers,
             currency=settings.currency,
             now=clock,
-            intake=lambda: watch.state,
+            intake=partial(_intake_of_all, store, watch),
         )
         log.info("opened %s: %s", store.name, store.contents())
         await server.start(
@@ -126,7 +126,7 @@ async def serving(
             asyncio.create_task(timer.run(), name="look-timer"),
             asyncio.create_task(parked.run(), name="parked-events"),
             asyncio.create_task(readiness.run(), name="readiness"),
-            *_with_others(store, others, watch),
+            *_with_others(store, others),
         )
         try:
             yield server
@@ -157,16 +157,13 @@ def _watched(record: StoreEvents, watch: IntakeWatch, clock: Callable[[], dateti
     return watched
 
 
-def _with_others(
-    store: Store, others: OtherServers, watch: IntakeWatch
-) -> list["asyncio.Task[None]"]:
+def _with_others(store: Store, others: OtherServers) -> list["asyncio.Task[None]"]:
     """What a server does because others use the same database."""
     if not store.is_shared:
         return []
-    upkeep = Upkeep(store, watch)
     return [
         asyncio.create_task(others.run(), name="other-servers"),
-        asyncio.create_task(upkeep.run(), name="upkeep"),
+        asyncio.create_task(Upkeep(store).run(), name="upkeep"),
     ]
 
 
@@ -212,6 +209,13 @@ def _services(
 
 def _event_rules(settings: Settings) -> EventRules:
     return EventRules(settings.currency, settings.history_days, settings.parked_days)
+
+
+async def _intake_of_all(store: Store, watch: IntakeWatch) -> Intake:
+    """When events could come in, at this server or at others of the same database."""
+    if store.is_shared and (received_us := await store.read(last_received_us)) is not None:
+        watch.received_elsewhere(received_us)
+    return watch.state
 
 
 async def _intake(store: Store, clocks: CallerClocks) -> IntakeQuality:

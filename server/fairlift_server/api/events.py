@@ -35,8 +35,8 @@ _REASONS = {
 RecordContext = grpc.aio.ServicerContext[pb.RecordEventsRequest, pb.RecordEventsResponse]
 StreamContext = grpc.aio.ServicerContext[pb.StreamEventsRequest, pb.StreamEventsResponse]
 
-# Brings the campaigns in memory up to those that other servers have stored; whether any changed.
-CatchUp: TypeAlias = Callable[[], Awaitable[bool]]
+# Brings the campaigns in memory up to those that other servers have stored.
+CatchUp: TypeAlias = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +111,16 @@ class EventApi(EventServiceServicer):
             )
             raise InvalidRequest([Violation("events", text)])
         reader = self._reader(request, caller)
+        known = self._live.published
         read = [reader.read(event) for event in events]
-        if any(not isinstance(event, Event) for event in read) and await self._catch_up():
-            # By what another server made of the campaigns since.
-            read = [
-                event if isinstance(event, Event) else reader.read(message)
-                for event, message in zip(read, events, strict=True)
-            ]
+        if any(not isinstance(event, Event) for event in read):
+            await self._catch_up()
+            if self._live.published is not known:
+                # By what another server made of the campaigns since.
+                read = [
+                    event if isinstance(event, Event) else reader.read(message)
+                    for event, message in zip(read, events, strict=True)
+                ]
         to_store = [event for event in read if not isinstance(event, RefusedEvent)]
         stored = iter(await self._ingest.record(to_store))
         outcomes = (event if isinstance(event, RefusedEvent) else next(stored) for event in read)

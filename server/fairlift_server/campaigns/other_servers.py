@@ -41,26 +41,25 @@ class OtherServers:
             if self._failed:
                 await asyncio.sleep(POLL_S)
 
-    async def catch_up(self) -> bool:
-        """Reads what was changed; whether anything was.
+    async def catch_up(self) -> None:
+        """Reads what was changed.
 
         Whoever is about to refuse something because of a campaign asks first. While the database
         is away nothing is known to have changed.
         """
         if not self._store.is_shared:
-            return False
+            return
         try:
-            is_changed = await self._read_changes()
+            await self._read_changes()
         except Exception as error:
             if not self._failed:
                 fields = {"reason": " ".join(str(error).split())}
                 log.warning("changes of campaigns cannot be read", extra={"fields": fields})
             self._failed = True
-            return False
-        self._failed = False
-        return is_changed
+        else:
+            self._failed = False
 
-    async def _read_changes(self) -> bool:
+    async def _read_changes(self) -> None:
         async with self._reading:
             before = self._live.published
 
@@ -70,7 +69,5 @@ class OtherServers:
                 after = caught_up(before, transaction, self._now())
                 return None if after is before else (after, self._live.compiled_with(after))
 
-            if (changed := await self._store.read(job)) is None:
-                return False
-            self._live.publish(*changed)
-            return True
+            if (changed := await self._store.read(job)) is not None:
+                self._live.publish(*changed)

@@ -1,7 +1,7 @@
 """Results of campaigns: looks made when they are due, written down before anybody sees them."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -165,7 +165,7 @@ class CampaignResults:
         *,
         currency: str,
         now: Callable[[], datetime],
-        intake: Callable[[], Intake],
+        intake: Callable[[], Awaitable[Intake]],
     ) -> None:
         self._store = store
         self._workers = workers
@@ -252,7 +252,7 @@ class CampaignResults:
             WrongState: the campaign has not started, or a look was changed in the store.
         """
         stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
-        request = stored.request(self._now(), self._intake())
+        request = stored.request(self._now(), await self._intake())
         with _edits_named(campaign):
             listed = await self._workers.run(stored_looks, request)
         lifecycle = stored.campaign.lifecycle
@@ -263,7 +263,7 @@ class CampaignResults:
 
     async def _data_quality(self, campaign: str) -> tuple[Campaign, AnalysisPlan, DataQuality]:
         stored = await self._store.read(lambda t: self._stored(t, campaign, 0))
-        request = stored.request(self._now(), self._intake())
+        request = stored.request(self._now(), await self._intake())
         quality = await self._check_workers.run(_check_data, self._store.source, request)
         return stored.campaign, stored.plan, quality
 
@@ -281,7 +281,7 @@ class CampaignResults:
     async def _read(self, campaign: str, epoch: int) -> ReportInput:
         stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
         now = self._now()
-        request = stored.request(now, self._intake())
+        request = stored.request(now, await self._intake())
         with _edits_named(campaign):
             result = await self._workers.run(_make_looks, self._store.source, request)
         times = [record.time for record in stored.records]

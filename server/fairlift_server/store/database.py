@@ -93,7 +93,12 @@ class Store:
         except DatabaseError as error:
             raise self._database.unusable(error.orig) from None
         self._is_counting = True
-        self.check_writes_now()
+        try:
+            self.check_writes_now()
+        except Overloaded as error:
+            if isinstance(error.__cause__, ProgrammingError):  # a right of the user is missing
+                raise self._database.unusable(error.__cause__.orig) from None
+            raise
 
     def contents(self) -> Contents:
         """What the database contains, found without reading it through."""

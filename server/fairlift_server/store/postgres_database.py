@@ -74,7 +74,11 @@ class PostgresDatabase:
         )
         try:
             with self._raw() as connection:
-                _check_server(self.name, connection)
+                check_server(
+                    self.name,
+                    version=connection.info.server_version,
+                    encoding=connection.info.parameter_status("server_encoding"),
+                )
         except BaseException:
             self.close()
             raise
@@ -209,11 +213,20 @@ def _engine(connect: "Callable[[], psycopg.Connection]", *, connections: int) ->
     )
 
 
-def _check_server(name: str, connection: "psycopg.Connection") -> None:
-    version = connection.info.server_version // 10_000
-    if version < _OLDEST:
-        raise WrongState(f"{name} is PostgreSQL {version}; Fairlift needs {_OLDEST} or later")
-    encoding = connection.info.parameter_status("server_encoding")
+def check_server(name: str, *, version: int, encoding: str | None) -> None:
+    """Refuses a server that is too old, and a database that cannot keep every letter.
+
+    Args:
+        name: of the database.
+        version: as libpq says it, 150003 for 15.3.
+        encoding: of the database.
+
+    Raises:
+        WrongState: it is refused.
+    """
+    if version // 10_000 < _OLDEST:
+        old = version // 10_000
+        raise WrongState(f"{name} is PostgreSQL {old}; Fairlift needs {_OLDEST} or later")
     if encoding != "UTF8":
         raise WrongState(
             f"{name} is in {encoding}; Fairlift needs UTF8: create it with ENCODING 'UTF8'"

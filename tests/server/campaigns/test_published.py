@@ -24,10 +24,10 @@ from fairlift_server.campaigns.update import CampaignUpdate
 from fairlift_server.store.campaigns import Shop, put_shop
 from fairlift_server.store.database import Store
 
+from tests.databases import database_in
+
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 NAMES = [f"c{number}" for number in range(6)]
-
-from tests.databases import database_in
 
 
 class Campaigns:

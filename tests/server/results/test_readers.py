@@ -47,6 +47,9 @@ class Busy(WorkerPool):
 
 
 async def test_data_quality_does_not_wait_for_reports(tmp_path: Path) -> None:
+    async def intake() -> Intake:
+        return Intake(up_since_us=0)
+
     campaigns = Campaigns(database_in(tmp_path))
     await campaigns.lifecycle.create(plain_campaign("a"), validate_only=False, author="")
     await campaigns.lifecycle.move("start", "a", etag="", author="")
@@ -56,7 +59,7 @@ async def test_data_quality_does_not_wait_for_reports(tmp_path: Path) -> None:
         workers(),
         currency="EUR",
         now=lambda: NOW,
-        intake=lambda: Intake(up_since_us=0),
+        intake=intake,
     )
 
     reading = asyncio.create_task(results.read("a"))
