@@ -14,8 +14,8 @@ from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, Programming
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from fairlift_server.store.contents import Contents, contents
-from fairlift_server.store.migration import migrate
-from fairlift_server.store.postgres_database import PostgresDatabase
+from fairlift_server.store.migration import NEWEST, Pending, migrate, pending
+from fairlift_server.store.postgres_database import PostgresDatabase, without_secrets
 from fairlift_server.store.sqlite_file import SqliteFile, opened_beside, unusable_file
 from fairlift_server.store.write_check import try_tables
 from fairlift_server.store.write_failures import WriteFailures
@@ -74,24 +74,36 @@ class Store:
         """Whether other servers may write to the database, too."""
         return self._database.is_shared
 
-    def migrate(self, check: Callable[[Connection], None] | None = None) -> None:
-        """Upgrades the tables to the version of this server, in one transaction.
+    def migrate(
+        self,
+        check: Callable[[Connection], None] | None = None,
+        *,
+        to: str = NEWEST,
+        is_backed_up: bool = False,
+    ) -> None:
+        """Upgrades the tables, in one transaction.
 
         Args:
             check: of the upgraded database; when it raises, nothing is changed.
+            to: a revision; by default that of this server.
+            is_backed_up: whether migrations may run that cannot be undone.
 
         Raises:
-            WrongState: another program or a newer Fairlift wrote it, or it is not writable.
+            WrongState: another program or a newer Fairlift wrote it, it is not writable, or a
+                migration cannot be undone and there is no back-up.
         """
         self._database.refuse_foreign()
         try:
             with self._database.writing.begin() as connection:
-                migrate(connection, self.name)
-                self._database.migrated(connection)
+                migrate(connection, self.name, to=to, is_backed_up=is_backed_up)
+                if to == NEWEST:
+                    self._database.migrated(connection)
                 if check is not None:
                     check(connection)
         except DatabaseError as error:
             raise self._database.unusable(error.orig) from None
+        if to != NEWEST:
+            return
         self._is_counting = True
         try:
             self.check_writes_now()
@@ -201,6 +213,16 @@ class Store:
 def is_url(database: str | Path) -> bool:
     """Whether it names a PostgreSQL database, not a file."""
     return str(database).startswith(("postgresql://", "postgres://"))
+
+
+def pending_migrations(database: str | Path, to: str = NEWEST) -> tuple[str, list[Pending]]:
+    """The name of a database, and the migrations that it lacks; changes nothing.
+
+    Raises:
+        WrongState: there is no such database, or it is not Fairlift's.
+    """
+    name = without_secrets(str(database)) if is_url(database) else str(Path(database).resolve())
+    return name, read_beside(database, lambda transaction: pending(transaction, name, to=to))
 
 
 def read_beside(database: str | Path, job: Callable[[Connection], T]) -> T:

@@ -7,7 +7,6 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
-from alembic.util import CommandError
 from fairlift.engine.errors import WrongState
 from sqlalchemy import Connection, inspect, text
 
@@ -78,7 +77,8 @@ def pending(
     """
     scripts = ScriptDirectory.from_config(_config(migrations))
     current = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in scripts.walk_revisions()}
+    # One after the other: none has branches.
+    known = {script.revision: script for script in reversed(list(scripts.walk_revisions()))}
     if current is not None and current not in known:
         raise WrongState(
             f"{name} was written by a newer Fairlift (its tables are of version {current}, this "
@@ -87,14 +87,19 @@ def pending(
         )
     if to not in {NEWEST, *known}:
         raise WrongState(f"there is no migration {to}; there are {', '.join(sorted(known))}")
-    try:
-        missing = list(scripts.iterate_revisions(to, current or "base"))
-    except CommandError:
+    following = list(known)[list(known).index(current) + 1 :] if current else list(known)
+    if to == NEWEST:
+        wanted = following
+    elif to in following:
+        wanted = following[: following.index(to) + 1]
+    elif to == current:
+        wanted = []
+    else:
         raise WrongState(
             f"{name} is at {current} already, and migrations only go forward; to go back, restore "
             "a back-up"
-        ) from None
-    return [_pending(script) for script in reversed(missing)]
+        )
+    return [_pending(known[revision]) for revision in wanted]
 
 
 def _pending(script: Script) -> Pending:

@@ -1,7 +1,7 @@
 """PostgreSQL's partitions: exposures and actions stand in one table for each day of arrival (UTC).
 
-They are made ahead. What comes on a day without one, because the clock jumped, stands in a
-partition for all other days.
+They are made ahead. What comes on a day without one, because the clock jumped, stands in the
+partition of all other days, which the first migration makes.
 """
 
 import time
@@ -19,20 +19,20 @@ _KNOWN = "SELECT relid::regclass::text FROM pg_partition_tree(CAST(? AS regclass
 
 
 class Partition(NamedTuple):
-    """The events of one table that came in on one day; of all other days where there is none."""
+    """The events of one table that came in on one day, counted from 1970."""
 
     table: str
-    day: int | None
+    day: int
 
     @property
     def name(self) -> str:
         """Of its own table."""
-        return f"{self.table}_{'other' if self.day is None else _date(self.day)}"
+        date = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=self.day)
+        return f"{self.table}_{date:%Y%m%d}"
 
     @property
     def span_us(self) -> tuple[int, int]:
         """From the first moment of its day to that of the next."""
-        assert self.day is not None
         return self.day * _DAY_US, (self.day + 1) * _DAY_US
 
 
@@ -46,7 +46,7 @@ def missing_partitions(connection: Connection, now_s: float | None = None) -> li
     if not is_postgres(connection):
         return []
     today = int((time.time() if now_s is None else now_s) * 1_000_000) // _DAY_US
-    days = (None, *range(today - 1, today + _AHEAD_DAYS + 1))
+    days = range(today - 1, today + _AHEAD_DAYS + 1)
     wanted = [Partition(table, day) for table in PARTITIONED for day in days]
     known = {name for table in PARTITIONED for (name,) in execute(connection, _KNOWN, (table,))}
     return [partition for partition in wanted if partition.name not in known]
@@ -59,25 +59,19 @@ def make_partitions(connection: Connection, now_s: float | None = None) -> list[
     """
     made = []
     for partition in missing_partitions(connection, now_s):
-        if partition.day is None:
-            values = "DEFAULT"
-        elif _holds(connection, partition):
-            continue
-        else:
-            values = "FOR VALUES FROM ({}) TO ({})".format(*partition.span_us)
-        execute(
-            connection, f"CREATE TABLE {partition.name} PARTITION OF {partition.table} {values}"
-        )
-        made.append(partition.name)
+        if not _holds(connection, partition):
+            start, end = partition.span_us
+            values = f"FOR VALUES FROM ({start}) TO ({end})"
+            execute(
+                connection, f"CREATE TABLE {partition.name} PARTITION OF {partition.table} {values}"
+            )
+            made.append(partition.name)
     return made
 
 
 def _holds(connection: Connection, partition: Partition) -> bool:
     """Whether events of its day stand among the others."""
-    others = Partition(partition.table, None).name
-    query = f"SELECT 1 FROM {others} WHERE received_us >= ? AND received_us < ? LIMIT 1"
+    query = (
+        f"SELECT 1 FROM {partition.table}_other WHERE received_us >= ? AND received_us < ? LIMIT 1"
+    )
     return execute(connection, query, partition.span_us).first() is not None
-
-
-def _date(day: int) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).strftime("%Y%m%d")

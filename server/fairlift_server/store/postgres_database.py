@@ -66,7 +66,7 @@ class PostgresDatabase:
     def __init__(self, url: str) -> None:
         self.source = url
         self._listening: psycopg.Connection | None = None
-        self.name = _without_secrets(url)
+        self.name = without_secrets(url)
         connect = _connecting(url)
         self.writing = _engine(connect, connections=_WRITERS + 1)
         self.reading: Engine = _engine(connect, connections=_READERS).execution_options(
@@ -184,7 +184,7 @@ def _connecting(url: str) -> "Callable[[], psycopg.Connection]":
     try:
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
-        raise _unusable(_without_secrets(url), error) from None
+        raise _unusable(without_secrets(url), error) from None
     defaults = {"connect_timeout": _CONNECT_S, "application_name": "fairlift-server", **_KEEP_ALIVE}
     more = {name: value for name, value in defaults.items() if name not in given}
 
@@ -233,7 +233,7 @@ def check_server(name: str, *, version: int, encoding: str | None) -> None:
         )
 
 
-def _without_secrets(url: str) -> str:
+def without_secrets(url: str) -> str:
     """The URL as messages and logs show it: without user, password and options."""
     scheme, _, rest = url.partition("://")
     place = rest.partition("?")[0].rpartition("@")[2]
