@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 
 from fairlift_server.store.contents import Contents, contents
 from fairlift_server.store.migration import NEWEST, Pending, migrate, pending
+from fairlift_server.store.move_marks import refuse_unfinished
 from fairlift_server.store.postgres_database import PostgresDatabase, without_secrets
 from fairlift_server.store.sqlite_file import SqliteFile, opened_beside, unusable_file
 from fairlift_server.store.write_check import try_tables
@@ -80,6 +81,7 @@ class Store:
         *,
         to: str = NEWEST,
         is_backed_up: bool = False,
+        may_be_unfinished: bool = False,
     ) -> None:
         """Upgrades the tables, in one transaction.
 
@@ -87,6 +89,7 @@ class Store:
             check: of the upgraded database; when it raises, nothing is changed.
             to: a revision; by default that of this server.
             is_backed_up: whether migrations may run that cannot be undone.
+            may_be_unfinished: whether it may be the target of a move that was stopped.
 
         Raises:
             WrongState: another program or a newer Fairlift wrote it, it is not writable, or a
@@ -98,6 +101,8 @@ class Store:
                 migrate(connection, self.name, to=to, is_backed_up=is_backed_up)
                 if to == NEWEST:
                     self._database.migrated(connection)
+                    if not may_be_unfinished:
+                        refuse_unfinished(connection, self.name)
                 if check is not None:
                     check(connection)
         except DatabaseError as error:
@@ -111,6 +116,14 @@ class Store:
             if isinstance(error.__cause__, ProgrammingError):  # a right of the user is missing
                 raise self._database.unusable(error.__cause__.orig) from None
             raise
+
+    def refuse_other_servers(self) -> None:
+        """Refuses to go on while a server uses the database; a file is locked when it is opened.
+
+        Raises:
+            WrongState: one does.
+        """
+        self._database.refuse_other_servers()
 
     def contents(self) -> Contents:
         """What the database contains, found without reading it through."""
@@ -208,6 +221,17 @@ class Store:
         self._readers.shutdown()
         self._listener.shutdown()
         self._database.close()
+
+
+def existing_store(database: str | Path) -> Store:
+    """The store of a database that is there.
+
+    Raises:
+        WrongState: there is no such file, or it cannot be opened.
+    """
+    if not is_url(database) and not Path(database).is_file():
+        raise WrongState(f"there is no database at {Path(database).resolve()}")
+    return Store(database)
 
 
 def is_url(database: str | Path) -> bool:

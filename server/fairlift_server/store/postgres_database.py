@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import psycopg
 
 _OLDEST = 15
+_PROGRAM = "fairlift-server"
 _WRITERS = 4
 _READERS = 4
 _CONNECT_S = 5
@@ -45,6 +46,10 @@ _LOOKS_VERSION = (
     "SELECT (SELECT coalesce(sum(hashint8(xmin::text::bigint)::bigint), 0) + count(*) FROM looks) "
     "+ (SELECT coalesce(sum(hashint8(xmin::text::bigint)::bigint), 0) + count(*) "
     "FROM report_lines)"
+)
+_CONNECTED = (
+    "SELECT pid, coalesce(client_addr::text, 'on the same machine') FROM pg_stat_activity "
+    f"WHERE datname = current_database() AND application_name = '{_PROGRAM}'"
 )
 _FOREIGN_TABLES = (
     "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() "
@@ -95,6 +100,20 @@ class PostgresDatabase:
             raise WrongState(
                 f"{self.name} contains the tables of another program, such as {tables[0]}; set "
                 "FAIRLIFT_DATABASE to another database"
+            )
+
+    def refuse_other_servers(self) -> None:
+        """Refuses to go on while another program of Fairlift is connected.
+
+        Raises:
+            WrongState: one is.
+        """
+        with self.writing.connect() as own, self._raw() as connection:
+            mine = own.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+            others = [row for row in connection.execute(_CONNECTED) if row[0] != mine]
+        if others:
+            raise WrongState(
+                f"a server of Fairlift uses {self.name} ({others[0][1]}); stop it first"
             )
 
     def migrated(self, connection: Connection) -> None:
@@ -185,7 +204,7 @@ def _connecting(url: str) -> "Callable[[], psycopg.Connection]":
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
         raise _unusable(without_secrets(url), error) from None
-    defaults = {"connect_timeout": _CONNECT_S, "application_name": "fairlift-server", **_KEEP_ALIVE}
+    defaults = {"connect_timeout": _CONNECT_S, "application_name": _PROGRAM, **_KEEP_ALIVE}
     more = {name: value for name, value in defaults.items() if name not in given}
 
     def connect() -> psycopg.Connection:

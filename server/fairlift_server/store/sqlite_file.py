@@ -78,6 +78,9 @@ class SqliteFile:
         """
         _refuse_foreign_tables(self.path)
 
+    def refuse_other_servers(self) -> None:
+        """Nothing to do: the locks of the file keep others out."""
+
     def migrated(self, connection: Connection) -> None:
         """Prepares the upgraded tables, in the same transaction."""
         begin_counting(connection)
