@@ -5,6 +5,7 @@
 
 import hashlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -33,13 +34,40 @@ def database_in(folder: Path, name: str = "shop.db") -> str:
     return _made[str(path)]
 
 
+def copied(database: str, path: Path) -> str:
+    """A copy of a database that nobody uses, in the place of one that was made for this path."""
+    if not ON_POSTGRES:
+        for old in path.parent.glob(f"{path.name}*"):
+            old.unlink()
+        shutil.copyfile(database, path)
+        return str(path)
+    template = database.rpartition("/")[2]
+    with psycopg.connect(shared_server(), autocommit=True) as connection:
+        name = _name_of(str(path))
+        connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
+        connection.execute(
+            f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy".encode()
+        )
+    return f"{database.rpartition('/')[0]}/{name}"
+
+
 def new_database(name: str, *, template: str = "template0") -> str:
     """The URL of a new PostgreSQL database, empty or as a template of the server is."""
-    digest = hashlib.sha256(f"{os.getpid()} {name}".encode()).hexdigest()[:20]
-    server = shared_server()
+    server, made = shared_server(), _name_of(name)
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE t{digest} TEMPLATE {template} STRATEGY file_copy")
-    return f"{server.rpartition('/')[0]}/t{digest}"
+        connection.execute(
+            f"CREATE DATABASE {made} TEMPLATE {template} STRATEGY file_copy".encode()
+        )
+    return f"{server.rpartition('/')[0]}/{made}"
+
+
+def _create(connection: psycopg.Connection, name: str, template: str) -> None:
+    connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy".encode())
+
+
+def _name_of(text: str) -> str:
+    """Of a database: its own for each process of tests."""
+    return "t" + hashlib.sha256(f"{os.getpid()} {text}".encode()).hexdigest()[:20]
 
 
 def rows(database: str | Path, statement: str, values: Sequence[Any] = ()) -> list[Any]:

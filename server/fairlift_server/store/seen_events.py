@@ -39,6 +39,8 @@ def mark_new(
         The positions of new ids, of each the first; and of those that were seen, or come before,
         with another digest.
     """
+    if not marks:
+        return (), ()
     if is_postgres(connection):
         firsts = dict(reversed(marks))
         inserted = execute(connection, _MARK_MANY_IF_NEW, (list(firsts), list(firsts.values())))
