@@ -20,6 +20,7 @@ from fairlift_server.events.ledger import (
     content_text,
 )
 from fairlift_server.events.order_standing import (
+    PICOS,
     OrderStanding,
     RateOf,
     order_beyond_limit,
@@ -157,7 +158,8 @@ class OrderBook:
         rate = self._rates.at(order.content.currency_code, order.time_us)
         if rate is None:
             return self._rates.missing(order.content.currency_code, "order", order.time_us)
-        if beyond := order_beyond_limit(order.content, rate):
+        # In the shop's own currency the reader has checked it.
+        if rate != PICOS and (beyond := order_beyond_limit(order.content, rate)):
             return beyond
         return None if before is None else "duplicate"
 
@@ -201,6 +203,10 @@ class OrderBook:
         self, placed: OrderContent, amended: Sequence[_Amended], time_us: int
     ) -> OrderStanding:
         """The order after its amendments, whose status is noted."""
+        if not amended:
+            rate = self._rates.at(placed.currency_code, time_us)
+            assert rate is not None, "an order without a rate is refused"
+            return OrderStanding(placed, rate)
         standing, contradictions = order_standing(
             placed, [one.entry for one in amended], self._rate_of(time_us)
         )

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection
 
 from fairlift_server.store import tables
+from fairlift_server.store.new_ids import mark_copied
 from fairlift_server.store.statements import (
-    execute,
     execute_many,
     insert_many,
     insertion,
@@ -16,12 +16,6 @@ from fairlift_server.store.statements import (
 
 _MARK = insertion(tables.seen_events, ("event_id", "digest"))
 _MARK_IF_NEW = f"{_MARK.statement} ON CONFLICT (event_id) DO NOTHING"
-# Ordered, so that two servers that get the same events wait for each other, and none for both.
-_MARK_MANY_IF_NEW = (
-    "INSERT INTO seen_events (event_id, digest) "
-    "SELECT * FROM unnest(?::bytea[], ?::bytea[]) AS new (event_id, digest) ORDER BY event_id "
-    "ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
-)
 _DIGESTS = "SELECT event_id, digest FROM seen_events"
 _UNMARK = "DELETE FROM seen_events WHERE event_id = ?"
 
@@ -43,8 +37,7 @@ def mark_new(
         return (), ()
     if is_postgres(connection):
         firsts = dict(reversed(marks))
-        inserted = execute(connection, _MARK_MANY_IF_NEW, (list(firsts), list(firsts.values())))
-        unseen = {bytes(event_id) for (event_id,) in inserted}
+        unseen = mark_copied(connection, firsts)
         if len(unseen) == len(marks):
             return range(len(marks)), ()
         digests = seen_digests(connection, firsts.keys() - unseen)
