@@ -30,9 +30,13 @@ class PostgresServer:
             power failure would show.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, settings: Mapping[str, str] | None = None, *, folder: Path | None = None
+    ) -> None:
         self._settings = {"fsync": "off", **(settings or {})}
-        self._home = Path(tempfile.mkdtemp(prefix="fairlift-postgres-"))
+        self._home = Path(tempfile.mkdtemp(prefix="fairlift-postgres-", dir=folder))
+        if folder is not None:
+            folder.chmod(0o755)
         self._user = pwd.getpwnam("nobody").pw_name if os.geteuid() == 0 else None
         if self._user:
             shutil.chown(self._home, self._user)
@@ -40,9 +44,12 @@ class PostgresServer:
         self.data = self._home / "data"
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._make()
+        self.start()
+
+    def _make(self) -> None:
         self._run("initdb", "-D", self.data, "-U", "fairlift", "-A", "trust", "-E", "UTF8",
                   "--locale=C", "--no-sync")  # fmt: skip
-        self.start()
 
     @property
     def url(self) -> str:
@@ -75,6 +82,9 @@ class PostgresServer:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
+                if not self.is_running:  # what was left of a killed one was in its way
+                    self.start()
+                    return
             else:
                 return
 
@@ -92,9 +102,30 @@ class PostgresServer:
         self._process.send_signal(2)
         self._process.wait()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended by itself."""
+        return self._process is not None and self._process.poll() is None
+
+    def standby(self) -> "PostgresServer":
+        """A copy that follows; from now on a commit waits until the copy has it."""
+        copy = _Standby(self)
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            connection.execute("SELECT pg_reload_conf()")
+        return copy
+
+    def promote(self) -> None:
+        """Makes a copy take writes."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute("SELECT pg_promote()")
+
     def remove(self) -> None:
         """Kills it and removes its folder."""
-        self.kill()
+        if self.is_running:
+            self.kill()
         shutil.rmtree(self._home, ignore_errors=True)
 
     def _usable_programs(self) -> Path:
@@ -116,6 +147,18 @@ class PostgresServer:
         subprocess.run(
             [path, *arguments], check=True, capture_output=True, user=self._user, cwd=self._home
         )
+
+
+class _Standby(PostgresServer):
+    """A copy of another server, which follows it."""
+
+    def __init__(self, primary: PostgresServer) -> None:
+        self._primary = primary
+        super().__init__({"fsync": "on"})
+
+    def _make(self) -> None:
+        self._run("pg_basebackup", "-D", self.data, "-d", self._primary.url, "-R", "-X", "stream",
+                  "-c", "fast")  # fmt: skip
 
 
 @cache

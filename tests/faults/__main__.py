@@ -16,6 +16,7 @@ from tests.faults import (
     hostile_callers,
     killed_while_parked,
     large_shop,
+    postgres_faults,
     rolling_restart,
     swallowed_connection,
     wrong_clocks,
@@ -70,6 +71,7 @@ FAULTS: dict[str, Callable[[], Counts]] = {
     "connection is swallowed, worker ends": partial(
         _swallowed, partial(swallowed_connection.worker_that_ends, is_silent_for_ever=False)
     ),
+    **postgres_faults.FAULTS,
     "20,000 campaigns": large_shop.run,
     "memory under hostile calls": hostile_callers.memory,
     "assignments beside hostile callers": hostile_callers.assignments,

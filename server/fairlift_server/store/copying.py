@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -15,9 +15,7 @@ from sqlalchemy import (
     String,
     Table,
 )
-
-if TYPE_CHECKING:
-    import psycopg
+from sqlalchemy.exc import DBAPIError
 
 # The first that fits: a BigInteger is an Integer to SQLAlchemy, and Text is a String.
 _TYPES = (
@@ -36,13 +34,24 @@ def copy_rows(
     columns: tuple[str, ...],
     rows: Sequence[tuple[Any, ...]],
 ) -> None:
-    """Adds rows in the connection's transaction. `Any`: whatever the driver accepts."""
-    # The driver's own, which SQLAlchemy hands through.
+    """Adds rows in the connection's transaction. `Any`: whatever the driver accepts.
+
+    Raises:
+        sqlalchemy.exc.DatabaseError: as for any statement.
+    """
+    import psycopg
+
+    statement = _statement(table, columns)
+    # The driver's own connection, which SQLAlchemy hands through: it knows nothing of COPY, and so
+    # has to be told of errors, too.
     driver: psycopg.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
-    with driver.cursor() as cursor, cursor.copy(_statement(table, columns)) as copy:
-        copy.set_types(_column_types(table, columns))
-        for row in rows:
-            copy.write_row(row)
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types(_column_types(table, columns))
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
 
 
 @cache

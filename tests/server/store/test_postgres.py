@@ -9,12 +9,15 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from fairlift.engine.errors import WrongState
+from fairlift.engine.errors import Overloaded, WrongState
+from fairlift_server.store import tables
 from fairlift_server.store.database import Store
 from fairlift_server.store.partitions import PARTITIONED, make_partitions, missing_partitions
 from fairlift_server.store.postgres_database import check_server
+from fairlift_server.store.statements import insert_many, insertion
 from fairlift_server.store.tables import metadata
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DataError
 
 from tests.databases import new_database, rows
 from tests.postgres import PostgresServer
@@ -222,3 +225,26 @@ def test_a_day_that_has_events_among_the_others_gets_no_partition(store: Store, 
     assert "actions_20241004" not in made
     assert {"exposures_20241004", "actions_20241005"} <= set(made)
     assert rows(url, "SELECT tableoid::regclass::text FROM actions") == [("actions_other",)]
+
+
+def test_a_row_that_does_not_fit_and_a_lost_connection_are_told_apart(
+    store: Store, url: str
+) -> None:
+    """COPY goes past SQLAlchemy: its errors are those of any other statement all the same."""
+    inserted = insertion(tables.actions, ("event_id", "time_us", "received_us", "unit", "name"))
+
+    def rows_with(name: str) -> list[tuple[object, ...]]:
+        return [(b"\x01", 1, 1, "v", name)] * 50
+
+    def cut(connection: Connection) -> None:
+        rows(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ?",
+             [connection.execute(text("SELECT pg_backend_pid()")).scalar_one()])  # fmt: skip
+        insert_many(connection, inserted, rows_with("view"))
+
+    with pytest.raises(DataError, match="value too long"):
+        store.write_now(lambda c: insert_many(c, inserted, rows_with("n" * 64)))
+    with pytest.raises(Overloaded, match="the database cannot write now"):
+        store.write_now(cut)
+    store.write_now(lambda c: insert_many(c, inserted, rows_with("view")))
+
+    assert rows(url, "SELECT count(*) FROM actions") == [(50,)]
