@@ -1,6 +1,7 @@
 """fairlift-server migrate and accept: the database is made ready for this version."""
 
 import argparse
+import time
 from pathlib import Path
 
 from fairlift_server.commands import Command, without_arguments
@@ -17,10 +18,16 @@ def _accept(settings: Settings, _arguments: argparse.Namespace) -> None:
 
 def _migrated(settings: Settings, *, accept: bool) -> str:
     from fairlift_server.store.database import Store
+    from fairlift_server.store.tombstone_file import TombstoneFile
+    from fairlift_server.store.unit_requests import apply_tombstones
 
     store = Store(Path(settings.database), accept=accept)
     try:
         store.migrate()
+        if accept:
+            # What was erased after an older back-up was made stays erased.
+            file = TombstoneFile.of(settings.erased_file, store.path)
+            apply_tombstones(store, file, time_us=time.time_ns() // 1_000)
         return f"{store.path} is accepted: {store.contents()}" if accept else str(store.path)
     finally:
         store.close()

@@ -46,6 +46,8 @@ _PRAGMAS = (
     f"busy_timeout = {_BUSY_MS}",
     f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
     "foreign_keys = ON",
+    # What is deleted is overwritten: an erased id must not stay in a free part of the file.
+    "secure_delete = ON",
     "temp_store = MEMORY",
     "cache_size = -65536",
 )
@@ -195,6 +197,25 @@ class Store:
         self.write_failures.add(str(error.orig))
         return Overloaded(f"the database cannot write now: {error.orig}")
 
+    async def empty_log(self) -> bool:
+        """Moves the write-ahead log into the file and empties it: it holds what was deleted.
+
+        False: somebody still reads an older state; try again later.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, self.empty_log_now)
+
+    def empty_log_now(self) -> bool:
+        """Like `empty_log`, in the caller's thread."""
+        connection = self._writing.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            ((busy, *_),) = cursor.fetchall()
+            return not busy
+        finally:
+            connection.close()
+
     def read_now(self, job: Callable[[Connection], T]) -> T:
         """Like `read`, in the caller's thread."""
         with self._reading.begin() as connection:
@@ -269,7 +290,13 @@ def _unusable(path: Path, error: BaseException | None) -> WrongState:
 
 
 def _engine(path: Path, *, begin: str, connections: int) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", pool_size=connections, max_overflow=0)
+    engine = create_engine(
+        f"sqlite:///{path}",
+        pool_size=connections,
+        max_overflow=0,
+        # Errors end in the log, where no id may stand.
+        hide_parameters=True,
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -1,0 +1,91 @@
+"""Tombstones: what was erased, by hashes, so that nobody who sends it again brings it back."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from fairlift_server.events.ledger import Event, RefusalReason, RefusedEvent, order_of, units_of
+from fairlift_server.events.parking import WaitingEvent
+from fairlift_server.events.unit_ids import UnitIds
+from fairlift_server.store.statements import execute_many
+
+ERASED = RefusedEvent(
+    RefusalReason.ERASED,
+    "is of a visitor or customer who was erased; nothing about them is kept any more",
+)
+_NEWEST = "SELECT coalesce(max(id), 0) FROM erased_units"
+_SINCE = "SELECT id, hash FROM erased_units WHERE id > ?"
+_ALL = "SELECT kind, hash, time_us FROM erased_units ORDER BY id"
+_ADD = (
+    "INSERT INTO erased_units (kind, hash, time_us) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING"
+)
+
+
+class Tombstone(NamedTuple):
+    """What stays of something erased.
+
+    Attributes:
+        kind: unit or order.
+        hash: as `UnitIds` makes it.
+        time_us: when it was erased.
+    """
+
+    kind: str
+    hash: str
+    time_us: int
+
+
+class ErasedUnits:
+    """The tombstones of a database, in memory; used in its transactions that store events.
+
+    Args:
+        ids: how ids are stored in this database.
+    """
+
+    def __init__(self, ids: UnitIds) -> None:
+        self._ids = ids
+        self._hashes: set[str] = set()
+        self._newest = 0
+
+    def read(self, connection: Connection) -> bool:
+        """Whether there is any tombstone; reads those that came since the last time.
+
+        To be called in the transaction that stores: what is erased later waits for its end.
+        """
+        (newest,) = connection.exec_driver_sql(_NEWEST).one()
+        if newest != self._newest:
+            rows = connection.exec_driver_sql(_SINCE, (self._newest,)).all()
+            self._hashes.update(row[1] for row in rows)
+            self._newest = newest
+        return bool(self._hashes)
+
+    def covers(self, event: Event | WaitingEvent) -> bool:
+        """Whether the event is of somebody who was erased."""
+        if isinstance(event, Event):
+            units, order_id = units_of(event.entry), order_of(event.entry)
+        else:
+            units, order_id = event.units, event.order_id
+        if any(self._ids.tombstone(unit) in self._hashes for unit in units):
+            return True
+        return bool(order_id) and self._ids.order_tombstone(order_id) in self._hashes
+
+
+def add_tombstones(connection: Connection, tombstones: Sequence[Tombstone]) -> None:
+    """Adds those that are not there yet."""
+    execute_many(connection, _ADD, tombstones)
+
+
+def tombstones(connection: Connection) -> list[Tombstone]:
+    """All of them, oldest first."""
+    return [Tombstone(*row) for row in connection.exec_driver_sql(_ALL)]
+
+
+def tombstones_of(
+    ids: UnitIds, units: Iterable[str], order_ids: Iterable[str], time_us: int
+) -> list[Tombstone]:
+    """The tombstones of stored ids and of orders."""
+    return [
+        *(Tombstone("unit", ids.tombstone(unit), time_us) for unit in sorted(units)),
+        *(Tombstone("order", ids.order_tombstone(each), time_us) for each in sorted(order_ids)),
+    ]
