@@ -30,6 +30,7 @@ from fairlift_server.events.ingest import Ingest, ReadEvents, StoreEvents
 from fairlift_server.events.intake import IntakeWatch
 from fairlift_server.events.ledger import EventOutcome
 from fairlift_server.events.parking import ParkingLimits
+from fairlift_server.events.personal_ids import PersonalIds
 from fairlift_server.events.unit_ids import UnitIds
 from fairlift_server.results.campaign_results import CampaignResults
 from fairlift_server.results.look_timer import LookTimer
@@ -235,7 +236,7 @@ def _services(
             page_tokens,
             currency=settings.currency,
             watch_every_s=settings.keep_alive_s,
-            intake=partial(_intake, store, clocks),
+            intake=partial(_intake, store, clocks, ids.personal),
         ),
     )
 
@@ -244,7 +245,7 @@ def _event_rules(settings: Settings) -> EventRules:
     return EventRules(settings.currency, settings.history_days, settings.parked_days)
 
 
-async def _intake(store: Store, clocks: CallerClocks) -> IntakeQuality:
+async def _intake(store: Store, clocks: CallerClocks, personal: PersonalIds) -> IntakeQuality:
     """What the server took in and could not count yet, or had to correct."""
     events, parked, corrected = await store.read(
         lambda transaction: (
@@ -253,7 +254,7 @@ async def _intake(store: Store, clocks: CallerClocks) -> IntakeQuality:
             corrections(transaction),
         )
     )
-    return IntakeQuality(events, parked, corrected, clocks.state())
+    return IntakeQuality(events, parked, corrected, clocks.state(), personal)
 
 
 def _set_currency(transaction: Transaction, currency: str) -> None:

@@ -15,6 +15,7 @@ from fairlift.v1.event_service_pb2 import Event, EventOutcome
 
 from tests.server import shop
 from tests.server.client import Caller, Clock, running
+from tests.server.stored import stored
 
 HOUR = timedelta(hours=1)
 ORDERS = "SELECT order_id, time_us FROM orders ORDER BY order_id"
@@ -70,7 +71,7 @@ async def test_an_exposure_of_a_campaign_that_the_server_does_not_have_waits_for
 
     assert parked(outcomes, pb.REFUSAL_REASON_UNKNOWN_CAMPAIGN)
     assert parked(as_draft, pb.REFUSAL_REASON_NOT_RUNNING)
-    assert exposed == [("v", "control", 1), ("w", "control", 1)]
+    assert exposed == sorted((stored(tmp_path, unit), "control", 1) for unit in "vw")
 
 
 async def test_an_exposure_of_a_later_epoch_waits_for_it(caller: Caller, tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ async def test_an_exposure_of_a_later_epoch_waits_for_it(caller: Caller, tmp_pat
     exposed = await until(tmp_path, EXPOSED, 1)
 
     assert parked(outcomes, pb.REFUSAL_REASON_UNKNOWN_EPOCH)
-    assert exposed == [("v", "control", 2)]
+    assert exposed == [(stored(tmp_path, "v"), "control", 2)]
 
 
 async def test_an_order_waits_for_a_rate_of_its_time(caller: Caller, tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ async def test_a_parked_event_sent_again_is_answered_as_parked_and_counts_once(
 
     assert parked([*first, *second], pb.REFUSAL_REASON_UNKNOWN_CAMPAIGN)
     assert third[0].status == pb.EVENT_STATUS_DUPLICATE
-    assert rows(tmp_path, EXPOSED) == [("v", "control", 1)]
+    assert rows(tmp_path, EXPOSED) == [(stored(tmp_path, "v"), "control", 1)]
 
 
 async def test_the_id_of_a_parked_event_cannot_be_used_for_another(caller: Caller) -> None:
@@ -148,7 +149,7 @@ async def test_parked_events_are_judged_after_a_restart(tmp_path: Path) -> None:
         found = await until(tmp_path, "SELECT unit FROM actions", 1)
 
     assert parked(outcomes, pb.REFUSAL_REASON_IN_THE_FUTURE)
-    assert found == [("v",)]
+    assert found == [(stored(tmp_path, "v"),)]
     assert rows(tmp_path, "SELECT id FROM parked_events") == []
 
 
