@@ -15,7 +15,7 @@ from fairlift.v1.event_service_pb2 import Event, EventOutcome
 
 from tests.server import shop
 from tests.server.client import Caller, Clock, running
-from tests.server.stored import stored
+from tests.server.privacy.stored import stored
 
 HOUR = timedelta(hours=1)
 ORDERS = "SELECT order_id, time_us FROM orders ORDER BY order_id"
