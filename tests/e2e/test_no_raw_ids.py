@@ -95,7 +95,9 @@ def call_everything(channel: grpc.Channel) -> None:
                 campaigns=named,
             )
         )
-    malformed = channel.unary_unary("/fairlift.v1.EventService/RecordEvents")
+    malformed: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+        "/fairlift.v1.EventService/RecordEvents"
+    )
     for data in (b"\xff" + planted("malformed").encode(), planted("bytes").encode()):
         with pytest.raises(grpc.RpcError, match=r"^(?!.*planted)(?s:.)*$"):
             malformed(data, timeout=PATIENCE_S)

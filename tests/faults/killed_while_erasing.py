@@ -21,7 +21,7 @@ from tests.e2e.test_server_process import PATIENCE_S, process, statuses
 from tests.server import shop
 
 # Raw ids: the check reads the tables by itself.
-_RAW = {"FAIRLIFT_RAW_IDS": "yes"}
+_RAW = "yes"
 _NAMING = (
     ("actions", "unit"),
     ("orders", "unit"),
@@ -44,7 +44,7 @@ def run(*, rounds: int, events: int = 3_000) -> dict[str, int]:
         for number in range(rounds):
             person = _Person(f"p{number}")
             with (
-                process(folder, **_RAW) as (server, address),
+                process(folder, FAIRLIFT_RAW_IDS=_RAW) as (server, address),
                 grpc.insecure_channel(address) as channel,
             ):
                 person.send(channel, events)
@@ -67,12 +67,18 @@ def run(*, rounds: int, events: int = 3_000) -> dict[str, int]:
                 with suppress(grpc.RpcError):
                     erasing.result()
             _check_killed(folder, person, counts)
-            with process(folder, **_RAW) as (_, address), grpc.insecure_channel(address) as channel:
+            with (
+                process(folder, FAIRLIFT_RAW_IDS=_RAW) as (_, address),
+                grpc.insecure_channel(address) as channel,
+            ):
                 _begun(channel, person.ids[0]).result()
                 again = statuses(channel, person.sent[:500])
                 counts["resurrected"] += len(again) - again.count(pb.EVENT_STATUS_REFUSED)
                 counts["resurrected"] += person.rows(folder)
-        with process(folder, **_RAW) as (_, address), grpc.insecure_channel(address) as channel:
+        with (
+            process(folder, FAIRLIFT_RAW_IDS=_RAW) as (_, address),
+            grpc.insecure_channel(address) as channel,
+        ):
             for start in range(0, len(others), 1_000):
                 found = statuses(channel, others[start : start + 1_000])
                 counts["lost"] += len(found) - found.count(pb.EVENT_STATUS_DUPLICATE)

@@ -177,6 +177,9 @@ class EventReader:
             refusal = ahead  # the clock comes first: at another time another rule may hold
         if not refusal.waits_for:
             return refusal
+        # All its attributes are kept, because nobody knows yet which of them the plan names.
+        if message.HasField("exposure"):
+            hide_in_attributes(message.exposure, self._stored)
         content = event_content(message)
         return WaitingEvent(
             event_id,
@@ -194,8 +197,6 @@ class EventReader:
         campaign = campaign_id_from("exposure.campaign", message.campaign)
         raw = message.unit_id
         unit = stored_unit("exposure.unit_id", message, self._stored)
-        if unit != raw and message.attributes:
-            hide_in_attributes(message, raw, unit)
         if message.HasField("first_seen_time"):
             refuse_unsupported("exposure.first_seen_time", "the time of the first visit is")
         if message.exposure_token:
@@ -217,6 +218,10 @@ class EventReader:
             text = f"{message.variant!r} is not a variant of {campaign}; its variants are {names}"
             raise EventRefusal(RefusalReason.UNKNOWN_VARIANT, "exposure.variant", text)
         segments = segment_labels(message, rules.segments) if rules.segments else None
+        # Quotes are written in another way in a text of JSON.
+        if segments and unit != raw and (raw in segments or '"' in raw or "\\" in raw):
+            hide_in_attributes(message, self._stored)
+            segments = segment_labels(message, rules.segments)
         return ExposureEntry(
             event_id,
             time_us,

@@ -63,7 +63,9 @@ def person_json(events: Iterable[pb.Event], waiting: Iterable[pb.Event]) -> dict
     tables: dict[str, list[Any]] = {plural: [] for plural in _PLURALS.values()}
     for event in events:
         tables[_PLURALS[event.WhichOneof("kind") or ""]].append(_fields(event))
-    tables["waiting_events"] = [_fields(event) for event in waiting]
+    tables["waiting_events"] = [
+        {"kind": event.WhichOneof("kind"), **_fields(event)} for event in waiting
+    ]
     return {"counts": {table: len(rows) for table, rows in tables.items()}, **tables}
 
 
@@ -71,8 +73,7 @@ def _fields(event: pb.Event) -> dict[str, Any]:
     message = MessageToDict(event, preserving_proto_field_name=True)
     kind = event.WhichOneof("kind") or ""
     content = message.pop(kind, {})
-    name = {"kind": kind} if kind not in _PLURALS else {}
-    return {**message, **name, **_in_units(content)}
+    return {**message, **_in_units(content)}
 
 
 def _in_units(value: Any) -> Any:

@@ -23,10 +23,12 @@ def stored_unit(field: str, message: pb.Exposure | pb.Action | pb.Order, stored:
     return unit
 
 
-def hide_in_attributes(message: pb.Exposure, raw: str, unit: str) -> None:
-    """Replaces attributes that repeat the unit's id."""
+def hide_in_attributes(message: pb.Exposure, stored: Stored) -> None:
+    """Replaces attributes that repeat the unit's id, which the message holds as it is stored."""
+    unit = message.unit_id
     for value in message.attributes.values():
-        if value.string_value == raw:
+        text = value.string_value
+        if text and text != unit and stored(text) == unit:
             value.string_value = unit
 
 

@@ -8,6 +8,7 @@ import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fairlift.engine.errors import InvalidRequest, WrongState
@@ -29,7 +30,7 @@ def by_the_rfc(key: bytes, message: bytes) -> bytes:
     return hashlib.sha256(bytes(byte ^ 0x5C for byte in padded) + inner).digest()
 
 
-async def fails(folder: Path, why: str, **settings: object) -> None:
+async def fails(folder: Path, why: str, **settings: Any) -> None:  # settings by name
     with pytest.raises(WrongState, match=why):
         async with running(folder, **settings):
             pytest.fail("it started")
@@ -116,7 +117,11 @@ async def test_another_key_is_refused_wherever_it_comes_from(tmp_path: Path) -> 
         await caller.accepted([shop.action("v", "view")])
     other = os.urandom(32).hex()
     (tmp_path / "other").write_text(other)
-    for settings in ({"id_key": other}, {"id_key_file": str(tmp_path / "other")}):
+    chosen: list[dict[str, Any]] = [  # settings by name
+        {"id_key": other},
+        {"id_key_file": str(tmp_path / "other")},
+    ]
+    for settings in chosen:
         with pytest.raises(WrongState, match="is not the key that the ids in") as caught:
             async with running(tmp_path, **settings):
                 pytest.fail("it started")
