@@ -50,7 +50,7 @@ def shop_checks(intake: IntakeQuality, amendments: AmendmentQuality) -> tuple[He
         _parked(intake),
         _corrected(intake),
         _clocks(intake.clocks),
-        _ids(intake.personal),
+        _ids(intake),
     )
     return tuple(replace(check, is_of_shop=True) for check in checks)
 
@@ -130,14 +130,15 @@ def _clocks(clocks: ClockState) -> HealthCheck:
     return HealthCheck("clock", status, message, float(off))
 
 
-def _ids(personal: PersonalIds) -> HealthCheck:
+def _ids(intake: IntakeQuality) -> HealthCheck:
+    personal = intake.personal
     found = personal.like_addresses
     if not found:
-        status = HealthStatus.OK if personal.seen else HealthStatus.NOT_CHECKED
-        message = Message.of("health.ids_ok" if personal.seen else "health.ids_unchecked")
+        status = HealthStatus.OK if intake.events else HealthStatus.NOT_CHECKED
+        message = Message.of("health.ids_ok" if intake.events else "health.ids_unchecked")
         return HealthCheck("ids", status, message, 0.0)
     key = "health.ids_keyed" if personal.is_keyed else "health.ids_raw"
     message = Message.counted(key, "ids", ids=Number(found))
-    # Keyed, an id tells nobody anything: it is only a hint.
+    # A keyed id tells nobody anything: it is only a hint.
     status = HealthStatus.OK if personal.is_keyed else HealthStatus.WARNING
     return HealthCheck("ids", status, message, float(found))

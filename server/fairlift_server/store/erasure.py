@@ -91,7 +91,7 @@ def erase(
     return _deleted(connection, person, request)
 
 
-def apply_tombstones(
+def erase_noted(
     connection: Connection, ids: UnitIds, file: TombstoneFile, *, time_us: int
 ) -> Erasure:
     """Erases what the file says was erased; afterwards file and database have all tombstones.

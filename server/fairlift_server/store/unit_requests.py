@@ -104,7 +104,7 @@ def apply_tombstones(store: Store, file: TombstoneFile, *, time_us: int) -> Eras
         ids = ids_for_tombstones(transaction)
         if ids is None:
             return Erasure(0, {})
-        return erasure.apply_tombstones(transaction, ids, file, time_us=time_us)
+        return erasure.erase_noted(transaction, ids, file, time_us=time_us)
 
     applied = store.write_now(apply)
     if applied.events:
