@@ -9,6 +9,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from fairlift import Client
 from fairlift.v1 import event_service_pb2
 
 from tests.e2e.test_server_process import SERVER, process, statuses
@@ -144,3 +145,18 @@ def test_without_a_database_nothing_is_made(tmp_path: Path) -> None:
 
     assert "there is no database at" in failed.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sdk_sends_events_of_an_erased_person_once(tmp_path: Path) -> None:
+    with process(tmp_path) as (_, address), Client(address) as client:
+        client.action("v", "view")
+        client.flush(30)
+        erased = unit(tmp_path, "erase", "v", "--server", address)
+        client.action("v", "view")
+        client.action("other", "view")
+        client.flush(30)
+        stats = client.stats()
+
+    assert erased.returncode == 0, erased.stderr
+    assert (stats.accepted, dict(stats.refused)) == (2, {"erased": 1})
+    assert (stats.waiting, stats.postponed) == (0, 0)

@@ -18,7 +18,7 @@ def stored_unit(field: str, message: pb.Exposure | pb.Action | pb.Order, stored:
     """
     raw = checked_text(field, message.unit_id)
     unit = stored(raw)
-    if unit != raw:
+    if unit is not raw:
         message.unit_id = unit
     return unit
 

@@ -98,7 +98,7 @@ def _own_address(settings: Settings) -> str:
 @contextmanager
 def _offline(settings: Settings) -> Iterator[_Units]:
     from fairlift_server.api.offline_units import OfflineUnits
-    from fairlift_server.build import id_settings_of, prepared
+    from fairlift_server.build import id_settings_of
     from fairlift_server.store.database import Store
     from fairlift_server.store.tombstone_file import TombstoneFile
     from fairlift_server.store.unit_requests import UnitRequests
@@ -109,7 +109,8 @@ def _offline(settings: Settings) -> Iterator[_Units]:
     id_settings = id_settings_of(settings)
     store = Store(path)
     try:
-        ids = prepared(store, settings, id_settings)
+        store.migrate()
+        ids = store.write_now(lambda transaction: id_settings.settled(transaction, str(path)))
         file = TombstoneFile.of(settings.erased_file, store.path)
         yield OfflineUnits(UnitRequests(store, ids, file))
     finally:

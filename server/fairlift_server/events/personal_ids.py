@@ -21,20 +21,17 @@ class PersonalIds:
         now: a clock in seconds that never goes back.
 
     Attributes:
-        seen: ids so far; one that is seen again after many others counts again.
-        like_addresses: of them, those that look like an e-mail address or a phone number.
+        like_addresses: so far; one that is seen again after many others counts again.
     """
 
     def __init__(self, *, is_keyed: bool, now: Callable[[], float] = time.monotonic) -> None:
         self.is_keyed = is_keyed
         self._now = now
-        self.seen = 0
         self.like_addresses = 0
         self._next_line_s = -EVERY_S
 
     def look_at(self, unit: str) -> None:
-        """Counts an id."""
-        self.seen += 1
+        """Counts an id, if it looks like an e-mail address or a phone number."""
         if looks_personal(unit):
             self.like_addresses += 1
             self._log()

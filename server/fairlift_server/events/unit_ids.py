@@ -11,8 +11,8 @@ from fairlift_server.events.personal_ids import PersonalIds
 _BYTES, _CHARACTERS = 16, 22
 _BLOCK = 64
 _FOR_URLS = bytes.maketrans(b"+/", b"-_")
-# The ids that are seen again soon; about 20 MB when full.
-_CACHED = 100_000
+# The ids that are seen again soon; a larger cache costs more on a miss than it saves.
+_CACHED = 8_192
 # No id holds this character, so that nothing else that is hashed can equal an id.
 _APART = "\x00"
 

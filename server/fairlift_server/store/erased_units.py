@@ -15,7 +15,7 @@ ERASED = RefusedEvent(
     "is of a visitor or customer who was erased; nothing about them is kept any more",
 )
 _NEWEST = "SELECT coalesce(max(id), 0) FROM erased_units"
-_SINCE = "SELECT id, hash FROM erased_units WHERE id > ?"
+_SINCE = "SELECT kind, hash FROM erased_units WHERE id > ?"
 _ALL = "SELECT kind, hash, time_us FROM erased_units ORDER BY id"
 _ADD = (
     "INSERT INTO erased_units (kind, hash, time_us) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING"
@@ -45,7 +45,9 @@ class ErasedUnits:
 
     def __init__(self, ids: UnitIds) -> None:
         self._ids = ids
-        self._hashes: set[str] = set()
+        # Apart, because the hash of an order costs more than the look into a set.
+        self._units: set[str] = set()
+        self._orders: set[str] = set()
         self._newest = 0
 
     def read(self, connection: Connection) -> bool:
@@ -55,10 +57,10 @@ class ErasedUnits:
         """
         (newest,) = connection.exec_driver_sql(_NEWEST).one()
         if newest != self._newest:
-            rows = connection.exec_driver_sql(_SINCE, (self._newest,)).all()
-            self._hashes.update(row[1] for row in rows)
+            for kind, text in connection.exec_driver_sql(_SINCE, (self._newest,)):
+                (self._units if kind == "unit" else self._orders).add(text)
             self._newest = newest
-        return bool(self._hashes)
+        return bool(self._units)
 
     def covers(self, event: Event | WaitingEvent) -> bool:
         """Whether the event is of somebody who was erased."""
@@ -66,9 +68,12 @@ class ErasedUnits:
             units, order_id = units_of(event.entry), order_of(event.entry)
         else:
             units, order_id = event.units, event.order_id
-        if any(self._ids.tombstone(unit) in self._hashes for unit in units):
-            return True
-        return bool(order_id) and self._ids.order_tombstone(order_id) in self._hashes
+        for unit in units:
+            if self._ids.tombstone(unit) in self._units:
+                return True
+        if not order_id or not self._orders:
+            return False
+        return self._ids.order_tombstone(order_id) in self._orders
 
 
 def add_tombstones(connection: Connection, tombstones: Sequence[Tombstone]) -> None:
