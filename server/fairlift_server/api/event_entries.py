@@ -93,12 +93,15 @@ class EventReader:
         self._shift_us = shift_us
         self._sent_us = sent_us
         self._stored = stored
+        # The unit of the exposure that is being read, where it is stored in another form.
+        self._raw = b""
 
     def read(self, message: pb.Event) -> Event | WaitingEvent | RefusedEvent:
         """The event, ready to store or to wait, or the first rule that it breaks.
 
         The message's ids of visitors and customers are replaced by the stored ones: read it once.
         """
+        self._raw = b""
         try:
             kind = message.WhichOneof("kind")
             if kind is None:
@@ -119,7 +122,7 @@ class EventReader:
             return self._waiting(message, event_id, time_us, refusal.event, ahead)
         if ahead is not None:
             return self._waiting(message, event_id, time_us, ahead, None)
-        content = event_content(message)
+        content = self._content(message)
         return Event(event_id, digest(content), entry, content, self._shift_us)
 
     def _time_us(self, message: pb.Event) -> int:
@@ -177,10 +180,7 @@ class EventReader:
             refusal = ahead  # the clock comes first: at another time another rule may hold
         if not refusal.waits_for:
             return refusal
-        # All its attributes are kept, because nobody knows yet which of them the plan names.
-        if message.HasField("exposure"):
-            hide_in_attributes(message.exposure, self._stored)
-        content = event_content(message)
+        content = self._content(message)
         return WaitingEvent(
             event_id,
             digest(content),
@@ -193,10 +193,20 @@ class EventReader:
             order_in(message),
         )
 
+    def _content(self, message: pb.Event) -> bytes:
+        """The event in one form; no attribute in it repeats the unit's id."""
+        content = event_content(message)
+        if self._raw and self._raw in content:
+            hide_in_attributes(message.exposure, self._stored)
+            content = event_content(message)
+        return content
+
     def _exposure(self, event_id: bytes, time_us: int, message: pb.Exposure) -> ExposureEntry:
         campaign = campaign_id_from("exposure.campaign", message.campaign)
         raw = message.unit_id
         unit = stored_unit("exposure.unit_id", message, self._stored)
+        if unit != raw:
+            self._raw = raw.encode()
         if message.HasField("first_seen_time"):
             refuse_unsupported("exposure.first_seen_time", "the time of the first visit is")
         if message.exposure_token:

@@ -1,6 +1,7 @@
 """Events that time or a change of state can heal: kept, answered as parked, and judged once."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -276,3 +277,23 @@ async def test_without_a_word_of_the_sender_a_month_ahead_is_refused_and_can_be_
     assert (unsaid.reason, unsaid.retryable) == (pb.REFUSAL_REASON_IN_THE_FUTURE, True)
     assert (by_mistake.reason, by_mistake.retryable) == (pb.REFUSAL_REASON_IN_THE_FUTURE, False)
     assert by_clock.status == pb.EVENT_STATUS_PARKED
+
+
+async def test_an_attribute_that_repeats_the_id_changes_nothing(
+    caller: Caller, tmp_path: Path
+) -> None:
+    """It is stored as the id is; the same event again is known by that form, waiting or counted."""
+    exposure = shop.exposure("ana@example.com", email="ana@example.com", country="ES")
+
+    waits = await caller.record(exposure, exposure)
+    await caller.start(shop.campaign(segments=["email", "country"]))
+    await until(tmp_path, EXPOSED, 1)
+    again = await caller.record(exposure)
+
+    assert parked(waits, pb.REFUSAL_REASON_UNKNOWN_CAMPAIGN)
+    assert again[0].status == pb.EVENT_STATUS_DUPLICATE
+    ((segments,),) = rows(tmp_path, "SELECT segments FROM exposures")
+    assert json.loads(str(segments)) == {
+        "email": stored(tmp_path, "ana@example.com"),
+        "country": "ES",
+    }
