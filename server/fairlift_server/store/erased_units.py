@@ -3,19 +3,20 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from fairlift_server.events.ledger import Event, RefusalReason, RefusedEvent, order_of, units_of
 from fairlift_server.events.parking import WaitingEvent
 from fairlift_server.events.unit_ids import UnitIds
+from fairlift_server.store import tables
 from fairlift_server.store.statements import execute_many
 
 ERASED = RefusedEvent(
     RefusalReason.ERASED,
     "is of a visitor or customer who was erased; nothing about them is kept any more",
 )
+_COLUMNS = tables.erased_units.c
 _NEWEST = "SELECT coalesce(max(id), 0) FROM erased_units"
-_SINCE = "SELECT kind, hash FROM erased_units WHERE id > ?"
 _ALL = "SELECT kind, hash, time_us FROM erased_units ORDER BY id"
 _ADD = (
     "INSERT INTO erased_units (kind, hash, time_us) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING"
@@ -57,7 +58,8 @@ class ErasedUnits:
         """
         (newest,) = connection.exec_driver_sql(_NEWEST).one()
         if newest != self._newest:
-            for kind, text in connection.exec_driver_sql(_SINCE, (self._newest,)):
+            query = select(_COLUMNS.kind, _COLUMNS.hash).where(_COLUMNS.id > self._newest)
+            for kind, text in connection.execute(query):
                 (self._units if kind == "unit" else self._orders).add(text)
             self._newest = newest
         return bool(self._units)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table, select
 
 from fairlift_server.events.ledger import unit_in_content
+from fairlift_server.store import tables
 from fairlift_server.store.statements import select_by_key
 
 # Tables whose rows name a unit themselves, with the columns that do.
@@ -70,13 +71,17 @@ def person_rows(
     parked = _parked(connection)
     linked = _linked(connection, frozenset(units), after["identity_links"], parked)
     orders = {*order_ids, *_order_ids(connection, linked, after, parked)}
-    rows: dict[str, Mapping[int, bytes]] = {
-        table: _rows_naming(connection, table, columns, linked, after[table])
-        for table, columns in UNIT_COLUMNS.items()
-    }
+    rows: dict[str, Mapping[int, bytes]] = {}
+    for table, columns in UNIT_COLUMNS.items():
+        source, identity = tables.metadata.tables[table], ("id", "event_id")
+        rows[table] = _pairs(
+            row
+            for column in columns
+            for row in _naming(connection, source, identity, column, linked, after[table])
+        )
     for table in ("orders", "amendments"):
-        select = f"SELECT id, event_id FROM {table}"
-        rows[table] = _pairs(select_by_key(connection, select, "order_id", orders))
+        query = f"SELECT id, event_id FROM {table}"
+        rows[table] = _pairs(select_by_key(connection, query, "order_id", orders))
     lines = select_by_key(connection, "SELECT id FROM order_lines", "order_id", orders)
     rows["order_lines"] = {row[0]: b"" for row in lines}
     rows["parked_events"] = {
@@ -124,10 +129,9 @@ def _linked(
 ) -> frozenset[str]:
     """The ids and all that are linked with them; a link that waits links as well."""
     reached, new = set(units), set(units)
-    columns = ("visitor", "customer")
-    select = f"SELECT visitor, customer FROM identity_links WHERE id > {after:d}"
+    table, ends = tables.identity_links, ("visitor", "customer")
     while new:
-        links = [link for column in columns for link in _naming(connection, select, column, new)]
+        links = [link for end in ends for link in _naming(connection, table, ends, end, new, after)]
         links += [tuple(named) for _, _, named, _ in parked if new.intersection(named)]
         new = {unit for link in links for unit in link} - reached
         reached |= new
@@ -137,8 +141,8 @@ def _linked(
 def _order_ids(
     connection: Connection, units: frozenset[str], after: Mapping[str, int], parked: _Parked
 ) -> set[str]:
-    select = f"SELECT order_id FROM orders WHERE id > {after['orders']:d}"
-    found = {row[0] for row in _naming(connection, select, "unit", units)}
+    rows = _naming(connection, tables.orders, ("order_id",), "unit", units, after["orders"])
+    found = {row[0] for row in rows}
     found.update(order_id for unit, order_id in _in_contents(connection, after) if unit in units)
     found.update(
         order_id for _, _, named, order_id in parked if order_id and units.intersection(named)
@@ -157,30 +161,25 @@ def _in_contents(connection: Connection, after: Mapping[str, int]) -> Iterable[t
             yield unit_in_content(text), order_id
 
 
-def _rows_naming(
-    connection: Connection, table: str, columns: Iterable[str], units: Collection[str], after: int
-) -> dict[int, bytes]:
-    found: dict[int, bytes] = {}
-    for column in columns:
-        select = f"SELECT id, event_id FROM {table} WHERE id > {after:d}"
-        found |= _pairs(_naming(connection, select, column, units))
-    return found
-
-
 def _pairs(rows: Iterable[tuple[Any, ...]]) -> dict[int, bytes]:
     return {row[0]: row[1] for row in rows}
 
 
 def _naming(
-    connection: Connection, select: str, column: str, units: Collection[str]
+    connection: Connection,
+    table: Table,
+    columns: Iterable[str],
+    naming: str,
+    units: Collection[str],
+    after: int,
 ) -> list[tuple[Any, ...]]:
-    """The rows of a SELECT with a condition whose column is one of these ids."""
+    """The columns of a table's rows after a row id in which one column is one of these ids."""
+    query = select(*(table.c[column] for column in columns)).where(table.c.id > after)
     rows: list[tuple[Any, ...]] = []
     wanted = sorted(units)
     for start in range(0, len(wanted), _CHUNK):
-        chunk = tuple(wanted[start : start + _CHUNK])
-        statement = f"{select} AND {column} IN ({', '.join('?' * len(chunk))})"
-        rows += map(tuple, connection.exec_driver_sql(statement, chunk))
+        chunk = wanted[start : start + _CHUNK]
+        rows += map(tuple, connection.execute(query.where(table.c[naming].in_(chunk))))
     return rows
 
 
