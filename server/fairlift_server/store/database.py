@@ -210,8 +210,11 @@ class Store:
         connection = self._writing.raw_connection()
         try:
             cursor = connection.cursor()
+            # Whoever reads a large look must not keep events waiting.
+            cursor.execute("PRAGMA busy_timeout = 0")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             ((busy, *_),) = cursor.fetchall()
+            cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
             return not busy
         finally:
             connection.close()

@@ -16,7 +16,7 @@ from fairlift_server.store.tombstone_file import TombstoneFile
 log = logging.getLogger("fairlift.privacy")
 
 # Readers of results may hold an older state for as long as a look takes.
-_LOG_ATTEMPTS = 60
+_LOG_ATTEMPTS = 1_800
 _LOG_EVERY_S = 1.0
 
 

@@ -1,7 +1,9 @@
 """Erasing a visitor or customer: all that is kept of the person goes, and stays away."""
 
+import asyncio
 import random
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
@@ -223,6 +225,30 @@ async def test_an_erased_raw_id_is_in_no_file(tmp_path: Path) -> None:
         assert _files_with(tmp_path, b"planted.ana") == []
 
     assert _files_with(tmp_path, b"planted.ana") == []
+
+
+async def test_a_long_reader_delays_neither_events_nor_for_ever_the_end_of_the_log(
+    tmp_path: Path,
+) -> None:
+    planted = "planted.ana@secret.example"
+    async with running(tmp_path, raw_ids=True) as caller:
+        await caller.accepted([shop.action(planted, "view")])
+        with closing(sqlite3.connect(tmp_path / "shop.db", isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM actions").fetchone()
+            await erase(caller, planted)
+            started = time.monotonic()
+            for _ in range(20):
+                await caller.accepted([shop.action("other", "view")])
+            waited_s = time.monotonic() - started
+            held = _files_with(tmp_path, b"planted.ana")
+            reader.execute("COMMIT")
+        async with asyncio.timeout(20):
+            while _files_with(tmp_path, b"planted.ana"):
+                await asyncio.sleep(0.1)
+
+    assert held != []
+    assert waited_s < 4.0
 
 
 async def test_an_id_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
