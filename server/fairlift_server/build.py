@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fairlift.engine.errors import WrongState
 
+from fairlift_server.api.admin import AdminApi
 from fairlift_server.api.assignments import AssignmentApi
 from fairlift_server.api.campaigns import CampaignApi
 from fairlift_server.api.events import EventApi, EventRules
@@ -30,6 +31,8 @@ from fairlift_server.events.ingest import Ingest, ReadEvents, StoreEvents
 from fairlift_server.events.intake import Intake, IntakeWatch
 from fairlift_server.events.ledger import EventOutcome
 from fairlift_server.events.parking import ParkingLimits
+from fairlift_server.events.personal_ids import PersonalIds
+from fairlift_server.events.unit_ids import UnitIds
 from fairlift_server.results.campaign_results import CampaignResults
 from fairlift_server.results.look_timer import LookTimer
 from fairlift_server.results.shop_quality import IntakeQuality
@@ -38,9 +41,13 @@ from fairlift_server.settings import Settings
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.contents import contents, last_received_us
-from fairlift_server.store.database import Store, Transaction
+from fairlift_server.store.database import Store, Transaction, is_url
+from fairlift_server.store.erased_units import ErasedUnits
 from fairlift_server.store.event_groups import store_group
 from fairlift_server.store.parked_events import corrections, summarized
+from fairlift_server.store.stored_ids import IdSettings
+from fairlift_server.store.tombstone_file import TombstoneFile
+from fairlift_server.store.unit_requests import UnitRequests, apply_tombstones
 from fairlift_server.store.upkeep import Upkeep
 
 log = logging.getLogger("fairlift.store")
@@ -78,6 +85,7 @@ async def serving(
             another currency than the settings.
     """
     # First what needs no database: a start that fails leaves the file as it was.
+    id_settings = id_settings_of(settings)
     server = GrpcServer(listen=settings.listen, certificate=_certificate(settings))
     try:
         store = Store(settings.database)
@@ -85,7 +93,11 @@ async def serving(
         await server.close()
         raise
     try:
-        store.migrate(lambda transaction: _set_currency(transaction, settings.currency))
+        ids = prepared(store, settings, id_settings)
+        tombstones = TombstoneFile.of(settings.erased_file, store.file)
+        apply_tombstones(store, tombstones, time_us=microseconds(clock()))
+        erased = ErasedUnits(ids)
+        units = UnitRequests(store, ids, tombstones)
         live = LiveCampaigns(
             store.read_now(lambda transaction: published_snapshot(transaction, clock()))
         )
@@ -94,7 +106,9 @@ async def serving(
         ingest = Ingest(
             _watched(
                 lambda events: store.write(
-                    lambda transaction: store_group(transaction, events, settings.currency, limits)
+                    lambda transaction: store_group(
+                        transaction, events, settings.currency, limits, erased=erased
+                    )
                 ),
                 watch,
                 clock,
@@ -103,7 +117,9 @@ async def serving(
         )
         clocks = CallerClocks(lambda: microseconds(clock()), monotonic)
         others = OtherServers(store, live, clock)
-        parked = ParkedEvents(store, live, clocks, rules=_event_rules(settings), now=clock)
+        parked = ParkedEvents(
+            store, live, clocks, rules=_event_rules(settings), erased=erased, now=clock
+        )
         own_workers, own_check_workers = WorkerPool(settings.analyses), WorkerPool(1)
         results = CampaignResults(
             store,
@@ -112,10 +128,11 @@ async def serving(
             currency=settings.currency,
             now=clock,
             intake=partial(_intake_of_all, store, watch),
+            stored_id=ids.stored,
         )
         log.info("opened %s: %s", store.name, store.contents())
         await server.start(
-            _services(settings, store, live, ingest, clocks, results, clock, others),
+            _services(settings, store, live, ingest, clocks, results, ids, units, clock, others),
             token=settings.token,
             has_reflection=settings.has_reflection,
         )
@@ -135,11 +152,42 @@ async def serving(
                 task.cancel()
             await server.drain(delay_s=settings.drain_delay_s, grace_s=settings.drain_s)
             await ingest.close()
+            await units.close()
             own_workers.close()
             own_check_workers.close()
     finally:
         store.close()
         await server.close()
+
+
+def id_settings_of(settings: Settings) -> IdSettings:
+    """How the settings want ids to be stored.
+
+    Raises:
+        WrongState: FAIRLIFT_ID_KEY_FILE names a file without a key.
+    """
+    return IdSettings.of(
+        raw=settings.raw_ids,
+        key=settings.id_key,
+        key_file=settings.id_key_file,
+        database=None if is_url(settings.database) else Path(settings.database),
+    )
+
+
+def prepared(store: Store, settings: Settings, id_settings: IdSettings) -> UnitIds:
+    """Upgrades the database, if it fits the settings; how ids are stored in it.
+
+    Raises:
+        WrongState: it is in another currency, or its ids are stored in another way.
+    """
+    ids: list[UnitIds] = []
+
+    def check(transaction: Transaction) -> None:
+        _set_currency(transaction, settings.currency)
+        ids.append(id_settings.settled(transaction, store.name))
+
+    store.migrate(check)
+    return ids[-1]
 
 
 def _watched(record: StoreEvents, watch: IntakeWatch, clock: Callable[[], datetime]) -> StoreEvents:
@@ -186,23 +234,32 @@ def _services(
     ingest: Ingest,
     clocks: CallerClocks,
     results: CampaignResults,
+    ids: UnitIds,
+    units: UnitRequests,
     clock: Callable[[], datetime],
     others: OtherServers,
 ) -> Services:
     page_tokens = PageTokens()
     campaigns = CampaignLifecycle(store, live, currency=settings.currency, now=clock, token=token)
     return Services(
+        AdminApi(units, now=clock),
         AssignmentApi(live, keep_alive_s=settings.keep_alive_s),
         CampaignApi(campaigns, page_tokens),
         EventApi(
-            ingest, live, clocks, rules=_event_rules(settings), now=clock, catch_up=others.catch_up
+            ingest,
+            live,
+            clocks,
+            rules=_event_rules(settings),
+            stored=ids.stored,
+            now=clock,
+            catch_up=others.catch_up,
         ),
         ResultsApi(
             results,
             page_tokens,
             currency=settings.currency,
             watch_every_s=settings.keep_alive_s,
-            intake=partial(_intake, store, clocks),
+            intake=partial(_intake, store, clocks, ids.personal),
         ),
     )
 
@@ -218,7 +275,7 @@ async def _intake_of_all(store: Store, watch: IntakeWatch) -> Intake:
     return watch.state
 
 
-async def _intake(store: Store, clocks: CallerClocks) -> IntakeQuality:
+async def _intake(store: Store, clocks: CallerClocks, personal: PersonalIds) -> IntakeQuality:
     """What the server took in and could not count yet, or had to correct."""
     events, parked, corrected = await store.read(
         lambda transaction: (
@@ -227,7 +284,7 @@ async def _intake(store: Store, clocks: CallerClocks) -> IntakeQuality:
             corrections(transaction),
         )
     )
-    return IntakeQuality(events, parked, corrected, clocks.state())
+    return IntakeQuality(events, parked, corrected, clocks.state(), personal)
 
 
 def _set_currency(transaction: Transaction, currency: str) -> None:

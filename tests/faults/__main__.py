@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.faults import (
     damaged_database,
     hostile_callers,
+    killed_while_erasing,
     killed_while_parked,
     large_shop,
     postgres_faults,
@@ -24,7 +25,7 @@ from tests.faults import (
 
 Counts = Mapping[str, float]
 
-_FAILURES = ("lost", "doubled", "wrong")
+_FAILURES = ("lost", "doubled", "wrong", "half", "early", "resurrected")
 
 
 def _wrong_clock(fault: wrong_clocks.Fault) -> Counts:
@@ -57,6 +58,7 @@ def _swallowed(run: Callable[[], swallowed_connection.Counts]) -> Counts:
 FAULTS: dict[str, Callable[[], Counts]] = {
     **{fault.name: partial(_wrong_clock, fault) for fault in wrong_clocks.FAULTS},
     "killed while parked events": partial(killed_while_parked.run, batches=60, kills=5),
+    "killed while it erases": partial(killed_while_erasing.run, rounds=50),
     "a table is missing": partial(_damaged, damaged_database.broken_table),
     "the disk is full": partial(_damaged, damaged_database.full_disk),
     "one server restarts": partial(_restarted, rolling_restart.killed, 1),

@@ -19,10 +19,14 @@ from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
 from fairlift_server.build import serving
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
+from fairlift_server.store.database import is_url
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from tests.databases import database_in
+
+
+ID_KEY = "5a" * 32
 
 
 class Clock:
@@ -90,6 +94,10 @@ async def running(
     """A server in this process, its store in the folder, and a caller of it."""
     clock = clock or Clock()
     chosen = {"listen": "127.0.0.1:0", "database": database_in(folder), **settings}
+    if is_url(str(chosen["database"])):
+        # No key is made beside a database of PostgreSQL, and no file of what was erased.
+        defaults = {"id_key": ID_KEY, "erased_file": str(folder / "erased")}
+        chosen = {**({} if chosen.get("raw_ids") else defaults), **chosen}
     async with (
         serving(settings_of(chosen), workers=workers(), clock=clock) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,

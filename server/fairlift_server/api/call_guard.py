@@ -28,6 +28,8 @@ _LIMITS_S: Mapping[str, float | None] = {
     # The first look of a large shop takes minutes. One computation serves all who wait for it.
     "/fairlift.v1.ResultsService/GetResults": 1_800.0,
     "/fairlift.v1.ResultsService/GetHealth": 1_800.0,
+    # It reads through the whole database.
+    "/fairlift.v1.AdminService/EraseUnit": 1_800.0,
 }
 
 MAX_BYTES = 4 * 1024 * 1024

@@ -12,6 +12,7 @@ from fairlift.v1.event_service_pb2_grpc import EventServiceServicer
 
 from fairlift_server.api.event_entries import EventReader
 from fairlift_server.api.event_fields import EventRefusal, microseconds_of
+from fairlift_server.api.unit_fields import Stored
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.events.caller_clocks import CallerClocks
 from fairlift_server.events.ingest import Ingest
@@ -64,6 +65,7 @@ class EventApi(EventServiceServicer):
         clocks: CallerClocks,
         *,
         rules: EventRules,
+        stored: Stored,
         now: Callable[[], datetime],
         catch_up: CatchUp,
     ) -> None:
@@ -72,6 +74,7 @@ class EventApi(EventServiceServicer):
         self._live = live
         self._clocks = clocks
         self._rules = rules
+        self._stored = stored
         self._now = now
 
     def has_room(self) -> bool:
@@ -143,7 +146,12 @@ class EventApi(EventServiceServicer):
             shift_us = self._clocks.shift_us(caller, sent_us)
             sent_us += shift_us
         return event_reader(
-            self._live, self._now(), self._rules, shift_us=shift_us, sent_us=sent_us
+            self._live,
+            self._now(),
+            self._rules,
+            shift_us=shift_us,
+            sent_us=sent_us,
+            stored=self._stored,
         )
 
 
@@ -154,8 +162,9 @@ def event_reader(
     *,
     shift_us: int = 0,
     sent_us: int | None = None,
+    stored: Stored = str,
 ) -> EventReader:
-    """A reader of events as of now."""
+    """A reader of events as of now; by default of events whose ids are stored ones already."""
     return EventReader(
         live,
         now_us=microseconds(now),
@@ -164,6 +173,7 @@ def event_reader(
         currency=rules.currency,
         shift_us=shift_us,
         sent_us=sent_us,
+        stored=stored,
     )
 
 

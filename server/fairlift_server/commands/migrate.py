@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 
 from fairlift_server.commands import Command, without_arguments
 from fairlift_server.settings import Settings
@@ -55,10 +56,15 @@ def _check(settings: Settings, to: str) -> None:
 
 def _accept(settings: Settings, _arguments: argparse.Namespace) -> None:
     from fairlift_server.store.database import Store
+    from fairlift_server.store.tombstone_file import TombstoneFile
+    from fairlift_server.store.unit_requests import apply_tombstones
 
     store = Store(settings.database, accept=True)
     try:
         store.migrate()
+        # What was erased after an older back-up was made stays erased.
+        file = TombstoneFile.of(settings.erased_file, store.file)
+        apply_tombstones(store, file, time_us=time.time_ns() // 1_000)
         print(f"{store.name} is accepted: {store.contents()}")
     finally:
         store.close()

@@ -155,6 +155,7 @@ class CampaignResults:
         currency: the shop's.
         now: the time, in UTC.
         intake: when events could come in.
+        stored_id: from an id of a unit to the id as it is stored.
     """
 
     def __init__(
@@ -166,8 +167,10 @@ class CampaignResults:
         currency: str,
         now: Callable[[], datetime],
         intake: Callable[[], Awaitable[Intake]],
+        stored_id: Callable[[str], str] = str,
     ) -> None:
         self._store = store
+        self._stored_id = stored_id
         self._workers = workers
         self._check_workers = check_workers
         self._intake = intake
@@ -310,9 +313,11 @@ class CampaignResults:
             of_epoch, moves, start=start, next_start=epoch_start(epochs, number + 1)
         )
         plan = analysis_plan_of(of_epoch, currency=self._currency)
+        # The campaign keeps them as they were chosen; the ledger has them as they are stored.
+        overrides = {*of_epoch.overrides, *current.overrides}
         return _StoredEpoch(
             of_epoch,
-            replace(plan, entry=days.entry_rules({*of_epoch.overrides, *current.overrides})),
+            replace(plan, entry=days.entry_rules(map(self._stored_id, overrides))),
             days,
             looks_of(transaction, campaign, of_epoch.lifecycle.epoch),
         )

@@ -71,6 +71,11 @@ class Store:
         return self._database.source
 
     @property
+    def file(self) -> Path | None:
+        """Of SQLite, where it is; None: it is a database of PostgreSQL."""
+        return None if self.is_shared else Path(self.source)
+
+    @property
     def is_shared(self) -> bool:
         """Whether other servers may write to the database, too."""
         return self._database.is_shared
@@ -209,6 +214,18 @@ class Store:
         reason = " ".join(str(getattr(error, "orig", None) or error).split())
         self.write_failures.add(reason)
         return Overloaded(f"the database cannot write now: {reason}")
+
+    async def empty_log(self) -> bool:
+        """Moves the write-ahead log into the file and empties it: it holds what was deleted.
+
+        False: somebody still reads an older state; try again later.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, self.empty_log_now)
+
+    def empty_log_now(self) -> bool:
+        """Like `empty_log`, in the caller's thread."""
+        return self._database.empty_log()
 
     def read_now(self, job: Callable[[Connection], T]) -> T:
         """Like `read`, in the caller's thread."""

@@ -212,6 +212,11 @@ def expire(connection: Connection, *, now_us: int, days: int) -> int:
     return expired
 
 
+def joined_units(units: Sequence[str]) -> str:
+    """The ids in one text in which each stands between two line breaks, which no id holds."""
+    return "\n".join(["", *units, ""]) if units else ""
+
+
 def _row(event: WaitingEvent) -> dict[str, Any]:
     """A new row of the table. `Any`: values of its columns."""
     refusal = event.refusal
@@ -229,6 +234,8 @@ def _row(event: WaitingEvent) -> dict[str, Any]:
         "field": refusal.field,
         "message": refusal.message,
         "content": event.content,
+        "units": joined_units(event.units),
+        "order_id": event.order_id,
     }
 
 

@@ -133,6 +133,10 @@ class PostgresDatabase:
         with self.reading.connect() as connection:
             return int(connection.exec_driver_sql(_LOOKS_VERSION).scalar_one())
 
+    def empty_log(self) -> bool:
+        """Nothing to do: PostgreSQL recycles its log by itself."""
+        return True
+
     def wait_for_change(self, timeout_s: float) -> None:
         """Returns when a server announces a change of campaigns, or the time is over.
 
@@ -231,6 +235,8 @@ def _engine(connect: "Callable[[], psycopg.Connection]", *, connections: int) ->
         # A connection that the server has closed is replaced before it is used.
         pool_pre_ping=True,
         pool_timeout=_CONNECT_S,
+        # Errors end in the log, where no id may stand.
+        hide_parameters=True,
     )
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, Table
 from fairlift_server.store import tables
 from fairlift_server.store.last_write import Progress
 
-# Their rows are never removed, so that their highest ids count them.
+# Their highest ids count their rows: those of erased units went, but no number is used again.
 EVENT_TABLES: tuple[Table, ...] = (
     tables.exposures,
     tables.actions,

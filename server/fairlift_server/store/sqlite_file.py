@@ -29,6 +29,8 @@ _PRAGMAS = (
     f"busy_timeout = {_BUSY_MS}",
     f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
     "foreign_keys = ON",
+    # What is deleted is overwritten: an erased id must not stay in a free part of the file.
+    "secure_delete = ON",
     "temp_store = MEMORY",
     "cache_size = -65536",
 )
@@ -108,6 +110,20 @@ class SqliteFile:
         finally:
             connection.close()
 
+    def empty_log(self) -> bool:
+        """Moves the write-ahead log into the file and empties it; whether it could."""
+        connection = self.writing.raw_connection()
+        try:
+            cursor = connection.cursor()
+            # Whoever reads a large look must not keep events waiting.
+            cursor.execute("PRAGMA busy_timeout = 0")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            ((busy, *_),) = cursor.fetchall()
+            cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            return not busy
+        finally:
+            connection.close()
+
     def wait_for_change(self, timeout_s: float) -> None:
         """Returns when the time is over: nobody else changes campaigns."""
         time.sleep(timeout_s)
@@ -176,7 +192,13 @@ def unusable_file(path: Path, error: BaseException | None) -> WrongState:
 
 
 def _engine(path: Path, *, begin: str, connections: int) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", pool_size=connections, max_overflow=0)
+    engine = create_engine(
+        f"sqlite:///{path}",
+        pool_size=connections,
+        max_overflow=0,
+        # Errors end in the log, where no id may stand.
+        hide_parameters=True,
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -69,14 +69,10 @@ async def test_an_error_carries_reason_domain_and_request_id(caller: Caller) -> 
 
 async def test_what_is_not_served_yet_says_so(caller: Caller) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await caller.admin.EraseUnit(admin_service_pb2.EraseUnitRequest(unit_id="v"))
-    exported = caller.admin.ExportUnit(admin_service_pb2.ExportUnitRequest(unit_id="v"))
-    with pytest.raises(grpc.aio.AioRpcError) as streamed:
-        await exported.read()
+        await caller.admin.ListAudit(admin_service_pb2.ListAuditRequest())
 
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert "nothing was erased" in (caught.value.details() or "")
-    assert streamed.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "use ListChanges" in (caught.value.details() or "")
 
 
 async def test_a_token_is_asked_of_every_call_and_stream(tmp_path: Path) -> None:
