@@ -25,7 +25,6 @@ from google.rpc.status_pb2 import Status
 
 from tests.databases import database_in
 
-
 ID_KEY = "5a" * 32
 
 
@@ -95,14 +94,24 @@ async def running(
     clock = clock or Clock()
     chosen = {"listen": "127.0.0.1:0", "database": database_in(folder), **settings}
     if is_url(str(chosen["database"])):
-        # No key is made beside a database of PostgreSQL, and no file of what was erased.
-        defaults = {"id_key": ID_KEY, "erased_file": str(folder / "erased")}
-        chosen = {**({} if chosen.get("raw_ids") else defaults), **chosen}
+        chosen = {**beside(folder, chosen), **chosen}
     async with (
         serving(settings_of(chosen), workers=workers(), clock=clock) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         yield Caller(channel, clock, f"127.0.0.1:{server.port}")
+
+
+def beside(folder: Path, chosen: Mapping[str, object]) -> dict[str, str]:
+    """The files that a server makes beside a SQLite database, and not beside PostgreSQL."""
+    files = {"erased_file": str(folder / "shop.db.erased")}
+    if not chosen.get("raw_ids") and not chosen.get("id_key") and not chosen.get("id_key_file"):
+        key = folder / "shop.db.id-key"
+        if not key.exists():
+            key.write_text(ID_KEY)
+            key.chmod(0o600)
+        files["id_key_file"] = str(key)
+    return files
 
 
 def details(error: grpc.aio.AioRpcError) -> tuple[ErrorInfo, BadRequest, RetryInfo]:

@@ -92,14 +92,17 @@ class EventReader:
         self._currency = currency
         self._shift_us = shift_us
         self._sent_us = sent_us
-        self._stored = stored
+        self._hashed = stored
+        # An event may be read again in the same call, with its ids replaced already.
+        self._replaced: set[str] = set()
         # The unit of the exposure that is being read, where it is stored in another form.
         self._raw = b""
 
     def read(self, message: pb.Event) -> Event | WaitingEvent | RefusedEvent:
         """The event, ready to store or to wait, or the first rule that it breaks.
 
-        The message's ids of visitors and customers are replaced by the stored ones: read it once.
+        The message's ids of visitors and customers are replaced by the stored ones; the same reader
+        may read it again.
         """
         self._raw = b""
         try:
@@ -124,6 +127,13 @@ class EventReader:
             return self._waiting(message, event_id, time_us, ahead, None)
         content = self._content(message)
         return Event(event_id, digest(content), entry, content, self._shift_us)
+
+    def _stored(self, raw: str) -> str:
+        if raw in self._replaced:
+            return raw
+        stored = self._hashed(raw)
+        self._replaced.add(stored)
+        return stored
 
     def _time_us(self, message: pb.Event) -> int:
         if not message.HasField("event_time"):

@@ -12,15 +12,19 @@ from pathlib import Path
 import pytest
 from fairlift.v1 import event_service_pb2 as pb
 
-from tests.databases import database_in, sqlite_only
+from tests.databases import ON_POSTGRES, database_in, sqlite_only
 from tests.server import shop
-from tests.server.client import Clock, running
+from tests.server.client import ID_KEY, Clock, running
 
 
 def parked(database: str | Path, *options: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "fairlift_server", "parked", *options],
-        env={**os.environ, "FAIRLIFT_DATABASE": str(database)},
+        env={
+            **os.environ,
+            "FAIRLIFT_DATABASE": str(database),
+            **({"FAIRLIFT_ID_KEY": ID_KEY} if ON_POSTGRES else {}),
+        },
         capture_output=True,
         text=True,
         timeout=60,

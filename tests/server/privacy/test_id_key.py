@@ -14,6 +14,7 @@ import pytest
 from fairlift.engine.errors import InvalidRequest, WrongState
 from fairlift_server.events.unit_ids import UnitIds, key_check
 from fairlift_server.settings import Settings
+from fairlift_server.store.database import Store
 from fairlift_server.store.id_key import id_key_from
 
 from tests.server import shop
@@ -21,6 +22,10 @@ from tests.server.client import running
 from tests.server.privacy.stored import stored
 
 KEY = bytes(range(32))
+
+from tests.databases import sqlite_only
+
+pytestmark = sqlite_only
 
 
 def by_the_rfc(key: bytes, message: bytes) -> bytes:
@@ -171,15 +176,13 @@ async def test_the_form_can_change_while_there_are_no_ids(tmp_path: Path) -> Non
 
 
 async def test_ids_from_before_they_were_keyed_are_refused_unless_raw(tmp_path: Path) -> None:
-    async with running(tmp_path, raw_ids=True) as caller:
-        await caller.accepted([shop.action("v", "view")])
-    with closing(sqlite3.connect(tmp_path / "shop.db")) as database:
-        # As the version before left it.
-        database.executescript(
-            "DROP TABLE stored_ids; DROP TABLE erased_units; DROP TABLE unit_requests;"
-            "ALTER TABLE parked_events DROP COLUMN units;"
-            "ALTER TABLE parked_events DROP COLUMN order_id;"
-            "UPDATE alembic_version SET version_num = '0002';"
+    store = Store(tmp_path / "shop.db")
+    store.migrate(to="0002")
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
+        database.execute(
+            "INSERT INTO actions (event_id, time_us, received_us, unit, name) "
+            "VALUES (x'01', 1, 1, 'v', 'view')"
         )
 
     await fails(tmp_path, "holds ids as they came, from a version before keyed ids")

@@ -18,7 +18,7 @@ from fairlift_server.store.tables import metadata
 
 from tests.databases import new_database, rows
 from tests.server import shop
-from tests.server.client import Caller, Clock, running
+from tests.server.client import ID_KEY, Caller, Clock, running
 from tests.server.crowds import start
 from tests.server.live_days import day_of, list_looks, live_until, planned, read
 
@@ -65,7 +65,7 @@ async def lived(tmp_path: Path) -> tuple[Clock, str, tuple[str, pb.Report, list[
     """A shop of three days in a SQLite file: its clock, its file, and what its people read."""
     database = str(tmp_path / "old.db")
     clock = Clock()
-    async with running(tmp_path, clock=clock, database=database) as caller:
+    async with running(tmp_path, clock=clock, database=database, id_key=ID_KEY) as caller:
         await start(caller, planned())
         for day in range(1, 4):
             await live_until(caller, day, day_of(day, each=20, buyers=(4, 7)))
@@ -89,7 +89,7 @@ async def test_the_shop_goes_on_where_it_was(tmp_path: Path, lived: Lived) -> No
     assert "FAIRLIFT_ID_KEY" in done.stdout
     assert contents(new) == contents(old)
     assert "has campaigns already; take an empty database" in again.stderr
-    async with running(tmp_path, clock=clock, database=new) as caller:
+    async with running(tmp_path, clock=clock, database=new, id_key=ID_KEY) as caller:
         assert await all_that_is_read(caller) == before
         # It takes events, and ids go on above the old ones.
         await live_until(caller, 4, day_of(4, each=20, buyers=(4, 7)))
@@ -107,7 +107,7 @@ async def test_it_moves_back_to_a_file(tmp_path: Path, lived: Lived) -> None:
         assert done.returncode == 0, done.stderr
 
     assert contents(new) == contents(old)
-    async with running(tmp_path, clock=clock, database=new) as caller:
+    async with running(tmp_path, clock=clock, database=new, id_key=ID_KEY) as caller:
         assert await all_that_is_read(caller) == before
 
 
