@@ -17,13 +17,13 @@ from fairlift_server.settings import Settings
 from fairlift_server.store.database import Store
 from fairlift_server.store.id_key import id_key_from
 
+from tests.databases import sqlite_only
 from tests.server import shop
 from tests.server.client import running
 from tests.server.privacy.stored import stored
 
 KEY = bytes(range(32))
 
-from tests.databases import sqlite_only
 
 pytestmark = sqlite_only
 
