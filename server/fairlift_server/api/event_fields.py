@@ -12,7 +12,6 @@ from fairlift_server.events.ledger import MAX_AMOUNT_MICROS, RefusalReason, Refu
 _MAX_TIME_S = 253_402_300_799
 _MAX_NANOS = 999_999_999
 _CURRENCY = re.compile("[A-Z]{3}")
-_UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _COLLECTION = "campaigns/"
 
 
@@ -24,13 +23,31 @@ class EventRefusal(Exception):
     ) -> None:
         self.event = RefusedEvent(reason, message, field, waits_for)
 
+    def under(self, where: str) -> "EventRefusal":
+        """The same refusal of a field that stands in another one.
+
+        So a reader names its fields without their place: to build names for each event takes time.
+        """
+        field = f"{where}.{self.event.field}"
+        return EventRefusal(
+            self.event.reason, field, self.event.message, waits_for=self.event.waits_for
+        )
+
 
 def event_id_from(text: str) -> bytes:
     """The 16 bytes of an event id."""
-    if not _UUID.fullmatch(text):
-        rule = "must be a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057, best of version 7"
-        raise invalid("event_id", f"is {shortened(text)}, {rule}")
-    return bytes.fromhex(text.replace("-", ""))
+    # Half the time of a regular expression: 32 digits, for a blank among them would be skipped, and
+    # the four hyphens where they belong.
+    digits = text.replace("-", "")
+    if len(text) == 36 and len(digits) == 32 and text[8:24:5] == "----":
+        try:
+            event_id = bytes.fromhex(digits)
+        except ValueError:
+            event_id = b""
+        if len(event_id) == 16:
+            return event_id
+    rule = "must be a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057, best of version 7"
+    raise invalid("event_id", f"is {shortened(text)}, {rule}")
 
 
 def campaign_id_from(field: str, name: str) -> str:

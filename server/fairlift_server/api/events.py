@@ -87,7 +87,8 @@ class EventApi(EventServiceServicer):
         context: RecordContext,
     ) -> pb.RecordEventsResponse:
         """One outcome per event, in order, once all accepted and parked events are durable."""
-        return pb.RecordEventsResponse(outcomes=await self._record(request, context.peer()))
+        outcomes = await self._record(request, context.peer())
+        return pb.RecordEventsResponse.FromString(outcomes)
 
     async def StreamEvents(
         self,
@@ -101,12 +102,15 @@ class EventApi(EventServiceServicer):
                 text = f"is {request.sequence}, must be {expected}: batches are numbered 1, 2, 3, …"
                 raise InvalidRequest([Violation("sequence", text)])
             outcomes = await self._record(request, context.peer())
-            yield pb.StreamEventsResponse(sequence=expected, outcomes=outcomes)
+            response = pb.StreamEventsResponse(sequence=expected)
+            response.outcomes.extend(pb.RecordEventsResponse.FromString(outcomes).outcomes)
+            yield response
             expected += 1
 
     async def _record(
         self, request: pb.RecordEventsRequest | pb.StreamEventsRequest, caller: str
-    ) -> list[pb.EventOutcome]:
+    ) -> bytes:
+        """The outcomes, encoded as a RecordEventsResponse has them."""
         events = request.events
         if len(events) > MAX_EVENTS:
             text = (
@@ -127,10 +131,10 @@ class EventApi(EventServiceServicer):
         to_store = [event for event in read if not isinstance(event, RefusedEvent)]
         stored = iter(await self._ingest.record(to_store))
         outcomes = (event if isinstance(event, RefusedEvent) else next(stored) for event in read)
-        return [
-            _outcome(event.event_id, outcome)
+        return b"".join(
+            _encoded(event.event_id, outcome)
             for event, outcome in zip(events, outcomes, strict=True)
-        ]
+        )
 
     def _reader(
         self, request: pb.RecordEventsRequest | pb.StreamEventsRequest, caller: str
@@ -175,6 +179,25 @@ def event_reader(
         sent_us=sent_us,
         stored=stored,
     )
+
+
+# A RecordEventsResponse with one accepted event of an id of 36 characters is encoded as these two,
+# with the id between them: a tenth of the time of making the message.
+_PLACEHOLDER = "-" * 36
+_ACCEPTED_START, _ACCEPTED_END = (
+    pb.RecordEventsResponse(
+        outcomes=[pb.EventOutcome(event_id=_PLACEHOLDER, status=pb.EVENT_STATUS_ACCEPTED)]
+    )
+    .SerializeToString()
+    .split(_PLACEHOLDER.encode())
+)
+
+
+def _encoded(event_id: str, outcome: EventOutcome) -> bytes:
+    """The outcome, encoded as a RecordEventsResponse has it."""
+    if outcome == "accepted":  # an accepted event has an id of 36 characters
+        return _ACCEPTED_START + event_id.encode() + _ACCEPTED_END
+    return pb.RecordEventsResponse(outcomes=[_outcome(event_id, outcome)]).SerializeToString()
 
 
 def _outcome(event_id: str, outcome: EventOutcome) -> pb.EventOutcome:

@@ -1,8 +1,11 @@
 """Builds ledger entries from orders and their amendments."""
 
+from collections.abc import Iterable
+
 from fairlift.v1 import event_service_pb2 as pb
 
 from fairlift_server.api.event_fields import (
+    EventRefusal,
     checked_amount,
     checked_currency,
     checked_text,
@@ -38,7 +41,10 @@ def order_entry(
 ) -> OrderEntry:
     """The order and its lines; their sums must stay within the ledger's limit."""
     order_id = checked_text("order.order_id", message.order_id)
-    content = _content(message, "order", stored)
+    try:
+        content = _content(message, stored)
+    except EventRefusal as refusal:
+        raise refusal.under("order") from None
     return OrderEntry(
         event_id,
         order_id,
@@ -72,43 +78,59 @@ def amendment_entry(
             )
 
 
-def _content(message: pb.Order, where: str, stored: Stored) -> OrderContent:
-    unit = stored_unit(f"{where}.unit_id", message, stored)
-    currency = checked_currency(f"{where}.currency_code", message.currency_code)
-    if not 1 <= len(message.lines) <= _MAX_LINES:
-        text = f"has {len(message.lines)}, must have 1 to {_MAX_LINES}"
-        raise invalid(f"{where}.lines", text)
-    lines = tuple(_line(f"{where}.lines[{i}]", line) for i, line in enumerate(message.lines))
-    goods = sum(line.quantity * line.unit_price_micros for line in lines)
-    cost = sum(line.quantity * line.unit_cost_micros for line in lines)
-    checked_amount(f"{where}.lines", goods)
-    checked_amount(f"{where}.lines", cost)
-    if not 0 <= message.discount_micros <= goods:
-        text = f"is {message.discount_micros}, must be 0 to the sum of the lines, {goods}"
-        raise invalid(f"{where}.discount_micros", text)
-    if len(message.coupons) > MAX_COUPONS:
-        text = f"has {len(message.coupons)}, must have at most {MAX_COUPONS}"
-        raise invalid(f"{where}.coupons", text)
-    coupons = [
-        checked_text(f"{where}.coupons[{i}]", code) for i, code in enumerate(message.coupons)
-    ]
-    kinds = {line.kind for line in lines}
+def _content(message: pb.Order, stored: Stored) -> OrderContent:
+    """What an order says; fields are named from the order on."""
+    unit = stored_unit("unit_id", message, stored)
+    currency = checked_currency("currency_code", message.currency_code)
+    sent_lines = message.lines
+    if not 1 <= len(sent_lines) <= _MAX_LINES:
+        raise invalid("lines", f"has {len(sent_lines)}, must have 1 to {_MAX_LINES}")
+    lines = _lines(sent_lines)
+    items = goods = cost = 0
+    kinds = set()
+    for line in lines:
+        items += line.quantity
+        goods += line.quantity * line.unit_price_micros
+        cost += line.quantity * line.unit_cost_micros
+        kinds.add(line.kind)
+    checked_amount("lines", goods)
+    checked_amount("lines", cost)
+    discount = message.discount_micros
+    if not 0 <= discount <= goods:
+        text = f"is {discount}, must be 0 to the sum of the lines, {goods}"
+        raise invalid("discount_micros", text)
     return OrderContent(
         unit,
         currency,
-        sum(line.quantity for line in lines),
+        items,
         goods,
-        message.discount_micros,
+        discount,
         cost,
-        checked_amount(f"{where}.shipping_cost_micros", message.shipping_cost_micros),
+        checked_amount("shipping_cost_micros", message.shipping_cost_micros),
         "upsell" in kinds,
         "cross_sell" in kinds,
-        coupon_list(coupons),
-        checked_text(f"{where}.channel", message.channel, min_length=0),
+        coupon_list(_coupons(message)),
+        checked_text("channel", message.channel, min_length=0),
         message.first_purchase if message.HasField("first_purchase") else None,
         message.test,
         lines,
     )
+
+
+def _lines(sent: Iterable[pb.OrderLine]) -> tuple[LineEntry, ...]:
+    lines: list[LineEntry] = []
+    try:
+        lines.extend(map(_line, sent))
+    except EventRefusal as refusal:
+        raise refusal.under(f"lines[{len(lines)}]") from None
+    return tuple(lines)
+
+
+def _coupons(message: pb.Order) -> list[str]:
+    codes = list(message.coupons)
+    if len(codes) > MAX_COUPONS:
+        raise invalid("coupons", f"has {len(codes)}, must have at most {MAX_COUPONS}")
+    return [checked_text(f"coupons[{i}]", code) for i, code in enumerate(codes)]
 
 
 def _refund(refund: pb.Refund, identity: tuple[bytes, int, int, str]) -> AmendmentEntry:
@@ -135,7 +157,10 @@ def _correction(
     if order.order_id not in ("", identity[-1]):
         text = f"is {shortened(order.order_id)}, but the amendment is of {shortened(identity[-1])}"
         raise invalid(f"{where}.order_id", f"{text}; leave it out")
-    content = _content(order, where, stored)
+    try:
+        content = _content(order, stored)
+    except EventRefusal as refusal:
+        raise refusal.under(where) from None
     return AmendmentEntry(
         *identity,
         AmendmentKind.CORRECTION,
@@ -144,18 +169,18 @@ def _correction(
     )
 
 
-def _line(where: str, line: pb.OrderLine) -> LineEntry:
-    if not 1 <= line.quantity <= _MAX_QUANTITY:
-        text = f"is {line.quantity}, must be 1 to {_MAX_QUANTITY}"
-        raise invalid(f"{where}.quantity", text)
+def _line(line: pb.OrderLine) -> LineEntry:
+    quantity = line.quantity
+    if not 1 <= quantity <= _MAX_QUANTITY:
+        raise invalid("quantity", f"is {quantity}, must be 1 to {_MAX_QUANTITY}")
     kind = _LINE_KINDS.get(line.kind)
     if kind is None:
-        raise invalid(f"{where}.kind", f"is {line.kind}, must be one of {sorted(_LINE_KINDS)}")
+        raise invalid("kind", f"is {line.kind}, must be one of {sorted(_LINE_KINDS)}")
     return LineEntry(
-        checked_text(f"{where}.product_id", line.product_id),
-        line.quantity,
-        checked_amount(f"{where}.unit_price_micros", line.unit_price_micros),
-        checked_amount(f"{where}.unit_cost_micros", line.unit_cost_micros),
+        checked_text("product_id", line.product_id),
+        quantity,
+        checked_amount("unit_price_micros", line.unit_price_micros),
+        checked_amount("unit_cost_micros", line.unit_cost_micros),
         kind,
-        checked_text(f"{where}.category", line.category, min_length=0),
+        checked_text("category", line.category, min_length=0),
     )
