@@ -217,11 +217,7 @@ def read_beside(path: Path, job: Callable[[Connection], T]) -> T:
         WrongState: there is no such file, it lacks writes that it had, or it is not a database of
             this version.
     """
-    path = path.resolve()
-    _check_last_write(LastWrite(path), path)
-    if not path.is_file():
-        raise WrongState(f"there is no database at {path}; check FAIRLIFT_DATABASE")
-    _refuse_foreign_tables(path)
+    path = check_ledger(path)
     engine = create_engine(f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true")
     try:
         with engine.connect() as connection:
@@ -235,6 +231,20 @@ def read_beside(path: Path, job: Callable[[Connection], T]) -> T:
         raise _unusable(path, error.orig) from None
     finally:
         engine.dispose()
+
+
+def check_ledger(path: Path) -> Path:
+    """The path of a database without links, after a look at its first pages.
+
+    Raises:
+        WrongState: there is no such file, it lacks writes that it had, or another program wrote it.
+    """
+    path = path.resolve()
+    _check_last_write(LastWrite(path), path)
+    if not path.is_file():
+        raise WrongState(f"there is no database at {path}; check FAIRLIFT_DATABASE")
+    _refuse_foreign_tables(path)
+    return path
 
 
 def _check_last_write(last_write: LastWrite, path: Path) -> None:
