@@ -81,7 +81,7 @@ def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
         (tmp_path / taken).write_text("holiday pictures")
 
     for name in ("copy.db", "other.db"):
-        with pytest.raises(WrongState, match="exists already.*; choose another name"):
+        with pytest.raises(WrongState, match=r"exists already.*; choose another name"):
             make_backup(path, tmp_path / name)
 
     assert names(tmp_path) == {"here", "copy.db", "other.db.json"}
@@ -89,7 +89,7 @@ def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WrongState, match="the folder .*/nowhere does not exist; create it first"):
+    with pytest.raises(WrongState, match=r"the folder .*/nowhere does not exist; create it first"):
         make_backup(database(tmp_path), tmp_path / "nowhere" / "copy.db")
 
 
@@ -153,7 +153,7 @@ def test_a_backup_without_its_manifest_is_refused(tmp_path: Path) -> None:
     make_backup(database(tmp_path / "here"), tmp_path / "copy.db")
     (tmp_path / "copy.db.json").unlink()
 
-    with pytest.raises(WrongState, match="has no manifest copy.db.json beside it"):
+    with pytest.raises(WrongState, match=r"has no manifest copy\.db\.json beside it"):
         restore_backup(tmp_path / "copy.db", tmp_path / "shop.db")
 
 

@@ -1,0 +1,250 @@
+"""Back-ups made under load, and back-ups and restores that are killed or find the disk full."""
+
+import os
+import random
+import resource
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import grpc
+import pytest
+from fairlift.v1 import event_service_pb2
+
+from tests.e2e.test_server_process import PATIENCE_S, SERVER, process, start_campaign, statuses
+from tests.server import shop
+
+ACCEPTED = event_service_pb2.EVENT_STATUS_ACCEPTED
+
+
+def begun(database: Path, *arguments: str, file_limit: int = 0) -> subprocess.Popen[str]:
+    """A command of fairlift-server."""
+
+    def limit() -> None:
+        if file_limit:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+
+    return subprocess.Popen(
+        [*SERVER, *arguments],
+        env={**os.environ, "FAIRLIFT_DATABASE": str(database)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=limit,
+    )
+
+
+def finished(database: Path, *arguments: str, file_limit: int = 0) -> tuple[int, str]:
+    """Its exit code, and all that it printed."""
+    command = begun(database, *arguments, file_limit=file_limit)
+    out, errors = command.communicate(timeout=4 * PATIENCE_S)
+    return command.returncode, out + errors
+
+
+def expose(channel: grpc.Channel, name: str, visitors: int) -> None:
+    for first in range(0, visitors, 500):
+        batch = [shop.exposure(f"{name}-{number}") for number in range(first, first + 500)]
+        assert set(statuses(channel, batch)) == {ACCEPTED}
+
+
+def restored(backup: Path, database: Path, *options: str) -> None:
+    code, said = finished(database, "restore", str(backup), "--no-erased", *options)
+    assert code == 0, said
+
+
+def rows(database: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True)) as connection:
+        return connection.execute(query).fetchall()
+
+
+class Load:
+    """Callers that send batches of orders, exposures and refunds until they are told to stop."""
+
+    def __init__(self, address: str, callers: int) -> None:
+        self._address = address
+        self.acknowledged: list[bytes] = []
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._send, args=(number,)) for number in range(callers)
+        ]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _send(self, caller: int) -> None:
+        first = 0
+        with grpc.insecure_channel(self._address) as channel:
+            while not self._stop.is_set():
+                batch = []
+                for number in range(first, first + 60):
+                    order_id = f"o-{caller}-{number}"
+                    lines = [shop.line(5 + number % 7, kind=kind) for kind in (1, 2)]
+                    batch += [
+                        shop.exposure(f"v-{caller}-{number}"),
+                        shop.order(f"v-{caller}-{number}", order_id, *lines),
+                    ]
+                    if number % 5 == 0:
+                        batch.append(shop.refund(order_id, 1))
+                first += 60
+                assert set(statuses(channel, batch)) == {ACCEPTED}
+                self.acknowledged += [
+                    bytes.fromhex(event.event_id.replace("-", "")) for event in batch
+                ]
+
+
+def check_whole(backup: Path, acknowledged_before: set[bytes]) -> None:
+    """A back-up holds what was acknowledged before it began, and no order without its lines."""
+    held = {row[0] for row in rows(backup, "SELECT event_id FROM seen_events")}
+    assert acknowledged_before <= held
+    events = "SELECT event_id FROM exposures UNION ALL SELECT event_id FROM orders"
+    stored = rows(backup, f"{events} UNION ALL SELECT event_id FROM amendments")
+    assert {row[0] for row in stored} == held
+    assert len(stored) == len(held)
+    lines = dict(rows(backup, "SELECT order_id, count(*) FROM order_lines GROUP BY 1"))  # type: ignore[arg-type]  # pairs
+    assert lines == dict.fromkeys(
+        (row[0] for row in rows(backup, "SELECT order_id FROM orders")), 2
+    )
+    assert rows(
+        backup,
+        "SELECT count(*) FROM orders LEFT JOIN amendments USING (order_id)"
+        " WHERE refunded <> (amendments.id IS NOT NULL)",
+    ) == [(0,)]
+
+
+def test_a_backup_under_load_is_a_prefix_of_what_came(tmp_path: Path) -> None:
+    with process(tmp_path) as (_, address), grpc.insecure_channel(address) as channel:
+        start_campaign(channel)
+        with Load(address, callers=3) as load:
+            sizes = []
+            for number in range(5):
+                while len(load.acknowledged) < 1_000 * (number + 1):
+                    time.sleep(0.01)
+                before = set(load.acknowledged)
+                backup = tmp_path / f"copy-{number}.db"
+                code, said = finished(tmp_path / "shop.db", "backup", str(backup))
+                assert code == 0, said
+                check_whole(backup, before)
+                sizes.append(len(rows(backup, "SELECT event_id FROM seen_events")))
+    assert sizes == sorted(set(sizes))
+
+    # And each can be restored, and served, elsewhere.
+    for number, size in enumerate(sizes):
+        folder = tmp_path / f"there-{number}"
+        folder.mkdir()
+        restored(tmp_path / f"copy-{number}.db", folder / "shop.db")
+        with process(folder):
+            pass
+        assert rows(folder / "shop.db", "SELECT count(*) FROM seen_events") == [(size,)]
+
+
+def test_a_backup_that_is_killed_leaves_nothing_under_its_name(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    with process(tmp_path) as (_, address), grpc.insecure_channel(address) as channel:
+        start_campaign(channel)
+        with Load(address, callers=2) as load:
+            while len(load.acknowledged) < 3_000:
+                time.sleep(0.01)
+            started = time.monotonic()
+            code, said = finished(tmp_path / "shop.db", "backup", str(tmp_path / "timed.db"))
+            assert code == 0, said
+            takes_s = time.monotonic() - started
+            kept = tmp_path / "kept"
+            kept.mkdir()
+            whole = 0
+            for _ in range(15):
+                before = set(load.acknowledged)
+                command = begun(tmp_path / "shop.db", "backup", str(kept / "copy.db"))
+                # Most of the time goes into the start of Python.
+                time.sleep(rng.uniform(0.5, 1.05) * takes_s)
+                command.send_signal(rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+                command.communicate()
+                if (kept / "copy.db").exists():
+                    whole += 1
+                    check_whole(kept / "copy.db", before)
+                    (kept / "copy.db").unlink()
+                    (kept / "copy.db.json").unlink()
+            code, said = finished(tmp_path / "shop.db", "backup", str(kept / "copy.db"))
+            assert code == 0, said
+    assert {path.name for path in kept.iterdir()} == {"copy.db", "copy.db.json"}
+
+
+def test_a_restore_that_is_killed_changes_all_or_nothing(tmp_path: Path) -> None:
+    # Given a database whose last writes are in its log, and an older back-up
+    with process(tmp_path) as (_, address), grpc.insecure_channel(address) as channel:
+        start_campaign(channel)
+        expose(channel, "v", 2_000)
+        code, said = finished(tmp_path / "shop.db", "backup", str(tmp_path / "copy.db"))
+        assert code == 0, said
+        expose(channel, "w", 500)
+        # Killed: its log stays.
+    there = tmp_path / "there"
+    there.mkdir()
+    for ending in ("", "-wal", ".last-write"):
+        (there / f"shop.db{ending}").write_bytes((tmp_path / f"shop.db{ending}").read_bytes())
+    options = ("restore", str(tmp_path / "copy.db"), "--no-erased", "--replace", "--accept")
+    rng = random.Random(4)
+    started = time.monotonic()
+    (tmp_path / "timed").mkdir()
+    restored(tmp_path / "copy.db", tmp_path / "timed" / "shop.db")
+    takes_s = time.monotonic() - started
+    outcomes = []
+
+    for _ in range(15):
+        command = begun(there / "shop.db", *options)
+        time.sleep(rng.uniform(0.6, 1.05) * takes_s)
+        command.send_signal(rng.choice([signal.SIGKILL, signal.SIGTERM]))
+        command.communicate()
+
+        # Then a server finds all of one of the two.
+        outcomes.append(counted(there / "shop.db"))
+    assert set(outcomes) <= {2_500, 2_000}
+    code, said = finished(there / "shop.db", *options)
+    assert code == 0, said
+    assert counted(there / "shop.db") == 2_000
+    kept = sorted(there.glob("shop.db.before-restore-*Z"))
+    # The first one that was replaced had all.
+    assert counted(kept[0]) == 2_500
+
+
+def counted(database: Path) -> int:
+    """Exposures as any SQLite reads them, the log included."""
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        (number,) = connection.execute("SELECT count(*) FROM exposures").fetchone()
+        return int(number)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_a_full_disk_leaves_nothing_and_says_so(tmp_path: Path, share: float) -> None:
+    with process(tmp_path) as (_, address), grpc.insecure_channel(address) as channel:
+        start_campaign(channel)
+        expose(channel, "v", 2_000)
+        whole = tmp_path / "copy.db"
+        code, said = finished(tmp_path / "shop.db", "backup", str(whole))
+        assert code == 0, said
+        limit = int(whole.stat().st_size * share)
+        kept = tmp_path / "kept"
+        kept.mkdir()
+
+        code, said = finished(
+            tmp_path / "shop.db", "backup", str(kept / "copy.db"), file_limit=limit
+        )
+    assert code == 1
+    assert said.startswith("fairlift-server: copying "), said
+    assert list(kept.iterdir()) == []
+
+    code, said = finished(kept / "shop.db", "restore", str(whole), "--no-erased", file_limit=limit)
+    assert code == 1
+    assert said.startswith("fairlift-server: restoring "), said
+    assert {path.name for path in kept.iterdir()} == {"shop.db.lock"}
