@@ -122,6 +122,7 @@ def check_whole(backup: Path, acknowledged_before: set[bytes]) -> None:
     ) == [(0,)]
 
 
+@pytest.mark.slow
 def test_a_backup_under_load_is_a_prefix_of_what_came(tmp_path: Path) -> None:
     with process(tmp_path) as (_, address), grpc.insecure_channel(address) as channel:
         start_campaign(channel)
@@ -148,6 +149,7 @@ def test_a_backup_under_load_is_a_prefix_of_what_came(tmp_path: Path) -> None:
         assert rows(folder / "shop.db", "SELECT count(*) FROM seen_events") == [(size,)]
 
 
+@pytest.mark.slow
 def test_a_backup_that_is_killed_leaves_nothing_under_its_name(tmp_path: Path) -> None:
     rng = random.Random(3)
     with process(tmp_path) as (_, address), grpc.insecure_channel(address) as channel:
@@ -179,6 +181,7 @@ def test_a_backup_that_is_killed_leaves_nothing_under_its_name(tmp_path: Path) -
     assert {path.name for path in kept.iterdir()} == {"copy.db", "copy.db.json"}
 
 
+@pytest.mark.slow
 def test_a_restore_that_is_killed_changes_all_or_nothing(tmp_path: Path) -> None:
     # Given a database whose last writes are in its log, and an older back-up
     with process(tmp_path) as (_, address), grpc.insecure_channel(address) as channel:

@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import pytest
 from fairlift.v1 import assignment_service_pb2, results_service_pb2
 from fairlift_server.store.backup import make_backup
 from fairlift_server.store.restore import restore_backup
@@ -27,6 +28,7 @@ async def shown(caller: Caller) -> tuple[str, results_service_pb2.Report, list[o
     return assigned.snapshot_etag, report, list(looks.looks)
 
 
+@pytest.mark.slow
 async def test_results_and_snapshot_are_equal_after_a_restore_elsewhere(tmp_path: Path) -> None:
     made = random_shop(random.Random(7))
     clock = Clock()
@@ -38,6 +40,7 @@ async def test_results_and_snapshot_are_equal_after_a_restore_elsewhere(tmp_path
         for first in range(0, len(made.events), 500):
             await caller.accepted(made.events[first : first + 500])
         clock.set(NOW)
+        await shown(caller)  # makes the looks that are due
         before = await shown(caller)
         make_backup(here / "shop.db", tmp_path / "copy.db")
     restore_backup(tmp_path / "copy.db", there / "shop.db")
