@@ -11,6 +11,7 @@ from fairlift.extras import missing_line
 
 from fairlift_server.commands import add_command
 from fairlift_server.commands.backup import BACKUP
+from fairlift_server.commands.export import EXPORT
 from fairlift_server.commands.migrate import ACCEPT, MIGRATE
 from fairlift_server.commands.parked import PARKED
 from fairlift_server.commands.restore import RESTORE
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlift')}")
     parsers = parser.add_subparsers(dest="command", required=True)
-    for command in (SERVE, MIGRATE, ACCEPT, PARKED, BACKUP, RESTORE):
+    for command in (SERVE, MIGRATE, ACCEPT, PARKED, BACKUP, RESTORE, EXPORT):
         add_command(parsers, command)
     return parser
 
