@@ -81,7 +81,7 @@ def refused(database: Path, lake: Path) -> str:
 
 def killed(database: Path, lake: Path, rng: random.Random, *, step_rows: int) -> bool:
     """Whether an export was killed, at some moment, before it came to its end."""
-    kill_at = rng.choice([0, rng.randrange(1, 120)])
+    kill_at = rng.choice([0, rng.randrange(1, 60)])
     process = begun(database, lake, step_rows=step_rows, kill_at=kill_at)
     if not kill_at:
         time.sleep(rng.uniform(0, 0.5))
