@@ -2,12 +2,14 @@
 
 import hashlib
 import random
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from fairlift.v1.event_service_pb2 import Event
 from fairlift_server.api.event_entries import EventReader
@@ -29,6 +31,7 @@ from tests.server.lake.lake_reading import (
     check_files,
     exported,
     killed,
+    lake_rows,
     ledger_rows,
     manifest,
     refused,
@@ -92,21 +95,19 @@ def test_the_lake_is_the_ledger_after_exports_that_are_killed(database: Path, se
     lake = database.with_name("lake")
     rng = random.Random(seed)
     writer = Writer(database, seed)
-    kills = exports = 0
-    for _ in writer.groups():
+    kills = 0
+    for number, _ in enumerate(writer.groups()):
         if rng.random() < 0.35:
             kills += killed(database, lake, rng, step_rows=rng.choice([40, 300, 10_000]))
-        elif rng.random() < 0.15:
+        if number % 8 == 7:
             exported(database, lake, step_rows=rng.choice([40, 10_000]))
             check_equal(database, lake)
-            exports += 1
     exported(database, lake)
     writer.close()
 
     check_equal(database, lake)
     check_files(lake)
     assert kills >= 2
-    assert exports >= 1
     # The history had what is hard.
     with closing(sqlite3.connect(database)) as connection:
         counts = {
@@ -121,6 +122,50 @@ def test_the_lake_is_the_ledger_after_exports_that_are_killed(database: Path, se
             }.items()
         }
     assert min(counts.values()) >= 2, counts
+
+
+def test_a_cost_that_a_late_rate_restates_is_exported_again(database: Path) -> None:
+    lake = database.with_name("lake")
+    writer = Writer(database, 1)
+    rates = [shop.exchange_rate("USD", rate) for rate in (0.9, 0.8)]
+    cost = shop.cost(10, channel="ads", currency="USD")
+    for event, day in zip((*rates, cost), (1, 2, 3), strict=True):
+        event.event_time.FromMicroseconds(START + day * DAY)
+    writer.write([rates[0], cost])
+    exported(database, lake)
+    writer.write([rates[1]])
+    writer.close()
+
+    # Only the two rows: the cost again, and the rate.
+    assert exported(database, lake) == (2, 0)
+    check_equal(database, lake)
+    (row,) = lake_rows(lake, "costs")
+    assert row[-1] == 8_000_000
+
+
+def test_a_query_over_the_files_gives_what_the_database_gives(database: Path) -> None:
+    lake = database.with_name("lake")
+    writer = Writer(database, 4)
+    for number, _ in enumerate(writer.groups()):
+        if number % 6 == 0:
+            exported(database, lake)
+    writer.close()
+    exported(database, lake)
+    text = (Path(__file__).parents[3] / "docs" / "lake.md").read_text()
+    views, question = re.findall("```sql\n(.*?)```", text, re.DOTALL)
+    with closing(sqlite3.connect(database)) as connection:
+        ((campaign,), *_) = connection.execute("SELECT DISTINCT campaign FROM exposures")
+        question = question.replace("free-shipping", campaign)
+        expected = connection.execute(question).fetchall()
+
+    with closing(duckdb.connect()) as connection:
+        connection.execute(f"SET VARIABLE lake = '{lake}'")
+        connection.execute(views)
+        found = connection.execute(question).fetchall()
+
+    assert found == expected
+    assert len(found) >= 20
+    assert sum(buyers for _, _, buyers, _, _ in found) > 20
 
 
 def test_a_second_export_with_nothing_new_writes_nothing(database: Path) -> None:
@@ -257,8 +302,6 @@ def erase(connection: sqlite3.Connection, unit: str) -> None:
 
 
 def holds(path: Path, unit: str) -> bool:
-    import duckdb
-
     with closing(duckdb.connect()) as connection:
         rows = connection.execute("SELECT * FROM read_parquet($1)", [str(path)]).fetchall()
     return any(unit in row for row in rows)
