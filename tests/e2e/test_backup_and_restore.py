@@ -19,6 +19,7 @@ from tests.e2e.test_server_process import PATIENCE_S, SERVER, process, start_cam
 from tests.server import shop
 
 ACCEPTED = event_service_pb2.EVENT_STATUS_ACCEPTED
+REGULAR, UPSELL = event_service_pb2.LINE_KIND_REGULAR, event_service_pb2.LINE_KIND_UPSELL
 
 
 def begun(database: Path, *arguments: str, file_limit: int = 0) -> subprocess.Popen[str]:
@@ -89,7 +90,7 @@ class Load:
                 batch = []
                 for number in range(first, first + 60):
                     order_id = f"o-{caller}-{number}"
-                    lines = [shop.line(5 + number % 7, kind=kind) for kind in (1, 2)]
+                    lines = [shop.line(5 + number % 7, kind=kind) for kind in (REGULAR, UPSELL)]
                     batch += [
                         shop.exposure(f"v-{caller}-{number}"),
                         shop.order(f"v-{caller}-{number}", order_id, *lines),
@@ -111,7 +112,10 @@ def check_whole(backup: Path, acknowledged_before: set[bytes]) -> None:
     stored = rows(backup, f"{events} UNION ALL SELECT event_id FROM amendments")
     assert {row[0] for row in stored} == held
     assert len(stored) == len(held)
-    lines = dict(rows(backup, "SELECT order_id, count(*) FROM order_lines GROUP BY 1"))  # type: ignore[arg-type]  # pairs
+    lines = {
+        row[0]: row[1]
+        for row in rows(backup, "SELECT order_id, count(*) FROM order_lines GROUP BY 1")
+    }
     assert lines == dict.fromkeys(
         (row[0] for row in rows(backup, "SELECT order_id FROM orders")), 2
     )
