@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 from fairlift.v1 import results_service_pb2 as pb
+from fairlift_server.api.report_rows import Row
 from fairlift_server.commands.spreadsheets import harmless, write_tables
 
 from tests.server import shop
@@ -110,6 +111,8 @@ async def test_a_workbook_and_json_lines_hold_the_same(tmp_path: Path) -> None:
         for row, line, inside in zip(rows, lines, cells[1:], strict=True):
             for column, cell in zip(row, inside, strict=True):
                 value = line[column]
+                if column == "read_at":
+                    continue  # each is read anew
                 if isinstance(value, float):
                     assert cell == pytest.approx(value, rel=1e-14)
                     assert float(row[column]) == value
@@ -174,7 +177,7 @@ async def test_a_token_is_needed_where_the_server_asks_for_one(tmp_path: Path) -
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\0"])
 def test_no_text_becomes_a_formula(tmp_path: Path, first: str) -> None:
-    rows = [{"name": f"{first}1+1", "number": -1.5, "count": -3}]
+    rows: list[Row] = [{"name": f"{first}1+1", "number": -1.5, "count": -3}]
 
     write_tables(tmp_path, {"names": rows}, "csv")
     write_tables(tmp_path, {"names": rows}, "xlsx")
