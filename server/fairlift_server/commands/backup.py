@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fairlift_server.commands import Command
 from fairlift_server.commands.interruption import interruptible
-from fairlift_server.commands.sqlite_only import sqlite_path
+from fairlift_server.commands.sqlite_only import OWN_BACKUPS, sqlite_path
 from fairlift_server.settings import Settings
 
 
@@ -19,7 +19,7 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> None:
     from fairlift_server.store.backup import make_backup
     from fairlift_server.store.files_to_keep import erased_path, key_path
 
-    database = sqlite_path(settings, "backup")
+    database = sqlite_path(settings, "backup", OWN_BACKUPS)
     with interruptible("the back-up"):
         manifest = make_backup(database, arguments.file)
     print(

@@ -45,7 +45,8 @@ def _export_ledger(settings: Settings, folder: Path) -> None:
     from fairlift_server.lake.export import export_ledger
     from fairlift_server.store.database import check_ledger
 
-    database = check_ledger(sqlite_path(settings, "export"))
+    instead = "read PostgreSQL's own tables, or export the results with --what results"
+    database = check_ledger(sqlite_path(settings, "export", instead))
     with interruptible("the export"):
         exported = export_ledger(database, folder, progress=_show_progress)
     for table, rows in exported.rows.items():

@@ -8,7 +8,7 @@ from fairlift.engine.errors import WrongState
 
 from fairlift_server.commands import Command
 from fairlift_server.commands.interruption import interruptible
-from fairlift_server.commands.sqlite_only import sqlite_path
+from fairlift_server.commands.sqlite_only import OWN_BACKUPS, sqlite_path
 from fairlift_server.settings import Settings
 
 
@@ -42,7 +42,7 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> None:
     from fairlift_server.store.files_to_keep import key_path
     from fairlift_server.store.restore import restore_backup
 
-    database = sqlite_path(settings, "restore").resolve()
+    database = sqlite_path(settings, "restore", OWN_BACKUPS).resolve()
     erased = _erased_list(database, arguments)
     with interruptible("the restore"):
         restored = restore_backup(
