@@ -6,7 +6,6 @@ from fairlift.engine.errors import WrongState
 
 from fairlift_server.settings import Settings
 
-
 OWN_BACKUPS = (
     "back PostgreSQL up with pg_dump, or with a base back-up and its WAL archive (PITR): "
     "docs/operating.md has the steps"

@@ -7,11 +7,11 @@ version.
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from fairlift_server.lake.tables import TABLES, as_text
+from fairlift_server.lake.tables import TABLES, column_as_text
 from fairlift_server.lake.watermark import Watermark, new_rows, old_rows
 
 
-def changes(table: str, since: Watermark, until: Watermark) -> str:
+def changed_rows(table: str, since: Watermark, until: Watermark) -> str:
     """The query for rows that are new, or were changed, between two watermarks.
 
     It has the table's columns as text, and `day_us`, whose day in UTC is the row's day of receipt.
@@ -65,7 +65,7 @@ def _touched(since: Watermark, until: Watermark) -> str:
 
 
 def _select(table: str, *, day: str = "r.received_us") -> str:
-    columns = (as_text(name, kind, "r") for name, kind in TABLES[table].columns.items())
+    columns = (column_as_text(name, kind, "r") for name, kind in TABLES[table].columns.items())
     return f"SELECT {', '.join(columns)}, {day} AS day_us"
 
 

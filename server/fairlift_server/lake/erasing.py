@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from fairlift_server.lake.ledger import Ledger, quoted
+from fairlift_server.lake.ledger import LedgerReader, quoted
 from fairlift_server.lake.manifest import Erasures, LakeFile, LakeManifest
 from fairlift_server.lake.tables import TABLES
 from fairlift_server.lake.watermark import KEYS, Mark, Watermark, is_known
@@ -16,7 +16,7 @@ _ERASED: Final = "erased_units"
 _OF_ORDERS: Final = "order_lines"
 
 
-def erasures(ledger: Ledger) -> Erasures:
+def erasures(ledger: LedgerReader) -> Erasures:
     """What was erased from the ledger so far."""
     if not ledger.has_table(_ERASED):
         return Erasures()
@@ -27,7 +27,7 @@ def erasures(ledger: Ledger) -> Erasures:
 
 
 def without_erased(
-    ledger: Ledger, manifest: LakeManifest, folder: Path, scratch: Path, version: int
+    ledger: LedgerReader, manifest: LakeManifest, folder: Path, scratch: Path, version: int
 ) -> tuple[LakeManifest, list[Written]]:
     """The export without rows that the ledger no longer has, and the files that are new for that.
 
@@ -65,7 +65,7 @@ def without_erased(
     return replace(manifest, files=files_now, watermark=watermark), new
 
 
-def _touched(ledger: Ledger, table: str, paths: list[str]) -> dict[str, bool]:
+def _touched(ledger: LedgerReader, table: str, paths: list[str]) -> dict[str, bool]:
     """The files with rows that are gone, and whether they have others."""
     if not paths:
         return {}
@@ -88,7 +88,7 @@ def _in_ledger(table: str) -> str:
 
 
 def _watermark(
-    ledger: Ledger, before: Watermark, folder: Path, manifest: LakeManifest
+    ledger: LedgerReader, before: Watermark, folder: Path, manifest: LakeManifest
 ) -> dict[str, Mark]:
     """The same rows as marks where they are still there, else the last ones before them.
 

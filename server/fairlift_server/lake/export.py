@@ -8,10 +8,10 @@ from pathlib import Path
 
 from fairlift.engine.errors import WrongState
 
-from fairlift_server.lake.changes import changes
+from fairlift_server.lake.changes import changed_rows
 from fairlift_server.lake.erasing import erasures, without_erased
 from fairlift_server.lake.folder import LakeFolder, held
-from fairlift_server.lake.ledger import Ledger, opened
+from fairlift_server.lake.ledger import LedgerReader, opened
 from fairlift_server.lake.manifest import LakeManifest
 from fairlift_server.lake.tables import TABLES
 from fairlift_server.lake.watermark import is_known, next_watermark
@@ -62,7 +62,9 @@ def export_ledger(
     rewritten = 0
     with failures_named(f"exporting to {folder}"), held(folder) as lake:
         manifest = _begun(database, lake)
-        while (step := _step(database, lake, manifest, step_rows)) is not None:
+        is_all = False
+        while not is_all:
+            step, is_all = _step(database, lake, manifest, step_rows)
             manifest = step.manifest
             rows.update(step.rows)
             rewritten += step.rewritten
@@ -82,17 +84,20 @@ def _begun(database: Path, lake: LakeFolder) -> LakeManifest:
 
 def _step(
     database: Path, lake: LakeFolder, before: LakeManifest, step_rows: int
-) -> Exported | None:
-    """One step, in one transaction; None: there is nothing to do."""
+) -> tuple[Exported, bool]:
+    """One step, in one transaction, and whether it has all that the ledger held then.
+
+    A server may write faster than a step ends: what comes later is for the next export.
+    """
     with opened(database, lake.scratch) as ledger:
         version = before.version + 1
         manifest, cleaned = _without_erased(ledger, lake, before, version)
-        until = next_watermark(ledger, manifest.watermark, step_rows)
+        until, is_all = next_watermark(ledger, manifest.watermark, step_rows)
         if manifest is before and until == before.watermark:
-            return None
+            return Exported({}, 0, before), is_all
         written: list[Written] = []
         for table in TABLES:
-            query = changes(table, manifest.watermark, until)
+            query = changed_rows(table, manifest.watermark, until)
             written += write_changes(ledger, table, query, lake.scratch, version)
     after = replace(
         manifest,
@@ -105,11 +110,11 @@ def _step(
     rows: Counter[str] = Counter()
     for _, file in written:
         rows[file.table] += file.rows
-    return Exported(dict(rows), len(cleaned), after)
+    return Exported(dict(rows), len(cleaned), after), is_all
 
 
 def _without_erased(
-    ledger: Ledger, lake: LakeFolder, before: LakeManifest, version: int
+    ledger: LedgerReader, lake: LakeFolder, before: LakeManifest, version: int
 ) -> tuple[LakeManifest, list[Written]]:
     """The export without what was erased since; the same manifest when that is nothing.
 

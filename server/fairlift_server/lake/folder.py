@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fairlift.engine.errors import WrongState
 
-from fairlift_server.lake.manifest import NAME, LakeManifest, read_manifest
+from fairlift_server.lake.manifest import NAME, LakeManifest, read_lake_manifest
 from fairlift_server.lake.tables import TABLES
 from fairlift_server.store.durable_files import put, sync
 
@@ -37,7 +37,7 @@ class LakeFolder:
         Raises:
             WrongState: the folder is another database's export.
         """
-        found = read_manifest(self.path)
+        found = read_lake_manifest(self.path)
         if found is None:
             found = LakeManifest(ledger)
             # From now on the folder is known as an export.
@@ -99,7 +99,7 @@ def held(path: Path) -> Iterator[LakeFolder]:
     if path.exists() and not path.is_dir():
         raise WrongState(f"{path} is not a folder; choose another name")
     path.mkdir(exist_ok=True)
-    if read_manifest(path) is None and any(each.name not in _OWN for each in path.iterdir()):
+    if read_lake_manifest(path) is None and any(each.name not in _OWN for each in path.iterdir()):
         raise WrongState(f"{path} is not empty and has no {NAME}; export to a new folder")
     descriptor = os.open(path / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:

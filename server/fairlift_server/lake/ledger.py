@@ -13,7 +13,7 @@ _THREADS = 2
 _SCANNER = "duckdb_extension_sqlite_scanner"
 
 
-class Ledger:
+class LedgerReader:
     """A transaction over the database.
 
     Its queries are the database's own SQL: DuckDB's would read whole tables where SQLite has an
@@ -38,7 +38,7 @@ class Ledger:
 
 
 @contextmanager
-def opened(database: Path, scratch: Path) -> Iterator[Ledger]:
+def opened(database: Path, scratch: Path) -> Iterator[LedgerReader]:
     """The ledger, read-only, also while a server writes.
 
     Call it in a process that has the file open by no other means: DuckDB brings its own SQLite, and
@@ -61,7 +61,7 @@ def opened(database: Path, scratch: Path) -> Iterator[Ledger]:
         try:
             connection.execute(f"ATTACH {quoted(str(database))} AS shop (TYPE sqlite, READ_ONLY)")
             connection.begin()
-            yield Ledger(connection)
+            yield LedgerReader(connection)
             connection.commit()
         except duckdb.Error as error:
             raise WrongState(f"exporting {database} failed: {_first_line(error)}") from error

@@ -83,7 +83,7 @@ class LakeManifest:
         return [str(folder / file.path) for file in self.files if file.table == table]
 
 
-def read_manifest(folder: Path) -> LakeManifest | None:
+def read_lake_manifest(folder: Path) -> LakeManifest | None:
     """The manifest in a folder; None: there is none.
 
     Raises:

@@ -118,7 +118,7 @@ TABLES: Final[Mapping[str, LakeTable]] = {
 }
 
 
-def as_text(name: str, kind: Kind, alias: str) -> str:
+def column_as_text(name: str, kind: Kind, alias: str) -> str:
     """A column as SQLite gives it to DuckDB, which takes all values of a query as text."""
     column = f"{alias}.{name}"
     match kind:
@@ -131,7 +131,7 @@ def as_text(name: str, kind: Kind, alias: str) -> str:
             return f"{column} AS {name}"
 
 
-def from_text(name: str, kind: Kind) -> str:
+def column_from_text(name: str, kind: Kind) -> str:
     """The column as DuckDB writes it."""
     match kind:
         case "integer":

@@ -9,7 +9,7 @@ own transaction with it. Nothing outside this module knows which of the two it i
 from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeAlias
 
-from fairlift_server.lake.ledger import Ledger
+from fairlift_server.lake.ledger import LedgerReader
 
 # What is read by its ids, and what tells whether a row still is the same one; lines are read with
 # their orders.
@@ -36,12 +36,28 @@ Watermark: TypeAlias = Mapping[str, Mark]
 NOTHING: Final[Watermark] = dict.fromkeys(KEYS, Mark())
 
 
-def next_watermark(ledger: Ledger, since: Watermark, most: int) -> dict[str, Mark]:
-    """Where an export that begins at one watermark ends: at most so many rows of a table later."""
-    return {table: _next(ledger, table, since[table], most) for table in KEYS}
+def next_watermark(
+    ledger: LedgerReader, since: Watermark, most: int
+) -> tuple[dict[str, Mark], bool]:
+    """Where a step that begins at one watermark ends, and whether that is all there is now.
+
+    Args:
+        ledger: as it is now.
+        since: where the step begins.
+        most: rows of a table in one step.
+    """
+    until = dict(since)
+    is_all = True
+    for table, mark in since.items():
+        later = f"SELECT id, {KEYS[table]} AS key FROM {table} WHERE id > {mark.id} ORDER BY id"
+        cut = ledger.ask(f"{later} LIMIT 1 OFFSET {most - 1}")
+        for row_id, key in cut or ledger.ask(f"{later} DESC LIMIT 1"):
+            until[table] = Mark(int(row_id), key)
+        is_all = is_all and not cut
+    return until, is_all
 
 
-def is_known(ledger: Ledger, table: str, mark: Mark) -> bool:
+def is_known(ledger: LedgerReader, table: str, mark: Mark) -> bool:
     """Whether the row of a mark is still there."""
     return mark == Mark() or ledger.ask(
         f"SELECT {KEYS[table]} AS key FROM {table} WHERE id = {mark.id}"
@@ -56,9 +72,3 @@ def new_rows(alias: str, since: Mark, until: Mark) -> str:
 def old_rows(alias: str, mark: Mark) -> str:
     """The condition for rows up to a mark."""
     return f"{alias}.id <= {mark.id}"
-
-
-def _next(ledger: Ledger, table: str, since: Mark, most: int) -> Mark:
-    later = f"SELECT id, {KEYS[table]} AS key FROM {table} WHERE id > {since.id} ORDER BY id"
-    rows = ledger.ask(f"{later} LIMIT 1 OFFSET {most - 1}") or ledger.ask(f"{later} DESC LIMIT 1")
-    return Mark(int(rows[0][0]), rows[0][1]) if rows else since

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from fairlift_server.lake.ledger import Ledger, quoted
+from fairlift_server.lake.ledger import LedgerReader, quoted
 from fairlift_server.lake.manifest import LakeFile
-from fairlift_server.lake.tables import TABLES, from_text
+from fairlift_server.lake.tables import TABLES, column_from_text
 from fairlift_server.store.durable_files import sha256
 
 # A written file, and what the manifest will say of it.
@@ -13,10 +13,12 @@ Written = tuple[Path, LakeFile]
 
 
 def write_changes(
-    ledger: Ledger, table: str, query: str, scratch: Path, version: int
+    ledger: LedgerReader, table: str, query: str, scratch: Path, version: int
 ) -> list[Written]:
-    """Writes the rows of a query of `changes`, by their day of receipt."""
-    columns = ", ".join(from_text(name, kind) for name, kind in TABLES[table].columns.items())
+    """Writes the rows of a query of `changed_rows`, by their day of receipt."""
+    columns = ", ".join(
+        column_from_text(name, kind) for name, kind in TABLES[table].columns.items()
+    )
     day = "strftime(make_timestamp(CAST(day_us AS BIGINT)), '%Y-%m-%d') AS day"
     target = scratch / table
     ledger.connection.execute(
@@ -32,7 +34,7 @@ def write_changes(
 
 
 def described(
-    ledger: Ledger, path: Path, table: str, day: str, version: int, name: str
+    ledger: LedgerReader, path: Path, table: str, day: str, version: int, name: str
 ) -> LakeFile:
     """What the manifest says of a file.
 

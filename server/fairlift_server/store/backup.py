@@ -14,7 +14,11 @@ from urllib.parse import quote
 from fairlift.engine.errors import WrongState
 
 from fairlift_server.store.backup_check import DatabaseFacts, checked_facts, facts
-from fairlift_server.store.backup_manifest import BackupManifest, manifest_path, read_manifest
+from fairlift_server.store.backup_manifest import (
+    BackupManifest,
+    manifest_path,
+    read_backup_manifest,
+)
 from fairlift_server.store.database import check_ledger
 from fairlift_server.store.durable_files import failures_named, put, sha256, sync
 
@@ -128,7 +132,7 @@ def _refuse_existing(backup: Path) -> None:
         return
     # What a run left that was killed between two renames may be replaced, and nothing else.
     with suppress(WrongState):
-        if read_manifest(backup).file == backup.name:
+        if read_backup_manifest(backup).file == backup.name:
             return
     raise WrongState(f"{manifest} exists already and is not ours; choose another name")
 

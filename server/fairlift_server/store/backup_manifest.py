@@ -47,7 +47,7 @@ def manifest_path(backup: Path) -> Path:
     return backup.with_name(backup.name + ".json")
 
 
-def read_manifest(backup: Path) -> BackupManifest:
+def read_backup_manifest(backup: Path) -> BackupManifest:
     """The manifest of a back-up.
 
     Raises:

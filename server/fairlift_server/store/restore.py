@@ -10,7 +10,7 @@ from pathlib import Path
 from fairlift.engine.errors import WrongState
 
 from fairlift_server.store.backup_check import DatabaseFacts, checked_facts
-from fairlift_server.store.backup_manifest import BackupManifest, read_manifest
+from fairlift_server.store.backup_manifest import BackupManifest, read_backup_manifest
 from fairlift_server.store.durable_files import copy_hashed, failures_named, put, sync
 from fairlift_server.store.file_locks import FileLocks
 from fairlift_server.store.last_write import LastWrite, Progress, progress_of
@@ -59,7 +59,7 @@ def restore_backup(
         WrongState: the back-up is damaged, or one of the above forbids it; nothing was changed.
     """
     database = database.resolve()
-    manifest = read_manifest(backup)
+    manifest = read_backup_manifest(backup)
     if not database.parent.is_dir():
         raise WrongState(f"the folder {database.parent} does not exist; create it first")
     if database.is_dir():

@@ -14,7 +14,7 @@ import pytest
 from fairlift.v1.event_service_pb2 import Event
 from fairlift_server.api.event_entries import EventReader
 from fairlift_server.events.ledger import Event as CheckedEvent
-from fairlift_server.lake.changes import changes
+from fairlift_server.lake.changes import changed_rows
 from fairlift_server.lake.tables import TABLES
 from fairlift_server.lake.watermark import KEYS, Mark
 from fairlift_server.store.database import Store
@@ -312,7 +312,7 @@ def test_an_increment_reads_no_table_from_its_beginning(database: Path) -> None:
     until = {table: Mark(1_000_100, "b") for table in KEYS}
     with closing(sqlite3.connect(database)) as connection:
         for table in TABLES:
-            plan = connection.execute(f"EXPLAIN QUERY PLAN {changes(table, since, until)}")
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {changed_rows(table, since, until)}")
             scans = [line for *_, line in plan if line.startswith("SCAN")]
             # Lists that the query itself made, and costs: they are few, and only a rate asks.
             allowed = {"SCAN t", "SCAN x", "SCAN r"} if table == "costs" else {"SCAN t"}
