@@ -23,20 +23,18 @@ REGULAR, UPSELL = event_service_pb2.LINE_KIND_REGULAR, event_service_pb2.LINE_KI
 
 
 def begun(database: Path, *arguments: str, file_limit: int = 0) -> subprocess.Popen[str]:
-    """A command of fairlift-server."""
-
-    def limit() -> None:
-        if file_limit:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
-
-    return subprocess.Popen(
+    """A command of fairlift-server; no file that it writes may be larger than the limit."""
+    command = subprocess.Popen(
         [*SERVER, *arguments],
         env={**os.environ, "FAIRLIFT_DATABASE": str(database)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=limit,
     )
+    if file_limit:
+        # Long before it writes anything; gRPC forbids code between fork and exec.
+        resource.prlimit(command.pid, resource.RLIMIT_FSIZE, (file_limit, file_limit))
+    return command
 
 
 def finished(database: Path, *arguments: str, file_limit: int = 0) -> tuple[int, str]:
@@ -230,6 +228,37 @@ def counted(database: Path) -> int:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         (number,) = connection.execute("SELECT count(*) FROM exposures").fetchone()
         return int(number)
+
+
+def test_a_restore_asks_who_was_erased(tmp_path: Path) -> None:
+    database, backup = tmp_path / "shop.db", tmp_path / "copy.db"
+    there = tmp_path / "there.db"
+    for command in (("migrate",), ("backup", str(backup))):
+        code, said = finished(database, *command)
+        assert code == 0, said
+
+    code, said = finished(there, "restore", str(backup))
+    assert (code, there.exists()) == (1, False)
+    assert f"no list of erased visitors at {there}.erased: name it with --erased FILE" in said
+    code, said = finished(there, "restore", str(backup), "--erased", str(tmp_path / "none"))
+    assert (code, there.exists()) == (1, False)
+    assert "check --erased" in said
+    code, said = finished(there, "restore", str(backup), "--no-erased")
+    assert (code, there.exists()) == (0, True)
+
+
+def test_the_last_line_of_a_backup_names_what_it_does_not_hold(tmp_path: Path) -> None:
+    database = tmp_path / "shop.db"
+    assert finished(database, "migrate")[0] == 0
+    key = tmp_path / "shop.db.id-key"
+    key.write_bytes(b"a secret key of 32 bytes, in fact")
+
+    code, said = finished(database, "backup", str(tmp_path / "copy.db"))
+
+    assert code == 0
+    assert str(key) in said.splitlines()[-1]
+    for file in (tmp_path / "copy.db", tmp_path / "copy.db.json"):
+        assert key.read_bytes() not in file.read_bytes()
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.95])

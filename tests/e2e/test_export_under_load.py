@@ -6,7 +6,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.e2e.test_backup_and_restore import Load, finished
+from tests.e2e.test_backup_and_restore import Load, expose, finished
 from tests.e2e.test_server_process import process, start_campaign
 from tests.server.lake.lake_reading import check_equal, check_files, manifest
 
@@ -30,6 +30,27 @@ def test_exports_under_load_miss_nothing(tmp_path: Path) -> None:
     check_equal(tmp_path / "shop.db", lake)
     check_files(lake)
     assert manifest(lake)["version"] >= 5
+
+
+@pytest.mark.parametrize("limit", [0, 2_000, 20_000])
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path, limit: int) -> None:
+    lake = tmp_path / "lake"
+    with process(tmp_path) as (_, address), grpc.insecure_channel(address) as channel:
+        start_campaign(channel)
+        expose(channel, "v", 500)
+        code, said = finished(tmp_path / "shop.db", "export", str(lake))
+        assert code == 0, said
+        before = {path: path.read_bytes() for path in lake.rglob("*.*") if path.is_file()}
+        expose(channel, "w", 5_000)
+
+        code, said = finished(tmp_path / "shop.db", "export", str(lake), file_limit=limit or 1)
+
+        assert code == 1
+        assert said.startswith("fairlift-server: exporting "), said
+        assert {path: path.read_bytes() for path in lake.rglob("*.*") if path.is_file()} == before
+        code, said = finished(tmp_path / "shop.db", "export", str(lake))
+        assert code == 0, said
+    check_equal(tmp_path / "shop.db", lake)
 
 
 def test_a_database_that_is_not_there_is_named(tmp_path: Path) -> None:

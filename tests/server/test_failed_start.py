@@ -47,9 +47,9 @@ async def test_another_currency_leaves_an_older_database_as_it_was(tmp_path: Pat
         await caller.accepted([shop.order("v", "o-1", shop.line(50))])
     path = next(tmp_path.glob("*.db"))
     with closing(sqlite3.connect(path)) as connection:
-        # As an older Fairlift would have left it: without its newest table.
+        # As an older Fairlift would have left it: without its newest tables.
         connection.executescript(
-            "DROP TABLE parked_events; DROP TABLE clock_corrections;"
+            "DROP TABLE parked_events; DROP TABLE clock_corrections; DROP TABLE order_changes;"
             "UPDATE alembic_version SET version_num = '0001';"
         )
         before = _schema(connection)

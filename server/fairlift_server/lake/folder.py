@@ -108,7 +108,9 @@ def held(path: Path) -> Iterator[LakeFolder]:
         except BlockingIOError:
             raise WrongState(f"another export writes to {path}; wait for it") from None
         folder = LakeFolder(path)
-        yield folder
-        shutil.rmtree(folder.scratch, ignore_errors=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder.scratch, ignore_errors=True)
     finally:
         os.close(descriptor)
