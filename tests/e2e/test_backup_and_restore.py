@@ -166,7 +166,7 @@ def test_a_backup_that_is_killed_leaves_nothing_under_its_name(tmp_path: Path) -
             kept = tmp_path / "kept"
             kept.mkdir()
             whole = 0
-            for _ in range(15):
+            for _ in range(10):
                 before = set(load.acknowledged)
                 command = begun(tmp_path / "shop.db", "backup", str(kept / "copy.db"))
                 # Most of the time goes into the start of Python.
@@ -205,7 +205,7 @@ def test_a_restore_that_is_killed_changes_all_or_nothing(tmp_path: Path) -> None
     takes_s = time.monotonic() - started
     outcomes = []
 
-    for _ in range(15):
+    for _ in range(10):
         command = begun(there / "shop.db", *options)
         time.sleep(rng.uniform(0.6, 1.05) * takes_s)
         command.send_signal(rng.choice([signal.SIGKILL, signal.SIGTERM]))

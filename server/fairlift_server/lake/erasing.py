@@ -1,4 +1,8 @@
-"""Takes rows out of an export that were erased from the ledger since."""
+"""Takes the rows of visitors out of an export who were erased from the ledger since.
+
+Other rows that the ledger no longer has stay: retention removes old days there, and the export is
+where they are kept.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,13 +11,22 @@ from typing import Final
 from fairlift_server.lake.ledger import LedgerReader, quoted
 from fairlift_server.lake.manifest import Erasures, LakeFile, LakeManifest
 from fairlift_server.lake.tables import TABLES
-from fairlift_server.lake.watermark import KEYS, Mark, Watermark, is_known
+from fairlift_server.lake.watermark import KEYS, Mark, is_known
 from fairlift_server.lake.writing import Written, described, parquet_of
 
-# Where visitors are listed who were erased; older databases have none.
+# Visitors and customers who were erased, as the tables name them; older databases have none.
 _ERASED: Final = "erased_units"
-# Rows of an order go with it: a correction replaces lines, which is no erasure.
-_OF_ORDERS: Final = "order_lines"
+_UNITS: Final = "(SELECT unit FROM erased)"
+_ORDERS: Final = "(SELECT order_id FROM erased_orders)"
+# Which rows `f` of a table are theirs; costs and rates are nobody's.
+_OF_ERASED: Final = {
+    "exposures": f"f.unit IN {_UNITS}",
+    "actions": f"f.unit IN {_UNITS}",
+    "orders": f"f.order_id IN {_ORDERS}",
+    "order_lines": f"f.order_id IN {_ORDERS}",
+    "amendments": f"f.order_id IN {_ORDERS}",
+    "identity_links": f"(f.visitor IN {_UNITS} OR f.customer IN {_UNITS})",
+}
 
 
 def erasures(ledger: LedgerReader) -> Erasures:
@@ -29,9 +42,7 @@ def erasures(ledger: LedgerReader) -> Erasures:
 def without_erased(
     ledger: LedgerReader, manifest: LakeManifest, folder: Path, scratch: Path, version: int
 ) -> tuple[LakeManifest, list[Written]]:
-    """The export without rows that the ledger no longer has, and the files that are new for that.
-
-    It reads the ids of all rows on both sides: erasing is rare, and nothing may be left over.
+    """The export without rows of erased visitors, and the files that are new for that.
 
     Args:
         ledger: as it is now.
@@ -40,71 +51,74 @@ def without_erased(
         scratch: for new files.
         version: becomes part of their names; their rows keep their versions.
     """
+    _note_erased(ledger, manifest.paths(folder, "orders"))
+    watermark = dict(manifest.watermark)
     kept: list[LakeFile] = []
     new: list[Written] = []
+    for table, mark in manifest.watermark.items():
+        if not is_known(ledger, table, mark):
+            watermark[table] = _last_known(ledger, table, manifest.paths(folder, table))
     for table in TABLES:
-        files = [file for file in manifest.files if file.table == table]
-        touched = _touched(ledger, table, manifest.paths(folder, table))
-        for file in files:
+        gone = _OF_ERASED.get(table, "false")
+        if table in watermark and watermark[table] != manifest.watermark[table]:
+            # SQLite gives the ids of its last rows again when those were erased.
+            gone = f"({gone} OR f.id > {watermark[table].id})"
+        touched = _touched(ledger, manifest.paths(folder, table), gone)
+        for file in (file for file in manifest.files if file.table == table):
             path = folder / file.path
             if str(path) not in touched:
                 kept.append(file)
             elif touched[str(path)]:
-                number = f"{file.version}-{len(new)}-erased"
-                written = scratch / f"{table}-{number}.parquet"
+                name = f"{file.version}-{len(new)}-erased"
+                written = scratch / f"{table}-{name}.parquet"
                 rows = f"SELECT * EXCLUDE (filename) FROM {parquet_of([str(path)])} f"
                 ledger.connection.execute(
-                    f"COPY ({rows} WHERE {_in_ledger(table)}) TO {quoted(str(written))} "
+                    f"COPY ({rows} WHERE NOT {gone}) TO {quoted(str(written))} "
                     "(FORMAT parquet, COMPRESSION zstd)"
                 )
-                described_file = described(ledger, written, table, file.day, version, number)
-                described_file = replace(described_file, version=file.version)
-                new.append((written, described_file))
-    files_now = (*kept, *(file for _, file in new))
-    watermark = _watermark(ledger, manifest.watermark, folder, manifest)
-    return replace(manifest, files=files_now, watermark=watermark), new
+                made = described(ledger, written, table, file.day, version, name)
+                new.append((written, replace(made, version=file.version)))
+    files = (*kept, *(file for _, file in new))
+    return replace(manifest, files=files, watermark=watermark), new
 
 
-def _touched(ledger: LedgerReader, table: str, paths: list[str]) -> dict[str, bool]:
-    """The files with rows that are gone, and whether they have others."""
+def _note_erased(ledger: LedgerReader, order_files: list[str]) -> None:
+    """Makes tables of who was erased, and of their orders in any version."""
+    units = ledger.source(f"SELECT unit FROM {_ERASED}")
+    orders = f"{parquet_of(order_files)} f WHERE f.unit IN {_UNITS}"
+    ledger.connection.execute(f"CREATE OR REPLACE TEMP TABLE erased AS SELECT unit FROM {units}")
+    ledger.connection.execute(
+        "CREATE OR REPLACE TEMP TABLE erased_orders AS "
+        + (f"SELECT DISTINCT order_id FROM {orders}" if order_files else "SELECT '' AS order_id")
+    )
+
+
+def _touched(ledger: LedgerReader, paths: list[str], gone: str) -> dict[str, bool]:
+    """The files with rows that must go, and whether they have others."""
     if not paths:
         return {}
     return dict(
         ledger.connection.execute(
-            f"SELECT filename, bool_or(here) FROM (SELECT filename, {_in_ledger(table)} AS here "
-            f"FROM {parquet_of(paths)} f) GROUP BY filename HAVING NOT bool_and(here)"
+            f"SELECT filename, NOT bool_and(gone) FROM (SELECT filename, {gone} AS gone "
+            f"FROM {parquet_of(paths)} f) GROUP BY filename HAVING bool_or(gone)"
         ).fetchall()
     )
 
 
-def _in_ledger(table: str) -> str:
-    """Whether the ledger has a row `f` of a file, by its id and its key: ids are used again."""
-    if table == _OF_ORDERS:
-        return "f.order_id IN (SELECT order_id FROM shop.orders)"
-    if TABLES[table].key == "order_id":
-        return f"(f.id, f.order_id) IN (SELECT (id, order_id) FROM shop.{table})"
-    event_id = "CAST(CAST(hex(event_id) AS UUID) AS VARCHAR)"
-    return f"(f.id, f.event_id) IN (SELECT (id, {event_id}) FROM shop.{table})"
+def _last_known(ledger: LedgerReader, table: str, paths: list[str]) -> Mark:
+    """The last row of a table that was exported and is still in the ledger.
 
-
-def _watermark(
-    ledger: LedgerReader, before: Watermark, folder: Path, manifest: LakeManifest
-) -> dict[str, Mark]:
-    """The same rows as marks where they are still there, else the last ones before them.
-
-    SQLite gives the ids of its last rows again when those were erased.
+    Of changed orders there are no files: all that were ever changed are written again.
     """
-    after = dict(before)
-    for table, mark in before.items():
-        if is_known(ledger, table, mark):
-            continue
-        after[table] = Mark()  # of changes: all orders that were ever changed are written again
-        paths = manifest.paths(folder, table)
-        if table in TABLES and paths:
-            rows = ledger.connection.execute(
-                f"SELECT max(f.id) FROM {parquet_of(paths)} f WHERE {_in_ledger(table)}"
-            ).fetchall()
-            last = rows[0][0] or 0
-            key = ledger.ask(f"SELECT {KEYS[table]} AS key FROM {table} WHERE id = {last}")
-            after[table] = Mark(last, key[0][0]) if key else Mark()
-    return after
+    if not paths:
+        return Mark()
+    if TABLES[table].key == "order_id":
+        there = f"(f.id, f.order_id) IN (SELECT (id, order_id) FROM shop.{table})"
+    else:
+        event_id = "CAST(CAST(hex(event_id) AS UUID) AS VARCHAR)"
+        there = f"(f.id, f.event_id) IN (SELECT (id, {event_id}) FROM shop.{table})"
+    ((last,),) = ledger.connection.execute(
+        f"SELECT coalesce(max(f.id), 0) FROM {parquet_of(paths)} f WHERE {there}"
+    ).fetchall()
+    rows = ledger.ask(f"SELECT {KEYS[table]} AS key FROM {table} WHERE id = {last}")
+    return Mark(last, rows[0][0]) if rows else Mark()

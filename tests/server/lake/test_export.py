@@ -4,27 +4,20 @@ import hashlib
 import random
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
-from fairlift.v1.event_service_pb2 import Event
-from fairlift_server.api.event_entries import EventReader
-from fairlift_server.events.ledger import Event as CheckedEvent
 from fairlift_server.lake.changes import changed_rows
 from fairlift_server.lake.tables import TABLES
 from fairlift_server.lake.watermark import KEYS, Mark
-from fairlift_server.store.database import Store
-from fairlift_server.store.events import store_events
 from fairlift_server.store.tables import metadata
 
 from tests.ledger_oracle.events import DAY
-from tests.ledger_oracle.histories import START, histories, together
-from tests.ledger_oracle.messages import message_of
-from tests.ledger_oracle.product import Arrival, _live, empty_store
+from tests.ledger_oracle.histories import START
+from tests.ledger_oracle.product import empty_store
 from tests.server import shop
 from tests.server.lake.lake_reading import (
     check_equal,
@@ -36,52 +29,7 @@ from tests.server.lake.lake_reading import (
     manifest,
     refused,
 )
-
-
-class Writer:
-    """Writes a random history into a database, a group of events at a time, days apart."""
-
-    def __init__(self, path: Path, seed: int) -> None:
-        history = together(histories(seed)[:8])
-        self.path = path
-        self._rng = random.Random(seed)
-        messages = [message_of(event) for event in history.events]
-        for _ in range(12):  # costs that rates of the history restate
-            currency = self._rng.choice(["USD", "USD", "EUR"])
-            cost = shop.cost(self._rng.randrange(1, 90), channel="ads", currency=currency)
-            cost.event_time.FromMicroseconds(START + self._rng.randrange(14) * DAY)
-            messages.append(cost)
-        self._live = _live(history.campaign)
-        self._now_us = history.as_of
-        self.erased: set[str] = set()
-        self._store = Store(path)
-        self._store.migrate()
-        # What was refused for want of a rate comes again, and so do some that were accepted.
-        self._messages = [*messages, *messages]
-
-    def groups(self) -> Iterator[int]:
-        """Writes a group for each number."""
-        arrival = Arrival(self._rng.randrange(100))
-        for group in arrival.groups(self._messages):  # type: ignore[arg-type]  # it only shuffles them
-            self.write(group)  # type: ignore[arg-type]  # as above
-            yield len(group)
-
-    def write(self, messages: list[Event]) -> None:
-        messages = [one for one in messages if not any(unit in str(one) for unit in self.erased)]
-        self._now_us += self._rng.choice([0, DAY // 7, DAY])
-        reader = EventReader(
-            self._live, now_us=self._now_us, history_days=4_000, parked_days=7, currency="EUR"
-        )
-        events = [event for event in map(reader.read, messages) if isinstance(event, CheckedEvent)]
-        self._store.write_now(lambda connection: store_events(connection, events, "EUR"))
-
-    def close(self) -> None:
-        self._store.close()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return empty_store(tmp_path).rename(tmp_path / "shop.db")
+from tests.server.lake.ledger_writer import Writer
 
 
 def test_every_column_of_the_ledger_is_exported() -> None:
@@ -250,61 +198,6 @@ def test_a_lake_that_is_ahead_of_a_restored_database_is_refused(database: Path) 
     exported(database, lake)
 
     assert "as after restoring an older back-up; export to a new folder" in refused(older, lake)
-
-
-@pytest.mark.parametrize("tail", [True, False])
-def test_erased_visitors_leave_the_lake_too(database: Path, tail: bool) -> None:
-    lake = database.with_name("lake")
-    writer = Writer(database, 5)
-    groups = writer.groups()
-    for _ in range(6):
-        next(groups)
-    exported(database, lake)
-    for _ in range(3):
-        next(groups)
-    exported(database, lake)
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("CREATE TABLE erased_units (unit TEXT PRIMARY KEY, time_us BIGINT)")
-        newest = connection.execute(
-            "SELECT unit FROM exposures ORDER BY id DESC LIMIT 3"
-        ).fetchall()
-        oldest = connection.execute("SELECT unit FROM orders ORDER BY id LIMIT 3").fetchall()
-        units = {unit for (unit,) in (newest if tail else oldest)}
-        for unit in units:
-            erase(connection, unit)
-        connection.commit()
-    writer.erased = units
-    # SQLite gives the ids of the last rows again.
-    for _ in groups:
-        pass
-    writer.close()
-
-    _, rewritten = exported(database, lake)
-
-    assert rewritten > 0
-    check_equal(database, lake)
-    check_files(lake)
-    for path in lake.rglob("*.parquet"):
-        for unit in units:
-            assert not holds(path, unit), (path, unit)
-    assert exported(database, lake) == (0, 0)
-
-
-def erase(connection: sqlite3.Connection, unit: str) -> None:
-    """What erasing a visitor does to the tables."""
-    orders = "(SELECT order_id FROM orders WHERE unit = ?)"
-    connection.execute(f"DELETE FROM order_lines WHERE order_id IN {orders}", (unit,))
-    connection.execute(f"DELETE FROM amendments WHERE order_id IN {orders}", (unit,))
-    for table in ("exposures", "actions", "orders"):
-        connection.execute(f"DELETE FROM {table} WHERE unit = ?", (unit,))
-    connection.execute("DELETE FROM identity_links WHERE ? IN (visitor, customer)", (unit,))
-    connection.execute("INSERT INTO erased_units VALUES (?, 1)", (unit,))
-
-
-def holds(path: Path, unit: str) -> bool:
-    with closing(duckdb.connect()) as connection:
-        rows = connection.execute("SELECT * FROM read_parquet($1)", [str(path)]).fetchall()
-    return any(unit in row for row in rows)
 
 
 def test_an_increment_reads_no_table_from_its_beginning(database: Path) -> None:
