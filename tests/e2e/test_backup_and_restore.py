@@ -1,53 +1,17 @@
 """Back-ups made under load, and back-ups and restores that are killed or find the disk full."""
 
-import os
 import random
-import resource
 import signal
 import sqlite3
-import subprocess
-import threading
 import time
 from contextlib import closing
 from pathlib import Path
 
 import grpc
 import pytest
-from fairlift.v1 import event_service_pb2
 
-from tests.e2e.test_server_process import PATIENCE_S, SERVER, process, start_campaign, statuses
-from tests.server import shop
-
-ACCEPTED = event_service_pb2.EVENT_STATUS_ACCEPTED
-REGULAR, UPSELL = event_service_pb2.LINE_KIND_REGULAR, event_service_pb2.LINE_KIND_UPSELL
-
-
-def begun(database: Path, *arguments: str, file_limit: int = 0) -> subprocess.Popen[str]:
-    """A command of fairlift-server; no file that it writes may be larger than the limit."""
-    command = subprocess.Popen(
-        [*SERVER, *arguments],
-        env={**os.environ, "FAIRLIFT_DATABASE": str(database)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    if file_limit:
-        # Long before it writes anything; gRPC forbids code between fork and exec.
-        resource.prlimit(command.pid, resource.RLIMIT_FSIZE, (file_limit, file_limit))
-    return command
-
-
-def finished(database: Path, *arguments: str, file_limit: int = 0) -> tuple[int, str]:
-    """Its exit code, and all that it printed."""
-    command = begun(database, *arguments, file_limit=file_limit)
-    out, errors = command.communicate(timeout=4 * PATIENCE_S)
-    return command.returncode, out + errors
-
-
-def expose(channel: grpc.Channel, name: str, visitors: int) -> None:
-    for first in range(0, visitors, 500):
-        batch = [shop.exposure(f"{name}-{number}") for number in range(first, first + 500)]
-        assert set(statuses(channel, batch)) == {ACCEPTED}
+from tests.e2e.server_commands import Load, begun, expose, finished
+from tests.e2e.test_server_process import process, start_campaign
 
 
 def restored(backup: Path, database: Path, *options: str) -> None:
@@ -58,48 +22,6 @@ def restored(backup: Path, database: Path, *options: str) -> None:
 def rows(database: Path, query: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True)) as connection:
         return connection.execute(query).fetchall()
-
-
-class Load:
-    """Callers that send batches of orders, exposures and refunds until they are told to stop."""
-
-    def __init__(self, address: str, callers: int) -> None:
-        self._address = address
-        self.acknowledged: list[bytes] = []
-        self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._send, args=(number,)) for number in range(callers)
-        ]
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _send(self, caller: int) -> None:
-        first = 0
-        with grpc.insecure_channel(self._address) as channel:
-            while not self._stop.is_set():
-                batch = []
-                for number in range(first, first + 60):
-                    order_id = f"o-{caller}-{number}"
-                    lines = [shop.line(5 + number % 7, kind=kind) for kind in (REGULAR, UPSELL)]
-                    batch += [
-                        shop.exposure(f"v-{caller}-{number}"),
-                        shop.order(f"v-{caller}-{number}", order_id, *lines),
-                    ]
-                    if number % 5 == 0:
-                        batch.append(shop.refund(order_id, 1))
-                first += 60
-                assert set(statuses(channel, batch)) == {ACCEPTED}
-                self.acknowledged += [
-                    bytes.fromhex(event.event_id.replace("-", "")) for event in batch
-                ]
 
 
 def check_whole(backup: Path, acknowledged_before: set[bytes]) -> None:
@@ -198,6 +120,10 @@ def test_a_restore_that_is_killed_changes_all_or_nothing(tmp_path: Path) -> None
     for ending in ("", "-wal", ".last-write"):
         (there / f"shop.db{ending}").write_bytes((tmp_path / f"shop.db{ending}").read_bytes())
     options = ("restore", str(tmp_path / "copy.db"), "--no-erased", "--replace", "--accept")
+    code, said = finished(there / "shop.db", *options[:-1])
+    assert code == 1
+    assert "lacks the last 500 events and " in said
+    assert "has 2,000 events, the database had 2,500; if that is to be so, add --accept" in said
     rng = random.Random(4)
     started = time.monotonic()
     (tmp_path / "timed").mkdir()

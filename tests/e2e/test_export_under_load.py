@@ -6,7 +6,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.e2e.test_backup_and_restore import Load, expose, finished
+from tests.e2e.server_commands import Load, expose, finished
 from tests.e2e.test_server_process import process, start_campaign
 from tests.server.lake.lake_reading import check_equal, check_files, manifest
 
