@@ -187,6 +187,7 @@ def test_the_last_line_of_a_backup_names_what_it_does_not_hold(tmp_path: Path) -
         assert key.read_bytes() not in file.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
 def test_a_full_disk_leaves_nothing_and_says_so(tmp_path: Path, share: float) -> None:
     with process(tmp_path) as (_, address), grpc.insecure_channel(address) as channel:

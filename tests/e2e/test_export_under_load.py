@@ -32,6 +32,7 @@ def test_exports_under_load_miss_nothing(tmp_path: Path) -> None:
     assert manifest(lake)["version"] >= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [0, 2_000, 20_000])
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path, limit: int) -> None:
     lake = tmp_path / "lake"

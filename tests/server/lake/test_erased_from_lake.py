@@ -17,6 +17,7 @@ from tests.server.lake.lake_reading import (
 from tests.server.lake.ledger_writer import Writer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tail", [True, False])
 def test_erased_visitors_leave_the_lake_too(database: Path, tail: bool) -> None:
     lake = database.with_name("lake")
