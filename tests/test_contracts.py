@@ -28,7 +28,8 @@ MATHEMATICS = "The statistics take numbers and return numbers: no transport, sto
 MESSAGES = "Only the SDK, the CLI and the server's api use the generated messages"
 GRPC = "Only the api, the SDK's connection and the CLI's connection use gRPC"
 SQLALCHEMY = "Only the store uses SQLAlchemy"
-IBIS = "Only the analysis uses Ibis and DuckDB"
+IBIS = "Only the analysis uses Ibis"
+DUCKDB = "Only the analysis and the lake use DuckDB"
 SCIPY = "Only the statistics use SciPy"
 TERMINAL = "Only the CLI uses click, rich and YAML"
 
@@ -49,10 +50,17 @@ def planted(path: str, *lines: str, breaks: set[str]) -> Planted:
 PLANTED = (
     planted(
         "fairlift_server/forecasting.py",
+        "import duckdb",
         "import grpc",
         "import ibis",
         "import sqlalchemy",
-        breaks={SERVER_LAYERS, GRPC, IBIS, SQLALCHEMY},
+        breaks={SERVER_LAYERS, DUCKDB, GRPC, IBIS, SQLALCHEMY},
+    ),
+    planted(
+        "fairlift_server/lake/forecast.py",
+        "import ibis",
+        "from fairlift_server.results import worker_pool",
+        breaks={SERVER_LAYERS, IBIS},
     ),
     planted(
         "fairlift_server/events/forecast.py",

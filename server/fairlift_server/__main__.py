@@ -10,9 +10,12 @@ from fairlift.engine.errors import FairliftError, Invalid
 from fairlift.extras import missing_line
 
 from fairlift_server.commands import add_command
+from fairlift_server.commands.backup import BACKUP
+from fairlift_server.commands.export import EXPORT
 from fairlift_server.commands.migrate import ACCEPT, MIGRATE
 from fairlift_server.commands.move import MOVE
 from fairlift_server.commands.parked import PARKED
+from fairlift_server.commands.restore import RESTORE
 from fairlift_server.commands.serve import SERVE
 from fairlift_server.commands.unit import UNIT
 from fairlift_server.logs import JsonFormatter
@@ -50,7 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlift')}")
     parsers = parser.add_subparsers(dest="command", required=True)
-    for command in (SERVE, MIGRATE, MOVE, ACCEPT, PARKED, UNIT):
+    for command in (
+        SERVE, MIGRATE, MOVE, BACKUP, RESTORE, ACCEPT, PARKED, UNIT, EXPORT,
+    ):  # fmt: skip
         add_command(parsers, command)
     return parser
 

@@ -56,10 +56,10 @@ class LastWrite:
             WrongState: writes that it had are missing, or it is another database.
             sqlite3.DatabaseError: it cannot be read.
         """
-        known = self._known()
+        known = self.known()
         if known is None:
             return
-        found = _progress(self._database)
+        found = progress_of(self._database)
         if found is not None and found.ledger == known.ledger and found.writes >= known.writes:
             return
         raise WrongState(
@@ -94,7 +94,8 @@ class LastWrite:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _known(self) -> Progress | None:
+    def known(self) -> Progress | None:
+        """What the file says; None: there is none, or it cannot be read."""
         try:
             return _progress_from(json.loads(self.path.read_text()))
         except FileNotFoundError:
@@ -141,8 +142,12 @@ def _difference(found: Progress | None, known: Progress) -> str:
     return f"lacks its last {missing:,} writes (it has {found.events:,} events)"
 
 
-def _progress(database: Path) -> Progress | None:
-    """What a file says of itself, read without changing it or its log; None: it is empty."""
+def progress_of(database: Path) -> Progress | None:
+    """What a file says of itself, read without changing it or its log; None: it is empty.
+
+    Raises:
+        sqlite3.DatabaseError: it cannot be read.
+    """
     if not database.exists() or database.stat().st_size == 0:
         return None
     connection = opened_to_read(database)

@@ -57,6 +57,7 @@ _STANDING = (
 _ORDER = insertion(tables.orders, (*_IDENTITY, *_STANDING))
 _RESTATE = updating(tables.orders, _STANDING, "order_id")
 _MOVE = updating(tables.orders, ("time_us", "event_id"), "order_id")
+_CHANGED = insertion(tables.order_changes, ("order_id",))
 _LINE = insertion(tables.order_lines, ("order_id", *LineEntry._fields))
 _AMENDMENT = insertion(tables.amendments, (*AmendmentEntry._fields, "status", "problem"))
 _STATUS = updating(tables.amendments, ("status", "problem"), "id")
@@ -198,6 +199,7 @@ class OrderBook:
             if corrects:
                 self._replace_lines(order_id, standing.content.lines)
         execute_many(self._connection, _RESTATE, rows)
+        insert_many(self._connection, _CHANGED, [(order_id,) for order_id, *_ in stored])
 
     def _standing(
         self, placed: OrderContent, amended: Sequence[_Amended], time_us: int

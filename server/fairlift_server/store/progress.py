@@ -18,6 +18,8 @@ EVENT_TABLES: tuple[Table, ...] = (
 COUNT_OF_EVENTS = " + ".join(
     f"(SELECT coalesce(max(id), 0) FROM {table.name})" for table in EVENT_TABLES
 )
+# What `ledger_state.events` says after each write.
+COUNTED_EVENTS = f"SELECT {COUNT_OF_EVENTS}"
 _BEGIN = (
     "INSERT INTO ledger_state (id, ledger, writes, events) "
     "SELECT 1, lower(hex(randomblob(16))), 0, 0 WHERE NOT EXISTS (SELECT 1 FROM ledger_state)"

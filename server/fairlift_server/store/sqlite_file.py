@@ -151,12 +151,22 @@ def opened_beside(path: Path) -> Engine:
         WrongState: there is no such file, it lacks writes that it had, or another program's tables
             are in it.
     """
+    path = check_ledger(path)
+    return create_engine(f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true")
+
+
+def check_ledger(path: Path) -> Path:
+    """The path of a database without links, after a look at its first pages.
+
+    Raises:
+        WrongState: there is no such file, it lacks writes that it had, or another program wrote it.
+    """
     path = path.resolve()
     _check_last_write(LastWrite(path), path)
     if not path.is_file():
         raise WrongState(f"there is no database at {path}; check FAIRLIFT_DATABASE")
     _refuse_foreign_tables(path)
-    return create_engine(f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true")
+    return path
 
 
 def _check_last_write(last_write: LastWrite, path: Path) -> None:

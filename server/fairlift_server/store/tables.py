@@ -200,6 +200,14 @@ orders = Table(
     ),
 )
 
+# A row for each time that an order was restated: exports write such orders again.
+order_changes = Table(
+    "order_changes",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("order_id", Text, nullable=False),
+)
+
 order_lines = Table(
     "order_lines",
     metadata,

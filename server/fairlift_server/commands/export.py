@@ -1,0 +1,119 @@
+"""fairlift-server export: the ledger as Parquet files, or all results as tables for people."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from fairlift.engine.errors import InvalidRequest, Violation, WrongState
+
+from fairlift_server.commands import Command
+from fairlift_server.commands.interruption import interruptible
+from fairlift_server.commands.sqlite_only import sqlite_path
+from fairlift_server.settings import Settings
+
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="of an earlier export, or a new one")
+    parser.add_argument(
+        "--what",
+        choices=("ledger", "results"),
+        default="ledger",
+        help="ledger: what is new in it, as Parquet files by day (the default); results: the "
+        "current reports of all campaigns, read from a running server",
+    )
+    results = parser.add_argument_group("with --what results")
+    results.add_argument("--format", choices=("csv", "xlsx", "jsonl"), default="csv")
+    results.add_argument(
+        "--server",
+        metavar="HOST:PORT",
+        help="of the running server; by default FAIRLIFT_LISTEN on this machine",
+    )
+    results.add_argument("--language", choices=("en", "es", "ro"), default="en")
+
+
+def _run(settings: Settings, arguments: argparse.Namespace) -> None:
+    if arguments.what == "results":
+        _export_results(settings, arguments)
+    else:
+        _export_ledger(settings, arguments.folder)
+
+
+def _export_ledger(settings: Settings, folder: Path) -> None:
+    # This process opens the database by DuckDB alone from here on; see `export_ledger`.
+    from fairlift_server.lake.export import export_ledger
+    from fairlift_server.store.sqlite_file import check_ledger
+
+    instead = "read PostgreSQL's own tables, or export the results with --what results"
+    database = check_ledger(sqlite_path(settings, "export", instead))
+    with interruptible("the export"):
+        exported = export_ledger(database, folder, progress=_show_progress)
+    for table, rows in exported.rows.items():
+        print(f"{table}: {rows:,} rows")
+    if exported.rewritten:
+        print(f"{exported.rewritten:,} files were written again without erased visitors")
+    if not exported.rows and not exported.rewritten:
+        print("nothing is new")
+    print(f"{folder}: {len(exported.manifest.files):,} files")
+
+
+def _export_results(settings: Settings, arguments: argparse.Namespace) -> None:
+    from fairlift_server.api.report_reading import report_reader
+    from fairlift_server.api.report_rows import metric_rows, variant_rows
+    from fairlift_server.commands.spreadsheets import write_tables
+
+    folder: Path = arguments.folder
+    if not folder.absolute().parent.is_dir():
+        raise WrongState(f"the folder {folder.absolute().parent} does not exist; create it first")
+    address = arguments.server or _own_address(settings)
+    with report_reader(address, settings.token.strip(), _root(settings)) as reader:
+        read = list(reader.reports(arguments.language))
+    tables = {
+        "variants": [row for each in read for row in variant_rows(each)],
+        "metrics": [row for each in read for row in metric_rows(each)],
+    }
+    for path in write_tables(folder, tables, arguments.format):
+        print(path)
+    refused = [each for each in read if each.report is None]
+    print(f"{len(read) - len(refused)} reports of {len(read)} campaigns")
+    if refused:
+        lines = (f"{each.summary.campaign}: {each.refusal}" for each in refused)
+        sys.exit("\n".join(f"fairlift-server: {line}" for line in lines))
+
+
+def _own_address(settings: Settings) -> str:
+    """Where this machine's server listens, by its settings.
+
+    Raises:
+        InvalidRequest: they do not say.
+    """
+    host, port = settings.host, settings.listen.rpartition(":")[2]
+    if port == "0":
+        rule = "is port 0, so that the server's address is not known; name it with --server"
+        raise InvalidRequest([Violation("FAIRLIFT_LISTEN", rule)])
+    return f"{_EVERYWHERE.get(host, f'[{host}]' if ':' in host else host)}:{port}"
+
+
+def _root(settings: Settings) -> bytes | None:
+    """The server's own certificate, which the command trusts."""
+    if not settings.tls_certificate:
+        return None
+    try:
+        return Path(settings.tls_certificate).read_bytes()
+    except OSError as error:
+        raise WrongState(f"cannot read {error.filename}: {error.strerror}") from None
+
+
+def _show_progress(rows: int) -> None:
+    if sys.stderr.isatty():
+        print(f"{rows:,} rows", end="\r", file=sys.stderr, flush=True)
+
+
+EXPORT = Command(
+    "export",
+    "write what is new in the ledger as Parquet files, or all results as tables, also while a "
+    "server runs",
+    _add_arguments,
+    _run,
+)

@@ -1,0 +1,1 @@
+"""The ledger as Parquet files by day of receipt, for DuckDB, Spark and whatever else reads them."""

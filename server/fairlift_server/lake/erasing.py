@@ -1,0 +1,160 @@
+"""Takes the rows of visitors out of an export who were erased from the ledger since.
+
+Other rows that the ledger no longer has stay: retention removes old days there, and the export is
+where they are kept.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from fairlift_server.events.unit_ids import UnitIds
+from fairlift_server.lake.ledger import LedgerReader, quoted
+from fairlift_server.lake.manifest import Erasures, LakeFile, LakeManifest
+from fairlift_server.lake.tables import TABLES
+from fairlift_server.lake.watermark import KEYS, Mark, is_known
+from fairlift_server.lake.writing import Written, described, parquet_of
+
+# Visitors and customers who were erased, as the tables name them; older databases have none.
+_ERASED: Final = "erased_units"
+_UNITS: Final = "(SELECT unit FROM erased)"
+_ORDERS: Final = "(SELECT order_id FROM erased_orders)"
+# Which rows `f` of a table are theirs; costs and rates are nobody's.
+_OF_ERASED: Final = {
+    "exposures": f"f.unit IN {_UNITS}",
+    "actions": f"f.unit IN {_UNITS}",
+    "orders": f"f.order_id IN {_ORDERS}",
+    "order_lines": f"f.order_id IN {_ORDERS}",
+    "amendments": f"f.order_id IN {_ORDERS}",
+    "identity_links": f"(f.visitor IN {_UNITS} OR f.customer IN {_UNITS})",
+}
+
+
+def erasures(ledger: LedgerReader) -> Erasures:
+    """What was erased from the ledger so far."""
+    if not ledger.has_table(_ERASED):
+        return Erasures()
+    ((units, last_us),) = ledger.ask(
+        f"SELECT count(*) AS units, coalesce(max(time_us), 0) AS last_us FROM {_ERASED}"
+    )
+    return Erasures(int(units), int(last_us))
+
+
+def without_erased(
+    ledger: LedgerReader, manifest: LakeManifest, folder: Path, scratch: Path, version: int
+) -> tuple[LakeManifest, list[Written]]:
+    """The export without rows of erased visitors, and the files that are new for that.
+
+    Args:
+        ledger: as it is now.
+        manifest: of the export so far.
+        folder: of the export.
+        scratch: for new files.
+        version: becomes part of their names; their rows keep their versions.
+    """
+    _note_erased(ledger, {table: manifest.paths(folder, table) for table in TABLES})
+    watermark = dict(manifest.watermark)
+    kept: list[LakeFile] = []
+    new: list[Written] = []
+    for table, mark in manifest.watermark.items():
+        if not is_known(ledger, table, mark):
+            watermark[table] = _last_known(ledger, table, manifest.paths(folder, table))
+    for table in TABLES:
+        gone = _OF_ERASED.get(table, "false")
+        if table in watermark and watermark[table] != manifest.watermark[table]:
+            # SQLite gives the ids of its last rows again when those were erased.
+            gone = f"({gone} OR f.id > {watermark[table].id})"
+        touched = _touched(ledger, manifest.paths(folder, table), gone)
+        for file in (file for file in manifest.files if file.table == table):
+            path = folder / file.path
+            if str(path) not in touched:
+                kept.append(file)
+            elif touched[str(path)]:
+                name = f"{file.version}-{len(new)}-erased"
+                written = scratch / f"{table}-{name}.parquet"
+                rows = f"SELECT * EXCLUDE (filename) FROM {parquet_of([str(path)])} f"
+                ledger.connection.execute(
+                    f"COPY ({rows} WHERE NOT {gone}) TO {quoted(str(written))} "
+                    "(FORMAT parquet, COMPRESSION zstd)"
+                )
+                made = described(ledger, written, table, file.day, version, name)
+                new.append((written, replace(made, version=file.version)))
+    files = (*kept, *(file for _, file in new))
+    return replace(manifest, files=files, watermark=watermark), new
+
+
+def _note_erased(ledger: LedgerReader, files: Mapping[str, list[str]]) -> None:
+    """Makes tables of who was erased, and of their orders in any version."""
+    order_files = files["orders"]
+    _note_units(ledger, files)
+    orders = f"{parquet_of(order_files)} f WHERE f.unit IN {_UNITS}"
+    ledger.connection.execute(
+        "CREATE OR REPLACE TEMP TABLE erased_orders AS "
+        + (f"SELECT DISTINCT order_id FROM {orders}" if order_files else "SELECT '' AS order_id")
+    )
+
+
+def _note_units(ledger: LedgerReader, files: Mapping[str, list[str]]) -> None:
+    """Makes a table of the erased units, as the files name them."""
+    hashes = [h for (h,) in ledger.ask(f"SELECT hash FROM {_ERASED} WHERE kind = 'unit'")]
+    ((form, salt),) = ledger.ask("SELECT form, salt FROM stored_ids")
+    units = hashes
+    if form == "raw":
+        # Of a raw id a salted hash is all that stays: every id in the files is hashed likewise.
+        ids, gone = UnitIds(None, salt=bytes.fromhex(salt)), set(hashes)
+        units = [unit for unit in _units_in(ledger, files) if ids.tombstone(unit) in gone]
+    ledger.connection.execute(
+        "CREATE OR REPLACE TEMP TABLE erased AS SELECT unnest(CAST(? AS VARCHAR[])) AS unit",
+        [units],
+    )
+
+
+def _units_in(ledger: LedgerReader, files: Mapping[str, list[str]]) -> list[str]:
+    """All ids of visitors and customers in the files."""
+    columns = [
+        ("exposures", "unit"),
+        ("actions", "unit"),
+        ("orders", "unit"),
+        ("identity_links", "visitor"),
+        ("identity_links", "customer"),
+    ]
+    parts = [
+        f"SELECT {column} AS unit FROM {parquet_of(files[table])}"
+        for table, column in columns
+        if files[table]
+    ]
+    if not parts:
+        return []
+    return [unit for (unit,) in ledger.connection.execute(" UNION ".join(parts)).fetchall()]
+
+
+def _touched(ledger: LedgerReader, paths: list[str], gone: str) -> dict[str, bool]:
+    """The files with rows that must go, and whether they have others."""
+    if not paths:
+        return {}
+    return dict(
+        ledger.connection.execute(
+            f"SELECT filename, NOT bool_and(gone) FROM (SELECT filename, {gone} AS gone "
+            f"FROM {parquet_of(paths)} f) GROUP BY filename HAVING bool_or(gone)"
+        ).fetchall()
+    )
+
+
+def _last_known(ledger: LedgerReader, table: str, paths: list[str]) -> Mark:
+    """The last row of a table that was exported and is still in the ledger.
+
+    Of changed orders there are no files: all that were ever changed are written again.
+    """
+    if not paths:
+        return Mark()
+    if TABLES[table].key == "order_id":
+        there = f"(f.id, f.order_id) IN (SELECT (id, order_id) FROM shop.{table})"
+    else:
+        event_id = "CAST(CAST(hex(event_id) AS UUID) AS VARCHAR)"
+        there = f"(f.id, f.event_id) IN (SELECT (id, {event_id}) FROM shop.{table})"
+    ((last,),) = ledger.connection.execute(
+        f"SELECT coalesce(max(f.id), 0) FROM {parquet_of(paths)} f WHERE {there}"
+    ).fetchall()
+    rows = ledger.ask(f"SELECT {KEYS[table]} AS key FROM {table} WHERE id = {last}")
+    return Mark(last, rows[0][0]) if rows else Mark()

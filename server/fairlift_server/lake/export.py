@@ -1,0 +1,134 @@
+"""Exports the ledger: what is new or was restated since the last time, each row once."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fairlift.engine.errors import WrongState
+
+from fairlift_server.lake.changes import changed_rows
+from fairlift_server.lake.erasing import erasures, without_erased
+from fairlift_server.lake.folder import LakeFolder, held
+from fairlift_server.lake.ledger import LedgerReader, opened
+from fairlift_server.lake.manifest import LakeManifest
+from fairlift_server.lake.tables import TABLES
+from fairlift_server.lake.watermark import is_known, next_watermark
+from fairlift_server.lake.writing import Written, write_changes
+from fairlift_server.store.durable_files import failures_named
+
+# Rows of a table in one step; a killed export repeats at most one.
+STEP_ROWS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export added.
+
+    Attributes:
+        rows: by table, of those with any.
+        rewritten: files that were written again without erased rows.
+        manifest: of all that is there now.
+    """
+
+    rows: dict[str, int]
+    rewritten: int
+    manifest: LakeManifest
+
+
+def export_ledger(
+    database: Path,
+    folder: Path,
+    *,
+    step_rows: int = STEP_ROWS,
+    progress: Callable[[int], None] = lambda _rows: None,
+) -> Exported:
+    """Brings the folder up to the ledger as it is now.
+
+    It may be killed at any moment: what the manifest names is complete, and the next run goes on
+    from there. Call it in a process that has the database open by no other means.
+
+    Args:
+        database: of a server that may run.
+        folder: of an export, or a new one.
+        step_rows: of a table that are read before they are made part of the export.
+        progress: called with the number of rows after each step.
+
+    Raises:
+        WrongState: the folder is not of this database, or one of the two cannot be used.
+    """
+    rows: Counter[str] = Counter()
+    rewritten = 0
+    with failures_named(f"exporting to {folder}"), held(folder) as lake:
+        manifest = _begun(database, lake)
+        is_all = False
+        while not is_all:
+            step, is_all = _step(database, lake, manifest, step_rows)
+            manifest = step.manifest
+            rows.update(step.rows)
+            rewritten += step.rewritten
+            progress(rows.total())
+    return Exported({table: count for table, count in rows.items() if count}, rewritten, manifest)
+
+
+def _begun(database: Path, lake: LakeFolder) -> LakeManifest:
+    with opened(database, lake.scratch) as ledger:
+        if not ledger.has_table("order_changes"):
+            raise WrongState(
+                f"{database} has no ledger of this version; run `fairlift-server migrate` once"
+            )
+        ((name,),) = ledger.ask("SELECT ledger FROM ledger_state")
+    return lake.manifest(name)
+
+
+def _step(
+    database: Path, lake: LakeFolder, before: LakeManifest, step_rows: int
+) -> tuple[Exported, bool]:
+    """One step, in one transaction, and whether it has all that the ledger held then.
+
+    A server may write faster than a step ends: what comes later is for the next export.
+    """
+    with opened(database, lake.scratch) as ledger:
+        version = before.version + 1
+        manifest, cleaned = _without_erased(ledger, lake, before, version)
+        until, is_all = next_watermark(ledger, manifest.watermark, step_rows)
+        if manifest is before and until == before.watermark:
+            return Exported({}, 0, before), is_all
+        written: list[Written] = []
+        for table in TABLES:
+            query = changed_rows(table, manifest.watermark, until)
+            written += write_changes(ledger, table, query, lake.scratch, version)
+    after = replace(
+        manifest,
+        version=version,
+        made=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        watermark=until,
+        files=(*manifest.files, *(file for _, file in written)),
+    )
+    lake.commit(after, [(path, file.path) for path, file in (*cleaned, *written)])
+    rows: Counter[str] = Counter()
+    for _, file in written:
+        rows[file.table] += file.rows
+    return Exported(dict(rows), len(cleaned), after), is_all
+
+
+def _without_erased(
+    ledger: LedgerReader, lake: LakeFolder, before: LakeManifest, version: int
+) -> tuple[LakeManifest, list[Written]]:
+    """The export without what was erased since; the same manifest when that is nothing.
+
+    Raises:
+        WrongState: rows are gone though nobody was erased.
+    """
+    now = erasures(ledger)
+    if now != before.erasures:
+        manifest, cleaned = without_erased(ledger, before, lake.path, lake.scratch, version)
+        return replace(manifest, erasures=now), cleaned
+    for table, mark in before.watermark.items():
+        if not is_known(ledger, table, mark):
+            raise WrongState(
+                f"{lake.path} holds rows of {table} that the database no longer has, as after "
+                "restoring an older back-up; export to a new folder"
+            )
+    return before, []
