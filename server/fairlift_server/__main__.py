@@ -10,6 +10,7 @@ from fairlift.engine.errors import FairliftError, Invalid
 from fairlift.extras import missing_line
 
 from fairlift_server.commands import add_command
+from fairlift_server.commands.import_files import IMPORT
 from fairlift_server.commands.migrate import ACCEPT, MIGRATE
 from fairlift_server.commands.parked import PARKED
 from fairlift_server.commands.serve import SERVE
@@ -48,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlift')}")
     parsers = parser.add_subparsers(dest="command", required=True)
-    for command in (SERVE, MIGRATE, ACCEPT, PARKED):
+    for command in (SERVE, IMPORT, MIGRATE, ACCEPT, PARKED):
         add_command(parsers, command)
     return parser
 

@@ -1,0 +1,168 @@
+"""Rows of orders as event messages: rows that follow each other are the lines of one order."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from fairlift.v1 import event_service_pb2 as pb
+
+from fairlift_server.importing.event_ids import derived_id
+from fairlift_server.importing.event_messages import Prepared, Rows, in_range, timestamp
+from fairlift_server.importing.kinds import Kind
+from fairlift_server.importing.order_money import Line, order_money
+from fairlift_server.importing.row_reader import Refused, RowReader, RowRefusal, RowValues
+from fairlift_server.importing.values import Values
+
+_KIND = "orders"
+_MAX_INT32 = 2**31 - 1
+_MAX_INT64 = 2**63 - 1
+_LINE_KINDS = {
+    "": pb.LINE_KIND_REGULAR,
+    "regular": pb.LINE_KIND_REGULAR,
+    "upsell": pb.LINE_KIND_UPSELL,
+    "cross_sell": pb.LINE_KIND_CROSS_SELL,
+}
+# What a refund that has no time of its own is later than its order: a larger total is later.
+_MICROS_A_MICROSECOND = 10_000
+_APART = (
+    "stands in the file more than once with different rows; the rows of an order must follow each "
+    "other, and an order must be there once"
+)
+
+
+class OrderMessages:
+    """An order, its cancellation and its refund for each run of rows with one order id.
+
+    Args:
+        kind: of orders.
+        fields: of the rows.
+        values: reads them.
+        currency: of orders that name none.
+        apart: ids of orders that the file contradicts.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        fields: Sequence[str],
+        values: Values,
+        currency: str,
+        apart: Collection[str],
+    ) -> None:
+        self._reader = RowReader(kind, fields, values)
+        self._of_order = [name for name in fields if not kind.fields[name].of_line]
+        self._position = 2 + list(fields).index("order")
+        self._currency = currency
+        self._apart = apart
+        self._order: str | None = None
+        # Any: as DuckDB gives them.
+        self._rows: list[Sequence[Any]] = []
+
+    def of(self, rows: Rows) -> Iterator[Prepared | Refused]:
+        """What the orders become whose last row is there."""
+        position = self._position
+        for row in rows:
+            if row[position] != self._order or not row[position]:
+                yield from self.rest()
+                self._order = row[position]
+            self._rows.append(row)
+
+    def rest(self) -> Iterator[Prepared | Refused]:
+        """What the last order becomes."""
+        rows, self._rows = self._rows, []
+        if not rows:
+            return
+        lines = tuple(row[0] for row in rows)
+        try:
+            if self._order in self._apart:
+                raise RowRefusal("order", _APART)
+            read = [self._reader.read(row[2:]) for row in rows]
+            yield Prepared(lines, self._events(self._order_values(read), read))
+        except RowRefusal as refusal:
+            yield Refused(lines, refusal.field, refusal.message)
+
+    def _order_values(self, rows: Sequence[RowValues]) -> RowValues:
+        """What the rows say of the order, each of it once: exports leave it out after the first."""
+        values = dict(rows[0])
+        for row in rows[1:]:
+            for name in self._of_order:
+                if name in row and values.setdefault(name, row[name]) != row[name]:
+                    text = f"is {values[name]} in one row of the order and {row[name]} in another"
+                    raise RowRefusal(name, text)
+        self._reader.check(values)
+        return values
+
+    def _events(self, values: RowValues, rows: Sequence[RowValues]) -> list[pb.Event]:
+        lines = [_line(row) for row in rows]
+        money = order_money(values, lines)
+        event = pb.Event(event_time=timestamp(values["time"]))
+        order = event.order
+        order.order_id = values["order"]
+        order.unit_id = values["unit"]
+        order.currency_code = values.get("currency", self._currency)
+        order.discount_micros = in_range("discount", money.discount, _MAX_INT64)
+        order.coupons.extend(values.get("coupons", ()))
+        shipping = values.get("shipping_cost", 0)
+        order.shipping_cost_micros = in_range("shipping_cost", shipping, _MAX_INT64)
+        if "first_purchase" in values:
+            order.first_purchase = values["first_purchase"]
+        order.channel = values.get("channel", "")
+        order.test = values.get("test", False)
+        for row, line, price in zip(rows, lines, money.unit_prices, strict=True):
+            if not row.get("leave_out"):
+                order.lines.append(_order_line(row, line, price))
+        events = [event]
+        if "cancelled_time" in values:
+            events.append(_amendment(values, values["cancelled_time"]))
+            events[-1].amendment.cancellation.SetInParent()
+        if money.refund:
+            events.append(_refund(values, order.currency_code, money.refund))
+        for each in events:
+            content = each.SerializeToString(deterministic=True)
+            time_us = each.event_time.seconds * 1_000_000 + each.event_time.nanos // 1_000
+            each.event_id = derived_id(_KIND, content, time_us)
+        return events
+
+
+def _line(row: RowValues) -> Line:
+    if "unit_price" not in row and "line_price" not in row:
+        raise RowRefusal("unit_price", "is missing")
+    quantity = row.get("quantity", 1)
+    if quantity < 1:
+        if not row.get("leave_out"):
+            raise RowRefusal("quantity", f"is {quantity}, must be 1 or more")
+        return Line(1, 0, None)
+    return Line(quantity, row.get("unit_price"), row.get("line_price"))
+
+
+def _order_line(row: RowValues, line: Line, price: int) -> pb.OrderLine:
+    if "product" not in row:
+        raise RowRefusal("product", "is missing")
+    kind = row.get("line_kind", "")
+    if kind not in _LINE_KINDS:
+        raise RowRefusal("line_kind", f"is {kind[:40]!r}, must be regular, upsell or cross_sell")
+    return pb.OrderLine(
+        product_id=row["product"],
+        quantity=in_range("quantity", line.quantity, _MAX_INT32),
+        unit_price_micros=in_range("unit_price", price, _MAX_INT64),
+        unit_cost_micros=in_range("unit_cost", row.get("unit_cost", 0), _MAX_INT64),
+        kind=_LINE_KINDS[kind],
+        category=row.get("category", ""),
+    )
+
+
+def _amendment(values: RowValues, time_us: int) -> pb.Event:
+    event = pb.Event(event_time=timestamp(time_us))
+    event.amendment.order_id = values["order"]
+    return event
+
+
+def _refund(values: RowValues, currency: str, parts: tuple[int, int, int]) -> pb.Event:
+    refunded = int(values["refunded"])
+    time_us = values.get("refund_time", values["time"] + refunded // _MICROS_A_MICROSECOND)
+    event = _amendment(values, time_us)
+    refund = event.amendment.refund
+    refund.currency_code = currency
+    goods, tax, delivery = (in_range("refunded", part, _MAX_INT64) for part in parts)
+    refund.goods_micros, refund.tax_micros, refund.delivery_micros = goods, tax, delivery
+    refund.running_total = True
+    return event

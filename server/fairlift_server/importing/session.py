@@ -1,0 +1,160 @@
+"""Imports files into one open database, by the rules of its server."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from fairlift.engine.errors import FairliftError
+
+from fairlift_server.api.event_entries import EventReader
+from fairlift_server.api.events import EventRules, event_reader
+from fairlift_server.campaigns.live import LiveCampaigns
+from fairlift_server.campaigns.shop_currency import set_currency
+from fairlift_server.campaigns.snapshot_build import published_snapshot
+from fairlift_server.events.caller_clocks import TOLERANCE_US
+from fairlift_server.events.ledger import EventOutcome
+from fairlift_server.events.parking import DAY_US, ParkingLimits
+from fairlift_server.importing.event_messages import Messages
+from fairlift_server.importing.importer import (
+    History,
+    Importer,
+    ReadEvent,
+    StoreEvents,
+    messages_of,
+)
+from fairlift_server.importing.mapping import KindMapping
+from fairlift_server.importing.refused_file import RefusedRows
+from fairlift_server.importing.rows import MappedRows, mapped_rows
+from fairlift_server.importing.source import SourceFile
+from fairlift_server.importing.tally import Tally
+from fairlift_server.store.campaigns import microseconds
+from fairlift_server.store.database import Store, Transaction
+from fairlift_server.store.event_groups import store_group
+
+# How far back history is taken that no campaign's result can count.
+_HISTORY_DAYS = 36_500
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRules:
+    """By what the rows are judged: the settings of the server.
+
+    Attributes:
+        currency: the shop's.
+        history_days: how far back the server takes events.
+        limits: of events that wait.
+    """
+
+    currency: str
+    history_days: int
+    limits: ParkingLimits
+
+
+@dataclass(slots=True)
+class FileImport:
+    """One file, checked and not yet imported.
+
+    Attributes:
+        tally: what became of its rows so far.
+    """
+
+    rows: MappedRows
+    tally: Tally
+    _importer: Importer
+    _refused: RefusedRows
+    _messages: Messages
+    _store: StoreEvents
+
+    def run(self, progress: Callable[[int], None], store: StoreEvents | None = None) -> None:
+        """Imports all its rows.
+
+        Args:
+            progress: is told how many rows were judged so far.
+            store: stores the events; durably in groups by default.
+        """
+        self._importer.run(self.rows, self._messages, store or self._store, progress)
+
+    def write_refused(self, path: Path) -> None:
+        """Writes the rows that were not taken to a file."""
+        self._refused.write(path)
+
+
+class ImportSession:
+    """Imports files into a database that no server of this machine has open.
+
+    Args:
+        store: open.
+        rules: by what the rows are judged.
+        now: the time.
+    """
+
+    def __init__(self, store: Store, rules: ImportRules, now: datetime) -> None:
+        store.migrate(lambda transaction: set_currency(transaction, rules.currency))
+        self._store = store
+        self._rules = rules
+        self._now = now
+        self._live = LiveCampaigns(
+            store.read_now(lambda transaction: published_snapshot(transaction, now))
+        )
+
+    @contextmanager
+    def file(self, path: Path, kind: str, mapping: KindMapping) -> Iterator[FileImport]:
+        """A file that can be imported: it was read through, and the mapping fits it.
+
+        Args:
+            path: of the file.
+            kind: what its rows are.
+            mapping: of that kind.
+
+        Raises:
+            InvalidRequest: the mapping does not fit the file.
+            WrongState: the file cannot be read.
+        """
+        source = SourceFile(path, mapping.options)
+        try:
+            rows = mapped_rows(source, mapping)
+            refused = RefusedRows(source)
+            importer = Importer(self._reader(), self._history(), refused.note)
+            messages = messages_of(kind, mapping, rows, shop_currency=self._rules.currency)
+            yield FileImport(rows, importer.tally, importer, refused, messages, self._stored)
+        finally:
+            source.close()
+
+    def try_out(self, job: Callable[[StoreEvents], None]) -> None:
+        """Runs an import in one transaction, and takes everything back."""
+
+        def in_one(transaction: Transaction) -> None:
+            job(lambda events: self._store_group(transaction, events))
+            raise _TakeBack
+
+        with suppress(_TakeBack):
+            self._store.write_now(in_one)
+
+    def _stored(self, events: Sequence[ReadEvent]) -> list[EventOutcome]:
+        return self._store.write_now(lambda transaction: self._store_group(transaction, events))
+
+    def _store_group(
+        self, transaction: Transaction, events: Sequence[ReadEvent]
+    ) -> list[EventOutcome]:
+        return store_group(transaction, events, self._rules.currency, self._rules.limits)
+
+    def _reader(self) -> EventReader:
+        rules = EventRules(self._rules.currency, _HISTORY_DAYS, self._rules.limits.days)
+        return event_reader(self._live, self._now, rules)
+
+    def _history(self) -> History:
+        starts = [
+            microseconds(campaign.lifecycle.start_time)
+            for campaign in self._live.published.campaigns.values()
+            if campaign.lifecycle.start_time is not None
+        ]
+        # A storefront's clock may be a minute slow: its exposures count that much earlier.
+        first = min(starts) - TOLERANCE_US if starts else None
+        oldest_us = microseconds(self._now) - self._rules.history_days * DAY_US
+        return History(oldest_us, first)
+
+
+class _TakeBack(FairliftError):
+    """Ends a transaction whose changes are not wanted."""

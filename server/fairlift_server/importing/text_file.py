@@ -1,0 +1,118 @@
+"""Looks through a text file before it is read: its encoding, its lines, and that it rests."""
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fairlift.engine.errors import WrongState
+
+MAX_LINE_BYTES = 2_000_000
+_PIECE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """By what a file that changes is noticed."""
+
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> "FileState":
+        """The state of a file now."""
+        status = path.stat()
+        return cls(status.st_size, status.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A text file that can be read.
+
+    Attributes:
+        path: of the text in UTF-8: the file itself, or a copy.
+        line_end: a line feed, or a carriage return and a line feed.
+    """
+
+    path: Path
+    line_end: str
+
+
+def checked_text(path: Path, encoding: str, copy: Path) -> TextFile:
+    """The file, if it is text of this encoding whose lines are not too long.
+
+    It is read in pieces: no line is ever held whole.
+
+    Args:
+        path: of the file.
+        encoding: of its text.
+        copy: where a text in another encoding is written in UTF-8.
+
+    Raises:
+        WrongState: it is not; the line is named.
+    """
+    name = codecs.lookup(encoding).name
+    lines = _Lines(path)
+    if name == "utf-8":
+        for _ in _decoded(path, name, lines):
+            pass
+        return TextFile(path, lines.end)
+    with copy.open("w", encoding="utf-8", newline="") as target:
+        for text in _decoded(path, name, lines):
+            target.write(text)
+    return TextFile(copy, lines.end)
+
+
+class _Lines:
+    """Counts the lines of a text, and refuses one that is too long.
+
+    A line within one piece is shorter than it; only a line that crosses pieces can be too long.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.end = "\n"
+        self.number = 1
+        self._length = 0
+
+    def add(self, piece: str) -> None:
+        if "\0" in piece:
+            line = self.number + piece[: piece.index("\0")].count("\n")
+            text = "holds a null character: it is no text file, or one in UTF-16"
+            raise WrongState(f"{self._path}: line {line} {text}")
+        first, last = piece.find("\n"), piece.rfind("\n")
+        self._check(self._length + (len(piece) if first < 0 else first))
+        if first > 0 and self.number == 1 and piece[first - 1] == "\r":
+            self.end = "\r\n"
+        self.number += piece.count("\n")
+        self._length = self._length + len(piece) if last < 0 else len(piece) - last - 1
+
+    def _check(self, length: int) -> None:
+        if length > MAX_LINE_BYTES:
+            raise WrongState(
+                f"{self._path}: line {self.number} has more than {MAX_LINE_BYTES:,} characters, "
+                "the most that a line may have; is the file of another kind?"
+            )
+
+
+def _decoded(path: Path, name: str, lines: _Lines) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(name)()
+    with path.open("rb") as source:
+        is_last = False
+        while not is_last:
+            piece = source.read(_PIECE_BYTES)
+            is_last = not piece
+            try:
+                text = decoder.decode(piece, final=is_last)
+            except UnicodeDecodeError as error:
+                line = lines.number + error.object[: error.start].count(b"\n")
+                raise WrongState(_undecodable(path, name, line)) from None
+            lines.add(text)
+            yield text
+
+
+def _undecodable(path: Path, name: str, line: int) -> str:
+    text = f"{path} is no {name} text: line {line} holds bytes that {name} does not have; set"
+    if name == "utf-8":
+        return f"{text} `encoding: windows-1252` in the mapping's `file` if a spreadsheet wrote it"
+    return f"{text} another `encoding` in the mapping's `file`"
