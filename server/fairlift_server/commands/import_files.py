@@ -135,8 +135,8 @@ def _print_summary(file: "FileImport", path: Path, ending: str) -> None:
             "count before campaigns only"
         )
     print(f"  known    {tally.known:>12,}")
-    if rows.left_out:
-        print(f"  left out {rows.left_out:>12,}  by the mapping's `only`")
+    if left_out := rows.left_out + tally.left_out:
+        print(f"  left out {left_out:>12,}  by the mapping")
     if tally.idle:
         print(
             f"  idle     {tally.idle:>12,}  events that contradict their order and change nothing"

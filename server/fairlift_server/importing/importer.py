@@ -111,6 +111,8 @@ class Importer:
         for each in prepared:
             if isinstance(each, Refused):
                 self._refuse(each.lines, each.reason, each.field, each.message)
+            elif not each.events:
+                self.tally.left_out += len(each.lines)
             elif (one := self._judged(each)) is not None:
                 judged.append(one)
         if not judged:

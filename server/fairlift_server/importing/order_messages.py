@@ -92,6 +92,9 @@ class OrderMessages:
         return values
 
     def _events(self, values: RowValues, rows: Sequence[RowValues]) -> list[pb.Event]:
+        """The order and what became of it; nothing where every line is left out."""
+        if all(row.get("leave_out") for row in rows):
+            return []
         lines = [_line(row) for row in rows]
         money = order_money(values, lines)
         event = pb.Event(event_time=timestamp(values["time"]))

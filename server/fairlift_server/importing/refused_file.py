@@ -5,7 +5,8 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from fairlift_server.importing.source import SourceFile, named
+from fairlift_server.importing.source import SourceFile
+from fairlift_server.importing.sql_names import named
 
 # A spreadsheet runs a cell that begins so as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -10,7 +10,8 @@ from fairlift.engine.errors import InvalidRequest, Violation
 
 from fairlift_server.importing.kinds import Field, Type
 from fairlift_server.importing.mapping import ATTRIBUTE, Given, KindMapping
-from fairlift_server.importing.source import SourceFile, named, quoted
+from fairlift_server.importing.source import SourceFile
+from fairlift_server.importing.sql_names import named, quoted
 from fairlift_server.importing.values import NO_TIME
 
 _BATCH = 5_000

@@ -44,6 +44,7 @@ class Tally:
         old: of the rows taken, those older than the server takes events.
         events: that were stored.
         waiting, refused: by reason.
+        left_out: rows of orders of which the mapping leaves every line out.
         idle: events that contradict their order and change nothing.
     """
 
@@ -51,6 +52,7 @@ class Tally:
     known: int = 0
     old: int = 0
     events: int = 0
+    left_out: int = 0
     idle: int = 0
     waiting: dict[Why, Group] = field(default_factory=dict)
     refused: dict[Why, Group] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class Tally:
     @property
     def rows(self) -> int:
         """All rows that were judged."""
-        return self.taken + self.known + self.waiting_rows + self.refused_rows
+        return self.taken + self.known + self.left_out + self.waiting_rows + self.refused_rows
 
     @property
     def waiting_rows(self) -> int:

@@ -32,10 +32,12 @@ class TextFile:
     Attributes:
         path: of the text in UTF-8: the file itself, or a copy.
         line_end: a line feed, or a carriage return and a line feed.
+        lines: how many there are.
     """
 
     path: Path
     line_end: str
+    lines: int
 
 
 def checked_text(path: Path, encoding: str, copy: Path) -> TextFile:
@@ -56,11 +58,11 @@ def checked_text(path: Path, encoding: str, copy: Path) -> TextFile:
     if name == "utf-8":
         for _ in _decoded(path, name, lines):
             pass
-        return TextFile(path, lines.end)
+        return TextFile(path, lines.end, lines.total)
     with copy.open("w", encoding="utf-8", newline="") as target:
         for text in _decoded(path, name, lines):
             target.write(text)
-    return TextFile(copy, lines.end)
+    return TextFile(copy, lines.end, lines.total)
 
 
 class _Lines:
@@ -86,6 +88,11 @@ class _Lines:
             self.end = "\r\n"
         self.number += piece.count("\n")
         self._length = self._length + len(piece) if last < 0 else len(piece) - last - 1
+
+    @property
+    def total(self) -> int:
+        """How many lines there are: what follows the last line's end is none if it is empty."""
+        return self.number if self._length else self.number - 1
 
     def _check(self, length: int) -> None:
         if length > MAX_LINE_BYTES:
