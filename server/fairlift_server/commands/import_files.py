@@ -2,8 +2,10 @@
 
 import argparse
 import logging
+import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -99,14 +101,17 @@ def _import_file(
     from fairlift_server.importing.progress import Progress
 
     progress = Progress(file.rows.total, sys.stderr)
-    code = 0
+    code = _INTERRUPTED
     try:
-        if arguments.dry_run:
-            session.try_out(partial(file.run, progress))
-        else:
-            file.run(progress)
-    except KeyboardInterrupt:
-        code = _INTERRUPTED
+        with _stoppable() as goes_on:
+
+            def told(rows: int) -> bool:
+                progress.say(rows)
+                return goes_on()
+
+            run = partial(file.run, told)
+            if session.try_out(run) if arguments.dry_run else run():
+                code = 0
     except FairliftError:
         progress.end()
         _print_summary(file, path, "was not finished")
@@ -123,6 +128,27 @@ def _import_file(
     if not arguments.dry_run:
         log.info("imported a file", extra={"fields": {"file": path.name, **tally.counts()}})
     return code or (_SOME_REFUSED if tally.refused_rows else 0)
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """Until Ctrl-C or SIGTERM the import goes on; then it ends after the group that is under way.
+
+    Ctrl-C again ends it at once.
+    """
+    stopped = False
+
+    def stop(number: int, _frame: object) -> None:
+        nonlocal stopped
+        stopped = True
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: not stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _print_summary(file: "FileImport", path: Path, ending: str) -> None:

@@ -38,12 +38,11 @@ def csv_reader(path: Path, text: TextFile, options: FileOptions) -> str:
     """
     names = _header(path, text, options.delimiter)
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
-    end = "\\r\\n" if text.line_end == "\r\n" else "\\n"
     # Nothing is guessed: a guess from the first rows is wrong for the last ones.
     return (
         f"read_csv({_sql_path(text.path)}, delim = {quoted(options.delimiter)}, quote = '\"', "
         f"escape = '\"', header = true, columns = {{{columns}}}, auto_detect = false, "
-        f"strict_mode = true, new_line = '{end}', max_line_size = {2 * MAX_LINE_BYTES})"
+        f"strict_mode = true, new_line = '\\n', max_line_size = {2 * MAX_LINE_BYTES})"
     )
 
 

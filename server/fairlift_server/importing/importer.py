@@ -90,21 +90,22 @@ class Importer:
         rows: MappedRows,
         messages: Messages,
         store: StoreEvents,
-        progress: Callable[[int], None],
-    ) -> None:
-        """Imports all rows; what is stored when it is interrupted stays, and is known next time.
+        progress: Callable[[int], bool],
+    ) -> bool:
+        """Imports rows; False: it was told to stop. What is stored stays, and is known next time.
 
         Args:
             rows: of the file.
             messages: makes events of them.
             store: stores events, and says what became of each.
-            progress: is told how many rows were judged so far, after each group.
+            progress: is told after each group how many rows were judged so far; whether to go on.
         """
         for batch in rows.batches():
             self._group(messages.of(batch), store)
-            progress(self.tally.rows)
+            if not progress(self.tally.rows):
+                return False
         self._group(messages.rest(), store)
-        progress(self.tally.rows)
+        return True
 
     def _group(self, prepared: Iterable[Prepared | Refused], store: StoreEvents) -> None:
         judged = []

@@ -111,6 +111,8 @@ class _Checked:
         except RecursionError:
             raise _invalid("is nested too deep", self._name) from None
         document = self._keys("", document, {"file", *KINDS})
+        if self._violations:
+            raise InvalidRequest(self._violations)
         if kind not in document:
             present = ", ".join(name for name in document if name != "file") or "nothing"
             raise _invalid(f"maps no {kind}; it maps {present}", self._name)
@@ -141,7 +143,7 @@ class _Checked:
             self._break("file.encoding", f"{read.encoding!r} is not known; try windows-1252")
         try:
             ZoneInfo(read.time_zone)
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             self._break("file.time_zone", f"{read.time_zone!r} is not known; try Europe/Madrid")
         return read
 

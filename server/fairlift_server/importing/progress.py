@@ -25,7 +25,7 @@ class Progress:
         self._is_terminal = out.isatty()
         self._started_s = self._said_s = now()
 
-    def __call__(self, rows: int) -> None:
+    def say(self, rows: int) -> None:
         """Says it, if it is time to."""
         now_s = self._now()
         every_s = _TERMINAL_EVERY_S if self._is_terminal else _PLAIN_EVERY_S

@@ -70,7 +70,7 @@ def mapped_rows(source: SourceFile, mapping: KindMapping) -> MappedRows:
     counts = ", ".join(f"count({named(name)})" for name in read)
     total = source.all(f"SELECT count(*), {counts} FROM {rows}")[0][0]
     left_out = source.all(f"SELECT count(*) FROM {whole}")[0][0] - total if mapping.only else 0
-    mark = _mark(source, rows, names) if mapping.kind.repeats and "id" not in read else "NULL"
+    mark = _mark(source, rows, names) if mapping.kind.repeats else "NULL"
     select = f"SELECT import_line, {mark}, {names} FROM {rows}"
     apart = _contradicted(source, rows, names) if "order" in read else frozenset[str]()
     return MappedRows(source, tuple(read), total, left_out, apart, select)

@@ -1,7 +1,7 @@
 """Imports files into one open database, by the rules of its server."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -67,14 +67,14 @@ class FileImport:
     _messages: Messages
     _store: StoreEvents
 
-    def run(self, progress: Callable[[int], None], store: StoreEvents | None = None) -> None:
-        """Imports all its rows.
+    def run(self, progress: Callable[[int], bool], store: StoreEvents | None = None) -> bool:
+        """Imports its rows; whether it came to the end.
 
         Args:
-            progress: is told how many rows were judged so far.
+            progress: is told how many rows were judged so far; whether to go on.
             store: stores the events; durably in groups by default.
         """
-        self._importer.run(self.rows, self._messages, store or self._store, progress)
+        return self._importer.run(self.rows, self._messages, store or self._store, progress)
 
     def write_refused(self, path: Path) -> None:
         """Writes the rows that were not taken to a file."""
@@ -122,15 +122,17 @@ class ImportSession:
         finally:
             source.close()
 
-    def try_out(self, job: Callable[[StoreEvents], None]) -> None:
-        """Runs an import in one transaction, and takes everything back."""
+    def try_out(self, job: Callable[[StoreEvents], bool]) -> bool:
+        """What an import in one transaction returns, of which everything is taken back."""
 
         def in_one(transaction: Transaction) -> None:
-            job(lambda events: self._store_group(transaction, events))
-            raise _TakeBack
+            raise _TakeBack(job(lambda events: self._store_group(transaction, events)))
 
-        with suppress(_TakeBack):
+        try:
             self._store.write_now(in_one)
+        except _TakeBack as end:
+            return end.result
+        raise AssertionError("it is always taken back")
 
     def _stored(self, events: Sequence[ReadEvent]) -> list[EventOutcome]:
         return self._store.write_now(lambda transaction: self._store_group(transaction, events))
@@ -158,3 +160,7 @@ class ImportSession:
 
 class _TakeBack(FairliftError):
     """Ends a transaction whose changes are not wanted."""
+
+    def __init__(self, result: bool) -> None:
+        super().__init__()
+        self.result = result

@@ -76,14 +76,20 @@ class SourceFile:
 
     def _breaks_before(self, reading: str, text: TextFile) -> str:
         """How many line breaks stand within the values of the rows before one."""
-        rows = self.all(f"SELECT count(*) FROM {reading}")[0][0]
-        if rows == text.lines - 1:
-            return "0"
-        each = " + ".join(
+        within = " + ".join(
             f"coalesce(length({column}) - length(replace({column}, chr(10), '')), 0)"
             for column in map(named, self.columns)
         )
-        return f"CAST(sum({each}) OVER (ROWS UNBOUNDED PRECEDING) - ({each}) AS BIGINT)"
+        rows = self.all(f"SELECT count(*) FROM {reading}")[0][0]
+        if rows == text.lines - 1:
+            return "0"
+        breaks = self.all(f"SELECT sum({within}) FROM {reading}")[0][0] or 0
+        if not 0 <= text.lines - 1 - rows - breaks <= text.blank:
+            raise WrongState(
+                f"{self.path} has {text.lines - 1:,} lines after the first, of which only {rows:,} "
+                "rows can be read; quotation marks may be wrong"
+            )
+        return f"CAST(sum({within}) OVER (ROWS UNBOUNDED PRECEDING) - ({within}) AS BIGINT)"
 
     def _lock_up(self, folder: Path) -> None:
         allowed = ", ".join(quoted(str(p.resolve())) for p in (self.path, self._read_path))

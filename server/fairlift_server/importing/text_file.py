@@ -1,6 +1,7 @@
 """Looks through a text file before it is read: its encoding, its lines, and that it rests."""
 
 import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from fairlift.engine.errors import WrongState
 
 MAX_LINE_BYTES = 2_000_000
 _PIECE_BYTES = 1 << 20
+_BLANK = re.compile(r"\n(?=\n)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,14 @@ class TextFile:
     """A text file that can be read.
 
     Attributes:
-        path: of the text in UTF-8: the file itself, or a copy.
-        line_end: a line feed, or a carriage return and a line feed.
+        path: of the text in UTF-8 whose lines end with a line feed: the file itself, or a copy.
         lines: how many there are.
+        blank: how many of them are empty.
     """
 
     path: Path
-    line_end: str
     lines: int
+    blank: int
 
 
 def checked_text(path: Path, encoding: str, copy: Path) -> TextFile:
@@ -48,21 +50,31 @@ def checked_text(path: Path, encoding: str, copy: Path) -> TextFile:
     Args:
         path: of the file.
         encoding: of its text.
-        copy: where a text in another encoding is written in UTF-8.
+        copy: where a text in another encoding, or with other ends of lines, is written.
 
     Raises:
         WrongState: it is not; the line is named.
     """
     name = codecs.lookup(encoding).name
     lines = _Lines(path)
-    if name == "utf-8":
-        for _ in _decoded(path, name, lines):
-            pass
-        return TextFile(path, lines.end, lines.total)
+    with path.open("rb") as source:
+        # DuckDB reads no row of a text whose lines end as on Windows when it is told so.
+        is_windows = b"\r\n" in source.read(2 * MAX_LINE_BYTES)
+    if name == "utf-8" and not is_windows:
+        for text in _decoded(path, name):
+            lines.add(text)
+        return TextFile(path, lines.total, lines.blank)
     with copy.open("w", encoding="utf-8", newline="") as target:
-        for text in _decoded(path, name, lines):
+        end = ""
+        for text in _decoded(path, name):
+            # A piece may end between the two characters of a line's end.
+            text = end + text
+            end = "\r" if text.endswith("\r") else ""
+            text = text.removesuffix("\r").replace("\r\n", "\n")
+            lines.add(text)
             target.write(text)
-    return TextFile(copy, lines.end, lines.total)
+        target.write(end)
+    return TextFile(copy, lines.total, lines.blank)
 
 
 class _Lines:
@@ -73,37 +85,37 @@ class _Lines:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.end = "\n"
-        self.number = 1
+        self._number = 1
         self._length = 0
+        self.blank = 0
 
     def add(self, piece: str) -> None:
         if "\0" in piece:
-            line = self.number + piece[: piece.index("\0")].count("\n")
+            line = self._number + piece[: piece.index("\0")].count("\n")
             text = "holds a null character: it is no text file, or one in UTF-16"
             raise WrongState(f"{self._path}: line {line} {text}")
         first, last = piece.find("\n"), piece.rfind("\n")
         self._check(self._length + (len(piece) if first < 0 else first))
-        if first > 0 and self.number == 1 and piece[first - 1] == "\r":
-            self.end = "\r\n"
-        self.number += piece.count("\n")
+        self.blank += len(_BLANK.findall(piece)) + (first == 0 and self._length == 0)
+        self._number += piece.count("\n")
         self._length = self._length + len(piece) if last < 0 else len(piece) - last - 1
 
     @property
     def total(self) -> int:
         """How many lines there are: what follows the last line's end is none if it is empty."""
-        return self.number if self._length else self.number - 1
+        return self._number if self._length else self._number - 1
 
     def _check(self, length: int) -> None:
         if length > MAX_LINE_BYTES:
             raise WrongState(
-                f"{self._path}: line {self.number} has more than {MAX_LINE_BYTES:,} characters, "
+                f"{self._path}: line {self._number} has more than {MAX_LINE_BYTES:,} characters, "
                 "the most that a line may have; is the file of another kind?"
             )
 
 
-def _decoded(path: Path, name: str, lines: _Lines) -> Iterator[str]:
+def _decoded(path: Path, name: str) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(name)()
+    line = 1
     with path.open("rb") as source:
         is_last = False
         while not is_last:
@@ -112,9 +124,9 @@ def _decoded(path: Path, name: str, lines: _Lines) -> Iterator[str]:
             try:
                 text = decoder.decode(piece, final=is_last)
             except UnicodeDecodeError as error:
-                line = lines.number + error.object[: error.start].count(b"\n")
+                line += error.object[: error.start].count(b"\n")
                 raise WrongState(_undecodable(path, name, line)) from None
-            lines.add(text)
+            line += text.count("\n")
             yield text
 
 
