@@ -131,7 +131,7 @@ def test_what_is_no_text_no_parquet_and_no_json(tmp_path: Path) -> None:
 
 
 def test_a_broken_line_in_the_middle_of_many(tmp_path: Path) -> None:
-    good = '{"order": "%d", "unit": "v", "time": "2026-11-20T10:00:00Z", "product": "p", "unit_price": 1}'
+    good = '{"order": "%d", "unit": "v", "product": "p"}'
     lines = [good % number for number in range(30_000)]
     lines[24_999] = lines[24_999][:-5]
     assert ": line 25000 is no JSON object" in orders(
@@ -177,7 +177,7 @@ def test_mappings_that_break_a_rule(tmp_path: Path, text: str, says: str) -> Non
     mapping.write_text(text)
     with pytest.raises(InvalidRequest) as error:
         read_mapping(str(mapping), "orders")
-    assert says in [str(v).removeprefix(f"{mapping}: ") for v in error.value.violations][0]
+    assert says in "".join(map(str, error.value.violations))
 
 
 def test_an_unknown_mapping_names_those_that_are_ready(tmp_path: Path) -> None:
