@@ -98,9 +98,9 @@ def _import_file(
     refused: Path,
 ) -> int:
     """The exit code of one file, of which a summary is printed."""
-    from fairlift_server.importing.progress import Progress
+    from fairlift_server.importing.progress import ProgressBar
 
-    progress = Progress(file.rows.total, sys.stderr)
+    progress = ProgressBar(file.rows.total, sys.stderr)
     code = _INTERRUPTED
     try:
         with _stoppable() as goes_on:

@@ -66,7 +66,7 @@ class RowMessages:
         return iter(())
 
     def _event(self, read: RowValues, mark: int | None) -> pb.Event:
-        event = pb.Event(event_time=timestamp(read["time"]))
+        event = pb.Event(event_time=timestamp_of(read["time"]))
         self._fill(self, event, read)
         if named := read.get("id"):
             event.event_id = _id_of(self._name, named, read["time"])
@@ -80,7 +80,7 @@ class RowMessages:
 
     def _exposure(self, event: pb.Event, read: RowValues) -> None:
         exposure = event.exposure
-        exposure.campaign = campaign_name(read["campaign"])
+        exposure.campaign = campaign_of(read["campaign"])
         exposure.variant = read["variant"]
         exposure.unit_id = read["unit"]
         exposure.epoch = in_range("epoch", read.get("epoch", 1), _MAX_INT32)
@@ -102,7 +102,7 @@ class RowMessages:
     def _cost(self, event: pb.Event, read: RowValues) -> None:
         cost = event.cost
         if campaign := read.get("campaign"):
-            cost.campaign = campaign_name(campaign)
+            cost.campaign = campaign_of(campaign)
         cost.channel = read.get("channel", "")
         cost.currency_code = read.get("currency", self._currency)
         cost.amount_micros = in_range("amount", read["amount"], _MAX_INT64)
@@ -116,13 +116,13 @@ _FILL: Mapping[str, Callable[[RowMessages, pb.Event, RowValues], None]] = {
 }
 
 
-def timestamp(time_us: int) -> Timestamp:
+def timestamp_of(time_us: int) -> Timestamp:
     """The time as the contract writes it."""
     seconds, rest = divmod(time_us, 1_000_000)
     return Timestamp(seconds=seconds, nanos=rest * 1_000)
 
 
-def campaign_name(campaign: str) -> str:
+def campaign_of(campaign: str) -> str:
     """The campaign's name, where a file has its id only."""
     return campaign if campaign.startswith(_PREFIX) else _PREFIX + campaign
 

@@ -28,7 +28,7 @@ NoteRefused = Callable[[Sequence[int], str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class OldHistory:
     """Which old events are taken: those that cannot count as a campaign's result.
 
     Attributes:
@@ -77,7 +77,7 @@ class Importer:
     def __init__(
         self,
         reader: EventReader,
-        history: History,
+        history: OldHistory,
         note_refused: NoteRefused,
     ) -> None:
         self.tally = Tally()

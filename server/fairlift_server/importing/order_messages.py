@@ -6,9 +6,9 @@ from typing import Any
 from fairlift.v1 import event_service_pb2 as pb
 
 from fairlift_server.importing.event_ids import derived_id
-from fairlift_server.importing.event_messages import Prepared, Rows, in_range, timestamp
+from fairlift_server.importing.event_messages import Prepared, Rows, in_range, timestamp_of
 from fairlift_server.importing.kinds import Kind
-from fairlift_server.importing.order_money import Line, order_money
+from fairlift_server.importing.order_money import PricedLine, order_money
 from fairlift_server.importing.row_reader import Refused, RowReader, RowRefusal, RowValues
 from fairlift_server.importing.values import Values
 
@@ -97,7 +97,7 @@ class OrderMessages:
             return []
         lines = [_line(row) for row in rows]
         money = order_money(values, lines)
-        event = pb.Event(event_time=timestamp(values["time"]))
+        event = pb.Event(event_time=timestamp_of(values["time"]))
         order = event.order
         order.order_id = values["order"]
         order.unit_id = values["unit"]
@@ -126,18 +126,18 @@ class OrderMessages:
         return events
 
 
-def _line(row: RowValues) -> Line:
+def _line(row: RowValues) -> PricedLine:
     if "unit_price" not in row and "line_price" not in row:
         raise RowRefusal("unit_price", "is missing")
     quantity = row.get("quantity", 1)
     if quantity < 1:
         if not row.get("leave_out"):
             raise RowRefusal("quantity", f"is {quantity}, must be 1 or more")
-        return Line(1, 0, None)
-    return Line(quantity, row.get("unit_price"), row.get("line_price"))
+        return PricedLine(1, 0, None)
+    return PricedLine(quantity, row.get("unit_price"), row.get("line_price"))
 
 
-def _order_line(row: RowValues, line: Line, price: int) -> pb.OrderLine:
+def _order_line(row: RowValues, line: PricedLine, price: int) -> pb.OrderLine:
     if "product" not in row:
         raise RowRefusal("product", "is missing")
     kind = row.get("line_kind", "")
@@ -154,7 +154,7 @@ def _order_line(row: RowValues, line: Line, price: int) -> pb.OrderLine:
 
 
 def _amendment(values: RowValues, time_us: int) -> pb.Event:
-    event = pb.Event(event_time=timestamp(time_us))
+    event = pb.Event(event_time=timestamp_of(time_us))
     event.amendment.order_id = values["order"]
     return event
 

@@ -9,7 +9,7 @@ from fairlift_server.importing.row_reader import RowRefusal, RowValues
 _ROUNDING_MICROS = 20_000
 
 
-class Line(NamedTuple):
+class PricedLine(NamedTuple):
     """A line of an order: how many, and the price of one or of all, as the file says it."""
 
     quantity: int
@@ -37,7 +37,7 @@ class Money(NamedTuple):
     refund: tuple[int, int, int] | None
 
 
-def order_money(values: RowValues, lines: Sequence[Line]) -> Money:
+def order_money(values: RowValues, lines: Sequence[PricedLine]) -> Money:
     """The order's amounts.
 
     Args:

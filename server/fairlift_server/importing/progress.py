@@ -9,7 +9,7 @@ _PLAIN_EVERY_S = 10.0
 _WIDTH = 30
 
 
-class Progress:
+class ProgressBar:
     """Writes the progress of one file.
 
     Args:
@@ -33,7 +33,7 @@ class Progress:
             return
         self._said_s = now_s
         rate = rows / max(now_s - self._started_s, 1e-9)
-        left = duration(max(0, self._total - rows) / rate) if rate else "?"
+        left = time_left(max(0, self._total - rows) / rate) if rate else "?"
         share = rows / self._total if self._total else 1.0
         text = f"{rows:,} of {self._total:,} rows, {rate:,.0f} a second, {left} left"
         if self._is_terminal:
@@ -50,10 +50,10 @@ class Progress:
             self._out.flush()
 
 
-def duration(seconds: float) -> str:
+def time_left(seconds: float) -> str:
     """A time as people write it.
 
-    >>> duration(42), duration(150), duration(7_500)
+    >>> time_left(42), time_left(150), time_left(7_500)
     ('42 s', '2 min 30 s', '2 h 5 min')
     """
     whole = round(seconds)

@@ -18,8 +18,8 @@ from fairlift_server.events.ledger import EventOutcome
 from fairlift_server.events.parking import DAY_US, ParkingLimits
 from fairlift_server.importing.event_messages import Messages
 from fairlift_server.importing.importer import (
-    History,
     Importer,
+    OldHistory,
     ReadEvent,
     StoreEvents,
     messages_of,
@@ -146,7 +146,7 @@ class ImportSession:
         rules = EventRules(self._rules.currency, _HISTORY_DAYS, self._rules.limits.days)
         return event_reader(self._live, self._now, rules)
 
-    def _history(self) -> History:
+    def _history(self) -> OldHistory:
         starts = [
             microseconds(campaign.lifecycle.start_time)
             for campaign in self._live.published.campaigns.values()
@@ -155,7 +155,7 @@ class ImportSession:
         # A storefront's clock may be a minute slow: its exposures count that much earlier.
         first = min(starts) - TOLERANCE_US if starts else None
         oldest_us = microseconds(self._now) - self._rules.history_days * DAY_US
-        return History(oldest_us, first)
+        return OldHistory(oldest_us, first)
 
 
 class _TakeBack(FairliftError):

@@ -12,7 +12,7 @@ from fairlift_server.importing.file_readers import csv_reader, json_reader, parq
 from fairlift_server.importing.mapping import FileOptions
 from fairlift_server.importing.reader_errors import explained
 from fairlift_server.importing.sql_names import named, quoted
-from fairlift_server.importing.text_file import FileState, TextFile, checked_text
+from fairlift_server.importing.text_file import FileState, TextFile, readable_text
 
 _THREADS = 2
 _MEMORY = "512MB"
@@ -55,11 +55,11 @@ class SourceFile:
             self.line_word, self._read_path = "row", self.path
             reading = parquet_reader(self.path)
         elif self.path.suffix in _JSON_ENDINGS:
-            text = checked_text(self.path, options.encoding, folder / "text.jsonl")
+            text = readable_text(self.path, options.encoding, folder / "text.jsonl")
             self._read_path = text.path
             reading = json_reader(text, start)
         else:
-            text = checked_text(self.path, options.encoding, folder / "text.csv")
+            text = readable_text(self.path, options.encoding, folder / "text.csv")
             self._read_path = text.path
             reading = csv_reader(self.path, text, options)
         self._lock_up(folder)

@@ -42,7 +42,7 @@ class TextFile:
     blank: int
 
 
-def checked_text(path: Path, encoding: str, copy: Path) -> TextFile:
+def readable_text(path: Path, encoding: str, copy: Path) -> TextFile:
     """The file, if it is text of this encoding whose lines are not too long.
 
     It is read in pieces: no line is ever held whole.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fairlift_server.importing.mapping import read_mapping
-from fairlift_server.importing.progress import Progress
+from fairlift_server.importing.progress import ProgressBar
 
 from tests.server.client import running
 from tests.server.importing.files import (
@@ -101,7 +101,7 @@ def test_progress_has_the_rate_and_the_time_left() -> None:
         (io.StringIO(), "100 of 300 rows, 10 a second, 20 s left\n"),
     ):
         now_s = 100.0
-        progress = Progress(300, out, lambda: now_s)  # noqa: B023
+        progress = ProgressBar(300, out, lambda: now_s)  # noqa: B023
         progress.say(1)
         now_s = 110.0
         progress.say(100)

@@ -82,11 +82,12 @@ def test_killed_at_random_moments_and_repeated_it_is_one_import(tmp_path: Path) 
         _wait_for(killed, before)
         time.sleep(r.random() * 4)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.communicate()
         stored.add(_orders_in(killed))
     process = _begun(killed, file)
 
-    assert process.wait(timeout=200) == 0
+    process.communicate(timeout=200)
+    assert process.returncode == 0
     assert len(stored) > 1, "no kill came in the middle"
     assert ledger(killed) == ledger(whole)
     assert rows(killed, "PRAGMA integrity_check") == [("ok",)]
