@@ -1,6 +1,7 @@
 """Segment labels of an exposure, from the attributes that its plan names."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from fairlift.engine.errors import FairliftError
@@ -21,7 +22,13 @@ def segment_labels(message: pb.Exposure, attributes: tuple[str, ...]) -> str:
             label = _label(name, message.attributes[name])
             if label is not None:
                 labels[name] = label
-    return json.dumps(labels, ensure_ascii=False, separators=(",", ":"))
+    return _as_json(tuple(labels.items()))
+
+
+# Few sets of labels are behind many exposures.
+@lru_cache(4_096)
+def _as_json(labels: tuple[tuple[str, str], ...]) -> str:
+    return json.dumps(dict(labels), ensure_ascii=False, separators=(",", ":"))
 
 
 def _label(name: str, value: Any) -> str | None:  # a Value of the contract

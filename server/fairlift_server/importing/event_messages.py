@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from fairlift.v1 import event_service_pb2 as pb
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from fairlift_server.importing.event_ids import derived_id
 from fairlift_server.importing.kinds import Kind
@@ -15,6 +14,8 @@ from fairlift_server.importing.row_reader import Refused, RowReader, RowRefusal,
 from fairlift_server.importing.values import PICOS_DIGITS, Values, scaled_number
 
 _PREFIX = "campaigns/"
+_OWN = frozenset({"unit", "time", "id"})
+_MAX_TEMPLATES = 4_096
 _MAX_INT32 = 2**31 - 1
 _MAX_INT64 = 2**63 - 1
 
@@ -48,6 +49,7 @@ class RowMessages:
         self._reader = RowReader(kind, fields, values)
         self._fill = _FILL[name]
         self._currency = currency
+        self._templates: dict[tuple[tuple[str, str | int], ...], pb.Event] = {}
         # How often a row came so far that is in the file more than once.
         self._seen: Counter[bytes] = Counter()
 
@@ -66,8 +68,9 @@ class RowMessages:
         return iter(())
 
     def _event(self, read: RowValues, mark: int | None) -> pb.Event:
-        event = pb.Event(event_time=timestamp_of(read["time"]))
+        event = pb.Event()
         self._fill(self, event, read)
+        set_time(event, read["time"])
         if named := read.get("id"):
             event.event_id = _id_of(self._name, named, read["time"])
             return event
@@ -79,14 +82,15 @@ class RowMessages:
         return event
 
     def _exposure(self, event: pb.Event, read: RowValues) -> None:
-        exposure = event.exposure
-        exposure.campaign = campaign_of(read["campaign"])
-        exposure.variant = read["variant"]
-        exposure.unit_id = read["unit"]
-        exposure.epoch = in_range("epoch", read.get("epoch", 1), _MAX_INT32)
-        for name, value in read.items():
-            if name.startswith(ATTRIBUTE):
-                exposure.attributes[name[len(ATTRIBUTE) :]].string_value = value
+        # Few of these are behind many exposures: all but the unit is copied.
+        rest = tuple((name, value) for name, value in read.items() if name not in _OWN)
+        template = self._templates.get(rest)
+        if template is None:
+            if len(self._templates) >= _MAX_TEMPLATES:
+                self._templates.clear()
+            template = self._templates[rest] = _exposure_of(read)
+        event.CopyFrom(template)
+        event.exposure.unit_id = read["unit"]
 
     def _action(self, event: pb.Event, read: RowValues) -> None:
         event.action.name = read["name"]
@@ -116,10 +120,25 @@ _FILL: Mapping[str, Callable[[RowMessages, pb.Event, RowValues], None]] = {
 }
 
 
-def timestamp_of(time_us: int) -> Timestamp:
-    """The time as the contract writes it."""
+def _exposure_of(read: RowValues) -> pb.Event:
+    """An exposure without its unit and time."""
+    event = pb.Event()
+    exposure = event.exposure
+    exposure.campaign = campaign_of(read["campaign"])
+    exposure.variant = read["variant"]
+    exposure.epoch = in_range("epoch", read.get("epoch", 1), _MAX_INT32)
+    for name, value in read.items():
+        if name.startswith(ATTRIBUTE):
+            exposure.attributes[name[len(ATTRIBUTE) :]].string_value = value
+    return event
+
+
+def set_time(event: pb.Event, time_us: int) -> None:
+    """Sets the time of an event."""
     seconds, rest = divmod(time_us, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1_000)
+    time = event.event_time
+    time.SetInParent()
+    time.seconds, time.nanos = seconds, rest * 1_000
 
 
 def campaign_of(campaign: str) -> str:

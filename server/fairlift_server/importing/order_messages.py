@@ -6,7 +6,7 @@ from typing import Any
 from fairlift.v1 import event_service_pb2 as pb
 
 from fairlift_server.importing.event_ids import derived_id
-from fairlift_server.importing.event_messages import Prepared, Rows, in_range, timestamp_of
+from fairlift_server.importing.event_messages import Prepared, Rows, in_range, set_time
 from fairlift_server.importing.kinds import Kind
 from fairlift_server.importing.order_money import PricedLine, order_money
 from fairlift_server.importing.row_reader import Refused, RowReader, RowRefusal, RowValues
@@ -49,7 +49,7 @@ class OrderMessages:
         apart: Collection[str],
     ) -> None:
         self._reader = RowReader(kind, fields, values)
-        self._of_order = [name for name in fields if not kind.fields[name].of_line]
+        self._of_order = {name for name in fields if not kind.fields[name].of_line}
         self._position = 2 + list(fields).index("order")
         self._currency = currency
         self._apart = apart
@@ -84,9 +84,9 @@ class OrderMessages:
         """What the rows say of the order, each of it once: exports leave it out after the first."""
         values = dict(rows[0])
         for row in rows[1:]:
-            for name in self._of_order:
-                if name in row and values.setdefault(name, row[name]) != row[name]:
-                    text = f"is {values[name]} in one row of the order and {row[name]} in another"
+            for name, value in row.items():
+                if name in self._of_order and values.setdefault(name, value) != value:
+                    text = f"is {values[name]} in one row of the order and {value} in another"
                     raise RowRefusal(name, text)
         self._reader.check(values)
         return values
@@ -97,7 +97,8 @@ class OrderMessages:
             return []
         lines = [_line(row) for row in rows]
         money = order_money(values, lines)
-        event = pb.Event(event_time=timestamp_of(values["time"]))
+        event = pb.Event()
+        set_time(event, values["time"])
         order = event.order
         order.order_id = values["order"]
         order.unit_id = values["unit"]
@@ -154,7 +155,8 @@ def _order_line(row: RowValues, line: PricedLine, price: int) -> pb.OrderLine:
 
 
 def _amendment(values: RowValues, time_us: int) -> pb.Event:
-    event = pb.Event(event_time=timestamp_of(time_us))
+    event = pb.Event()
+    set_time(event, time_us)
     event.amendment.order_id = values["order"]
     return event
 

@@ -34,7 +34,11 @@ class RowReader:
 
     def __init__(self, kind: Kind, fields: Sequence[str], values: Values) -> None:
         of = {name: kind.fields.get(name, Field(Type.TEXT)) for name in fields}
-        self._fields = [(name, values.reader(field.type)) for name, field in of.items()]
+        # A text is what it is: it needs no reader.
+        self._fields = [
+            (name, None if field.type is Type.TEXT else values.reader(field.type))
+            for name, field in of.items()
+        ]
         self._required = [
             name for name, field in of.items() if field.required and not name.startswith(ATTRIBUTE)
         ]
@@ -48,6 +52,9 @@ class RowReader:
         read: RowValues = {}
         for (name, reader), value in zip(self._fields, values, strict=True):
             if value is None or value == "":
+                continue
+            if reader is None:
+                read[name] = value
                 continue
             try:
                 read[name] = reader(value)

@@ -58,7 +58,13 @@ def mapped_rows(source: SourceFile, mapping: KindMapping) -> MappedRows:
         column, item = mapping.each
         whole = _each_item(source, column, item, mapping)
     table = f"(SELECT * FROM {whole} WHERE ({mapping.only}))" if mapping.only else whole
-    given = {name: _expression(source, name, one, mapping) for name, one in mapping.given.items()}
+    there = {column.casefold() for column in source.columns}
+    given = {
+        name: _expression(source, name, one, mapping)
+        for name, one in mapping.given.items()
+        # What the file lacks, and may lack, needs no reading.
+        if one.how != "column" or one.text.casefold() in there or _is_needed(mapping, name)
+    }
     types = _types(source, given, table)
     read = {
         name: _read_as(expression, types[name], _field(mapping, name), mapping)
@@ -105,6 +111,11 @@ def _each_item(source: SourceFile, column: str, item: str, mapping: KindMapping)
     # A row whose list is empty stays: its fields are missing, and it is refused by name.
     items = f"CASE WHEN len({column}) > 0 THEN {column} ELSE [NULL] END"
     return f"(SELECT *, unnest({items}) AS {named(item)} FROM source)"
+
+
+def _is_needed(mapping: KindMapping, name: str) -> bool:
+    lacking = {column.casefold() for column in mapping.options.may_lack}
+    return mapping.given[name].text.casefold() not in lacking or _field(mapping, name).required
 
 
 def _field(mapping: KindMapping, name: str) -> Field:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ NO_TIME = "\N{REPLACEMENT CHARACTER}"
 MICROS_DIGITS = 6
 PICOS_DIGITS = 12
 _MAX_DIGITS = 40
+_REMEMBERED = 16_384
 _POINT = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+(?=\.))(?:\.\d+)?", re.ASCII)
 _COMMA = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?", re.ASCII)
 _EXPONENT = re.compile(r"[+-]?\d+(?:\.\d+)?[eE][+-]?\d{1,2}", re.ASCII)
@@ -41,13 +43,15 @@ class Values:
         self._has_comma = options.decimal == "comma"
         self._number = _COMMA if self._has_comma else _POINT
         self._zone = ZoneInfo(options.time_zone)
+        # Prices and quantities come again and again, and times in the next line of an order.
+        remembered = lru_cache(_REMEMBERED)
         self._readers: dict[Type, Reader] = {
             Type.TEXT: str,
-            Type.TIME: self.time_us,
-            Type.AMOUNT: self.micros,
-            Type.WHOLE: self.whole,
-            Type.NUMBER: self.number,
-            Type.YES_NO: yes_no,
+            Type.TIME: lru_cache(1)(self.time_us),
+            Type.AMOUNT: remembered(self.micros),
+            Type.WHOLE: remembered(self.whole),
+            Type.NUMBER: remembered(self.number),
+            Type.YES_NO: remembered(yes_no),
             Type.LIST: texts,
         }
 
