@@ -59,6 +59,11 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> None:
         _refuse(str(violation) for violation in error.violations)
     except FairliftError as error:
         _refuse([str(error)])
+    except OSError as error:
+        _refuse([f"cannot use {error.filename}: {error.strerror}"])
+    except KeyboardInterrupt:
+        print("fairlift-server: interrupted while a file was looked through", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
 
 
 def _import(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -123,8 +128,11 @@ def _import_file(
         print("What is taken is stored. Run the same command again to go on.")
     tally = file.tally
     if tally.refused_rows and (not arguments.dry_run or arguments.refused):
-        file.write_refused(refused)
-        print(f"The refused rows are in {refused}")
+        try:
+            file.write_refused(refused)
+            print(f"The refused rows are in {refused}")
+        except OSError as error:
+            print(f"The refused rows cannot be written to {refused}: {error.strerror}")
     if not arguments.dry_run:
         log.info("imported a file", extra={"fields": {"file": path.name, **tally.counts()}})
     return code or (_SOME_REFUSED if tally.refused_rows else 0)

@@ -83,9 +83,12 @@ def mapped_rows(source: SourceFile, mapping: KindMapping) -> MappedRows:
 
 
 def _mark(source: SourceFile, rows: str, names: str) -> str:
-    """Marks rows that are there more than once, where some are."""
-    twice = f"SELECT 1 FROM {rows} GROUP BY hash({names}) HAVING count(*) > 1 LIMIT 1"
-    return "1" if source.all(twice) else "NULL"
+    """Marks the rows that are there more than once."""
+    twice = f"SELECT hash({names}) AS row_hash FROM {rows} GROUP BY 1 HAVING count(*) > 1"
+    source.all(f"CREATE TABLE repeated AS {twice}")
+    if source.all("SELECT count(*) FROM repeated")[0][0] == 0:
+        return "NULL"
+    return f"CASE WHEN hash({names}) IN (SELECT row_hash FROM repeated) THEN 1 END"
 
 
 def _contradicted(source: SourceFile, rows: str, names: str) -> frozenset[str]:

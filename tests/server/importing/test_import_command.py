@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from fairlift_server.commands import import_files
+from fairlift_server.importing.kinds import KINDS
 from fairlift_server.importing.mapping import read_mapping
 from fairlift_server.importing.progress import ProgressBar
 
@@ -84,6 +86,18 @@ def test_the_currency_of_the_ledger_holds(tmp_path: Path) -> None:
 )
 def test_wrong_usage_is_2(tmp_path: Path, arguments: list[str]) -> None:
     assert command(tmp_path, *arguments).returncode == 2
+
+
+def test_every_kind_can_be_asked_for() -> None:
+    assert set(import_files._KINDS) == set(KINDS)
+
+
+def test_refused_rows_that_cannot_be_written_are_no_failure(tmp_path: Path) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(1), BAD)
+    nowhere = tmp_path / "none" / "r.csv"
+    done = command(tmp_path, file, "--as", "orders", "--map", "generic", "--refused", nowhere)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert f"cannot be written to {nowhere}: No such file or directory" in done.stdout
 
 
 class Terminal(io.StringIO):

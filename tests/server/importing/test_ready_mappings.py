@@ -87,6 +87,11 @@ def test_costs_and_actions_that_are_equal_are_two(tmp_path: Path) -> None:
 
     assert (first.events, again.events, again.known) == (3, 0, 3)
     assert rows(tmp_path, "SELECT sum(amount_micros) FROM costs") == [(31_500_000,)]
+    # A file that overlaps and has the row once says nothing new; one that has it thrice does.
+    lines = costs.read_text().splitlines()
+    once = written(tmp_path / "once.csv", lines[0], lines[1], "1,2026-11-22,search")
+    thrice = written(tmp_path / "thrice.csv", lines[0], *[lines[1]] * 3)
+    assert [imported(tmp_path, file, "costs").events for file in (once, thrice)] == [1, 1]
 
 
 def test_a_row_is_known_by_the_id_that_its_file_gives_it(tmp_path: Path) -> None:
