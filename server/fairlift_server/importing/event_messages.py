@@ -102,6 +102,10 @@ class RowMessages:
         if "value" in read:
             event.action.value = float(read["value"])
 
+    def _link(self, event: pb.Event, read: RowValues) -> None:
+        event.identity.visitor_id = read["visitor"]
+        event.identity.customer_id = read["customer"]
+
     def _rate(self, event: pb.Event, read: RowValues) -> None:
         event.exchange_rate.currency_code = read["currency"]
         picos = scaled_number(read["rate"], PICOS_DIGITS)
@@ -119,6 +123,7 @@ class RowMessages:
 _FILL: Mapping[str, Callable[[RowMessages, pb.Event, RowValues], None]] = {
     "exposures": RowMessages._exposure,
     "actions": RowMessages._action,
+    "links": RowMessages._link,
     "rates": RowMessages._rate,
     "costs": RowMessages._cost,
 }

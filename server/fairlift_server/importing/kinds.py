@@ -101,6 +101,7 @@ KINDS: Mapping[str, Kind] = {
         },
         repeats=True,
     ),
+    "links": Kind({"visitor": _TEXT_NEEDED, "customer": _TEXT_NEEDED, "time": _TIME_NEEDED}),
     "rates": Kind(
         {
             "currency": _TEXT_NEEDED,

@@ -90,6 +90,7 @@ def ledger(folder: Path, without: Sequence[str] = ("id", "received_us")) -> dict
         "orders",
         "order_lines",
         "amendments",
+        "identity_links",
         "costs",
         "exchange_rates",
         "parked_events",

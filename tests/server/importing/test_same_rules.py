@@ -123,7 +123,14 @@ def rate_of(r: Random, _number: int) -> tuple[dict[str, str], Event]:
     return {"currency": event.exchange_rate.currency_code, "rate": rate}, event
 
 
+def link_of(r: Random, _number: int) -> tuple[dict[str, str], Event]:
+    event = shop.identity(r.text(), r.choice(("c-1", "c-2", "v-1")), at=r.moment())
+    identity = event.identity
+    return {"visitor": identity.visitor_id, "customer": identity.customer_id}, event
+
+
 _MAKERS = {
+    "links": link_of,
     "orders": order_of,
     "exposures": exposure_of,
     "actions": action_of,
