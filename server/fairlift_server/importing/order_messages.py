@@ -86,17 +86,20 @@ class OrderMessages:
         for row in rows[1:]:
             for name, value in row.items():
                 if name in self._of_order and values.setdefault(name, value) != value:
-                    text = f"is {values[name]} in one row of the order and {value} in another"
-                    raise RowRefusal(name, text)
+                    raise RowRefusal(name, _contradiction(name, values[name], value))
         self._reader.check(values)
         return values
 
     def _events(self, values: RowValues, rows: Sequence[RowValues]) -> list[pb.Event]:
         """The order and what became of it; nothing where every line is left out."""
-        if all(row.get("leave_out") for row in rows):
+        kept = [row for row in rows if not row.get("leave_out")]
+        if not kept:
             return []
-        lines = [_line(row) for row in rows]
-        money = order_money(values, lines)
+        left_out = 0
+        if len(kept) < len(rows):
+            left_out = sum(_left_out(row) for row in rows if row.get("leave_out"))
+        lines = [_line(row) for row in kept]
+        money = order_money(values, lines, left_out)
         event = pb.Event()
         set_time(event, values["time"])
         order = event.order
@@ -104,16 +107,17 @@ class OrderMessages:
         order.unit_id = values["unit"]
         order.currency_code = values.get("currency", self._currency)
         order.discount_micros = in_range("discount", money.discount, _MAX_INT64)
-        order.coupons.extend(values.get("coupons", ()))
-        shipping = values.get("shipping_cost", 0)
-        order.shipping_cost_micros = in_range("shipping_cost", shipping, _MAX_INT64)
+        if "coupons" in values:
+            order.coupons.extend(values["coupons"])
+        if "shipping_cost" in values:
+            shipping = in_range("shipping_cost", values["shipping_cost"], _MAX_INT64)
+            order.shipping_cost_micros = shipping
         if "first_purchase" in values:
             order.first_purchase = values["first_purchase"]
         order.channel = values.get("channel", "")
         order.test = values.get("test", False)
-        for row, line, price in zip(rows, lines, money.unit_prices, strict=True):
-            if not row.get("leave_out"):
-                order.lines.append(_order_line(row, line, price))
+        for row, line, price in zip(kept, lines, money.unit_prices, strict=True):
+            _fill_line(order.lines.add(), row, line, price)
         events = [event]
         if "cancelled_time" in values:
             events.append(_amendment(values, values["cancelled_time"]))
@@ -127,31 +131,41 @@ class OrderMessages:
         return events
 
 
+def _contradiction(name: str, one: object, another: object) -> str:
+    if name == "unit":  # a person's id stands in no message
+        return "is not the same in all rows of the order"
+    return f"is {one} in one row of the order and {another} in another"
+
+
 def _line(row: RowValues) -> PricedLine:
     if "unit_price" not in row and "line_price" not in row:
         raise RowRefusal("unit_price", "is missing")
     quantity = row.get("quantity", 1)
     if quantity < 1:
-        if not row.get("leave_out"):
-            raise RowRefusal("quantity", f"is {quantity}, must be 1 or more")
-        return PricedLine(1, 0, None)
+        raise RowRefusal("quantity", f"is {quantity}, must be 1 or more")
     return PricedLine(quantity, row.get("unit_price"), row.get("line_price"))
 
 
-def _order_line(row: RowValues, line: PricedLine, price: int) -> pb.OrderLine:
+def _left_out(row: RowValues) -> int:
+    """The price of a line that is left out."""
+    quantity = row.get("quantity", 1)
+    return PricedLine(quantity, row.get("unit_price"), row.get("line_price")).price
+
+
+def _fill_line(message: pb.OrderLine, row: RowValues, line: PricedLine, price: int) -> None:
     if "product" not in row:
         raise RowRefusal("product", "is missing")
     kind = row.get("line_kind", "")
     if kind not in _LINE_KINDS:
         raise RowRefusal("line_kind", f"is {kind[:40]!r}, must be regular, upsell or cross_sell")
-    return pb.OrderLine(
-        product_id=row["product"],
-        quantity=in_range("quantity", line.quantity, _MAX_INT32),
-        unit_price_micros=in_range("unit_price", price, _MAX_INT64),
-        unit_cost_micros=in_range("unit_cost", row.get("unit_cost", 0), _MAX_INT64),
-        kind=_LINE_KINDS[kind],
-        category=row.get("category", ""),
-    )
+    message.product_id = row["product"]
+    message.quantity = in_range("quantity", line.quantity, _MAX_INT32)
+    message.unit_price_micros = in_range("unit_price", price, _MAX_INT64)
+    message.kind = _LINE_KINDS[kind]
+    if "unit_cost" in row:
+        message.unit_cost_micros = in_range("unit_cost", row["unit_cost"], _MAX_INT64)
+    if "category" in row:
+        message.category = row["category"]
 
 
 def _amendment(values: RowValues, time_us: int) -> pb.Event:

@@ -23,6 +23,13 @@ class PricedLine(NamedTuple):
             return self.line_price
         return self.quantity * (self.unit_price or 0)
 
+    @property
+    def price_of_one(self) -> int:
+        """Rounded half up to a micro."""
+        if self.line_price is not None:
+            return _share(self.line_price, 1, self.quantity)
+        return self.unit_price or 0
+
 
 class Money(NamedTuple):
     """The amounts of an order in micros, without tax.
@@ -37,45 +44,58 @@ class Money(NamedTuple):
     refund: tuple[int, int, int] | None
 
 
-def order_money(values: RowValues, lines: Sequence[PricedLine]) -> Money:
+def order_money(values: RowValues, lines: Sequence[PricedLine], left_out: int = 0) -> Money:
     """The order's amounts.
 
     Args:
         values: of the order.
         lines: of the order.
+        left_out: the price of lines that are left out, which the order's subtotal has in it.
 
     Raises:
         RowRefusal: the amounts contradict each other.
     """
-    gross = sum(line.price for line in lines)
-    subtotal = _subtotal(values, gross)
+    gross = 0
+    for line in lines:
+        if line.price < 0:
+            text = f"is {_text(line.price)}, must be 0 or more; give what is off as a discount"
+            raise RowRefusal("unit_price", text)
+        gross += line.price
+    subtotal = _subtotal(values, gross, left_out)
     delivery, tax = values.get("delivery", 0), values.get("tax", 0)
     paid = subtotal + delivery
-    included = tax > 0 and _is_included(values, paid, tax)
+    included = tax > 0 and _is_included(values, paid + left_out, tax)
     if tax < 0 or delivery < 0 or (included and tax > paid):
         raise RowRefusal("tax", f"is {_text(tax)}, must be 0 to what was paid, {_text(paid)}")
-    # Tax stands in the prices of goods and of delivery alike.
-    net, whole = (paid - tax, paid) if included else (1, 1)
-    prices = [_share(line.price, net, whole * line.quantity) for line in lines]
+    if included:
+        # Tax stands in the prices of goods and of delivery alike.
+        net, ticket = paid - tax, _share(subtotal, paid - tax, paid)
+        prices = [_share(line.price, net, paid * line.quantity) for line in lines]
+    else:
+        ticket, prices = subtotal, [line.price_of_one for line in lines]
     goods = sum(line.quantity * price for line, price in zip(lines, prices, strict=True))
-    ticket = min(goods, _share(subtotal, net, whole))
-    discount = 0 if gross == subtotal else goods - ticket
-    return Money(prices, discount, _refund(values, goods - discount, subtotal, paid, tax, included))
+    discount = 0 if gross == subtotal else max(0, goods - ticket)
+    refund = None
+    if "refunded" in values:
+        goods_paid = subtotal
+        if tax and not included and paid:
+            goods_paid += _share(tax, subtotal, paid)
+        refund = _refund(int(values["refunded"]), goods - discount, goods_paid)
+    return Money(prices, discount, refund)
 
 
-def _subtotal(values: RowValues, gross: int) -> int:
+def _subtotal(values: RowValues, gross: int, left_out: int) -> int:
     """What the goods cost after the discount, with the tax that is in the prices."""
     if "subtotal" in values:
-        subtotal = int(values["subtotal"])
-        if not 0 <= subtotal <= gross:
-            text = f"is {_text(subtotal)}, must be 0 to the sum of the lines, {_text(gross)}"
-            raise RowRefusal("subtotal", text)
-        return subtotal
-    discount = int(values.get("discount", 0))
-    if not 0 <= discount <= gross:
-        text = f"is {_text(discount)}, must be 0 to the sum of the lines, {_text(gross)}"
-        raise RowRefusal("discount", text)
-    return gross - discount
+        field, subtotal = "subtotal", int(values["subtotal"]) - left_out
+    elif "discount" in values:
+        field, subtotal = "discount", gross - int(values["discount"])
+    else:
+        return gross
+    if not 0 <= subtotal <= gross:
+        text = f"is {_text(values[field])}, must be 0 to the sum of the lines, {_text(gross)}"
+        raise RowRefusal(field, text)
+    return subtotal
 
 
 def _is_included(values: RowValues, paid: int, tax: int) -> bool:
@@ -88,18 +108,14 @@ def _is_included(values: RowValues, paid: int, tax: int) -> bool:
     return abs(total - paid) + _ROUNDING_MICROS < abs(total - paid - tax)
 
 
-def _refund(
-    values: RowValues, ticket: int, subtotal: int, paid: int, tax: int, included: bool
-) -> tuple[int, int, int] | None:
+def _refund(refunded: int, ticket: int, goods_paid: int) -> tuple[int, int, int] | None:
     """A refund in its parts: first the goods with their tax, and what is above them is delivery."""
-    refunded = int(values.get("refunded", 0))
     if refunded == 0:
         return None
     if refunded < 0:
         raise RowRefusal("refunded", f"is {_text(refunded)}, must be 0 or more")
-    goods_paid = subtotal if included or not paid else subtotal + _share(tax, subtotal, paid)
     for_goods = min(refunded, goods_paid)
-    goods = _share(ticket, for_goods, goods_paid) if goods_paid else 0
+    goods = min(for_goods, _share(ticket, for_goods, goods_paid)) if goods_paid else 0
     return goods, for_goods - goods, refunded - for_goods
 
 

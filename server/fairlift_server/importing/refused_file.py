@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -37,7 +38,9 @@ class RefusedRows:
         self._flush()
         columns = self._source.columns
         rows = _ROWS.format(columns=", ".join(f"source.{named(column)}" for column in columns))
-        with path.open("w", encoding="utf-8", newline="") as file:
+        # The rows may name people.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123
             writer = csv.writer(file)
             writer.writerow(["line", "reason", *map(defused, columns)])
             for batch in self._source.batches(rows, _BATCH):

@@ -15,7 +15,7 @@ from fairlift_server.importing.sql_names import named, quoted
 from fairlift_server.importing.text_file import FileState, TextFile, readable_text
 
 _THREADS = 2
-_MEMORY = "512MB"
+_MEMORY = "256MB"
 _JSON_ENDINGS = frozenset({".json", ".jsonl", ".ndjson"})
 _PARQUET_MAGIC = b"PAR1"
 

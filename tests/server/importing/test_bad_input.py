@@ -232,6 +232,19 @@ def test_an_order_in_two_currencies_is_refused_whole(tmp_path: Path) -> None:
     assert group.message == "is EUR in one row of the order and USD in another"
 
 
+def test_no_message_names_a_person(tmp_path: Path) -> None:
+    lines = [GOOD, GOOD.replace("v-1", "ana@example.com"), GOOD.replace("v-1", "bo@x.org\t")]
+    done = command(
+        tmp_path,
+        written(tmp_path / "a.csv", HEADER, *lines, f"{lines[2]},".replace("o-1", "o-2")[:-1]),
+        *("--as", "orders", "--map", "generic"),
+    )
+    assert done.returncode == 1
+    assert "unit: is not the same in all rows of the order" in done.stdout
+    assert "@" not in done.stdout + done.stderr
+    assert (tmp_path / "a.csv.refused.csv").stat().st_mode & 0o077 == 0
+
+
 def test_an_order_that_is_there_twice(tmp_path: Path) -> None:
     other = GOOD.replace("o-1", "o-2")
     # The same again counts once; with other contents it is not known which holds: neither.
