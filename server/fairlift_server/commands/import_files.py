@@ -75,11 +75,14 @@ def _import(settings: Settings, arguments: argparse.Namespace) -> int:
     from fairlift_server.events.parking import ParkingLimits
     from fairlift_server.importing.mapping import read_mapping
     from fairlift_server.importing.session import ImportRules, ImportSession
+    from fairlift_server.importing.source import check_is_file
     from fairlift_server.store.database import Store
 
     if arguments.refused is not None and len(arguments.files) > 1:
         _refuse(["--refused names one file; import one file at a time with it"])
     mapping = read_mapping(arguments.mapping, arguments.kind)
+    for path in arguments.files:  # before the first is imported
+        check_is_file(path)
     limits = ParkingLimits(settings.parked_events, settings.parked_days)
     rules = ImportRules(settings.currency, settings.history_days, limits)
     store = Store(Path(settings.database))

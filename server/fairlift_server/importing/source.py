@@ -31,7 +31,7 @@ class SourceFile:
 
     def __init__(self, path: Path, options: FileOptions) -> None:
         self.path = path
-        _check_is_file(path)
+        check_is_file(path)
         self._state = FileState.of(path)
         self._folder = tempfile.TemporaryDirectory(prefix="fairlift-import-")
         spill = Path(self._folder.name)
@@ -158,7 +158,8 @@ class SourceFile:
         return WrongState(f"{self.path}: {explained(str(error), self._read_path)}")
 
 
-def _check_is_file(path: Path) -> None:
+def check_is_file(path: Path) -> None:
+    """Raises WrongState where there is no file that can be read."""
     try:
         if path.is_dir():
             raise WrongState(f"{path} is a folder; name the files in it")

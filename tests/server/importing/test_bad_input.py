@@ -46,6 +46,10 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert orders(tmp_path, empty).endswith("empty.csv is empty")
     assert orders(tmp_path, folder).endswith("folder is a folder; name the files in it")
     assert orders(tmp_path, tmp_path / "none.csv").endswith("none.csv")
+    # Nor is another one begun that stands before it.
+    good = written(tmp_path / "good.csv", HEADER, GOOD)
+    refused(tmp_path, good, tmp_path / "none.csv", "--as", "orders", "--map", "generic")
+    assert not (tmp_path / "shop.db").exists()
 
 
 def test_the_wrong_separator(tmp_path: Path) -> None:

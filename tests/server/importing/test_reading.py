@@ -18,8 +18,10 @@ def some_csv(r: random.Random, path: Path, rows: int) -> list[tuple[int, list[st
     columns = [f"column {number}" for number in range(r.randrange(2, 6))]
     # Python writes a line feed within a value as it is.
     with path.open("w", encoding=r.choice(("utf-8", "utf-8-sig")), newline="") as file:
-        quoting = csv.QUOTE_ALL if r.random() < 0.5 else csv.QUOTE_MINIMAL
-        writer = csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=quoting)
+        form = csv.excel()
+        form.delimiter, form.lineterminator = delimiter, end
+        form.quoting = r.choice((csv.QUOTE_ALL, csv.QUOTE_MINIMAL))
+        writer = csv.writer(file, form)
         writer.writerow(columns)
         expected, line = [], 2
         for _ in range(rows):
