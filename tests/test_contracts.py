@@ -25,13 +25,14 @@ SERVER_LAYERS = "Layers of the server"
 ENGINE = "The engine knows neither transport nor messages"
 LIGHT = "The SDK stays light to install"
 MATHEMATICS = "The statistics take numbers and return numbers: no transport, storage or terminal"
-MESSAGES = "Only the SDK, the CLI and the server's api use the generated messages"
+MESSAGES = "Only the SDK, the CLI, the server's api and its import use the generated messages"
 GRPC = "Only the api, the SDK's connection and the CLI's connection use gRPC"
 SQLALCHEMY = "Only the store uses SQLAlchemy"
 IBIS = "Only the analysis uses Ibis"
-DUCKDB = "Only the analysis and the lake use DuckDB"
+DUCKDB = "Only the analysis, the lake and the import use DuckDB"
 SCIPY = "Only the statistics use SciPy"
-TERMINAL = "Only the CLI uses click, rich and YAML"
+TERMINAL = "Only the CLI uses click and rich"
+YAML = "Only the CLI and the import read YAML"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,11 @@ PLANTED = (
     ),
     planted(
         "fairlift_server/results/forecast.py",
+        "import duckdb",
         "import rich",
+        "import yaml",
         "from fairlift.v1 import plan_pb2",
-        breaks={MESSAGES, TERMINAL},
+        breaks={DUCKDB, MESSAGES, TERMINAL, YAML},
     ),
     planted(
         "fairlift_stats/methods/forecast.py",

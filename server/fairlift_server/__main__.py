@@ -12,6 +12,7 @@ from fairlift.extras import missing_line
 from fairlift_server.commands import add_command
 from fairlift_server.commands.backup import BACKUP
 from fairlift_server.commands.export import EXPORT
+from fairlift_server.commands.import_files import IMPORT
 from fairlift_server.commands.migrate import ACCEPT, MIGRATE
 from fairlift_server.commands.move import MOVE
 from fairlift_server.commands.parked import PARKED
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlift')}")
     parsers = parser.add_subparsers(dest="command", required=True)
     for command in (
-        SERVE, MIGRATE, MOVE, BACKUP, RESTORE, ACCEPT, PARKED, UNIT, EXPORT,
+        SERVE, IMPORT, MIGRATE, MOVE, BACKUP, RESTORE, ACCEPT, PARKED, UNIT, EXPORT,
     ):  # fmt: skip
         add_command(parsers, command)
     return parser

@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from fairlift_server.api.server import Certificate, GrpcServer, Services
 from fairlift_server.campaigns.lifecycle import CampaignLifecycle
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.campaigns.other_servers import OtherServers
+from fairlift_server.campaigns.shop_currency import set_currency
 from fairlift_server.campaigns.snapshot_build import published_snapshot
 from fairlift_server.events.caller_clocks import CallerClocks
 from fairlift_server.events.ingest import Ingest, ReadEvents, StoreEvents
@@ -38,7 +38,6 @@ from fairlift_server.results.look_timer import LookTimer
 from fairlift_server.results.shop_quality import IntakeQuality
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
-from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.contents import contents, last_received_us
 from fairlift_server.store.database import Store, Transaction, is_url
@@ -183,7 +182,7 @@ def prepared(store: Store, settings: Settings, id_settings: IdSettings) -> UnitI
     ids: list[UnitIds] = []
 
     def check(transaction: Transaction) -> None:
-        _set_currency(transaction, settings.currency)
+        set_currency(transaction, settings.currency)
         ids.append(id_settings.settled(transaction, store.name))
 
     store.migrate(check)
@@ -285,15 +284,3 @@ async def _intake(store: Store, clocks: CallerClocks, personal: PersonalIds) -> 
         )
     )
     return IntakeQuality(events, parked, corrected, clocks.state(), personal)
-
-
-def _set_currency(transaction: Transaction, currency: str) -> None:
-    shop = campaign_store.current_shop(transaction)
-    if shop is None:
-        shop = campaign_store.Shop(currency, holdout_bps=0, holdout_salt=token())
-    elif shop.currency_code != currency and campaign_store.holds_money(transaction):
-        raise WrongState(
-            f"FAIRLIFT_CURRENCY is {currency}, but the ledger's amounts are in "
-            f"{shop.currency_code}; set it back, or use another database"
-        )
-    campaign_store.put_shop(transaction, replace(shop, currency_code=currency))

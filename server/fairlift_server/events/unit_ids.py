@@ -45,6 +45,12 @@ class UnitIds:
         """What stays of the id of an erased order: a salted hash."""
         return self._salt_hash.of(f"order{_APART}{order_id}")
 
+    def event_key(self) -> bytes:
+        """A key for ids that are derived from what events say; empty where ids are stored raw."""
+        return (
+            self._key_hash.of(f"{_APART}ids of imported events").encode() if self.is_keyed else b""
+        )
+
     def forget(self) -> None:
         """Drops the ids that are held in memory to make the next ones faster."""
         self._cached.cache_clear()

@@ -18,18 +18,7 @@ _BATCH = 20_000
 # Large tables are copied in the order of a key; all others at once.
 _NUMBERED = (*EVENT_TABLES, tables.order_lines, tables.order_changes, tables.parked_events)
 _KEYS = {
-    **dict.fromkeys(
-        (
-            table.name
-            for table in (
-                *EVENT_TABLES,
-                tables.order_lines,
-                tables.order_changes,
-                tables.parked_events,
-            )
-        ),
-        "id",
-    ),
+    **dict.fromkeys((table.name for table in _NUMBERED), "id"),
     tables.seen_events.name: "event_id",
     tables.clock_corrections.name: "event_id",
 }

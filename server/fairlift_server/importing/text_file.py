@@ -1,0 +1,137 @@
+"""Looks through a text file before it is read: its encoding, its lines, and that it rests."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fairlift.engine.errors import WrongState
+
+MAX_LINE_BYTES = 2_000_000
+_PIECE_BYTES = 1 << 20
+_BLANK = re.compile(r"\n(?=\n)")
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """By what a file that changes is noticed."""
+
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> "FileState":
+        """The state of a file now."""
+        status = path.stat()
+        return cls(status.st_size, status.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A text file that can be read.
+
+    Attributes:
+        path: of the text in UTF-8 whose lines end with a line feed: the file itself, or a copy.
+        lines: how many there are.
+        blank: how many of them are empty.
+    """
+
+    path: Path
+    lines: int
+    blank: int
+
+
+def readable_text(path: Path, encoding: str, copy: Path) -> TextFile:
+    """The file, if it is text of this encoding whose lines are not too long.
+
+    It is read in pieces: no line is ever held whole.
+
+    Args:
+        path: of the file.
+        encoding: of its text.
+        copy: where a text in another encoding, or with other ends of lines, is written.
+
+    Raises:
+        WrongState: it is not; the line is named.
+    """
+    name = codecs.lookup(encoding).name
+    lines = _Lines(path)
+    with path.open("rb") as source:
+        # DuckDB reads no row of a text whose lines end as on Windows when it is told so.
+        is_windows = b"\r\n" in source.read(2 * MAX_LINE_BYTES)
+    if name == "utf-8" and not is_windows:
+        for text in _decoded(path, name):
+            lines.add(text)
+        return TextFile(path, lines.total, lines.blank)
+    with copy.open("w", encoding="utf-8", newline="") as target:
+        end = ""
+        for text in _decoded(path, name):
+            # A piece may end between the two characters of a line's end.
+            text = end + text
+            end = "\r" if text.endswith("\r") else ""
+            text = text.removesuffix("\r").replace("\r\n", "\n")
+            lines.add(text)
+            target.write(text)
+        target.write(end)
+    return TextFile(copy, lines.total, lines.blank)
+
+
+class _Lines:
+    """Counts the lines of a text, and refuses one that is too long.
+
+    A line within one piece is shorter than it; only a line that crosses pieces can be too long.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._number = 1
+        self._length = 0
+        self.blank = 0
+
+    def add(self, piece: str) -> None:
+        if "\0" in piece:
+            line = self._number + piece[: piece.index("\0")].count("\n")
+            text = "holds a null character: it is no text file, or one in UTF-16"
+            raise WrongState(f"{self._path}: line {line} {text}")
+        first, last = piece.find("\n"), piece.rfind("\n")
+        self._check(self._length + (len(piece) if first < 0 else first))
+        self.blank += len(_BLANK.findall(piece)) + (first == 0 and self._length == 0)
+        self._number += piece.count("\n")
+        self._length = self._length + len(piece) if last < 0 else len(piece) - last - 1
+
+    @property
+    def total(self) -> int:
+        """How many lines there are: what follows the last line's end is none if it is empty."""
+        return self._number if self._length else self._number - 1
+
+    def _check(self, length: int) -> None:
+        if length > MAX_LINE_BYTES:
+            raise WrongState(
+                f"{self._path}: line {self._number} has more than {MAX_LINE_BYTES:,} characters, "
+                "the most that a line may have; is the file of another kind?"
+            )
+
+
+def _decoded(path: Path, name: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(name)()
+    line = 1
+    with path.open("rb") as source:
+        is_last = False
+        while not is_last:
+            piece = source.read(_PIECE_BYTES)
+            is_last = not piece
+            try:
+                text = decoder.decode(piece, final=is_last)
+            except UnicodeDecodeError as error:
+                line += error.object[: error.start].count(b"\n")
+                raise WrongState(_undecodable(path, name, line)) from None
+            line += text.count("\n")
+            yield text
+
+
+def _undecodable(path: Path, name: str, line: int) -> str:
+    text = f"{path} is no {name} text: line {line} holds bytes that {name} does not have; set"
+    if name == "utf-8":
+        return f"{text} `encoding: windows-1252` in the mapping's `file` if a spreadsheet wrote it"
+    return f"{text} another `encoding` in the mapping's `file`"

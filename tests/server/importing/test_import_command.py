@@ -1,0 +1,150 @@
+"""`fairlift-server import`: what it prints, its exit codes, and that a dry run changes nothing."""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from fairlift_server.commands import import_files
+from fairlift_server.importing.kinds import KINDS
+from fairlift_server.importing.mapping import read_mapping
+from fairlift_server.importing.progress import ProgressBar
+
+from tests.server.client import running
+from tests.server.importing.files import (
+    HEADER,
+    command,
+    imported,
+    ledger,
+    order_lines,
+    rows,
+    written,
+)
+
+ROOT = Path(__file__).parents[3]
+BAD = "o-x,v,2026-02-31,EUR,shoe,1,5"
+
+
+def test_all_taken_is_0_and_some_refused_is_1(tmp_path: Path) -> None:
+    good = written(tmp_path / "good.csv", HEADER, *order_lines(3))
+    mixed = written(tmp_path / "mixed.csv", HEADER, *order_lines(3, 3), BAD, BAD)
+
+    first = command(tmp_path, good, "--as", "orders", "--map", "generic")
+    second = command(
+        tmp_path, mixed, "--as", "orders", "--map", "generic", "--refused", tmp_path / "r.csv"
+    )
+
+    assert (first.returncode, second.returncode) == (0, 1)
+    assert first.stdout.splitlines()[0] == f"{good}: imported: 6 of 6 rows"
+    assert "  taken               6  (3 events)" in first.stdout
+    assert "    2 × invalid, line 8, 9\n      time: is '2026-02-31'" in second.stdout
+    assert [line[:5] for line in (tmp_path / "r.csv").read_text().splitlines()[1:]] == [
+        '8,"ti',
+        '9,"ti',
+    ]
+    assert not (tmp_path / "good.csv.refused.csv").exists()
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(tmp_path: Path) -> None:
+    imported(tmp_path, written(tmp_path / "first.csv", HEADER, *order_lines(3)))
+    before = ledger(tmp_path, without=())
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(5), BAD)
+
+    dry = command(tmp_path, file, "--as", "orders", "--map", "generic", "--dry-run")
+    between = ledger(tmp_path, without=())
+    real = command(tmp_path, file, "--as", "orders", "--map", "generic")
+
+    assert (dry.returncode, real.returncode) == (1, 1)
+    assert between == before
+    assert not list(tmp_path.glob("*.refused.csv")) or real.stdout
+    counts = [re.findall(r"\d[\d,]*", text.split("taken")[-1])[:3] for text in (dry.stdout,)]
+    assert counts == [["4", "2", "6"]]
+    assert dry.stdout.splitlines()[1:] == real.stdout.splitlines()[1:-1]
+
+
+async def test_a_server_that_runs_keeps_its_database(tmp_path: Path) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(5))
+    async with running(tmp_path):
+        done = command(tmp_path, file, "--as", "orders", "--map", "generic")
+    assert done.returncode == 2
+    assert "another server uses" in done.stderr
+
+
+def test_the_currency_of_the_ledger_holds(tmp_path: Path) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(5))
+    imported(tmp_path, file)
+    done = command(
+        tmp_path, file, "--as", "orders", "--map", "generic", settings={"FAIRLIFT_CURRENCY": "USD"}
+    )
+    assert done.returncode == 2
+    assert "the ledger's amounts are in EUR" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--as", "orders"], ["a.csv", "--as", "plants", "--map", "generic"], ["a.csv", "--map", "x"]],
+)
+def test_wrong_usage_is_2(tmp_path: Path, arguments: list[str]) -> None:
+    assert command(tmp_path, *arguments).returncode == 2
+
+
+def test_every_kind_can_be_asked_for() -> None:
+    assert set(import_files._KINDS) == set(KINDS)
+
+
+def test_refused_rows_that_cannot_be_written_are_no_failure(tmp_path: Path) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(1), BAD)
+    nowhere = tmp_path / "none" / "r.csv"
+    done = command(tmp_path, file, "--as", "orders", "--map", "generic", "--refused", nowhere)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert f"cannot be written to {nowhere}: No such file or directory" in done.stdout
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_has_the_rate_and_the_time_left() -> None:
+    now_s = 100.0
+    for out, says in (
+        (
+            Terminal(),
+            "\r[##########....................] 100 of 300 rows, 10 a second, 20 s left\x1b[K",
+        ),
+        (io.StringIO(), "100 of 300 rows, 10 a second, 20 s left\n"),
+    ):
+        now_s = 100.0
+        progress = ProgressBar(300, out, lambda: now_s)  # noqa: B023
+        progress.say(1)
+        now_s = 110.0
+        progress.say(100)
+        now_s = 110.1
+        progress.say(101)
+        assert out.getvalue() == says
+
+
+def blocks_of(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+def test_the_example_of_the_documentation_runs(tmp_path: Path) -> None:
+    (mapping,) = blocks_of("docs/import.md", "yaml")
+    (file,) = blocks_of("docs/import.md", "csv")
+    (tmp_path / "my-shop.yaml").write_text(mapping)
+    (tmp_path / "orders.csv").write_text(file, encoding="cp1252")
+
+    tally = imported(tmp_path, tmp_path / "orders.csv", mapping=str(tmp_path / "my-shop.yaml"))
+
+    assert (tally.taken, tally.left_out, tally.refused_rows) == (3, 0, 0)
+    assert read_mapping(str(tmp_path / "my-shop.yaml"), "orders").options.decimal == "comma"
+    found = rows(
+        tmp_path,
+        "SELECT order_id, unit, goods_micros, discount_micros, shop_net_revenue_micros, coupons, "
+        "time_us FROM orders ORDER BY order_id",
+    )
+    # 1.210,00 with 210,00 of tax in it; 10:30 in Madrid in November is 9:30 in UTC
+    assert found == [
+        ("B-1", "ana@example.com", 1_000_000_000, 0, 1_000_000_000, "", 1_795_512_600_000_000),
+        ("B-2", "josé@example.com", 100_000_000, 0, 50_000_000, "\nsol\n", 1_795_599_000_000_000),
+    ]
