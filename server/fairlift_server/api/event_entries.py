@@ -203,9 +203,10 @@ class EventReader:
 
     def _exposure(self, event_id: bytes, time_us: int, message: pb.Exposure) -> ExposureEntry:
         campaign = campaign_id_from("exposure.campaign", message.campaign)
-        raw = message.unit_id
-        unit = stored_unit("exposure.unit_id", message, self._stored)
+        raw = checked_text("exposure.unit_id", message.unit_id)
+        unit = self._stored(raw)
         if unit != raw:
+            message.unit_id = unit
             self._raw = raw.encode()
         if message.HasField("first_seen_time"):
             refuse_unsupported("exposure.first_seen_time", "the time of the first visit is")

@@ -11,7 +11,7 @@ from fairlift_server.api.event_fields import checked_text
 Stored: TypeAlias = Callable[[str], str]
 
 
-def stored_unit(field: str, message: pb.Exposure | pb.Action | pb.Order, stored: Stored) -> str:
+def stored_unit(field: str, message: pb.Action | pb.Order, stored: Stored) -> str:
     """The message's id as it is stored; the message holds it from now on in place of the raw one.
 
     So whatever is kept of the message, such as its digest or the event that waits, shows no id.
