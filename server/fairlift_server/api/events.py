@@ -12,7 +12,7 @@ from fairlift.v1.event_service_pb2_grpc import EventServiceServicer
 
 from fairlift_server.api.event_entries import EventReader
 from fairlift_server.api.event_fields import EventRefusal, microseconds_of
-from fairlift_server.api.unit_fields import Stored
+from fairlift_server.api.unit_fields import Stored, hide_ids
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.events.caller_clocks import CallerClocks
 from fairlift_server.events.ingest import Ingest
@@ -108,7 +108,8 @@ class EventApi(EventServiceServicer):
             )
             raise InvalidRequest([Violation("events", text)])
         reader = self._reader(request, caller)
-        read = [reader.read(event) for event in events]
+        raw_units = hide_ids(events, self._stored)
+        read = [reader.read(*each) for each in zip(events, raw_units, strict=True)]
         to_store = [event for event in read if not isinstance(event, RefusedEvent)]
         stored = iter(await self._ingest.record(to_store))
         outcomes = (event if isinstance(event, RefusedEvent) else next(stored) for event in read)
@@ -136,7 +137,6 @@ class EventApi(EventServiceServicer):
             self._rules,
             shift_us=shift_us,
             sent_us=sent_us,
-            stored=self._stored,
         )
 
 
@@ -147,9 +147,8 @@ def event_reader(
     *,
     shift_us: int = 0,
     sent_us: int | None = None,
-    stored: Stored = str,
 ) -> EventReader:
-    """A reader of events as of now; by default of events whose ids are stored ones already."""
+    """A reader of events as of now; they hold their ids as they are stored."""
     return EventReader(
         live,
         now_us=microseconds(now),
@@ -158,7 +157,6 @@ def event_reader(
         currency=rules.currency,
         shift_us=shift_us,
         sent_us=sent_us,
-        stored=stored,
     )
 
 
