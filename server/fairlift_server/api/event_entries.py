@@ -28,13 +28,7 @@ from fairlift_server.api.event_fields import (
 )
 from fairlift_server.api.order_entries import amendment_entry, order_entry
 from fairlift_server.api.segment_labels import segment_labels
-from fairlift_server.api.unit_fields import (
-    Stored,
-    hide_in_attributes,
-    order_in,
-    stored_unit,
-    units_in,
-)
+from fairlift_server.api.unit_fields import hide_in_attributes, order_in, units_in
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.events.ledger import (
     ActionEntry,
@@ -68,8 +62,6 @@ class EventReader:
         currency: the shop's.
         shift_us: what is added to the events' times, for the caller's clock.
         sent_us: when the call was sent, corrected; None where the caller did not say.
-        stored: from an id of a visitor or customer to the id as it is stored; `str` where the
-            messages hold stored ids already.
     """
 
     def __init__(
@@ -82,7 +74,6 @@ class EventReader:
         currency: str,
         shift_us: int = 0,
         sent_us: int | None = None,
-        stored: Stored = str,
     ) -> None:
         self._live = live
         self._now_us = now_us
@@ -92,19 +83,17 @@ class EventReader:
         self._currency = currency
         self._shift_us = shift_us
         self._sent_us = sent_us
-        self._hashed = stored
-        # An event may be read again in the same call, with its ids replaced already.
-        self._replaced: set[str] = set()
-        # The unit of the exposure that is being read, where it is stored in another form.
-        self._raw = b""
+        # Of the exposure that is being read.
+        self._raw = ""
 
-    def read(self, message: pb.Event) -> Event | WaitingEvent | RefusedEvent:
+    def read(self, message: pb.Event, raw_unit: str = "") -> Event | WaitingEvent | RefusedEvent:
         """The event, ready to store or to wait, or the first rule that it breaks.
 
-        The message's ids of visitors and customers are replaced by the stored ones; the same reader
-        may read it again.
+        Args:
+            message: with its ids as they are stored.
+            raw_unit: the raw id of an exposure's unit, which attributes may repeat.
         """
-        self._raw = b""
+        self._raw = raw_unit
         try:
             kind = message.WhichOneof("kind")
             if kind is None:
@@ -127,13 +116,6 @@ class EventReader:
             return self._waiting(message, event_id, time_us, ahead, None)
         content = self._content(message)
         return Event(event_id, digest(content), entry, content, self._shift_us)
-
-    def _stored(self, raw: str) -> str:
-        if raw in self._replaced:
-            return raw
-        stored = self._hashed(raw)
-        self._replaced.add(stored)
-        return stored
 
     def _time_us(self, message: pb.Event) -> int:
         if not message.HasField("event_time"):
@@ -206,17 +188,14 @@ class EventReader:
     def _content(self, message: pb.Event) -> bytes:
         """The event in one form; no attribute in it repeats the unit's id."""
         content = event_content(message)
-        if self._raw and self._raw in content:
-            hide_in_attributes(message.exposure, self._stored)
+        if self._raw and self._raw.encode() in content:
+            hide_in_attributes(message.exposure, self._raw)
             content = event_content(message)
         return content
 
     def _exposure(self, event_id: bytes, time_us: int, message: pb.Exposure) -> ExposureEntry:
         campaign = campaign_id_from("exposure.campaign", message.campaign)
-        raw = message.unit_id
-        unit = stored_unit("exposure.unit_id", message, self._stored)
-        if unit != raw:
-            self._raw = raw.encode()
+        unit = checked_text("exposure.unit_id", message.unit_id)
         if message.HasField("first_seen_time"):
             refuse_unsupported("exposure.first_seen_time", "the time of the first visit is")
         if message.exposure_token:
@@ -238,9 +217,10 @@ class EventReader:
             text = f"{message.variant!r} is not a variant of {campaign}; its variants are {names}"
             raise EventRefusal(RefusalReason.UNKNOWN_VARIANT, "exposure.variant", text)
         segments = segment_labels(message, rules.segments) if rules.segments else None
+        raw = self._raw
         # Quotes are written in another way in a text of JSON.
-        if segments and unit != raw and (raw in segments or '"' in raw or "\\" in raw):
-            hide_in_attributes(message, self._stored)
+        if segments and raw and (raw in segments or '"' in raw or "\\" in raw):
+            hide_in_attributes(message, raw)
             segments = segment_labels(message, rules.segments)
         return ExposureEntry(
             event_id,
@@ -257,7 +237,7 @@ class EventReader:
         if not _ACTION.fullmatch(message.name):
             rule = "must be lower-case letters, digits and _, a letter first, 63 at most"
             raise invalid("action.name", f"is {shortened(message.name)}, {rule}")
-        unit = stored_unit("action.unit_id", message, self._stored)
+        unit = checked_text("action.unit_id", message.unit_id)
         value = message.value if message.HasField("value") else None
         if value is not None and not abs(value) <= 1e15:  # a NaN fails this too
             raise invalid("action.value", f"is {value}, must be a number within ±1e15")
@@ -268,10 +248,10 @@ class EventReader:
         return ActionEntry(event_id, time_us, self._now_us, unit, message.name, value)
 
     def _order(self, event_id: bytes, time_us: int, message: pb.Order) -> OrderEntry:
-        return order_entry(message, event_id, time_us, self._now_us, self._stored)
+        return order_entry(message, event_id, time_us, self._now_us)
 
     def _amendment(self, event_id: bytes, time_us: int, message: pb.Amendment) -> AmendmentEntry:
-        return amendment_entry(message, event_id, time_us, self._now_us, self._stored)
+        return amendment_entry(message, event_id, time_us, self._now_us)
 
     def _identity(self, event_id: bytes, time_us: int, message: pb.IdentityLink) -> IdentityEntry:
         visitor = checked_text("identity.visitor_id", message.visitor_id)
@@ -279,8 +259,6 @@ class EventReader:
         if visitor == customer:
             text = "is the visitor's own id; a link needs two different ids"
             raise invalid("identity.customer_id", text)
-        visitor, customer = self._stored(visitor), self._stored(customer)
-        message.visitor_id, message.customer_id = visitor, customer
         return IdentityEntry(event_id, time_us, self._now_us, visitor, customer)
 
     def _cost(self, event_id: bytes, time_us: int, message: pb.Cost) -> CostEntry:

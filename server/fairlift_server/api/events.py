@@ -12,7 +12,7 @@ from fairlift.v1.event_service_pb2_grpc import EventServiceServicer
 
 from fairlift_server.api.event_entries import EventReader
 from fairlift_server.api.event_fields import EventRefusal, microseconds_of
-from fairlift_server.api.unit_fields import Stored
+from fairlift_server.api.unit_fields import Stored, hide_ids
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.events.caller_clocks import CallerClocks
 from fairlift_server.events.ingest import Ingest
@@ -118,15 +118,16 @@ class EventApi(EventServiceServicer):
             )
             raise InvalidRequest([Violation("events", text)])
         reader = self._reader(request, caller)
+        raw_units = hide_ids(events, self._stored)
         known = self._live.published
-        read = [reader.read(event) for event in events]
+        read = [reader.read(*each) for each in zip(events, raw_units, strict=True)]
         if any(not isinstance(event, Event) for event in read):
             await self._catch_up()
             if self._live.published is not known:
                 # By what another server made of the campaigns since.
                 read = [
-                    event if isinstance(event, Event) else reader.read(message)
-                    for event, message in zip(read, events, strict=True)
+                    event if isinstance(event, Event) else reader.read(message, raw_unit)
+                    for event, message, raw_unit in zip(read, events, raw_units, strict=True)
                 ]
         to_store = [event for event in read if not isinstance(event, RefusedEvent)]
         stored = iter(await self._ingest.record(to_store))
@@ -155,7 +156,6 @@ class EventApi(EventServiceServicer):
             self._rules,
             shift_us=shift_us,
             sent_us=sent_us,
-            stored=self._stored,
         )
 
 
@@ -166,9 +166,8 @@ def event_reader(
     *,
     shift_us: int = 0,
     sent_us: int | None = None,
-    stored: Stored = str,
 ) -> EventReader:
-    """A reader of events as of now; by default of events whose ids are stored ones already."""
+    """A reader of events as of now; they hold their ids as they are stored."""
     return EventReader(
         live,
         now_us=microseconds(now),
@@ -177,7 +176,6 @@ def event_reader(
         currency=rules.currency,
         shift_us=shift_us,
         sent_us=sent_us,
-        stored=stored,
     )
 
 

@@ -14,7 +14,6 @@ from fairlift_server.api.event_fields import (
     invalid,
     shortened,
 )
-from fairlift_server.api.unit_fields import Stored, stored_unit
 from fairlift_server.events.ledger import (
     AmendmentEntry,
     AmendmentKind,
@@ -36,20 +35,17 @@ _LINE_KINDS = {
 }
 
 
-def order_entry(
-    message: pb.Order, event_id: bytes, time_us: int, received_us: int, stored: Stored
-) -> OrderEntry:
+def order_entry(message: pb.Order, event_id: bytes, time_us: int, received_us: int) -> OrderEntry:
     """The order and its lines; their sums must stay within the ledger's limit."""
     order_id = checked_text("order.order_id", message.order_id)
     try:
-        content = _content(message, stored)
+        content = _content(message)
     except EventRefusal as refusal:
         raise refusal.under("order") from None
     return OrderEntry(
         event_id,
         order_id,
-        # Without the event's id and time: they are new when a shop sends an order again. With the
-        # unit as it is stored: an unkeyed hash of a raw id would tell it to whoever guesses.
+        # Without the event's id and time: they are new when a shop sends an order again.
         digest(content_of(message)),
         time_us,
         received_us,
@@ -58,7 +54,7 @@ def order_entry(
 
 
 def amendment_entry(
-    message: pb.Amendment, event_id: bytes, time_us: int, received_us: int, stored: Stored
+    message: pb.Amendment, event_id: bytes, time_us: int, received_us: int
 ) -> AmendmentEntry:
     """The amendment; whether it contradicts its order is seen when both are stored."""
     order_id = checked_text("amendment.order_id", message.order_id)
@@ -71,16 +67,16 @@ def amendment_entry(
         case "reopening":
             return AmendmentEntry(*identity, AmendmentKind.REOPENING)
         case "correction":
-            return _correction(message.correction, identity, stored)
+            return _correction(message.correction, identity)
         case _:
             raise invalid(
                 "amendment", "is empty; set refund, cancellation, correction or reopening"
             )
 
 
-def _content(message: pb.Order, stored: Stored) -> OrderContent:
+def _content(message: pb.Order) -> OrderContent:
     """What an order says; fields are named from the order on."""
-    unit = stored_unit("unit_id", message, stored)
+    unit = checked_text("unit_id", message.unit_id)
     currency = checked_currency("currency_code", message.currency_code)
     sent_lines = message.lines
     if not 1 <= len(sent_lines) <= _MAX_LINES:
@@ -150,15 +146,13 @@ def _refund(refund: pb.Refund, identity: tuple[bytes, int, int, str]) -> Amendme
     )
 
 
-def _correction(
-    order: pb.Order, identity: tuple[bytes, int, int, str], stored: Stored
-) -> AmendmentEntry:
+def _correction(order: pb.Order, identity: tuple[bytes, int, int, str]) -> AmendmentEntry:
     where = "amendment.correction"
     if order.order_id not in ("", identity[-1]):
         text = f"is {shortened(order.order_id)}, but the amendment is of {shortened(identity[-1])}"
         raise invalid(f"{where}.order_id", f"{text}; leave it out")
     try:
-        content = _content(order, stored)
+        content = _content(order)
     except EventRefusal as refusal:
         raise refusal.under(where) from None
     return AmendmentEntry(

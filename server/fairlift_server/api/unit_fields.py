@@ -1,35 +1,67 @@
 """The ids of visitors and customers in event messages, from as they came to as they are stored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TypeAlias
 
 from fairlift.v1 import event_service_pb2 as pb
 
-from fairlift_server.api.event_fields import checked_text
+from fairlift_server.api.event_fields import EventRefusal, checked_text
 
 # From an id as it came to the id as it is stored.
 Stored: TypeAlias = Callable[[str], str]
 
 
-def stored_unit(field: str, message: pb.Exposure | pb.Action | pb.Order, stored: Stored) -> str:
-    """The message's id as it is stored; the message holds it from now on in place of the raw one.
+def hide_ids(events: Iterable[pb.Event], stored: Stored) -> list[str]:
+    """Replaces the ids in events, before anything is made of them, by the ids as they are stored.
 
-    So whatever is kept of the message, such as its digest or the event that waits, shows no id.
+    So nothing that is kept of an event shows an id: its entry, its digest, the event that waits.
+    All events of a call in one go: one by one, each would cost twice as much. What cannot be an id
+    stays; the event is refused for it.
+
+    Returns:
+        For each event the raw id of its exposure, which attributes may repeat; else empty.
     """
-    raw = checked_text(field, message.unit_id)
-    unit = stored(raw)
-    if unit is not raw:
-        message.unit_id = unit
-    return unit
+    return [_hidden(event, stored) for event in events]
 
 
-def hide_in_attributes(message: pb.Exposure, stored: Stored) -> None:
-    """Replaces attributes that repeat the unit's id, which the message holds as it is stored."""
-    unit = message.unit_id
+def _hidden(event: pb.Event, stored: Stored) -> str:
+    kind = event.WhichOneof("kind")
+    if kind == "exposure":
+        return _hide_unit(event.exposure, stored)
+    if kind == "action":
+        _hide_unit(event.action, stored)
+    elif kind == "order":
+        _hide_unit(event.order, stored)
+    elif kind == "amendment" and event.amendment.HasField("correction"):
+        _hide_unit(event.amendment.correction, stored)
+    elif kind == "identity":
+        link = event.identity
+        with suppress(EventRefusal):
+            link.visitor_id = stored(checked_text("", link.visitor_id))
+        with suppress(EventRefusal):
+            link.customer_id = stored(checked_text("", link.customer_id))
+    return ""
+
+
+def _hide_unit(message: pb.Exposure | pb.Action | pb.Order, stored: Stored) -> str:
+    """The raw id, if the message held one and it is stored in another form."""
+    raw = message.unit_id
+    try:
+        unit = stored(checked_text("", raw))
+    except EventRefusal:
+        return ""
+    if unit == raw:
+        return ""
+    message.unit_id = unit
+    return raw
+
+
+def hide_in_attributes(message: pb.Exposure, raw: str) -> None:
+    """Replaces attributes that repeat the unit's raw id."""
     for value in message.attributes.values():
-        text = value.string_value
-        if text and text != unit and stored(text) == unit:
-            value.string_value = unit
+        if value.string_value == raw:
+            value.string_value = message.unit_id
 
 
 def units_in(message: pb.Event) -> tuple[str, ...]:

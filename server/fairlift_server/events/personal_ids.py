@@ -9,6 +9,8 @@ log = logging.getLogger("fairlift.events")
 
 EVERY_S = 300.0
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+# What telephone numbers start with.
+PHONE_STARTS = "+0("
 # International, or national with one leading zero. Plain numbers are what shops number by.
 _PHONE = re.compile(r"(?:\+|00)[1-9](?:[ ./()-]{0,2}\d){7,14}|\(?0[1-9](?:[ ./()-]{0,2}\d){7,9}")
 
@@ -57,4 +59,4 @@ def looks_personal(unit: str) -> bool:
     """
     if "@" in unit:
         return _EMAIL.fullmatch(unit) is not None
-    return unit[:1] in "+0(" and _PHONE.fullmatch(unit) is not None
+    return unit[:1] in PHONE_STARTS and _PHONE.fullmatch(unit) is not None

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fairlift_server.api.event_entries import EventReader
+from fairlift.v1 import event_service_pb2 as pb
+
 from fairlift_server.events.ledger import (
     Event,
     EventOutcome,
@@ -27,6 +28,8 @@ from fairlift_server.importing.values import Values
 
 ReadEvent = Event | WaitingEvent
 StoreEvents = Callable[[Sequence[ReadEvent]], Sequence[EventOutcome]]
+# The event of a message, or the rule that it breaks.
+ReadMessage = Callable[[pb.Event], ReadEvent | RefusedEvent]
 NoteRefused = Callable[[Sequence[int], str], None]
 
 
@@ -72,19 +75,19 @@ class Importer:
     """One import of one file.
 
     Args:
-        reader: the rules of RecordEvents.
+        read: by the rules of RecordEvents.
         history: what becomes of events that are older than the server takes them.
         note_refused: is told the lines that are not taken, and why.
     """
 
     def __init__(
         self,
-        reader: EventReader,
+        read: ReadMessage,
         history: OldHistory,
         note_refused: NoteRefused,
     ) -> None:
         self.tally = Tally()
-        self._reader = reader
+        self._read = read
         self._history = history
         self._note_refused = note_refused
 
@@ -132,7 +135,7 @@ class Importer:
         events: list[ReadEvent] = []
         is_old = False
         for message in prepared.events:
-            read = self._reader.read(message)
+            read = self._read(message)
             if isinstance(read, RefusedEvent):
                 self._refuse_event(prepared.lines, read)
                 return None

@@ -7,13 +7,14 @@ from datetime import datetime
 from pathlib import Path
 
 from fairlift.engine.errors import FairliftError
+from fairlift.v1 import event_service_pb2 as pb
 
-from fairlift_server.api.event_entries import EventReader
 from fairlift_server.api.events import EventRules, event_reader
+from fairlift_server.api.unit_fields import hide_ids
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.campaigns.snapshot_build import published_snapshot
 from fairlift_server.events.caller_clocks import TOLERANCE_US
-from fairlift_server.events.ledger import EventOutcome
+from fairlift_server.events.ledger import EventOutcome, RefusedEvent
 from fairlift_server.events.parking import DAY_US, ParkingLimits
 from fairlift_server.events.unit_ids import UnitIds
 from fairlift_server.importing.event_ids import EventIds
@@ -22,6 +23,7 @@ from fairlift_server.importing.importer import (
     Importer,
     OldHistory,
     ReadEvent,
+    ReadMessage,
     StoreEvents,
     messages_of,
 )
@@ -120,7 +122,7 @@ class ImportSession:
         try:
             rows = mapped_rows(source, mapping)
             refused = RefusedRows(source)
-            importer = Importer(self._reader(), self._history(), refused.note)
+            importer = Importer(self._reading(), self._history(), refused.note)
             messages = messages_of(
                 kind,
                 mapping,
@@ -154,9 +156,15 @@ class ImportSession:
             transaction, events, self._rules.currency, self._rules.limits, erased=self._erased
         )
 
-    def _reader(self) -> EventReader:
+    def _reading(self) -> ReadMessage:
         rules = EventRules(self._rules.currency, _HISTORY_DAYS, self._rules.limits.days)
-        return event_reader(self._live, self._now, rules, stored=self._ids.stored)
+        reader = event_reader(self._live, self._now, rules)
+
+        def read(message: pb.Event) -> ReadEvent | RefusedEvent:
+            (raw_unit,) = hide_ids((message,), self._ids.stored)
+            return reader.read(message, raw_unit)
+
+        return read
 
     def _history(self) -> OldHistory:
         starts = [
