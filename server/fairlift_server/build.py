@@ -27,6 +27,8 @@ from fairlift_server.campaigns.snapshot_build import published_snapshot
 from fairlift_server.events.caller_clocks import CallerClocks
 from fairlift_server.events.ingest import Ingest, ReadEvents, StoreEvents
 from fairlift_server.events.intake import IntakeWatch
+from fairlift_server.events.journal import MIB, Journal
+from fairlift_server.events.journaled_store import JournaledStore
 from fairlift_server.events.ledger import EventOutcome
 from fairlift_server.events.parking import ParkingLimits
 from fairlift_server.results.campaign_results import CampaignResults
@@ -89,14 +91,16 @@ async def serving(
         )
         watch = IntakeWatch(microseconds(clock()), store.read_now(last_received_us))
         limits = ParkingLimits(settings.parked_events, settings.parked_days)
-        ingest = Ingest(
-            _watched(
-                lambda events: store.write(
-                    lambda transaction: store_group(transaction, events, settings.currency, limits)
-                ),
-                watch,
-                clock,
+        store_events = _watched(
+            lambda events: store.write(
+                lambda transaction: store_group(transaction, events, settings.currency, limits)
             ),
+            watch,
+            clock,
+        )
+        journaled = _journaled(settings, store_events, watch, clock)
+        ingest = Ingest(
+            store_events if journaled is None else journaled.store,
             limit_events=settings.queue_events,
         )
         clocks = CallerClocks(lambda: microseconds(clock()), monotonic)
@@ -116,7 +120,11 @@ async def serving(
             token=settings.token,
             has_reflection=settings.has_reflection,
         )
-        readiness = Readiness(server.set_writable, store.check_writes)
+        readiness = Readiness(
+            server.set_writable,
+            store.check_writes,
+            takes_events=None if journaled is None else journaled.can_take,
+        )
         store.write_failures.listener = readiness.failed
         timer = LookTimer(results, every_s=settings.look_every_s, now=clock)
         in_background = (
@@ -131,11 +139,29 @@ async def serving(
                 task.cancel()
             await server.drain(delay_s=settings.drain_delay_s, grace_s=settings.drain_s)
             await ingest.close()
+            if journaled is not None:
+                await journaled.close(grace_s=settings.drain_s)
             own_workers.close()
             own_check_workers.close()
     finally:
         store.close()
         await server.close()
+
+
+def _journaled(
+    settings: Settings,
+    store_events: StoreEvents,
+    watch: IntakeWatch,
+    clock: Callable[[], datetime],
+) -> JournaledStore | None:
+    """Stores events, and has a journal for the time in which the database is away."""
+    if not settings.journal:
+        return None
+    journal = Journal(Path(settings.journal), limit_bytes=settings.journal_mb * MIB)
+    # Days must not settle without what waits in the journal.
+    return JournaledStore(
+        store_events, journal, on_journaled=lambda: watch.failed(microseconds(clock()))
+    )
 
 
 def _watched(record: StoreEvents, watch: IntakeWatch, clock: Callable[[], datetime]) -> StoreEvents:

@@ -30,6 +30,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "parked_events": (0, 10_000_000),
     "parked_days": (1, 3_650),
     "queue_events": (1_000, 10_000_000),  # at least one full batch
+    "journal_mb": (1, 1_048_576),
     "analyses": (1, 64),
     "look_every_s": (0.01, 86_400),
     "keep_alive_s": (0.01, 3_600),
@@ -95,6 +96,17 @@ class Settings:
     queue_events: int = field(
         default=50_000,
         metadata={"help": "events that may wait for the disk; above it calls are refused"},
+    )
+    journal: str = field(
+        default="",
+        metadata={
+            "help": "folder on this machine that takes events while the database is away; empty: "
+            "callers keep them"
+        },
+    )
+    journal_mb: int = field(
+        default=1_024,
+        metadata={"help": "megabytes that the journal may take"},
     )
     analyses: int = field(
         default=1,

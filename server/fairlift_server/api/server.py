@@ -44,8 +44,10 @@ log = logging.getLogger("fairlift.server")
 _SERVICES = tuple(
     f"fairlift.v1.{name}Service" for name in ("Campaign", "Assignment", "Event", "Results", "Admin")
 )
-# They are down while the database cannot write.
-_WRITING_SERVICES = ("fairlift.v1.CampaignService", "fairlift.v1.EventService")
+# Down while the database cannot write.
+_CAMPAIGNS = "fairlift.v1.CampaignService"
+# Down while no event can be taken; the empty name is the server as a whole.
+_TAKING_EVENTS = ("", "fairlift.v1.EventService")
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _OPTIONS = (
@@ -136,10 +138,11 @@ class GrpcServer:
             # Not `enable_server_reflection`: beside a guard it takes the servicer of threads.
             add_reflection(reflection.aio.ReflectionServicer(names), guard)  # type: ignore[no-untyped-call]  # generated without types
 
-    async def set_writable(self, writable: bool) -> None:
+    async def set_writable(self, writable: bool, takes_events: bool) -> None:
         """Whether health reports services that write as serving; assignments need no disk."""
-        for service in ("", *_WRITING_SERVICES):
-            await self._health.set(service, _SERVING if writable else _NOT_SERVING)
+        await self._health.set(_CAMPAIGNS, _SERVING if writable else _NOT_SERVING)
+        for service in _TAKING_EVENTS:
+            await self._health.set(service, _SERVING if takes_events else _NOT_SERVING)
 
     async def drain(self, *, delay_s: float, grace_s: float) -> None:
         """Shuts down health, then streams, then running calls; returns after the last one."""
