@@ -88,7 +88,8 @@ def _refused_line(event: ReadEvent, refusal: RefusedEvent) -> str:
         "message": f"{refusal.field}: {refusal.message}" if refusal.field else refusal.message,
         "event": json.loads(event_text(event)),
     }
-    return json.dumps(line, ensure_ascii=False) + "\n"
+    # In ASCII: some readers take other characters, too, for the end of a line.
+    return json.dumps(line) + "\n"
 
 
 def set_aside_damages(path: Path, damages: Iterable[Damage]) -> Path:

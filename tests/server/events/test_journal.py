@@ -12,7 +12,7 @@ from fairlift_server.events.journal import MIB, Journal
 from fairlift_server.events.journal_records import ReadEvent
 from fairlift_server.events.ledger import RefusalReason, RefusedEvent
 
-from tests.server.events.test_journal_records import exposures
+from tests.server.events.test_journal_records import exposures, written
 
 # A write to it fails as on a full disk.
 FULL = Path("/dev/full")
@@ -125,8 +125,8 @@ def test_damaged_bytes_and_refused_events_are_set_aside(tmp_path: Path) -> None:
     journal.append(events)
     (path,) = tmp_path.glob("*.journal")
     data = bytearray(path.read_bytes())
-    size = len(data) // 3
-    data[size + size // 2] ^= 4
+    start, end = (sum(map(len, written(events)[:count])) for count in (1, 2))
+    data[end - 9] ^= 4
     path.write_bytes(data)
 
     # When it is drained, and the database refuses the last event
@@ -137,7 +137,7 @@ def test_damaged_bytes_and_refused_events_are_set_aside(tmp_path: Path) -> None:
     # Then both can still be read
     assert (records.events, records.lost) == ([events[0], events[2]], 1)
     (damaged,) = tmp_path.glob("*.damaged")
-    assert damaged.read_bytes() == data[size : 2 * size]
+    assert damaged.read_bytes() == data[start:end]
     (line,) = path.with_suffix(".refused").read_text().splitlines()
     assert events[2].event_id.hex() in line
     assert "the id has another content" in line
@@ -162,7 +162,7 @@ def test_a_write_that_fails_leaves_no_half_batch(
             return disk.write(b"x")
 
     monkeypatch.setattr(os, "write", short)
-    with pytest.raises(Overloaded, match="cannot write to .*: No space left on device"):
+    with pytest.raises(Overloaded, match=r"cannot write to .*: No space left on device"):
         journal.append(events[10:20])
     with pytest.raises(Overloaded):
         journal.append(events[10:20])
