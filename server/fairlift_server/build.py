@@ -116,7 +116,7 @@ async def serving(
         )
         log.info("opened %s: %s", store.path, store.contents())
         await server.start(
-            _services(settings, store, live, ingest, clocks, results, clock),
+            _services(settings, store, live, ingest, clocks, results, clock, journaled),
             token=settings.token,
             has_reflection=settings.has_reflection,
         )
@@ -199,6 +199,7 @@ def _services(
     clocks: CallerClocks,
     results: CampaignResults,
     clock: Callable[[], datetime],
+    journaled: JournaledStore | None,
 ) -> Services:
     page_tokens = PageTokens()
     campaigns = CampaignLifecycle(store, live, currency=settings.currency, now=clock, token=token)
@@ -211,7 +212,7 @@ def _services(
             page_tokens,
             currency=settings.currency,
             watch_every_s=settings.keep_alive_s,
-            intake=partial(_intake, store, clocks),
+            intake=partial(_intake, store, clocks, journaled),
         ),
     )
 
@@ -220,7 +221,9 @@ def _event_rules(settings: Settings) -> EventRules:
     return EventRules(settings.currency, settings.history_days, settings.parked_days)
 
 
-async def _intake(store: Store, clocks: CallerClocks) -> IntakeQuality:
+async def _intake(
+    store: Store, clocks: CallerClocks, journaled: JournaledStore | None
+) -> IntakeQuality:
     """What the server took in and could not count yet, or had to correct."""
     events, parked, corrected = await store.read(
         lambda transaction: (
@@ -229,7 +232,8 @@ async def _intake(store: Store, clocks: CallerClocks) -> IntakeQuality:
             corrections(transaction),
         )
     )
-    return IntakeQuality(events, parked, corrected, clocks.state())
+    journal = None if journaled is None else journaled.state
+    return IntakeQuality(events, parked, corrected, clocks.state(), journal)
 
 
 def _set_currency(transaction: Transaction, currency: str) -> None:

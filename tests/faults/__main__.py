@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.faults import (
     damaged_database,
+    database_away,
     hostile_callers,
     killed_while_parked,
     large_shop,
@@ -58,6 +59,8 @@ FAULTS: dict[str, Callable[[], Counts]] = {
     "killed while parked events": partial(killed_while_parked.run, batches=60, kills=5),
     "a table is missing": partial(_damaged, damaged_database.broken_table),
     "the disk is full": partial(_damaged, damaged_database.full_disk),
+    "the database is away": partial(database_away.away_for, 30),
+    "killed while the database is away": partial(database_away.run, kills=25),
     "one server restarts": partial(_restarted, rolling_restart.killed, 1),
     "two servers restart in turn": partial(_restarted, rolling_restart.killed, 2),
     "two servers drain in turn": partial(_restarted, rolling_restart.drained, 2),

@@ -46,14 +46,12 @@ class JournalState:
 
     Attributes:
         events, size_bytes: that wait.
-        limit_bytes: of all events that may wait.
-        since_s: since when, in seconds since 1970; None: nothing waits.
+        age_s: for how many seconds.
     """
 
     events: int
     size_bytes: int
-    limit_bytes: int
-    since_s: float | None
+    age_s: int
 
 
 class JournaledStore:
@@ -83,6 +81,8 @@ class JournaledStore:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._late: set[asyncio.Future[list[EventOutcome]]] = set()
         self._arrived = asyncio.Event()
+        # Nothing is being drained.
+        self._idle = asyncio.Event()
         self._reachable = True
         self._counts = Counter[str]()
         if not journal.is_empty:
@@ -94,10 +94,9 @@ class JournaledStore:
     @property
     def state(self) -> JournalState:
         """What waits now."""
-        journal = self._journal
-        return JournalState(
-            journal.events, journal.size_bytes, journal.limit_bytes, journal.since_s
-        )
+        since_s = self._journal.since_s
+        age_s = 0 if since_s is None else max(0, round(time.time() - since_s))
+        return JournalState(self._journal.events, self._journal.size_bytes, age_s)
 
     async def can_take(self) -> bool:
         """Whether the journal takes events now."""
@@ -120,6 +119,7 @@ class JournaledStore:
                 reason = str(error)
             except TimeoutError:
                 reason = f"a write takes more than {self._pace.patience_s:g} s"
+            self._reachable = False
             fields = {"reason": reason, "folder": str(self._journal.folder)}
             log.error("events go into the journal", extra={"fields": fields})
         await self._in_thread(self._journal.append, events)
@@ -130,7 +130,7 @@ class JournaledStore:
     async def close(self, *, grace_s: float) -> None:
         """Goes on draining for so long if the database is there; the rest waits on the disk."""
         deadline = time.monotonic() + grace_s
-        while self._reachable and not self._journal.is_empty and time.monotonic() < deadline:
+        while self._reachable and self._is_draining and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
         self._draining.cancel()
         with suppress(asyncio.CancelledError):
@@ -141,6 +141,10 @@ class JournaledStore:
             fields = {"events": self._journal.events, "folder": str(self._journal.folder)}
             log.warning("events stay in the journal until the next start", extra={"fields": fields})
         self._journal.close()
+
+    @property
+    def _is_draining(self) -> bool:
+        return not (self._journal.is_empty and self._idle.is_set())
 
     async def _stored_in_time(self, events: ReadEvents) -> list[EventOutcome]:
         # Not cancelled after the time: a write that succeeds late is a duplicate when it drains.
@@ -159,7 +163,10 @@ class JournaledStore:
 
     async def _drain(self) -> None:
         while True:
-            await self._arrived.wait()
+            if not self._arrived.is_set():
+                self._idle.set()
+                await self._arrived.wait()
+                self._idle.clear()
             self._arrived.clear()
             started = time.monotonic()
             while not self._journal.is_empty:
@@ -185,9 +192,10 @@ class JournaledStore:
                 for event, outcome in zip(group, outcomes, strict=True)
                 if isinstance(outcome, RefusedEvent)
             ]
+        # First the log: a stop may come in between, and then it is said again.
+        _log_what_is_missing(file, records, refused)
         await self._in_thread(partial(self._journal.drained, file, records, refused))
         self._counts.update(counts)
-        _log_what_is_missing(file, records, refused)
 
     async def _stored_at_last(self, group: list[ReadEvent]) -> list[EventOutcome]:
         """The outcomes, however often the database must be asked."""

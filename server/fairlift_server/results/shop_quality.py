@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fairlift_stats.messages import Message, Number
 
 from fairlift_server.events.caller_clocks import ClockState
+from fairlift_server.events.journaled_store import JournalState
 from fairlift_server.events.ledger import RefusalReason
 from fairlift_server.events.parking import ParkedSummary
 from fairlift_server.results.data_quality import HealthCheck, HealthStatus
@@ -19,12 +20,14 @@ class IntakeQuality:
         parked: events that wait, or were refused after they had waited.
         corrected: accepted events whose time was corrected for the clock of their sender.
         clocks: what the senders' clocks say about the server's.
+        journal: what waits in the journal of the server that is asked; None: it has no journal.
     """
 
     events: int
     parked: ParkedSummary
     corrected: int
     clocks: ClockState
+    journal: JournalState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,9 @@ class AmendmentQuality:
 
 def shop_checks(intake: IntakeQuality, amendments: AmendmentQuality) -> tuple[HealthCheck, ...]:
     """The checks that concern the shop as a whole, each with its count."""
-    checks = (_amendments(amendments), _parked(intake), _corrected(intake), _clocks(intake.clocks))
+    checks = [_amendments(amendments), _parked(intake), _corrected(intake), _clocks(intake.clocks)]
+    if intake.journal is not None:
+        checks.append(_journal(intake.journal))
     return tuple(replace(check, is_of_shop=True) for check in checks)
 
 
@@ -119,3 +124,15 @@ def _clocks(clocks: ClockState) -> HealthCheck:
         message = Message.of("health.clock_ok")
     status = HealthStatus.WARNING if off else HealthStatus.OK
     return HealthCheck("clock", status, message, float(off))
+
+
+def _journal(journal: JournalState) -> HealthCheck:
+    if not journal.events:
+        return HealthCheck("journal", HealthStatus.OK, Message.of("health.journal_none"), 0.0)
+    message = Message.counted(
+        "health.journal",
+        "journaled",
+        journaled=Number(journal.events),
+        minutes=Number(journal.age_s // 60),
+    )
+    return HealthCheck("journal", HealthStatus.WARNING, message, float(journal.events))

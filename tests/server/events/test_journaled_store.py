@@ -235,7 +235,7 @@ async def test_a_database_that_comes_and_goes_loses_nothing(tmp_path: Path) -> N
             raise GONE  # committed, and the answer was lost
         return outcomes
 
-    database.store = unsteady  # type: ignore[method-assign]  # a fault
+    database.store = unsteady  # type: ignore[method-assign,assignment]  # a fault
     # When a server over it ends and starts again and again
     for start in range(0, 600, 60):
         async with journaled(database, tmp_path, grace_s=0) as store:
