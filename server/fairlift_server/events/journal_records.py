@@ -99,7 +99,7 @@ def event_from(text: str) -> ReadEvent:
     Raises:
         ValueError, TypeError, KeyError, IndexError: it wrote something else.
     """
-    name, *fields = json.loads(text, object_hook=_bytes_from)
+    name, *fields = _from_json(text)
     if name == _WAITING:
         *others, refusal = fields
         reason, *rest = refusal
@@ -222,6 +222,8 @@ def _bytes_from(value: dict[str, str]) -> bytes:
     return value["b"].encode("latin-1")
 
 
+# Made once: `json.loads` would make one for each event.
+_from_json = json.JSONDecoder(object_hook=_bytes_from).decode
 _json = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, separators=(",", ":"), default=_to_json
 ).encode
