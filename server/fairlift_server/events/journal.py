@@ -19,6 +19,7 @@ from fairlift.engine.errors import Overloaded
 from fairlift_server.events.journal_files import (
     JournalFile,
     files_in,
+    last_number,
     locked,
     path_of,
     set_aside_damages,
@@ -65,10 +66,10 @@ class Journal:
         self._lock = locked(folder)
         try:
             self._files = deque(files_in(folder))
+            self._last_number = last_number(folder)
         except BaseException:
             os.close(self._lock)
             raise
-        self._last_number = self._files[-1].number if self._files else 0
         # The file that is written now: the last of `_files`. Files of an earlier start get no more.
         self._descriptor: int | None = None
 

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,7 @@ _SUFFIX: Final = ".journal"
 _CHECK_BYTES: Final = 64 * 1024
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class JournalFile:
     """One file of the journal.
 
@@ -46,10 +46,21 @@ def path_of(folder: Path, number: int) -> Path:
     return folder / f"{number:010}{_SUFFIX}"
 
 
+def last_number(folder: Path) -> int:
+    """The highest number in the folder, also of what was set aside: none is given twice."""
+    return max((number for number, _ in _numbered(folder)), default=0)
+
+
+def _numbered(folder: Path) -> Iterator[tuple[int, Path]]:
+    return ((int(path.stem), path) for path in folder.iterdir() if path.stem.isdecimal())
+
+
 def files_in(folder: Path) -> list[JournalFile]:
     """The files of an earlier start, oldest first."""
     found = []
-    for path in sorted(folder.glob(f"*{_SUFFIX}"), key=lambda path: int(path.stem)):
+    for number, path in sorted(_numbered(folder)):
+        if path.suffix != _SUFFIX:
+            continue
         data = path.read_bytes()
         if version_of(data) > VERSION:
             raise WrongState(
@@ -57,7 +68,7 @@ def files_in(folder: Path) -> list[JournalFile]:
                 "drained, or set FAIRLIFT_JOURNAL to another folder"
             )
         since_s = path.stat().st_mtime
-        found.append(JournalFile(path, int(path.stem), len(data), data.count(MARKER), since_s))
+        found.append(JournalFile(path, number, len(data), data.count(MARKER), since_s))
     return found
 
 

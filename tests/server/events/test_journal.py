@@ -144,6 +144,19 @@ def test_damaged_bytes_and_refused_events_are_set_aside(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_nothing_that_was_set_aside_is_overwritten(tmp_path: Path) -> None:
+    refusal = RefusedEvent(RefusalReason.CONFLICT, "the id has another content")
+    for event in exposures(3):
+        journal = opened(tmp_path)
+        journal.append([event])
+        file, records = journal.oldest()
+        journal.drained(file, records, [(event, refusal)])
+        journal.close()
+
+    lines = [line for path in tmp_path.glob("*.refused") for line in path.read_text().splitlines()]
+    assert len(lines) == 3
+
+
 def test_a_write_that_fails_leaves_no_half_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
