@@ -60,6 +60,7 @@ def token() -> str:
 async def serving(
     settings: Settings,
     *,
+    worker: int | None = None,
     workers: WorkerPool | None = None,
     clock: Callable[[], datetime] = now,
     monotonic: Callable[[], float] = time.monotonic,
@@ -68,6 +69,7 @@ async def serving(
 
     Args:
         settings: of this server.
+        worker: its number among those of a supervisor, from 0; None: it is alone.
         workers: processes that compute results, shared by several servers and left open; by
             default the server starts its own.
         clock: the time, in UTC.
@@ -78,7 +80,12 @@ async def serving(
             another currency than the settings.
     """
     # First what needs no database: a start that fails leaves the file as it was.
-    server = GrpcServer(listen=settings.listen, certificate=_certificate(settings))
+    server = GrpcServer(
+        listen=settings.listen,
+        certificate=_certificate(settings),
+        is_shared=worker is not None,
+        connection_age_s=settings.connection_age_s,
+    )
     try:
         store = Store(Path(settings.database))
     except BaseException:
@@ -127,11 +134,11 @@ async def serving(
         )
         store.write_failures.listener = readiness.failed
         timer = LookTimer(results, every_s=settings.look_every_s, now=clock)
-        in_background = (
-            asyncio.create_task(timer.run(), name="look-timer"),
-            asyncio.create_task(parked.run(), name="parked-events"),
-            asyncio.create_task(readiness.run(), name="readiness"),
-        )
+        in_background = [asyncio.create_task(readiness.run(), name="readiness")]
+        # What concerns the shop as a whole is the work of one worker.
+        if not worker:
+            in_background.append(asyncio.create_task(timer.run(), name="look-timer"))
+            in_background.append(asyncio.create_task(parked.run(), name="parked-events"))
         try:
             yield server
         finally:

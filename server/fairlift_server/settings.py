@@ -31,6 +31,9 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "parked_days": (1, 3_650),
     "queue_events": (1_000, 10_000_000),  # at least one full batch
     "journal_mb": (1, 1_048_576),
+    "workers": (1, 64),
+    "worker_silence_s": (2, 3_600),
+    "connection_age_s": (0, 86_400),
     "analyses": (1, 64),
     "look_every_s": (0.01, 86_400),
     "keep_alive_s": (0.01, 3_600),
@@ -107,6 +110,21 @@ class Settings:
     journal_mb: int = field(
         default=1_024,
         metadata={"help": "megabytes that the journal may take"},
+    )
+    workers: int = field(
+        default=1,
+        metadata={"help": "server processes on one port; more than one need PostgreSQL"},
+    )
+    worker_silence_s: float = field(
+        default=30.0,
+        metadata={"help": "seconds after which a worker that hangs is killed"},
+    )
+    connection_age_s: float = field(
+        default=600.0,
+        metadata={
+            "help": "seconds, give or take a tenth, after which callers are asked to connect anew "
+            "and so spread over all servers; 0: never"
+        },
     )
     analyses: int = field(
         default=1,
@@ -281,6 +299,12 @@ def _violations(settings: Settings) -> list[Violation]:
         "://" not in settings.database,
         "database",
         "must be the path of a SQLite file; other databases are not supported yet",
+    )
+    check(
+        settings.workers == 1 or "://" in settings.database,
+        "workers",
+        "must be 1 with a SQLite file, which one process uses; several need "
+        "FAIRLIFT_DATABASE=postgresql://…",
     )
     check(
         Settings.CURRENCY.fullmatch(settings.currency) is not None,

@@ -21,6 +21,7 @@ from fairlift_server.events.journal_records import (
 from fairlift_server.events.ledger import RefusedEvent
 
 _SUFFIX: Final = ".journal"
+_WORKER: Final = "worker-"
 _CHECK_BYTES: Final = 64 * 1024
 
 
@@ -101,6 +102,43 @@ def _refused_line(event: ReadEvent, refusal: RefusedEvent) -> str:
     }
     # In ASCII: some readers take other characters, too, for the end of a line.
     return json.dumps(line) + "\n"
+
+
+def worker_folder(folder: Path, number: int) -> Path:
+    """The journal of one of several workers."""
+    return folder / f"{_WORKER}{number}"
+
+
+def gather(folder: Path, *, workers: int) -> None:
+    """Moves files that no worker would drain, because there were more or fewer before, to one.
+
+    Args:
+        folder: that FAIRLIFT_JOURNAL names; it is the journal of a server without workers.
+        workers: how many there will be; 1: none.
+
+    Raises:
+        WrongState: the folder cannot be used, or a server uses it.
+    """
+    target = folder if workers == 1 else worker_folder(folder, 0)
+    used = {target, *(worker_folder(folder, number) for number in range(workers) if workers > 1)}
+    left = [each for each in (folder, *folder.glob(f"{_WORKER}*")) if each not in used]
+    if workers > 1:
+        os.close(locked(folder))  # makes it
+    for source in left:
+        if any(source.glob(f"*{_SUFFIX}")):
+            _move(source, target)
+
+
+def _move(source: Path, target: Path) -> None:
+    locks = [locked(source), locked(target)]
+    try:
+        for file in files_in(source):
+            file.path.rename(path_of(target, last_number(target) + 1))
+        sync_folder(target)
+        sync_folder(source)
+    finally:
+        for lock in locks:
+            os.close(lock)
 
 
 def set_aside_damages(path: Path, damages: Iterable[Damage]) -> Path:
