@@ -34,7 +34,7 @@ from fairlift_server.api.address import check_free
 from fairlift_server.api.admin import AdminApi
 from fairlift_server.api.admission import Admission
 from fairlift_server.api.assignments import AssignmentApi
-from fairlift_server.api.call_guard import MAX_BYTES, CallGuard
+from fairlift_server.api.call_guard import LONGEST_CALL_S, MAX_BYTES, CallGuard
 from fairlift_server.api.campaigns import CampaignApi
 from fairlift_server.api.events import RECORD_EVENTS, STREAM_EVENTS, EventApi
 from fairlift_server.api.results import ResultsApi
@@ -57,8 +57,8 @@ _OPTIONS = (
     # Accept clients that ping every 10 s; by default gRPC disconnects them.
     ("grpc.http2.min_ping_interval_without_data_ms", 9_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # Calls that run when a connection has reached its age.
-    ("grpc.max_connection_age_grace_ms", 30_000),
+    # Calls that run when a connection has reached its age go on; new ones take another connection.
+    ("grpc.max_connection_age_grace_ms", round(LONGEST_CALL_S * 1_000)),
 )
 
 

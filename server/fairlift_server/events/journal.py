@@ -107,7 +107,7 @@ class Journal:
             self._append(payloads)
         except OSError as error:
             self._abandon()
-            raise self._failed(f"cannot write to {self.folder}: {error.strerror}") from error
+            raise self._failed(f"the journal cannot be written: {error.strerror}") from error
         self.failure = ""
 
     def check(self) -> None:
@@ -121,7 +121,7 @@ class Journal:
         try:
             try_to_write(self.folder)
         except OSError as error:
-            raise self._failed(f"cannot write to {self.folder}: {error.strerror}") from error
+            raise self._failed(f"the journal cannot be written: {error.strerror}") from error
         self.failure = ""
 
     def oldest(self) -> tuple[JournalFile, Records]:
@@ -221,6 +221,9 @@ class Journal:
             self._descriptor = None
 
     def _failed(self, reason: str) -> Overloaded:
+        if reason != self.failure:
+            fields = {"reason": reason, "folder": str(self.folder)}
+            log.error("the journal takes no more", extra={"fields": fields})
         self.failure = reason
         text = f"no event can be taken now: {reason}; keep the events, and send them again later"
         return Overloaded(text, retry_after_s=_RETRY_AFTER_S)

@@ -175,7 +175,7 @@ def test_a_write_that_fails_leaves_no_half_batch(
             return disk.write(b"x")
 
     monkeypatch.setattr(os, "write", short)
-    with pytest.raises(Overloaded, match=r"cannot write to .*: No space left on device"):
+    with pytest.raises(Overloaded, match="cannot be written: No space left on device"):
         journal.append(events[10:20])
     with pytest.raises(Overloaded):
         journal.append(events[10:20])
@@ -212,7 +212,7 @@ def test_an_unusable_folder_is_found_before_an_event_needs_it(tmp_path: Path) ->
     journal = opened(tmp_path / "journal")
     journal.check()
     moved = (tmp_path / "journal").rename(tmp_path / "elsewhere")
-    with pytest.raises(Overloaded, match="cannot write to"):
+    with pytest.raises(Overloaded, match="cannot be written: No such file"):
         journal.check()
     moved.rename(tmp_path / "journal")
     journal.check()
