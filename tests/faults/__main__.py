@@ -19,6 +19,7 @@ from tests.faults import (
     large_shop,
     rolling_restart,
     swallowed_connection,
+    workers_restart,
     wrong_clocks,
 )
 
@@ -74,10 +75,11 @@ FAULTS: dict[str, Callable[[], Counts]] = {
     "two servers drain, SDK decides": partial(
         _restarted, rolling_restart.drained, 2, down_s=3.0, decide="local"
     ),
-    "two workers drain in turn": partial(_restarted, rolling_restart.drained_workers, 2),
+    "two workers drain in turn": partial(_restarted, workers_restart.drained_workers, 2),
     "two workers drain, SDK decides": partial(
-        _restarted, rolling_restart.drained_workers, 2, decide="local"
+        _restarted, workers_restart.drained_workers, 2, decide="local"
     ),
+    "one of two workers hangs": partial(workers_restart.frozen_worker, silence_s=10),
     "idle connection is swallowed": partial(
         _swallowed, partial(swallowed_connection.client_that_goes_on, is_idle=True)
     ),

@@ -2,13 +2,11 @@
 
 All have the same campaigns and stand behind one name. `python -m tests.faults restart` ends
 each server for 3 s, five times: one alone, and two behind one name, which are killed, and then two
-real servers, on copies of one database or on one that they share, which drain. In the end two
-workers of one supervisor take turns on one port.
+real servers, on copies of one database or on one that they share, which drain.
 """
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +14,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -37,8 +34,6 @@ SPAIN = {"country": "ES"}
 PLAN = Plan(primary=(PlannedMetric("conversion_rate", minimum_effect=0.05),), planned_units=10_000)
 # As long as a deployment waits before it ends the next server; the client connects again within it.
 BETWEEN_S = 2.0
-# With a server that starts on a busy machine.
-PATIENCE_S = 60.0
 
 
 # How the client decides.
@@ -114,50 +109,6 @@ class DrainingServer:
             self._process.communicate()
 
 
-class Worker:
-    """One of a supervisor's workers, which is asked to end by SIGTERM and replaced."""
-
-    def __init__(self, supervisor: "subprocess.Popen[str]", target: str, number: int) -> None:
-        self._supervisor = supervisor
-        self._number = str(number)
-        self.target = target
-        self._listeners = self._listening()
-
-    def start(self) -> None:
-        """Returns when its supervisor has replaced it, and as many processes listen as before."""
-        deadline = time.monotonic() + PATIENCE_S
-        while self._listening() < self._listeners:
-            assert time.monotonic() < deadline, "the worker is not replaced"
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        """Drains it, and waits for its end."""
-        pid = self._pid()
-        if pid is None:
-            return
-        os.kill(pid, signal.SIGTERM)
-        while self._pid() == pid:
-            time.sleep(0.05)
-
-    def _listening(self) -> int:
-        """How many sockets listen on the port."""
-        port = f":{int(self.target.rpartition(':')[2]):04X}"
-        # gRPC listens on IPv4 addresses, too, by IPv6.
-        tables = (Path("/proc/net", name).read_text() for name in ("tcp", "tcp6"))
-        fields = [line.split() for table in tables for line in table.splitlines()[1:]]
-        return sum(each[1].endswith(port) and each[3] == "0A" for each in fields)
-
-    def _pid(self) -> int | None:
-        """Its process: a child of the supervisor that was started with its number."""
-        children = Path(f"/proc/{self._supervisor.pid}/task/{self._supervisor.pid}/children")
-        for pid in children.read_text().split():
-            with suppress(FileNotFoundError):
-                words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-                if "--worker" in words and words[words.index("--worker") + 1] == self._number:
-                    return int(pid)
-        return None
-
-
 def killed(servers: int, *, times: int, down_s: float, timeout_s: float = 2.0) -> Counts:
     """The counts while servers with one snapshot are killed in turns.
 
@@ -169,7 +120,7 @@ def killed(servers: int, *, times: int, down_s: float, timeout_s: float = 2.0) -
     """
     with tempfile.TemporaryDirectory() as folder:
         processes = [ShopProcess(_folder(folder, number)) for number in range(servers)]
-        return _restarted(processes, times=times, down_s=down_s, timeout_s=timeout_s)
+        return counts_of(processes, times=times, down_s=down_s, timeout_s=timeout_s)
 
 
 def drained(
@@ -190,59 +141,21 @@ def drained(
     """
     with tempfile.TemporaryDirectory() as folder:
         if database:
-            _fill(database)
-        databases = [database] * servers if database else _copies(folder, servers)
+            fill(database)
+        databases = [database] * servers if database else copies(folder, servers)
         processes = [DrainingServer(each) for each in databases]
-        return _restarted(processes, times=times, down_s=down_s, timeout_s=timeout_s, decide=decide)
+        return counts_of(processes, times=times, down_s=down_s, timeout_s=timeout_s, decide=decide)
 
 
-def drained_workers(
-    workers: int,
-    *,
-    times: int,
-    timeout_s: float = 2.0,
-    database: str = "",
-    decide: Decide = "server",
-) -> Counts:
-    """The counts while workers on one port drain in turns, and are replaced; as in `drained`."""
-    with tempfile.TemporaryDirectory() as folder:
-        if database:
-            _fill(database)
-            command = [sys.executable, "-m", "fairlift_server", "serve"]
-        else:
-            # Until several workers may share a database, each has a copy of its own.
-            command = [sys.executable, "-m", "tests.faults.supervised_copies"]
-            command += _copies(folder, workers)
-        environment = {
-            **os.environ,
-            "FAIRLIFT_LISTEN": "127.0.0.1:0",
-            "FAIRLIFT_LOG_LEVEL": "error",
-            "FAIRLIFT_WORKERS": str(workers),
-            "FAIRLIFT_DATABASE": database,
-        }
-        if not database:
-            del environment["FAIRLIFT_WORKERS"], environment["FAIRLIFT_DATABASE"]
-        supervisor = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        try:
-            assert supervisor.stdout is not None
-            with closing(supervisor.stdout):
-                target = supervisor.stdout.readline().removeprefix("listening on ").strip()
-            servers = [Worker(supervisor, target, number) for number in range(workers)]
-            return _restarted(servers, times=times, down_s=0, timeout_s=timeout_s, decide=decide)
-        finally:
-            supervisor.terminate()
-            supervisor.wait()
-
-
-def _copies(folder: str, number: int) -> list[str]:
+def copies(folder: str, number: int) -> list[str]:
     """Copies of a database with one running campaign."""
     first = _folder(folder, 0)
-    _fill(str(first / "shop.db"))
+    fill(str(first / "shop.db"))
     copies = [shutil.copytree(first, Path(folder, str(n))) for n in range(1, number)]
     return [str(each / "shop.db") for each in (first, *copies)]
 
 
-def _fill(database: str) -> None:
+def fill(database: str) -> None:
     """Gives an empty database one running campaign."""
     server = DrainingServer(database)
     server.start()
@@ -254,7 +167,7 @@ def _fill(database: str) -> None:
     server.stop()
 
 
-def _restarted(
+def counts_of(
     servers: Sequence[Server],
     *,
     times: int,
@@ -262,10 +175,11 @@ def _restarted(
     timeout_s: float,
     decide: Decide = "server",
 ) -> Counts:
+    """The counts while these servers end and start in turns."""
     try:
         for server in servers:
             server.start()
-        expected = [_variants(server) for server in servers]
+        expected = [variants_of(server) for server in servers]
         assert all(variants == expected[0] for variants in expected)
         # Workers have one address.
         target = "ipv4:" + ",".join(dict.fromkeys(server.target for server in servers))
@@ -290,7 +204,7 @@ def _counts_of_restarts(
 ) -> Counter[str]:
     counts, over = Counter[str](), threading.Event()
     callers = [
-        threading.Thread(target=_ask, args=(client, expected, counts, over)) for _ in range(CALLERS)
+        threading.Thread(target=ask, args=(client, expected, counts, over)) for _ in range(CALLERS)
     ]
     for caller in callers:
         caller.start()
@@ -300,7 +214,7 @@ def _counts_of_restarts(
         server.stop()
         time.sleep(down_s)
         server.start()
-        _variants(server)
+        variants_of(server)
         time.sleep(BETWEEN_S)
     over.set()
     for caller in callers:
@@ -311,9 +225,10 @@ def _counts_of_restarts(
 _counting = threading.Lock()
 
 
-def _ask(
+def ask(
     client: Client, expected: Mapping[str, str], counts: Counter[str], over: threading.Event
 ) -> None:
+    """Asks for every visitor again and again, and adds to the counts when it is over."""
     mine = Counter[str]()
     while not over.is_set():
         for visitor in VISITORS:
@@ -326,7 +241,7 @@ def _ask(
         counts.update(mine)
 
 
-def _variants(server: Server) -> dict[str, str]:
+def variants_of(server: Server) -> dict[str, str]:
     """What its snapshot gives every visitor; returns when it has sent one."""
     with Client(server.target) as local:
         assert local.wait_ready(30)

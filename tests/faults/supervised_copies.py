@@ -8,8 +8,9 @@ import os
 import signal
 import sys
 
+from fairlift_server.settings import Settings
 from fairlift_server.workers.shared_port import SharedPort
-from fairlift_server.workers.supervisor import Supervisor, WorkerCommand
+from fairlift_server.workers.supervisor import SupervisionPace, Supervisor, WorkerCommand
 
 
 async def main(databases: list[str]) -> int:
@@ -23,7 +24,8 @@ async def main(databases: list[str]) -> int:
                 [sys.executable, "-m", "fairlift_server", *arguments], {**os.environ, **changed}
             )
 
-        supervisor = Supervisor(command, len(databases))
+        silence_s = Settings.from_environment(os.environ).worker_silence_s
+        supervisor = Supervisor(command, len(databases), SupervisionPace(silence_s))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, supervisor.stop)
 
         def announce() -> None:

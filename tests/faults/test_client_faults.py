@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import large_shop, rolling_restart, swallowed_connection
+from tests.faults import large_shop, rolling_restart, swallowed_connection, workers_restart
 
 
 @pytest.mark.parametrize("is_idle", [True, False])
@@ -53,7 +53,7 @@ def test_an_sdk_that_decides_loses_no_event_while_servers_drain() -> None:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="lists workers by Linux's /proc")
 @pytest.mark.parametrize("decide", ["server", "local"])
 def test_workers_that_drain_in_turns_cost_no_answer(decide: rolling_restart.Decide) -> None:
-    counts = rolling_restart.drained_workers(2, times=2, timeout_s=5.0, decide=decide)
+    counts = workers_restart.drained_workers(2, times=2, timeout_s=5.0, decide=decide)
 
     assert counts.answers > 0
     assert (counts.controls, counts.flips, counts.lost) == (0, 0, 0)
