@@ -145,7 +145,7 @@ class Journal:
         refused: Sequence[tuple[ReadEvent, RefusedEvent]],
     ) -> None:
         """Removes the oldest file, whose events are stored; what was not stored is set aside."""
-        self.skip(file)
+        self._files.remove(file)
         try:
             if records.damages:
                 set_aside_damages(file.path, records.damages)
@@ -156,10 +156,6 @@ class Journal:
             # It is drained again at the next start: all of its events are duplicates then.
             fields = {"file": str(file.path), "reason": error.strerror}
             log.error("a drained file of the journal cannot be removed", extra={"fields": fields})
-
-    def skip(self, file: JournalFile) -> None:
-        """Leaves the oldest file where it is."""
-        self._files.remove(file)
 
     def close(self) -> None:
         """Leaves what was not drained to the next start."""
@@ -198,7 +194,7 @@ class Journal:
         size_bytes = len(data)
         while data:
             data = data[os.write(self._descriptor, data) :]
-        os.fdatasync(self._descriptor)
+        os.fsync(self._descriptor)
         file.size_bytes += size_bytes
         file.events += len(records)
 

@@ -202,6 +202,9 @@ async def test_a_program_that_does_not_exist_is_said(
     assert lines(caplog, "a worker cannot be started")[0]["reason"] == "No such file or directory"
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").exists(), reason="counts descriptors by Linux's /proc"
+)
 async def test_no_descriptor_is_left_by_restarts(tmp_path: Path) -> None:
     workers = Workers(tmp_path, SERVES)
     async with supervised(workers, 1):
