@@ -69,6 +69,7 @@ FAULTS: dict[str, Callable[[], Counts]] = {
     "the disk is full": partial(_damaged, damaged_database.full_disk),
     "the database is away": partial(database_away.away_for, 30),
     "killed while the database is away": partial(database_away.run, kills=25),
+    "database away, journal's disk full": database_away.full_disk,
     "one server restarts": partial(_restarted, rolling_restart.killed, 1, down_s=3.0),
     "two servers restart in turn": partial(_restarted, rolling_restart.killed, 2, down_s=3.0),
     "two servers drain in turn": partial(_restarted, rolling_restart.drained, 2, down_s=3.0),

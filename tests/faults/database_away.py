@@ -11,8 +11,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -154,6 +155,39 @@ def away_for(seconds: float) -> dict[str, float]:
         "doubled": len(stored) - len(set(stored)),
         "wrong": wrong_order,
         "drain s": round(drain_s, 1),
+    }
+
+
+def full_disk() -> dict[str, float]:
+    """The counts while the database is away, and the journal's disk of 1 MiB is full before long.
+
+    Raises:
+        subprocess.CalledProcessError: this user may not mount a disk.
+    """
+    callers = Callers()
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        journal = folder / "journal"
+        journal.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", journal], check=True)
+        stack.callback(partial(subprocess.run, ["umount", journal], check=True))
+        with started(folder, journal) as (_, address), grpc.insecure_channel(address) as channel:
+            start_campaign(channel)
+            with callers.sending(channel):
+                with away(folder / "shop.db"):
+                    wait_until(lambda: callers.refused > 3 * CALLERS)
+                    while_away = callers.count
+                refused = callers.refused
+                wait_until(lambda: callers.count > while_away + 1_000)
+            wait_until(lambda: not has_files(journal))
+        stored = ids(folder / "shop.db")
+    acknowledged = {each for mine in callers.acknowledged for each in mine}
+    return {
+        "while away": while_away,
+        "refused batches": refused,
+        "acknowledged": len(acknowledged),
+        "lost": len(acknowledged - set(stored)),
+        "doubled": len(stored) - len(set(stored)),
     }
 
 
