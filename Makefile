@@ -11,7 +11,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo hillstrom serve fmt proto constraints clean check proto-check test test-compiled test-lowest calibrate \
+.PHONY: help setup demo hillstrom serve fmt proto constraints clean check proto-check test test-postgres test-compiled test-lowest calibrate \
   faults load mutants bench release
 
 help: ## print the targets
@@ -74,7 +74,11 @@ proto-check: $(READY)
 
 test: $(READY) ## run all tests; fails, too, if a branch of the engine or of the statistics has none
 	@$(PY) -m pytest -n auto -q --cov --cov-report=term-missing:skip-covered
+	@$(MAKE) --no-print-directory test-postgres
 	@$(MAKE) --no-print-directory test-compiled
+
+test-postgres: $(READY) ## the tests of the server and of the ledger once more, on PostgreSQL
+	@FAIRLIFT_TESTED_DATABASE=postgresql $(PY) -m pytest -n auto -q tests/server tests/ledger_oracle
 
 COMPILED := $(CURDIR)/.venv/compiled
 

@@ -11,8 +11,10 @@ from fairlift.extras import missing_line
 
 from fairlift_server.commands import add_command
 from fairlift_server.commands.migrate import ACCEPT, MIGRATE
+from fairlift_server.commands.move import MOVE
 from fairlift_server.commands.parked import PARKED
 from fairlift_server.commands.serve import SERVE
+from fairlift_server.commands.unit import UNIT
 from fairlift_server.logs import JsonFormatter
 from fairlift_server.settings import Settings, settings_help, unknown_variables
 
@@ -48,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlift')}")
     parsers = parser.add_subparsers(dest="command", required=True)
-    for command in (SERVE, MIGRATE, ACCEPT, PARKED):
+    for command in (SERVE, MIGRATE, MOVE, ACCEPT, PARKED, UNIT):
         add_command(parsers, command)
     return parser
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fairlift.engine.errors import WrongState
 
+from fairlift_server.api.admin import AdminApi
 from fairlift_server.api.assignments import AssignmentApi
 from fairlift_server.api.campaigns import CampaignApi
 from fairlift_server.api.events import EventApi, EventRules
@@ -23,14 +24,17 @@ from fairlift_server.api.results import ResultsApi
 from fairlift_server.api.server import Certificate, GrpcServer, Services
 from fairlift_server.campaigns.lifecycle import CampaignLifecycle
 from fairlift_server.campaigns.live import LiveCampaigns
+from fairlift_server.campaigns.other_servers import OtherServers
 from fairlift_server.campaigns.snapshot_build import published_snapshot
 from fairlift_server.events.caller_clocks import CallerClocks
 from fairlift_server.events.ingest import Ingest, ReadEvents, StoreEvents
-from fairlift_server.events.intake import IntakeWatch
+from fairlift_server.events.intake import Intake, IntakeWatch
 from fairlift_server.events.journal import MIB, Journal
 from fairlift_server.events.journaled_store import JournaledStore
 from fairlift_server.events.ledger import EventOutcome
 from fairlift_server.events.parking import ParkingLimits
+from fairlift_server.events.personal_ids import PersonalIds
+from fairlift_server.events.unit_ids import UnitIds
 from fairlift_server.results.campaign_results import CampaignResults
 from fairlift_server.results.look_timer import LookTimer
 from fairlift_server.results.shop_quality import IntakeQuality
@@ -39,9 +43,14 @@ from fairlift_server.settings import Settings
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.contents import contents, last_received_us
-from fairlift_server.store.database import Store, Transaction
+from fairlift_server.store.database import Store, Transaction, is_url
+from fairlift_server.store.erased_units import ErasedUnits
 from fairlift_server.store.event_groups import store_group
 from fairlift_server.store.parked_events import corrections, summarized
+from fairlift_server.store.stored_ids import IdSettings
+from fairlift_server.store.tombstone_file import TombstoneFile
+from fairlift_server.store.unit_requests import UnitRequests, apply_tombstones
+from fairlift_server.store.upkeep import Upkeep
 
 log = logging.getLogger("fairlift.store")
 
@@ -80,6 +89,7 @@ async def serving(
             another currency than the settings.
     """
     # First what needs no database: a start that fails leaves the file as it was.
+    id_settings = id_settings_of(settings)
     server = GrpcServer(
         listen=settings.listen,
         certificate=_certificate(settings),
@@ -87,12 +97,16 @@ async def serving(
         connection_age_s=settings.connection_age_s,
     )
     try:
-        store = Store(Path(settings.database))
+        store = Store(settings.database)
     except BaseException:
         await server.close()
         raise
     try:
-        store.migrate(lambda transaction: _set_currency(transaction, settings.currency))
+        ids = prepared(store, settings, id_settings)
+        tombstones = TombstoneFile.of(settings.erased_file, store.file)
+        apply_tombstones(store, tombstones, time_us=microseconds(clock()))
+        erased = ErasedUnits(ids)
+        units = UnitRequests(store, ids, tombstones)
         live = LiveCampaigns(
             store.read_now(lambda transaction: published_snapshot(transaction, clock()))
         )
@@ -100,7 +114,9 @@ async def serving(
         limits = ParkingLimits(settings.parked_events, settings.parked_days)
         store_events = _watched(
             lambda events: store.write(
-                lambda transaction: store_group(transaction, events, settings.currency, limits)
+                lambda transaction: store_group(
+                    transaction, events, settings.currency, limits, erased=erased
+                )
             ),
             watch,
             clock,
@@ -111,7 +127,10 @@ async def serving(
             limit_events=settings.queue_events,
         )
         clocks = CallerClocks(lambda: microseconds(clock()), monotonic)
-        parked = ParkedEvents(store, live, clocks, rules=_event_rules(settings), now=clock)
+        others = OtherServers(store, live, clock)
+        parked = ParkedEvents(
+            store, live, clocks, rules=_event_rules(settings), erased=erased, now=clock
+        )
         own_workers, own_check_workers = WorkerPool(settings.analyses), WorkerPool(1)
         results = CampaignResults(
             store,
@@ -119,11 +138,14 @@ async def serving(
             workers or own_check_workers,
             currency=settings.currency,
             now=clock,
-            intake=lambda: watch.state,
+            intake=partial(_intake_of_all, store, watch),
+            stored_id=ids.stored,
         )
-        log.info("opened %s: %s", store.path, store.contents())
+        log.info("opened %s: %s", store.name, store.contents())
         await server.start(
-            _services(settings, store, live, ingest, clocks, results, clock, journaled),
+            _services(
+                settings, store, live, ingest, clocks, results, ids, units, clock, others, journaled
+            ),
             token=settings.token,
             has_reflection=settings.has_reflection,
         )
@@ -134,7 +156,10 @@ async def serving(
         )
         store.write_failures.listener = readiness.failed
         timer = LookTimer(results, every_s=settings.look_every_s, now=clock)
-        in_background = [asyncio.create_task(readiness.run(), name="readiness")]
+        in_background = [
+            asyncio.create_task(readiness.run(), name="readiness"),
+            *_with_others(store, others),
+        ]
         # What concerns the shop as a whole is the work of one worker.
         if not worker:
             in_background.append(asyncio.create_task(timer.run(), name="look-timer"))
@@ -148,6 +173,7 @@ async def serving(
             await ingest.close()
             if journaled is not None:
                 await journaled.close(grace_s=settings.drain_s)
+            await units.close()
             own_workers.close()
             own_check_workers.close()
     finally:
@@ -171,6 +197,36 @@ def _journaled(
     )
 
 
+def id_settings_of(settings: Settings) -> IdSettings:
+    """How the settings want ids to be stored.
+
+    Raises:
+        WrongState: FAIRLIFT_ID_KEY_FILE names a file without a key.
+    """
+    return IdSettings.of(
+        raw=settings.raw_ids,
+        key=settings.id_key,
+        key_file=settings.id_key_file,
+        database=None if is_url(settings.database) else Path(settings.database),
+    )
+
+
+def prepared(store: Store, settings: Settings, id_settings: IdSettings) -> UnitIds:
+    """Upgrades the database, if it fits the settings; how ids are stored in it.
+
+    Raises:
+        WrongState: it is in another currency, or its ids are stored in another way.
+    """
+    ids: list[UnitIds] = []
+
+    def check(transaction: Transaction) -> None:
+        _set_currency(transaction, settings.currency)
+        ids.append(id_settings.settled(transaction, store.name))
+
+    store.migrate(check)
+    return ids[-1]
+
+
 def _watched(record: StoreEvents, watch: IntakeWatch, clock: Callable[[], datetime]) -> StoreEvents:
     """Stores events, and has their coming in watched."""
 
@@ -184,6 +240,16 @@ def _watched(record: StoreEvents, watch: IntakeWatch, clock: Callable[[], dateti
         return outcomes
 
     return watched
+
+
+def _with_others(store: Store, others: OtherServers) -> list["asyncio.Task[None]"]:
+    """What a server does because others use the same database."""
+    if not store.is_shared:
+        return []
+    return [
+        asyncio.create_task(others.run(), name="other-servers"),
+        asyncio.create_task(Upkeep(store).run(), name="upkeep"),
+    ]
 
 
 def _certificate(settings: Settings) -> Certificate | None:
@@ -205,21 +271,33 @@ def _services(
     ingest: Ingest,
     clocks: CallerClocks,
     results: CampaignResults,
+    ids: UnitIds,
+    units: UnitRequests,
     clock: Callable[[], datetime],
+    others: OtherServers,
     journaled: JournaledStore | None,
 ) -> Services:
     page_tokens = PageTokens()
     campaigns = CampaignLifecycle(store, live, currency=settings.currency, now=clock, token=token)
     return Services(
+        AdminApi(units, now=clock),
         AssignmentApi(live, keep_alive_s=settings.keep_alive_s),
         CampaignApi(campaigns, page_tokens),
-        EventApi(ingest, live, clocks, rules=_event_rules(settings), now=clock),
+        EventApi(
+            ingest,
+            live,
+            clocks,
+            rules=_event_rules(settings),
+            stored=ids.stored,
+            now=clock,
+            catch_up=others.catch_up,
+        ),
         ResultsApi(
             results,
             page_tokens,
             currency=settings.currency,
             watch_every_s=settings.keep_alive_s,
-            intake=partial(_intake, store, clocks, journaled),
+            intake=partial(_intake, store, clocks, ids.personal, journaled),
         ),
     )
 
@@ -228,8 +306,15 @@ def _event_rules(settings: Settings) -> EventRules:
     return EventRules(settings.currency, settings.history_days, settings.parked_days)
 
 
+async def _intake_of_all(store: Store, watch: IntakeWatch) -> Intake:
+    """When events could come in, at this server or at others of the same database."""
+    if store.is_shared and (received_us := await store.read(last_received_us)) is not None:
+        watch.received_elsewhere(received_us)
+    return watch.state
+
+
 async def _intake(
-    store: Store, clocks: CallerClocks, journaled: JournaledStore | None
+    store: Store, clocks: CallerClocks, personal: PersonalIds, journaled: JournaledStore | None
 ) -> IntakeQuality:
     """What the server took in and could not count yet, or had to correct."""
     events, parked, corrected = await store.read(
@@ -240,7 +325,7 @@ async def _intake(
         )
     )
     journal = None if journaled is None else journaled.state
-    return IntakeQuality(events, parked, corrected, clocks.state(), journal)
+    return IntakeQuality(events, parked, corrected, clocks.state(), personal, journal)
 
 
 def _set_currency(transaction: Transaction, currency: str) -> None:

@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from fairlift.engine.errors import Invalid, InvalidRequest, Violation
 
+from fairlift_server.store.id_key import id_key_from
+
 # Of a token that others may guess at.
 MIN_TOKEN = 16
 PREFIX = "FAIRLIFT_"
@@ -58,7 +60,10 @@ class Settings:
     )
     database: str = field(
         default="fairlift.db",
-        metadata={"help": "path of the SQLite file; its folder must exist"},
+        metadata={
+            "help": "path of the SQLite file, whose folder must exist; or postgresql://USER:PASSWORD"
+            "@HOST/NAME, which several servers may share"
+        },
     )
     currency: str = field(
         default="EUR",
@@ -75,6 +80,32 @@ class Settings:
     tls_key: str = field(
         default="",
         metadata={"help": "path of the certificate's PEM private key"},
+    )
+    raw_ids: bool = field(
+        default=False,
+        metadata={
+            "help": "yes: store ids of visitors and customers as they come, not keyed; fixed once "
+            "the ledger holds events"
+        },
+    )
+    id_key: str = field(
+        default="",
+        repr=False,
+        metadata={
+            "help": "the key of stored ids, at least 32 bytes in hex or base64; default: the file "
+            "FAIRLIFT_DATABASE.id-key, made at the first start"
+        },
+    )
+    id_key_file: str = field(
+        default="",
+        metadata={"help": "path of a file that holds the key of stored ids"},
+    )
+    erased_file: str = field(
+        default="",
+        metadata={
+            "help": "path of the file that remembers what was erased; default: "
+            "FAIRLIFT_DATABASE.erased"
+        },
     )
     allow_open: bool = field(
         default=False,
@@ -295,11 +326,11 @@ def _violations(settings: Settings) -> list[Violation]:
         "must be host:port, such as 127.0.0.1:50051",
     )
     check(bool(settings.database), "database", "must be a path, such as fairlift.db")
-    check(
-        "://" not in settings.database,
-        "database",
-        "must be the path of a SQLite file; other databases are not supported yet",
-    )
+    scheme, is_url, _ = settings.database.partition("://")
+    if is_url and scheme not in ("postgresql", "postgres"):
+        # Not the value: it may hold a password.
+        text = f"begins with {scheme}://, must be a path or postgresql://…"
+        violations.append(Violation(PREFIX + "DATABASE", text))
     check(
         settings.workers == 1 or "://" in settings.database,
         "workers",
@@ -327,6 +358,7 @@ def _violations(settings: Settings) -> list[Violation]:
         "must be debug, info, warning or error",
     )
     violations += _token_violations(settings)
+    violations += _key_violations(settings)
     if (
         not violations
         and not settings.is_loopback
@@ -341,6 +373,30 @@ def _violations(settings: Settings) -> list[Violation]:
             )
         )
     return violations
+
+
+def _key_violations(settings: Settings) -> list[Violation]:
+    """What is wrong with the key of stored ids; the messages never show it."""
+    given = {
+        "FAIRLIFT_ID_KEY": settings.id_key,
+        "FAIRLIFT_ID_KEY_FILE": settings.id_key_file,
+        "FAIRLIFT_RAW_IDS": "yes" if settings.raw_ids else "",
+    }
+    chosen = [name for name, value in given.items() if value]
+    if len(chosen) > 1:
+        return [Violation(chosen[1], f"is set, and {chosen[0]} too; leave one of them out")]
+    if not chosen and "://" in settings.database:
+        text = (
+            "is unset, and every server of a database needs the same key; set it to what "
+            "`openssl rand -hex 32` prints, and keep a copy"
+        )
+        return [Violation("FAIRLIFT_ID_KEY", text)]
+    try:
+        if settings.id_key:
+            id_key_from(settings.id_key)
+    except ValueError as error:
+        return [Violation("FAIRLIFT_ID_KEY", str(error))]
+    return []
 
 
 def _token_violations(settings: Settings) -> list[Violation]:

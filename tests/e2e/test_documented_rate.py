@@ -1,14 +1,13 @@
 """The lines of docs/sdk.md that send an exchange rate, against a real server."""
 
 import re
-import sqlite3
 import time
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fairlift import Client, OrderLine, micros
 
+from tests.databases import database_in, rows
 from tests.e2e.test_server_process import PATIENCE_S, process
 
 _PAGE = Path(__file__).parents[2] / "docs" / "sdk.md"
@@ -33,7 +32,7 @@ def test_an_order_in_another_currency_waits_until_the_documented_lines_ran(tmp_p
         _order(client, "after")
         assert client.flush(10)
         assert (client.stats().parked, client.stats().accepted) == (2, 3)
-        assert _orders(tmp_path / "shop.db", 3) == [("after",), ("before",), ("still before",)]
+        assert _orders(database_in(tmp_path), 3) == [("after",), ("before",), ("still before",)]
 
 
 def _order(client: Client, order_id: str) -> None:
@@ -42,13 +41,11 @@ def _order(client: Client, order_id: str) -> None:
     client.order("v-1", order_id, lines, currency="USD", time=at)
 
 
-def _orders(database: Path, count: int) -> list[tuple[str]]:
+def _orders(database: str, count: int) -> list[tuple[str]]:
     """The orders that count, once there are as many: the server judges again within a second."""
     until = time.monotonic() + PATIENCE_S
-    with closing(sqlite3.connect(database)) as connection:
-        while True:
-            query = "SELECT order_id FROM orders ORDER BY order_id"
-            if len(orders := connection.execute(query).fetchall()) == count:
-                return orders
-            assert time.monotonic() < until, orders
-            time.sleep(0.05)
+    query = "SELECT order_id FROM orders ORDER BY order_id"
+    while len(orders := rows(database, query)) != count:
+        assert time.monotonic() < until, orders
+        time.sleep(0.05)
+    return orders

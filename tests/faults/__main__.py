@@ -15,8 +15,10 @@ from tests.faults import (
     damaged_database,
     database_away,
     hostile_callers,
+    killed_while_erasing,
     killed_while_parked,
     large_shop,
+    postgres_faults,
     rolling_restart,
     swallowed_connection,
     workers_restart,
@@ -25,7 +27,7 @@ from tests.faults import (
 
 Counts = Mapping[str, float]
 
-_FAILURES = ("lost", "doubled", "wrong")
+_FAILURES = ("lost", "doubled", "wrong", "half", "early", "resurrected")
 
 
 def _wrong_clock(fault: wrong_clocks.Fault) -> Counts:
@@ -65,6 +67,7 @@ def _swallowed(run: Callable[[], swallowed_connection.Counts]) -> Counts:
 FAULTS: dict[str, Callable[[], Counts]] = {
     **{fault.name: partial(_wrong_clock, fault) for fault in wrong_clocks.FAULTS},
     "killed while parked events": partial(killed_while_parked.run, batches=60, kills=5),
+    "killed while it erases": partial(killed_while_erasing.run, rounds=50),
     "a table is missing": partial(_damaged, damaged_database.broken_table),
     "the disk is full": partial(_damaged, damaged_database.full_disk),
     "the database is away": partial(database_away.away_for, 30),
@@ -90,6 +93,7 @@ FAULTS: dict[str, Callable[[], Counts]] = {
     "connection is swallowed, worker ends": partial(
         _swallowed, partial(swallowed_connection.worker_that_ends, is_silent_for_ever=False)
     ),
+    **postgres_faults.FAULTS,
     "20,000 campaigns": large_shop.run,
     "memory under hostile calls": hostile_callers.memory,
     "assignments beside hostile callers": hostile_callers.assignments,

@@ -14,6 +14,8 @@ class TcpProxy:
 
     def __init__(self, to_port: int) -> None:
         self.accepts_new = True
+        # How long everything takes, in each direction.
+        self.delay_s = 0.0
         self.port = 0
         self._to_port = to_port
         # Whether each open connection still forwards, by a number.
@@ -66,6 +68,8 @@ class TcpProxy:
     ) -> None:
         with suppress(OSError):
             while content := await source.read(65_536):
+                if self.delay_s:
+                    await asyncio.sleep(self.delay_s)
                 if self._forwards[number]:
                     sink.write(content)
                     await sink.drain()

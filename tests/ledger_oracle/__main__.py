@@ -22,7 +22,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         empty = empty_store(Path(name))
         for seed in range(arguments.first, arguments.first + -(-arguments.histories // TOGETHER)):
-            for line in tally.compare(seed, empty)[: max(0, arguments.show)]:
+            for line in tally.compare(seed, empty, Path(name))[: max(0, arguments.show)]:
                 arguments.show -= 1
                 print(line)
     print(f"{tally.summary}, in {time.monotonic() - began:.0f} s")

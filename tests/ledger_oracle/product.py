@@ -1,10 +1,7 @@
 """What the server's own ledger and analysis say of a history, in process."""
 
 import random
-import shutil
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -27,20 +24,22 @@ from fairlift_server.store.events import store_events
 from fairlift_stats.data.metrics import Mean, Rate, Ratio
 from fairlift_stats.data.summary import Summary
 
+from tests.databases import copied, database_in, rows
+
 from .events import DAY, Campaign, Event, Figures, VariantFigures
 from .histories import History
 from .messages import message_of
 from .metrics import CATALOGUE
 
 
-def empty_store(folder: Path) -> Path:
-    """A migrated file, to be copied for each history: migrations take longer than a history."""
-    path = folder / "empty.db"
-    store = Store(path)
+def empty_store(folder: Path) -> str:
+    """A migrated database, to be copied for each history: migrations take longer than a history."""
+    database = database_in(folder, "empty.db")
+    store = Store(database)
     store.migrate()
     store.write_now(lambda transaction: put_shop(transaction, Shop("EUR", 0, "salt")))
     store.close()
-    return path
+    return database
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +84,19 @@ class ProductReport:
     contradicting: frozenset[str]
 
 
-def product_report(history: History, empty: Path, path: Path, arrival: Arrival) -> ProductReport:
-    """What the server says of the history after it came in."""
-    for old in path.parent.glob(f"{path.name}*"):
-        old.unlink()
-    shutil.copyfile(empty, path)
-    refused = _feed(history, path, arrival)
-    contradicting = _contradicting(path)
-    answer = answers(path, [query_of(history)])[0]
+def product_report(history: History, empty: str, path: Path, arrival: Arrival) -> ProductReport:
+    """What the server says of the history after it came in.
+
+    Args:
+        history: what happened.
+        empty: a database to be copied.
+        path: names the copy.
+        arrival: of the events.
+    """
+    database = copied(empty, path)
+    refused = _feed(history, database, arrival)
+    contradicting = _contradicting(database)
+    answer = answers(database, [query_of(history)])[0]
     return ProductReport(_figures(history, answer), refused, contradicting)
 
 
@@ -129,10 +133,10 @@ def _columns(campaign: Campaign) -> ColumnSet:
     return columns
 
 
-def _feed(history: History, path: Path, arrival: Arrival) -> dict[str, str]:
+def _feed(history: History, database: str, arrival: Arrival) -> dict[str, str]:
     """Sends everything; returns what was refused, and why, by event id."""
     live = _live(history.campaign)
-    store = Store(path)
+    store = Store(database)
     groups = arrival.groups(history.events)
     refused: dict[str, str] = {}
     # What waits for an exchange rate is sent again when everything else is there.
@@ -141,7 +145,7 @@ def _feed(history: History, path: Path, arrival: Arrival) -> dict[str, str]:
         for group in groups:
             if arrival.restarts:
                 store.close()
-                store = Store(path)
+                store = Store(database)
             reader = EventReader(
                 live, now_us=history.as_of, history_days=400, parked_days=7, currency="EUR"
             )
@@ -165,10 +169,9 @@ def _record(store: Store, reader: EventReader, group: Sequence[Event]) -> dict[s
     }
 
 
-def _contradicting(path: Path) -> frozenset[str]:
-    with closing(sqlite3.connect(path)) as connection:
-        rows = connection.execute("SELECT event_id FROM amendments WHERE status = 'contradicts'")
-        return frozenset(event_id.hex() for (event_id,) in rows)
+def _contradicting(database: str) -> frozenset[str]:
+    found = rows(database, "SELECT event_id FROM amendments WHERE status = 'contradicts'")
+    return frozenset(event_id.hex() for (event_id,) in found)
 
 
 def _live(campaign: Campaign) -> LiveCampaigns:

@@ -19,16 +19,17 @@ class Tally:
     different: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
 
-    def compare(self, seed: int, empty: Path) -> list[str]:
+    def compare(self, seed: int, empty: str, folder: Path) -> list[str]:
         """Lines of what differs in the histories of a seed.
 
         Args:
             seed: of the histories, and of the order in which they come in.
-            empty: a migrated store without events, beside which theirs is made.
+            empty: a migrated database without events.
+            folder: of theirs.
         """
         parts = histories(seed)
         arrival = Arrival(seed, twice=seed % 3 == 0, restarts=seed % 10 == 0)
-        product = product_report(together(parts), empty, empty.with_name("shop.db"), arrival)
+        product = product_report(together(parts), empty, folder / "shop.db", arrival)
         found: list[str] = []
         for number, part in enumerate(parts):
             lines = list(part_differences(part, product))

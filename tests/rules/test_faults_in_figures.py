@@ -21,6 +21,7 @@ from fairlift_stats.sequential.looks import ArmCount, Look, LookLog
 from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 from fairlift_stats.verdict import Verdict, decide
 
+from tests.databases import database_in
 from tests.rules.situations import evidence
 from tests.rules.test_faults import rates_look
 from tests.server import shop
@@ -88,7 +89,7 @@ async def test_ten_units_with_an_order_and_no_view_came_through_no_step(tmp_path
     )
 
     # DuckDB brings its own SQLite: the server, in this process, has closed the file.
-    summary = answers(tmp_path / "shop.db", [query])[0].sample(None).summaries[1]["free"]
+    summary = answers(database_in(tmp_path), [query])[0].sample(None).summaries[1]["free"]
 
     assert (summary.n, [summary.sum(name) for name in names]) == (10, [0, 0, 10])
     funnel = Funnel("journey", ("viewed", "ordered"))

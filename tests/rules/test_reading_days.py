@@ -2,7 +2,6 @@
 
 import json
 import random
-import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from fairlift.v1.event_service_pb2 import Event
 from fairlift.v1.results_service_pb2 import Look
 from google.protobuf.json_format import MessageToDict
 
+from tests.databases import database_in, rows
 from tests.server import shop
 from tests.server.client import Caller, running
 from tests.server.crowds import START, send, start
@@ -123,17 +123,15 @@ async def test_refunds_make_no_look_depend_on_who_reads_when(tmp_path: Path) -> 
     for looks in seen.values():
         check_same(looks, seen["daily"])
     for name in readers:
-        assert net_revenues(tmp_path / name / "shop.db") == pytest.approx(
+        assert net_revenues(database_in(tmp_path / name)) == pytest.approx(
             expected_net_revenues(events), abs=1e-5
         )
 
 
-def net_revenues(path: Path) -> dict[tuple[int, str], float]:
+def net_revenues(database: str) -> dict[tuple[int, str], float]:
     """By day and variant, the net revenue that each look in the store has added up."""
     found = {}
-    with sqlite3.connect(path) as connection:
-        rows = connection.execute("SELECT content FROM looks ORDER BY number").fetchall()
-    for (sealed,) in rows:
+    for (sealed,) in rows(database, "SELECT content FROM looks ORDER BY number"):
         look = json.loads(json.loads(sealed)["content"])
         (part,) = (part for part in look["summaries"] if part["window_days"] == 3)
         for arm in ARMS:

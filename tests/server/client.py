@@ -19,8 +19,13 @@ from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
 from fairlift_server.build import serving
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
+from fairlift_server.store.database import is_url
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
+
+from tests.databases import database_in
+
+ID_KEY = "5a" * 32
 
 
 class Clock:
@@ -87,12 +92,26 @@ async def running(
 ) -> AsyncIterator[Caller]:
     """A server in this process, its store in the folder, and a caller of it."""
     clock = clock or Clock()
-    chosen = {"listen": "127.0.0.1:0", "database": str(folder / "shop.db"), **settings}
+    chosen = {"listen": "127.0.0.1:0", "database": database_in(folder), **settings}
+    if is_url(str(chosen["database"])):
+        chosen = {**beside(folder, chosen), **chosen}
     async with (
         serving(settings_of(chosen), workers=workers(), clock=clock) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         yield Caller(channel, clock, f"127.0.0.1:{server.port}")
+
+
+def beside(folder: Path, chosen: Mapping[str, object]) -> dict[str, str]:
+    """The files that a server makes beside a SQLite database, and not beside PostgreSQL."""
+    files = {"erased_file": str(folder / "shop.db.erased")}
+    if not chosen.get("raw_ids") and not chosen.get("id_key") and not chosen.get("id_key_file"):
+        key = folder / "shop.db.id-key"
+        if not key.exists():
+            key.write_text(ID_KEY)
+            key.chmod(0o600)
+        files["id_key_file"] = str(key)
+    return files
 
 
 def details(error: grpc.aio.AioRpcError) -> tuple[ErrorInfo, BadRequest, RetryInfo]:

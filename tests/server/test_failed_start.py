@@ -9,9 +9,11 @@ import pytest
 from fairlift.engine.errors import WrongState
 from fairlift_server.build import serving
 from fairlift_server.settings import Settings
+from fairlift_server.store.database import Store
 
-from tests.server import shop
-from tests.server.client import running
+from tests.databases import sqlite_only
+
+pytestmark = sqlite_only
 
 
 def _at(folder: Path, **settings: str) -> Settings:
@@ -43,14 +45,18 @@ async def test_a_certificate_that_cannot_be_used_creates_no_database(tmp_path: P
 
 
 async def test_another_currency_leaves_an_older_database_as_it_was(tmp_path: Path) -> None:
-    async with running(tmp_path) as caller:
-        await caller.accepted([shop.order("v", "o-1", shop.line(50))])
-    path = next(tmp_path.glob("*.db"))
-    with closing(sqlite3.connect(path)) as connection:
-        # As an older Fairlift would have left it: without its newest table.
-        connection.executescript(
-            "DROP TABLE parked_events; DROP TABLE clock_corrections;"
-            "UPDATE alembic_version SET version_num = '0001';"
+    path = tmp_path / "shop.db"
+    store = Store(path)
+    store.migrate(to="0001")
+    store.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO shop (id, currency_code, holdout_bps, holdout_salt) "
+            "VALUES (1, 'EUR', 0, '')"
+        )
+        connection.execute(
+            "INSERT INTO exchange_rates (event_id, time_us, received_us, currency_code, "
+            "shop_picos_per_unit) VALUES (x'01', 1, 1, 'USD', 1)"
         )
         before = _schema(connection)
 

@@ -32,7 +32,7 @@ def test_values_are_read_by_their_kind() -> None:
         ("LISTEN", "50051", "must be host:port"),
         ("LISTEN", "127.0.0.1:70000", "must be host:port"),
         ("DATABASE", "", "must be a path"),
-        ("DATABASE", "postgresql://shop", "not supported yet"),
+        ("DATABASE", "mysql://u:secret@host/shop", "begins with mysql://"),
         ("WORKERS", "2", "must be 1 with a SQLite file, which one process uses"),
         ("WORKERS", "65", "must be 1 to 64"),
         ("WORKER_SILENCE_S", "1", "must be 2 to 3,600"),

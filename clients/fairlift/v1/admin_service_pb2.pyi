@@ -402,6 +402,7 @@ class EraseUnitRequest(google.protobuf.message.Message):
     UNIT_ID_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
     unit_id: builtins.str
+    """As the shop sends it in events."""
     reason: builtins.str
     """Kept in the audit, which does not keep the id."""
     def __init__(
@@ -419,13 +420,17 @@ class EraseUnitResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     ERASED_EVENTS_FIELD_NUMBER: builtins.int
+    ERASED_IDS_FIELD_NUMBER: builtins.int
     erased_events: builtins.int
+    erased_ids: builtins.int
+    """The id and those that were linked with it."""
     def __init__(
         self,
         *,
         erased_events: builtins.int = ...,
+        erased_ids: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["erased_events", b"erased_events"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["erased_events", b"erased_events", "erased_ids", b"erased_ids"]) -> None: ...
 
 Global___EraseUnitResponse: typing_extensions.TypeAlias = EraseUnitResponse
 
@@ -434,13 +439,18 @@ class ExportUnitRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     UNIT_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
     unit_id: builtins.str
+    """As the shop sends it in events."""
+    reason: builtins.str
+    """Kept in the audit, which does not keep the id."""
     def __init__(
         self,
         *,
         unit_id: builtins.str = ...,
+        reason: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["unit_id", b"unit_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["reason", b"reason", "unit_id", b"unit_id"]) -> None: ...
 
 Global___ExportUnitRequest: typing_extensions.TypeAlias = ExportUnitRequest
 
@@ -449,13 +459,21 @@ class ExportUnitResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     EVENTS_FIELD_NUMBER: builtins.int
+    WAITING_EVENTS_FIELD_NUMBER: builtins.int
     @property
-    def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[fairlift.v1.event_service_pb2.Event]: ...
+    def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[fairlift.v1.event_service_pb2.Event]:
+        """With the ids as they are stored, and those attributes that are kept; orders as they were placed."""
+
+    @property
+    def waiting_events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[fairlift.v1.event_service_pb2.Event]:
+        """Kept, and not counted yet."""
+
     def __init__(
         self,
         *,
         events: collections.abc.Iterable[fairlift.v1.event_service_pb2.Event] | None = ...,
+        waiting_events: collections.abc.Iterable[fairlift.v1.event_service_pb2.Event] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["events", b"events"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["events", b"events", "waiting_events", b"waiting_events"]) -> None: ...
 
 Global___ExportUnitResponse: typing_extensions.TypeAlias = ExportUnitResponse

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class AdminServiceStub(object):
-    """Keys to the house, and the rights of the people whose data it keeps. Not supported yet: every call
-    answers UNIMPLEMENTED.
+    """Keys to the house, and the rights of the people whose data it keeps. Supported by now: EraseUnit and
+    ExportUnit; every other call answers UNIMPLEMENTED.
     """
 
     def __init__(self, channel):
@@ -84,8 +84,8 @@ class AdminServiceStub(object):
 
 
 class AdminServiceServicer(object):
-    """Keys to the house, and the rights of the people whose data it keeps. Not supported yet: every call
-    answers UNIMPLEMENTED.
+    """Keys to the house, and the rights of the people whose data it keeps. Supported by now: EraseUnit and
+    ExportUnit; every other call answers UNIMPLEMENTED.
     """
 
     def CreateToken(self, request, context):
@@ -135,14 +135,15 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def EraseUnit(self, request, context):
-        """Forgets a visitor or customer, and remembers that it must stay forgotten.
+        """Forgets a visitor or customer and all ids that are linked with it, and remembers that they must
+        stay forgotten: their events are refused from then on, with REFUSAL_REASON_ERASED. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExportUnit(self, request, context):
-        """Everything that is kept about a visitor or customer.
+        """Everything that is kept about a visitor or customer and all ids that are linked with it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -205,8 +206,8 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService(object):
-    """Keys to the house, and the rights of the people whose data it keeps. Not supported yet: every call
-    answers UNIMPLEMENTED.
+    """Keys to the house, and the rights of the people whose data it keeps. Supported by now: EraseUnit and
+    ExportUnit; every other call answers UNIMPLEMENTED.
     """
 
     @staticmethod

@@ -170,8 +170,8 @@ _AdminServiceExportUnitType = typing_extensions.TypeVar(
 )
 
 class AdminServiceStub(typing.Generic[_AdminServiceCreateTokenType, _AdminServiceListTokensType, _AdminServiceRotateTokenType, _AdminServiceRevokeTokenType, _AdminServiceGetSettingsType, _AdminServiceUpdateSettingsType, _AdminServiceListAuditType, _AdminServiceEraseUnitType, _AdminServiceExportUnitType]):
-    """Keys to the house, and the rights of the people whose data it keeps. Not supported yet: every call
-    answers UNIMPLEMENTED.
+    """Keys to the house, and the rights of the people whose data it keeps. Supported by now: EraseUnit and
+    ExportUnit; every other call answers UNIMPLEMENTED.
     """
 
     @typing.overload
@@ -273,10 +273,12 @@ class AdminServiceStub(typing.Generic[_AdminServiceCreateTokenType, _AdminServic
     """Everything that anybody changed on this server, oldest first."""
 
     EraseUnit: _AdminServiceEraseUnitType
-    """Forgets a visitor or customer, and remembers that it must stay forgotten."""
+    """Forgets a visitor or customer and all ids that are linked with it, and remembers that they must
+    stay forgotten: their events are refused from then on, with REFUSAL_REASON_ERASED. May be repeated.
+    """
 
     ExportUnit: _AdminServiceExportUnitType
-    """Everything that is kept about a visitor or customer."""
+    """Everything that is kept about a visitor or customer and all ids that are linked with it."""
 
 AdminServiceAsyncStub: typing_extensions.TypeAlias = AdminServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -318,8 +320,8 @@ AdminServiceAsyncStub: typing_extensions.TypeAlias = AdminServiceStub[
 ]
 
 class AdminServiceServicer(metaclass=abc.ABCMeta):
-    """Keys to the house, and the rights of the people whose data it keeps. Not supported yet: every call
-    answers UNIMPLEMENTED.
+    """Keys to the house, and the rights of the people whose data it keeps. Supported by now: EraseUnit and
+    ExportUnit; every other call answers UNIMPLEMENTED.
     """
 
     @abc.abstractmethod
@@ -381,7 +383,9 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         request: fairlift.v1.admin_service_pb2.EraseUnitRequest,
         context: _ServicerContext,
     ) -> typing.Union[fairlift.v1.admin_service_pb2.EraseUnitResponse, collections.abc.Awaitable[fairlift.v1.admin_service_pb2.EraseUnitResponse]]:
-        """Forgets a visitor or customer, and remembers that it must stay forgotten."""
+        """Forgets a visitor or customer and all ids that are linked with it, and remembers that they must
+        stay forgotten: their events are refused from then on, with REFUSAL_REASON_ERASED. May be repeated.
+        """
 
     @abc.abstractmethod
     def ExportUnit(
@@ -389,6 +393,6 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         request: fairlift.v1.admin_service_pb2.ExportUnitRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[fairlift.v1.admin_service_pb2.ExportUnitResponse], collections.abc.AsyncIterator[fairlift.v1.admin_service_pb2.ExportUnitResponse]]:
-        """Everything that is kept about a visitor or customer."""
+        """Everything that is kept about a visitor or customer and all ids that are linked with it."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -1,8 +1,7 @@
-"""DuckDB over the SQLite file, attached read-only: how the embedded server answers queries."""
+"""DuckDB over the ledger, attached read-only: how a server answers queries."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import duckdb
 from fairlift.engine.identity import IdentityPolicy
 from fairlift_stats.methods.quantiles import QuantileArm
 
+from fairlift_server.analysis.attached_ledger import attach_ledger, quoted
 from fairlift_server.analysis.cells import (
     Offsets,
     exact_pairs,
@@ -33,22 +33,17 @@ from fairlift_server.analysis.unit_quantiles import read_quantile
 from fairlift_server.analysis.variables import variables_of
 
 _THREADS = 2
-_SCANNER = "duckdb_extension_sqlite_scanner"
 _SQL_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "boolean": "BOOLEAN"}
 
 
-def answers(path: Path, queries: Sequence[LedgerQuery]) -> list[LedgerAnswer]:
+def answers(source: str | Path, queries: Sequence[LedgerQuery]) -> list[LedgerAnswer]:
     """The answers to all queries, as of one moment.
 
     Call it in a process of its own: DuckDB brings its own SQLite, and two copies of SQLite in one
     process drop each other's locks on the file.
     """
     with closing(duckdb.connect(config={"threads": _THREADS})) as connection:
-        # From the wheel: nothing is downloaded at run time.
-        extension = f"extensions/v{duckdb.__version__}/sqlite_scanner.duckdb_extension"
-        with as_file(files(_SCANNER).joinpath(extension)) as scanner:
-            connection.execute(f"LOAD {_quoted(str(scanner))}")
-        connection.execute(f"ATTACH {_quoted(str(path))} AS shop (TYPE sqlite, READ_ONLY)")
+        attach_ledger(connection, str(source))
         connection.begin()
         results = [_Answering(connection, query).answer() for query in queries]
         connection.commit()
@@ -180,7 +175,7 @@ class _Answering:
 
     def _set_variables(self) -> None:
         for name, value in variables_of(self._query).items():
-            known = f"{value}::BIGINT" if isinstance(value, int) else _quoted(value)
+            known = f"{value}::BIGINT" if isinstance(value, int) else quoted(value)
             self._connection.execute(f"SET VARIABLE {name} = {known}")
 
     def _asked(self, sql: str) -> Iterator[dict[str, Any]]:
@@ -192,7 +187,3 @@ class _Answering:
 
 def _cell_key(cell: LedgerCell) -> tuple[str, int, int, int, str]:
     return cell.variant, cell.entry_day, cell.mature_day, cell.mixed_day or 0, cell.segments or ""
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

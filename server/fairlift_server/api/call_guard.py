@@ -29,6 +29,8 @@ _LIMITS_S: Mapping[str, float | None] = {
     # The first look of a large shop takes minutes. One computation serves all who wait for it.
     "/fairlift.v1.ResultsService/GetResults": LONGEST_CALL_S,
     "/fairlift.v1.ResultsService/GetHealth": LONGEST_CALL_S,
+    # It reads through the whole database.
+    "/fairlift.v1.AdminService/EraseUnit": LONGEST_CALL_S,
 }
 
 MAX_BYTES = 4 * 1024 * 1024

@@ -16,7 +16,7 @@ from fairlift.wire.values import time_from, time_to
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from fairlift_server.api.call_guard import Context
-from fairlift_server.api.names import campaign_id_of
+from fairlift_server.api.names import author_of, campaign_id_of
 from fairlift_server.api.paging import PageTokens
 from fairlift_server.campaigns.lifecycle import CampaignLifecycle
 from fairlift_server.campaigns.update import CampaignUpdate, PlannedChange
@@ -85,7 +85,7 @@ class CampaignApi(CampaignServiceServicer):
         created = await self._lifecycle.create(
             _created(request.campaign),
             validate_only=request.validate_only,
-            author=_author(context),
+            author=author_of(context),
             reason=_reason(request.reason),
         )
         return campaign_to(created)
@@ -94,7 +94,7 @@ class CampaignApi(CampaignServiceServicer):
         self, request: pb.UpdateCampaignRequest, context: Context
     ) -> campaign_pb2.Campaign:
         """The campaign after the change."""
-        [updated] = await self._lifecycle.update([_update(request)], author=_author(context))
+        [updated] = await self._lifecycle.update([_update(request)], author=author_of(context))
         return campaign_to(updated)
 
     async def BatchUpdateCampaigns(
@@ -109,7 +109,7 @@ class CampaignApi(CampaignServiceServicer):
         updates = [
             _update(each, path=f"requests[{index}].campaign") for index, each in enumerate(requests)
         ]
-        updated = await self._lifecycle.update(updates, author=_author(context))
+        updated = await self._lifecycle.update(updates, author=author_of(context))
         return pb.BatchUpdateCampaignsResponse(campaigns=map(campaign_to, updated))
 
     async def PlanChange(
@@ -197,7 +197,7 @@ class CampaignApi(CampaignServiceServicer):
             verb,
             campaign_id_of(request.name),
             etag=request.etag,
-            author=_author(context),
+            author=author_of(context),
             reason=_reason(request.reason),
             start_time=start_time,
         )
@@ -239,12 +239,6 @@ def _planned(planned: PlannedChange) -> pb.CampaignChange:
         changes=map(change_to, planned.changes),
         etag=planned.before.lifecycle.etag if planned.before else "",
     )
-
-
-def _author(context: Context) -> str:
-    """The name of the caller's token; empty on an open server."""
-    sent = (key == "authorization" for key, _ in context.invocation_metadata() or ())
-    return "token" if any(sent) else ""
 
 
 def _change(requested: campaign_pb2.Campaign, mask: FieldMask) -> Callable[[Campaign], Campaign]:

@@ -28,6 +28,13 @@ from fairlift_server.api.event_fields import (
 )
 from fairlift_server.api.order_entries import amendment_entry, order_entry
 from fairlift_server.api.segment_labels import segment_labels
+from fairlift_server.api.unit_fields import (
+    Stored,
+    hide_in_attributes,
+    order_in,
+    stored_unit,
+    units_in,
+)
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.events.ledger import (
     ActionEntry,
@@ -61,6 +68,8 @@ class EventReader:
         currency: the shop's.
         shift_us: what is added to the events' times, for the caller's clock.
         sent_us: when the call was sent, corrected; None where the caller did not say.
+        stored: from an id of a visitor or customer to the id as it is stored; `str` where the
+            messages hold stored ids already.
     """
 
     def __init__(
@@ -73,6 +82,7 @@ class EventReader:
         currency: str,
         shift_us: int = 0,
         sent_us: int | None = None,
+        stored: Stored = str,
     ) -> None:
         self._live = live
         self._now_us = now_us
@@ -82,9 +92,19 @@ class EventReader:
         self._currency = currency
         self._shift_us = shift_us
         self._sent_us = sent_us
+        self._hashed = stored
+        # An event may be read again in the same call, with its ids replaced already.
+        self._replaced: set[str] = set()
+        # The unit of the exposure that is being read, where it is stored in another form.
+        self._raw = b""
 
     def read(self, message: pb.Event) -> Event | WaitingEvent | RefusedEvent:
-        """The event, ready to store or to wait, or the first rule that it breaks."""
+        """The event, ready to store or to wait, or the first rule that it breaks.
+
+        The message's ids of visitors and customers are replaced by the stored ones; the same reader
+        may read it again.
+        """
+        self._raw = b""
         try:
             kind = message.WhichOneof("kind")
             if kind is None:
@@ -105,8 +125,15 @@ class EventReader:
             return self._waiting(message, event_id, time_us, refusal.event, ahead)
         if ahead is not None:
             return self._waiting(message, event_id, time_us, ahead, None)
-        content = event_content(message)
+        content = self._content(message)
         return Event(event_id, digest(content), entry, content, self._shift_us)
+
+    def _stored(self, raw: str) -> str:
+        if raw in self._replaced:
+            return raw
+        stored = self._hashed(raw)
+        self._replaced.add(stored)
+        return stored
 
     def _time_us(self, message: pb.Event) -> int:
         if not message.HasField("event_time"):
@@ -163,14 +190,33 @@ class EventReader:
             refusal = ahead  # the clock comes first: at another time another rule may hold
         if not refusal.waits_for:
             return refusal
-        content = event_content(message)
+        content = self._content(message)
         return WaitingEvent(
-            event_id, digest(content), content, time_us, self._now_us, self._shift_us, refusal
+            event_id,
+            digest(content),
+            content,
+            time_us,
+            self._now_us,
+            self._shift_us,
+            refusal,
+            units_in(message),
+            order_in(message),
         )
+
+    def _content(self, message: pb.Event) -> bytes:
+        """The event in one form; no attribute in it repeats the unit's id."""
+        content = event_content(message)
+        if self._raw and self._raw in content:
+            hide_in_attributes(message.exposure, self._stored)
+            content = event_content(message)
+        return content
 
     def _exposure(self, event_id: bytes, time_us: int, message: pb.Exposure) -> ExposureEntry:
         campaign = campaign_id_from("exposure.campaign", message.campaign)
-        unit = checked_text("exposure.unit_id", message.unit_id)
+        raw = message.unit_id
+        unit = stored_unit("exposure.unit_id", message, self._stored)
+        if unit != raw:
+            self._raw = raw.encode()
         if message.HasField("first_seen_time"):
             refuse_unsupported("exposure.first_seen_time", "the time of the first visit is")
         if message.exposure_token:
@@ -192,6 +238,10 @@ class EventReader:
             text = f"{message.variant!r} is not a variant of {campaign}; its variants are {names}"
             raise EventRefusal(RefusalReason.UNKNOWN_VARIANT, "exposure.variant", text)
         segments = segment_labels(message, rules.segments) if rules.segments else None
+        # Quotes are written in another way in a text of JSON.
+        if segments and unit != raw and (raw in segments or '"' in raw or "\\" in raw):
+            hide_in_attributes(message, self._stored)
+            segments = segment_labels(message, rules.segments)
         return ExposureEntry(
             event_id,
             time_us,
@@ -207,7 +257,7 @@ class EventReader:
         if not _ACTION.fullmatch(message.name):
             rule = "must be lower-case letters, digits and _, a letter first, 63 at most"
             raise invalid("action.name", f"is {shortened(message.name)}, {rule}")
-        unit = checked_text("action.unit_id", message.unit_id)
+        unit = stored_unit("action.unit_id", message, self._stored)
         value = message.value if message.HasField("value") else None
         if value is not None and not abs(value) <= 1e15:  # a NaN fails this too
             raise invalid("action.value", f"is {value}, must be a number within ±1e15")
@@ -218,17 +268,19 @@ class EventReader:
         return ActionEntry(event_id, time_us, self._now_us, unit, message.name, value)
 
     def _order(self, event_id: bytes, time_us: int, message: pb.Order) -> OrderEntry:
-        return order_entry(message, event_id, time_us, self._now_us)
+        return order_entry(message, event_id, time_us, self._now_us, self._stored)
 
     def _amendment(self, event_id: bytes, time_us: int, message: pb.Amendment) -> AmendmentEntry:
-        return amendment_entry(message, event_id, time_us, self._now_us)
+        return amendment_entry(message, event_id, time_us, self._now_us, self._stored)
 
     def _identity(self, event_id: bytes, time_us: int, message: pb.IdentityLink) -> IdentityEntry:
         visitor = checked_text("identity.visitor_id", message.visitor_id)
         customer = checked_text("identity.customer_id", message.customer_id)
         if visitor == customer:
-            text = f"is {shortened(customer)}, the visitor's own id; a link needs two different ids"
+            text = "is the visitor's own id; a link needs two different ids"
             raise invalid("identity.customer_id", text)
+        visitor, customer = self._stored(visitor), self._stored(customer)
+        message.visitor_id, message.customer_id = visitor, customer
         return IdentityEntry(event_id, time_us, self._now_us, visitor, customer)
 
     def _cost(self, event_id: bytes, time_us: int, message: pb.Cost) -> CostEntry:

@@ -1,9 +1,9 @@
 """EventService: stores events and acknowledges them once they are durable."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 import grpc
 from fairlift.engine.errors import InvalidRequest, Violation
@@ -12,10 +12,12 @@ from fairlift.v1.event_service_pb2_grpc import EventServiceServicer
 
 from fairlift_server.api.event_entries import EventReader
 from fairlift_server.api.event_fields import EventRefusal, microseconds_of
+from fairlift_server.api.unit_fields import Stored
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.events.caller_clocks import CallerClocks
 from fairlift_server.events.ingest import Ingest
 from fairlift_server.events.ledger import (
+    Event,
     EventOutcome,
     IdleOutcome,
     ParkedEvent,
@@ -33,6 +35,9 @@ _REASONS = {
 
 RecordContext = grpc.aio.ServicerContext[pb.RecordEventsRequest, pb.RecordEventsResponse]
 StreamContext = grpc.aio.ServicerContext[pb.StreamEventsRequest, pb.StreamEventsResponse]
+
+# Brings the campaigns in memory up to those that other servers have stored.
+CatchUp: TypeAlias = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,16 @@ class EventApi(EventServiceServicer):
         clocks: CallerClocks,
         *,
         rules: EventRules,
+        stored: Stored,
         now: Callable[[], datetime],
+        catch_up: CatchUp,
     ) -> None:
         self._ingest = ingest
+        self._catch_up = catch_up
         self._live = live
         self._clocks = clocks
         self._rules = rules
+        self._stored = stored
         self._now = now
 
     def has_room(self) -> bool:
@@ -105,7 +114,16 @@ class EventApi(EventServiceServicer):
             )
             raise InvalidRequest([Violation("events", text)])
         reader = self._reader(request, caller)
+        known = self._live.published
         read = [reader.read(event) for event in events]
+        if any(not isinstance(event, Event) for event in read):
+            await self._catch_up()
+            if self._live.published is not known:
+                # By what another server made of the campaigns since.
+                read = [
+                    event if isinstance(event, Event) else reader.read(message)
+                    for event, message in zip(read, events, strict=True)
+                ]
         to_store = [event for event in read if not isinstance(event, RefusedEvent)]
         stored = iter(await self._ingest.record(to_store))
         outcomes = (event if isinstance(event, RefusedEvent) else next(stored) for event in read)
@@ -128,7 +146,12 @@ class EventApi(EventServiceServicer):
             shift_us = self._clocks.shift_us(caller, sent_us)
             sent_us += shift_us
         return event_reader(
-            self._live, self._now(), self._rules, shift_us=shift_us, sent_us=sent_us
+            self._live,
+            self._now(),
+            self._rules,
+            shift_us=shift_us,
+            sent_us=sent_us,
+            stored=self._stored,
         )
 
 
@@ -139,8 +162,9 @@ def event_reader(
     *,
     shift_us: int = 0,
     sent_us: int | None = None,
+    stored: Stored = str,
 ) -> EventReader:
-    """A reader of events as of now."""
+    """A reader of events as of now; by default of events whose ids are stored ones already."""
     return EventReader(
         live,
         now_us=microseconds(now),
@@ -149,6 +173,7 @@ def event_reader(
         currency=rules.currency,
         shift_us=shift_us,
         sent_us=sent_us,
+        stored=stored,
     )
 
 

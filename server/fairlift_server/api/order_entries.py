@@ -11,6 +11,7 @@ from fairlift_server.api.event_fields import (
     invalid,
     shortened,
 )
+from fairlift_server.api.unit_fields import Stored, stored_unit
 from fairlift_server.events.ledger import (
     AmendmentEntry,
     AmendmentKind,
@@ -32,21 +33,26 @@ _LINE_KINDS = {
 }
 
 
-def order_entry(message: pb.Order, event_id: bytes, time_us: int, received_us: int) -> OrderEntry:
+def order_entry(
+    message: pb.Order, event_id: bytes, time_us: int, received_us: int, stored: Stored
+) -> OrderEntry:
     """The order and its lines; their sums must stay within the ledger's limit."""
+    order_id = checked_text("order.order_id", message.order_id)
+    content = _content(message, "order", stored)
     return OrderEntry(
         event_id,
-        checked_text("order.order_id", message.order_id),
-        # Without the event's id and time: they are new when a shop sends an order again.
+        order_id,
+        # Without the event's id and time: they are new when a shop sends an order again. With the
+        # unit as it is stored: an unkeyed hash of a raw id would tell it to whoever guesses.
         digest(content_of(message)),
         time_us,
         received_us,
-        _content(message, "order"),
+        content,
     )
 
 
 def amendment_entry(
-    message: pb.Amendment, event_id: bytes, time_us: int, received_us: int
+    message: pb.Amendment, event_id: bytes, time_us: int, received_us: int, stored: Stored
 ) -> AmendmentEntry:
     """The amendment; whether it contradicts its order is seen when both are stored."""
     order_id = checked_text("amendment.order_id", message.order_id)
@@ -59,15 +65,15 @@ def amendment_entry(
         case "reopening":
             return AmendmentEntry(*identity, AmendmentKind.REOPENING)
         case "correction":
-            return _correction(message.correction, identity)
+            return _correction(message.correction, identity, stored)
         case _:
             raise invalid(
                 "amendment", "is empty; set refund, cancellation, correction or reopening"
             )
 
 
-def _content(message: pb.Order, where: str) -> OrderContent:
-    unit = checked_text(f"{where}.unit_id", message.unit_id)
+def _content(message: pb.Order, where: str, stored: Stored) -> OrderContent:
+    unit = stored_unit(f"{where}.unit_id", message, stored)
     currency = checked_currency(f"{where}.currency_code", message.currency_code)
     if not 1 <= len(message.lines) <= _MAX_LINES:
         text = f"has {len(message.lines)}, must have 1 to {_MAX_LINES}"
@@ -122,12 +128,14 @@ def _refund(refund: pb.Refund, identity: tuple[bytes, int, int, str]) -> Amendme
     )
 
 
-def _correction(order: pb.Order, identity: tuple[bytes, int, int, str]) -> AmendmentEntry:
+def _correction(
+    order: pb.Order, identity: tuple[bytes, int, int, str], stored: Stored
+) -> AmendmentEntry:
     where = "amendment.correction"
     if order.order_id not in ("", identity[-1]):
         text = f"is {shortened(order.order_id)}, but the amendment is of {shortened(identity[-1])}"
         raise invalid(f"{where}.order_id", f"{text}; leave it out")
-    content = _content(order, where)
+    content = _content(order, where, stored)
     return AmendmentEntry(
         *identity,
         AmendmentKind.CORRECTION,

@@ -19,6 +19,7 @@ from fairlift_server.events.parking import ParkedContent, ParkedSummary, Waiting
 from fairlift_server.store import parked_events
 from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.database import Store, Transaction
+from fairlift_server.store.erased_units import ErasedUnits
 from fairlift_server.store.event_groups import judge_again
 
 log = logging.getLogger("fairlift.events")
@@ -39,12 +40,14 @@ class ParkedEvents:
         clocks: CallerClocks,
         *,
         rules: EventRules,
+        erased: ErasedUnits,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._live = live
         self._clocks = clocks
         self._rules = rules
+        self._erased = erased
         self._now = now
 
     async def run(self) -> None:
@@ -84,7 +87,7 @@ class ParkedEvents:
     def _judge_again(
         self, transaction: Transaction, judged: list[tuple[bytes, Event | RefusedEvent]]
     ) -> list[EventOutcome]:
-        return judge_again(transaction, judged, self._rules.currency)
+        return judge_again(transaction, judged, self._rules.currency, self._erased)
 
     def _is_healed(self, key: str) -> bool:
         """Whether it is a campaign that was started by now, and has the epoch."""

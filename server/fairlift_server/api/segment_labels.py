@@ -1,6 +1,7 @@
 """Segment labels of an exposure, from the attributes that its plan names."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from fairlift.engine.errors import FairliftError
@@ -14,34 +15,40 @@ _MAX_LABEL_TEXT = 256
 
 def segment_labels(message: pb.Exposure, attributes: tuple[str, ...]) -> str:
     """The attributes that the plan names, as labels, in JSON; missing ones are left out."""
-    labels = {}
-    for name in attributes:
-        # `in` first: message_map[name] inserts the name.
-        if name in message.attributes:
-            label = _label(name, message.attributes[name])
-            if label is not None:
-                labels[name] = label
-    return json.dumps(labels, ensure_ascii=False, separators=(",", ":"))
+    sent = message.attributes
+    # `in` first: message_map[name] inserts the name.
+    labels = tuple(_label(name, sent[name]) if name in sent else None for name in attributes)
+    return _json(attributes, labels)
+
+
+# A shop has few combinations of labels, and writing one as JSON takes longer than reading it.
+@lru_cache(maxsize=10_000)
+def _json(names: tuple[str, ...], labels: tuple[str | None, ...]) -> str:
+    found = {name: label for name, label in zip(names, labels, strict=True) if label is not None}
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
 
 
 def _label(name: str, value: Any) -> str | None:  # a Value of the contract
-    where = f"exposure.attributes.{name}"
-    if value.WhichOneof("kind") == "time_value":
+    kind = value.WhichOneof("kind")
+    text = value.string_value if kind == "string_value" else _text(name, kind, value)
+    if text is not None and len(text) > _MAX_LABEL_TEXT:
+        rule = f"must have at most {_MAX_LABEL_TEXT} because the plan uses it as a segment"
+        raise invalid(f"exposure.attributes.{name}", f"has {len(text)} characters, {rule}")
+    return text
+
+
+def _text(name: str, kind: str | None, value: Any) -> str | None:  # a Value of the contract
+    if kind == "time_value":
         try:
             return time_from(value.time_value).isoformat()
         except FairliftError as error:
-            raise invalid(where, str(error)) from None
-    attribute = value_from(value)
-    match attribute:
+            raise invalid(f"exposure.attributes.{name}", str(error)) from None
+    match value_from(value):
         case None:
             return None
-        case bool():
-            text = "true" if attribute else "false"
-        case tuple():
-            text = ", ".join(sorted(attribute))
-        case _:
-            text = str(attribute)
-    if len(text) > _MAX_LABEL_TEXT:
-        rule = f"must have at most {_MAX_LABEL_TEXT} because the plan uses it as a segment"
-        raise invalid(where, f"has {len(text)} characters, {rule}")
-    return text
+        case bool(flag):
+            return "true" if flag else "false"
+        case tuple(texts):
+            return ", ".join(sorted(texts))
+        case attribute:
+            return str(attribute)

@@ -66,6 +66,7 @@ _OPTIONS = (
 class Services:
     """The implementations of the services."""
 
+    admin: AdminApi
     assignments: AssignmentApi
     campaigns: CampaignApi
     events: EventApi
@@ -160,7 +161,7 @@ class GrpcServer:
         add_campaigns(services.campaigns, guard)
         add_events(services.events, guard)
         add_results(services.results, guard)
-        add_admin(AdminApi(), guard)
+        add_admin(services.admin, guard)
         add_health(self._health, guard)
         if has_reflection:
             names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -23,7 +23,7 @@ from fairlift.engine.errors import (
 from fairlift.engine.plan_hash import plan_hash
 
 from fairlift_server.campaigns.live import LiveCampaigns, PublishedSnapshot
-from fairlift_server.campaigns.snapshot_build import check_snapshot_size, with_changes
+from fairlift_server.campaigns.snapshot_build import caught_up, check_snapshot_size, with_changes
 from fairlift_server.campaigns.update import (
     CampaignUpdate,
     PlannedChange,
@@ -34,6 +34,7 @@ from fairlift_server.campaigns.update import (
 )
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.database import Store, Transaction
+from fairlift_server.store.locks import lock_campaigns
 
 T = TypeVar("T")
 
@@ -99,8 +100,8 @@ class CampaignLifecycle:
             InvalidCampaign: it conflicts with the shop's settings or with other campaigns.
         """
 
-        def job(transaction: Transaction) -> list[Campaign]:
-            if campaign.id in self._live.published.campaigns:
+        def job(transaction: Transaction, published: PublishedSnapshot) -> list[Campaign]:
+            if campaign.id in published.campaigns:
                 raise AlreadyExists(
                     f"campaign {campaign.id!r} already exists; update it, or choose another id"
                 )
@@ -111,7 +112,7 @@ class CampaignLifecycle:
                 validate_only=validate_only,
                 reason=reason,
             )
-            return self._apply(transaction, [update], author)
+            return self._apply(transaction, published, [update], author)
 
         [created] = await self._write_and_publish(job, changed=[campaign.id])
         return created
@@ -127,11 +128,11 @@ class CampaignLifecycle:
             InvalidCampaign: a changed campaign breaks rules.
         """
 
-        def job(transaction: Transaction) -> list[Campaign]:
+        def job(transaction: Transaction, published: PublishedSnapshot) -> list[Campaign]:
             for update in updates:
-                if not update.allow_missing and update.id not in self._live.published.campaigns:
+                if not update.allow_missing and update.id not in published.campaigns:
                     raise _missing(update.id)
-            return self._apply(transaction, updates, author)
+            return self._apply(transaction, published, updates, author)
 
         return await self._write_and_publish(job, changed=[update.id for update in updates])
 
@@ -141,8 +142,12 @@ class CampaignLifecycle:
         Raises:
             InvalidCampaign: a changed campaign would break rules.
         """
+
+        def job(transaction: Transaction) -> list[PlannedChange]:
+            return self._planned(caught_up(self._live.published, transaction, self._now()), updates)
+
         # Not on the event loop: a thousand campaigns take a good part of a second.
-        return await asyncio.to_thread(self._planned, updates)
+        return await self._store.read(job)
 
     async def move(
         self,
@@ -173,7 +178,7 @@ class CampaignLifecycle:
         """
         allowed, state = _TRANSITIONS[verb]
 
-        def job(transaction: Transaction) -> Campaign:
+        def job(transaction: Transaction, published: PublishedSnapshot) -> Campaign:
             before = _existing(transaction, campaign)
             check_etag(before, etag)
             if before.lifecycle.state not in allowed:
@@ -184,7 +189,7 @@ class CampaignLifecycle:
                 )
             lifecycle = replace(self._with_new_etag(before.lifecycle), state=state)
             if verb == "start":
-                lifecycle = self._started(before, lifecycle, start_time)
+                lifecycle = self._started(published, before, lifecycle, start_time)
             elif verb == "stop":
                 lifecycle = replace(lifecycle, stop_time=lifecycle.update_time)
             after = replace(before, lifecycle=lifecycle)
@@ -223,7 +228,7 @@ class CampaignLifecycle:
             text = f"is {share_bps}, must be 0 to {HOLDOUT_MAX_BPS} (half of all units)"
             raise InvalidRequest([Violation("holdout.share_bps", text)])
 
-        def job(transaction: Transaction) -> int:
+        def job(transaction: Transaction, _published: PublishedSnapshot) -> int:
             shop = campaign_store.current_shop(transaction)
             assert shop is not None, "the shop is written when the server starts"
             campaign_store.put_shop(transaction, replace(shop, holdout_bps=share_bps))
@@ -233,9 +238,9 @@ class CampaignLifecycle:
 
     async def _write_and_publish(
         self,
-        job: Callable[[Transaction], T],
+        job: Callable[[Transaction, PublishedSnapshot], T],
         *,
-        changed: Iterable[str],
+        changed: Collection[str],
         may_be_refused: bool = True,
     ) -> T:
         """What the job returns, after its changes of these campaigns are stored and published.
@@ -247,8 +252,10 @@ class CampaignLifecycle:
         def run_and_build(
             transaction: Transaction,
         ) -> tuple[T, PublishedSnapshot, CompiledSnapshot]:
-            result = job(transaction)
-            before = self._live.published
+            lock_campaigns(transaction)
+            before = caught_up(self._live.published, transaction, self._now())
+            result = job(transaction, before)
+            campaign_store.count_change(transaction, changed)
             after = with_changes(before, transaction, changed, self._now())
             if may_be_refused:
                 check_snapshot_size(before, after)
@@ -267,16 +274,22 @@ class CampaignLifecycle:
         return await asyncio.shield(asyncio.create_task(locked()))
 
     def _apply(
-        self, transaction: Transaction, updates: Sequence[CampaignUpdate], author: str
+        self,
+        transaction: Transaction,
+        published: PublishedSnapshot,
+        updates: Sequence[CampaignUpdate],
+        author: str,
     ) -> list[Campaign]:
         """The campaigns after the updates; those in which nothing differs are not written."""
-        planned = self._planned(updates)
+        planned = self._planned(published, updates)
         for change in planned:
             check_allowed(change)
         return [self._stored(transaction, change, author) for change in planned]
 
-    def _planned(self, updates: Sequence[CampaignUpdate]) -> list[PlannedChange]:
-        return planned_changes(updates, self._live.published.campaigns, currency=self._currency)
+    def _planned(
+        self, published: PublishedSnapshot, updates: Sequence[CampaignUpdate]
+    ) -> list[PlannedChange]:
+        return planned_changes(updates, published.campaigns, currency=self._currency)
 
     def _stored(self, transaction: Transaction, change: PlannedChange, author: str) -> Campaign:
         before, update = change.before, change.update
@@ -308,9 +321,13 @@ class CampaignLifecycle:
         return lifecycle
 
     def _started(
-        self, campaign: Campaign, lifecycle: Lifecycle, start_time: datetime | None
+        self,
+        published: PublishedSnapshot,
+        campaign: Campaign,
+        lifecycle: Lifecycle,
+        start_time: datetime | None,
     ) -> Lifecycle:
-        check_conflicts(campaign, self._live.published.campaigns, currency=self._currency)
+        check_conflicts(campaign, published.campaigns, currency=self._currency)
         if campaign.plan is None:
             text = "is missing; a campaign needs a plan before it starts"
             raise InvalidCampaign([Violation("plan", text)])

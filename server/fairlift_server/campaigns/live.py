@@ -54,6 +54,7 @@ class PublishedSnapshot:
         sizes: of the stored messages of those in the snapshot, in bytes, by campaign id.
         entries: those in the snapshot, by id, ordered as there.
         versions: the id and the etag of each of them, likewise, for the snapshot's etag.
+        version: how often the shop was changed until then.
     """
 
     snapshot: Snapshot
@@ -62,6 +63,7 @@ class PublishedSnapshot:
     sizes: Mapping[str, int]
     entries: Mapping[str, SnapshotCampaign]
     versions: Mapping[str, str]
+    version: int = 0
 
 
 class LiveCampaigns:
@@ -96,10 +98,14 @@ class LiveCampaigns:
     def publish(self, published: PublishedSnapshot, compiled: CompiledSnapshot) -> None:
         """Replaces the current state in one step and wakes all watchers.
 
+        A state that is older than the current one is left: two writers may come in either order.
+
         Args:
             published: the new state.
             compiled: what `compiled_with` made of it since the last change.
         """
+        if published.version < self.published.version:
+            return
         self.compiled, self.published = compiled, published
         self._changed.set()
         self._changed = asyncio.Event()

@@ -38,7 +38,18 @@ def published_snapshot(transaction: Transaction, now: datetime) -> PublishedSnap
         {name: sizes[name] for name in entries},
         entries,
         versions,
+        campaign_store.shop_version(transaction),
     )
+
+
+def caught_up(
+    before: PublishedSnapshot, transaction: Transaction, now: datetime
+) -> PublishedSnapshot:
+    """The state as it is stored in this transaction; `before` itself where nothing was changed."""
+    if campaign_store.shop_version(transaction) == before.version:
+        return before
+    changed = campaign_store.changed_since(transaction, before.version)
+    return with_changes(before, transaction, changed, now)
 
 
 def with_changes(
@@ -72,7 +83,8 @@ def with_changes(
     if not entries.keys() <= before.entries.keys():  # new ones stand at the end
         entries, versions = dict(sorted(entries.items())), dict(sorted(versions.items()))
     snapshot = _snapshot(transaction, entries, versions, now)
-    return PublishedSnapshot(snapshot, rules, campaigns, sizes, entries, versions)
+    version = campaign_store.shop_version(transaction)
+    return PublishedSnapshot(snapshot, rules, campaigns, sizes, entries, versions, version)
 
 
 def check_snapshot_size(before: PublishedSnapshot, after: PublishedSnapshot) -> None:

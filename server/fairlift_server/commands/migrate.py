@@ -1,33 +1,77 @@
 """fairlift-server migrate and accept: the database is made ready for this version."""
 
 import argparse
-from pathlib import Path
+import sys
+import time
 
 from fairlift_server.commands import Command, without_arguments
 from fairlift_server.settings import Settings
 
 
-def _migrate(settings: Settings, _arguments: argparse.Namespace) -> None:
-    print(f"{_migrated(settings, accept=False)} is up to date")
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="change nothing; list the migrations that are missing, exit code 1 if there are any",
+    )
+    parser.add_argument(
+        "--to",
+        default="head",
+        metavar="REVISION",
+        help="upgrade to this revision, such as 0002; by default to the newest",
+    )
+    parser.add_argument(
+        "--backed-up",
+        action="store_true",
+        help="you have made a back-up: run migrations that cannot be undone, too",
+    )
+
+
+def _migrate(settings: Settings, arguments: argparse.Namespace) -> None:
+    if arguments.check:
+        _check(settings, arguments.to)
+        return
+    from fairlift_server.store.database import Store
+
+    store = Store(settings.database)
+    try:
+        store.migrate(to=arguments.to, is_backed_up=arguments.backed_up)
+        print(f"{store.name} is up to date" if arguments.to == "head" else
+              f"{store.name} is at {arguments.to}")  # fmt: skip
+    finally:
+        store.close()
+
+
+def _check(settings: Settings, to: str) -> None:
+    from fairlift_server.store.database import pending_migrations
+
+    name, missing = pending_migrations(settings.database, to)
+    for migration in missing:
+        lost = f" It removes {migration.loses} for good." if migration.loses else ""
+        print(f"{migration.revision}  {migration.title}{lost}")
+    print(f"{name} lacks {len(missing)} migrations" if missing else f"{name} is up to date")
+    if missing:
+        sys.exit(1)
 
 
 def _accept(settings: Settings, _arguments: argparse.Namespace) -> None:
-    print(_migrated(settings, accept=True))
-
-
-def _migrated(settings: Settings, *, accept: bool) -> str:
     from fairlift_server.store.database import Store
+    from fairlift_server.store.tombstone_file import TombstoneFile
+    from fairlift_server.store.unit_requests import apply_tombstones
 
-    store = Store(Path(settings.database), accept=accept)
+    store = Store(settings.database, accept=True)
     try:
         store.migrate()
-        return f"{store.path} is accepted: {store.contents()}" if accept else str(store.path)
+        # What was erased after an older back-up was made stays erased.
+        file = TombstoneFile.of(settings.erased_file, store.file)
+        apply_tombstones(store, file, time_us=time.time_ns() // 1_000)
+        print(f"{store.name} is accepted: {store.contents()}")
     finally:
         store.close()
 
 
 MIGRATE = Command(
-    "migrate", "upgrade the database to this version, and exit", without_arguments, _migrate
+    "migrate", "upgrade the database to this version, and exit", _add_arguments, _migrate
 )
 ACCEPT = Command(
     "accept",

@@ -3,7 +3,6 @@
 import argparse
 import time
 from datetime import timedelta
-from pathlib import Path
 
 from fairlift_server.commands import Command
 from fairlift_server.settings import Settings
@@ -42,7 +41,7 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> None:
     from fairlift_server.store.parked_events import parked_lines, summarized
 
     summary, lines = read_beside(
-        Path(settings.database),
+        settings.database,
         lambda transaction: (
             summarized(transaction),
             parked_lines(transaction, limit=arguments.limit),

@@ -52,6 +52,11 @@ class IntakeWatch:
         # A clock that was set back must not keep days waiting for the time it had shown.
         self.up_since_us = min(self.up_since_us, now_us)
 
+    def received_elsewhere(self, received_us: int) -> None:
+        """Events came in through another server of the same database."""
+        if self.last_received_us is None or received_us > self.last_received_us:
+            self.received(received_us)
+
     def failed(self, now_us: int) -> None:
         """Events came in and could not be stored."""
         self.up_since_us = now_us

@@ -101,9 +101,10 @@ def event_from(text: str) -> ReadEvent:
     """
     name, *fields = _from_json(text)
     if name == _WAITING:
-        *others, refusal = fields
-        reason, *rest = refusal
-        return WaitingEvent._make([*others, RefusedEvent(RefusalReason(reason), *rest)])
+        waiting = WaitingEvent(*fields)
+        reason, *rest = waiting.refusal
+        refusal = RefusedEvent(RefusalReason(reason), *rest)
+        return waiting._replace(refusal=refusal, units=tuple(waiting.units))
     event = Event(*fields)
     return event._replace(entry=_entry_from(name, fields[2]))
 

@@ -170,10 +170,30 @@ class Event(NamedTuple):
     # Hash of the content: the same id with other content is a conflict.
     digest: bytes
     entry: LedgerEntry
-    # The message as it came, for an event that turns out to wait for something.
+    # The message with its ids as stored, for an event that turns out to wait for something.
     content: bytes = b""
     # By how much its time was corrected for the caller's clock.
     shift_us: int = 0
+
+
+def units_of(entry: LedgerEntry) -> tuple[str, ...]:
+    """The ids of visitors and customers in an entry."""
+    match entry:
+        case ExposureEntry() | ActionEntry():
+            return (entry.unit,)
+        case OrderEntry():
+            return (entry.content.unit,)
+        case AmendmentEntry(correction=str(text)):
+            return (unit_in_content(text),)
+        case IdentityEntry():
+            return (entry.visitor, entry.customer)
+        case _:
+            return ()
+
+
+def order_of(entry: LedgerEntry) -> str:
+    """The id of the order that an entry is about; empty for all others."""
+    return entry.order_id if isinstance(entry, OrderEntry | AmendmentEntry) else ""
 
 
 class RefusalReason(Enum):
@@ -188,6 +208,7 @@ class RefusalReason(Enum):
     TOO_OLD = "too_old"
     CURRENCY = "currency"
     CONFLICT = "conflict"
+    ERASED = "erased"
 
 
 class RefusedEvent(NamedTuple):
@@ -274,6 +295,11 @@ def coupon_list(codes: Iterable[str]) -> str:
 def content_text(content: OrderContent) -> str:
     """The content as JSON."""
     return json.dumps(content, ensure_ascii=False)
+
+
+def unit_in_content(text: str) -> str:
+    """Whose order it is, from what `content_text` wrote."""
+    return str(json.loads(text)[0])
 
 
 def content_from_text(text: str) -> OrderContent:

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from fairlift_server.events.ledger import Event, RefusalReason, RefusedEvent
+from fairlift_server.events.ledger import (
+    Event,
+    RefusalReason,
+    RefusedEvent,
+    order_of,
+    units_of,
+)
 
 # What an event from the future waits for; other events wait for a campaign, an epoch or a rate.
 THE_CLOCK = "clock"
@@ -28,13 +34,16 @@ class WaitingEvent(NamedTuple):
 
     event_id: bytes
     digest: bytes
-    # The message as it came.
+    # The message, with its ids as they are stored.
     content: bytes
     # When it happened, corrected by `shift_us` for the caller's clock.
     time_us: int
     received_us: int
     shift_us: int
     refusal: RefusedEvent
+    # The ids in it, and the order that it is about.
+    units: tuple[str, ...] = ()
+    order_id: str = ""
 
     @classmethod
     def of(cls, event: Event, refusal: RefusedEvent) -> "WaitingEvent":
@@ -48,6 +57,8 @@ class WaitingEvent(NamedTuple):
             entry.received_us,
             event.shift_us,
             refusal,
+            units_of(entry),
+            order_of(entry),
         )
 
     @property

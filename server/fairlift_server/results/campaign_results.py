@@ -1,15 +1,14 @@
 """Results of campaigns: looks made when they are due, written down before anybody sees them."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from weakref import WeakValueDictionary
 
 from fairlift.engine.campaign import Campaign, State
-from fairlift.engine.errors import NotFound, WrongState
+from fairlift.engine.errors import NotFound, Unavailable, WrongState
 from fairlift.engine.plan_hash import plan_hash
 from fairlift_stats.sequential.errors import LookEdited
 
@@ -39,10 +38,18 @@ from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.amendments import IdleAmendments, idle_amendments
 from fairlift_server.store.campaigns import microseconds, moment
 from fairlift_server.store.database import Store, Transaction
-from fairlift_server.store.looks import LookRecord, add_look, looks_of, put_report_line
+from fairlift_server.store.looks import (
+    LookRecord,
+    LookTaken,
+    add_look,
+    looks_of,
+    put_report_line,
+)
 
 # The contract's limit of how many a page of health lists.
 _MAX_AMENDMENTS = 100
+# Each time at least one look more is stored.
+_MOST_RACES = 5
 _WITH_LOOKS = (State.RUNNING, State.PAUSED, State.STOPPED)
 
 
@@ -148,6 +155,7 @@ class CampaignResults:
         currency: the shop's.
         now: the time, in UTC.
         intake: when events could come in.
+        stored_id: from an id of a unit to the id as it is stored.
     """
 
     def __init__(
@@ -158,9 +166,11 @@ class CampaignResults:
         *,
         currency: str,
         now: Callable[[], datetime],
-        intake: Callable[[], Intake],
+        intake: Callable[[], Awaitable[Intake]],
+        stored_id: Callable[[str], str] = str,
     ) -> None:
         self._store = store
+        self._stored_id = stored_id
         self._workers = workers
         self._check_workers = check_workers
         self._intake = intake
@@ -245,7 +255,7 @@ class CampaignResults:
             WrongState: the campaign has not started, or a look was changed in the store.
         """
         stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
-        request = stored.request(self._now(), self._intake())
+        request = stored.request(self._now(), await self._intake())
         with _edits_named(campaign):
             listed = await self._workers.run(stored_looks, request)
         lifecycle = stored.campaign.lifecycle
@@ -256,22 +266,27 @@ class CampaignResults:
 
     async def _data_quality(self, campaign: str) -> tuple[Campaign, AnalysisPlan, DataQuality]:
         stored = await self._store.read(lambda t: self._stored(t, campaign, 0))
-        request = stored.request(self._now(), self._intake())
-        quality = await self._check_workers.run(_check_data, self._store.path, request)
+        request = stored.request(self._now(), await self._intake())
+        quality = await self._check_workers.run(_check_data, self._store.source, request)
         return stored.campaign, stored.plan, quality
 
     async def _read_alone(self, campaign: str, epoch: int) -> ReportInput:
         # Two readers of one epoch, once by its number and once as the current one, would make the
         # same looks.
         async with self._locks.setdefault(campaign, asyncio.Lock()):
-            return await self._read(campaign, epoch)
+            for _attempt in range(_MOST_RACES):
+                try:
+                    return await self._read(campaign, epoch)
+                except LookTaken:
+                    continue  # by another server: its looks are read, and what follows them
+            raise Unavailable("other servers make the looks of this campaign; ask again")
 
     async def _read(self, campaign: str, epoch: int) -> ReportInput:
         stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
         now = self._now()
-        request = stored.request(now, self._intake())
+        request = stored.request(now, await self._intake())
         with _edits_named(campaign):
-            result = await self._workers.run(_make_looks, self._store.path, request)
+            result = await self._workers.run(_make_looks, self._store.source, request)
         times = [record.time for record in stored.records]
         new = [
             LookRecord(number, now, sealed_to_json(look))
@@ -298,9 +313,11 @@ class CampaignResults:
             of_epoch, moves, start=start, next_start=epoch_start(epochs, number + 1)
         )
         plan = analysis_plan_of(of_epoch, currency=self._currency)
+        # The campaign keeps them as they were chosen; the ledger has them as they are stored.
+        overrides = {*of_epoch.overrides, *current.overrides}
         return _StoredEpoch(
             of_epoch,
-            replace(plan, entry=days.entry_rules({*of_epoch.overrides, *current.overrides})),
+            replace(plan, entry=days.entry_rules(map(self._stored_id, overrides))),
             days,
             looks_of(transaction, campaign, of_epoch.lifecycle.epoch),
         )
@@ -345,13 +362,13 @@ def _check_seal(campaign: Campaign) -> None:
 # DuckDB and Ibis are imported where they run: in the worker processes, never in the server.
 
 
-def _make_looks(path: Path, request: LookRequest) -> LookResult:
+def _make_looks(source: str, request: LookRequest) -> LookResult:
     from fairlift_server.analysis.duckdb_engine import answers
 
-    return make_looks(lambda queries: answers(path, queries), request)
+    return make_looks(lambda queries: answers(source, queries), request)
 
 
-def _check_data(path: Path, request: LookRequest) -> DataQuality:
+def _check_data(source: str, request: LookRequest) -> DataQuality:
     from fairlift_server.analysis.duckdb_engine import answers
 
-    return check_data(lambda queries: answers(path, queries), request)
+    return check_data(lambda queries: answers(source, queries), request)

@@ -8,6 +8,7 @@ from fairlift_server.events.caller_clocks import ClockState
 from fairlift_server.events.journaled_store import JournalState
 from fairlift_server.events.ledger import RefusalReason
 from fairlift_server.events.parking import ParkedSummary
+from fairlift_server.events.personal_ids import PersonalIds
 from fairlift_server.results.data_quality import HealthCheck, HealthStatus
 
 
@@ -20,6 +21,7 @@ class IntakeQuality:
         parked: events that wait, or were refused after they had waited.
         corrected: accepted events whose time was corrected for the clock of their sender.
         clocks: what the senders' clocks say about the server's.
+        personal: how many ids look as if they named a person, since the server started.
         journal: what waits in the journal of the server that is asked; None: it has no journal.
     """
 
@@ -27,6 +29,7 @@ class IntakeQuality:
     parked: ParkedSummary
     corrected: int
     clocks: ClockState
+    personal: PersonalIds
     journal: JournalState | None = None
 
 
@@ -45,7 +48,13 @@ class AmendmentQuality:
 
 def shop_checks(intake: IntakeQuality, amendments: AmendmentQuality) -> tuple[HealthCheck, ...]:
     """The checks that concern the shop as a whole, each with its count."""
-    checks = [_amendments(amendments), _parked(intake), _corrected(intake), _clocks(intake.clocks)]
+    checks = [
+        _amendments(amendments),
+        _parked(intake),
+        _corrected(intake),
+        _clocks(intake.clocks),
+        _ids(intake),
+    ]
     if intake.journal is not None:
         checks.append(_journal(intake.journal))
     return tuple(replace(check, is_of_shop=True) for check in checks)
@@ -124,6 +133,20 @@ def _clocks(clocks: ClockState) -> HealthCheck:
         message = Message.of("health.clock_ok")
     status = HealthStatus.WARNING if off else HealthStatus.OK
     return HealthCheck("clock", status, message, float(off))
+
+
+def _ids(intake: IntakeQuality) -> HealthCheck:
+    personal = intake.personal
+    found = personal.like_addresses
+    if not found:
+        status = HealthStatus.OK if intake.events else HealthStatus.NOT_CHECKED
+        message = Message.of("health.ids_ok" if intake.events else "health.ids_unchecked")
+        return HealthCheck("ids", status, message, 0.0)
+    key = "health.ids_keyed" if personal.is_keyed else "health.ids_raw"
+    message = Message.counted(key, "ids", ids=Number(found))
+    # A keyed id tells nobody anything: it is only a hint.
+    status = HealthStatus.OK if personal.is_keyed else HealthStatus.WARNING
+    return HealthCheck("ids", status, message, float(found))
 
 
 def _journal(journal: JournalState) -> HealthCheck:

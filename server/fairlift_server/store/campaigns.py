@@ -12,6 +12,7 @@ from fairlift.wire.campaign import campaign_from_bytes, campaign_to_bytes
 from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
 
 from fairlift_server.store import tables
+from fairlift_server.store.locks import announce_change
 
 # What changes when visitors enter.
 _MOVES = ("start", "pause", "resume", "stop")
@@ -74,6 +75,32 @@ def put_shop(connection: Connection, new: Shop) -> None:
         connection.execute(insert(tables.shop).values(id=1, **asdict(new)))
     else:
         connection.execute(update(tables.shop).values(**asdict(new)))
+
+
+def shop_version(connection: Connection) -> int:
+    """How often campaigns or the holdout were changed."""
+    return int(connection.execute(select(tables.shop.c.version)).scalar_one())
+
+
+def count_change(connection: Connection, changed: Collection[str]) -> None:
+    """Counts a change of these campaigns, or of the holdout, and tells other servers of it."""
+    shop = tables.shop
+    version = connection.execute(
+        update(shop).values(version=shop.c.version + 1).returning(shop.c.version)
+    ).scalar_one()
+    if changed:
+        connection.execute(
+            update(tables.campaigns)
+            .where(tables.campaigns.c.id.in_(changed))
+            .values(version=version)
+        )
+    announce_change(connection)
+
+
+def changed_since(connection: Connection, version: int) -> list[str]:
+    """The campaigns that were changed since the shop had this version."""
+    query = select(tables.campaigns.c.id).where(tables.campaigns.c.version > version)
+    return list(connection.execute(query).scalars())
 
 
 def holds_money(connection: Connection) -> bool:

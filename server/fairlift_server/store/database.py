@@ -1,28 +1,23 @@
-"""The SQLite database: opening, migrations, one writer thread and several readers."""
+"""The database of a shop: a SQLite file, or a PostgreSQL database that several servers share."""
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
-from urllib.parse import quote
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from fairlift.engine.errors import FairliftError, Overloaded, WrongState
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from fairlift_server.store.contents import Contents, contents
-from fairlift_server.store.file_locks import FileLocks
-from fairlift_server.store.last_write import LastWrite, opened_to_read
-from fairlift_server.store.progress import begin_counting, count_write
+from fairlift_server.store.migration import NEWEST, Pending, migrate, pending
+from fairlift_server.store.move_marks import refuse_unfinished
+from fairlift_server.store.postgres_database import PostgresDatabase, without_secrets
+from fairlift_server.store.sqlite_file import SqliteFile, opened_beside, unusable_file
 from fairlift_server.store.write_check import try_tables
 from fairlift_server.store.write_failures import WriteFailures
 
@@ -32,90 +27,108 @@ T = TypeVar("T")
 # For packages that do not import SQLAlchemy: a connection with an open transaction.
 Transaction: TypeAlias = Connection
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
-# The table in which Alembic stores the schema version.
-_VERSIONS = "alembic_version"
-_BUSY_MS = 5_000
-# Checkpoints of 64 MB: frequent small ones cost a third of the ingest.
-_CHECKPOINT_PAGES = 16_384
-_READERS = 4
-_PRAGMAS = (
-    "journal_mode = WAL",
-    # An acknowledged event survives a power failure, not only a crash of the process.
-    "synchronous = FULL",
-    f"busy_timeout = {_BUSY_MS}",
-    f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
-    "foreign_keys = ON",
-    "temp_store = MEMORY",
-    "cache_size = -65536",
-)
 # What a job does wrong itself: the database can write, and other jobs go on.
 _FAULTS_OF_THE_JOB = (IntegrityError, DataError, ProgrammingError)
+# How often a transaction is tried that others keep from ending.
+_ATTEMPTS = 5
+
+
+# They have the same methods and attributes: what differs between a file and a server.
+Database: TypeAlias = SqliteFile | PostgresDatabase
 
 
 class Store:
-    """An open database. Only one server can open a file.
-
-    Several writers would wait for each other, and changes by another server would not reach the
-    campaigns in memory.
+    """An open database.
 
     Args:
-        path: of the file; through links it is still the same file.
-        accept: take the file as it is, though it may lack writes that it had.
+        database: a path, or a URL such as postgresql://host/shop.
+        accept: take a file as it is, though it may lack writes that it had.
 
     Raises:
-        WrongState: another server has opened the file, it lacks writes that it had, the path is a
-            folder, or its folder does not exist.
+        WrongState: it cannot be opened.
     """
 
-    def __init__(self, path: Path, *, accept: bool = False) -> None:
-        self.path = path.resolve()
+    def __init__(self, database: str | Path, *, accept: bool = False) -> None:
         self.write_failures = WriteFailures()
-        if not self.path.parent.is_dir():
-            raise WrongState(f"the folder {self.path.parent} does not exist; create it first")
-        if self.path.is_dir():
-            raise WrongState(f"{self.path} is a folder; FAIRLIFT_DATABASE must name a file in it")
-        self._last_write = LastWrite(self.path)
-        self._counts_writes = False
-        # Before the file is opened, which would create it, or drop the log of an emptied one.
-        if not accept:
-            _check_last_write(self._last_write, self.path)
-        self._locks = FileLocks(self.path)
-        if accept:
-            self._last_write.forget()
-        self._writing = _engine(self.path, begin="BEGIN IMMEDIATE", connections=1)
-        self._reading = _engine(self.path, begin="BEGIN", connections=_READERS)
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
+        self._database: Database = (
+            PostgresDatabase(str(database))
+            if is_url(database)
+            else SqliteFile(Path(database), accept=accept)
+        )
+        self._is_counting = False
+        self._writer = ThreadPoolExecutor(self._database.writers, "store-writer")
+        self._readers = ThreadPoolExecutor(self._database.readers, "store-reader")
+        self._listener = ThreadPoolExecutor(1, "store-listener")
 
-    def migrate(self, check: Callable[[Connection], None] | None = None) -> None:
-        """Upgrades the tables to the version of this server, in one transaction.
+    @property
+    def name(self) -> str:
+        """Of the database, for messages."""
+        return self._database.name
+
+    @property
+    def source(self) -> str:
+        """The path or the URL, which may hold a password."""
+        return self._database.source
+
+    @property
+    def file(self) -> Path | None:
+        """Of SQLite, where it is; None: it is a database of PostgreSQL."""
+        return None if self.is_shared else Path(self.source)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other servers may write to the database, too."""
+        return self._database.is_shared
+
+    def migrate(
+        self,
+        check: Callable[[Connection], None] | None = None,
+        *,
+        to: str = NEWEST,
+        is_backed_up: bool = False,
+        may_be_unfinished: bool = False,
+    ) -> None:
+        """Upgrades the tables, in one transaction.
 
         Args:
             check: of the upgraded database; when it raises, nothing is changed.
+            to: a revision; by default that of this server.
+            is_backed_up: whether migrations may run that cannot be undone.
+            may_be_unfinished: whether it may be the target of a move that was stopped.
 
         Raises:
-            WrongState: another program or a newer Fairlift wrote the file, or it is not writable.
+            WrongState: another program or a newer Fairlift wrote it, it is not writable, or a
+                migration cannot be undone and there is no back-up.
         """
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        _refuse_foreign_tables(self.path)
+        self._database.refuse_foreign()
         try:
-            with self._writing.begin() as connection:
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
-                begin_counting(connection)
+            with self._database.writing.begin() as connection:
+                migrate(connection, self.name, to=to, is_backed_up=is_backed_up)
+                if to == NEWEST:
+                    self._database.migrated(connection)
+                    if not may_be_unfinished:
+                        refuse_unfinished(connection, self.name)
                 if check is not None:
                     check(connection)
-        except CommandError as error:
-            raise WrongState(
-                f"{self.path} was written by a newer Fairlift ({error}); run that version, or set "
-                "FAIRLIFT_DATABASE to another file"
-            ) from None
         except DatabaseError as error:
-            raise _unusable(self.path, error.orig) from None
-        self._counts_writes = True
-        self.check_writes_now()
+            raise self._database.unusable(error.orig) from None
+        if to != NEWEST:
+            return
+        self._is_counting = True
+        try:
+            self.check_writes_now()
+        except Overloaded as error:
+            if isinstance(error.__cause__, ProgrammingError):  # a right of the user is missing
+                raise self._database.unusable(error.__cause__.orig) from None
+            raise
+
+    def refuse_other_servers(self) -> None:
+        """Refuses to go on while a server uses the database; a file is locked when it is opened.
+
+        Raises:
+            WrongState: one does.
+        """
+        self._database.refuse_other_servers()
 
     def contents(self) -> Contents:
         """What the database contains, found without reading it through."""
@@ -123,6 +136,8 @@ class Store:
 
     async def write(self, job: Callable[[Connection], T]) -> T:
         """What the job returns, after its changes are durable; when it raises, nothing is changed.
+
+        The job may run more than once: a transaction that another server disturbed is repeated.
 
         Raises:
             Overloaded: the database cannot write now (disk full, locked by another program).
@@ -135,42 +150,46 @@ class Store:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self.read_now, job)
 
-    async def foreign_version(self) -> int:
-        """A number that changes with every commit that is not the server's own.
-
-        Source: SQLite's `PRAGMA data_version`, of the one connection that writes.
-        """
+    async def wait_for_change(self, timeout_s: float) -> None:
+        """Returns when another server announces a change of campaigns, or the time is over."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writer, self._data_version)
+        await loop.run_in_executor(self._listener, self._database.wait_for_change, timeout_s)
 
-    def _data_version(self) -> int:
-        # Without a transaction: it must answer while another program holds the lock.
-        connection = self._writing.raw_connection()
-        try:
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA data_version")
-            ((version,),) = cursor.fetchall()
-            return int(version)
-        finally:
-            connection.close()
+    async def foreign_version(self) -> int:
+        """A number that changes whenever others change what lists of reports are made from."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, self._database.foreign_version)
 
     def write_now(self, job: Callable[[Connection], T]) -> T:
         """Like `write`, in the caller's thread: for start-up and tests."""
-        progress = None
-        try:
-            with self._writing.begin() as connection:
-                result = job(connection)
-                if self._counts_writes:
-                    progress = count_write(connection)
-        except FairliftError:
-            raise
-        except Exception as error:
-            if not isinstance(error, DatabaseError) or isinstance(error, _FAULTS_OF_THE_JOB):
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            try:
+                return self._written(job)
+            except FairliftError:
+                raise
+            except Exception as error:
+                if (
+                    isinstance(error, DatabaseError)
+                    and attempts_left
+                    and self._database.passes(error)
+                ):
+                    continue
+                if isinstance(error, DatabaseError | NoConnection) and not isinstance(
+                    error, _FAULTS_OF_THE_JOB
+                ):
+                    raise self._cannot_write(error) from error
                 self.write_failures.add_unexpected(error)
                 raise
-            raise self._cannot_write(error) from error
+        raise AssertionError("the last attempt returns or raises")
+
+    def _written(self, job: Callable[[Connection], T]) -> T:
+        progress = None
+        with self._database.writing.begin() as connection:
+            result = job(connection)
+            if self._is_counting:
+                progress = self._database.count(connection)
         if progress is not None:
-            self._last_write.write(progress)
+            self._database.note(progress)
         return result
 
     async def check_writes(self) -> None:
@@ -190,98 +209,86 @@ class Store:
             raise self._cannot_write(error) from error
         self.write_failures.end()
 
-    def _cannot_write(self, error: DatabaseError) -> Overloaded:
+    def _cannot_write(self, error: DatabaseError | NoConnection) -> Overloaded:
         # The caller only learns that it should retry: the log tells whoever runs the server.
-        self.write_failures.add(str(error.orig))
-        return Overloaded(f"the database cannot write now: {error.orig}")
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        self.write_failures.add(reason)
+        return Overloaded(f"the database cannot write now: {reason}")
+
+    async def empty_log(self) -> bool:
+        """Moves the write-ahead log into the file and empties it: it holds what was deleted.
+
+        False: somebody still reads an older state; try again later.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, self.empty_log_now)
+
+    def empty_log_now(self) -> bool:
+        """Like `empty_log`, in the caller's thread."""
+        return self._database.empty_log()
 
     def read_now(self, job: Callable[[Connection], T]) -> T:
         """Like `read`, in the caller's thread."""
-        with self._reading.begin() as connection:
+        with self._database.reading.begin() as connection:
             return job(connection)
 
     def close(self) -> None:
-        """Finishes running jobs and closes the file."""
+        """Finishes running jobs and closes the database."""
         self._writer.shutdown()
         self._readers.shutdown()
-        self._reading.dispose()
-        self._writing.dispose()
-        self._last_write.close()
-        self._locks.close()
+        self._listener.shutdown()
+        self._database.close()
 
 
-def read_beside(path: Path, job: Callable[[Connection], T]) -> T:
+def existing_store(database: str | Path) -> Store:
+    """The store of a database that is there.
+
+    Raises:
+        WrongState: there is no such file, or it cannot be opened.
+    """
+    if not is_url(database) and not Path(database).is_file():
+        raise WrongState(f"there is no database at {Path(database).resolve()}")
+    return Store(database)
+
+
+def is_url(database: str | Path) -> bool:
+    """Whether it names a PostgreSQL database, not a file."""
+    return str(database).startswith(("postgresql://", "postgres://"))
+
+
+def pending_migrations(database: str | Path, to: str = NEWEST) -> tuple[str, list[Pending]]:
+    """The name of a database, and the migrations that it lacks; changes nothing.
+
+    Raises:
+        WrongState: there is no such database, or it is not Fairlift's.
+    """
+    name = without_secrets(str(database)) if is_url(database) else str(Path(database).resolve())
+    return name, read_beside(database, lambda transaction: pending(transaction, name, to=to))
+
+
+def read_beside(database: str | Path, job: Callable[[Connection], T]) -> T:
     """What the job reads from a database that a server may have open; it cannot write.
 
     Raises:
-        WrongState: there is no such file, it lacks writes that it had, or it is not a database of
-            this version.
+        WrongState: there is no such database, or it is not one of this version.
     """
-    path = path.resolve()
-    _check_last_write(LastWrite(path), path)
-    if not path.is_file():
-        raise WrongState(f"there is no database at {path}; check FAIRLIFT_DATABASE")
-    _refuse_foreign_tables(path)
-    engine = create_engine(f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true")
+    if is_url(database):
+        shared = PostgresDatabase(str(database))
+        name, engine, unusable = shared.name, shared.reading, shared.unusable
+        shared.refuse_foreign()
+    else:
+        path = Path(database).resolve()
+        name, engine, unusable = str(path), opened_beside(path), partial(unusable_file, path)
     try:
         with engine.connect() as connection:
             return job(connection)
     except DatabaseError as error:
-        if "no such table" in str(error.orig):
+        text = str(error.orig)
+        if "no such table" in text or "does not exist" in text:
             raise WrongState(
-                f"{path} has no ledger of this version; check FAIRLIFT_DATABASE, or run "
+                f"{name} has no ledger of this version; check FAIRLIFT_DATABASE, or run "
                 "`fairlift-server migrate` once"
             ) from None
-        raise _unusable(path, error.orig) from None
+        raise unusable(error.orig) from None
     finally:
         engine.dispose()
-
-
-def _check_last_write(last_write: LastWrite, path: Path) -> None:
-    try:
-        last_write.check()
-    except sqlite3.DatabaseError as error:
-        raise _unusable(path, error) from None
-
-
-def _refuse_foreign_tables(path: Path) -> None:
-    """Before a connection of ours turns the file's write-ahead log on."""
-    if not path.exists() or path.stat().st_size == 0:
-        return
-    try:
-        with closing(opened_to_read(path)) as connection:
-            query = "SELECT name FROM sqlite_master WHERE type = 'table'"
-            tables = [name for (name,) in connection.execute(query)]
-    except sqlite3.DatabaseError as error:
-        raise _unusable(path, error) from None
-    if tables and _VERSIONS not in tables:
-        raise WrongState(
-            f"{path} contains the tables of another program, such as {tables[0]}; set "
-            "FAIRLIFT_DATABASE to another file"
-        )
-
-
-def _unusable(path: Path, error: BaseException | None) -> WrongState:
-    return WrongState(
-        f"cannot use {path}: {error}; FAIRLIFT_DATABASE must name a SQLite file "
-        "that this user may read and write and that no other program uses"
-    )
-
-
-def _engine(path: Path, *, begin: str, connections: int) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", pool_size=connections, max_overflow=0)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        # None: `start` below begins each transaction, not the driver.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in _PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine

@@ -16,6 +16,7 @@ from fairlift_server.events.ledger import (
 )
 from fairlift_server.events.parking import ParkingLimits, WaitingEvent
 from fairlift_server.store import parked_events, tables
+from fairlift_server.store.erased_units import ERASED, ErasedUnits
 from fairlift_server.store.events import CONFLICT, store_events
 from fairlift_server.store.seen_events import mark, seen_digests, unmark
 
@@ -33,6 +34,7 @@ def store_group(
     currency: str,
     limits: ParkingLimits,
     *,
+    erased: ErasedUnits | None = None,
     store: StoreReady = store_events,
 ) -> list[EventOutcome]:
     """One outcome per event, in order; all changes are part of the connection's transaction.
@@ -42,8 +44,14 @@ def store_group(
         events: as they were read; ids may repeat.
         currency: the shop's currency.
         limits: of what may be parked.
+        erased: whose events are refused.
         store: how events that can be judged are stored.
     """
+    if erased is not None and erased.read(connection):
+        kept = [event for event in events if not erased.covers(event)]
+        if len(kept) < len(events):
+            stored_kept = iter(store_group(connection, kept, currency, limits, store=store))
+            return [ERASED if erased.covers(event) else next(stored_kept) for event in events]
     ready = [(index, event) for index, event in enumerate(events) if isinstance(event, Event)]
     outcomes: list[EventOutcome] = ["duplicate"] * len(events)
     waiting = [
@@ -65,14 +73,26 @@ def judge_again(
     connection: Connection,
     judged: Sequence[tuple[bytes, Event | RefusedEvent]],
     currency: str,
+    erased: ErasedUnits | None = None,
 ) -> list[EventOutcome]:
     """One outcome per parked event; what is accepted is parked no longer, in the same transaction.
+
+    Events that another server has judged meanwhile are left out.
 
     Args:
         connection: in a transaction; there is no other writer.
         judged: ids of parked events, each as it was read now.
         currency: the shop's currency.
+        erased: whose events are not there any more, though they were when they were read.
     """
+    still_parked = parked_events.locked(connection, [event_id for event_id, _ in judged])
+    judged = [(event_id, event) for event_id, event in judged if event_id in still_parked]
+    if erased is not None and erased.read(connection):
+        judged = [
+            (event_id, event)
+            for event_id, event in judged
+            if isinstance(event, RefusedEvent) or not erased.covers(event)
+        ]
     ready = [event for _, event in judged if isinstance(event, Event)]
     unmark(connection, [event.event_id for event in ready])
     stored = stored_apart(connection, ready, currency, store_events)

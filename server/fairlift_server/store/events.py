@@ -14,6 +14,7 @@ from fairlift_server.events.ledger import (
     EventOutcome,
     ExposureEntry,
     IdentityEntry,
+    LedgerEntry,
     OrderEntry,
     RateEntry,
     RefusalReason,
@@ -21,10 +22,11 @@ from fairlift_server.events.ledger import (
 )
 from fairlift_server.events.order_standing import beyond_limit, exchanged
 from fairlift_server.store import tables
+from fairlift_server.store.locks import lock_rates
 from fairlift_server.store.orders import OrderBook
 from fairlift_server.store.rates import Rates
-from fairlift_server.store.seen_events import mark_unseen, seen_digests, unmark
-from fairlift_server.store.statements import execute_many, insertion
+from fairlift_server.store.seen_events import mark_new, unmark
+from fairlift_server.store.statements import insert_many, insertion
 
 CONFLICT = RefusedEvent(
     RefusalReason.CONFLICT,
@@ -65,13 +67,14 @@ class _EventGroup:
         self._outcomes: dict[int, EventOutcome] = {}
 
     def outcomes(self, events: Sequence[Event]) -> list[EventOutcome]:
+        self._wait_for_rates(events)
         new = self._mark_new(events)
         by_kind: dict[type, list[tuple[int, Any]]] = defaultdict(list)
         for index in new:
             entry = events[index].entry
             by_kind[type(entry)].append((index, entry))
-        for kind, statement in _INSERT_BY_TYPE.items():
-            self._execute_many(statement, [entry for _, entry in by_kind[kind]])
+        for kind, inserted in _INSERT_BY_TYPE.items():
+            insert_many(self._connection, inserted, [entry for _, entry in by_kind[kind]])
         # After the exchange rates: orders and costs of the same group use them.
         self._costs(by_kind[CostEntry])
         restated = self._rates.restate(rate for _, rate in by_kind[RateEntry])
@@ -85,25 +88,18 @@ class _EventGroup:
         self._unmark_refused(events, new, outcomes)
         return outcomes
 
+    def _wait_for_rates(self, events: Sequence[Event]) -> None:
+        """Lets rates, and what is exchanged by them, come one after the other."""
+        if any(isinstance(event.entry, RateEntry) for event in events):
+            lock_rates(self._connection, to_write=True)
+        elif any(_currency_of(event.entry) not in ("", self._currency) for event in events):
+            lock_rates(self._connection, to_write=False)
+
     def _mark_new(self, events: Sequence[Event]) -> Sequence[int]:
         """Positions of the events with new ids; stores these ids as seen."""
         marks = [(event.event_id, event.digest) for event in events]
-        savepoint = self._connection.begin_nested()
-        if mark_unseen(self._connection, marks) == len(marks):
-            savepoint.commit()
-            return range(len(events))
-        # Some ids were seen before, and the driver does not say which: look them up.
-        savepoint.rollback()
-        digests = seen_digests(self._connection, (event_id for event_id, _ in marks))
-        new = []
-        for index, (event_id, digest) in enumerate(marks):
-            seen_digest = digests.get(event_id)
-            if seen_digest is None:
-                digests[event_id] = digest
-                new.append(index)
-            elif seen_digest != digest:
-                self._outcomes[index] = CONFLICT
-        mark_unseen(self._connection, [marks[index] for index in new])
+        new, others = mark_new(self._connection, marks)
+        self._outcomes |= dict.fromkeys(others, CONFLICT)
         return new
 
     def _unmark_refused(
@@ -134,7 +130,15 @@ class _EventGroup:
                 self._outcomes[index] = beyond
             else:
                 rows.append((*cost, exchanged(cost.amount_micros, rate)))
-        self._execute_many(_COST, rows)
+        insert_many(self._connection, _COST, rows)
 
-    def _execute_many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
-        return execute_many(self._connection, statement, rows)
+
+def _currency_of(entry: LedgerEntry) -> str:
+    """In which the entry has amounts; empty where it has none."""
+    match entry:
+        case OrderEntry():
+            return entry.content.currency_code
+        case AmendmentEntry() | CostEntry():
+            return entry.currency_code
+        case _:
+            return ""

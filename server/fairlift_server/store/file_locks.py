@@ -54,6 +54,22 @@ class FileLocks:
             ) from None
 
 
+def is_used(path: Path) -> bool:
+    """Whether a server uses this database now."""
+    locked = path.resolve()
+    try:
+        descriptor = os.open(locked.with_name(locked.name + ".lock"), os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _refuse_second_name(path: Path) -> None:
     # SQLite's write-ahead log belongs to a name: opened by another, the file lacks its last writes.
     if path.exists() and (names := path.stat().st_nlink) > 1:

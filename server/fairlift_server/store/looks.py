@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from fairlift.engine.errors import Conflict
 from sqlalchemy import Connection, delete, insert, select
 
 from fairlift_server.store import tables
@@ -32,8 +33,23 @@ def looks_of(connection: Connection, campaign: str, epoch: int) -> list[LookReco
     ]
 
 
+class LookTaken(Conflict):
+    """Another server stored a look with the same number a moment ago: that one counts."""
+
+
 def add_look(connection: Connection, campaign: str, epoch: int, look: LookRecord) -> None:
-    """Inserts a look; its number must not be taken."""
+    """Inserts a look.
+
+    Raises:
+        LookTaken: its number is taken.
+    """
+    taken = select(tables.looks.c.number).where(
+        tables.looks.c.campaign == campaign,
+        tables.looks.c.epoch == epoch,
+        tables.looks.c.number == look.number,
+    )
+    if connection.execute(taken).first() is not None:
+        raise LookTaken(f"{campaign} has look {look.number}")
     connection.execute(
         insert(tables.looks).values(
             campaign=campaign,

@@ -20,14 +20,23 @@ from fairlift_server.events.ledger import (
     content_text,
 )
 from fairlift_server.events.order_standing import (
+    PICOS,
     OrderStanding,
     RateOf,
     order_beyond_limit,
     order_standing,
 )
 from fairlift_server.store import tables
+from fairlift_server.store.locks import lock_orders
 from fairlift_server.store.rates import Rates
-from fairlift_server.store.statements import execute_many, insertion, select_by_key, updating
+from fairlift_server.store.statements import (
+    execute,
+    execute_many,
+    insert_many,
+    insertion,
+    select_by_key,
+    updating,
+)
 
 _IDENTITY = OrderEntry._fields[:-1]  # all but the content
 _CONTENT = OrderContent._fields[:-1]  # all but the lines
@@ -95,8 +104,10 @@ class OrderBook:
             amendments: likewise.
             restated: stored orders to which another exchange rate may apply.
         """
+        touched = {order.order_id for _, order in orders} | restated
+        lock_orders(self._connection, touched | {entry.order_id for _, entry in amendments})
         rows = [(*entry, "waiting", "") for _, entry in amendments]
-        execute_many(self._connection, _AMENDMENT, rows)
+        insert_many(self._connection, _AMENDMENT, rows)
         self._store_orders(orders)
         amended = {entry.order_id for _, entry in amendments}
         self._restate((amended | restated | self._moved) - self._new_orders)
@@ -147,7 +158,8 @@ class OrderBook:
         rate = self._rates.at(order.content.currency_code, order.time_us)
         if rate is None:
             return self._rates.missing(order.content.currency_code, "order", order.time_us)
-        if beyond := order_beyond_limit(order.content, rate):
+        # In the shop's own currency the reader has checked it.
+        if rate != PICOS and (beyond := order_beyond_limit(order.content, rate)):
             return beyond
         return None if before is None else "duplicate"
 
@@ -160,8 +172,8 @@ class OrderBook:
             standing = self._standing(order.content, amended, order.time_us)
             rows.append((*order[:-1], *self._row(standing, order.content)))
             lines += ((order.order_id, *line) for line in standing.content.lines)
-        execute_many(self._connection, _ORDER, rows)
-        execute_many(self._connection, _LINE, lines)
+        insert_many(self._connection, _ORDER, rows)
+        insert_many(self._connection, _LINE, lines)
 
     def _restate(self, ids: set[str]) -> None:
         if not ids:
@@ -191,6 +203,10 @@ class OrderBook:
         self, placed: OrderContent, amended: Sequence[_Amended], time_us: int
     ) -> OrderStanding:
         """The order after its amendments, whose status is noted."""
+        if not amended:
+            rate = self._rates.at(placed.currency_code, time_us)
+            assert rate is not None, "an order without a rate is refused"
+            return OrderStanding(placed, rate)
         standing, contradictions = order_standing(
             placed, [one.entry for one in amended], self._rate_of(time_us)
         )
@@ -242,10 +258,10 @@ class OrderBook:
         return by_order
 
     def _lines(self, order_id: str) -> tuple[LineEntry, ...]:
-        select = f"SELECT {', '.join(LineEntry._fields)} FROM order_lines"
-        rows = select_by_key(self._connection, select, "order_id", [order_id])
-        return tuple(LineEntry(*row) for row in rows)
+        columns = ", ".join(LineEntry._fields)
+        select = f"SELECT {columns} FROM order_lines WHERE order_id = ? ORDER BY id"
+        return tuple(LineEntry._make(row) for row in execute(self._connection, select, (order_id,)))
 
     def _replace_lines(self, order_id: str, lines: Sequence[LineEntry]) -> None:
         execute_many(self._connection, "DELETE FROM order_lines WHERE order_id = ?", [(order_id,)])
-        execute_many(self._connection, _LINE, [(order_id, *line) for line in lines])
+        insert_many(self._connection, _LINE, [(order_id, *line) for line in lines])

@@ -139,6 +139,12 @@ def judgeable(
     return found
 
 
+def locked(connection: Connection, event_ids: Iterable[bytes]) -> set[bytes]:
+    """Those of these events that still wait; no other server judges them in this transaction."""
+    query = select(_COLUMNS.event_id).order_by(_COLUMNS.event_id).with_for_update()
+    return {row.event_id for row in _rows_of(connection, query, event_ids)}
+
+
 def remove(connection: Connection, event_ids: Sequence[bytes]) -> None:
     """Takes out events that were accepted."""
     for start in range(0, len(event_ids), _CHUNK):
@@ -191,7 +197,7 @@ def expire(connection: Connection, *, now_us: int, days: int) -> int:
     """
     oldest_us = now_us - days * DAY_US
     waited_too_long = (_COLUMNS.state == _WAITING) & (_COLUMNS.since_us < oldest_us)
-    text = func.printf("%s; it waited for %d days, and waits no longer", _COLUMNS.message, days)
+    text = _COLUMNS.message + f"; it waited for {days} days, and waits no longer"
     statement = (
         update(_TABLE)
         .where(waited_too_long)
@@ -204,6 +210,11 @@ def expire(connection: Connection, *, now_us: int, days: int) -> int:
         )
     )
     return expired
+
+
+def joined_units(units: Sequence[str]) -> str:
+    """The ids in one text in which each stands between two line breaks, which no id holds."""
+    return "\n".join(["", *units, ""]) if units else ""
 
 
 def _row(event: WaitingEvent) -> dict[str, Any]:
@@ -223,6 +234,8 @@ def _row(event: WaitingEvent) -> dict[str, Any]:
         "field": refusal.field,
         "message": refusal.message,
         "content": event.content,
+        "units": joined_units(event.units),
+        "order_id": event.order_id,
     }
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, Table
 from fairlift_server.store import tables
 from fairlift_server.store.last_write import Progress
 
-# Their rows are never removed, so that their highest ids count them.
+# Their highest ids count their rows: those of erased units went, but no number is used again.
 EVENT_TABLES: tuple[Table, ...] = (
     tables.exposures,
     tables.actions,
@@ -15,13 +15,15 @@ EVENT_TABLES: tuple[Table, ...] = (
     tables.costs,
     tables.exchange_rates,
 )
-_EVENTS = " + ".join(f"(SELECT coalesce(max(id), 0) FROM {table.name})" for table in EVENT_TABLES)
+COUNT_OF_EVENTS = " + ".join(
+    f"(SELECT coalesce(max(id), 0) FROM {table.name})" for table in EVENT_TABLES
+)
 _BEGIN = (
     "INSERT INTO ledger_state (id, ledger, writes, events) "
     "SELECT 1, lower(hex(randomblob(16))), 0, 0 WHERE NOT EXISTS (SELECT 1 FROM ledger_state)"
 )
 _COUNT = (
-    f"UPDATE ledger_state SET writes = writes + 1, events = {_EVENTS} "
+    f"UPDATE ledger_state SET writes = writes + 1, events = {COUNT_OF_EVENTS} "
     "RETURNING ledger, writes, events"
 )
 

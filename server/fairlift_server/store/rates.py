@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from fairlift_server.events.ledger import RateEntry, RefusalReason, RefusedEvent
 from fairlift_server.events.order_standing import PICOS, beyond_limit, exchanged
-from fairlift_server.store.statements import execute_many
+from fairlift_server.store.statements import execute, execute_many
 
 # Event ids break ties in time, so that the order of arrival does not matter.
 _RATE = (
@@ -42,7 +42,7 @@ class Rates:
         """The latest rate at or before the time, in picos; None if there is none."""
         if currency == self._shop_currency:
             return PICOS
-        row = self._connection.exec_driver_sql(_RATE, (currency, time_us)).first()
+        row = execute(self._connection, _RATE, (currency, time_us)).first()
         return None if row is None else int(row[0])
 
     def missing(self, currency: str, kind: str, time_us: int) -> RefusedEvent:
@@ -80,4 +80,4 @@ class Rates:
 
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """What the database answers; `Any`: its values."""
-        return list(map(tuple, self._connection.exec_driver_sql(statement, tuple(values))))
+        return list(map(tuple, execute(self._connection, statement, values)))

@@ -1,23 +1,47 @@
-"""Statements that are built once and executed with tuples.
+"""Statements that are built once and executed with tuples; their places are marked by `?`.
 
 SQLAlchemy's own executemany halves the ingest. `Any` below: whatever type the driver accepts.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, CursorResult, Table
+
+from fairlift_server.store import copying
 
 # Half of the number of parameters that SQLite allows in one statement.
 _CHUNK = 16_000
+# From so many rows on, COPY is faster than INSERT.
+_COPIED_ROWS = 20
 
 
-def insertion(table: Table, columns: Iterable[str], *, or_ignore: bool = False) -> str:
-    """The statement that inserts rows with these columns."""
+@dataclass(frozen=True, eq=False)
+class Insertion:
+    """Inserts rows with these columns."""
+
+    table: Table
+    columns: tuple[str, ...]
+
+    @cached_property
+    def statement(self) -> str:
+        """For one row."""
+        places = ", ".join("?" * len(self.columns))
+        return f"INSERT INTO {self.table.name} ({', '.join(self.columns)}) VALUES ({places})"
+
+
+def is_postgres(connection: Connection) -> bool:
+    """Whether the connection is one to PostgreSQL; else it is to SQLite."""
+    return connection.dialect.name == "postgresql"
+
+
+def insertion(table: Table, columns: Iterable[str]) -> Insertion:
+    """What inserts rows with these columns."""
     names = tuple(columns)
     _check(table, names)
-    verb = "INSERT OR IGNORE" if or_ignore else "INSERT"
-    return f"{verb} INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+    return Insertion(table, names)
 
 
 def updating(table: Table, columns: Iterable[str], key: str) -> str:
@@ -27,24 +51,55 @@ def updating(table: Table, columns: Iterable[str], key: str) -> str:
     return f"UPDATE {table.name} SET {', '.join(f'{name} = ?' for name in names)} WHERE {key} = ?"
 
 
-def execute_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
-    """Number of rows affected."""
-    if not rows:
-        return 0
-    return connection.exec_driver_sql(statement, list(rows)).rowcount
+def execute(
+    connection: Connection, statement: str, values: Sequence[Any] = ()
+) -> CursorResult[Any]:
+    """The result of a statement with its values."""
+    return connection.exec_driver_sql(_marked(connection, statement), tuple(values))
+
+
+def execute_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Executes a statement once for each row of values."""
+    if rows:
+        connection.exec_driver_sql(_marked(connection, statement), list(rows))
+
+
+def insert_many(
+    connection: Connection, inserted: Insertion, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Inserts rows whose keys are new."""
+    if len(rows) >= _COPIED_ROWS and is_postgres(connection):
+        copying.copy_rows(connection, inserted.table, inserted.columns, rows)
+    else:
+        execute_many(connection, inserted.statement, rows)
 
 
 def select_by_key(
     connection: Connection, select: str, key: str, keys: Iterable[Any]
 ) -> list[tuple[Any, ...]]:
     """The rows of a SELECT without a condition whose key is one of these."""
-    rows: list[tuple[Any, ...]] = []
     distinct = list(dict.fromkeys(keys))
+    if not distinct:
+        return []
+    if is_postgres(connection):
+        statement = f"{select} WHERE {key} = ANY(?)"
+        return list(map(tuple, execute(connection, statement, (distinct,))))
+    rows: list[tuple[Any, ...]] = []
     for start in range(0, len(distinct), _CHUNK):
         chunk = tuple(distinct[start : start + _CHUNK])
         statement = f"{select} WHERE {key} IN ({', '.join('?' * len(chunk))})"
         rows += map(tuple, connection.exec_driver_sql(statement, chunk))
     return rows
+
+
+def _marked(connection: Connection, statement: str) -> str:
+    """The statement with places as the driver marks them."""
+    return _with_percents(statement) if is_postgres(connection) else statement
+
+
+@cache
+def _with_percents(statement: str) -> str:
+    return statement.replace("%", "%%").replace("?", "%s")
 
 
 def _check(table: Table, names: Iterable[str]) -> None:

@@ -40,6 +40,8 @@ shop = Table(
     Column("currency_code", String(3), nullable=False),
     Column("holdout_bps", Integer, nullable=False),
     Column("holdout_salt", Text, nullable=False),
+    # Counts the changes of campaigns and of the holdout.
+    Column("version", BigInteger, nullable=False, server_default="0"),
 )
 
 campaigns = Table(
@@ -49,6 +51,8 @@ campaigns = Table(
     Column("state", String(10), nullable=False),
     # A Campaign message: the contract owns the shape.
     Column("message", LargeBinary, nullable=False),
+    # The shop's version with which it was last changed.
+    Column("version", BigInteger, nullable=False, server_default="0"),
 )
 
 epochs = Table(
@@ -112,6 +116,9 @@ seen_events = Table(
     Column("digest", LargeBinary(8), nullable=False),
     sqlite_with_rowid=False,
 )
+
+# Of each order that came to PostgreSQL, to lock what is not there yet; see store/locks.py.
+order_locks = Table("order_locks", metadata, Column("order_id", Text, primary_key=True))
 
 exposures = Table(
     "exposures",
@@ -189,6 +196,7 @@ orders = Table(
         "currency_code",
         "time_us",
         sqlite_where=text("rate_picos IS NOT NULL"),
+        postgresql_where=text("rate_picos IS NOT NULL"),
     ),
 )
 
@@ -236,6 +244,7 @@ amendments = Table(
         "status",
         "time_us",
         sqlite_where=text("status <> 'applied'"),
+        postgresql_where=text("status <> 'applied'"),
     ),
 )
 
@@ -297,8 +306,11 @@ parked_events = Table(
     Column("shift_us", BigInteger, nullable=False),
     Column("field", Text, nullable=False),
     Column("message", Text, nullable=False),
-    # An Event message, as it came.
+    # An Event message, with its ids as they are stored.
     Column("content", LargeBinary, nullable=False),
+    # The ids in it, between line breaks, and the order that it is about: for erasing.
+    Column("units", Text, nullable=False, server_default=""),
+    Column("order_id", Text, nullable=False, server_default=""),
     UniqueConstraint("event_id", name="parked_events_event_id"),
     # Holds all that a summary needs.
     Index(
@@ -313,4 +325,46 @@ clock_corrections = Table(
     Column("event_id", LargeBinary(16), primary_key=True),
     Column("shift_us", BigInteger, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# One row: how the ids of visitors and customers are stored in this database.
+stored_ids = Table(
+    "stored_ids",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # keyed or raw.
+    Column("form", String(5), nullable=False),
+    # By which the key is recognised; empty for raw ids. The key itself is never here.
+    Column("key_check", Text, nullable=False),
+    # Random, in hex: for tombstones.
+    Column("salt", Text, nullable=False),
+)
+
+# Tombstones: what was erased stays erased, whoever sends it again.
+erased_units = Table(
+    "erased_units",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    # unit or order.
+    Column("kind", String(5), nullable=False),
+    # A keyed id; else a salted hash.
+    Column("hash", Text, nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    UniqueConstraint("hash", name="erased_units_hash"),
+)
+
+# Who erased or exported a visitor or customer, and how much there was; never which.
+unit_requests = Table(
+    "unit_requests",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("time_us", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    # erase or export.
+    Column("verb", String(6), nullable=False),
+    Column("reason", Text, nullable=False),
+    # The id and those linked with it.
+    Column("ids", BigInteger, nullable=False),
+    # Rows by table, as a JSON object.
+    Column("counts", Text, nullable=False),
 )

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from sqlalchemy import Column, Connection, Integer, LargeBinary, Numeric, Table
+from sqlalchemy import Boolean, Column, Connection, Integer, LargeBinary, Numeric, Table
 
 from fairlift_server.store.tables import metadata
 
@@ -14,7 +14,7 @@ def try_tables(connection: Connection) -> None:
         sqlalchemy.exc.DatabaseError: a table is missing, damaged, or has other columns.
     """
     savepoint = connection.begin_nested()
-    text = f"write-check-{uuid4().hex}"
+    text = f"{uuid4().hex}-write-check"
     for table in metadata.sorted_tables:  # what is referred to comes first
         connection.execute(table.insert(), _row(table, text))
     savepoint.rollback()
@@ -32,6 +32,8 @@ def _is_filled(column: Column[object]) -> bool:
 def _value(column: Column[object], text: str) -> object:
     if isinstance(column.type, LargeBinary):
         return text.encode()
-    if isinstance(column.type, Integer | Numeric) or column.type.python_type is bool:
+    if isinstance(column.type, Boolean):
         return False
-    return text
+    if isinstance(column.type, Integer | Numeric):
+        return 0
+    return text[: getattr(column.type, "length", None)]  # PostgreSQL minds it

@@ -12,6 +12,7 @@ from fairlift_server.analysis.day_calendar import DayCalendar
 from fairlift_server.analysis.duckdb_engine import answers
 from fairlift_server.analysis.ledger_query import ColumnGroup, LedgerAnswer, LedgerQuery
 
+from tests.databases import database_in
 from tests.server import shop
 from tests.server.client import running
 from tests.server.crowds import NOW, START, metric, results, start
@@ -75,7 +76,7 @@ def answer_over(folder: Path, units: dict[str, datetime], *, window: int) -> Led
         (UnitColumn("orders", OrderMeasure.ORDERS, window),),
         (ColumnGroup(window, ("orders",)),),
     )
-    return answers(folder / "shop.db", [query])[0]
+    return answers(database_in(folder), [query])[0]
 
 
 def test_a_window_is_over_to_the_moment_even_when_the_clock_changes(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from fairlift_server.analysis.day_calendar import DayCalendar
 from fairlift_server.analysis.duckdb_engine import answers
 from fairlift_server.analysis.ledger_query import ColumnGroup, LedgerAnswer, LedgerQuery
 
+from tests.databases import database_in
 from tests.server import shop
 from tests.server.client import running
 from tests.server.plain_reading import DAY, Person, Span, people_of, steps_reached, value_of
@@ -57,14 +58,15 @@ def made() -> Shop:
 
 
 @pytest.fixture(scope="module")
-def path(made: Shop, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def path(made: Shop, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The shop's ledger, written through gRPC by a server that has ended."""
     return written(made, tmp_path_factory.mktemp("shop"))
 
 
-def written(made: Shop, folder: Path) -> Path:
+def written(made: Shop, folder: Path) -> str:
     async def write() -> None:
-        async with running(folder) as caller:
+        # Raw ids: where times are equal the smaller id decides, here as in the plain reading.
+        async with running(folder, raw_ids=True) as caller:
             campaign = shop.campaign(variants=COUPONS, segments=["country"])
             for variant in campaign.variants:
                 if COUPONS[variant.id]:
@@ -74,7 +76,7 @@ def written(made: Shop, folder: Path) -> Path:
                 await caller.accepted(made.events[start : start + 100])
 
     asyncio.run(write())
-    return folder / "shop.db"
+    return database_in(folder)
 
 
 def query_of(
@@ -101,7 +103,7 @@ def query_of(
     )
 
 
-def answer_to(path: Path, query: LedgerQuery) -> LedgerAnswer:
+def answer_to(path: str, query: LedgerQuery) -> LedgerAnswer:
     return answers(path, [query])[0]
 
 
@@ -155,7 +157,7 @@ def agree(answer: LedgerAnswer, column: str, wanted: dict[Key, list[float]]) -> 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("window", [None, 0, 3, 8])
 def test_a_measure_is_what_its_definition_says(
-    made: Shop, path: Path, policy: IdentityPolicy, window: Window
+    made: Shop, path: str, policy: IdentityPolicy, window: Window
 ) -> None:
     columns = [UnitColumn(name, measure, window) for name, measure in MEASURES.items()]
     answer = answer_to(path, query_of(policy, columns, window))
@@ -176,7 +178,7 @@ def test_a_measure_is_what_its_definition_says(
 @pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize("window", [None, 5])
 def test_a_funnel_s_step_counts_when_it_follows_the_step_before(
-    made: Shop, path: Path, policy: IdentityPolicy, steps: tuple[Measure, ...], window: Window
+    made: Shop, path: str, policy: IdentityPolicy, steps: tuple[Measure, ...], window: Window
 ) -> None:
     columns = [
         UnitColumn(f"step{number}", FunnelSteps(steps[:number]), window)
@@ -200,7 +202,7 @@ def test_a_funnel_s_step_counts_when_it_follows_the_step_before(
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("day", [5, 12])
 def test_as_of_a_day_nothing_that_came_later_is_known(
-    made: Shop, path: Path, policy: IdentityPolicy, day: int
+    made: Shop, path: str, policy: IdentityPolicy, day: int
 ) -> None:
     as_of = START.date() + timedelta(days=day)
     end = shop.midnight(as_of + DAY, ZONE)
@@ -216,7 +218,7 @@ def test_as_of_a_day_nothing_that_came_later_is_known(
         agree(answer, name, wanted)
 
 
-def test_covariates_are_what_happened_before(made: Shop, path: Path) -> None:
+def test_covariates_are_what_happened_before(made: Shop, path: str) -> None:
     policy = IdentityPolicy.FIRST_SEEN
     people = people_of(made, policy)
     for measure in (OrderMeasure.REVENUE, ActionMeasure("view", ActionOf.COUNT)):
@@ -229,7 +231,7 @@ def test_covariates_are_what_happened_before(made: Shop, path: Path) -> None:
         agree(answer_to(path, query_of(policy, [column])), "before", wanted)
 
 
-def test_a_cap_cuts_what_lies_above(made: Shop, path: Path) -> None:
+def test_a_cap_cuts_what_lies_above(made: Shop, path: str) -> None:
     policy = IdentityPolicy.AS_ASSIGNED
     column = UnitColumn("capped", OrderMeasure.REVENUE, cap=CapAtAmount(60))
     wanted = expected(
@@ -244,7 +246,7 @@ def test_a_cap_cuts_what_lies_above(made: Shop, path: Path) -> None:
 
 @pytest.mark.parametrize("as_of", [None, START.date() + timedelta(days=12)])
 def test_a_quantile_cap_is_that_of_all_arms_together(
-    made: Shop, path: Path, as_of: date | None
+    made: Shop, path: str, as_of: date | None
 ) -> None:
     policy = IdentityPolicy.AS_ASSIGNED
     end = None if as_of is None else shop.midnight(as_of + DAY, ZONE)
@@ -266,7 +268,7 @@ def test_a_quantile_cap_is_that_of_all_arms_together(
     agree(answer_to(path, query_of(policy, [column], 3, as_of=as_of)), "capped", wanted)
 
 
-def test_segments_are_those_of_the_first_exposure(made: Shop, path: Path) -> None:
+def test_segments_are_those_of_the_first_exposure(made: Shop, path: str) -> None:
     policy = IdentityPolicy.FIRST_SEEN
     column = UnitColumn("orders", OrderMeasure.ORDERS, 3)
     answer = answer_to(path, query_of(policy, [column], 3, by_segment=True))
@@ -287,7 +289,7 @@ def test_segments_are_those_of_the_first_exposure(made: Shop, path: Path) -> Non
     assert orders == {key: sum(values) for key, values in wanted.items()}
 
 
-def test_another_campaign_s_exposures_do_not_count(path: Path) -> None:
+def test_another_campaign_s_exposures_do_not_count(path: str) -> None:
     column = UnitColumn("orders", OrderMeasure.ORDERS)
     query = LedgerQuery(
         "other", 1, IdentityPolicy.FIRST_SEEN, ZONE, (column,), (ColumnGroup(None, ("orders",)),)

@@ -1,6 +1,5 @@
 """A list of reports: every campaign as of its last look, without a new computation."""
 
-import sqlite3
 from pathlib import Path
 
 import grpc
@@ -9,6 +8,7 @@ from fairlift.v1 import campaign_pb2
 from fairlift.v1 import campaign_service_pb2 as service
 from fairlift.v1 import results_service_pb2 as pb
 
+from tests.databases import changed, database_in
 from tests.server import shop
 from tests.server.client import Caller, Clock, details, running
 from tests.server.crowds import NAME, START, start
@@ -74,7 +74,7 @@ async def test_a_list_says_what_the_last_look_said_and_makes_no_look(tmp_path: P
         ("DELETE FROM report_lines", "the verdict in this list"),
         ("UPDATE report_lines SET content = replace(content, 'days', 'won')", "this list"),
         ("UPDATE report_lines SET content = 'no JSON'", "this list"),
-        ("UPDATE epochs SET message = :plan", "the plan is not the one that was sealed"),
+        ("UPDATE epochs SET message = ?", "the plan is not the one that was sealed"),
     ],
 )
 async def test_what_was_edited_in_the_store_is_said_in_its_own_line(
@@ -89,12 +89,9 @@ async def test_what_was_edited_in_the_store_is_said_in_its_own_line(
         await read(caller)
         before = {report.campaign: report for report in await listed(caller)}
     started.plan.alpha = 0.2
-    parameters = {"plan": started.SerializeToString()} if ":plan" in edit else {}
+    parameters = [started.SerializeToString()] if "?" in edit else []
     glue = " AND " if "WHERE" in edit else " WHERE "
-    with sqlite3.connect(tmp_path / "shop.db") as store:
-        edited = store.execute(f"{edit}{glue}campaign = 'free-shipping'", parameters)
-        assert edited.rowcount > 0
-    store.close()
+    assert changed(database_in(tmp_path), f"{edit}{glue}campaign = 'free-shipping'", parameters)
 
     async with running(tmp_path, clock=clock) as caller:
         after = {report.campaign: report for report in await listed(caller)}
@@ -121,11 +118,8 @@ async def test_an_edit_while_the_server_runs_is_seen_at_the_next_list(tmp_path: 
             await read(caller)
             (report,) = await listed(caller)
             causes.append(report.verdict.cause)
-        with sqlite3.connect(tmp_path / "shop.db") as store:
-            store.execute(
-                "UPDATE looks SET content = replace(content, '40', '41') WHERE number = 2"
-            )
-        store.close()
+        edit = "UPDATE looks SET content = replace(content, '40', '41') WHERE number = 2"
+        changed(database_in(tmp_path), edit)
         (edited,) = await listed(caller)
 
     assert pb.VERDICT_CAUSE_EDITED not in causes

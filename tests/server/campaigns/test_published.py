@@ -24,6 +24,8 @@ from fairlift_server.campaigns.update import CampaignUpdate
 from fairlift_server.store.campaigns import Shop, put_shop
 from fairlift_server.store.database import Store
 
+from tests.databases import database_in
+
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 NAMES = [f"c{number}" for number in range(6)]
 
@@ -31,7 +33,7 @@ NAMES = [f"c{number}" for number in range(6)]
 class Campaigns:
     """A shop's campaigns, without a server around them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self.store = Store(path)
         self.store.migrate()
         self.store.write_now(lambda transaction: put_shop(transaction, Shop("EUR", 0, "salt")))
@@ -71,7 +73,7 @@ class Campaigns:
 
 @pytest.fixture
 async def campaigns(tmp_path: Path) -> AsyncIterator[Campaigns]:
-    opened = Campaigns(tmp_path / "fairlift.db")
+    opened = Campaigns(database_in(tmp_path))
     yield opened
     opened.store.close()
 

@@ -69,7 +69,12 @@ REFUSALS = st.builds(
 )
 EVENTS: st.SearchStrategy[ReadEvent] = st.builds(
     Event, IDS, DIGESTS, st.one_of(*ENTRIES.values()), st.binary(max_size=50), WHOLE
-) | st.builds(WaitingEvent, IDS, DIGESTS, st.binary(), WHOLE, WHOLE, WHOLE, REFUSALS)
+) | st.builds(
+    WaitingEvent,
+    *(IDS, DIGESTS, st.binary(), WHOLE, WHOLE, WHOLE, REFUSALS),
+    st.lists(TEXTS, max_size=2).map(tuple),
+    TEXTS,
+)
 
 
 def exposures(number: int) -> list[ReadEvent]:

@@ -12,14 +12,19 @@ from pathlib import Path
 import pytest
 from fairlift.v1 import event_service_pb2 as pb
 
+from tests.databases import ON_POSTGRES, database_in, sqlite_only
 from tests.server import shop
-from tests.server.client import Clock, running
+from tests.server.client import ID_KEY, Clock, running
 
 
-def parked(database: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+def parked(database: str | Path, *options: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "fairlift_server", "parked", *options],
-        env={**os.environ, "FAIRLIFT_DATABASE": str(database)},
+        env={
+            **os.environ,
+            "FAIRLIFT_DATABASE": str(database),
+            **({"FAIRLIFT_ID_KEY": ID_KEY} if ON_POSTGRES else {}),
+        },
         capture_output=True,
         text=True,
         timeout=60,
@@ -30,7 +35,7 @@ def parked(database: Path, *options: str) -> "subprocess.CompletedProcess[str]":
 async def test_a_line_has_id_reason_field_and_message_while_the_server_runs(
     tmp_path: Path,
 ) -> None:
-    database = tmp_path / "shop.db"
+    database = database_in(tmp_path)
     async with running(tmp_path) as caller:
         event = shop.exposure("v", campaign="campaigns/unborn")
         (outcome,) = await caller.record(event)
@@ -65,7 +70,7 @@ async def test_an_event_that_waits_for_the_clock_is_as_old_as_its_arrival(tmp_pa
     clock.ahead = -timedelta(hours=2)
     async with running(tmp_path, clock=clock) as caller:
         await caller.record(shop.order("v", "o-1", at=shop.now() + timedelta(days=1)))
-        listed = await asyncio.to_thread(parked, tmp_path / "shop.db")
+        listed = await asyncio.to_thread(parked, database_in(tmp_path))
 
     assert "  waits for clock (in_the_future), 2:00:" in listed.stdout
 
@@ -87,6 +92,7 @@ def test_a_database_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "none.db").exists()
 
 
+@sqlite_only
 async def test_an_emptied_database_is_told_as_when_it_is_served(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
         await caller.record(shop.order("v", "o-1"))
@@ -103,6 +109,7 @@ async def test_an_emptied_database_is_told_as_when_it_is_served(tmp_path: Path) 
     assert "run `fairlift-server accept` once" in line
 
 
+@sqlite_only
 def test_what_is_no_ledger_is_told_in_one_line(tmp_path: Path) -> None:
     no_database, foreign, empty = (tmp_path / f"{name}.db" for name in ("text", "other", "empty"))
     no_database.write_text("no database, " * 1_000)

@@ -1,9 +1,8 @@
 """Events that time or a change of state can heal: kept, answered as parked, and judged once."""
 
 import asyncio
-import sqlite3
+import json
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,8 +12,11 @@ from fairlift.v1 import event_service_pb2 as pb
 from fairlift.v1 import results_service_pb2 as results_pb
 from fairlift.v1.event_service_pb2 import Event, EventOutcome
 
+from tests import databases
+from tests.databases import database_in
 from tests.server import shop
 from tests.server.client import Caller, Clock, running
+from tests.server.privacy.stored import stored
 
 HOUR = timedelta(hours=1)
 ORDERS = "SELECT order_id, time_us FROM orders ORDER BY order_id"
@@ -22,8 +24,7 @@ EXPOSED = "SELECT unit, variant, epoch FROM exposures ORDER BY unit"
 
 
 def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(folder / "shop.db")) as database:
-        return database.execute(query).fetchall()
+    return databases.rows(database_in(folder), query)
 
 
 async def until(folder: Path, query: str, count: int) -> list[tuple[object, ...]]:
@@ -70,7 +71,7 @@ async def test_an_exposure_of_a_campaign_that_the_server_does_not_have_waits_for
 
     assert parked(outcomes, pb.REFUSAL_REASON_UNKNOWN_CAMPAIGN)
     assert parked(as_draft, pb.REFUSAL_REASON_NOT_RUNNING)
-    assert exposed == [("v", "control", 1), ("w", "control", 1)]
+    assert exposed == sorted((stored(tmp_path, unit), "control", 1) for unit in "vw")
 
 
 async def test_an_exposure_of_a_later_epoch_waits_for_it(caller: Caller, tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ async def test_an_exposure_of_a_later_epoch_waits_for_it(caller: Caller, tmp_pat
     exposed = await until(tmp_path, EXPOSED, 1)
 
     assert parked(outcomes, pb.REFUSAL_REASON_UNKNOWN_EPOCH)
-    assert exposed == [("v", "control", 2)]
+    assert exposed == [(stored(tmp_path, "v"), "control", 2)]
 
 
 async def test_an_order_waits_for_a_rate_of_its_time(caller: Caller, tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ async def test_a_parked_event_sent_again_is_answered_as_parked_and_counts_once(
 
     assert parked([*first, *second], pb.REFUSAL_REASON_UNKNOWN_CAMPAIGN)
     assert third[0].status == pb.EVENT_STATUS_DUPLICATE
-    assert rows(tmp_path, EXPOSED) == [("v", "control", 1)]
+    assert rows(tmp_path, EXPOSED) == [(stored(tmp_path, "v"), "control", 1)]
 
 
 async def test_the_id_of_a_parked_event_cannot_be_used_for_another(caller: Caller) -> None:
@@ -148,7 +149,7 @@ async def test_parked_events_are_judged_after_a_restart(tmp_path: Path) -> None:
         found = await until(tmp_path, "SELECT unit FROM actions", 1)
 
     assert parked(outcomes, pb.REFUSAL_REASON_IN_THE_FUTURE)
-    assert found == [("v",)]
+    assert found == [(stored(tmp_path, "v"),)]
     assert rows(tmp_path, "SELECT id FROM parked_events") == []
 
 
@@ -275,3 +276,23 @@ async def test_without_a_word_of_the_sender_a_month_ahead_is_refused_and_can_be_
     assert (unsaid.reason, unsaid.retryable) == (pb.REFUSAL_REASON_IN_THE_FUTURE, True)
     assert (by_mistake.reason, by_mistake.retryable) == (pb.REFUSAL_REASON_IN_THE_FUTURE, False)
     assert by_clock.status == pb.EVENT_STATUS_PARKED
+
+
+async def test_an_attribute_that_repeats_the_id_changes_nothing(
+    caller: Caller, tmp_path: Path
+) -> None:
+    """It is stored as the id is; the same event again is known by that form, waiting or counted."""
+    exposure = shop.exposure("ana@example.com", email="ana@example.com", country="ES")
+
+    waits = await caller.record(exposure, exposure)
+    await caller.start(shop.campaign(segments=["email", "country"]))
+    await until(tmp_path, EXPOSED, 1)
+    again = await caller.record(exposure)
+
+    assert parked(waits, pb.REFUSAL_REASON_UNKNOWN_CAMPAIGN)
+    assert again[0].status == pb.EVENT_STATUS_DUPLICATE
+    ((segments,),) = rows(tmp_path, "SELECT segments FROM exposures")
+    assert json.loads(str(segments)) == {
+        "email": stored(tmp_path, "ana@example.com"),
+        "country": "ES",
+    }

@@ -1,8 +1,7 @@
 """The sender's clock: its error is taken out of the events' times, stored with them and counted."""
 
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import pytest
 from fairlift.v1 import event_service_pb2 as pb
 from fairlift.v1 import results_service_pb2 as results_pb
 
+from tests import databases
+from tests.databases import database_in
 from tests.server import shop
 from tests.server.client import Caller, details
 
@@ -18,8 +19,7 @@ HOUR = timedelta(hours=1)
 
 
 def rows(folder: Path, query: str) -> list[tuple[int, ...]]:
-    with closing(sqlite3.connect(folder / "shop.db")) as database:
-        return database.execute(query).fetchall()
+    return databases.rows(database_in(folder), query)
 
 
 @pytest.fixture

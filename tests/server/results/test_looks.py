@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.campaign_service_pb2 import StopCampaignRequest
 from scipy import stats
 
+from tests.databases import changed, database_in
 from tests.server import shop
 from tests.server.client import Clock, running
 from tests.server.crowds import NAME, START, crowd, results, send, start
@@ -246,7 +246,7 @@ async def test_looks_survive_a_restart_and_give_the_same_report(tmp_path: Path) 
         ),
         ("UPDATE looks SET content = '{}' WHERE number = 5", "look 5"),
         ("UPDATE looks SET content = 'no JSON' WHERE number = 5", "look 5"),
-        ("UPDATE campaigns SET message = :message", "sealed at the start"),
+        ("UPDATE campaigns SET message = ?", "sealed at the start"),
     ],
 )
 async def test_what_was_edited_in_the_store_is_refused_by_name(
@@ -260,11 +260,9 @@ async def test_what_was_edited_in_the_store_is_refused_by_name(
         await read(caller)
     started.plan.alpha = 0.2
     table = "epochs" if "campaigns" in edit else "looks"
-    with sqlite3.connect(tmp_path / "shop.db") as store:
-        edit = edit.replace("campaigns", table)
-        parameters = {"message": started.SerializeToString()} if ":message" in edit else {}
-        assert store.execute(edit, parameters).rowcount == 1
-    store.close()
+    edit = edit.replace("campaigns", table)
+    parameters = [started.SerializeToString()] if "?" in edit else []
+    assert changed(database_in(tmp_path), edit, parameters) == 1
 
     async with running(tmp_path, clock=clock) as caller:
         with pytest.raises(grpc.aio.AioRpcError, match=message) as caught:

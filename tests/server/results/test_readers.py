@@ -11,6 +11,7 @@ from fairlift_server.events.intake import Intake
 from fairlift_server.results.campaign_results import CampaignResults
 from fairlift_server.results.worker_pool import WorkerPool
 
+from tests.databases import database_in
 from tests.server import shop
 from tests.server.campaigns.test_published import NOW, Campaigns, plain_campaign
 from tests.server.client import Caller, workers
@@ -46,7 +47,10 @@ class Busy(WorkerPool):
 
 
 async def test_data_quality_does_not_wait_for_reports(tmp_path: Path) -> None:
-    campaigns = Campaigns(tmp_path / "fairlift.db")
+    async def intake() -> Intake:
+        return Intake(up_since_us=0)
+
+    campaigns = Campaigns(database_in(tmp_path))
     await campaigns.lifecycle.create(plain_campaign("a"), validate_only=False, author="")
     await campaigns.lifecycle.move("start", "a", etag="", author="")
     results = CampaignResults(
@@ -55,7 +59,7 @@ async def test_data_quality_does_not_wait_for_reports(tmp_path: Path) -> None:
         workers(),
         currency="EUR",
         now=lambda: NOW,
-        intake=lambda: Intake(up_since_us=0),
+        intake=intake,
     )
 
     reading = asyncio.create_task(results.read("a"))

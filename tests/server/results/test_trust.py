@@ -84,7 +84,7 @@ async def test_the_checks_of_the_whole_shop_say_that_they_are(caller: Caller) ->
     checks = by_name(await health(caller))
 
     of_shop = {name for name, check in checks.items() if check.shop_wide}
-    assert of_shop == {"amendments", "parked_events", "corrected_times", "clock"}
+    assert of_shop == {"amendments", "parked_events", "corrected_times", "clock", "ids"}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,10 @@ from fairlift_server.store.database import Store
 from fairlift_server.store.tables import metadata
 from sqlalchemy import Connection, text
 
+from tests.databases import sqlite_only
+
+pytestmark = sqlite_only
+
 
 def test_migrations_make_the_tables_that_the_code_knows(tmp_path: Path) -> None:
     store = Store(tmp_path / "shop.db")

@@ -16,12 +16,14 @@ from fairlift_server.store.events import store_events
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DatabaseError
 
+from tests.databases import database_in
+
 POISON = "poison"
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "shop.db")
+    store = Store(database_in(tmp_path))
     store.migrate()
     yield store
     store.close()

@@ -7,13 +7,17 @@ import pytest
 from fairlift.engine.errors import WrongState
 from fairlift_server.store.database import Store
 
+from tests.databases import sqlite_only
+
+pytestmark = sqlite_only
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:
     """A database that a server uses."""
     store = Store(tmp_path / "shop.db")
     store.migrate()
-    yield store.path
+    yield Path(store.source)
     store.close()
 
 

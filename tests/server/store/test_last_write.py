@@ -9,6 +9,10 @@ from fairlift.engine.errors import WrongState
 from fairlift_server.store.database import Store
 from sqlalchemy import Connection, text
 
+from tests.databases import sqlite_only
+
+pytestmark = sqlite_only
+
 WRITES = 40
 
 

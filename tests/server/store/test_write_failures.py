@@ -9,6 +9,10 @@ from fairlift_server.store.database import Store
 from fairlift_server.store.write_failures import EVERY_S, WriteFailures
 from sqlalchemy import Connection, text
 
+from tests.databases import sqlite_only
+
+pytestmark = sqlite_only
+
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, object]]:
     return [
@@ -126,7 +130,7 @@ def _not_found(_connection: Connection) -> None:
 
 def _pragma(store: Store, pragma: str) -> None:
     """Sets it on the connection that writes, outside a transaction."""
-    with store._writing.connect() as connection:
+    with store._database.writing.connect() as connection:
         driver = connection.connection.driver_connection
         assert driver is not None
         driver.execute(f"PRAGMA {pragma}")

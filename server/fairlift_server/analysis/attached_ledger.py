@@ -1,0 +1,61 @@
+"""Attaches the ledger to DuckDB, read-only, under the name `shop`: a SQLite file or PostgreSQL."""
+
+from importlib.resources import as_file, files
+
+import duckdb
+
+# Its tables as the definition reads them: SQLite has no booleans.
+_BOOLEANS = {
+    "exposures": (),
+    "actions": (),
+    "orders": ("upsell", "cross_sell", "first_purchase", "test", "refunded", "cancelled"),
+    "amendments": ("running_total",),
+    "identity_links": (),
+    "exchange_rates": (),
+    "shop": (),
+}
+# The analysis of a campaign must not take all connections of a database.
+_CONNECTIONS = 4
+
+
+def attach_ledger(connection: duckdb.DuckDBPyConnection, source: str) -> None:
+    """Attaches the database of this path or URL.
+
+    Args:
+        connection: outside a transaction.
+        source: as the settings name the database.
+    """
+    if source.startswith(("postgresql://", "postgres://")):
+        _attach_postgres(connection, source)
+    else:
+        _load(connection, "sqlite_scanner")
+        connection.execute(f"ATTACH {quoted(source)} AS shop (TYPE sqlite, READ_ONLY)")
+
+
+def quoted(text: str) -> str:
+    """The text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _attach_postgres(connection: duckdb.DuckDBPyConnection, url: str) -> None:
+    _load(connection, "postgres_scanner")
+    connection.execute(f"SET pg_connection_limit = {_CONNECTIONS}")
+    connection.execute(f"ATTACH {quoted(url)} AS ledger (TYPE postgres, READ_ONLY)")
+    row = connection.execute(
+        "SELECT * FROM postgres_query('ledger', 'SELECT current_schema()::text')"
+    ).fetchone()
+    schema = row[0] if row else "public"
+    connection.execute("ATTACH ':memory:' AS shop")
+    for table, booleans in _BOOLEANS.items():
+        numbers = ", ".join(f"{name}::BIGINT AS {name}" for name in booleans)
+        columns = f"* REPLACE ({numbers})" if numbers else "*"
+        connection.execute(
+            f'CREATE VIEW shop.main.{table} AS SELECT {columns} FROM ledger."{schema}".{table}'
+        )
+
+
+def _load(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Loads an extension from its wheel: nothing is downloaded at run time."""
+    path = f"extensions/v{duckdb.__version__}/{name}.duckdb_extension"
+    with as_file(files(f"duckdb_extension_{name}").joinpath(path)) as extension:
+        connection.execute(f"LOAD {quoted(str(extension))}")

@@ -1,0 +1,62 @@
+"""fairlift-server move: the shop goes to another database."""
+
+import argparse
+import sys
+
+from fairlift_server.commands import Command
+from fairlift_server.settings import Settings
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from",
+        dest="source",
+        required=True,
+        metavar="DATABASE",
+        help="a path or postgresql://…; it stays as it is",
+    )
+    parser.add_argument(
+        "--to",
+        dest="target",
+        required=True,
+        metavar="DATABASE",
+        help="an empty database, or one into which this move was begun",
+    )
+
+
+def _run(_settings: Settings, arguments: argparse.Namespace) -> None:
+    from fairlift_server.store.database import Store, existing_store
+    from fairlift_server.store.moving import move
+
+    source = existing_store(arguments.source)
+    try:
+        source.migrate()
+        source.refuse_other_servers()
+        target = Store(arguments.target)
+        try:
+            target.migrate(may_be_unfinished=True)
+            target.refuse_other_servers()
+            move(source, target, _report)
+            print(
+                f"{source.name} was copied to {target.name} ({target.contents()}). Set "
+                "FAIRLIFT_DATABASE to it, give it the same key of ids (FAIRLIFT_ID_KEY_FILE), and "
+                "start no server on the old one again"
+            )
+        finally:
+            target.close()
+    finally:
+        source.close()
+
+
+def _report(table: str, done: int, rows: int) -> None:
+    if rows:
+        print(f"{table}: {done:,} of {rows:,} rows", file=sys.stderr)
+
+
+MOVE = Command(
+    "move",
+    "copy the shop to another database while no server runs, such as from SQLite to PostgreSQL; "
+    "goes on where it was stopped",
+    _add_arguments,
+    _run,
+)

@@ -1,0 +1,12 @@
+"""What the server of a folder stores in place of an id."""
+
+from pathlib import Path
+
+from fairlift_server.events.unit_ids import UnitIds
+from fairlift_server.store.id_key import key_file_beside, key_in_file
+
+
+def stored(folder: Path, unit: str, database: str = "shop.db") -> str:
+    """The stored form of an id, under the key that the server made beside its database."""
+    key = key_in_file(key_file_beside(folder / database))
+    return UnitIds(key, salt=b"").stored(unit)

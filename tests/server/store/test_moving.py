@@ -1,0 +1,184 @@
+"""A shop moves to another database: snapshot and reports are equal afterwards."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from fairlift.v1 import assignment_service_pb2
+from fairlift.v1 import results_service_pb2 as pb
+from fairlift_server.store.database import Store
+from fairlift_server.store.moving import move
+from fairlift_server.store.tables import metadata
+
+from tests.databases import new_database, rows
+from tests.server import shop
+from tests.server.client import ID_KEY, Caller, Clock, running
+from tests.server.crowds import start
+from tests.server.live_days import day_of, list_looks, live_until, planned, read
+
+# Each database has these of its own.
+OWN = {"ledger_state", "order_locks"}
+
+
+def moved(source: str, target: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        _command(source, target), capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def _command(source: str, target: str) -> list[str]:
+    return [sys.executable, "-m", "fairlift_server", "move", "--from", source, "--to", target]
+
+
+def contents(database: str) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table; booleans as numbers."""
+    found: dict[str, list[tuple[object, ...]]] = {}
+    for table in metadata.sorted_tables:
+        if table.name not in OWN:
+            columns = ", ".join(table.c.keys())
+            plain = [
+                tuple(int(value) if isinstance(value, bool) else value for value in row)
+                for row in rows(database, f"SELECT {columns} FROM {table.name}")
+            ]
+            found[table.name] = sorted(plain, key=repr)
+    return found
+
+
+async def all_that_is_read(caller: Caller) -> tuple[str, pb.Report, list[pb.Look]]:
+    request = assignment_service_pb2.WatchSnapshotRequest()
+    async for response in caller.assignments.WatchSnapshot(request):
+        etag = response.snapshot.etag
+        break
+    report = await read(caller)
+    report.ClearField("create_time")
+    return etag, report, await list_looks(caller)
+
+
+@pytest.fixture
+async def lived(tmp_path: Path) -> tuple[Clock, str, tuple[str, pb.Report, list[pb.Look]]]:
+    """A shop of three days in a SQLite file: its clock, its file, and what its people read."""
+    database = str(tmp_path / "old.db")
+    clock = Clock()
+    async with running(tmp_path, clock=clock, database=database, id_key=ID_KEY) as caller:
+        await start(caller, planned())
+        for day in range(1, 4):
+            await live_until(caller, day, day_of(day, each=20, buyers=(4, 7)))
+            await read(caller)
+        events = [shop.identity("free-1-1", "c-1"), shop.refund("o-free-1-1", 5.0)]
+        await caller.record(*events, shop.order("v", "o-usd", currency="USD"))
+        return clock, database, await all_that_is_read(caller)
+
+
+Lived = tuple[Clock, str, tuple[str, pb.Report, list[pb.Look]]]
+
+
+async def test_the_shop_goes_on_where_it_was(tmp_path: Path, lived: Lived) -> None:
+    clock, old, before = lived
+    new = new_database(str(tmp_path))
+
+    done = await asyncio.to_thread(moved, old, new)
+    again = await asyncio.to_thread(moved, old, new)
+
+    assert done.returncode == 0, done.stderr
+    assert "FAIRLIFT_ID_KEY" in done.stdout
+    assert contents(new) == contents(old)
+    assert "has campaigns already; take an empty database" in again.stderr
+    async with running(tmp_path, clock=clock, database=new, id_key=ID_KEY) as caller:
+        assert await all_that_is_read(caller) == before
+        # It takes events, and ids go on above the old ones.
+        await live_until(caller, 4, day_of(4, each=20, buyers=(4, 7)))
+        (count,) = rows(new, "SELECT count(DISTINCT id), count(*) FROM exposures")
+        assert count == (160, 160)
+        assert [look.number for look in await list_looks(caller)][:3] == [1, 2, 3]
+
+
+async def test_it_moves_back_to_a_file(tmp_path: Path, lived: Lived) -> None:
+    clock, old, before = lived
+    between, new = new_database(str(tmp_path)), str(tmp_path / "new.db")
+
+    for source, target in ((old, between), (between, new)):
+        done = await asyncio.to_thread(moved, source, target)
+        assert done.returncode == 0, done.stderr
+
+    assert contents(new) == contents(old)
+    async with running(tmp_path, clock=clock, database=new, id_key=ID_KEY) as caller:
+        assert await all_that_is_read(caller) == before
+
+
+async def test_a_move_waits_until_no_server_runs(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    old, new = str(tmp_path / "a" / "old.db"), new_database(str(tmp_path))
+    async with running(tmp_path, database=old), running(tmp_path, database=new):
+        from_file = await asyncio.to_thread(moved, old, new_database("other"))
+        from_postgres = await asyncio.to_thread(moved, new, str(tmp_path / "x.db"))
+
+    assert "another server uses" in from_file.stderr
+    assert "a server of Fairlift uses postgresql://" in from_postgres.stderr
+    missing = await asyncio.to_thread(moved, str(tmp_path / "none.db"), new_database("third"))
+    assert "there is no database at" in missing.stderr
+    assert not (tmp_path / "none.db").exists()
+
+
+@pytest.mark.slow
+def test_a_move_that_is_killed_goes_on(tmp_path: Path) -> None:
+    """Killed at random moments, and refused to servers until it has ended."""
+    old, new = str(tmp_path / "old.db"), new_database(str(tmp_path))
+    store = Store(old)
+    store.migrate()
+    store.write_now(lambda c: c.exec_driver_sql(
+        "INSERT INTO shop (id, currency_code, holdout_bps, holdout_salt) VALUES (1, 'EUR', 0, 's')"
+    ))  # fmt: skip
+    store.write_now(
+        lambda c: c.exec_driver_sql(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250000) "
+            "INSERT INTO actions (event_id, time_us, received_us, unit, name, value) "
+            "SELECT CAST(printf('%016d', i) AS BLOB), i, i, 'v' || i, 'view', i / 3.0 FROM n"
+        )
+    )
+    store.close()
+    rng = random.Random(13)
+    killed = 0
+    for _attempt in range(6):
+        process = subprocess.Popen(_command(old, new), stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(1.0, 3.5))
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            killed += 1
+        process.wait()
+        if process.returncode == 0:
+            break
+    half = Store(new)
+    if process.returncode:
+        with pytest.raises(Exception, match=r"a move into .* was begun and not ended"):
+            half.migrate()
+        half.close()
+        assert moved(old, new).returncode == 0
+    else:
+        half.close()
+
+    assert killed
+    assert contents(new) == contents(old)
+
+
+def test_a_copy_that_differs_is_told(tmp_path: Path) -> None:
+    old, new = str(tmp_path / "old.db"), str(tmp_path / "new.db")
+    source, target = Store(old), Store(new)
+    source.migrate()
+    target.migrate()
+
+    def tampering(table: str, _done: int, _rows: int) -> None:
+        if table == "orders":
+            target.write_now(lambda c: c.exec_driver_sql(
+                "INSERT INTO layers (layer, salt) VALUES ('of another program', 's')"
+            ))  # fmt: skip
+
+    with pytest.raises(Exception, match=r"0 rows of layers, .* has 1: something else wrote"):
+        move(source, target, tampering)
+    source.close()
+    target.close()
