@@ -102,8 +102,8 @@ def event_from(text: str) -> ReadEvent:
     name, *fields = _from_json(text)
     if name == _WAITING:
         waiting = WaitingEvent(*fields)
-        reason, *rest = waiting.refusal
-        refusal = RefusedEvent(RefusalReason(reason), *rest)
+        refusal = RefusedEvent(*waiting.refusal)
+        refusal = refusal._replace(reason=RefusalReason(refusal.reason))
         return waiting._replace(refusal=refusal, units=tuple(waiting.units))
     event = Event(*fields)
     return event._replace(entry=_entry_from(name, fields[2]))
