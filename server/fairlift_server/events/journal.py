@@ -20,7 +20,7 @@ from fairlift_server.events.journal_files import (
     JournalFile,
     files_in,
     last_number,
-    locked,
+    lock_folder,
     path_of,
     set_aside_damages,
     set_aside_refused,
@@ -63,7 +63,7 @@ class Journal:
         self.limit_bytes = limit_bytes
         self.failure = ""
         self._file_bytes = file_bytes
-        self._lock = locked(folder)
+        self._lock = lock_folder(folder)
         try:
             self._files = deque(files_in(folder))
             self._last_number = last_number(folder)

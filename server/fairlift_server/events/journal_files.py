@@ -73,7 +73,7 @@ def files_in(folder: Path) -> list[JournalFile]:
     return found
 
 
-def locked(folder: Path) -> int:
+def lock_folder(folder: Path) -> int:
     """The descriptor of the folder's lock, which the kernel releases when the process ends."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -123,14 +123,14 @@ def gather(folder: Path, *, workers: int) -> None:
     used = {target, *(worker_folder(folder, number) for number in range(workers) if workers > 1)}
     left = [each for each in (folder, *folder.glob(f"{_WORKER}*")) if each not in used]
     if workers > 1:
-        os.close(locked(folder))  # makes it
+        os.close(lock_folder(folder))  # makes it
     for source in left:
         if any(source.glob(f"*{_SUFFIX}")):
             _move(source, target)
 
 
 def _move(source: Path, target: Path) -> None:
-    locks = [locked(source), locked(target)]
+    locks = [lock_folder(source), lock_folder(target)]
     try:
         for file in files_in(source):
             file.path.rename(path_of(target, last_number(target) + 1))
