@@ -29,6 +29,8 @@ from fairlift_server.campaigns.snapshot_build import published_snapshot
 from fairlift_server.events.caller_clocks import CallerClocks
 from fairlift_server.events.ingest import Ingest, ReadEvents, StoreEvents
 from fairlift_server.events.intake import Intake, IntakeWatch
+from fairlift_server.events.journal import MIB, Journal
+from fairlift_server.events.journaled_store import JournaledStore
 from fairlift_server.events.ledger import EventOutcome
 from fairlift_server.events.parking import ParkingLimits
 from fairlift_server.events.personal_ids import PersonalIds
@@ -66,6 +68,7 @@ def token() -> str:
 async def serving(
     settings: Settings,
     *,
+    worker: int | None = None,
     workers: WorkerPool | None = None,
     clock: Callable[[], datetime] = now,
     monotonic: Callable[[], float] = time.monotonic,
@@ -74,6 +77,7 @@ async def serving(
 
     Args:
         settings: of this server.
+        worker: its number among those of a supervisor, from 0; None: it is alone.
         workers: processes that compute results, shared by several servers and left open; by
             default the server starts its own.
         clock: the time, in UTC.
@@ -85,7 +89,12 @@ async def serving(
     """
     # First what needs no database: a start that fails leaves the file as it was.
     id_settings = id_settings_of(settings)
-    server = GrpcServer(listen=settings.listen, certificate=_certificate(settings))
+    server = GrpcServer(
+        listen=settings.listen,
+        certificate=_certificate(settings),
+        is_shared=worker is not None,
+        connection_age_s=settings.connection_age_s,
+    )
     try:
         store = Store(settings.database)
     except BaseException:
@@ -102,16 +111,18 @@ async def serving(
         )
         watch = IntakeWatch(microseconds(clock()), store.read_now(last_received_us))
         limits = ParkingLimits(settings.parked_events, settings.parked_days)
-        ingest = Ingest(
-            _watched(
-                lambda events: store.write(
-                    lambda transaction: store_group(
-                        transaction, events, settings.currency, limits, erased=erased
-                    )
-                ),
-                watch,
-                clock,
+        store_events = _watched(
+            lambda events: store.write(
+                lambda transaction: store_group(
+                    transaction, events, settings.currency, limits, erased=erased
+                )
             ),
+            watch,
+            clock,
+        )
+        journaled = _journaled(settings, store_events, watch, clock)
+        ingest = Ingest(
+            store_events if journaled is None else journaled.store,
             limit_events=settings.queue_events,
         )
         clocks = CallerClocks(lambda: microseconds(clock()), monotonic)
@@ -131,19 +142,27 @@ async def serving(
         )
         log.info("opened %s: %s", store.name, store.contents())
         await server.start(
-            _services(settings, store, live, ingest, clocks, results, ids, units, clock, others),
+            _services(
+                settings, store, live, ingest, clocks, results, ids, units, clock, others, journaled
+            ),
             token=settings.token,
             has_reflection=settings.has_reflection,
         )
-        readiness = Readiness(server.set_writable, store.check_writes)
+        readiness = Readiness(
+            server.set_writable,
+            store.check_writes,
+            takes_events=None if journaled is None else journaled.can_take,
+        )
         store.write_failures.listener = readiness.failed
         timer = LookTimer(results, every_s=settings.look_every_s, now=clock)
-        in_background = (
-            asyncio.create_task(timer.run(), name="look-timer"),
-            asyncio.create_task(parked.run(), name="parked-events"),
+        in_background = [
             asyncio.create_task(readiness.run(), name="readiness"),
             *_with_others(store, others),
-        )
+        ]
+        # What concerns the shop as a whole is the work of one worker.
+        if not worker:
+            in_background.append(asyncio.create_task(timer.run(), name="look-timer"))
+            in_background.append(asyncio.create_task(parked.run(), name="parked-events"))
         try:
             yield server
         finally:
@@ -151,12 +170,30 @@ async def serving(
                 task.cancel()
             await server.drain(delay_s=settings.drain_delay_s, grace_s=settings.drain_s)
             await ingest.close()
+            if journaled is not None:
+                await journaled.close(grace_s=settings.drain_s)
             await units.close()
             own_workers.close()
             own_check_workers.close()
     finally:
         store.close()
         await server.close()
+
+
+def _journaled(
+    settings: Settings,
+    store_events: StoreEvents,
+    watch: IntakeWatch,
+    clock: Callable[[], datetime],
+) -> JournaledStore | None:
+    """Stores events, and has a journal for the time in which the database is away."""
+    if not settings.journal:
+        return None
+    journal = Journal(Path(settings.journal), limit_bytes=settings.journal_mb * MIB)
+    # Days must not settle without what waits in the journal.
+    return JournaledStore(
+        store_events, journal, on_journaled=lambda: watch.failed(microseconds(clock()))
+    )
 
 
 def id_settings_of(settings: Settings) -> IdSettings:
@@ -237,6 +274,7 @@ def _services(
     units: UnitRequests,
     clock: Callable[[], datetime],
     others: OtherServers,
+    journaled: JournaledStore | None,
 ) -> Services:
     page_tokens = PageTokens()
     campaigns = CampaignLifecycle(store, live, currency=settings.currency, now=clock, token=token)
@@ -258,7 +296,7 @@ def _services(
             page_tokens,
             currency=settings.currency,
             watch_every_s=settings.keep_alive_s,
-            intake=partial(_intake, store, clocks, ids.personal),
+            intake=partial(_intake, store, clocks, ids.personal, journaled),
         ),
     )
 
@@ -274,7 +312,9 @@ async def _intake_of_all(store: Store, watch: IntakeWatch) -> Intake:
     return watch.state
 
 
-async def _intake(store: Store, clocks: CallerClocks, personal: PersonalIds) -> IntakeQuality:
+async def _intake(
+    store: Store, clocks: CallerClocks, personal: PersonalIds, journaled: JournaledStore | None
+) -> IntakeQuality:
     """What the server took in and could not count yet, or had to correct."""
     events, parked, corrected = await store.read(
         lambda transaction: (
@@ -283,4 +323,5 @@ async def _intake(store: Store, clocks: CallerClocks, personal: PersonalIds) -> 
             corrections(transaction),
         )
     )
-    return IntakeQuality(events, parked, corrected, clocks.state(), personal)
+    journal = None if journaled is None else journaled.state
+    return IntakeQuality(events, parked, corrected, clocks.state(), personal, journal)

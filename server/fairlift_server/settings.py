@@ -32,6 +32,10 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "parked_events": (0, 10_000_000),
     "parked_days": (1, 3_650),
     "queue_events": (1_000, 10_000_000),  # at least one full batch
+    "journal_mb": (1, 1_048_576),
+    "workers": (1, 64),
+    "worker_silence_s": (2, 3_600),
+    "connection_age_s": (0, 86_400),
     "analyses": (1, 64),
     "look_every_s": (0.01, 86_400),
     "keep_alive_s": (0.01, 3_600),
@@ -126,6 +130,32 @@ class Settings:
     queue_events: int = field(
         default=50_000,
         metadata={"help": "events that may wait for the disk; above it calls are refused"},
+    )
+    journal: str = field(
+        default="",
+        metadata={
+            "help": "folder on this machine that takes events while the database is away; empty: "
+            "callers keep them"
+        },
+    )
+    journal_mb: int = field(
+        default=1_024,
+        metadata={"help": "megabytes that the journal may take"},
+    )
+    workers: int = field(
+        default=1,
+        metadata={"help": "server processes on one port; more than one need PostgreSQL"},
+    )
+    worker_silence_s: float = field(
+        default=30.0,
+        metadata={"help": "seconds after which a worker that hangs is killed"},
+    )
+    connection_age_s: float = field(
+        default=600.0,
+        metadata={
+            "help": "seconds, give or take a tenth, after which callers are asked to connect anew "
+            "and so spread over all servers; 0: never"
+        },
     )
     analyses: int = field(
         default=1,
@@ -301,6 +331,12 @@ def _violations(settings: Settings) -> list[Violation]:
         # Not the value: it may hold a password.
         text = f"begins with {scheme}://, must be a path or postgresql://…"
         violations.append(Violation(PREFIX + "DATABASE", text))
+    check(
+        settings.workers == 1 or "://" in settings.database,
+        "workers",
+        "must be 1 with a SQLite file, which one process uses; several need "
+        "FAIRLIFT_DATABASE=postgresql://…",
+    )
     check(
         Settings.CURRENCY.fullmatch(settings.currency) is not None,
         "currency",

@@ -13,13 +13,16 @@ from pathlib import Path
 
 from tests.faults import (
     damaged_database,
+    database_away,
     hostile_callers,
     killed_while_erasing,
     killed_while_parked,
     large_shop,
     postgres_faults,
+    postgres_journal,
     rolling_restart,
     swallowed_connection,
+    workers_restart,
     wrong_clocks,
 )
 
@@ -37,11 +40,18 @@ def _damaged(fault: damaged_database.Fault) -> Counts:
         return damaged_database.run(Path(folder), fault, Path(folder, "server.log"))
 
 
-def _restarted(restart: Callable[..., rolling_restart.Counts], servers: int) -> Counts:
-    counts = restart(servers, times=5, down_s=3.0)
+def _restarted(
+    restart: Callable[..., rolling_restart.Counts], servers: int, **options: object
+) -> Counts:
+    counts = restart(servers, times=5, **options)
     # One server alone leaves its visitors the control while it is down; two must not.
     wrong = counts.flips + (counts.controls if servers > 1 else 0)
-    return {"answers": counts.answers, "controls": counts.controls, "wrong": wrong}
+    return {
+        "answers": counts.answers,
+        "controls": counts.controls,
+        "wrong": wrong,
+        "lost": counts.lost,
+    }
 
 
 def _swallowed(run: Callable[[], swallowed_connection.Counts]) -> Counts:
@@ -61,9 +71,21 @@ FAULTS: dict[str, Callable[[], Counts]] = {
     "killed while it erases": partial(killed_while_erasing.run, rounds=50),
     "a table is missing": partial(_damaged, damaged_database.broken_table),
     "the disk is full": partial(_damaged, damaged_database.full_disk),
-    "one server restarts": partial(_restarted, rolling_restart.killed, 1),
-    "two servers restart in turn": partial(_restarted, rolling_restart.killed, 2),
-    "two servers drain in turn": partial(_restarted, rolling_restart.drained, 2),
+    "the database is away": partial(database_away.away_for, 30),
+    "killed while the database is away": partial(database_away.run, kills=25),
+    "PostgreSQL is away, with a journal": partial(postgres_journal.postgres_away, seconds=30),
+    "database away, journal's disk full": database_away.full_disk,
+    "one server restarts": partial(_restarted, rolling_restart.killed, 1, down_s=3.0),
+    "two servers restart in turn": partial(_restarted, rolling_restart.killed, 2, down_s=3.0),
+    "two servers drain in turn": partial(_restarted, rolling_restart.drained, 2, down_s=3.0),
+    "two servers drain, SDK decides": partial(
+        _restarted, rolling_restart.drained, 2, down_s=3.0, decide="local"
+    ),
+    "two workers drain in turn": partial(_restarted, workers_restart.drained_workers, 2),
+    "two workers drain, SDK decides": partial(
+        _restarted, workers_restart.drained_workers, 2, decide="local"
+    ),
+    "one of two workers hangs": partial(workers_restart.frozen_worker, silence_s=10),
     "idle connection is swallowed": partial(
         _swallowed, partial(swallowed_connection.client_that_goes_on, is_idle=True)
     ),

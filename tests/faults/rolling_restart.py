@@ -1,8 +1,8 @@
-"""Servers that end and are started again, one after the other, while a thin client asks them.
+"""Servers that end and are started again, one after the other, while a client asks them.
 
 All have the same campaigns and stand behind one name. `python -m tests.faults restart` ends
 each server for 3 s, five times: one alone, and two behind one name, which are killed, and then two
-real servers, on copies of one database, which drain.
+real servers, on copies of one database or on one that they share, which drain.
 """
 
 import os
@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import grpc
 from fairlift import Client
@@ -36,18 +36,25 @@ PLAN = Plan(primary=(PlannedMetric("conversion_rate", minimum_effect=0.05),), pl
 BETWEEN_S = 2.0
 
 
+# How the client decides.
+Decide: TypeAlias = Literal["local", "server"]
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What visitors got."""
+    """What visitors got, and what became of their events."""
 
     answers: int
     # Answers without the server: the control, and an exposure that does not count.
     controls: int
     # Visitors who got another variant than before.
     flips: int
+    # Events that the client could not deliver, or that a server refused.
+    lost: int
 
     def __str__(self) -> str:
-        return f"{self.answers} answers, {self.controls} controls, {self.flips} flips"
+        figures = f"{self.answers} answers, {self.controls} controls, {self.flips} flips"
+        return f"{figures}, {self.lost} events lost"
 
 
 class Server(Protocol):
@@ -68,10 +75,14 @@ class Server(Protocol):
 
 
 class DrainingServer:
-    """A real server, which is asked to end by SIGTERM."""
+    """A real server, which is asked to end by SIGTERM.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    Args:
+        database: its file, or the URL of one that several share.
+    """
+
+    def __init__(self, database: str) -> None:
+        self._database = database
         self.target = "127.0.0.1:0"
         self._process: subprocess.Popen[str] | None = None
 
@@ -82,7 +93,7 @@ class DrainingServer:
             env={
                 **os.environ,
                 "FAIRLIFT_LISTEN": self.target,
-                "FAIRLIFT_DATABASE": str(self._folder / "shop.db"),
+                "FAIRLIFT_DATABASE": self._database,
                 "FAIRLIFT_LOG_LEVEL": "error",
             },
             stdout=subprocess.PIPE,
@@ -109,22 +120,44 @@ def killed(servers: int, *, times: int, down_s: float, timeout_s: float = 2.0) -
     """
     with tempfile.TemporaryDirectory() as folder:
         processes = [ShopProcess(_folder(folder, number)) for number in range(servers)]
-        return _restarted(processes, times=times, down_s=down_s, timeout_s=timeout_s)
+        return counts_of(processes, times=times, down_s=down_s, timeout_s=timeout_s)
 
 
-def drained(servers: int, *, times: int, down_s: float, timeout_s: float = 2.0) -> Counts:
-    """The counts while real servers on copies of one database drain in turns; as in `killed`."""
+def drained(
+    servers: int,
+    *,
+    times: int,
+    down_s: float,
+    timeout_s: float = 2.0,
+    database: str = "",
+    decide: Decide = "server",
+) -> Counts:
+    """The counts while real servers drain in turns; arguments as in `killed`, and two more.
+
+    Args:
+        database: The URL of an empty database that all of them use; by default they have copies of
+            a file.
+        decide: Whether the client asks the servers, or decides by their snapshot.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        first = _folder(folder, 0)
-        _fill(first)
-        copies = [shutil.copytree(first, Path(folder, str(n))) for n in range(1, servers)]
-        processes = [DrainingServer(each) for each in (first, *copies)]
-        return _restarted(processes, times=times, down_s=down_s, timeout_s=timeout_s)
+        if database:
+            fill(database)
+        databases = [database] * servers if database else copies(folder, servers)
+        processes = [DrainingServer(each) for each in databases]
+        return counts_of(processes, times=times, down_s=down_s, timeout_s=timeout_s, decide=decide)
 
 
-def _fill(folder: Path) -> None:
-    """Makes a database with one running campaign."""
-    server = DrainingServer(folder)
+def copies(folder: str, number: int) -> list[str]:
+    """Copies of a database with one running campaign."""
+    first = _folder(folder, 0)
+    fill(str(first / "shop.db"))
+    copies = [shutil.copytree(first, Path(folder, str(n))) for n in range(1, number)]
+    return [str(each / "shop.db") for each in (first, *copies)]
+
+
+def fill(database: str) -> None:
+    """Gives an empty database one running campaign."""
+    server = DrainingServer(database)
     server.start()
     campaign = campaign_to(running("spring", plan=PLAN).campaign)
     with grpc.insecure_channel(server.target) as channel:
@@ -134,16 +167,29 @@ def _fill(folder: Path) -> None:
     server.stop()
 
 
-def _restarted(servers: Sequence[Server], *, times: int, down_s: float, timeout_s: float) -> Counts:
+def counts_of(
+    servers: Sequence[Server],
+    *,
+    times: int,
+    down_s: float,
+    timeout_s: float,
+    decide: Decide = "server",
+) -> Counts:
+    """The counts while these servers end and start in turns."""
     try:
         for server in servers:
             server.start()
-        expected = [_variants(server) for server in servers]
+        expected = [variants_of(server) for server in servers]
         assert all(variants == expected[0] for variants in expected)
-        target = "ipv4:" + ",".join(server.target for server in servers)
-        with Client(target, decide="server", timeout_s=timeout_s) as client:
+        # Workers have one address.
+        target = "ipv4:" + ",".join(dict.fromkeys(server.target for server in servers))
+        with Client(target, decide=decide, timeout_s=timeout_s) as client:
             assert eventually(lambda: client.assign("spring", "v", SPAIN).is_in_campaign, 30)
-            return _counts_of_restarts(client, expected[0], servers, times, down_s)
+            counts = _counts_of_restarts(client, expected[0], servers, times, down_s)
+            assert client.flush(30)
+            stats = client.stats()
+        lost = sum(stats.dropped.values()) + sum(stats.refused.values())
+        return Counts(counts["answers"], counts["controls"], counts["flips"], lost)
     finally:
         for server in servers:
             server.stop()
@@ -155,10 +201,10 @@ def _counts_of_restarts(
     servers: Sequence[Server],
     times: int,
     down_s: float,
-) -> Counts:
+) -> Counter[str]:
     counts, over = Counter[str](), threading.Event()
     callers = [
-        threading.Thread(target=_ask, args=(client, expected, counts, over)) for _ in range(CALLERS)
+        threading.Thread(target=ask, args=(client, expected, counts, over)) for _ in range(CALLERS)
     ]
     for caller in callers:
         caller.start()
@@ -168,20 +214,21 @@ def _counts_of_restarts(
         server.stop()
         time.sleep(down_s)
         server.start()
-        _variants(server)
+        variants_of(server)
         time.sleep(BETWEEN_S)
     over.set()
     for caller in callers:
         caller.join()
-    return Counts(counts["answers"], counts["controls"], counts["flips"])
+    return counts
 
 
 _counting = threading.Lock()
 
 
-def _ask(
+def ask(
     client: Client, expected: Mapping[str, str], counts: Counter[str], over: threading.Event
 ) -> None:
+    """Asks for every visitor again and again, and adds to the counts when it is over."""
     mine = Counter[str]()
     while not over.is_set():
         for visitor in VISITORS:
@@ -194,7 +241,7 @@ def _ask(
         counts.update(mine)
 
 
-def _variants(server: Server) -> dict[str, str]:
+def variants_of(server: Server) -> dict[str, str]:
     """What its snapshot gives every visitor; returns when it has sent one."""
     with Client(server.target) as local:
         assert local.wait_ready(30)

@@ -1,8 +1,10 @@
 """The short forms of what connections and servers do to a client."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.faults import large_shop, rolling_restart, swallowed_connection
+from tests.faults import large_shop, rolling_restart, swallowed_connection, workers_restart
 
 
 @pytest.mark.parametrize("is_idle", [True, False])
@@ -39,6 +41,22 @@ def test_servers_that_drain_in_turns_cost_a_thin_client_no_answer() -> None:
 
     assert counts.answers > 0
     assert (counts.controls, counts.flips) == (0, 0)
+
+
+def test_an_sdk_that_decides_loses_no_event_while_servers_drain() -> None:
+    counts = rolling_restart.drained(2, times=2, down_s=0.5, decide="local")
+
+    assert counts.answers > 0
+    assert (counts.controls, counts.flips, counts.lost) == (0, 0, 0)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="lists workers by Linux's /proc")
+@pytest.mark.parametrize("decide", ["server", "local"])
+def test_workers_that_drain_in_turns_cost_no_answer(decide: rolling_restart.Decide) -> None:
+    counts = workers_restart.drained_workers(2, times=2, timeout_s=5.0, decide=decide)
+
+    assert counts.answers > 0
+    assert (counts.controls, counts.flips, counts.lost) == (0, 0, 0)
 
 
 def test_a_storefront_gets_every_campaign_of_a_large_shop_and_each_change() -> None:

@@ -152,7 +152,14 @@ class Overloaded(FairliftError):
 
 
 class Unavailable(FairliftError):
-    """The server cannot be reached, or did not answer in time."""
+    """The server cannot be reached, did not answer in time, or is without its database.
+
+    `retry_after_s`: when the same call may pass; None: at once, at another server.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
 
 
 class Unsupported(FairliftError):

@@ -76,9 +76,10 @@ def status_of(error: FairliftError, *, request_id: str = "") -> Status:
     details: list[Message] = [info]
     if isinstance(error, Invalid):
         details.append(_bad_request(error))
-    if isinstance(error, Overloaded):
+    retry_after_s = _retry_after_s(error)
+    if retry_after_s is not None:
         wait = Duration()
-        wait.FromNanoseconds(int(error.retry_after_s * 1e9))
+        wait.FromNanoseconds(int(retry_after_s * 1e9))
         details.append(RetryInfo(retry_delay=wait))
     status = Status(code=code.value[0], message=_shortened(str(error)))
     for detail in details:
@@ -92,7 +93,7 @@ def refusal(error: FairliftError, *, request_id: str = "") -> Refusal:
     """The error as `context.abort` takes it."""
     status = status_of(error, request_id=request_id)
     trailing = [("grpc-status-details-bin", status.SerializeToString())]
-    if isinstance(error, Overloaded):
+    if _retry_after_s(error) is not None:
         # -1: generic clients must not retry at once, because that adds to the overload.
         trailing.append(("grpc-retry-pushback-ms", b"-1"))
     return STATUS[type(error)], status.message, tuple(trailing)
@@ -106,6 +107,11 @@ async def abort(
 ) -> NoReturn:
     """Ends the call with the error."""
     await context.abort(*refusal(error, request_id=request_id))
+
+
+def _retry_after_s(error: FairliftError) -> float | None:
+    """After how many seconds the same call may pass; None: at once, at another server."""
+    return error.retry_after_s if isinstance(error, Overloaded | Unavailable) else None
 
 
 def _bad_request(error: Invalid) -> BadRequest:

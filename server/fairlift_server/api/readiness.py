@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from fairlift.engine.errors import Overloaded
+from fairlift.engine.errors import Overloaded, Unavailable
 
 log = logging.getLogger("fairlift.store")
 
@@ -24,22 +24,30 @@ class Pace:
     limit_s: float = 20.0
 
 
+async def _takes_none() -> bool:
+    return False
+
+
 class Readiness:
     """Reports a failed write at once, and tries the database until it can write again.
 
     Args:
-        report: tells load balancers whether the database can write.
-        check: raises Overloaded when it cannot.
+        report: tells load balancers whether the database can write, and whether events are taken.
+        check: raises Overloaded or Unavailable when it cannot.
         pace: of the checks.
+        takes_events: whether events are taken while it cannot; None: they are not.
     """
 
     def __init__(
         self,
-        report: Callable[[bool], Awaitable[None]],
+        report: Callable[[bool, bool], Awaitable[None]],
         check: Callable[[], Awaitable[None]],
         pace: Pace = Pace(),
+        *,
+        takes_events: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self._report = report
+        self._takes_events = takes_events or _takes_none
         self._check = check
         self._pace = pace
         self._failure = asyncio.Event()
@@ -58,18 +66,22 @@ class Readiness:
                 await self._heal()
 
     async def _heal(self) -> None:
-        await self._report(False)
-        await asyncio.sleep(self._pace.failing_s)
-        while not await self._is_well():
+        is_well, reported = False, None
+        while not is_well:
+            takes_events = await self._takes_events()
+            if takes_events is not reported:
+                await self._report(False, takes_events)
+                reported = takes_events
             await asyncio.sleep(self._pace.failing_s)
+            is_well = await self._is_well()
         self._failure.clear()
-        await self._report(True)
+        await self._report(True, True)
 
     async def _is_well(self) -> bool:
         try:
             async with asyncio.timeout(self._pace.limit_s):
                 await self._check()
-        except Overloaded:
+        except (Overloaded, Unavailable):
             return False
         except TimeoutError:
             fields = {"reason": f"a write takes more than {self._pace.limit_s:g} s"}

@@ -1,10 +1,9 @@
 """The gRPC server: its services, its limits and its shutdown."""
 
 import asyncio
-import errno
 import logging
-import socket
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import grpc
@@ -31,10 +30,11 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import (
     add_ServerReflectionServicer_to_server as add_reflection,
 )
 
+from fairlift_server.api.address import check_free
 from fairlift_server.api.admin import AdminApi
 from fairlift_server.api.admission import Admission
 from fairlift_server.api.assignments import AssignmentApi
-from fairlift_server.api.call_guard import MAX_BYTES, CallGuard
+from fairlift_server.api.call_guard import LONGEST_CALL_S, MAX_BYTES, CallGuard
 from fairlift_server.api.campaigns import CampaignApi
 from fairlift_server.api.events import RECORD_EVENTS, STREAM_EVENTS, EventApi
 from fairlift_server.api.results import ResultsApi
@@ -44,8 +44,10 @@ log = logging.getLogger("fairlift.server")
 _SERVICES = tuple(
     f"fairlift.v1.{name}Service" for name in ("Campaign", "Assignment", "Event", "Results", "Admin")
 )
-# They are down while the database cannot write.
-_WRITING_SERVICES = ("fairlift.v1.CampaignService", "fairlift.v1.EventService")
+# Down while the database cannot write.
+_CAMPAIGNS = "fairlift.v1.CampaignService"
+# Down while no event can be taken; the empty name is the server as a whole.
+_TAKING_EVENTS = ("", "fairlift.v1.EventService")
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _OPTIONS = (
@@ -55,8 +57,8 @@ _OPTIONS = (
     # Accept clients that ping every 10 s; by default gRPC disconnects them.
     ("grpc.http2.min_ping_interval_without_data_ms", 9_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # Two servers on one port would share the callers, but not the campaigns.
-    ("grpc.so_reuseport", 0),
+    # Calls that run when a connection has reached its age go on; new ones take another connection.
+    ("grpc.max_connection_age_grace_ms", round(LONGEST_CALL_S * 1_000)),
 )
 
 
@@ -82,16 +84,44 @@ class Certificate:
 class GrpcServer:
     """A gRPC server on one address, which it holds from the moment it is made.
 
+    Args:
+        listen: the address.
+        certificate: turns on TLS.
+        is_shared: other workers of one supervisor listen there too. It is held from the start on
+            then: callers must not be given to a worker that is not ready.
+        connection_age_s: after which callers are asked to connect anew, give or take a tenth; 0:
+            never.
+
     Raises:
         WrongState: the address or the certificate cannot be used.
     """
 
-    def __init__(self, *, listen: str, certificate: Certificate | None = None) -> None:
-        self._server = grpc.aio.server(options=_OPTIONS)
+    def __init__(
+        self,
+        *,
+        listen: str,
+        certificate: Certificate | None = None,
+        is_shared: bool = False,
+        connection_age_s: float = 0.0,
+    ) -> None:
+        # Two servers on one port by chance would share the callers, but not the campaigns.
+        options = [*_OPTIONS, ("grpc.so_reuseport", int(is_shared))]
+        if connection_age_s:
+            # gRPC itself adds or takes a tenth.
+            options.append(("grpc.max_connection_age_ms", round(connection_age_s * 1_000)))
+        self._server = grpc.aio.server(options=options)
         self._tls = "yes" if certificate else "no"
         self._health = health.aio.HealthServicer()
         self._call_guard: CallGuard | None = None
-        _check_free(listen)
+        self.port = 0
+        self._hold = partial(self._listen, listen, certificate)
+        if not is_shared:
+            check_free(listen)
+            self._hold()
+
+    def _listen(self, listen: str, certificate: Certificate | None) -> None:
+        if self.port:
+            return
         try:
             self.port = self._bind(listen, certificate)
         except RuntimeError as error:
@@ -112,6 +142,7 @@ class GrpcServer:
     async def start(self, services: Services, *, token: str, has_reflection: bool) -> None:
         """Starts serving."""
         self._add(services, token=token, has_reflection=has_reflection)
+        self._hold()
         await self._server.start()
         for service in ("", *_SERVICES):
             await self._health.set(service, _SERVING)
@@ -137,10 +168,11 @@ class GrpcServer:
             # Not `enable_server_reflection`: beside a guard it takes the servicer of threads.
             add_reflection(reflection.aio.ReflectionServicer(names), guard)  # type: ignore[no-untyped-call]  # generated without types
 
-    async def set_writable(self, writable: bool) -> None:
+    async def set_writable(self, writable: bool, takes_events: bool) -> None:
         """Whether health reports services that write as serving; assignments need no disk."""
-        for service in ("", *_WRITING_SERVICES):
-            await self._health.set(service, _SERVING if writable else _NOT_SERVING)
+        await self._health.set(_CAMPAIGNS, _SERVING if writable else _NOT_SERVING)
+        for service in _TAKING_EVENTS:
+            await self._health.set(service, _SERVING if takes_events else _NOT_SERVING)
 
     async def drain(self, *, delay_s: float, grace_s: float) -> None:
         """Shuts down health, then streams, then running calls; returns after the last one."""
@@ -157,25 +189,3 @@ class GrpcServer:
     async def close(self) -> None:
         """Gives the address back, when there is nothing to drain."""
         await self._server.stop(None)
-
-
-def _check_free(listen: str) -> None:
-    """Raises with the system's reason if the address cannot be used: gRPC does not report it."""
-    host, _, port = listen.rpartition(":")
-    try:
-        family, kind, *_, address = socket.getaddrinfo(
-            host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind) as probe:
-            # Ignore connections that a stopped server left in TIME_WAIT.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        hint = _HINTS.get(error.errno or 0, "set FAIRLIFT_LISTEN to an address of this machine")
-        raise WrongState(f"cannot listen on {listen}: {error.strerror}; {hint}") from None
-
-
-_HINTS = {
-    errno.EADDRINUSE: "stop the server that uses it, or set FAIRLIFT_LISTEN to another port",
-    errno.EACCES: "set FAIRLIFT_LISTEN to a port above 1023, or run as a user who is allowed to",
-}

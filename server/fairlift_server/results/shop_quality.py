@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fairlift_stats.messages import Message, Number
 
 from fairlift_server.events.caller_clocks import ClockState
+from fairlift_server.events.journaled_store import JournalState
 from fairlift_server.events.ledger import RefusalReason
 from fairlift_server.events.parking import ParkedSummary
 from fairlift_server.events.personal_ids import PersonalIds
@@ -21,6 +22,7 @@ class IntakeQuality:
         corrected: accepted events whose time was corrected for the clock of their sender.
         clocks: what the senders' clocks say about the server's.
         personal: how many ids look as if they named a person, since the server started.
+        journal: what waits in the journal of the server that is asked; None: it has no journal.
     """
 
     events: int
@@ -28,6 +30,7 @@ class IntakeQuality:
     corrected: int
     clocks: ClockState
     personal: PersonalIds
+    journal: JournalState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,15 @@ class AmendmentQuality:
 
 def shop_checks(intake: IntakeQuality, amendments: AmendmentQuality) -> tuple[HealthCheck, ...]:
     """The checks that concern the shop as a whole, each with its count."""
-    checks = (
+    checks = [
         _amendments(amendments),
         _parked(intake),
         _corrected(intake),
         _clocks(intake.clocks),
         _ids(intake),
-    )
+    ]
+    if intake.journal is not None:
+        checks.append(_journal(intake.journal))
     return tuple(replace(check, is_of_shop=True) for check in checks)
 
 
@@ -142,3 +147,15 @@ def _ids(intake: IntakeQuality) -> HealthCheck:
     # A keyed id tells nobody anything: it is only a hint.
     status = HealthStatus.OK if personal.is_keyed else HealthStatus.WARNING
     return HealthCheck("ids", status, message, float(found))
+
+
+def _journal(journal: JournalState) -> HealthCheck:
+    if not journal.events:
+        return HealthCheck("journal", HealthStatus.OK, Message.of("health.journal_none"), 0.0)
+    message = Message.counted(
+        "health.journal",
+        "journaled",
+        journaled=Number(journal.events),
+        minutes=Number(journal.age_s // 60),
+    )
+    return HealthCheck("journal", HealthStatus.WARNING, message, float(journal.events))

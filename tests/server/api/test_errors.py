@@ -8,14 +8,21 @@ from pathlib import Path
 
 import grpc
 import pytest
-from fairlift.engine.errors import FairliftError, InvalidRequest, Overloaded, Violation
+from fairlift.engine.errors import (
+    FairliftError,
+    InvalidRequest,
+    Overloaded,
+    Unavailable,
+    Violation,
+)
 from fairlift.v1 import (
     admin_service_pb2,
     assignment_service_pb2,
     campaign_service_pb2,
     event_service_pb2,
 )
-from fairlift_server.api.errors import STATUS, reason, status_of
+from fairlift_server.api.errors import STATUS, reason, refusal, status_of
+from google.rpc.error_details_pb2 import RetryInfo
 
 from tests.databases import sqlite_only
 from tests.server import shop
@@ -47,11 +54,26 @@ def test_details_stay_below_what_metadata_may_hold() -> None:
     assert len(status_of(many, request_id="r" * 64).SerializeToString()) < 8_000
 
 
-def test_overload_tells_when_to_come_again() -> None:
-    status = status_of(Overloaded("full", retry_after_s=1.5))
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Overloaded("full", retry_after_s=1.5), grpc.StatusCode.RESOURCE_EXHAUSTED),
+        (Unavailable("no database", retry_after_s=1.5), grpc.StatusCode.UNAVAILABLE),
+    ],
+)
+def test_overload_tells_when_to_come_again(error: FairliftError, code: grpc.StatusCode) -> None:
+    retry = RetryInfo()
+    assert any(packed.Unpack(retry) for packed in status_of(error).details)
+    assert retry.retry_delay.ToMilliseconds() == 1_500
 
-    retry = next(d for d in status.details if d.type_url.endswith("RetryInfo"))
-    assert retry.value
+    found, _, trailing = refusal(error)
+    # A generic client that repeats the call at once adds to the load.
+    assert (found, dict(trailing)["grpc-retry-pushback-ms"]) == (code, b"-1")
+
+
+def test_a_server_that_ends_may_be_replaced_at_once() -> None:
+    _, _, trailing = refusal(Unavailable("the server is shutting down"))
+    assert "grpc-retry-pushback-ms" not in dict(trailing)
 
 
 async def test_an_error_carries_reason_domain_and_request_id(caller: Caller) -> None:

@@ -18,7 +18,8 @@ class Health:
     def __init__(self) -> None:
         self.reports: asyncio.Queue[bool] = asyncio.Queue()
 
-    async def report(self, writable: bool) -> None:
+    async def report(self, writable: bool, takes_events: bool) -> None:
+        assert takes_events == writable  # no server here has a journal
         await self.reports.put(writable)
 
 
