@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fairlift_server.campaigns.shop_currency import set_currency
+from fairlift_server.build import id_settings_of, prepared
 from fairlift_server.events.parking import ParkingLimits
-from fairlift_server.events.unit_ids import UnitIds
 from fairlift_server.importing.mapping import read_mapping
 from fairlift_server.importing.session import ImportRules, ImportSession
 from fairlift_server.importing.tally import Tally
+from fairlift_server.settings import Settings
 from fairlift_server.store.database import Store
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -50,8 +50,9 @@ def imported(
     store = Store(folder / "shop.db")
     try:
         rules = ImportRules(currency, history_days, ParkingLimits(1_000, 30))
-        store.migrate(lambda transaction: set_currency(transaction, currency))
-        session = ImportSession(store, rules, now or datetime.now(UTC), UnitIds(None, salt=b""))
+        chosen = Settings(currency=currency, database=str(folder / "shop.db"), raw_ids=True)
+        ids = prepared(store, chosen, id_settings_of(chosen))
+        session = ImportSession(store, rules, now or datetime.now(UTC), ids)
         with session.file(file, kind, read_mapping(mapping, kind)) as opened:
             opened.run(lambda _: True)
             return opened.tally
@@ -74,7 +75,9 @@ def command(
 
 
 def environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "FAIRLIFT_DATABASE": str(folder / "shop.db")}
+    # Raw, so that tests can name who is in the tables.
+    raw = {"FAIRLIFT_RAW_IDS": "yes"}
+    return {**os.environ, "FAIRLIFT_DATABASE": str(folder / "shop.db"), **raw}
 
 
 def rows(folder: Path, select: str) -> list[tuple[Any, ...]]:

@@ -30,7 +30,7 @@ def order(name: str, unit: str, price: str, at: datetime) -> str:
 async def begun(folder: Path, *, old_campaign: bool = False) -> None:
     """A campaign with two visitors, of whom both buy on its second day."""
     clock = Clock()
-    async with running(folder, clock=clock) as caller:
+    async with running(folder, clock=clock, raw_ids=True) as caller:
         if old_campaign:
             clock.set(LIMIT - 20 * DAY)
             await caller.start(shop.campaign("long-ago"))

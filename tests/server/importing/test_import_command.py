@@ -20,6 +20,7 @@ from tests.server.importing.files import (
     rows,
     written,
 )
+from tests.server.privacy.stored import stored
 
 ROOT = Path(__file__).parents[3]
 BAD = "o-x,v,2026-02-31,EUR,shoe,1,5"
@@ -64,7 +65,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(tmp_path: Path) -> None:
 
 async def test_a_server_that_runs_keeps_its_database(tmp_path: Path) -> None:
     file = written(tmp_path / "file.csv", HEADER, *order_lines(5))
-    async with running(tmp_path):
+    async with running(tmp_path, raw_ids=True):
         done = command(tmp_path, file, "--as", "orders", "--map", "generic")
     assert done.returncode == 2
     assert "another server uses" in done.stderr
@@ -148,3 +149,22 @@ def test_the_example_of_the_documentation_runs(tmp_path: Path) -> None:
         ("B-1", "ana@example.com", 1_000_000_000, 0, 1_000_000_000, "", 1_795_512_600_000_000),
         ("B-2", "josé@example.com", 100_000_000, 0, 50_000_000, "\nsol\n", 1_795_599_000_000_000),
     ]
+
+
+def test_ids_are_stored_as_the_server_stores_them_and_none_is_left_in_the_folder(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "actions.csv"
+    file.write_text("unit,name,time\nana@example.com,view,2026-11-20T10:00:00Z\n")
+
+    done = command(
+        tmp_path, file, "--as", "actions", "--map", "generic", settings={"FAIRLIFT_RAW_IDS": "no"}
+    )
+    again = command(
+        tmp_path, file, "--as", "actions", "--map", "generic", settings={"FAIRLIFT_RAW_IDS": "no"}
+    )
+
+    assert (done.returncode, again.returncode) == (0, 0)
+    assert rows(tmp_path, "SELECT unit FROM actions") == [(stored(tmp_path, "ana@example.com"),)]
+    for path in tmp_path.iterdir():
+        assert path == file or b"ana@example.com" not in path.read_bytes(), path

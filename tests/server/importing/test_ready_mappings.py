@@ -54,7 +54,7 @@ async def test_ga4(tmp_path: Path, form: str) -> None:
         duckdb.execute(f"COPY (SELECT * FROM read_json('{GA4}')) TO '{file}'")
     clock = Clock()
     clock.set(datetime(2026, 11, 20, 9, 55, tzinfo=UTC))
-    async with running(tmp_path, clock=clock) as caller:
+    async with running(tmp_path, clock=clock, raw_ids=True) as caller:
         await caller.start(shop.campaign("spring"))
 
     tallies = [

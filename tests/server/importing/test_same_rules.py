@@ -149,9 +149,9 @@ async def test_the_same_rows_are_taken_and_stored_alike(
     sent, filed = tmp_path / "sent", tmp_path / "filed"
     for folder in (sent, filed):
         folder.mkdir()
-        async with running(folder) as caller:
+        async with running(folder, raw_ids=True) as caller:
             await caller.start(shop.campaign("spring", variants=("a", "b")))
-    async with running(sent) as caller:
+    async with running(sent, raw_ids=True) as caller:
         outcomes = await caller.record(*(event for _, event in made))
     file = tmp_path / "rows.csv"
     with file.open("w", encoding="utf-8", newline="") as opened:
