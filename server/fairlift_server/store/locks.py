@@ -50,6 +50,8 @@ def announce_change(connection: Connection) -> None:
 
 
 def lock_migration(connection: Connection) -> None:
-    """The tables are changed by one program."""
+    """The tables are changed by one program, and the others wait, however long it takes."""
     if is_postgres(connection):
+        execute(connection, "SET LOCAL lock_timeout = 0")
+        execute(connection, "SET LOCAL statement_timeout = 0")
         execute(connection, f"SELECT pg_advisory_xact_lock({_MIGRATION})")

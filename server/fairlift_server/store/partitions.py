@@ -57,13 +57,21 @@ def make_partitions(connection: Connection, now_s: float | None = None) -> list[
 
     A day whose events stand among the others already gets none.
     """
+    if is_postgres(connection):
+        # Whoever reads results must not make this wait, and events behind it.
+        execute(connection, "SET LOCAL lock_timeout = '2s'")
     made = []
     for partition in missing_partitions(connection, now_s):
         if not _holds(connection, partition):
-            start, end = partition.span_us
-            values = f"FOR VALUES FROM ({start}) TO ({end})"
+            # Made apart and attached: to make it in its place would lock the whole table.
             execute(
-                connection, f"CREATE TABLE {partition.name} PARTITION OF {partition.table} {values}"
+                connection, f"CREATE TABLE {partition.name} (LIKE {partition.table} INCLUDING ALL)"
+            )
+            start, end = partition.span_us
+            execute(
+                connection,
+                f"ALTER TABLE {partition.table} ATTACH PARTITION {partition.name} "
+                f"FOR VALUES FROM ({start}) TO ({end})",
             )
             made.append(partition.name)
     return made

@@ -1,7 +1,9 @@
 """PostgreSQL as a database of the server: what it refuses, and what it survives."""
 
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from fairlift_server.store.postgres_database import check_server
 from fairlift_server.store.statements import insert_many, insertion
 from fairlift_server.store.tables import metadata
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, OperationalError
 
 from tests.databases import new_database, rows
 from tests.postgres import PostgresServer
@@ -248,3 +250,34 @@ def test_a_row_that_does_not_fit_and_a_lost_connection_are_told_apart(
     store.write_now(lambda c: insert_many(c, inserted, rows_with("view")))
 
     assert rows(url, "SELECT count(*) FROM actions") == [(50,)]
+
+
+def test_partitions_are_made_beside_a_long_reader_and_events_that_come_in(
+    store: Store, url: str
+) -> None:
+    """A partition that waits for a reader must not keep events waiting behind it."""
+    day_s = 20_500 * DAY_S
+    inserted = insertion(tables.actions, ("event_id", "time_us", "received_us", "unit", "name"))
+    with psycopg.connect(url) as reader:
+        reader.execute("SELECT count(*) FROM exposures, actions")
+        with ThreadPoolExecutor(1) as other:
+            making = other.submit(store.write_now, lambda c: _made(c, day_s))
+            slowest_s = 0.0
+            while not making.done():
+                start = time.monotonic()
+                row = (b"\x01", 1, time.time_ns() // 1_000, "v", "view")
+                store.write_now(lambda c, row=row: insert_many(c, inserted, [row]))
+                slowest_s = max(slowest_s, time.monotonic() - start)
+            made = making.result()
+    again = store.write_now(lambda c: make_partitions(c, day_s))
+
+    assert slowest_s < 1.0  # it gives up after two
+    assert {f"{table}_20260216" for table in PARTITIONED} <= {*made, *again}
+
+
+def _made(connection: Connection, now_s: float) -> list[str]:
+    try:
+        return make_partitions(connection, now_s)
+    except OperationalError:
+        connection.rollback()
+        return []
