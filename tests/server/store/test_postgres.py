@@ -258,6 +258,10 @@ def test_partitions_are_made_beside_a_long_reader_and_events_that_come_in(
     """A partition that waits for a reader must not keep events waiting behind it."""
     day_s = 20_500 * DAY_S
     inserted = insertion(tables.actions, ("event_id", "time_us", "received_us", "unit", "name"))
+
+    def add(connection: Connection) -> None:
+        insert_many(connection, inserted, [(b"\x01", 1, time.time_ns() // 1_000, "v", "view")])
+
     with psycopg.connect(url) as reader:
         reader.execute("SELECT count(*) FROM exposures, actions")
         with ThreadPoolExecutor(1) as other:
@@ -265,8 +269,7 @@ def test_partitions_are_made_beside_a_long_reader_and_events_that_come_in(
             slowest_s = 0.0
             while not making.done():
                 start = time.monotonic()
-                row = (b"\x01", 1, time.time_ns() // 1_000, "v", "view")
-                store.write_now(lambda c, row=row: insert_many(c, inserted, [row]))
+                store.write_now(add)
                 slowest_s = max(slowest_s, time.monotonic() - start)
             made = making.result()
     again = store.write_now(lambda c: make_partitions(c, day_s))
