@@ -101,6 +101,7 @@ async def serving(
         await server.close()
         raise
     try:
+        journal = _journal(settings)  # one that cannot be used leaves the database as it was
         ids = prepared(store, settings, id_settings)
         tombstones = TombstoneFile.of(settings.erased_file, store.file)
         apply_tombstones(store, tombstones, time_us=microseconds(clock()))
@@ -120,7 +121,7 @@ async def serving(
             watch,
             clock,
         )
-        journaled = _journaled(settings, store_events, watch, clock)
+        journaled = _journaled(journal, store_events, watch, clock)
         ingest = Ingest(
             store_events if journaled is None else journaled.store,
             limit_events=settings.queue_events,
@@ -163,6 +164,8 @@ async def serving(
         if not worker:
             in_background.append(asyncio.create_task(timer.run(), name="look-timer"))
             in_background.append(asyncio.create_task(parked.run(), name="parked-events"))
+        for task in in_background:
+            task.add_done_callback(_log_end)
         try:
             yield server
         finally:
@@ -180,16 +183,27 @@ async def serving(
         await server.close()
 
 
+def _log_end(task: "asyncio.Task[None]") -> None:
+    """Says loudly that something ended which should go on."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a task in the background ended", exc_info=error)
+
+
+def _journal(settings: Settings) -> Journal | None:
+    if not settings.journal:
+        return None
+    return Journal(Path(settings.journal), limit_bytes=settings.journal_mb * MIB)
+
+
 def _journaled(
-    settings: Settings,
+    journal: Journal | None,
     store_events: StoreEvents,
     watch: IntakeWatch,
     clock: Callable[[], datetime],
 ) -> JournaledStore | None:
     """Stores events, and has a journal for the time in which the database is away."""
-    if not settings.journal:
+    if journal is None:
         return None
-    journal = Journal(Path(settings.journal), limit_bytes=settings.journal_mb * MIB)
     # Days must not settle without what waits in the journal.
     return JournaledStore(
         store_events, journal, on_journaled=lambda: watch.failed(microseconds(clock()))

@@ -24,6 +24,7 @@ from fairlift_server.events.ledger import (
     RefusalReason,
     RefusedEvent,
 )
+from fairlift_server.events.parking import WaitingEvent
 from fairlift_server.store.campaigns import microseconds
 
 MAX_EVENTS = 1_000
@@ -32,6 +33,15 @@ STREAM_EVENTS = "/fairlift.v1.EventService/StreamEvents"
 _REASONS = {
     refusal: pb.RefusalReason.Value(f"REFUSAL_REASON_{refusal.name}") for refusal in RefusalReason
 }
+
+_ABOUT_CAMPAIGNS = frozenset(
+    {
+        RefusalReason.UNKNOWN_CAMPAIGN,
+        RefusalReason.UNKNOWN_EPOCH,
+        RefusalReason.UNKNOWN_VARIANT,
+        RefusalReason.NOT_RUNNING,
+    }
+)
 
 RecordContext = grpc.aio.ServicerContext[pb.RecordEventsRequest, pb.RecordEventsResponse]
 StreamContext = grpc.aio.ServicerContext[pb.StreamEventsRequest, pb.StreamEventsResponse]
@@ -121,7 +131,7 @@ class EventApi(EventServiceServicer):
         raw_units = hide_ids(events, self._stored)
         known = self._live.published
         read = [reader.read(*each) for each in zip(events, raw_units, strict=True)]
-        if any(not isinstance(event, Event) for event in read):
+        if any(map(_is_about_campaigns, read)):
             await self._catch_up()
             if self._live.published is not known:
                 # By what another server made of the campaigns since.
@@ -177,6 +187,14 @@ def event_reader(
         shift_us=shift_us,
         sent_us=sent_us,
     )
+
+
+def _is_about_campaigns(read: Event | WaitingEvent | RefusedEvent) -> bool:
+    """Whether an event waits, or is refused, because of what this server knows of campaigns."""
+    if isinstance(read, Event):
+        return False
+    refusal = read.refusal if isinstance(read, WaitingEvent) else read
+    return refusal.reason in _ABOUT_CAMPAIGNS
 
 
 # A RecordEventsResponse with one accepted event of an id of 36 characters is encoded as these two,

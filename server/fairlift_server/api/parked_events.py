@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from fairlift.engine.campaign import State
-from fairlift.engine.errors import Overloaded
+from fairlift.engine.errors import Overloaded, Unavailable
 from fairlift.v1 import event_service_pb2 as pb
 
 from fairlift_server.api.event_fields import campaign_and_epoch
@@ -55,7 +55,7 @@ class ParkedEvents:
         async for _ in self._live.watch("", keep_alive_s=_EVERY_S):
             try:
                 await self.judge()
-            except Overloaded:
+            except (Overloaded, Unavailable):
                 continue  # the store has logged why it cannot write
             except Exception:
                 # The next round may fare better: a full disk was cleared, a lock released.

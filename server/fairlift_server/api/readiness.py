@@ -87,4 +87,7 @@ class Readiness:
             fields = {"reason": f"a write takes more than {self._pace.limit_s:g} s"}
             log.error("the database cannot write", extra={"fields": fields})
             return False
+        except Exception:
+            log.exception("the database cannot be checked")
+            return False
         return True

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -32,6 +33,7 @@ class OtherServers:
         self._now = now
         self._reading = asyncio.Lock()
         self._failed = False
+        self._away_until_s = 0.0
 
     async def run(self) -> None:
         """Goes on until it is cancelled; a database that is away is asked again."""
@@ -47,7 +49,7 @@ class OtherServers:
         Whoever is about to refuse something because of a campaign asks first. While the database
         is away nothing is known to have changed.
         """
-        if not self._store.is_shared:
+        if not self._store.is_shared or time.monotonic() < self._away_until_s:
             return
         try:
             await self._read_changes()
@@ -56,6 +58,8 @@ class OtherServers:
                 fields = {"reason": " ".join(str(error).split())}
                 log.warning("changes of campaigns cannot be read", extra={"fields": fields})
             self._failed = True
+            # Callers must not queue up for a database that does not answer.
+            self._away_until_s = time.monotonic() + POLL_S
         else:
             self._failed = False
 

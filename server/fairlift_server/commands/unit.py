@@ -106,6 +106,10 @@ def _offline(settings: Settings) -> Iterator[_Units]:
     id_settings = id_settings_of(settings)
     store = existing_store(settings.database)
     try:
+        try:
+            store.refuse_other_servers()
+        except WrongState as error:
+            raise WrongState(f"{error}, or name it with --server HOST:PORT") from None
         store.migrate()
         ids = store.write_now(lambda transaction: id_settings.settled(transaction, store.name))
         file = TombstoneFile.of(settings.erased_file, store.file)

@@ -54,6 +54,10 @@ class JournalState:
     age_s: int
 
 
+# How often an event is tried that the server fails to store, or has no room for.
+_TRIES = 20
+
+
 class JournaledStore:
     """Stores events straight, or in the journal while it holds any or the database is away.
 
@@ -172,8 +176,8 @@ class JournaledStore:
             while not self._journal.is_empty:
                 try:
                     await self._drain_file(*await self._in_thread(self._journal.oldest))
-                except OSError:
-                    log.exception("the journal cannot be read")
+                except Exception:
+                    log.exception("the journal cannot be drained")
                     await asyncio.sleep(_LONGEST_PAUSE_S)
             if self._counts:
                 fields = {**self._counts, "seconds": round(time.monotonic() - started, 1)}
@@ -198,7 +202,27 @@ class JournaledStore:
         self._counts.update(counts)
 
     async def _stored_at_last(self, group: list[ReadEvent]) -> list[EventOutcome]:
-        """The outcomes, however often the database must be asked."""
+        """The outcomes, however often the database must be asked.
+
+        What may be sent again is tried again: its sender was told that it is accepted.
+        """
+        outcomes = await self._stored_once(group)
+        for _attempt in range(_TRIES):
+            again = [
+                index
+                for index, outcome in enumerate(outcomes)
+                if isinstance(outcome, RefusedEvent) and outcome.is_retryable
+            ]
+            if not again:
+                break
+            await asyncio.sleep(self._pace.first_pause_s)
+            tried = await self._stored_once([group[index] for index in again])
+            for index, outcome in zip(again, tried, strict=True):
+                outcomes[index] = outcome
+        return outcomes
+
+    async def _stored_once(self, group: list[ReadEvent]) -> list[EventOutcome]:
+        """The outcomes, once the database is there."""
         pause_s = self._pace.first_pause_s
         while True:
             try:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from fairlift.engine.errors import FairliftError
 from fairlift.v1 import event_service_pb2 as pb
@@ -135,15 +136,32 @@ class ImportSession:
             source.close()
 
     def try_out(self, job: Callable[[StoreEvents], bool]) -> bool:
-        """What an import in one transaction returns, of which everything is taken back."""
+        """What an import in one transaction returns, of which everything is taken back.
+
+        Where servers use the database, too, each group is taken back by itself: they would have to
+        wait for the orders of all of them.
+        """
+        if self._store.is_shared:
+            return job(self._tried)
 
         def in_one(transaction: Transaction) -> None:
             raise _TakeBack(job(lambda events: self._store_group(transaction, events)))
 
         try:
+            self._store.write_now(in_one, attempts=1)
+        except _TakeBack as end:
+            return bool(end.result)
+        raise AssertionError("it is always taken back")
+
+    def _tried(self, events: Sequence[ReadEvent]) -> list[EventOutcome]:
+        def in_one(transaction: Transaction) -> None:
+            raise _TakeBack(self._store_group(transaction, events))
+
+        try:
             self._store.write_now(in_one)
         except _TakeBack as end:
-            return end.result
+            outcomes: list[EventOutcome] = end.result
+            return outcomes
         raise AssertionError("it is always taken back")
 
     def _stored(self, events: Sequence[ReadEvent]) -> list[EventOutcome]:
@@ -179,8 +197,8 @@ class ImportSession:
 
 
 class _TakeBack(FairliftError):
-    """Ends a transaction whose changes are not wanted."""
+    """Ends a transaction whose changes are not wanted. Any: what its job returned."""
 
-    def __init__(self, result: bool) -> None:
+    def __init__(self, result: Any) -> None:
         super().__init__()
         self.result = result

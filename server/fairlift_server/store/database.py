@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from fairlift.engine.errors import FairliftError, Overloaded, WrongState
+from fairlift.engine.errors import FairliftError, Overloaded, Unavailable, WrongState
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnection
@@ -160,9 +160,14 @@ class Store:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._writer, self._database.foreign_version)
 
-    def write_now(self, job: Callable[[Connection], T]) -> T:
-        """Like `write`, in the caller's thread: for start-up and tests."""
-        for attempts_left in reversed(range(_ATTEMPTS)):
+    def write_now(self, job: Callable[[Connection], T], *, attempts: int = _ATTEMPTS) -> T:
+        """Like `write`, in the caller's thread: for start-up and tests.
+
+        Args:
+            job: what is to be written.
+            attempts: how often at most it runs.
+        """
+        for attempts_left in reversed(range(attempts)):
             try:
                 return self._written(job)
             except FairliftError:
@@ -177,6 +182,8 @@ class Store:
                 if isinstance(error, DatabaseError | NoConnection) and not isinstance(
                     error, _FAULTS_OF_THE_JOB
                 ):
+                    if isinstance(error, DatabaseError) and self._database.is_busy(error):
+                        raise Overloaded(f"the database is busy: {_reason(error)}") from error
                     raise self._cannot_write(error) from error
                 self.write_failures.add_unexpected(error)
                 raise
@@ -211,7 +218,7 @@ class Store:
 
     def _cannot_write(self, error: DatabaseError | NoConnection) -> Overloaded:
         # The caller only learns that it should retry: the log tells whoever runs the server.
-        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        reason = _reason(error)
         self.write_failures.add(reason)
         return Overloaded(f"the database cannot write now: {reason}")
 
@@ -228,9 +235,18 @@ class Store:
         return self._database.empty_log()
 
     def read_now(self, job: Callable[[Connection], T]) -> T:
-        """Like `read`, in the caller's thread."""
-        with self._database.reading.begin() as connection:
-            return job(connection)
+        """Like `read`, in the caller's thread.
+
+        Raises:
+            Unavailable: the server of the database is away.
+        """
+        try:
+            with self._database.reading.begin() as connection:
+                return job(connection)
+        except (DatabaseError, NoConnection) as error:
+            if isinstance(error, _FAULTS_OF_THE_JOB) or not self.is_shared:
+                raise
+            raise Unavailable(f"the database cannot be read now: {_reason(error)}") from error
 
     def close(self) -> None:
         """Finishes running jobs and closes the database."""
@@ -249,6 +265,10 @@ def existing_store(database: str | Path) -> Store:
     if not is_url(database) and not Path(database).is_file():
         raise WrongState(f"there is no database at {Path(database).resolve()}")
     return Store(database)
+
+
+def _reason(error: DatabaseError | NoConnection) -> str:
+    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 def is_url(database: str | Path) -> bool:

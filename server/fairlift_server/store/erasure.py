@@ -13,17 +13,19 @@ from fairlift_server.store.erased_units import (
     tombstones,
     tombstones_of,
 )
+from fairlift_server.store.locks import allow_long
 from fairlift_server.store.person_rows import (
     OF_EVENTS,
     UNIT_COLUMNS,
     PersonRows,
+    newest_rows,
     order_ids_kept,
     person_rows,
     units_kept,
 )
 from fairlift_server.store.placeholders import delete_and_keep_numbers
 from fairlift_server.store.seen_events import unmark
-from fairlift_server.store.statements import execute_many, select_by_key
+from fairlift_server.store.statements import execute, execute_many, is_postgres, select_by_key
 from fairlift_server.store.tombstone_file import TombstoneFile
 
 _ONE_ROW = "DELETE FROM {} WHERE id = ? AND event_id = ?"
@@ -57,6 +59,15 @@ class Erasure:
         return sum(self.counts.get(table, 0) for table in OF_EVENTS)
 
 
+def rows_before(connection: Connection) -> dict[str, int]:
+    """The highest row ids, below which nobody writes a row any more: a search begins after that.
+
+    PostgreSQL numbers rows before their transactions end, and these end in any order.
+    """
+    _wait_for_other_servers(connection)
+    return newest_rows(connection)
+
+
 def erase(
     connection: Connection,
     units: Iterable[str],
@@ -71,7 +82,7 @@ def erase(
     The tombstones are on disk, in the file, before the first row goes.
 
     Args:
-        connection: in a transaction; there is no other writer.
+        connection: in a transaction.
         units: as they are stored.
         ids: how ids are stored.
         file: where tombstones outlive the database; None: nowhere.
@@ -99,7 +110,7 @@ def erase_noted(
     For a database that may be older than the file, such as a restored back-up.
 
     Args:
-        connection: in a transaction; there is no other writer.
+        connection: in a transaction.
         ids: how ids are stored.
         file: beside the database.
         time_us: the clock.
@@ -111,6 +122,8 @@ def erase_noted(
     new = [each for each in noted if each.hash not in in_database]
     if not new:
         return Erasure(0, {})
+    allow_long(connection)
+    _wait_for_other_servers(connection)
     hashes = {each.hash for each in new}
     add_tombstones(connection, new)
     units = units_kept(connection, lambda unit: ids.tombstone(unit) in hashes)
@@ -171,5 +184,5 @@ def _wait_for_other_servers(connection: Connection) -> None:
 
     SQLite has one writer: there is nobody to wait for.
     """
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("LOCK TABLE erased_units IN ACCESS EXCLUSIVE MODE")
+    if is_postgres(connection):
+        execute(connection, "LOCK TABLE erased_units IN ACCESS EXCLUSIVE MODE")

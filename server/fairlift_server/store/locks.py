@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from fairlift_server.store.statements import execute, is_postgres
 
 # Keys of advisory locks, which end with the transaction; any numbers do.
-_RATES, _CAMPAIGNS, _MIGRATION = 7_301, 7_302, 7_303
+_RATES, _CAMPAIGNS, _MIGRATION, _PARTITIONS = 7_301, 7_302, 7_303, 7_304
 # The channel on which changes of campaigns are announced.
 CHANGES = "fairlift_changes"
 _CLAIM = (
@@ -49,9 +49,21 @@ def announce_change(connection: Connection) -> None:
         execute(connection, f"NOTIFY {CHANGES}")
 
 
+def lock_partitions(connection: Connection) -> None:
+    """Partitions are made by one server."""
+    if is_postgres(connection):
+        execute(connection, f"SELECT pg_advisory_xact_lock({_PARTITIONS})")
+
+
+def allow_long(connection: Connection) -> None:
+    """Lets the statements of this transaction take as long as they need."""
+    if is_postgres(connection):
+        execute(connection, "SET LOCAL statement_timeout = 0")
+        execute(connection, "SET LOCAL lock_timeout = 0")
+
+
 def lock_migration(connection: Connection) -> None:
     """The tables are changed by one program, and the others wait, however long it takes."""
     if is_postgres(connection):
-        execute(connection, "SET LOCAL lock_timeout = 0")
-        execute(connection, "SET LOCAL statement_timeout = 0")
+        allow_long(connection)
         execute(connection, f"SELECT pg_advisory_xact_lock({_MIGRATION})")

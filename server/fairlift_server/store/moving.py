@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, Table, delete, func, select, text
 
 from fairlift_server.store import tables
 from fairlift_server.store.database import Store
+from fairlift_server.store.locks import allow_long
 from fairlift_server.store.move_marks import begin_move, end_move
 from fairlift_server.store.progress import EVENT_TABLES
 from fairlift_server.store.statements import insert_many, insertion, is_postgres
@@ -119,7 +120,12 @@ def _rows(query: Select[Any], connection: Connection) -> list[tuple[Any, ...]]:
 
 def _counts(table: Table, *stores: Store) -> list[int]:
     query = select(func.count()).select_from(table)
-    return [store.read_now(lambda c: c.execute(query).scalar_one()) for store in stores]
+    return [store.read_now(lambda c: _answer(c, query)) for store in stores]
+
+
+def _answer(connection: Connection, query: Select[Any]) -> int:
+    allow_long(connection)
+    return int(connection.execute(query).scalar_one())
 
 
 def _check_same(source: Store, target: Store, table: Table) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from fairlift_server.store.locks import lock_partitions
 from fairlift_server.store.statements import execute, is_postgres
 
 PARTITIONED = ("exposures", "actions")
@@ -60,6 +61,7 @@ def make_partitions(connection: Connection, now_s: float | None = None) -> list[
     if is_postgres(connection):
         # Whoever reads results must not make this wait, and events behind it.
         execute(connection, "SET LOCAL lock_timeout = '2s'")
+        lock_partitions(connection)
     made = []
     for partition in missing_partitions(connection, now_s):
         if not _holds(connection, partition):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fairlift.engine.errors import WrongState
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from fairlift_server.store.last_write import Progress
 from fairlift_server.store.locks import CHANGES
@@ -42,6 +42,8 @@ _DURABLE = (
 )
 # Deadlock, serialisation, and a key that another server committed a moment ago.
 _PASSING = frozenset({"40P01", "40001", "23505"})
+# A lock, or a statement that took too long.
+_BUSY = frozenset({"55P03", "57014"})
 # Changes with each row that anybody adds, changes or removes.
 _LOOKS_VERSION = (
     "SELECT (SELECT coalesce(sum(hashint8(xmin::text::bigint)::bigint), 0) + count(*) FROM looks) "
@@ -74,8 +76,9 @@ class PostgresDatabase:
         self._listening: psycopg.Connection | None = None
         self.name = without_secrets(url)
         connect = _connecting(url)
-        self.writing = _engine(connect, connections=_WRITERS + 1)
-        self.reading: Engine = _engine(connect, connections=_READERS).execution_options(
+        self.writing = _engine(connect, connections=_WRITERS)
+        # One more for the version of the looks, which a writer's thread asks for.
+        self.reading: Engine = _engine(connect, connections=_READERS + 1).execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
         try:
@@ -119,7 +122,14 @@ class PostgresDatabase:
 
     def migrated(self, connection: Connection) -> None:
         """Prepares the upgraded tables, in the same transaction."""
-        make_partitions(connection)
+        savepoint = connection.begin_nested()
+        try:
+            make_partitions(connection)
+        except OperationalError:
+            # Somebody reads for long: the upkeep makes them later, they are of days to come.
+            savepoint.rollback()
+        else:
+            savepoint.commit()
 
     def count(self, _connection: Connection) -> Progress | None:
         """Nothing: PostgreSQL itself notices that writes are missing."""
@@ -165,6 +175,10 @@ class PostgresDatabase:
         """Whether the same transaction may succeed when it is repeated at once."""
         return getattr(error.orig, "sqlstate", None) in _PASSING
 
+    def is_busy(self, error: DatabaseError) -> bool:
+        """Whether only this transaction waited for too long: the database can write others."""
+        return getattr(error.orig, "sqlstate", None) in _BUSY
+
     def unusable(self, error: BaseException | None) -> WrongState:
         """Says that the database cannot be used."""
         return _unusable(self.name, error)
@@ -209,8 +223,9 @@ def _connecting(url: str) -> "Callable[[], psycopg.Connection]":
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
         raise _unusable(without_secrets(url), error) from None
-    defaults = {"connect_timeout": _CONNECT_S, "application_name": _PROGRAM, **_KEEP_ALIVE}
+    defaults: dict[str, str | int] = {"connect_timeout": _CONNECT_S, **_KEEP_ALIVE}
     more = {name: value for name, value in defaults.items() if name not in given}
+    more["application_name"] = _PROGRAM  # by which `refuse_other_servers` knows it
 
     def connect() -> psycopg.Connection:
         connection = psycopg.connect(url, **more)  # type: ignore[arg-type]  # libpq's parameters

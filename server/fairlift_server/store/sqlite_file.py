@@ -132,6 +132,10 @@ class SqliteFile:
         """Whether the same transaction may succeed when it is repeated at once."""
         return False
 
+    def is_busy(self, _error: DatabaseError) -> bool:
+        """Whether only one transaction waited for too long; another program holds the file."""
+        return False
+
     def unusable(self, error: BaseException | None) -> WrongState:
         """Says that the file cannot be used."""
         return unusable_file(self.path, error)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 
 from fairlift_server.events.unit_ids import UnitIds
 from fairlift_server.store import erasure
@@ -45,7 +46,9 @@ class UnitRequests:
         stored = [self._ids.stored(unit) for unit in units]
         self._ids.forget()
         # The long search comes first: it keeps no events waiting.
+        before = await self._store.write(erasure.rows_before)
         found = await self._store.read(lambda transaction: person_rows(transaction, stored))
+        found = replace(found, newest=before)
         erased = await self._store.write(
             lambda transaction: self._erase(transaction, stored, found, request)
         )

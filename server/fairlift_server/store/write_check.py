@@ -6,6 +6,9 @@ from sqlalchemy import Boolean, Column, Connection, Integer, LargeBinary, Numeri
 
 from fairlift_server.store.tables import metadata
 
+# Of a row that is taken back: numbers that PostgreSQL gives away are gone.
+_NO_NUMBER = -1
+
 
 def try_tables(connection: Connection) -> None:
     """Adds a row to each table and takes all of them back.
@@ -22,14 +25,12 @@ def try_tables(connection: Connection) -> None:
 
 def _row(table: Table, text: str) -> dict[str, object]:
     # The same text everywhere: a reference then finds its row.
-    return {column.name: _value(column, text) for column in table.columns if not _is_filled(column)}
-
-
-def _is_filled(column: Column[object]) -> bool:
-    return bool(column.nullable) or column is column.table.autoincrement_column
+    return {column.name: _value(column, text) for column in table.columns if not column.nullable}
 
 
 def _value(column: Column[object], text: str) -> object:
+    if column is column.table.autoincrement_column:
+        return _NO_NUMBER
     if isinstance(column.type, LargeBinary):
         return text.encode()
     if isinstance(column.type, Boolean):
