@@ -60,7 +60,7 @@ async def history(caller: Caller, seed: int) -> None:
     quantile = plan.plan.metrics.add(name="most_spent").quantile
     quantile.of.order, quantile.at = plan_pb2.ORDER_MEASURE_REVENUE, 0.9
     await start(caller, plan, at=START)
-    clock.set(START + 45 * DAY)
+    clock.set(START + 49 * DAY)
     for first in range(0, len(made.events), 500):
         await caller.accepted(made.events[first : first + 500])
     await caller.campaigns.StopCampaign(campaigns.StopCampaignRequest(name=NAME))
