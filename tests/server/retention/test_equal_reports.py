@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from fairlift_server.store.campaigns import microseconds
 
 from tests.databases import changed, rows
 from tests.server import shop
 from tests.server.client import Clock
+from tests.server.random_shop import START
 from tests.server.retention.old_shop import DAY, LATER, chosen, cleaning, history, served, shown
 
 
@@ -54,13 +56,21 @@ async def test_a_kept_answer_that_somebody_changed_is_refused(tmp_path: Path) ->
             await shown(caller, LATER)
 
 
-async def test_nothing_of_a_campaign_goes_before_it_ended_long_ago(tmp_path: Path) -> None:
+async def test_nothing_that_a_campaign_reads_goes_before_its_end_is_old(tmp_path: Path) -> None:
     clock = Clock()
+    database = str(chosen(tmp_path)["database"])
     async with served(tmp_path, clock) as caller:
         await history(caller, 4)
-    clock.set(LATER - 18 * DAY)  # a day or two before its end is old
+    # Its events came in 33 days ago, and its end with the longest window is 26 days ago.
+    clock.set(LATER - 18 * DAY)
+    began = [microseconds(START)]
+    read = "SELECT count(*) FROM {} WHERE time_us >= ?"
+    tables = ("exposures", "orders", "actions", "amendments")
+    before = [rows(database, read.format(table), began) for table in tables]
     async with cleaning(tmp_path, clock) as retention:
-        assert await retention.once() == {}
+        await retention.once()
+    assert [rows(database, read.format(table), began) for table in tables] == before
+    assert rows(database, "SELECT count(*) FROM kept_answers") == [(0,)]
 
 
 async def test_a_removed_event_that_is_sent_again_changes_nothing(tmp_path: Path) -> None:
