@@ -98,8 +98,8 @@ def retention_plan(
     made = (each.made_us for each in held if each.made_us is not None)
     return RetentionPlan(
         Bounds(
-            received_us=min(old_us, *made),
-            time_us=min(now_us, *(each.since_us or 0 for each in held)),
+            received_us=min([old_us, *made]),
+            time_us=min([now_us, *(each.since_us or 0 for each in held)]),
             orders=not any(each.needs_orders for each in held),
             forget_us=now_us - rules.known_days * DAY_US,
         ),
