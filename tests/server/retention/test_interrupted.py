@@ -92,10 +92,10 @@ async def test_events_come_in_meanwhile_and_wait_little(
             waits.append(time.monotonic() - begun)
             if call % 20 == 0:
                 seen.append(rows(database, left)[0][0])
-                if not seen[-1]:
+                if seen[-1] <= 1:  # the newest row of a table stays for this round
                     break
             await asyncio.sleep(0.02)
-    assert seen[-1] == 0
+    assert seen[-1] <= 1
     assert any(0 < each < 60_000 for each in seen)
     waits.sort()
     found = f"{len(waits)} calls, median {waits[len(waits) // 2]:.3f} s, longest {waits[-1]:.3f} s"
