@@ -58,7 +58,7 @@ def id_range(connection: Connection, table: str, bounds: Bounds) -> tuple[int, i
     low, last = ends[0], ends[1]
     if last is None:
         return 0, 0
-    first, high = low, last
+    first, high = low, last + 1
     query = f"SELECT id, received_us FROM {table} WHERE id >= ? ORDER BY id LIMIT 1"
     while low < high:
         middle = (low + high) // 2
@@ -67,7 +67,10 @@ def id_range(connection: Connection, table: str, bounds: Bounds) -> tuple[int, i
             low = row[0] + 1
         else:
             high = middle
-    return first, min(low, last)
+    # Of PostgreSQL's partitions the newest row is in another, mostly.
+    whole = table.removesuffix("_other")
+    newest = execute(connection, f"SELECT max(id) FROM {whole}").scalar_one()
+    return first, min(low, newest)
 
 
 def old_rows(

@@ -17,9 +17,9 @@ _KNOWN = (
     "WHERE isleaf ORDER BY 1"
 )
 _FORGET = (
-    "WITH some AS (SELECT id, event_id FROM {table} WHERE id > ? AND time_us < ? "
-    "ORDER BY id LIMIT ?), gone AS (DELETE FROM seen_events s USING some "
-    "WHERE s.event_id = some.event_id) SELECT max(id) FROM some"
+    "WITH batch AS (SELECT id, event_id FROM {table} WHERE id > ? AND time_us < ? "
+    "ORDER BY id LIMIT ?), gone AS (DELETE FROM seen_events s USING batch "
+    "WHERE s.event_id = batch.event_id) SELECT max(id) FROM batch"
 )
 
 

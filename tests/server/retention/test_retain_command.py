@@ -22,7 +22,7 @@ def command(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]"
     settings.pop("FAIRLIFT_RETENTION_DAYS")
     return subprocess.run(
         [sys.executable, "-m", "fairlift_server", *arguments],
-        env={**os.environ, **settings},
+        env={"PATH": os.environ["PATH"], **settings},
         capture_output=True,
         text=True,
         timeout=240,
