@@ -54,7 +54,9 @@ def id_range(connection: Connection, table: str, bounds: Bounds) -> tuple[int, i
 
     Rows come in in the order of their ids, or nearly: one that does not goes some time later.
     """
-    ends = execute(connection, f"SELECT min(id), max(id) FROM {table}").one()
+    ends: tuple[Any, ...] = tuple(
+        execute(connection, f"SELECT min(id), max(id) FROM {table}").one()
+    )
     low, last = ends[0], ends[1]
     if last is None:
         return 0, 0
@@ -62,7 +64,7 @@ def id_range(connection: Connection, table: str, bounds: Bounds) -> tuple[int, i
     query = f"SELECT id, received_us FROM {table} WHERE id >= ? ORDER BY id LIMIT 1"
     while low < high:
         middle = (low + high) // 2
-        row = execute(connection, query, (middle,)).one()
+        row: tuple[Any, ...] = tuple(execute(connection, query, (middle,)).one())
         if row[1] < bounds.received_us:
             low = row[0] + 1
         else:
