@@ -16,7 +16,7 @@ from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.old_events import (
     Bounds,
     id_range,
-    old_rows,
+    removable_rows,
     removable_tables,
     remove_rows,
 )
@@ -111,7 +111,7 @@ class Retention:
         removed = 0
         while start < end:
             look = partial(
-                old_rows, table=table, span=(start, end), bounds=bounds, most=self._batch
+                removable_rows, table=table, span=(start, end), bounds=bounds, most=self._batch
             )
             ids, start = await self._store.read(look)
             if ids:

@@ -75,7 +75,7 @@ def id_range(connection: Connection, table: str, bounds: Bounds) -> tuple[int, i
     return first, min(low, newest)
 
 
-def old_rows(
+def removable_rows(
     connection: Connection, table: str, span: tuple[int, int], bounds: Bounds, most: int
 ) -> tuple[list[int], int]:
     """Ids of rows that may go, and the id from which on to look further."""
