@@ -17,6 +17,7 @@ from fairlift_server.commands.migrate import ACCEPT, MIGRATE
 from fairlift_server.commands.move import MOVE
 from fairlift_server.commands.parked import PARKED
 from fairlift_server.commands.restore import RESTORE
+from fairlift_server.commands.retain import RETAIN
 from fairlift_server.commands.serve import SERVE
 from fairlift_server.commands.unit import UNIT
 from fairlift_server.logs import JsonFormatter
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlift')}")
     parsers = parser.add_subparsers(dest="command", required=True)
     for command in (
-        SERVE, IMPORT, MIGRATE, MOVE, BACKUP, RESTORE, ACCEPT, PARKED, UNIT, EXPORT,
+        SERVE, IMPORT, MIGRATE, MOVE, BACKUP, RESTORE, ACCEPT, PARKED, UNIT, RETAIN, EXPORT,
     ):  # fmt: skip
         add_command(parsers, command)
     return parser

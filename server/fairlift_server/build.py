@@ -37,12 +37,14 @@ from fairlift_server.events.personal_ids import PersonalIds
 from fairlift_server.events.unit_ids import UnitIds
 from fairlift_server.results.campaign_results import CampaignResults
 from fairlift_server.results.look_timer import LookTimer
+from fairlift_server.results.retention import Retention
+from fairlift_server.results.retention_plan import RetentionRules
 from fairlift_server.results.shop_quality import IntakeQuality
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.settings import Settings
 from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.contents import contents, last_received_us
-from fairlift_server.store.database import Store, Transaction, is_url
+from fairlift_server.store.database import Store, Transaction, existing_store, is_url
 from fairlift_server.store.erased_units import ErasedUnits
 from fairlift_server.store.event_groups import store_group
 from fairlift_server.store.parked_events import corrections, summarized
@@ -162,6 +164,10 @@ async def serving(
         ]
         # What concerns the shop as a whole is the work of one worker.
         if not worker:
+            if settings.retention_days:
+                rules = RetentionRules.of(settings.retention_days, settings.history_days)
+                retention = Retention(store, results, rules, currency=settings.currency, now=clock)
+                in_background.append(asyncio.create_task(retention.run(), name="retention"))
             in_background.append(asyncio.create_task(timer.run(), name="look-timer"))
             in_background.append(asyncio.create_task(parked.run(), name="parked-events"))
         for task in in_background:
@@ -193,6 +199,47 @@ def _journal(settings: Settings) -> Journal | None:
     if not settings.journal:
         return None
     return Journal(Path(settings.journal), limit_bytes=settings.journal_mb * MIB)
+
+
+@asynccontextmanager
+async def retaining(
+    settings: Settings,
+    *,
+    workers: WorkerPool | None = None,
+    clock: Callable[[], datetime] = now,
+) -> AsyncIterator[Retention]:
+    """What removes old events of a database, which a server may use only if it is PostgreSQL.
+
+    Args:
+        settings: of the servers of the database.
+        workers: processes that compute results, left open; by default its own.
+        clock: the time, in UTC.
+
+    Raises:
+        WrongState: a server uses the file, or the database does not fit the settings.
+    """
+    id_settings = id_settings_of(settings)
+    store = existing_store(settings.database)
+    own_workers = WorkerPool(1)
+    try:
+        ids = prepared(store, settings, id_settings)
+        watch = IntakeWatch(microseconds(clock()), store.read_now(last_received_us))
+        results = CampaignResults(
+            store,
+            workers or own_workers,
+            workers or own_workers,
+            currency=settings.currency,
+            now=clock,
+            intake=partial(_intake_of_all, store, watch),
+            stored_id=ids.stored,
+        )
+        rules = RetentionRules.of(settings.retention_days, settings.history_days)
+        # Nobody waits for a file that no server uses.
+        share = 0.5 if store.is_shared else 1.0
+        yield Retention(store, results, rules, currency=settings.currency, now=clock, share=share)
+    finally:
+        own_workers.close()
+        store.close()
 
 
 def _journaled(

@@ -13,6 +13,8 @@ from fairlift_server.store.id_key import id_key_from
 
 # Of a token that others may guess at.
 MIN_TOKEN = 16
+# Refunds and late events of a campaign that has ended still count for so long.
+MIN_RETENTION_DAYS = 30
 PREFIX = "FAIRLIFT_"
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
@@ -29,6 +31,7 @@ _OTHER_WORDS = {
 # The lowest and the highest value of each number: what a server can work with.
 _RANGES: Mapping[str, tuple[float, float]] = {
     "history_days": (1, 36_500),
+    "retention_days": (0, 36_500),
     "parked_events": (0, 10_000_000),
     "parked_days": (1, 3_650),
     "queue_events": (1_000, 10_000_000),  # at least one full batch
@@ -118,6 +121,13 @@ class Settings:
     history_days: int = field(
         default=400,
         metadata={"help": "events older than this are refused"},
+    )
+    retention_days: int = field(
+        default=0,
+        metadata={
+            "help": "days after which events are removed that no open campaign needs, 30 or more; "
+            "0: never"
+        },
     )
     parked_events: int = field(
         default=100_000,
@@ -352,6 +362,11 @@ def _violations(settings: Settings) -> list[Violation]:
         # Written so that nan, which is in no range, is refused.
         is_in = low <= getattr(settings, name) <= high
         check(is_in, name, f"must be {low:,} to {high:,}")
+    check(
+        settings.retention_days == 0 or settings.retention_days >= MIN_RETENTION_DAYS,
+        "retention_days",
+        f"must be 0 (keep everything), or {MIN_RETENTION_DAYS} or more",
+    )
     check(
         settings.log_level in ("debug", "info", "warning", "error"),
         "log_level",

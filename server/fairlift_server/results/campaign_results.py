@@ -3,27 +3,24 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from weakref import WeakValueDictionary
 
 from fairlift.engine.campaign import Campaign, State
-from fairlift.engine.errors import NotFound, Unavailable, WrongState
-from fairlift.engine.plan_hash import plan_hash
+from fairlift.engine.errors import Unavailable, WrongState
 from fairlift_stats.sequential.errors import LookEdited
 
 from fairlift_server.events.intake import Intake
-from fairlift_server.results.analysis_plan import AnalysisPlan, analysis_plan_of
+from fairlift_server.results.analysis_plan import AnalysisPlan
 from fairlift_server.results.campaign_days import CampaignDays
-from fairlift_server.results.campaign_history import (
-    campaign_days_of,
-    campaign_of_epoch,
-    epoch_start,
-)
 from fairlift_server.results.data_quality import DataQuality
-from fairlift_server.results.kept_look import KeptLook, sealed_from_json, sealed_to_json
+from fairlift_server.results.kept_answer import answer_to_keep, kept_answers
+from fairlift_server.results.kept_look import sealed_to_json
 from fairlift_server.results.listed_look import ListedLook
 from fairlift_server.results.look import (
+    Ask,
     LookRequest,
     LookResult,
     check_data,
@@ -33,18 +30,14 @@ from fairlift_server.results.look import (
 from fairlift_server.results.report_list import ListedReport, listed_reports
 from fairlift_server.results.report_seal import CheckedLooks, sealed_line
 from fairlift_server.results.shared_work import SharedWork
+from fairlift_server.results.stored_epoch import StoredEpoch, stored_epoch
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.amendments import IdleAmendments, idle_amendments
 from fairlift_server.store.campaigns import microseconds, moment
 from fairlift_server.store.database import Store, Transaction
-from fairlift_server.store.looks import (
-    LookRecord,
-    LookTaken,
-    add_look,
-    looks_of,
-    put_report_line,
-)
+from fairlift_server.store.kept_answers import add_kept_answer
+from fairlift_server.store.looks import LookRecord, LookTaken, add_look, put_report_line
 
 # The contract's limit of how many a page of health lists.
 _MAX_AMENDMENTS = 100
@@ -106,42 +99,6 @@ class ReportInput:
             lifecycle.epoch,
             lifecycle.plan_hash,
             self.days,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _StoredEpoch:
-    """What the store holds of one epoch of a campaign."""
-
-    campaign: Campaign
-    plan: AnalysisPlan
-    days: CampaignDays
-    records: list[LookRecord]
-
-    def may_be_due(self, now_us: int) -> bool:
-        """Whether the clock has passed the next day to be looked at."""
-        looks_made = 0
-        if self.records:
-            content = sealed_from_json(self.records[-1].content).content
-            try:
-                last = KeptLook.from_json(content).look
-            except (ValueError, KeyError, TypeError):
-                return True  # It was edited: a reading says so, by its number.
-            if last.closing is not None:
-                return False
-            looks_made = last.day
-        following = self.days.nth(looks_made + 1)
-        return following is not None and following.due_us <= now_us
-
-    def request(self, now: datetime, intake: Intake) -> LookRequest:
-        return LookRequest(
-            self.plan,
-            self.campaign.lifecycle.plan_hash,
-            self.days,
-            tuple(sealed_from_json(record.content) for record in self.records),
-            microseconds(self.records[-1].time) if self.records else None,
-            microseconds(now),
-            intake,
         )
 
 
@@ -245,6 +202,25 @@ class CampaignResults:
 
         return await self._store.read(job)
 
+    async def keep_answer(self, campaign: str, epoch: int) -> bool:
+        """Keeps what the ledger says of an epoch, after its last look: its rows may go then.
+
+        False: it has no last look yet, or windows of its units are open.
+
+        Raises:
+            WrongState: what was sealed was changed in the store.
+        """
+        await self.read(campaign, epoch=epoch)
+        stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
+        if stored.kept is not None:
+            return True
+        request = stored.request(self._now(), await self._intake())
+        content = await self._check_workers.run(_answer_to_keep, self._store.source, request)
+        if content is None:
+            return False
+        await self._store.write(lambda t: add_kept_answer(t, campaign, epoch, content))
+        return True
+
     async def looks(
         self, campaign: str, *, epoch: int, after: int, limit: int
     ) -> list[CampaignLook]:
@@ -267,7 +243,8 @@ class CampaignResults:
     async def _data_quality(self, campaign: str) -> tuple[Campaign, AnalysisPlan, DataQuality]:
         stored = await self._store.read(lambda t: self._stored(t, campaign, 0))
         request = stored.request(self._now(), await self._intake())
-        quality = await self._check_workers.run(_check_data, self._store.source, request)
+        with _edits_named(campaign):
+            quality = await self._check_workers.run(_check_data, self._store.source, request)
         return stored.campaign, stored.plan, quality
 
     async def _read_alone(self, campaign: str, epoch: int) -> ReportInput:
@@ -298,28 +275,9 @@ class CampaignResults:
         times.extend(record.time for record in new)
         return ReportInput(stored.campaign, stored.plan, stored.days, result, tuple(times), now)
 
-    def _stored(self, transaction: Transaction, campaign: str, epoch: int) -> _StoredEpoch:
-        current = campaign_store.get(transaction, campaign)
-        if current is None:
-            raise NotFound(f"campaign {campaign!r} does not exist")
-        epochs = campaign_store.epochs_of(transaction, campaign).get(campaign, {})
-        of_epoch = campaign_of_epoch(current, epochs, epoch)
-        _check_seal(of_epoch)
-        moves = campaign_store.moves_of(transaction, [campaign])[campaign]
-        number = of_epoch.lifecycle.epoch
-        start = epoch_start(epochs, number)
-        assert start is not None, "an epoch has a beginning"
-        days = campaign_days_of(
-            of_epoch, moves, start=start, next_start=epoch_start(epochs, number + 1)
-        )
-        plan = analysis_plan_of(of_epoch, currency=self._currency)
-        # The campaign keeps them as they were chosen; the ledger has them as they are stored.
-        overrides = {*of_epoch.overrides, *current.overrides}
-        return _StoredEpoch(
-            of_epoch,
-            replace(plan, entry=days.entry_rules(map(self._stored_id, overrides))),
-            days,
-            looks_of(transaction, campaign, of_epoch.lifecycle.epoch),
+    def _stored(self, transaction: Transaction, campaign: str, epoch: int) -> StoredEpoch:
+        return stored_epoch(
+            transaction, campaign, epoch, currency=self._currency, stored_id=self._stored_id
         )
 
 
@@ -347,28 +305,26 @@ def _add_looks(
         put_report_line(transaction, campaign, epoch, line)
 
 
-def _check_seal(campaign: Campaign) -> None:
-    """Refuse a plan that is not the one that was sealed at the start."""
-    plan, sealed_hash = campaign.plan, campaign.lifecycle.plan_hash
-    assert plan is not None, "a campaign without a plan cannot start"
-    if (found_hash := plan_hash(plan)) != sealed_hash:
-        raise WrongState(
-            f"campaign {campaign.id}: its plan has the hash {found_hash[:12]}, the plan that was "
-            f"sealed at the start has {sealed_hash[:12]}: it was changed in the store; restore the "
-            "database from a backup"
-        )
-
-
 # DuckDB and Ibis are imported where they run: in the worker processes, never in the server.
 
 
-def _make_looks(source: str, request: LookRequest) -> LookResult:
+def _asking(source: str, request: LookRequest) -> Ask:
+    """What answers: the ledger, or what was kept of it."""
+    if request.kept:
+        return partial(kept_answers, request)
+
     from fairlift_server.analysis.duckdb_engine import answers
 
-    return make_looks(lambda queries: answers(source, queries), request)
+    return partial(answers, source)
+
+
+def _make_looks(source: str, request: LookRequest) -> LookResult:
+    return make_looks(_asking(source, request), request)
 
 
 def _check_data(source: str, request: LookRequest) -> DataQuality:
-    from fairlift_server.analysis.duckdb_engine import answers
+    return check_data(_asking(source, request), request)
 
-    return check_data(lambda queries: answers(source, queries), request)
+
+def _answer_to_keep(source: str, request: LookRequest) -> str | None:
+    return answer_to_keep(_asking(source, request), request)

@@ -66,7 +66,7 @@ class KeptLook:
                     for window, by_variant in self.summaries.items()
                 ],
                 "quantiles": {
-                    variant: {metric: _quantile_to(arm) for metric, arm in arms.items()}
+                    variant: {metric: quantile_to(arm) for metric, arm in arms.items()}
                     for variant, arms in self.quantiles.items()
                 },
                 "segments": {
@@ -88,7 +88,7 @@ class KeptLook:
             {part["window_days"]: _summaries_from(part["variants"]) for part in read["summaries"]},
             read["entered"],
             {
-                variant: {metric: _quantile_from(arm) for metric, arm in arms.items()}
+                variant: {metric: quantile_from(arm) for metric, arm in arms.items()}
                 for variant, arms in read["quantiles"].items()
             },
             {
@@ -128,7 +128,8 @@ def sealed_from_json(text: str) -> SealedContent:
 # JSON values of many shapes pass through here.
 
 
-def _quantile_to(arm: QuantileArm) -> dict[str, Any]:
+def quantile_to(arm: QuantileArm) -> dict[str, Any]:
+    """A quantile as JSON values."""
     return {
         "units": arm.n,
         "level": arm.level,
@@ -139,7 +140,8 @@ def _quantile_to(arm: QuantileArm) -> dict[str, Any]:
     }
 
 
-def _quantile_from(read: Mapping[str, Any]) -> QuantileArm:
+def quantile_from(read: Mapping[str, Any]) -> QuantileArm:
+    """What `quantile_to` wrote."""
     return QuantileArm(
         read["units"],
         read["level"],
@@ -151,14 +153,14 @@ def _quantile_from(read: Mapping[str, Any]) -> QuantileArm:
 
 
 def _summaries_to(summaries: Summaries) -> dict[str, Any]:
-    return {variant: _summary_to(summary) for variant, summary in summaries.items()}
+    return {variant: summary_to(summary) for variant, summary in summaries.items()}
 
 
 def _summaries_from(summaries: Mapping[str, Any]) -> dict[str, Summary]:
-    return {variant: _summary_from(read) for variant, read in summaries.items()}
+    return {variant: summary_from(read) for variant, read in summaries.items()}
 
 
-def _summary_to(summary: Summary) -> dict[str, Any]:
+def summary_to(summary: Summary) -> dict[str, Any]:
     """A summary as JSON values; products that were never added up are left out."""
     comoments = [
         [i, j, float(summary.comoments[i, j])]
@@ -175,7 +177,8 @@ def _summary_to(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _summary_from(read: Mapping[str, Any]) -> Summary:
+def summary_from(read: Mapping[str, Any]) -> Summary:
+    """What `summary_to` wrote."""
     columns = tuple(read["columns"])
     comoments = np.full((len(columns), len(columns)), np.nan)
     for i, j, value in read["comoments"]:

@@ -62,6 +62,7 @@ class LookRequest:
         last_made_us: when the last of them was made.
         now_us: the time.
         intake: when events could come in.
+        kept: what is kept of the ledger's answer; empty or None: the ledger is asked.
     """
 
     plan: AnalysisPlan
@@ -71,6 +72,7 @@ class LookRequest:
     last_made_us: int | None
     now_us: int
     intake: Intake
+    kept: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,7 @@ def make_looks(ask: Ask, request: LookRequest) -> LookResult:
     plan = request.plan
     if looks:
         plan = replace(plan, sequential=looks[0].plan)
-    question = LiveQuestion(request.now_us, plan.window, _lateness(request, looks))
-    (live,) = ask([plan.query(as_of_day=None, live=question)])
+    (live,) = ask([live_query(plan, request, looks)])
     previous = request.stored[-1].hash if request.stored else request.plan_hash
     new: list[SealedContent] = []
     for look in _due_looks(ask, plan, request, live, looks):
@@ -128,6 +129,14 @@ def make_looks(ask: Ask, request: LookRequest) -> LookResult:
     )
     hashes = [look.hash for look in (*request.stored, *new)]
     return _with_report(result, plan, hashes) if looks else result
+
+
+def live_query(
+    plan: AnalysisPlan, request: LookRequest, looks: tuple[KeptLook, ...]
+) -> LedgerQuery:
+    """What is asked of the whole ledger, as of now."""
+    question = LiveQuestion(request.now_us, plan.window, _lateness(request, looks))
+    return plan.query(as_of_day=None, live=question)
 
 
 def stored_looks(request: LookRequest) -> tuple[ListedLook, ...]:

@@ -107,6 +107,15 @@ report_lines = Table(
     Column("content", Text, nullable=False),
 )
 
+# What the ledger said of a closed epoch: its rows may be gone.
+kept_answers = Table(
+    "kept_answers",
+    metadata,
+    Column("campaign", ForeignKey(campaigns.c.id), primary_key=True),
+    Column("epoch", Integer, primary_key=True),
+    Column("content", Text, nullable=False),
+)
+
 # Every event id that was accepted or parked, with what it said: the same id again changes nothing.
 # Time-ordered ids (UUIDv7) keep this index append-only.
 seen_events = Table(
