@@ -111,6 +111,7 @@ def erase_noted(
     new = [each for each in noted if each.hash not in in_database]
     if not new:
         return Erasure(0, {})
+    _wait_for_other_servers(connection)
     hashes = {each.hash for each in new}
     add_tombstones(connection, new)
     units = units_kept(connection, lambda unit: ids.tombstone(unit) in hashes)

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 from fairlift.v1.event_service_pb2 import Event
 from fairlift_server.api.event_entries import EventReader
@@ -20,9 +19,8 @@ from tests.server import shop
 class Writer:
     """Writes a random history into a database, a group of events at a time, days apart."""
 
-    def __init__(self, path: Path, seed: int) -> None:
+    def __init__(self, database: str, seed: int) -> None:
         history = together(histories(seed)[:8])
-        self.path = path
         self._rng = random.Random(seed)
         messages = [message_of(event) for event in history.events]
         for _ in range(12):  # costs that rates of the history restate
@@ -33,7 +31,7 @@ class Writer:
         self._live = _live(history.campaign)
         self._now_us = history.as_of
         self.erased: set[str] = set()
-        self._store = Store(path)
+        self._store = Store(database)
         self._store.migrate()
         # What was refused for want of a rate comes again, and so do some that were accepted.
         self._messages = [*messages, *messages]
