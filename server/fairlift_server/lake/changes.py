@@ -40,8 +40,9 @@ def _lines(table: str, since: Watermark, until: Watermark, sql: Dialect) -> str:
 
 
 def _amendments(table: str, since: Watermark, until: Watermark, sql: Dialect) -> str:
+    touched = _touched(since, until, sql)
     again = (
-        f"{_select(table, sql)} FROM ({_touched(since, until, sql)}) t JOIN orders o ON o.id = t.id "
+        f"{_select(table, sql)} FROM ({touched}) t JOIN orders o ON o.id = t.id "
         f"JOIN amendments r ON r.order_id = o.order_id WHERE {old_rows('r', since[table])}"
     )
     return f"{_new(table, since, until, sql)} UNION ALL {again}"

@@ -1,7 +1,7 @@
 """Exports the ledger: what is new or was restated since the last time, each row once."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,9 +64,11 @@ def export_ledger(
     rewritten = 0
     with failures_named(f"exporting to {folder}"), held(folder) as lake:
         manifest = _begun(database, lake)
+        # Before the transactions of all steps, which must see every row up to these.
+        decided = decided_ids(database, KEYS) if is_url(database) else None
         is_all = False
         while not is_all:
-            step, is_all = _step(database, lake, manifest, step_rows)
+            step, is_all = _step(database, lake, manifest, step_rows, decided)
             manifest = step.manifest
             rows.update(step.rows)
             rewritten += step.rewritten
@@ -88,14 +90,16 @@ def _begun(database: str, lake: LakeFolder) -> LakeManifest:
 
 
 def _step(
-    database: str, lake: LakeFolder, before: LakeManifest, step_rows: int
+    database: str,
+    lake: LakeFolder,
+    before: LakeManifest,
+    step_rows: int,
+    decided: Mapping[str, int] | None,
 ) -> tuple[Exported, bool]:
     """One step, in one transaction, and whether it has all that the ledger held then.
 
     A server may write faster than a step ends: what comes later is for the next export.
     """
-    # Before the transaction, which must see all rows up to these.
-    decided = decided_ids(database, KEYS) if is_url(database) else None
     with opened(database, lake.scratch) as ledger:
         version = before.version + 1
         manifest, cleaned = _without_erased(ledger, lake, before, version)
