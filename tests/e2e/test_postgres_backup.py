@@ -1,4 +1,4 @@
-"""The scripts of docs/operating.md that back PostgreSQL up and restore it, run as they stand there."""
+"""The scripts of docs/operating.md that back PostgreSQL up and restore it, as they stand there."""
 
 import os
 import re
