@@ -63,6 +63,8 @@ def postgres(folder: Path) -> Iterator[PostgresServer]:
 @pytest.fixture
 def shop_url(postgres: PostgresServer) -> str:
     with psycopg.connect(postgres.url, autocommit=True) as connection:
+        # In its folder, as an operator has it: the copy must allow as many.
+        connection.execute("ALTER SYSTEM SET max_connections = 200")
         connection.execute("CREATE DATABASE shop")
         connection.execute("CREATE DATABASE restored")
     return postgres.url_of("shop")

@@ -295,11 +295,14 @@ def coupon_list(codes: Iterable[str]) -> str:
 def content_text(content: OrderContent) -> str:
     """The content as JSON."""
     # SQLite has no booleans: what was read from its columns is 1 or 0.
-    flags = {
-        name: None if (value := getattr(content, name)) is None else bool(value)
-        for name in ("upsell", "cross_sell", "first_purchase", "test")
-    }
-    return json.dumps(content._replace(**flags), ensure_ascii=False)
+    first = content.first_purchase
+    content = content._replace(
+        upsell=bool(content.upsell),
+        cross_sell=bool(content.cross_sell),
+        first_purchase=None if first is None else bool(first),
+        test=bool(content.test),
+    )
+    return json.dumps(content, ensure_ascii=False)
 
 
 def unit_in_content(text: str) -> str:
