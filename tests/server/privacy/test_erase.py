@@ -145,11 +145,9 @@ async def test_an_order_that_ever_named_the_person_goes(tmp_path: Path) -> None:
         )
         await erase(caller, "erased")
 
-    left = rows(tmp_path, "SELECT order_id FROM orders WHERE event_id <> zeroblob(16)")
+    left = rows(tmp_path, f"SELECT order_id FROM orders WHERE {EVENT}")
     assert left == [("not-theirs",)]
-    assert rows(tmp_path, "SELECT count(*) FROM amendments WHERE event_id <> zeroblob(16)") == [
-        (0,)
-    ]
+    assert rows(tmp_path, f"SELECT count(*) FROM amendments WHERE {EVENT}") == [(0,)]
 
 
 async def test_persons_of_random_links_go_whole(tmp_path: Path) -> None:
@@ -305,7 +303,7 @@ def _units_left(folder: Path) -> list[tuple[object, ...]]:
     return [
         row
         for table, column in named
-        for row in rows(folder, f"SELECT {column} FROM {table} WHERE event_id <> zeroblob(16)")
+        for row in rows(folder, f"SELECT {column} FROM {table} WHERE {EVENT}")
     ]
 
 
