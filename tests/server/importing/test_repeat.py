@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.databases import ON_POSTGRES
+from tests.server.client import beside
 from tests.server.importing.files import (
     HEADER,
     environment,
@@ -152,11 +153,15 @@ def test_a_file_that_two_processes_import_at_once_is_there_once(tmp_path: Path) 
     whole, twice = tmp_path / "whole", tmp_path / "twice"
     for folder in (whole, twice):
         folder.mkdir()
+        beside(folder, {})  # the same key of ids
     file = written(tmp_path / "orders.csv", HEADER, *order_lines(2_000))
-    assert _begun(whole, file).wait(200) == 0
+    alone = _begun(whole, file)
+    alone.communicate(timeout=200)
+    assert alone.returncode == 0
 
     both = [_begun(twice, file) for _ in range(2)]
-    ended = [(process.wait(200), process.communicate()[1]) for process in both]
+    errors = [process.communicate(timeout=200)[1] for process in both]
+    ended = [(process.returncode, error) for process, error in zip(both, errors, strict=True)]
 
     if ON_POSTGRES:
         assert [code for code, _ in ended] == [0, 0], ended
