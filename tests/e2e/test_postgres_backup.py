@@ -20,7 +20,7 @@ from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
 from tests.e2e.server_commands import expose, finished
 from tests.e2e.test_server_process import process, start_campaign
 from tests.postgres import PostgresServer
-from tests.server.client import beside
+from tests.server.client import ID_KEY, beside
 
 TEXT = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
 
@@ -211,7 +211,10 @@ def until_writable(url: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["backup", "restore"])
-def test_our_own_back_up_of_postgres_says_what_to_do_instead(tmp_path: Path, command: str) -> None:
+def test_our_own_back_up_of_postgres_says_what_to_do_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("FAIRLIFT_ID_KEY", ID_KEY)
     url = "postgresql://fairlift:correct-horse@127.0.0.1:1/shop"
 
     code, said = finished(url, command, str(tmp_path / "file"))
