@@ -123,7 +123,7 @@ def test_a_dump_that_is_restored_gives_the_same_snapshot_and_report(
     tmp_path: Path, folder: Path, postgres: PostgresServer, shop_url: str
 ) -> None:
     with (
-        process(tmp_path, **environment(tmp_path, shop_url)) as (_, address),
+        process(tmp_path, log=None, **environment(tmp_path, shop_url)) as (_, address),
         grpc.insecure_channel(address) as channel,
     ):
         start_campaign(channel)
@@ -138,7 +138,7 @@ def test_a_dump_that_is_restored_gives_the_same_snapshot_and_report(
 
     assert exposures(restored) == 1_000
     with (
-        process(tmp_path, **environment(tmp_path, restored)) as (_, address),
+        process(tmp_path, log=None, **environment(tmp_path, restored)) as (_, address),
         grpc.insecure_channel(address) as channel,
     ):
         assert seen(channel) == before
@@ -150,7 +150,7 @@ def test_recovery_to_a_moment_gives_what_was_there_then(
     tmp_path: Path, folder: Path, postgres: PostgresServer, shop_url: str
 ) -> None:
     with (
-        process(tmp_path, **environment(tmp_path, shop_url)) as (_, address),
+        process(tmp_path, log=None, **environment(tmp_path, shop_url)) as (_, address),
         grpc.insecure_channel(address) as channel,
     ):
         start_campaign(channel)
@@ -184,7 +184,7 @@ def test_recovery_to_a_moment_gives_what_was_there_then(
         until_writable(shop_url)
         assert exposures(shop_url) == 500
         with (
-            process(tmp_path, **environment(tmp_path, shop_url)) as (_, address),
+            process(tmp_path, log=None, **environment(tmp_path, shop_url)) as (_, address),
             grpc.insecure_channel(address) as channel,
         ):
             assert seen(channel) == before
