@@ -50,7 +50,8 @@ def decided_ids(url: str, tables: Iterable[str], *, wait_s: float = _WAIT_S) -> 
 
 def _decided(connection: Connection, tables: list[str], deadline: float) -> dict[str, int]:
     parts = (f"SELECT '{name}', coalesce(max(id), 0) FROM {name}" for name in tables)
-    newest = {row[0]: int(row[1]) for row in execute(connection, " UNION ALL ".join(parts))}
+    found = map(tuple, execute(connection, " UNION ALL ".join(parts)))
+    newest = {str(name): int(row_id) for name, row_id in found}
     # Only now: whoever took one of these ids is among them, or has ended.
     writing = _writing(connection, tables)
     while writing:
