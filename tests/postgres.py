@@ -52,6 +52,21 @@ class PostgresServer:
                   "--locale=C", "--no-sync")  # fmt: skip
 
     @property
+    def programs(self) -> Path:
+        """The folder of PostgreSQL's programs."""
+        return self._programs
+
+    @property
+    def user(self) -> str | None:
+        """Who runs the server; None: whoever runs the tests."""
+        return self._user
+
+    @property
+    def home(self) -> Path:
+        """A folder of that user."""
+        return self._home
+
+    @property
     def url(self) -> str:
         """Of the database that every server has."""
         return self.url_of("postgres")

@@ -16,7 +16,7 @@ ACCEPTED = event_service_pb2.EVENT_STATUS_ACCEPTED
 REGULAR, UPSELL = event_service_pb2.LINE_KIND_REGULAR, event_service_pb2.LINE_KIND_UPSELL
 
 
-def begun(database: Path, *arguments: str, file_limit: int = 0) -> subprocess.Popen[str]:
+def begun(database: str | Path, *arguments: str, file_limit: int = 0) -> subprocess.Popen[str]:
     """A command of fairlift-server; no file that it writes may be larger than the limit."""
     command = subprocess.Popen(
         [*SERVER, *arguments],
@@ -31,7 +31,7 @@ def begun(database: Path, *arguments: str, file_limit: int = 0) -> subprocess.Po
     return command
 
 
-def finished(database: Path, *arguments: str, file_limit: int = 0) -> tuple[int, str]:
+def finished(database: str | Path, *arguments: str, file_limit: int = 0) -> tuple[int, str]:
     """Its exit code, and all that it printed."""
     command = begun(database, *arguments, file_limit=file_limit)
     out, errors = command.communicate(timeout=4 * PATIENCE_S)

@@ -27,7 +27,7 @@ def test_exports_under_load_miss_nothing(tmp_path: Path) -> None:
         code, said = finished(tmp_path / "shop.db", "export", str(lake))
         assert "nothing is new" in said
 
-    check_equal(tmp_path / "shop.db", lake)
+    check_equal(str(tmp_path / "shop.db"), lake)
     check_files(lake)
     assert manifest(lake)["version"] >= 5
 
@@ -51,7 +51,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, limit: int) -> None:
         assert {path: path.read_bytes() for path in lake.rglob("*.*") if path.is_file()} == before
         code, said = finished(tmp_path / "shop.db", "export", str(lake))
         assert code == 0, said
-    check_equal(tmp_path / "shop.db", lake)
+    check_equal(str(tmp_path / "shop.db"), lake)
 
 
 def test_a_database_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -25,11 +25,24 @@ def attach_ledger(connection: duckdb.DuckDBPyConnection, source: str) -> None:
         connection: outside a transaction.
         source: as the settings name the database.
     """
-    if source.startswith(("postgresql://", "postgres://")):
+    if _is_postgres(source):
         _attach_postgres(connection, source)
     else:
-        _load(connection, "sqlite_scanner")
-        connection.execute(f"ATTACH {quoted(source)} AS shop (TYPE sqlite, READ_ONLY)")
+        attach_database(connection, source, "shop")
+
+
+def attach_database(connection: duckdb.DuckDBPyConnection, source: str, name: str) -> None:
+    """Attaches a database as it is, read-only, under a name.
+
+    Raises:
+        duckdb.Error: it cannot be read; the error does not show a password.
+    """
+    kind = "postgres" if _is_postgres(source) else "sqlite"
+    _load(connection, f"{kind}_scanner")
+    try:
+        connection.execute(f"ATTACH {quoted(source)} AS {name} (TYPE {kind}, READ_ONLY)")
+    except duckdb.Error as error:
+        raise type(error)(str(error).replace(source, "the database")) from None
 
 
 def quoted(text: str) -> str:
@@ -40,7 +53,7 @@ def quoted(text: str) -> str:
 def _attach_postgres(connection: duckdb.DuckDBPyConnection, url: str) -> None:
     _load(connection, "postgres_scanner")
     connection.execute(f"SET pg_connection_limit = {_CONNECTIONS}")
-    connection.execute(f"ATTACH {quoted(url)} AS ledger (TYPE postgres, READ_ONLY)")
+    attach_database(connection, url, "ledger")
     row = connection.execute(
         "SELECT * FROM postgres_query('ledger', 'SELECT current_schema()::text')"
     ).fetchone()
@@ -52,6 +65,10 @@ def _attach_postgres(connection: duckdb.DuckDBPyConnection, url: str) -> None:
         connection.execute(
             f'CREATE VIEW shop.main.{table} AS SELECT {columns} FROM ledger."{schema}".{table}'
         )
+
+
+def _is_postgres(source: str) -> bool:
+    return source.startswith(("postgresql://", "postgres://"))
 
 
 def _load(connection: duckdb.DuckDBPyConnection, name: str) -> None:

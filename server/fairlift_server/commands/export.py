@@ -8,7 +8,6 @@ from fairlift.engine.errors import InvalidRequest, Violation, WrongState
 
 from fairlift_server.commands import Command
 from fairlift_server.commands.interruption import interruptible
-from fairlift_server.commands.sqlite_only import sqlite_path
 from fairlift_server.settings import Settings
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
@@ -41,12 +40,11 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> None:
 
 
 def _export_ledger(settings: Settings, folder: Path) -> None:
-    # This process opens the database by DuckDB alone from here on; see `export_ledger`.
+    # This process opens a SQLite file by DuckDB alone from here on; see `export_ledger`.
     from fairlift_server.lake.export import export_ledger
-    from fairlift_server.store.sqlite_file import check_ledger
+    from fairlift_server.lake.ledger import checked_ledger
 
-    instead = "read PostgreSQL's own tables, or export the results with --what results"
-    database = check_ledger(sqlite_path(settings, "export", instead))
+    database = checked_ledger(settings.database)
     with interruptible("the export"):
         exported = export_ledger(database, folder, progress=_show_progress)
     for table, rows in exported.rows.items():

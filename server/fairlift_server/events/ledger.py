@@ -294,6 +294,14 @@ def coupon_list(codes: Iterable[str]) -> str:
 
 def content_text(content: OrderContent) -> str:
     """The content as JSON."""
+    # SQLite has no booleans: what was read from its columns is 1 or 0.
+    first = content.first_purchase
+    content = content._replace(
+        upsell=bool(content.upsell),
+        cross_sell=bool(content.cross_sell),
+        first_purchase=None if first is None else bool(first),
+        test=bool(content.test),
+    )
     return json.dumps(content, ensure_ascii=False)
 
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from fairlift_server.analysis.attached_ledger import quoted
 from fairlift_server.events.unit_ids import UnitIds
-from fairlift_server.lake.ledger import LedgerReader, quoted
+from fairlift_server.lake.ledger import LedgerReader
 from fairlift_server.lake.manifest import Erasures, LakeFile, LakeManifest
 from fairlift_server.lake.tables import TABLES
 from fairlift_server.lake.watermark import KEYS, Mark, is_known
@@ -63,7 +64,7 @@ def without_erased(
     for table in TABLES:
         gone = _OF_ERASED.get(table, "false")
         if table in watermark and watermark[table] != manifest.watermark[table]:
-            # SQLite gives the ids of its last rows again when those were erased.
+            # Older versions on SQLite gave the ids of erased last rows again.
             gone = f"({gone} OR f.id > {watermark[table].id})"
         touched = _touched(ledger, manifest.paths(folder, table), gone)
         for file in (file for file in manifest.files if file.table == table):
@@ -148,13 +149,13 @@ def _last_known(ledger: LedgerReader, table: str, paths: list[str]) -> Mark:
     """
     if not paths:
         return Mark()
-    if TABLES[table].key == "order_id":
-        there = f"(f.id, f.order_id) IN (SELECT (id, order_id) FROM shop.{table})"
-    else:
-        event_id = "CAST(CAST(hex(event_id) AS UUID) AS VARCHAR)"
-        there = f"(f.id, f.event_id) IN (SELECT (id, {event_id}) FROM shop.{table})"
+    column = KEYS[table]
+    key = ledger.dialect.key(column)
+    kept = ledger.source(f"SELECT id, {key} AS row_key FROM {table}")
+    written = "row_key" if column == "order_id" else "CAST(CAST(row_key AS UUID) AS VARCHAR)"
+    there = f"(f.id, f.{column}) IN (SELECT (CAST(id AS BIGINT), {written}) FROM {kept})"
     ((last,),) = ledger.connection.execute(
         f"SELECT coalesce(max(f.id), 0) FROM {parquet_of(paths)} f WHERE {there}"
     ).fetchall()
-    rows = ledger.ask(f"SELECT {KEYS[table]} AS key FROM {table} WHERE id = {last}")
+    rows = ledger.ask(f"SELECT {key} AS row_key FROM {table} WHERE id = {last}")
     return Mark(last, rows[0][0]) if rows else Mark()

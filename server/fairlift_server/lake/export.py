@@ -1,7 +1,7 @@
 """Exports the ledger: what is new or was restated since the last time, each row once."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +11,13 @@ from fairlift.engine.errors import WrongState
 from fairlift_server.lake.changes import changed_rows
 from fairlift_server.lake.erasing import erasures, without_erased
 from fairlift_server.lake.folder import LakeFolder, held
-from fairlift_server.lake.ledger import LedgerReader, opened
+from fairlift_server.lake.ledger import LedgerReader, name_of, opened
 from fairlift_server.lake.manifest import LakeManifest
 from fairlift_server.lake.tables import TABLES
-from fairlift_server.lake.watermark import is_known, next_watermark
+from fairlift_server.lake.watermark import KEYS, is_known, next_watermark
 from fairlift_server.lake.writing import Written, write_changes
+from fairlift_server.store.database import is_url
+from fairlift_server.store.decided_ids import decided_ids
 from fairlift_server.store.durable_files import failures_named
 
 # Rows of a table in one step; a killed export repeats at most one.
@@ -38,7 +40,7 @@ class Exported:
 
 
 def export_ledger(
-    database: Path,
+    database: str,
     folder: Path,
     *,
     step_rows: int = STEP_ROWS,
@@ -47,10 +49,10 @@ def export_ledger(
     """Brings the folder up to the ledger as it is now.
 
     It may be killed at any moment: what the manifest names is complete, and the next run goes on
-    from there. Call it in a process that has the database open by no other means.
+    from there. Call it in a process that has a SQLite file open by no other means.
 
     Args:
-        database: of a server that may run.
+        database: of servers that may run: a SQLite file, or the URL of PostgreSQL.
         folder: of an export, or a new one.
         step_rows: of a table that are read before they are made part of the export.
         progress: called with the number of rows after each step.
@@ -62,9 +64,11 @@ def export_ledger(
     rewritten = 0
     with failures_named(f"exporting to {folder}"), held(folder) as lake:
         manifest = _begun(database, lake)
+        # Before the transactions of all steps, which must see every row up to these.
+        decided = decided_ids(database, KEYS) if is_url(database) else None
         is_all = False
         while not is_all:
-            step, is_all = _step(database, lake, manifest, step_rows)
+            step, is_all = _step(database, lake, manifest, step_rows, decided)
             manifest = step.manifest
             rows.update(step.rows)
             rewritten += step.rewritten
@@ -72,18 +76,25 @@ def export_ledger(
     return Exported({table: count for table, count in rows.items() if count}, rewritten, manifest)
 
 
-def _begun(database: Path, lake: LakeFolder) -> LakeManifest:
+def _begun(database: str, lake: LakeFolder) -> LakeManifest:
     with opened(database, lake.scratch) as ledger:
         if not ledger.has_table("order_changes"):
             raise WrongState(
-                f"{database} has no ledger of this version; run `fairlift-server migrate` once"
+                f"{name_of(database)} has no ledger of this version; run `fairlift-server migrate` "
+                "once"
             )
-        ((name,),) = ledger.ask("SELECT ledger FROM ledger_state")
-    return lake.manifest(name)
+        names = [name for (name,) in ledger.ask("SELECT ledger FROM ledger_state")]
+    if not names:
+        raise WrongState(f"{name_of(database)} has no name yet; run `fairlift-server migrate` once")
+    return lake.manifest(names[0])
 
 
 def _step(
-    database: Path, lake: LakeFolder, before: LakeManifest, step_rows: int
+    database: str,
+    lake: LakeFolder,
+    before: LakeManifest,
+    step_rows: int,
+    decided: Mapping[str, int] | None,
 ) -> tuple[Exported, bool]:
     """One step, in one transaction, and whether it has all that the ledger held then.
 
@@ -92,12 +103,12 @@ def _step(
     with opened(database, lake.scratch) as ledger:
         version = before.version + 1
         manifest, cleaned = _without_erased(ledger, lake, before, version)
-        until, is_all = next_watermark(ledger, manifest.watermark, step_rows)
+        until, is_all = next_watermark(ledger, manifest.watermark, step_rows, decided)
         if manifest is before and until == before.watermark:
             return Exported({}, 0, before), is_all
         written: list[Written] = []
         for table in TABLES:
-            query = changed_rows(table, manifest.watermark, until)
+            query = changed_rows(table, manifest.watermark, until, ledger.dialect)
             written += write_changes(ledger, table, query, lake.scratch, version)
     after = replace(
         manifest,

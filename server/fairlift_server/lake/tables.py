@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from fairlift_server.lake.dialect import Dialect
+
 # event_id: 16 bytes in the ledger, the text of a UUID in the files.
 Kind: TypeAlias = Literal["integer", "float", "text", "boolean", "bytes", "event_id"]
 
@@ -118,20 +120,19 @@ TABLES: Final[Mapping[str, LakeTable]] = {
 }
 
 
-def column_as_text(name: str, kind: Kind, alias: str) -> str:
-    """A column as SQLite gives it to DuckDB, which takes all values of a query as text."""
+def column_as_given(name: str, kind: Kind, alias: str, dialect: Dialect) -> str:
+    """A column as the database gives it to DuckDB."""
     column = f"{alias}.{name}"
     match kind:
         case "bytes" | "event_id":
-            return f"hex({column}) AS {name}"
+            return f"{dialect.hex.format(column)} AS {name}"
         case "float":
-            # As many digits as make the same number again; SQLite's own text has 15.
-            return f"CASE WHEN {column} IS NOT NULL THEN printf('%!.20e', {column}) END AS {name}"
+            return f"{dialect.float.format(column)} AS {name}"
         case _:
             return f"{column} AS {name}"
 
 
-def column_from_text(name: str, kind: Kind) -> str:
+def column_as_written(name: str, kind: Kind) -> str:
     """The column as DuckDB writes it."""
     match kind:
         case "integer":

@@ -1,9 +1,8 @@
-"""How far an export has come, in the order in which writes were committed.
+"""How far an export has come, in the order of row ids.
 
-SQLite has one writer: rows are committed in the order of their ids, so an id says it all. Where
-several servers write, ids become visible out of order, and a watermark of ids would lose rows:
-there `Mark.id` is the oldest transaction that was still running, and `new_rows` compares each row's
-own transaction with it. Nothing outside this module knows which of the two it is.
+SQLite has one writer: rows are committed in the order of their ids. Where several servers write,
+ids become visible out of order: a step ends before the first id that may still appear
+(`store/decided_ids.py`).
 """
 
 from collections.abc import Mapping
@@ -14,13 +13,13 @@ from fairlift_server.lake.ledger import LedgerReader
 # What is read by its ids, and what tells whether a row still is the same one; lines are read with
 # their orders.
 KEYS: Final[Mapping[str, str]] = {
-    "exposures": "hex(event_id)",
-    "actions": "hex(event_id)",
+    "exposures": "event_id",
+    "actions": "event_id",
     "orders": "order_id",
-    "amendments": "hex(event_id)",
-    "identity_links": "hex(event_id)",
-    "costs": "hex(event_id)",
-    "exchange_rates": "hex(event_id)",
+    "amendments": "event_id",
+    "identity_links": "event_id",
+    "costs": "event_id",
+    "exchange_rates": "event_id",
     "order_changes": "order_id",
 }
 
@@ -37,7 +36,7 @@ NOTHING: Final[Watermark] = dict.fromkeys(KEYS, Mark())
 
 
 def next_watermark(
-    ledger: LedgerReader, since: Watermark, most: int
+    ledger: LedgerReader, since: Watermark, most: int, decided: Mapping[str, int] | None
 ) -> tuple[dict[str, Mark], bool]:
     """Where a step that begins at one watermark ends, and whether that is all there is now.
 
@@ -45,11 +44,14 @@ def next_watermark(
         ledger: as it is now.
         since: where the step begins.
         most: rows of a table in one step.
+        decided: by table, the id up to which no more rows appear; None: all that are there.
     """
     until = dict(since)
     is_all = True
     for table, mark in since.items():
-        later = f"SELECT id, {KEYS[table]} AS key FROM {table} WHERE id > {mark.id} ORDER BY id"
+        key = ledger.dialect.key(KEYS[table])
+        cap = "" if decided is None else f" AND id <= {decided[table]}"
+        later = f"SELECT id, {key} AS row_key FROM {table} WHERE id > {mark.id}{cap} ORDER BY id"
         cut = ledger.ask(f"{later} LIMIT 1 OFFSET {most - 1}")
         for row_id, key in cut or ledger.ask(f"{later} DESC LIMIT 1"):
             until[table] = Mark(int(row_id), key)
@@ -60,7 +62,7 @@ def next_watermark(
 def is_known(ledger: LedgerReader, table: str, mark: Mark) -> bool:
     """Whether the row of a mark is still there."""
     return mark == Mark() or ledger.ask(
-        f"SELECT {KEYS[table]} AS key FROM {table} WHERE id = {mark.id}"
+        f"SELECT {ledger.dialect.key(KEYS[table])} AS row_key FROM {table} WHERE id = {mark.id}"
     ) == [(mark.key,)]
 
 

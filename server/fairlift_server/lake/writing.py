@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from fairlift_server.lake.ledger import LedgerReader, quoted
+from fairlift_server.analysis.attached_ledger import quoted
+from fairlift_server.lake.ledger import LedgerReader
 from fairlift_server.lake.manifest import LakeFile
-from fairlift_server.lake.tables import TABLES, column_from_text
+from fairlift_server.lake.tables import TABLES, column_as_written
 from fairlift_server.store.durable_files import sha256
 
 # A written file, and what the manifest will say of it.
@@ -17,7 +18,7 @@ def write_changes(
 ) -> list[Written]:
     """Writes the rows of a query of `changed_rows`, by their day of receipt."""
     columns = ", ".join(
-        column_from_text(name, kind) for name, kind in TABLES[table].columns.items()
+        column_as_written(name, kind) for name, kind in TABLES[table].columns.items()
     )
     day = "strftime(make_timestamp(CAST(day_us AS BIGINT)), '%Y-%m-%d') AS day"
     target = scratch / table

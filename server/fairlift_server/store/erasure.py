@@ -18,7 +18,6 @@ from fairlift_server.store.person_rows import (
     OF_EVENTS,
     UNIT_COLUMNS,
     PersonRows,
-    newest_rows,
     order_ids_kept,
     person_rows,
     units_kept,
@@ -57,15 +56,6 @@ class Erasure:
     def events(self) -> int:
         """How many events went."""
         return sum(self.counts.get(table, 0) for table in OF_EVENTS)
-
-
-def rows_before(connection: Connection) -> dict[str, int]:
-    """The highest row ids, below which nobody writes a row any more: a search begins after that.
-
-    PostgreSQL numbers rows before their transactions end, and these end in any order.
-    """
-    _wait_for_other_servers(connection)
-    return newest_rows(connection)
 
 
 def erase(

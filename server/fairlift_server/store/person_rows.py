@@ -67,7 +67,7 @@ def person_rows(
         since: row ids by table; rows up to them were searched before.
     """
     after = since or dict.fromkeys(SEARCHED, 0)
-    newest = newest_rows(connection)
+    newest = {table: _newest(connection, table) for table in SEARCHED}
     parked = _parked(connection)
     linked = _linked(connection, frozenset(units), after["identity_links"], parked)
     orders = {*order_ids, *_order_ids(connection, linked, after, parked)}
@@ -90,11 +90,6 @@ def person_rows(
         if linked.intersection(named) or order_id in orders
     }
     return PersonRows(linked, frozenset(orders), rows, newest)
-
-
-def newest_rows(connection: Connection) -> dict[str, int]:
-    """By table, the highest row id; rows up to it are there once others cannot write."""
-    return {table: _newest(connection, table) for table in SEARCHED}
 
 
 def units_kept(connection: Connection, is_wanted: IsWanted) -> frozenset[str]:

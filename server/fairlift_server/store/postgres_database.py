@@ -54,6 +54,11 @@ _CONNECTED = (
     "SELECT pid, coalesce(client_addr::text, 'on the same machine') FROM pg_stat_activity "
     f"WHERE datname = current_database() AND application_name = '{_PROGRAM}'"
 )
+# A random name, the same in copies of the database.
+_NAME = (
+    "INSERT INTO ledger_state (id, ledger, writes, events) "
+    "VALUES (1, replace(gen_random_uuid()::text, '-', ''), 0, 0) ON CONFLICT (id) DO NOTHING"
+)
 _FOREIGN_TABLES = (
     "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() "
     "AND table_type = 'BASE TABLE' ORDER BY table_name"
@@ -130,6 +135,7 @@ class PostgresDatabase:
             savepoint.rollback()
         else:
             savepoint.commit()
+        connection.exec_driver_sql(_NAME)
 
     def count(self, _connection: Connection) -> Progress | None:
         """Nothing: PostgreSQL itself notices that writes are missing."""

@@ -8,9 +8,10 @@ from dataclasses import replace
 from fairlift_server.events.unit_ids import UnitIds
 from fairlift_server.store import erasure
 from fairlift_server.store.database import Store, Transaction
+from fairlift_server.store.decided_ids import decided_ids
 from fairlift_server.store.erasure import Erasure, Request, note_request
 from fairlift_server.store.person_entries import PersonEntries, person_entries
-from fairlift_server.store.person_rows import PersonRows, person_rows
+from fairlift_server.store.person_rows import SEARCHED, PersonRows, person_rows
 from fairlift_server.store.stored_ids import ids_for_tombstones
 from fairlift_server.store.tombstone_file import TombstoneFile
 
@@ -46,9 +47,7 @@ class UnitRequests:
         stored = [self._ids.stored(unit) for unit in units]
         self._ids.forget()
         # The long search comes first: it keeps no events waiting.
-        before = await self._store.write(erasure.rows_before)
-        found = await self._store.read(lambda transaction: person_rows(transaction, stored))
-        found = replace(found, newest=before)
+        found = await self._found(stored)
         erased = await self._store.write(
             lambda transaction: self._erase(transaction, stored, found, request)
         )
@@ -80,6 +79,14 @@ class UnitRequests:
         """Gives up waiting for readers: SQLite empties the log when the database is closed."""
         for task in self._emptying:
             task.cancel()
+
+    async def _found(self, stored: list[str]) -> PersonRows:
+        """What is kept about these ids; rows above its `newest` ids are to be searched again."""
+        decided = None
+        if self._store.is_shared:
+            decided = await asyncio.to_thread(decided_ids, self._store.source, SEARCHED)
+        found = await self._store.read(lambda transaction: person_rows(transaction, stored))
+        return found if decided is None else replace(found, newest=decided)
 
     def _erase(
         self, transaction: Transaction, stored: list[str], found: PersonRows, request: Request

@@ -1,11 +1,9 @@
 """Imports files in this process or in one of its own, and reads what the ledger holds then."""
 
 import os
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,11 @@ from fairlift_server.importing.session import ImportRules, ImportSession
 from fairlift_server.importing.tally import Tally
 from fairlift_server.settings import Settings
 from fairlift_server.store.database import Store
+from fairlift_server.store.tables import metadata
+
+from tests import databases
+from tests.databases import ON_POSTGRES, database_in
+from tests.server.client import beside
 
 SAMPLES = Path(__file__).parent / "samples"
 HEADER = "order,unit,time,currency,product,quantity,unit_price"
@@ -46,11 +49,11 @@ def imported(
     currency: str = "EUR",
     now: datetime | None = None,
 ) -> Tally:
-    """Imports a file into shop.db of the folder."""
-    store = Store(folder / "shop.db")
+    """Imports a file into the database of the folder."""
+    store = Store(database_in(folder))
     try:
         rules = ImportRules(currency, history_days, ParkingLimits(1_000, 30))
-        chosen = Settings(currency=currency, database=str(folder / "shop.db"), raw_ids=True)
+        chosen = Settings(currency=currency, database=database_in(folder), raw_ids=True)
         ids = prepared(store, chosen, id_settings_of(chosen))
         session = ImportSession(store, rules, now or datetime.now(UTC), ids)
         with session.file(file, kind, read_mapping(mapping, kind)) as opened:
@@ -63,7 +66,7 @@ def imported(
 def command(
     folder: Path, *arguments: str | Path, settings: Mapping[str, str] | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """`fairlift-server import` on shop.db of the folder."""
+    """`fairlift-server import` on the database of the folder."""
     return subprocess.run(
         [sys.executable, "-m", "fairlift_server", "import", *map(str, arguments)],
         env={**environment(folder), **(settings or {})},
@@ -76,14 +79,16 @@ def command(
 
 def environment(folder: Path) -> dict[str, str]:
     # Raw, so that tests can name who is in the tables.
-    raw = {"FAIRLIFT_RAW_IDS": "yes"}
-    return {**os.environ, "FAIRLIFT_DATABASE": str(folder / "shop.db"), **raw}
+    found = {**os.environ, "FAIRLIFT_DATABASE": database_in(folder), "FAIRLIFT_RAW_IDS": "yes"}
+    if ON_POSTGRES:
+        files = beside(folder, {"raw_ids": True})
+        found |= {f"FAIRLIFT_{name.upper()}": path for name, path in files.items()}
+    return found
 
 
 def rows(folder: Path, select: str) -> list[tuple[Any, ...]]:
-    """What SQLite itself reads; `Any`: its values."""
-    with closing(sqlite3.connect(folder / "shop.db")) as connection:
-        return connection.execute(select).fetchall()
+    """What the database itself reads; `Any`: its values."""
+    return databases.rows(database_in(folder), select)
 
 
 def ledger(folder: Path, without: Sequence[str] = ("id", "received_us")) -> dict[str, list[Any]]:
@@ -101,7 +106,7 @@ def ledger(folder: Path, without: Sequence[str] = ("id", "received_us")) -> dict
         "exchange_rates",
         "parked_events",
     ):
-        names = [row[1] for row in rows(folder, f"PRAGMA table_info({table})")]
+        names = metadata.tables[table].columns.keys()
         kept = [name for name in names if name not in (*without, "since_us")] or ["1"]
         found[table] = sorted(rows(folder, f"SELECT {', '.join(kept)} FROM {table}"), key=repr)
     return found

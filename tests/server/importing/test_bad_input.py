@@ -11,6 +11,7 @@ from fairlift_server.importing.mapping import read_mapping
 from fairlift_server.importing.rows import mapped_rows
 from fairlift_server.importing.source import SourceFile
 
+from tests.databases import ON_POSTGRES
 from tests.server.importing.files import (
     HEADER,
     command,
@@ -29,7 +30,7 @@ def refused(folder: Path, *arguments: str | Path) -> str:
     done = command(folder, *arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    if (folder / "shop.db").exists():
+    if ON_POSTGRES or (folder / "shop.db").exists():
         assert rows(folder, "SELECT count(*) FROM seen_events") == [(0,)]
     (line,) = done.stderr.splitlines()
     return line

@@ -10,6 +10,7 @@ from fairlift_server.analysis.columns import UnitColumn
 from fairlift_server.analysis.duckdb_engine import answers
 from fairlift_server.analysis.ledger_query import ColumnGroup, LedgerQuery
 
+from tests.databases import database_in
 from tests.server import shop
 from tests.server.client import Clock, running
 from tests.server.crowds import START, start
@@ -48,7 +49,7 @@ def totals(folder: Path) -> dict[str, float]:
     columns = (BEFORE, FIRST, SPENT)
     group = ColumnGroup(None, tuple(column.name for column in columns))
     query = LedgerQuery("free-shipping", 1, IdentityPolicy.FIRST_SEEN, "UTC", columns, (group,))
-    (answer,) = answers(folder / "shop.db", [query])
+    (answer,) = answers(database_in(folder), [query])
     summaries = [cell.summary for cell in answer.cells]
     return {
         column.name: sum(summary.n * summary.mean(column.name) for summary in summaries)

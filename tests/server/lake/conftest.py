@@ -1,4 +1,4 @@
-"""A database for each test."""
+"""A database for each test, and the folder of its export."""
 
 from pathlib import Path
 
@@ -8,5 +8,10 @@ from tests.ledger_oracle.product import empty_store
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return Path(empty_store(tmp_path)).rename(tmp_path / "shop.db")
+def database(tmp_path: Path) -> str:
+    return empty_store(tmp_path)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    return tmp_path / "lake"

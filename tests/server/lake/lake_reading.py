@@ -3,7 +3,6 @@
 import json
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from typing import Any
 
 import duckdb
 from fairlift_server.lake.tables import TABLES
+
+from tests.databases import rows
 
 # One row for what changes: the last version of it. Lines belong to a version of their order.
 VERSIONED = {
@@ -43,7 +44,7 @@ folder.sync, folder.put = counted(folder.sync), counted(folder.put)
 Path.rename, Path.unlink, Path.mkdir = map(counted, (Path.rename, Path.unlink, Path.mkdir))
 print("ready", flush=True)
 try:
-    made = export.export_ledger(Path(sys.argv[1]), Path(sys.argv[2]), step_rows=int(sys.argv[3]))
+    made = export.export_ledger(sys.argv[1], Path(sys.argv[2]), step_rows=int(sys.argv[3]))
 except Exception as error:
     sys.exit(f"{type(error).__name__}: {error}")
 print(sum(made.rows.values()), made.rewritten)
@@ -51,11 +52,11 @@ print(sum(made.rows.values()), made.rewritten)
 
 
 def begun(
-    database: Path, lake: Path, *, step_rows: int = 1_000_000, kill_at: int = 0
+    database: str, lake: Path, *, step_rows: int = 1_000_000, kill_at: int = 0
 ) -> subprocess.Popen[str]:
     """An export, about to begin; it kills itself before its nth change of the folder."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _EXPORT, str(database), str(lake), str(step_rows), str(kill_at)],
+        [sys.executable, "-c", _EXPORT, database, str(lake), str(step_rows), str(kill_at)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -65,7 +66,7 @@ def begun(
     return process
 
 
-def exported(database: Path, lake: Path, *, step_rows: int = 1_000_000) -> tuple[int, int]:
+def exported(database: str, lake: Path, *, step_rows: int = 1_000_000) -> tuple[int, int]:
     """How many rows an export wrote, and how many files it wrote again."""
     out, errors = (process := begun(database, lake, step_rows=step_rows)).communicate(timeout=120)
     assert process.returncode == 0, errors
@@ -73,13 +74,13 @@ def exported(database: Path, lake: Path, *, step_rows: int = 1_000_000) -> tuple
     return rows, rewritten
 
 
-def refused(database: Path, lake: Path) -> str:
+def refused(database: str, lake: Path) -> str:
     out, errors = (process := begun(database, lake)).communicate(timeout=120)
     assert process.returncode == 1, out
     return errors.strip()
 
 
-def killed(database: Path, lake: Path, rng: random.Random, *, step_rows: int) -> bool:
+def killed(database: str, lake: Path, rng: random.Random, *, step_rows: int) -> bool:
     """Whether an export was killed, at some moment, before it came to its end."""
     kill_at = rng.choice([0, rng.randrange(1, 60)])
     process = begun(database, lake, step_rows=step_rows, kill_at=kill_at)
@@ -106,23 +107,29 @@ def lake_rows(lake: Path, table: str) -> Counter[tuple[Any, ...]]:
         last = f" QUALIFY rank() OVER (PARTITION BY {key} ORDER BY version DESC) = 1"
     columns = ", ".join(TABLES[table].columns)
     with closing(duckdb.connect()) as connection:
-        rows = connection.execute(f"SELECT {columns} FROM read_parquet($1){last}", [paths])
-        return Counter(rows.fetchall())
+        found = connection.execute(f"SELECT {columns} FROM read_parquet($1){last}", [paths])
+        return Counter(found.fetchall())
 
 
-def ledger_rows(database: Path, table: str) -> Counter[tuple[Any, ...]]:
+def ledger_rows(database: str, table: str) -> Counter[tuple[Any, ...]]:
     """The rows of a table in the ledger, in the types of the lake."""
     kinds = TABLES[table].columns
-    with closing(sqlite3.connect(database)) as connection:
-        rows = connection.execute(f"SELECT {', '.join(kinds)} FROM {table}").fetchall()
+    # Empty rows stand in for erased newest ones.
+    events = f" WHERE event_id <> {_no_event(database)}" if "event_id" in kinds else ""
+    found = rows(database, f"SELECT {', '.join(kinds)} FROM {table}{events}")
     return Counter(
         tuple(_typed(kind, value) for kind, value in zip(kinds.values(), row, strict=True))
-        for row in rows
+        for row in found
     )
 
 
+def _no_event(database: str) -> str:
+    zeros = "00" * 16
+    return f"'\\x{zeros}'::bytea" if database.startswith("postgresql:") else f"x'{zeros}'"
+
+
 def _typed(kind: str, value: Any) -> Any:
-    """As Parquet has it. `Any`: what SQLite gives."""
+    """As Parquet has it. `Any`: what the database gives."""
     if value is None:
         return None
     if kind == "event_id":
@@ -131,7 +138,7 @@ def _typed(kind: str, value: Any) -> Any:
     return bool(value) if kind == "boolean" else value
 
 
-def check_equal(database: Path, lake: Path) -> None:
+def check_equal(database: str, lake: Path) -> None:
     """The last versions in the lake are the ledger's rows, each once."""
     for table in TABLES:
         found, expected = lake_rows(lake, table), ledger_rows(database, table)

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 from fairlift.v1.event_service_pb2 import Event
 from fairlift_server.api.event_entries import EventReader
@@ -18,11 +17,16 @@ from tests.server import shop
 
 
 class Writer:
-    """Writes a random history into a database, a group of events at a time, days apart."""
+    """Writes a random history into a database, a group of events at a time, days apart.
 
-    def __init__(self, path: Path, seed: int) -> None:
+    Args:
+        database: whose shop exists.
+        seed: of the history.
+        also: another one, which gets the same events.
+    """
+
+    def __init__(self, database: str, seed: int, *, also: str | None = None) -> None:
         history = together(histories(seed)[:8])
-        self.path = path
         self._rng = random.Random(seed)
         messages = [message_of(event) for event in history.events]
         for _ in range(12):  # costs that rates of the history restate
@@ -33,8 +37,9 @@ class Writer:
         self._live = _live(history.campaign)
         self._now_us = history.as_of
         self.erased: set[str] = set()
-        self._store = Store(path)
-        self._store.migrate()
+        self._stores = [Store(each) for each in (database, also) if each is not None]
+        for store in self._stores:
+            store.migrate()
         # What was refused for want of a rate comes again, and so do some that were accepted.
         self._messages = [*messages, *messages]
 
@@ -52,7 +57,9 @@ class Writer:
             self._live, now_us=self._now_us, history_days=4_000, parked_days=7, currency="EUR"
         )
         events = [event for event in map(reader.read, messages) if isinstance(event, CheckedEvent)]
-        self._store.write_now(lambda connection: store_events(connection, events, "EUR"))
+        for store in self._stores:
+            store.write_now(lambda connection: store_events(connection, events, "EUR"))
 
     def close(self) -> None:
-        self._store.close()
+        for store in self._stores:
+            store.close()

@@ -11,11 +11,12 @@ from pathlib import Path
 import duckdb
 import pytest
 from fairlift_server.lake.changes import changed_rows
+from fairlift_server.lake.dialect import SQLITE
 from fairlift_server.lake.tables import TABLES
 from fairlift_server.lake.watermark import KEYS, Mark
 from fairlift_server.store.tables import metadata
 
-from tests.databases import sqlite_only
+from tests.databases import changed, copied, rows, sqlite_only
 from tests.ledger_oracle.events import DAY
 from tests.ledger_oracle.histories import START
 from tests.ledger_oracle.product import empty_store
@@ -32,8 +33,6 @@ from tests.server.lake.lake_reading import (
 )
 from tests.server.lake.ledger_writer import Writer
 
-pytestmark = sqlite_only
-
 
 def test_every_column_of_the_ledger_is_exported() -> None:
     for name, table in TABLES.items():
@@ -42,8 +41,9 @@ def test_every_column_of_the_ledger_is_exported() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_the_lake_is_the_ledger_after_exports_that_are_killed(database: Path, seed: int) -> None:
-    lake = database.with_name("lake")
+def test_the_lake_is_the_ledger_after_exports_that_are_killed(
+    database: str, lake: Path, seed: int
+) -> None:
     rng = random.Random(seed)
     writer = Writer(database, seed)
     kills = 0
@@ -60,23 +60,21 @@ def test_the_lake_is_the_ledger_after_exports_that_are_killed(database: Path, se
     check_files(lake)
     assert kills >= 2
     # The history had what is hard.
-    with closing(sqlite3.connect(database)) as connection:
-        counts = {
-            name: connection.execute(query).fetchone()[0]
-            for name, query in {
-                "restated": "SELECT count(*) FROM order_changes",
-                "corrected": "SELECT count(*) FROM orders WHERE placed IS NOT NULL",
-                "days": "SELECT count(DISTINCT received_us / 86400000000) FROM exposures",
-                "statuses": "SELECT count(DISTINCT status) FROM amendments",
-                "foreign": "SELECT count(*) FROM costs WHERE currency_code <> 'EUR'",
-                "values": "SELECT count(value) FROM actions",
-            }.items()
-        }
+    counts = {
+        name: rows(database, query)[0][0]
+        for name, query in {
+            "restated": "SELECT count(*) FROM order_changes",
+            "corrected": "SELECT count(*) FROM orders WHERE placed IS NOT NULL",
+            "days": "SELECT count(DISTINCT received_us / 86400000000) FROM exposures",
+            "statuses": "SELECT count(DISTINCT status) FROM amendments",
+            "foreign": "SELECT count(*) FROM costs WHERE currency_code <> 'EUR'",
+            "values": "SELECT count(value) FROM actions",
+        }.items()
+    }
     assert min(counts.values()) >= 2, counts
 
 
-def test_a_cost_that_a_late_rate_restates_is_exported_again(database: Path) -> None:
-    lake = database.with_name("lake")
+def test_a_cost_that_a_late_rate_restates_is_exported_again(database: str, lake: Path) -> None:
     writer = Writer(database, 1)
     rates = [shop.exchange_rate("USD", rate) for rate in (0.9, 0.8)]
     cost = shop.cost(10, channel="ads", currency="USD")
@@ -94,8 +92,7 @@ def test_a_cost_that_a_late_rate_restates_is_exported_again(database: Path) -> N
     assert row[-1] == 8_000_000
 
 
-def test_a_query_over_the_files_gives_what_the_database_gives(database: Path) -> None:
-    lake = database.with_name("lake")
+def test_a_query_over_the_files_gives_what_the_database_gives(database: str, lake: Path) -> None:
     writer = Writer(database, 4)
     for number, _ in enumerate(writer.groups()):
         if number % 6 == 0:
@@ -104,10 +101,9 @@ def test_a_query_over_the_files_gives_what_the_database_gives(database: Path) ->
     exported(database, lake)
     text = (Path(__file__).parents[3] / "docs" / "lake.md").read_text()
     views, question = re.findall("```sql\n(.*?)```", text, re.DOTALL)
-    with closing(sqlite3.connect(database)) as connection:
-        ((campaign,), *_) = connection.execute("SELECT DISTINCT campaign FROM exposures")
-        question = question.replace("free-shipping", campaign)
-        expected = connection.execute(question).fetchall()
+    ((campaign,), *_) = rows(database, "SELECT DISTINCT campaign FROM exposures")
+    question = question.replace("free-shipping", campaign)
+    expected = rows(database, question)
 
     with closing(duckdb.connect()) as connection:
         connection.execute(f"SET VARIABLE lake = '{lake}'")
@@ -119,8 +115,7 @@ def test_a_query_over_the_files_gives_what_the_database_gives(database: Path) ->
     assert sum(buyers for _, _, buyers, _, _ in found) > 20
 
 
-def test_a_second_export_with_nothing_new_writes_nothing(database: Path) -> None:
-    lake = database.with_name("lake")
+def test_a_second_export_with_nothing_new_writes_nothing(database: str, lake: Path) -> None:
     writer = Writer(database, 1)
     for _ in writer.groups():
         pass
@@ -134,8 +129,7 @@ def test_a_second_export_with_nothing_new_writes_nothing(database: Path) -> None
     assert after == before
 
 
-def test_the_manifest_describes_each_file(database: Path) -> None:
-    lake = database.with_name("lake")
+def test_the_manifest_describes_each_file(database: str, lake: Path) -> None:
     writer = Writer(database, 2)
     for _ in writer.groups():
         pass
@@ -148,20 +142,18 @@ def test_the_manifest_describes_each_file(database: Path) -> None:
             file["bytes"],
             file["sha256"],
         )
-    rows = sum(file["rows"] for file in manifest(lake)["files"] if file["table"] == "exposures")
-    assert rows == ledger_rows(database, "exposures").total()
+    total = sum(file["rows"] for file in manifest(lake)["files"] if file["table"] == "exposures")
+    assert total == ledger_rows(database, "exposures").total()
 
 
-def test_a_row_is_in_the_folder_of_the_day_of_its_receipt_in_utc(database: Path) -> None:
-    lake = database.with_name("lake")
+def test_a_row_is_in_the_folder_of_the_day_of_its_receipt_in_utc(database: str, lake: Path) -> None:
     writer = Writer(database, 3)
     for _ in writer.groups():
         pass
     writer.close()
     exported(database, lake)
 
-    with closing(sqlite3.connect(database)) as connection:
-        received = connection.execute("SELECT DISTINCT received_us FROM orders").fetchall()
+    received = rows(database, "SELECT DISTINCT received_us FROM orders")
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     days = {(epoch + timedelta(microseconds=us)).date().isoformat() for (us,) in received}
     for table in ("orders", "order_lines"):
@@ -169,30 +161,35 @@ def test_a_row_is_in_the_folder_of_the_day_of_its_receipt_in_utc(database: Path)
         assert {path.name for path in (lake / table).iterdir()} == {f"day={day}" for day in days}
 
 
-def test_the_folder_of_another_database_is_refused(database: Path, tmp_path: Path) -> None:
-    lake = tmp_path / "lake"
+def test_the_folder_of_another_database_is_refused(
+    database: str, lake: Path, tmp_path: Path
+) -> None:
     exported(database, lake)
     (tmp_path / "other").mkdir()
 
-    said = refused(Path(empty_store(tmp_path / "other")), lake)
+    other = empty_store(tmp_path / "other")
+    changed(other, "UPDATE ledger_state SET ledger = 'other'")
+
+    said = refused(other, lake)
 
     assert "is the export of another database; export to a new folder" in said
 
 
-def test_a_folder_with_something_else_in_it_is_left_alone(database: Path, tmp_path: Path) -> None:
+def test_a_folder_with_something_else_in_it_is_left_alone(database: str, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_text("cat")
 
     assert "is not empty and has no manifest.json" in refused(database, tmp_path / "photos")
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["cat.jpg"]
     assert "does not exist; create it first" in refused(database, tmp_path / "no" / "lake")
-    assert "is not a folder" in refused(database, database)
+    (tmp_path / "file").touch()
+    assert "is not a folder" in refused(database, tmp_path / "file")
 
 
-def test_a_lake_that_is_ahead_of_a_restored_database_is_refused(database: Path) -> None:
-    lake = database.with_name("lake")
-    older = database.with_name("older.db")
-    older.write_bytes(database.read_bytes())
+def test_a_lake_that_is_ahead_of_a_restored_database_is_refused(
+    database: str, lake: Path, tmp_path: Path
+) -> None:
+    older = copied(database, tmp_path / "older.db")
     writer = Writer(database, 1)
     writer.write([shop.exposure("v")])
     for _ in writer.groups():
@@ -203,12 +200,15 @@ def test_a_lake_that_is_ahead_of_a_restored_database_is_refused(database: Path) 
     assert "as after restoring an older back-up; export to a new folder" in refused(older, lake)
 
 
-def test_an_increment_reads_no_table_from_its_beginning(database: Path) -> None:
+@sqlite_only
+def test_an_increment_reads_no_table_from_its_beginning(database: str) -> None:
     since = {table: Mark(1_000_000, "a") for table in KEYS}
     until = {table: Mark(1_000_100, "b") for table in KEYS}
     with closing(sqlite3.connect(database)) as connection:
         for table in TABLES:
-            plan = connection.execute(f"EXPLAIN QUERY PLAN {changed_rows(table, since, until)}")
+            plan = connection.execute(
+                f"EXPLAIN QUERY PLAN {changed_rows(table, since, until, SQLITE)}"
+            )
             scans = [line for *_, line in plan if line.startswith("SCAN")]
             # Lists that the query itself made, and costs: they are few, and only a rate asks.
             allowed = {"SCAN t", "SCAN x", "SCAN r"} if table == "costs" else {"SCAN t"}

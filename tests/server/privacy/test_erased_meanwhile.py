@@ -20,13 +20,16 @@ from fairlift_server.store.erasure import Erasure, Request, erase
 from fairlift_server.store.event_groups import judge_again, store_group
 from fairlift_server.store.person_rows import PersonRows, person_rows
 
+from tests.databases import database_in
+from tests.server.privacy.stored import EVENT
+
 IDS = UnitIds(bytes(32), salt=b"salt")
 WAITS = RefusedEvent(RefusalReason.IN_THE_FUTURE, "is early", "event_time", waits_for="clock")
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "shop.db")
+    store = Store(database_in(tmp_path))
     store.migrate()
     yield store
     store.close()
@@ -57,7 +60,7 @@ def gone(store: Store, unit: str, found: PersonRows | None = None) -> Erasure:
 
 
 def units(store: Store) -> list[str]:
-    query = "SELECT unit FROM actions WHERE event_id <> zeroblob(16) ORDER BY id"
+    query = f"SELECT unit FROM actions WHERE {EVENT} ORDER BY id"
     return list(store.read_now(lambda t: t.exec_driver_sql(query).scalars()))
 
 

@@ -14,40 +14,47 @@ from fairlift_server.store.database import Store
 from fairlift_server.store.tombstone_file import TombstoneFile
 from fairlift_server.store.unit_requests import apply_tombstones
 
+from tests.databases import ON_POSTGRES, copied, database_in, rows
 from tests.server import shop
 from tests.server.client import running
+from tests.server.privacy.stored import EVENT
 
 NOW_US = 1_900_000_000_000_000
 
 
-def backed_up(folder: Path) -> None:
-    """As `sqlite3 … .backup` does it."""
+def backed_up(folder: Path) -> str:
+    """As `sqlite3 … .backup`, or pg_dump and pg_restore, do it."""
+    if ON_POSTGRES:
+        return copied(database_in(folder), folder / "copy")
     with (
         closing(sqlite3.connect(folder / "shop.db")) as source,
         closing(sqlite3.connect(folder / "copy")) as copy,
     ):
         source.backup(copy)
+    return str(folder / "copy")
 
 
-def restored(folder: Path) -> None:
+def restored(folder: Path, copy: str) -> None:
+    if ON_POSTGRES:
+        copied(copy, folder / "shop.db")
+        return
     for name in ("shop.db-wal", "shop.db-shm", "shop.db.last-write"):
         (folder / name).unlink(missing_ok=True)
-    shutil.copy(folder / "copy", folder / "shop.db")
+    shutil.copy(copy, folder / "shop.db")
 
 
 def number(folder: Path, query: str) -> int:
-    with closing(sqlite3.connect(folder / "shop.db")) as database:
-        return int(database.execute(query).fetchone()[0])
+    return int(rows(database_in(folder), query)[0][0])
 
 
 def left(folder: Path) -> dict[str, int]:
     return {
-        table: number(folder, f"SELECT count(*) FROM {table} WHERE event_id <> zeroblob(16)")
+        table: number(folder, f"SELECT count(*) FROM {table} WHERE {EVENT}")
         for table in ("actions", "orders", "amendments", "identity_links")
     }
 
 
-async def filled_and_erased(folder: Path, *, raw_ids: bool) -> None:
+async def filled_and_erased(folder: Path, *, raw_ids: bool) -> str:
     """A back-up with two persons, and the database after one of them was erased."""
     async with running(folder, raw_ids=raw_ids) as caller:
         await caller.accepted(
@@ -62,20 +69,22 @@ async def filled_and_erased(folder: Path, *, raw_ids: bool) -> None:
                 shop.order("other", "b-1"),
             ]
         )
-        backed_up(folder)
+    copy = backed_up(folder)
+    async with running(folder, raw_ids=raw_ids) as caller:
         await caller.accepted([shop.order("c", "a-2")])
         await caller.admin.EraseUnit(admin_pb.EraseUnitRequest(unit_id="v"))
+    return copy
 
 
 @pytest.mark.parametrize("raw_ids", [False, True])
 async def test_an_older_copy_loses_again_what_was_erased(tmp_path: Path, raw_ids: bool) -> None:
-    await filled_and_erased(tmp_path, raw_ids=raw_ids)
-    restored(tmp_path)
+    copy = await filled_and_erased(tmp_path, raw_ids=raw_ids)
+    restored(tmp_path, copy)
     assert left(tmp_path) == {"actions": 2, "orders": 2, "amendments": 2, "identity_links": 1}
 
-    store = Store(tmp_path / "shop.db")
+    store = Store(database_in(tmp_path))
     try:
-        file = TombstoneFile.of("", store.file)
+        file = TombstoneFile.of("", tmp_path / "shop.db")
         applied = apply_tombstones(store, file, time_us=NOW_US)
         again = apply_tombstones(store, file, time_us=NOW_US)
     finally:
@@ -89,8 +98,8 @@ async def test_an_older_copy_loses_again_what_was_erased(tmp_path: Path, raw_ids
 
 
 async def test_a_server_that_starts_on_an_older_copy_erases_again(tmp_path: Path) -> None:
-    await filled_and_erased(tmp_path, raw_ids=False)
-    restored(tmp_path)
+    copy = await filled_and_erased(tmp_path, raw_ids=False)
+    restored(tmp_path, copy)
 
     async with running(tmp_path):
         assert left(tmp_path) == {"actions": 1, "orders": 1, "amendments": 0, "identity_links": 0}
