@@ -27,6 +27,7 @@ _OF_ERASED: Final = {
     "orders": f"f.order_id IN {_ORDERS}",
     "order_lines": f"f.order_id IN {_ORDERS}",
     "amendments": f"f.order_id IN {_ORDERS}",
+    "customer_attributes": f"f.unit IN {_UNITS}",
     "identity_links": f"(f.visitor IN {_UNITS} OR f.customer IN {_UNITS})",
 }
 
@@ -116,6 +117,7 @@ def _units_in(ledger: LedgerReader, files: Mapping[str, list[str]]) -> list[str]
         ("exposures", "unit"),
         ("actions", "unit"),
         ("orders", "unit"),
+        ("customer_attributes", "unit"),
         ("identity_links", "visitor"),
         ("identity_links", "customer"),
     ]

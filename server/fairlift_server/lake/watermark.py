@@ -19,6 +19,7 @@ KEYS: Final[Mapping[str, str]] = {
     "orders": "order_id",
     "amendments": "hex(event_id)",
     "identity_links": "hex(event_id)",
+    "customer_attributes": "hex(event_id)",
     "costs": "hex(event_id)",
     "exchange_rates": "hex(event_id)",
     "order_changes": "order_id",
