@@ -32,7 +32,7 @@ def unit_labels(ledger: Ledger, units: Table, query: LedgerQuery) -> Table:
     """
     until = cut_at_day(ledger, query)
     named = until.customer_attributes.filter(_.name.isin(query.segments))
-    owned = with_person(named, until, query)
+    owned = with_person(named, until, query).select("person", "time_us", "name", "label")
     joined = owned.join(units.select("person", "first_us"), "person")
     known = joined.filter(joined.time_us <= joined.first_us)
     newest = ibis.struct({"time_us": known.time_us, "label": known.label})
