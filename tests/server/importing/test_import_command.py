@@ -129,8 +129,8 @@ def blocks_of(page: str, language: str) -> list[str]:
 
 
 def test_the_example_of_the_documentation_runs(tmp_path: Path) -> None:
-    (mapping,) = blocks_of("docs/import.md", "yaml")
-    (file,) = blocks_of("docs/import.md", "csv")
+    mapping, _ = blocks_of("docs/import.md", "yaml")
+    file, _ = blocks_of("docs/import.md", "csv")
     (tmp_path / "my-shop.yaml").write_text(mapping)
     (tmp_path / "orders.csv").write_text(file, encoding="cp1252")
 
@@ -147,4 +147,26 @@ def test_the_example_of_the_documentation_runs(tmp_path: Path) -> None:
     assert found == [
         ("B-1", "ana@example.com", 1_000_000_000, 0, 1_000_000_000, "", 1_795_512_600_000_000),
         ("B-2", "josé@example.com", 100_000_000, 0, 50_000_000, "\nsol\n", 1_795_599_000_000_000),
+    ]
+
+
+def test_the_customers_of_the_documentation_are_taken(tmp_path: Path) -> None:
+    _, mapping = blocks_of("docs/import.md", "yaml")
+    _, file = blocks_of("docs/import.md", "csv")
+    (tmp_path / "crm.yaml").write_text(mapping)
+    (tmp_path / "customers.csv").write_text(file)
+
+    tally = imported(tmp_path, tmp_path / "customers.csv", "customers", str(tmp_path / "crm.yaml"))
+
+    assert (tally.taken, tally.events, tally.refused_rows) == (3, 5, 0)
+    assert rows(
+        tmp_path,
+        "SELECT unit, name, label, time_us / 86400000000 FROM customer_attributes "
+        "ORDER BY unit, name, time_us",
+    ) == [
+        ("ana@example.com", "country", "ES", 20_463),
+        ("ana@example.com", "tier", "silver", 20_463),
+        ("ana@example.com", "tier", "gold", 20_727),
+        ("bea@example.com", "country", "RO", 20_517),
+        ("bea@example.com", "tier", "silver", 20_517),
     ]
