@@ -142,7 +142,9 @@ def test_the_command_takes_them_and_a_dry_run_does_not(tmp_path: Path) -> None:
 def test_no_id_is_kept_as_it_came(tmp_path: Path) -> None:
     # One column repeats the id.
     file, mapping = files_in(tmp_path, "ana@example.com,2026-01-01,ana@example.com,ES")
-    assert command(tmp_path, file, "--as", "customers", "--map", mapping).returncode == 0
+    settings = {"FAIRLIFT_RAW_IDS": "no"}
+    done = command(tmp_path, file, "--as", "customers", "--map", mapping, settings=settings)
+    assert done.returncode == 0, done.stderr
 
     kept = b"".join(path.read_bytes() for path in tmp_path.glob("shop.db*"))
     assert b"ana@example" not in kept
