@@ -56,6 +56,7 @@ def check_export(folder: Path, text: str) -> None:
         "orders": 1,
         "amendments": 2,
         "identity_links": 1,
+        "customer_attributes": 0,
         "waiting_events": 1,
     }
     (action,) = found["actions"]

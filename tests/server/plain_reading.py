@@ -69,7 +69,7 @@ def people_of(made: Shop, policy: IdentityPolicy, *, until: datetime | None = No
     def known(at: datetime) -> bool:
         return until is None or at < until
 
-    name = _names([link for link in made.links if known(link.at)], policy)
+    name = names_of(made, policy, until=until)
     people: dict[str, Person] = {}
     for exposure in made.exposures:
         if known(exposure.at):
@@ -89,6 +89,13 @@ def people_of(made: Shop, policy: IdentityPolicy, *, until: datetime | None = No
         if known(action.at) and name(action.unit) in people:
             people[name(action.unit)].actions.append(action)
     return [*people.values()]
+
+
+def names_of(
+    made: Shop, policy: IdentityPolicy, *, until: datetime | None = None
+) -> Callable[[str], str]:
+    """Who a unit is, by the links before a moment."""
+    return _names([link for link in made.links if until is None or link.at < until], policy)
 
 
 def _names(links: Sequence[Link], policy: IdentityPolicy) -> Callable[[str], str]:

@@ -460,6 +460,7 @@ class ExportUnitResponse(google.protobuf.message.Message):
 
     EVENTS_FIELD_NUMBER: builtins.int
     WAITING_EVENTS_FIELD_NUMBER: builtins.int
+    CUSTOMER_ATTRIBUTES_FIELD_NUMBER: builtins.int
     @property
     def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[fairlift.v1.event_service_pb2.Event]:
         """With the ids as they are stored, and those attributes that are kept; orders as they were placed."""
@@ -468,12 +469,46 @@ class ExportUnitResponse(google.protobuf.message.Message):
     def waiting_events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[fairlift.v1.event_service_pb2.Event]:
         """Kept, and not counted yet."""
 
+    @property
+    def customer_attributes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___CustomerAttribute]:
+        """What imported files said of the person."""
+
     def __init__(
         self,
         *,
         events: collections.abc.Iterable[fairlift.v1.event_service_pb2.Event] | None = ...,
         waiting_events: collections.abc.Iterable[fairlift.v1.event_service_pb2.Event] | None = ...,
+        customer_attributes: collections.abc.Iterable[Global___CustomerAttribute] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["events", b"events", "waiting_events", b"waiting_events"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["customer_attributes", b"customer_attributes", "events", b"events", "waiting_events", b"waiting_events"]) -> None: ...
 
 Global___ExportUnitResponse: typing_extensions.TypeAlias = ExportUnitResponse
+
+@typing.final
+class CustomerAttribute(google.protobuf.message.Message):
+    """What is known of a customer or visitor from a time on, such as a tier."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    LABEL_FIELD_NUMBER: builtins.int
+    VALID_FROM_TIME_FIELD_NUMBER: builtins.int
+    unit_id: builtins.str
+    """As it is stored."""
+    name: builtins.str
+    label: builtins.str
+    @property
+    def valid_from_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        unit_id: builtins.str = ...,
+        name: builtins.str = ...,
+        label: builtins.str = ...,
+        valid_from_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["valid_from_time", b"valid_from_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["label", b"label", "name", b"name", "unit_id", b"unit_id", "valid_from_time", b"valid_from_time"]) -> None: ...
+
+Global___CustomerAttribute: typing_extensions.TypeAlias = CustomerAttribute

@@ -11,6 +11,7 @@ _BOOLEANS = {
     "orders": ("upsell", "cross_sell", "first_purchase", "test", "refunded", "cancelled"),
     "amendments": ("running_total",),
     "identity_links": (),
+    "customer_attributes": (),
     "exchange_rates": (),
     "shop": (),
 }

@@ -1,6 +1,6 @@
 """From one row per unit to sums per variant and day: the cells that every look is added up from."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -10,6 +10,7 @@ from fairlift.engine.metric import CapAtQuantile
 from fairlift_stats.data.summary import Pair, Summary
 
 from fairlift_server.analysis.columns import UnitColumn, maturity_us
+from fairlift_server.analysis.customer_labels import segment_text
 from fairlift_server.analysis.day_calendar import DAY_US
 from fairlift_server.analysis.events import Table, Value, when
 from fairlift_server.analysis.ledger_query import (
@@ -85,11 +86,13 @@ def day_cells(
     group: ColumnGroup,
     offsets: Offsets,
     *,
-    by_segment: bool,
+    segment_keys: Collection[str] = (),
     exact: Collection[Pair] = (),
     parted: Collection[Pair] = (),
 ) -> Table:
     """One row per variant and day of entry, maturity and mixing: count, sums, products, thirds.
+
+    Rows are cut by the columns `segment_keys`, too.
 
     Products of the `exact` pairs are added up as whole numbers; those of the `parted` pairs too, in
     three parts; the others as doubles.
@@ -99,9 +102,7 @@ def day_cells(
         mature_day=local_day(rows.first_us + maturity_us(group.maturity), offsets),
         mixed_day=local_day(rows.mixed_us, offsets),
     )
-    keys = ["variant", "entry_day", "mature_day", "mixed_day"]
-    if by_segment:
-        keys.append("segments")
+    keys = ["variant", "entry_day", "mature_day", "mixed_day", *segment_keys]
     # Wider before multiplying: products of integers overflow, on some engines in silence.
     double = {name: rows[name].cast("float64") for name in group.columns}
     whole = {name: rows[name].cast(_WIDE) for pair in (*exact, *parted) for name in pair}
@@ -140,15 +141,17 @@ def read_entry(row: Mapping[str, Any], query: LedgerQuery) -> EntryCount:
     )
 
 
-def read_cell(row: Mapping[str, Any], group: ColumnGroup) -> LedgerCell:
-    """A row of `day_cells`."""
+def read_cell(
+    row: Mapping[str, Any], group: ColumnGroup, segments: Sequence[str] = ()
+) -> LedgerCell:
+    """A row of `day_cells`, cut by these segments or by none."""
     return LedgerCell(
         group.maturity,
         row["variant"],
         int(row["entry_day"]),
         int(row["mature_day"]),
         _whole(row["mixed_day"]),
-        row.get("segments"),
+        segment_text(row, segments) if "segments" in row else None,
         Summary.from_sums(
             int(row["n"]),
             {name: row[f"s{i}"] for i, name in enumerate(group.columns)},

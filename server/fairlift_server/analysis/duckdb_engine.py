@@ -1,7 +1,8 @@
 """DuckDB over the ledger, attached read-only: how a server answers queries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from fairlift_server.analysis.cells import (
     read_entry,
 )
 from fairlift_server.analysis.columns import maturity_us
+from fairlift_server.analysis.customer_labels import label_columns
 from fairlift_server.analysis.day_calendar import DayCalendar
 from fairlift_server.analysis.ledger_query import (
     ColumnGroup,
@@ -66,6 +68,10 @@ class _Answering:
         self._connection.execute(
             f"CREATE OR REPLACE TEMP TABLE units AS {self._statements.units()}"
         )
+        if query.segments:
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE labels AS {self._statements.labels()}"
+            )
         offsets = self._offsets()
         (self._largest,) = self._asked(self._statements.largest())
         entries = sorted(
@@ -142,12 +148,12 @@ class _Answering:
         statement = self._statements.cells(
             group, offsets, by_segment=by_segment, exact=exact, parted=parted
         )
-        rows = self._asked(statement)
         # The order of groups is the engine's whim; the answer's is not.
-        return sorted(
-            (read_cell(row, group) for row in rows),
-            key=_cell_key,
+        segments = self._query.segments
+        rows = sorted(
+            self._asked(statement), key=partial(_cell_key, labels=label_columns(segments))
         )
+        return [read_cell(row, group, segments) for row in rows]
 
     def _quantiles(self) -> dict[str, dict[str, QuantileArm]]:
         by_variant: dict[str, dict[str, QuantileArm]] = {}
@@ -185,5 +191,7 @@ class _Answering:
             yield dict(zip(names, row, strict=True))
 
 
-def _cell_key(cell: LedgerCell) -> tuple[str, int, int, int, str]:
-    return cell.variant, cell.entry_day, cell.mature_day, cell.mixed_day or 0, cell.segments or ""
+def _cell_key(row: Mapping[str, Any], labels: Sequence[str]) -> tuple[Any, ...]:
+    """What a row is grouped by; `Any`: a database's values."""
+    days = (row["entry_day"], row["mature_day"], row["mixed_day"] or 0)
+    return row["variant"], *days, *(row.get(name) or "" for name in ("segments", *labels))

@@ -61,6 +61,7 @@ class Ledger:
     orders: Table
     amendments: Table
     identity_links: Table
+    customer_attributes: Table
     restated: Table
 
 
@@ -70,7 +71,7 @@ def events_of_exposed(ledger: Ledger, query: LedgerQuery) -> Table:
     Times are event times, compared only with those of the same person: history that is replayed
     later gives the same rows.
     """
-    until = _cut(ledger, query)
+    until = cut_at_day(ledger, query)
     events = _with_first_exposure(with_person(_united(until, query), until, query), query)
     return events.filter(_.first_us.notnull())
 
@@ -80,7 +81,7 @@ def when(condition: Value, value: Value) -> Value:
     return ibis.ifelse(condition, value, ibis.null(value.type()))
 
 
-def _cut(ledger: Ledger, query: LedgerQuery) -> Ledger:
+def cut_at_day(ledger: Ledger, query: LedgerQuery) -> Ledger:
     """The ledger as of the end of the query's day."""
     if query.as_of_day is None:
         return ledger
@@ -92,6 +93,7 @@ def _cut(ledger: Ledger, query: LedgerQuery) -> Ledger:
         orders=orders_as_of(orders, ledger.restated),
         amendments=ledger.amendments.filter(_.time_us < end_us),
         identity_links=ledger.identity_links.filter(_.time_us < end_us),
+        customer_attributes=ledger.customer_attributes.filter(_.time_us < end_us),
         restated=ledger.restated,
     )
 

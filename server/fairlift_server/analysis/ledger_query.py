@@ -86,6 +86,8 @@ class LedgerQuery:
         columns: one number per unit each.
         groups: what is added up, one group for each length of window.
         segment_group: what is added up by segment, too.
+        segments: attributes by which it is cut: what an exposure does not say of one is looked for
+            in what is known of its customer.
         quantiles: of columns.
         coupons: variants, each with the coupon code that its payload gives.
         as_of_day: leaves out what happened after this day; None takes everything.
@@ -105,6 +107,7 @@ class LedgerQuery:
     as_of_day: int | None = None
     live: LiveQuestion | None = None
     entry: EntryRules = ENTRY_OF_ALL
+    segments: tuple[str, ...] = ()
 
     @property
     def late(self) -> Lateness | None:

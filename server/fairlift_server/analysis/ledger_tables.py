@@ -46,6 +46,12 @@ _COLUMNS = {
         "visitor": "string",
         "customer": "string",
     },
+    "customer_attributes": {
+        "unit": "string",
+        "time_us": "int64",
+        "name": "string",
+        "label": "string",
+    },
     "amendments": {
         "order_id": "string",
         "time_us": "int64",

@@ -15,6 +15,7 @@ from fairlift_server.analysis.cells import (
     with_caps,
 )
 from fairlift_server.analysis.columns import UnitQuantile
+from fairlift_server.analysis.customer_labels import label_columns, unit_labels
 from fairlift_server.analysis.events import Ledger, Table
 from fairlift_server.analysis.ledger_query import ColumnGroup, LedgerQuery
 from fairlift_server.analysis.ledger_tables import ledger_tables
@@ -41,7 +42,8 @@ def statements_of(query: LedgerQuery) -> "Statements":
 class Statements:
     """Each text is worked out when it is first asked for.
 
-    `units()` gives the rows of the table `units`, which all the others read.
+    `units()` gives the rows of the table `units`, which all the others read, and `labels()` those
+    of the table `labels`, which cells by segment read.
     """
 
     def __init__(self, shape: LedgerQuery) -> None:
@@ -51,6 +53,10 @@ class Statements:
     def units(self) -> str:
         """One row per unit."""
         return self._text("units", lambda: self._unit_rows)
+
+    def labels(self) -> str:
+        """One row per unit whose customer is known by one of the query's segments."""
+        return self._text("labels", lambda: self._label_rows)
 
     def span(self) -> str:
         """One row: the first and last moments of the units."""
@@ -87,7 +93,12 @@ class Statements:
         return self._text(
             ("cells", group, offsets, by_segment, frozenset(exact), frozenset(parted)),
             lambda: day_cells(
-                self._units, group, offsets, by_segment=by_segment, exact=exact, parted=parted
+                self._labelled_units if by_segment else self._units,
+                group,
+                offsets,
+                segment_keys=self._segment_keys if by_segment else (),
+                exact=exact,
+                parted=parted,
             ),
         )
 
@@ -138,6 +149,21 @@ class Statements:
     @cached_property
     def _units(self) -> Table:
         return ibis.table(self._unit_rows.schema(), name="units")
+
+    @cached_property
+    def _label_rows(self) -> Table:
+        return unit_labels(self._ledger, self._units, self._shape)
+
+    @cached_property
+    def _labelled_units(self) -> Table:
+        if not self._shape.segments:
+            return self._units
+        labels = ibis.table(self._label_rows.schema(), name="labels")
+        return self._units.left_join(labels, "person")
+
+    @property
+    def _segment_keys(self) -> tuple[str, ...]:
+        return ("segments", *label_columns(self._shape.segments))
 
     @cached_property
     def _counted_orders(self) -> Table:

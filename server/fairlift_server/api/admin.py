@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from fairlift.engine.errors import InvalidRequest, Unsupported, Violation
 from fairlift.v1 import admin_service_pb2 as pb
@@ -13,13 +13,14 @@ from fairlift.v1.admin_service_pb2_grpc import AdminServiceServicer
 from fairlift_server.api.call_guard import Context
 from fairlift_server.api.event_fields import EventRefusal, checked_text
 from fairlift_server.api.names import author_of
-from fairlift_server.api.unit_export import event_of
+from fairlift_server.api.unit_export import attribute_of, event_of
 from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.erasure import Request
 from fairlift_server.store.unit_requests import UnitRequests
 
 # Well below the 4 MB that callers take in one message by default.
 _PAGE_BYTES = 1024 * 1024
+_Kept = TypeVar("_Kept", event_service_pb2.Event, pb.CustomerAttribute)
 
 
 class AdminApi(AdminServiceServicer):
@@ -76,6 +77,8 @@ class AdminApi(AdminServiceServicer):
         person = await self._units.export(checked_unit(request.unit_id), asked)
         for events in _pages(map(event_of, person.entries)):
             yield pb.ExportUnitResponse(events=events)
+        for attributes in _pages(map(attribute_of, person.attributes)):
+            yield pb.ExportUnitResponse(customer_attributes=attributes)
         waiting = map(event_service_pb2.Event.FromString, person.waiting)
         for events in _pages(waiting):
             yield pb.ExportUnitResponse(waiting_events=events)
@@ -104,8 +107,8 @@ def _invalid(refusal: EventRefusal) -> InvalidRequest:
     return InvalidRequest([Violation(refusal.event.field, refusal.event.message)])
 
 
-def _pages(events: Iterable[event_service_pb2.Event]) -> Iterator[list[event_service_pb2.Event]]:
-    page: list[event_service_pb2.Event] = []
+def _pages(events: Iterable[_Kept]) -> Iterator[list[_Kept]]:
+    page: list[_Kept] = []
     size = 0
     for event in events:
         page.append(event)

@@ -39,14 +39,16 @@ class AdminClient:
         """What is kept about a unit, as `person_json` has it."""
         request = pb.ExportUnitRequest(unit_id=unit, reason=reason)
         events: list[Event] = []
+        attributes: list[pb.CustomerAttribute] = []
         waiting: list[Event] = []
         with self._errors():
             for page in self._admin.ExportUnit(
                 request, timeout=_TIMEOUT_S, metadata=self._metadata
             ):
                 events += page.events
+                attributes += page.customer_attributes
                 waiting += page.waiting_events
-        return person_json(events, waiting)
+        return person_json(events, attributes, waiting)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from typing import Any
 from fairlift.v1.event_service_pb2 import Event
 
 from fairlift_server.api.admin import checked_unit
-from fairlift_server.api.unit_export import event_of, person_json
+from fairlift_server.api.unit_export import attribute_of, event_of, person_json
 from fairlift_server.store.erasure import Request
 from fairlift_server.store.unit_requests import UnitRequests
 
@@ -28,7 +28,8 @@ class OfflineUnits:
         """What is kept about a unit, as `person_json` has it."""
         person = asyncio.run(self._units.export(checked_unit(unit), _request(reason)))
         waiting = [Event.FromString(content) for content in person.waiting]
-        return person_json(map(event_of, person.entries), waiting)
+        attributes = map(attribute_of, person.attributes)
+        return person_json(map(event_of, person.entries), attributes, waiting)
 
 
 def _request(reason: str) -> Request:

@@ -10,7 +10,7 @@ from fairlift.wire.values import time_from, value_from
 
 from fairlift_server.api.event_fields import invalid
 
-_MAX_LABEL_TEXT = 256
+MAX_LABEL_TEXT = 256
 
 
 def segment_labels(message: pb.Exposure, attributes: tuple[str, ...]) -> str:
@@ -31,8 +31,8 @@ def _json(names: tuple[str, ...], labels: tuple[str | None, ...]) -> str:
 def _label(name: str, value: Any) -> str | None:  # a Value of the contract
     kind = value.WhichOneof("kind")
     text = value.string_value if kind == "string_value" else _text(name, kind, value)
-    if text is not None and len(text) > _MAX_LABEL_TEXT:
-        rule = f"must have at most {_MAX_LABEL_TEXT} because the plan uses it as a segment"
+    if text is not None and len(text) > MAX_LABEL_TEXT:
+        rule = f"must have at most {MAX_LABEL_TEXT} because the plan uses it as a segment"
         raise invalid(f"exposure.attributes.{name}", f"has {len(text)} characters, {rule}")
     return text
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, assert_never
 from uuid import UUID
 
+from fairlift.v1 import admin_service_pb2
 from fairlift.v1 import event_service_pb2 as pb
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -15,6 +16,7 @@ from fairlift_server.events.ledger import (
     ActionEntry,
     AmendmentEntry,
     AmendmentKind,
+    AttributeEntry,
     ExposureEntry,
     IdentityEntry,
     OrderContent,
@@ -55,7 +57,18 @@ def event_of(entry: PersonEntry) -> pb.Event:
     return event
 
 
-def person_json(events: Iterable[pb.Event], waiting: Iterable[pb.Event]) -> dict[str, Any]:
+def attribute_of(entry: AttributeEntry) -> admin_service_pb2.CustomerAttribute:
+    """What is known of a person, with the id as it is stored."""
+    return admin_service_pb2.CustomerAttribute(
+        unit_id=entry.unit, name=entry.name, label=entry.label, valid_from_time=_time(entry.time_us)
+    )
+
+
+def person_json(
+    events: Iterable[pb.Event],
+    attributes: Iterable[admin_service_pb2.CustomerAttribute],
+    waiting: Iterable[pb.Event],
+) -> dict[str, Any]:
     """What is kept about a person: times in ISO 8601, money in units of its currency.
 
     `Any`: a JSON object.
@@ -63,6 +76,9 @@ def person_json(events: Iterable[pb.Event], waiting: Iterable[pb.Event]) -> dict
     tables: dict[str, list[Any]] = {plural: [] for plural in _PLURALS.values()}
     for event in events:
         tables[_PLURALS[event.WhichOneof("kind") or ""]].append(_fields(event))
+    tables["customer_attributes"] = [
+        MessageToDict(attribute, preserving_proto_field_name=True) for attribute in attributes
+    ]
     tables["waiting_events"] = [
         {"kind": event.WhichOneof("kind"), **_fields(event)} for event in waiting
     ]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("fairlift.import")
 
-_KINDS = ("orders", "exposures", "actions", "links", "rates", "costs")
+_KINDS = ("orders", "exposures", "actions", "links", "customers", "rates", "costs")
 _SOME_REFUSED = 1
 _UNUSABLE = 2
 _INTERRUPTED = 130

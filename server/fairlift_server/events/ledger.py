@@ -130,6 +130,17 @@ class IdentityEntry(NamedTuple):
     customer: str
 
 
+class AttributeEntry(NamedTuple):
+    """What is known of a customer or visitor, such as a tier; valid from `time_us`."""
+
+    event_id: bytes
+    time_us: int
+    received_us: int
+    unit: str
+    name: str
+    label: str
+
+
 class CostEntry(NamedTuple):
     """What a campaign or a channel cost."""
 
@@ -158,6 +169,7 @@ LedgerEntry: TypeAlias = (
     | OrderEntry
     | AmendmentEntry
     | IdentityEntry
+    | AttributeEntry
     | CostEntry
     | RateEntry
 )
@@ -179,7 +191,7 @@ class Event(NamedTuple):
 def units_of(entry: LedgerEntry) -> tuple[str, ...]:
     """The ids of visitors and customers in an entry."""
     match entry:
-        case ExposureEntry() | ActionEntry():
+        case ExposureEntry() | ActionEntry() | AttributeEntry():
             return (entry.unit,)
         case OrderEntry():
             return (entry.content.unit,)

@@ -21,11 +21,21 @@ _MAX_INT32 = 2**31 - 1
 _MAX_INT64 = 2**63 - 1
 
 
+class CustomerAttribute(NamedTuple):
+    """What a row says of a customer, with the id as the file has it; valid from `time_us`."""
+
+    event_id: str
+    time_us: int
+    customer: str
+    name: str
+    label: str
+
+
 class Prepared(NamedTuple):
     """The events of some rows; the first is the one that the others belong to."""
 
     lines: Sequence[int]
-    events: Sequence[pb.Event]
+    events: Sequence[pb.Event | CustomerAttribute]
 
 
 # Any: rows as DuckDB gives them.

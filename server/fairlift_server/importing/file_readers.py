@@ -6,8 +6,8 @@ from pathlib import Path
 
 from fairlift.engine.errors import WrongState
 
+from fairlift_server.analysis.attached_ledger import quoted
 from fairlift_server.importing.mapping import FileOptions
-from fairlift_server.importing.sql_names import quoted
 from fairlift_server.importing.text_file import MAX_LINE_BYTES, TextFile
 
 

@@ -17,8 +17,14 @@ from fairlift_server.events.ledger import (
     RefusedEvent,
 )
 from fairlift_server.events.parking import WaitingEvent
+from fairlift_server.importing.customer_rows import CustomerMessages
 from fairlift_server.importing.event_ids import EventIds
-from fairlift_server.importing.event_messages import Messages, Prepared, RowMessages
+from fairlift_server.importing.event_messages import (
+    CustomerAttribute,
+    Messages,
+    Prepared,
+    RowMessages,
+)
 from fairlift_server.importing.mapping import KindMapping
 from fairlift_server.importing.order_messages import OrderMessages
 from fairlift_server.importing.row_reader import Refused
@@ -29,7 +35,7 @@ from fairlift_server.importing.values import Values
 ReadEvent = Event | WaitingEvent
 StoreEvents = Callable[[Sequence[ReadEvent]], Sequence[EventOutcome]]
 # The event of a message, or the rule that it breaks.
-ReadMessage = Callable[[pb.Event], ReadEvent | RefusedEvent]
+ReadMessage = Callable[[pb.Event | CustomerAttribute], ReadEvent | RefusedEvent]
 NoteRefused = Callable[[Sequence[int], str], None]
 
 
@@ -214,4 +220,6 @@ def messages_of(
     values = Values(mapping.options)
     if kind == "orders":
         return OrderMessages(mapping.kind, rows.fields, values, shop_currency, rows.apart, ids)
+    if kind == "customers":
+        return CustomerMessages(mapping.kind, rows.fields, values, ids)
     return RowMessages(kind, mapping.kind, rows.fields, values, shop_currency, ids)

@@ -37,11 +37,13 @@ class Kind:
     Attributes:
         fields: by name.
         takes_attributes: whether a mapping may name attributes beside the fields.
+        needs_attributes: whether it must, because a row says nothing without.
         repeats: whether two equal rows are two events, and not one that was written twice.
     """
 
     fields: Mapping[str, Field]
     takes_attributes: bool = False
+    needs_attributes: bool = False
     repeats: bool = False
 
 
@@ -102,6 +104,11 @@ KINDS: Mapping[str, Kind] = {
         repeats=True,
     ),
     "links": Kind({"visitor": _TEXT_NEEDED, "customer": _TEXT_NEEDED, "time": _TIME_NEEDED}),
+    "customers": Kind(
+        {"customer": _TEXT_NEEDED, "time": _TIME_NEEDED},
+        takes_attributes=True,
+        needs_attributes=True,
+    ),
     "rates": Kind(
         {
             "currency": _TEXT_NEEDED,

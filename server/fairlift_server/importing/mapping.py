@@ -9,6 +9,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
+from fairlift.engine.audience import ATTRIBUTE_NAME
 from fairlift.engine.errors import InvalidRequest, Violation
 
 from fairlift_server.importing.kinds import KINDS, Kind
@@ -158,6 +159,8 @@ class _Checked:
             attributes = {}
         fields |= {f"{ATTRIBUTE}{attribute}": text for attribute, text in attributes.items()}
         read = {key: self._given(f"{name}.fields.{key}", text) for key, text in fields.items()}
+        if kind.needs_attributes:
+            self._check_attributes(f"{name}.fields", attributes)
         for key, needed in kind.fields.items():
             if needed.required and key not in read:
                 self._break(f"{name}.fields", f"lacks {key}, which every row needs")
@@ -167,6 +170,15 @@ class _Checked:
         if only is not None and only.how != "sql":
             self._break(f"{name}.only", "must be a condition such as {sql: status = 'paid'}")
         return KindMapping(kind, options, read, only.text if only else "", self._each(name, parts))
+
+    def _check_attributes(self, where: str, attributes: Collection[Any]) -> None:
+        """The names are those that a plan can name as segments; `Any`: what YAML holds."""
+        if not attributes:
+            self._break(where, "lacks attributes, such as {tier: the column of the tier}")
+        for attribute in attributes:
+            if not ATTRIBUTE_NAME.fullmatch(str(attribute)):
+                rule = "must be letters, digits, _ and ., not a digit first, 64 at most"
+                self._break(f"{where}.attributes.{attribute}", f"is no attribute's name; it {rule}")
 
     def _each(self, name: str, parts: Mapping[str, Any]) -> tuple[str, str] | None:
         each = parts.get("each")

@@ -8,10 +8,11 @@ from typing import Any
 import duckdb
 from fairlift.engine.errors import InvalidRequest, Violation
 
+from fairlift_server.analysis.attached_ledger import quoted
 from fairlift_server.importing.kinds import Field, Type
 from fairlift_server.importing.mapping import ATTRIBUTE, Given, KindMapping
 from fairlift_server.importing.source import SourceFile
-from fairlift_server.importing.sql_names import named, quoted
+from fairlift_server.importing.sql_names import named
 from fairlift_server.importing.values import NO_TIME
 
 _BATCH = 5_000

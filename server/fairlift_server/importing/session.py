@@ -18,8 +18,9 @@ from fairlift_server.events.caller_clocks import TOLERANCE_US
 from fairlift_server.events.ledger import EventOutcome, RefusedEvent
 from fairlift_server.events.parking import DAY_US, ParkingLimits
 from fairlift_server.events.unit_ids import UnitIds
+from fairlift_server.importing.customer_rows import OLDEST_DAYS, AttributeReader
 from fairlift_server.importing.event_ids import EventIds
-from fairlift_server.importing.event_messages import Messages
+from fairlift_server.importing.event_messages import CustomerAttribute, Messages
 from fairlift_server.importing.importer import (
     Importer,
     OldHistory,
@@ -123,7 +124,7 @@ class ImportSession:
         try:
             rows = mapped_rows(source, mapping)
             refused = RefusedRows(source)
-            importer = Importer(self._reading(), self._history(), refused.note)
+            importer = Importer(self._reading(), self._history(kind), refused.note)
             messages = messages_of(
                 kind,
                 mapping,
@@ -178,13 +179,19 @@ class ImportSession:
         rules = EventRules(self._rules.currency, _HISTORY_DAYS, self._rules.limits.days)
         reader = event_reader(self._live, self._now, rules)
 
-        def read(message: pb.Event) -> ReadEvent | RefusedEvent:
+        attributes = AttributeReader(self._now, self._ids.stored)
+
+        def read(message: pb.Event | CustomerAttribute) -> ReadEvent | RefusedEvent:
+            if isinstance(message, CustomerAttribute):
+                return attributes.read(message)
             (raw_unit,) = hide_ids((message,), self._ids.stored)
             return reader.read(message, raw_unit)
 
         return read
 
-    def _history(self) -> OldHistory:
+    def _history(self, kind: str) -> OldHistory:
+        if kind == "customers":  # what is known for long holds all the same
+            return OldHistory(microseconds(self._now) - OLDEST_DAYS * DAY_US, None)
         starts = [
             microseconds(campaign.lifecycle.start_time)
             for campaign in self._live.published.campaigns.values()

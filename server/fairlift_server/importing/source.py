@@ -8,10 +8,11 @@ from typing import Any
 import duckdb
 from fairlift.engine.errors import WrongState
 
+from fairlift_server.analysis.attached_ledger import quoted
 from fairlift_server.importing.file_readers import csv_reader, json_reader, parquet_reader
 from fairlift_server.importing.mapping import FileOptions
 from fairlift_server.importing.reader_errors import explained
-from fairlift_server.importing.sql_names import named, quoted
+from fairlift_server.importing.sql_names import named
 from fairlift_server.importing.text_file import FileState, TextFile, readable_text
 
 _THREADS = 2

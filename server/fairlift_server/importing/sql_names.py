@@ -1,9 +1,4 @@
-"""Texts and names as SQL writes them."""
-
-
-def quoted(text: str) -> str:
-    """The text as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"
+"""Names as SQL writes them."""
 
 
 def named(column: str) -> str:

@@ -4,7 +4,7 @@ Other rows that the ledger no longer has stay: retention removes old days there,
 where they are kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -28,8 +28,19 @@ _OF_ERASED: Final = {
     "orders": f"f.order_id IN {_ORDERS}",
     "order_lines": f"f.order_id IN {_ORDERS}",
     "amendments": f"f.order_id IN {_ORDERS}",
+    "customer_attributes": f"f.unit IN {_UNITS}",
     "identity_links": f"(f.visitor IN {_UNITS} OR f.customer IN {_UNITS})",
 }
+
+_UNIT_COLUMNS: Final = (
+    ("exposures", "unit"),
+    ("actions", "unit"),
+    ("orders", "unit"),
+    ("customer_attributes", "unit"),
+    ("identity_links", "visitor"),
+    ("identity_links", "customer"),
+)
+_ORDER_COLUMNS: Final = (("orders", "order_id"), ("amendments", "order_id"))
 
 
 def erasures(ledger: LedgerReader) -> Erasures:
@@ -87,47 +98,59 @@ def without_erased(
 
 def _note_erased(ledger: LedgerReader, files: Mapping[str, list[str]]) -> None:
     """Makes tables of who was erased, and of their orders in any version."""
-    order_files = files["orders"]
     _note_units(ledger, files)
-    orders = f"{parquet_of(order_files)} f WHERE f.unit IN {_UNITS}"
-    ledger.connection.execute(
-        "CREATE OR REPLACE TEMP TABLE erased_orders AS "
-        + (f"SELECT DISTINCT order_id FROM {orders}" if order_files else "SELECT '' AS order_id")
-    )
+    theirs = set[str]()
+    if files["orders"]:
+        named = f"SELECT order_id FROM {parquet_of(files['orders'])} f WHERE f.unit IN {_UNITS}"
+        theirs.update(order for (order,) in ledger.connection.execute(named).fetchall())
+    # An order may name somebody only in what it said before a correction: it has a tombstone.
+    hashes = {h for (h,) in ledger.ask(f"SELECT hash FROM {_ERASED} WHERE kind = 'order'")}
+    if hashes:
+        ids = _ids_of(ledger)
+        theirs.update(
+            order
+            for order in _values_in(ledger, files, _ORDER_COLUMNS)
+            if ids.order_tombstone(order) in hashes
+        )
+    _make_table(ledger, "erased_orders", "order_id", theirs)
 
 
 def _note_units(ledger: LedgerReader, files: Mapping[str, list[str]]) -> None:
     """Makes a table of the erased units, as the files name them."""
-    hashes = [h for (h,) in ledger.ask(f"SELECT hash FROM {_ERASED} WHERE kind = 'unit'")]
-    ((form, salt),) = ledger.ask("SELECT form, salt FROM stored_ids")
-    units = hashes
-    if form == "raw":
+    units = {h for (h,) in ledger.ask(f"SELECT hash FROM {_ERASED} WHERE kind = 'unit'")}
+    ids = _ids_of(ledger)
+    if not ids.is_keyed:
         # Of a raw id a salted hash is all that stays: every id in the files is hashed likewise.
-        ids, gone = UnitIds(None, salt=bytes.fromhex(salt)), set(hashes)
-        units = [unit for unit in _units_in(ledger, files) if ids.tombstone(unit) in gone]
-    ledger.connection.execute(
-        "CREATE OR REPLACE TEMP TABLE erased AS SELECT unnest(CAST(? AS VARCHAR[])) AS unit",
-        [units],
-    )
+        found = _values_in(ledger, files, _UNIT_COLUMNS)
+        units = {unit for unit in found if ids.tombstone(unit) in units}
+    _make_table(ledger, "erased", "unit", units)
 
 
-def _units_in(ledger: LedgerReader, files: Mapping[str, list[str]]) -> list[str]:
-    """All ids of visitors and customers in the files."""
-    columns = [
-        ("exposures", "unit"),
-        ("actions", "unit"),
-        ("orders", "unit"),
-        ("identity_links", "visitor"),
-        ("identity_links", "customer"),
-    ]
+def _ids_of(ledger: LedgerReader) -> UnitIds:
+    """What makes tombstones; it stores no ids."""
+    ((form, salt),) = ledger.ask("SELECT form, salt FROM stored_ids")
+    return UnitIds(None if form == "raw" else b"", salt=bytes.fromhex(salt))
+
+
+def _values_in(
+    ledger: LedgerReader, files: Mapping[str, list[str]], columns: Sequence[tuple[str, str]]
+) -> list[str]:
+    """All values of some tables' columns in the files."""
     parts = [
-        f"SELECT {column} AS unit FROM {parquet_of(files[table])}"
+        f"SELECT {column} FROM {parquet_of(files[table])}"
         for table, column in columns
         if files[table]
     ]
     if not parts:
         return []
-    return [unit for (unit,) in ledger.connection.execute(" UNION ".join(parts)).fetchall()]
+    return [value for (value,) in ledger.connection.execute(" UNION ".join(parts)).fetchall()]
+
+
+def _make_table(ledger: LedgerReader, name: str, column: str, values: Collection[str]) -> None:
+    ledger.connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT unnest(CAST(? AS VARCHAR[])) AS {column}",
+        [sorted(values)],
+    )
 
 
 def _touched(ledger: LedgerReader, paths: list[str], gone: str) -> dict[str, bool]:

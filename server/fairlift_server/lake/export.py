@@ -78,7 +78,7 @@ def export_ledger(
 
 def _begun(database: str, lake: LakeFolder) -> LakeManifest:
     with opened(database, lake.scratch) as ledger:
-        if not ledger.has_table("order_changes"):
+        if not ledger.has_table("customer_attributes"):
             raise WrongState(
                 f"{name_of(database)} has no ledger of this version; run `fairlift-server migrate` "
                 "once"

@@ -12,6 +12,8 @@ from fairlift_server.lake.watermark import KEYS, NOTHING, Mark, Watermark
 
 NAME: Final = "manifest.json"
 _FORMAT: Final = 1
+# Manifests from before do not name it: nothing of it was exported.
+_ADDED: Final = ("customer_attributes",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def _manifest(found: Any) -> LakeManifest:
     """From JSON. `Any`: whatever it holds; what does not fit raises."""
     if found["format"] != _FORMAT:
         raise ValueError("another format")
-    marks: Mapping[str, Any] = found["watermark"]
+    marks: Mapping[str, Any] = {**dict.fromkeys(_ADDED, ()), **found["watermark"]}
     return LakeManifest(
         found["ledger"],
         found["version"],

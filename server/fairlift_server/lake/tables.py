@@ -104,6 +104,7 @@ TABLES: Final[Mapping[str, LakeTable]] = {
         }
     ),
     "identity_links": LakeTable({**_EVENT, "visitor": "text", "customer": "text"}),
+    "customer_attributes": LakeTable({**_EVENT, "unit": "text", "name": "text", "label": "text"}),
     "costs": LakeTable(
         {
             **_EVENT,

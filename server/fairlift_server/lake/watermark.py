@@ -18,6 +18,7 @@ KEYS: Final[Mapping[str, str]] = {
     "orders": "order_id",
     "amendments": "event_id",
     "identity_links": "event_id",
+    "customer_attributes": "event_id",
     "costs": "event_id",
     "exchange_rates": "event_id",
     "order_changes": "order_id",

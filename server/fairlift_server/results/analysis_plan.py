@@ -108,6 +108,7 @@ class AnalysisPlan:
             as_of_day,
             live,
             self.entry,
+            self.plan.segments,
         )
 
     def group(self, maturity: Window) -> ColumnGroup:

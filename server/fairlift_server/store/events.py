@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from fairlift_server.events.ledger import (
     ActionEntry,
     AmendmentEntry,
+    AttributeEntry,
     CostEntry,
     Event,
     EventOutcome,
@@ -39,6 +40,7 @@ _INSERT_BY_TYPE = {
     ActionEntry: insertion(tables.actions, ActionEntry._fields),
     IdentityEntry: insertion(tables.identity_links, IdentityEntry._fields),
     RateEntry: insertion(tables.exchange_rates, RateEntry._fields),
+    AttributeEntry: insertion(tables.customer_attributes, AttributeEntry._fields),
 }
 _COST = insertion(tables.costs, (*CostEntry._fields, "shop_amount_micros"))
 

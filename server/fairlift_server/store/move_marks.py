@@ -4,7 +4,7 @@ from fairlift.engine.errors import WrongState
 from sqlalchemy import Connection, insert, select, update
 
 from fairlift_server.store import tables
-from fairlift_server.store.progress import EVENT_TABLES
+from fairlift_server.store.progress import NUMBERED_TABLES
 
 # Before the name of the ledger.
 _UNFINISHED = "moving "
@@ -26,7 +26,7 @@ def begin_move(connection: Connection, ledger: str, target: str) -> None:
         return
     if found.startswith(_UNFINISHED):
         raise WrongState(f"a move of another database into {target} was begun; take an empty one")
-    for table in (tables.campaigns, *EVENT_TABLES):
+    for table in (tables.campaigns, *NUMBERED_TABLES):
         if connection.execute(select(table.c.id).limit(1)).first() is not None:
             raise WrongState(f"{target} has {table.name} already; take an empty database")
     _mark(connection, _UNFINISHED + ledger)

@@ -11,13 +11,13 @@ from fairlift_server.store import tables
 from fairlift_server.store.database import Store
 from fairlift_server.store.locks import allow_long
 from fairlift_server.store.move_marks import begin_move, end_move
-from fairlift_server.store.progress import EVENT_TABLES
+from fairlift_server.store.progress import NUMBERED_TABLES
 from fairlift_server.store.statements import insert_many, insertion, is_postgres
 
 # Rows of one transaction.
 _BATCH = 20_000
 # Large tables are copied in the order of a key; all others at once.
-_NUMBERED = (*EVENT_TABLES, tables.order_lines, tables.order_changes, tables.parked_events)
+_NUMBERED = (*NUMBERED_TABLES, tables.order_lines, tables.order_changes, tables.parked_events)
 _KEYS = {
     **dict.fromkeys((table.name for table in _NUMBERED), "id"),
     tables.seen_events.name: "event_id",

@@ -11,6 +11,7 @@ from fairlift_server.events.ledger import (
     ActionEntry,
     AmendmentEntry,
     AmendmentKind,
+    AttributeEntry,
     ExposureEntry,
     IdentityEntry,
     LineEntry,
@@ -32,12 +33,14 @@ class PersonEntries:
     Attributes:
         ids: the id and those linked with it.
         entries: of the ledger, by time.
+        attributes: what files said of them, by time.
         waiting: the messages of events that wait until they can be judged.
         counts: rows by table.
     """
 
     ids: int
     entries: tuple[PersonEntry, ...]
+    attributes: tuple[AttributeEntry, ...]
     waiting: tuple[bytes, ...]
     counts: dict[str, int]
 
@@ -62,10 +65,14 @@ def person_entries(connection: Connection, unit: str) -> PersonEntries:
         *_orders(connection, person.rows["orders"]),
         *amendments,
     ]
+    attributes = (
+        AttributeEntry(*row) for row in rows("customer_attributes", AttributeEntry._fields)
+    )
     waiting = rows("parked_events", ("content",))
     return PersonEntries(
         len(person.units),
         tuple(sorted(entries, key=lambda entry: (entry.time_us, entry.event_id))),
+        tuple(sorted(attributes, key=lambda entry: (entry.time_us, entry.event_id))),
         tuple(bytes(row[0]) for row in waiting),
         person.counts(),
     )

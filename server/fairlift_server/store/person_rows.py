@@ -15,11 +15,20 @@ UNIT_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "exposures": ("unit",),
     "actions": ("unit",),
     "identity_links": ("visitor", "customer"),
+    "customer_attributes": ("unit",),
 }
 # Tables that are searched from a row on; the rows of the others are found by order.
 SEARCHED = (*UNIT_COLUMNS, "orders", "amendments")
 # Tables that hold one row for each event.
-OF_EVENTS = ("exposures", "actions", "orders", "amendments", "identity_links", "parked_events")
+OF_EVENTS = (
+    "exposures",
+    "actions",
+    "orders",
+    "amendments",
+    "identity_links",
+    "customer_attributes",
+    "parked_events",
+)
 
 # Below the number of parameters that SQLite allows in one statement.
 _CHUNK = 10_000

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Column, Connection, Integer, LargeBinary, Numeric, Table, insert, select
 
-from fairlift_server.store.progress import EVENT_TABLES
+from fairlift_server.store.progress import NUMBERED_TABLES
 
 _NO_EVENT = bytes(16)
 
@@ -18,9 +18,9 @@ _NO_EVENT = bytes(16)
 @contextmanager
 def delete_and_keep_numbers(connection: Connection) -> Iterator[None]:
     """What is deleted in the block leaves every table of events its highest number."""
-    newest = {table.name: _newest(connection, table) for table in EVENT_TABLES}
+    newest = {table.name: _newest(connection, table) for table in NUMBERED_TABLES}
     yield
-    for table in EVENT_TABLES:
+    for table in NUMBERED_TABLES:
         before = newest[table.name]
         if before is not None and before != _newest(connection, table):
             row_id, received_us = before

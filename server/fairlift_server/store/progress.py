@@ -15,6 +15,8 @@ EVENT_TABLES: tuple[Table, ...] = (
     tables.costs,
     tables.exchange_rates,
 )
+# All tables whose rows are numbered as they come in, each with the id that is seen once.
+NUMBERED_TABLES: tuple[Table, ...] = (*EVENT_TABLES, tables.customer_attributes)
 COUNT_OF_EVENTS = " + ".join(
     f"(SELECT coalesce(max(id), 0) FROM {table.name})" for table in EVENT_TABLES
 )

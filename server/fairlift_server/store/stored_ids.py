@@ -24,6 +24,7 @@ _TABLES_WITH_IDS: tuple[Table, ...] = (
     tables.orders,
     tables.amendments,
     tables.identity_links,
+    tables.customer_attributes,
     tables.parked_events,
     tables.erased_units,
 )

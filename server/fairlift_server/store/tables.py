@@ -276,6 +276,20 @@ identity_links = Table(
     Column("customer", Text, nullable=False),
 )
 
+# What files say of customers, and of visitors: each label holds from its time until the next one of
+# the same name. An exposure that brings its own label needs none.
+customer_attributes = Table(
+    "customer_attributes",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("event_id", LargeBinary(16), nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("label", Text, nullable=False),
+)
+
 costs = Table(
     "costs",
     metadata,

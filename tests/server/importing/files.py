@@ -102,6 +102,7 @@ def ledger(folder: Path, without: Sequence[str] = ("id", "received_us")) -> dict
         "order_lines",
         "amendments",
         "identity_links",
+        "customer_attributes",
         "costs",
         "exchange_rates",
         "parked_events",

@@ -130,8 +130,8 @@ def blocks_of(page: str, language: str) -> list[str]:
 
 
 def test_the_example_of_the_documentation_runs(tmp_path: Path) -> None:
-    (mapping,) = blocks_of("docs/import.md", "yaml")
-    (file,) = blocks_of("docs/import.md", "csv")
+    mapping, _ = blocks_of("docs/import.md", "yaml")
+    file, _ = blocks_of("docs/import.md", "csv")
     (tmp_path / "my-shop.yaml").write_text(mapping)
     (tmp_path / "orders.csv").write_text(file, encoding="cp1252")
 
@@ -168,3 +168,25 @@ def test_ids_are_stored_as_the_server_stores_them_and_none_is_left_in_the_folder
     assert rows(tmp_path, "SELECT unit FROM actions") == [(stored(tmp_path, "ana@example.com"),)]
     for path in tmp_path.iterdir():
         assert path == file or b"ana@example.com" not in path.read_bytes(), path
+
+
+def test_the_customers_of_the_documentation_are_taken(tmp_path: Path) -> None:
+    _, mapping = blocks_of("docs/import.md", "yaml")
+    _, file = blocks_of("docs/import.md", "csv")
+    (tmp_path / "crm.yaml").write_text(mapping)
+    (tmp_path / "customers.csv").write_text(file)
+
+    tally = imported(tmp_path, tmp_path / "customers.csv", "customers", str(tmp_path / "crm.yaml"))
+
+    assert (tally.taken, tally.events, tally.refused_rows) == (3, 5, 0)
+    assert rows(
+        tmp_path,
+        "SELECT unit, name, label, time_us / 86400000000 FROM customer_attributes "
+        "ORDER BY unit, name, time_us",
+    ) == [
+        ("ana@example.com", "country", "ES", 20_463),
+        ("ana@example.com", "tier", "silver", 20_463),
+        ("ana@example.com", "tier", "gold", 20_727),
+        ("bea@example.com", "country", "RO", 20_517),
+        ("bea@example.com", "tier", "silver", 20_517),
+    ]
