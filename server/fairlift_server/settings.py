@@ -96,7 +96,7 @@ class Settings:
         repr=False,
         metadata={
             "help": "the key of stored ids, at least 32 bytes in hex or base64; default: the file "
-            "FAIRLIFT_DATABASE.id-key, made at the first start"
+            "FAIRLIFT_DATABASE.id-key, made at the first start; PostgreSQL has none"
         },
     )
     id_key_file: str = field(
@@ -107,7 +107,7 @@ class Settings:
         default="",
         metadata={
             "help": "path of the file that remembers what was erased; default: "
-            "FAIRLIFT_DATABASE.erased"
+            "FAIRLIFT_DATABASE.erased; with PostgreSQL nobody can be erased without it"
         },
     )
     allow_open: bool = field(
@@ -402,7 +402,8 @@ def _key_violations(settings: Settings) -> list[Violation]:
         return [Violation(chosen[1], f"is set, and {chosen[0]} too; leave one of them out")]
     if not chosen and "://" in settings.database:
         text = (
-            "is unset, and every server of a database needs the same key; set it to what "
+            "is unset, and every server of a database needs the same key; set it, or "
+            "FAIRLIFT_ID_KEY_FILE, to the key that the shop has, or for a new database to what "
             "`openssl rand -hex 32` prints, and keep a copy"
         )
         return [Violation("FAIRLIFT_ID_KEY", text)]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from fairlift.engine.errors import WrongState
 from fairlift.v1 import assignment_service_pb2, campaign_service_pb2
 from fairlift.v1 import event_service_pb2 as pb
 from fairlift.v1.campaign_pb2 import CAMPAIGN_STATE_RUNNING, Campaign, Holdout
@@ -218,3 +219,44 @@ async def test_a_look_is_made_once_and_read_by_both(
     numbers = [number for (number,) in rows(database, "SELECT number FROM looks ORDER BY number")]
     assert numbers == list(range(1, len(numbers) + 1))
     assert numbers
+
+
+async def test_a_correction_that_waits_for_its_order_finds_a_rate_that_comes_at_the_same_moment(
+    servers: tuple[Caller, Caller], database: str
+) -> None:
+    a, b = servers
+    since = shop.now() - timedelta(days=2)
+    for attempt in range(20):
+        orders = [
+            shop.order("v", f"o-{attempt}-{n}", at=since + timedelta(hours=attempt, minutes=1))
+            for n in range(10)
+        ]
+        corrected = [
+            shop.correction(
+                order.order.order_id, shop.order("v", order.order.order_id, currency="USD")
+            )
+            for order in orders
+        ]
+        await a.record(*corrected)
+        rate = shop.exchange_rate("USD", 2 + attempt, at=since + timedelta(hours=attempt))
+        await asyncio.gather(a.record(*orders), b.record(rate))
+
+    stored = rows(database, "SELECT DISTINCT order_id, rate_picos FROM orders ORDER BY order_id")
+    expected = {f"o-{attempt}": (2 + attempt) * 10**12 for attempt in range(20)}
+    assert len(stored) == 200
+    assert {(o.rpartition("-")[0], rate) for o, rate in stored} == set(expected.items())
+
+
+async def test_a_server_with_another_currency_or_form_of_ids_does_not_start_on_a_new_database(
+    servers: tuple[Caller, Caller], tmp_path: Path, database: str
+) -> None:
+    for settings, says in (
+        ({"currency": "USD"}, "FAIRLIFT_CURRENCY"),
+        ({"raw_ids": True}, "keyed"),
+    ):
+        with pytest.raises(WrongState, match=says):
+            async with running(tmp_path, database=database, **settings):
+                pass
+    (outcome,) = await servers[0].record(shop.order("v", "o-1"))
+
+    assert outcome.status == pb.EVENT_STATUS_ACCEPTED

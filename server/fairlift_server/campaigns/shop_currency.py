@@ -18,7 +18,7 @@ def set_currency(transaction: Transaction, currency: str) -> None:
     shop = campaign_store.current_shop(transaction)
     if shop is None:
         shop = campaign_store.Shop(currency, holdout_bps=0, holdout_salt=secrets.token_hex(16))
-    elif shop.currency_code != currency and campaign_store.holds_money(transaction):
+    elif shop.currency_code != currency and campaign_store.must_keep_currency(transaction):
         raise WrongState(
             f"FAIRLIFT_CURRENCY is {currency}, but the ledger's amounts are in "
             f"{shop.currency_code}; set it back, or use another database"

@@ -182,6 +182,8 @@ def _print_summary(file: "FileImport", path: Path, ending: str) -> None:
             f"  idle     {tally.idle:>12,}  events that contradict their order and change nothing"
         )
     _print_groups("waiting", tally.waiting, rows.source.line_word)
+    if tally.waiting:
+        print("    They are judged while a server runs, once what they wait for is there.")
     _print_groups("refused", tally.refused, rows.source.line_word)
 
 
@@ -193,7 +195,7 @@ def _print_groups(word: str, groups: "Mapping[Why, Group]", line_word: str) -> N
         lines = ", ".join(map(str, group.first))
         more = ", …" if group.rows > len(group.first) else ""
         print(f"    {group.rows:,} × {why.reason}, {line_word} {lines}{more}")
-        print(f"      {why.field}: {group.message}")
+        print(f"      {why.field}: {group.message}" if why.field else f"      {group.message}")
 
 
 def _refuse(lines: Iterable[str]) -> NoReturn:

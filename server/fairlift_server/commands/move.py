@@ -39,8 +39,8 @@ def _run(_settings: Settings, arguments: argparse.Namespace) -> None:
             move(source, target, _report)
             print(
                 f"{source.name} was copied to {target.name} ({target.contents()}). Set "
-                "FAIRLIFT_DATABASE to it, give it the same key of ids (FAIRLIFT_ID_KEY_FILE), and "
-                "start no server on the old one again"
+                "FAIRLIFT_DATABASE to it, keep the key of ids (FAIRLIFT_ID_KEY_FILE) and the list "
+                "of who was erased (FAIRLIFT_ERASED_FILE), and start no server on the old one again"
             )
         finally:
             target.close()

@@ -58,7 +58,12 @@ def _ids(given: str) -> list[str]:
 def _erase(units: _Units, ids: list[str], reason: str) -> None:
     for number, unit in enumerate(ids, 1):
         erased_ids, events = units.erase(unit, reason)
-        print(f"erased {number} of {len(ids)}: {events} events of {erased_ids} linked ids")
+        found = (
+            f"{events} events of {erased_ids} linked {'id' if erased_ids == 1 else 'ids'}"
+            if events
+            else "nothing was kept about it; is it written as the shop sends it?"
+        )
+        print(f"erased {number} of {len(ids)}: {found}")
 
 
 def _export(units: _Units, ids: list[str], reason: str) -> None:

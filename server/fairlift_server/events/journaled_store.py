@@ -18,7 +18,7 @@ from fairlift_server.events.ingest import ReadEvents, StoreEvents
 from fairlift_server.events.journal import Journal
 from fairlift_server.events.journal_files import JournalFile
 from fairlift_server.events.journal_records import ReadEvent, Records
-from fairlift_server.events.ledger import EventOutcome, ParkedEvent, RefusedEvent
+from fairlift_server.events.ledger import EventOutcome, ParkedEvent, RefusalReason, RefusedEvent
 
 log = logging.getLogger("fairlift.journal")
 
@@ -194,7 +194,8 @@ class JournaledStore:
             refused += [
                 (event, outcome)
                 for event, outcome in zip(group, outcomes, strict=True)
-                if isinstance(outcome, RefusedEvent)
+                # Nothing may be kept of who was erased.
+                if isinstance(outcome, RefusedEvent) and outcome.reason is not RefusalReason.ERASED
             ]
         # First the log: a stop may come in between, and then it is said again.
         _log_what_is_missing(file, records, refused)

@@ -30,7 +30,8 @@ def explained(error: str, path: Path) -> str:
         return "is no Parquet file, or it is cut off"
     if "maximum_object_size" in error:
         return f"a line is longer than {MAX_LINE_BYTES:,} characters"
-    sentence = error.partition("\n")[0]
+    # Without what it quotes: values of a file may name a person.
+    sentence = re.sub(r"(['\"]).*?\1", "a value", error.partition("\n")[0])
     return f"cannot be read: {sentence.partition(': ')[2] or sentence}"
 
 

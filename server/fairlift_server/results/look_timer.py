@@ -5,6 +5,8 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from fairlift.engine.errors import Overloaded, Unavailable
+
 from fairlift_server.results.campaign_results import CampaignResults
 
 log = logging.getLogger("fairlift.results")
@@ -30,6 +32,8 @@ class LookTimer:
             await asyncio.sleep(self._every_s)
             try:
                 await self.make_due_looks()
+            except (Overloaded, Unavailable):
+                pass  # the store has logged that the database is away
             except Exception:
                 # The next round may fare better: a full disk was cleared, a process restarted.
                 log.exception("looks could not be made")

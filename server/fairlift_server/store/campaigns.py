@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
 
 from fairlift_server.store import tables
 from fairlift_server.store.locks import announce_change
+from fairlift_server.store.statements import is_postgres
 
 # What changes when visitors enter.
 _MOVES = ("start", "pause", "resume", "stop")
@@ -103,9 +104,9 @@ def changed_since(connection: Connection, version: int) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def holds_money(connection: Connection) -> bool:
-    """Whether the ledger holds amounts in the shop's currency."""
-    return any(
+def must_keep_currency(connection: Connection) -> bool:
+    """Whether the ledger holds amounts in the shop's currency, or another server may store some."""
+    return is_postgres(connection) or any(
         connection.execute(select(table.c.id).limit(1)).first() is not None
         for table in (tables.orders, tables.costs, tables.exchange_rates)
     )

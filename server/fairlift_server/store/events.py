@@ -15,7 +15,6 @@ from fairlift_server.events.ledger import (
     EventOutcome,
     ExposureEntry,
     IdentityEntry,
-    LedgerEntry,
     OrderEntry,
     RateEntry,
     RefusalReason,
@@ -42,6 +41,8 @@ _INSERT_BY_TYPE = {
     RateEntry: insertion(tables.exchange_rates, RateEntry._fields),
     AttributeEntry: insertion(tables.customer_attributes, AttributeEntry._fields),
 }
+# What is worth something in the shop's currency.
+_EXCHANGED = (OrderEntry, AmendmentEntry, CostEntry)
 _COST = insertion(tables.costs, (*CostEntry._fields, "shop_amount_micros"))
 
 
@@ -91,10 +92,14 @@ class _EventGroup:
         return outcomes
 
     def _wait_for_rates(self, events: Sequence[Event]) -> None:
-        """Lets rates, and what is exchanged by them, come one after the other."""
-        if any(isinstance(event.entry, RateEntry) for event in events):
+        """Lets rates, and what is exchanged by them, come one after the other.
+
+        An order in the shop's own currency, too: a correction that waits for it may name another.
+        """
+        kinds = {type(event.entry) for event in events}
+        if RateEntry in kinds:
             lock_rates(self._connection, to_write=True)
-        elif any(_currency_of(event.entry) not in ("", self._currency) for event in events):
+        elif not kinds.isdisjoint(_EXCHANGED):
             lock_rates(self._connection, to_write=False)
 
     def _mark_new(self, events: Sequence[Event]) -> Sequence[int]:
@@ -133,14 +138,3 @@ class _EventGroup:
             else:
                 rows.append((*cost, exchanged(cost.amount_micros, rate)))
         insert_many(self._connection, _COST, rows)
-
-
-def _currency_of(entry: LedgerEntry) -> str:
-    """In which the entry has amounts; empty where it has none."""
-    match entry:
-        case OrderEntry():
-            return entry.content.currency_code
-        case AmendmentEntry() | CostEntry():
-            return entry.currency_code
-        case _:
-            return ""

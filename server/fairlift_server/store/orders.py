@@ -1,7 +1,8 @@
 """Stores orders and what became of them: each order is one row, restated by all its amendments."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -180,11 +181,11 @@ class OrderBook:
         if not ids:
             return
         ordered = sorted(ids)
-        select = f"SELECT order_id, time_us, placed, {', '.join(_CONTENT)} FROM orders"
+        select = f"SELECT order_id, time_us, placed, rate_picos, {', '.join(_CONTENT)} FROM orders"
         stored = select_by_key(self._connection, select, "order_id", ordered)
         amendments = self._amendments(order_id for order_id, *_ in stored)
         rows = []
-        for order_id, time_us, placed, *columns in stored:
+        for order_id, time_us, placed, rate_picos, *columns in stored:
             amended = amendments.get(order_id, ())
             corrects = any(one.entry.kind is AmendmentKind.CORRECTION for one in amended)
             if placed is not None:
@@ -194,7 +195,12 @@ class OrderBook:
                 content = OrderContent._make([*columns, lines])
             standing = self._standing(content, amended, time_us)
             if order_beyond_limit(standing.content, standing.rate_picos):
-                continue  # A rate that makes an order worth more than can be kept is a mistake.
+                # A rate that makes an order worth more than can be kept is a mistake: the order
+                # keeps the one that it has, and what became of it counts all the same.
+                known = {columns[_CONTENT.index("currency_code")]: rate_picos or PICOS}
+                standing = self._standing(content, amended, time_us, known)
+            if order_beyond_limit(standing.content, standing.rate_picos):
+                continue  # by a correction in yet another currency
             rows.append((*self._row(standing, content), order_id))
             if corrects:
                 self._replace_lines(order_id, standing.content.lines)
@@ -202,15 +208,19 @@ class OrderBook:
         insert_many(self._connection, _CHANGED, [(order_id,) for order_id, *_ in stored])
 
     def _standing(
-        self, placed: OrderContent, amended: Sequence[_Amended], time_us: int
+        self,
+        placed: OrderContent,
+        amended: Sequence[_Amended],
+        time_us: int,
+        known: Mapping[str, int] = MappingProxyType({}),
     ) -> OrderStanding:
         """The order after its amendments, whose status is noted."""
-        if not amended:
+        if not amended and not known:
             rate = self._rates.at(placed.currency_code, time_us)
             assert rate is not None, "an order without a rate is refused"
             return OrderStanding(placed, rate)
         standing, contradictions = order_standing(
-            placed, [one.entry for one in amended], self._rate_of(time_us)
+            placed, [one.entry for one in amended], self._rate_of(time_us, known)
         )
         self._contradictions |= contradictions
         statuses = []
@@ -226,8 +236,8 @@ class OrderBook:
         execute_many(self._connection, _STATUS, statuses)
         return standing
 
-    def _rate_of(self, time_us: int) -> RateOf:
-        return lambda currency: self._rates.at(currency, time_us)
+    def _rate_of(self, time_us: int, known: Mapping[str, int]) -> RateOf:
+        return lambda currency: known.get(currency) or self._rates.at(currency, time_us)
 
     def _row(self, standing: OrderStanding, placed: OrderContent) -> tuple[Any, ...]:
         content = standing.content

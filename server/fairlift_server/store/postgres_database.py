@@ -225,10 +225,14 @@ def _connecting(url: str) -> "Callable[[], psycopg.Connection]":
             "FAIRLIFT_DATABASE names PostgreSQL, whose driver is not installed: "
             "pip install 'fairlift[postgres]'"
         ) from None
+    place = url.partition("://")[2].partition("?")[0]
+    if place.count("@") > 1:  # libpq would take the rest of the password for the host
+        raise _no_url("")
     try:
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
-        raise _unusable(without_secrets(url), error) from None
+        # What cannot be decoded is quoted, and may be the password.
+        raise _no_url("" if "percent" in str(error) else f" ({str(error).strip()})") from None
     defaults: dict[str, str | int] = {"connect_timeout": _CONNECT_S, **_KEEP_ALIVE}
     more = {name: value for name, value in defaults.items() if name not in given}
     more["application_name"] = _PROGRAM  # by which `refuse_other_servers` knows it
@@ -245,6 +249,14 @@ def _connecting(url: str) -> "Callable[[], psycopg.Connection]":
         return connection
 
     return connect
+
+
+def _no_url(reason: str) -> WrongState:
+    return WrongState(
+        f"FAIRLIFT_DATABASE is no URL of PostgreSQL{reason}; it must be "
+        "postgresql://USER:PASSWORD@HOST/NAME, with % as %25, @ as %40 and / as %2F in user and "
+        "password"
+    )
 
 
 def _engine(connect: "Callable[[], psycopg.Connection]", *, connections: int) -> Engine:

@@ -15,6 +15,7 @@ from fairlift_server.store.id_key import (
     key_in_file,
     made_key,
 )
+from fairlift_server.store.statements import is_postgres
 
 _COLUMNS = tables.stored_ids.c
 _KEYED, _RAW = "keyed", "raw"
@@ -90,7 +91,8 @@ class IdSettings:
                 )
             return self._begun(connection, wanted)
         if row.form != wanted:
-            if holds_ids(connection):
+            # Another server may be about to store the first ones.
+            if is_postgres(connection) or holds_ids(connection):
                 raise _other_form(row.form, database)
             connection.execute(tables.stored_ids.delete())
             return self._begun(connection, wanted)

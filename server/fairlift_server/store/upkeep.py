@@ -3,6 +3,8 @@
 import asyncio
 import logging
 
+from fairlift.engine.errors import Overloaded, Unavailable
+
 from fairlift_server.store.database import Store
 from fairlift_server.store.partitions import make_partitions, missing_partitions
 
@@ -22,6 +24,8 @@ class Upkeep:
         while True:
             try:
                 await self.once()
+            except (Overloaded, Unavailable):
+                pass  # the store has logged that the database is away
             except Exception:
                 # The next round may fare better: the database is back, or less busy.
                 log.exception("the upkeep of the database failed")

@@ -1,6 +1,7 @@
 """Orders and their amendments, each through gRPC: again, contradicted, out of order, too much."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from fairlift.v1.event_service_pb2 import (
@@ -10,6 +11,8 @@ from fairlift.v1.event_service_pb2 import (
     RefusalReason,
 )
 
+from tests import databases
+from tests.databases import database_in
 from tests.server import shop
 from tests.server.client import Caller
 from tests.server.events.outcomes import refusal, waits
@@ -132,3 +135,25 @@ async def test_an_order_has_at_most_ten_coupons(caller: Caller) -> None:
 
     assert outcome.field == "order.coupons"
     assert "has 11, must have at most 10" in outcome.message
+
+
+@pytest.mark.parametrize("rate_first", [True, False])
+async def test_what_became_of_an_order_counts_though_a_rate_is_a_mistake(
+    caller: Caller, tmp_path: Path, rate_first: bool
+) -> None:
+    """A rate that makes an order worth more than can be kept does not hide its cancellation."""
+    at = shop.now() - timedelta(days=1)
+    await caller.accepted([shop.exchange_rate("USD", 2, at=at - timedelta(hours=2))])
+    await caller.accepted(
+        [shop.order("v", "o-1", shop.line(90_000_000_000 / 10), currency="USD", at=at)]
+    )
+    mistake = [shop.exchange_rate("USD", 1_000, at=at - timedelta(hours=1))]
+    amended = [shop.refund("o-1", 400.0, currency="USD"), shop.cancellation("o-1")]
+    for events in (mistake, amended) if rate_first else (amended, mistake):
+        await caller.accepted(events)
+
+    found = databases.rows(
+        database_in(tmp_path),
+        "SELECT cancelled, refunded_micros, shop_net_revenue_micros, rate_picos FROM orders",
+    )
+    assert [tuple(map(int, row)) for row in found] == [(1, 400_000_000, 0, 2 * 10**12)]

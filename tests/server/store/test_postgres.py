@@ -111,11 +111,21 @@ def test_a_database_that_does_not_exist_is_told(url: str) -> None:
     assert '"missing" does not exist' in refusal(f"{url.rpartition('/')[0]}/missing")
 
 
-def test_a_url_that_is_none_is_told() -> None:
-    message = refusal("postgresql://shop:sesame@host/shop?sslmod=require")
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql://shop:sesame@host/shop?sslmod=require", "sslmod"),
+        ("postgresql://shop:sesame%w0rd@127.0.0.1:1/shop", "% as %25, @ as %40"),
+        ("postgresql://shop:open@sesame/w0rd@127.0.0.1:1/shop", "@ as %40 and / as %2F"),
+    ],
+)
+def test_a_url_that_is_none_is_told_without_its_password(url: str, says: str) -> None:
+    message = refusal(url)
 
-    assert "sslmod" in message
+    assert "FAIRLIFT_DATABASE is no URL of PostgreSQL" in message
+    assert says in message
     assert "sesame" not in message
+    assert "w0rd" not in message
 
 
 def test_a_wrong_password_is_told() -> None:
