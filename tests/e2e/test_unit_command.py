@@ -98,7 +98,8 @@ def test_the_command_asks_the_server_that_uses_the_database(tmp_path: Path) -> N
 
     check_export(tmp_path, exported.stdout)
     assert erased.stdout == (
-        "erased 1 of 2: 6 events of 2 linked ids\nerased 2 of 2: 0 events of 1 linked ids\n"
+        "erased 1 of 2: 6 events of 2 linked ids\n"
+        "erased 2 of 2: nothing was kept about it; is it written as the shop sends it?\n"
     )
     assert set(json.loads(nothing.stdout)["counts"].values()) == {0}
     assert elsewhere.returncode == 1

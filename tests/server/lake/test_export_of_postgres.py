@@ -74,7 +74,8 @@ def test_both_databases_give_the_same_lake(tmp_path: Path, shared: str) -> None:
     for table in TABLES:
         first, second = (without_ids(lake, table) for lake in lakes)
         assert first == second, table
-        assert first.total() > 1, table
+        # The writer knows no attributes of customers; test_customers_in_lake.py does.
+        assert first.total() > 1 or table == "customer_attributes", table
     assert any(row[-1] is not None and row[-1] % 1 for row in lake_rows(lakes[1], "actions"))
 
 
