@@ -78,7 +78,7 @@ test: $(READY) ## run all tests; fails, too, if a branch of the engine or of the
 	@$(MAKE) --no-print-directory test-compiled
 
 test-postgres: $(READY) ## the tests of the server and of the ledger once more, on PostgreSQL
-	@FAIRLIFT_TESTED_DATABASE=postgresql $(PY) -m pytest -n auto -q tests/server tests/ledger_oracle
+	@FAIRLIFT_TESTED_DATABASE=postgresql $(PY) -m pytest -n auto -q -m "not slow" tests/server tests/ledger_oracle
 
 COMPILED := $(CURDIR)/.venv/compiled
 

@@ -12,7 +12,7 @@ from fairlift_server.importing.mapping import read_mapping
 from fairlift_server.importing.rows import mapped_rows
 from fairlift_server.importing.source import SourceFile
 
-from tests.databases import ON_POSTGRES
+from tests.databases import ON_POSTGRES, sqlite_only
 from tests.server.importing.files import (
     HEADER,
     command,
@@ -25,6 +25,8 @@ from tests.server.importing.files import (
 
 GOOD = "o-1,v-1,2026-11-20T10:00:00Z,EUR,shoe,1,19.99"
 HUGE = 1_000_000_000
+
+pytestmark = sqlite_only
 
 
 def refused(folder: Path, *arguments: str | Path) -> str:

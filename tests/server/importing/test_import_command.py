@@ -10,6 +10,7 @@ from fairlift_server.importing.kinds import KINDS
 from fairlift_server.importing.mapping import read_mapping
 from fairlift_server.importing.progress import ProgressBar
 
+from tests.databases import sqlite_only
 from tests.server.client import running
 from tests.server.importing.files import (
     HEADER,
@@ -63,6 +64,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(tmp_path: Path) -> None:
     assert dry.stdout.splitlines()[1:] == real.stdout.splitlines()[1:-1]
 
 
+@sqlite_only
 async def test_a_server_that_runs_keeps_its_database(tmp_path: Path) -> None:
     file = written(tmp_path / "file.csv", HEADER, *order_lines(5))
     async with running(tmp_path, raw_ids=True):
@@ -151,6 +153,7 @@ def test_the_example_of_the_documentation_runs(tmp_path: Path) -> None:
     ]
 
 
+@sqlite_only
 def test_ids_are_stored_as_the_server_stores_them_and_none_is_left_in_the_folder(
     tmp_path: Path,
 ) -> None:

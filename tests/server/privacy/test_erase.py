@@ -174,6 +174,7 @@ async def test_persons_of_random_links_go_whole(tmp_path: Path) -> None:
         assert 12 < len(gone) < len(units)
 
 
+@sqlite_only
 async def test_numbers_of_rows_are_not_used_again_and_events_stay_counted(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
         await caller.accepted([shop.action("a", "view"), shop.action("b", "view")])
