@@ -19,7 +19,9 @@ PREFIX = "FAIRLIFT_"
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
 # What the command line, the SDK's build and the tests read.
-_OF_OTHERS = frozenset({"SERVER", "CA", "LANGUAGE", "COMPILE", "TESTED"})
+_OF_OTHERS = frozenset(
+    {"SERVER", "CA", "LANGUAGE", "COMPILE", "TESTED", "TESTED_DATABASE", "TEST_POSTGRES"}
+)
 # What other servers call a setting.
 _OTHER_WORDS = {
     **dict.fromkeys(("ADDRESS", "ADDR", "BIND", "HOST", "PORT"), "LISTEN"),
