@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 
 from fairlift.engine.errors import FairliftError, Overloaded, Unavailable, WrongState
 from sqlalchemy import Connection
-from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from fairlift_server.store.contents import Contents, contents
@@ -19,7 +19,7 @@ from fairlift_server.store.move_marks import refuse_unfinished
 from fairlift_server.store.postgres_database import PostgresDatabase, without_secrets
 from fairlift_server.store.sqlite_file import SqliteFile, opened_beside, unusable_file
 from fairlift_server.store.write_check import try_tables
-from fairlift_server.store.write_failures import WriteFailures
+from fairlift_server.store.write_failures import FAULTS_OF_A_JOB, WriteFailures
 
 log = logging.getLogger("fairlift.store")
 
@@ -27,8 +27,6 @@ T = TypeVar("T")
 # For packages that do not import SQLAlchemy: a connection with an open transaction.
 Transaction: TypeAlias = Connection
 
-# What a job does wrong itself: the database can write, and other jobs go on.
-_FAULTS_OF_THE_JOB = (IntegrityError, DataError, ProgrammingError)
 # How often a transaction is tried that others keep from ending.
 _ATTEMPTS = 5
 
@@ -180,7 +178,7 @@ class Store:
                 ):
                     continue
                 if isinstance(error, DatabaseError | NoConnection) and not isinstance(
-                    error, _FAULTS_OF_THE_JOB
+                    error, FAULTS_OF_A_JOB
                 ):
                     if isinstance(error, DatabaseError) and self._database.is_busy(error):
                         raise Overloaded(f"the database is busy: {_reason(error)}") from error
@@ -244,7 +242,7 @@ class Store:
             with self._database.reading.begin() as connection:
                 return job(connection)
         except (DatabaseError, NoConnection) as error:
-            if isinstance(error, _FAULTS_OF_THE_JOB) or not self.is_shared:
+            if isinstance(error, FAULTS_OF_A_JOB) or not self.is_shared:
                 raise
             raise Unavailable(f"the database cannot be read now: {_reason(error)}") from error
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from sqlalchemy import Connection, insert
-from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DatabaseError
 
 from fairlift_server.events.ledger import (
     Event,
@@ -19,11 +19,9 @@ from fairlift_server.store import parked_events, tables
 from fairlift_server.store.erased_units import ERASED, ErasedUnits
 from fairlift_server.store.events import CONFLICT, store_events
 from fairlift_server.store.seen_events import mark, seen_digests, unmark
+from fairlift_server.store.write_failures import FAULTS_OF_A_JOB
 
 log = logging.getLogger("fairlift.store")
-
-# What an event can be the cause of; any other error of the database concerns all of them.
-_OF_AN_EVENT = (DataError, IntegrityError, ProgrammingError)
 
 StoreReady = Callable[[Connection, Sequence[Event], str], list[EventOutcome]]
 
@@ -132,7 +130,7 @@ def stored_apart(
     except MemoryError:
         raise
     except Exception as error:
-        if isinstance(error, DatabaseError) and not isinstance(error, _OF_AN_EVENT):
+        if isinstance(error, DatabaseError) and not isinstance(error, FAULTS_OF_A_JOB):
             raise
         savepoint.rollback()
         if len(events) == 1:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from fairlift.engine.errors import WrongState
 
+from fairlift_server.store.durable_files import sync
+
 MIN_BYTES = 32
 _RULE = (
     f"must be at least {MIN_BYTES} random bytes in hex or base64; `openssl rand -hex 32` makes one"
@@ -52,11 +54,6 @@ def key_in_file(path: Path) -> bytes:
         raise WrongState(f"{path}, the key of stored ids, {error}") from None
 
 
-def key_file_beside(database: Path) -> Path:
-    """The file in which a server keeps the key that it made itself."""
-    return database.with_name(database.name + ".id-key")
-
-
 def made_key(path: Path) -> bytes:
     """A new key, on disk in the file; where there is one already, the one in the file.
 
@@ -88,8 +85,4 @@ def _write_new(path: Path, text: str) -> None:
             os.link(new, path)
     finally:
         new.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)

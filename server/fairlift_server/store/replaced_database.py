@@ -10,6 +10,7 @@ from pathlib import Path
 from fairlift.engine.errors import WrongState
 
 from fairlift_server.store.durable_files import sync
+from fairlift_server.store.files_to_keep import beside
 
 _KEPT = ".before-restore-"
 # What SQLite would apply to whatever file has the database's name.
@@ -33,12 +34,12 @@ def keep_database(database: Path, now: datetime) -> Path:
         raise WrongState(f"{kept} exists already; try again in a second")
     _write_back_log(database)
     for suffix in ("", *_LOGS):
-        path = _beside(database, suffix)
+        path = beside(database, suffix)
         if path.exists() and (not suffix or path.stat().st_size):
-            _name_twice(path, _beside(kept, suffix))
+            _name_twice(path, beside(kept, suffix))
     sync(database.parent)
     for suffix in (*_LOGS, "-shm"):
-        _beside(database, suffix).unlink(missing_ok=True)
+        beside(database, suffix).unlink(missing_ok=True)
     sync(database.parent)
     return kept
 
@@ -51,8 +52,8 @@ def remove_second_names(database: Path) -> None:
         if not kept.samefile(database):
             continue
         for suffix in _LOGS:
-            if (log := _beside(kept, suffix)).exists():
-                log.replace(_beside(database, suffix))
+            if (log := beside(kept, suffix)).exists():
+                log.replace(beside(database, suffix))
         sync(database.parent)
         kept.unlink()
         sync(database.parent)
@@ -71,7 +72,3 @@ def _name_twice(path: Path, second: Path) -> None:
         os.link(path, second)
     except OSError:  # a file system without hard links
         path.rename(second)
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)

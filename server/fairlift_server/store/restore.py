@@ -13,6 +13,7 @@ from fairlift_server.store.backup_check import DatabaseFacts, checked_facts
 from fairlift_server.store.backup_manifest import BackupManifest, read_backup_manifest
 from fairlift_server.store.durable_files import copy_hashed, failures_named, put, sync
 from fairlift_server.store.file_locks import FileLocks
+from fairlift_server.store.files_to_keep import beside
 from fairlift_server.store.last_write import LastWrite, Progress, progress_of
 from fairlift_server.store.replaced_database import keep_database, remove_second_names
 
@@ -79,7 +80,7 @@ def restore_backup(
                 _refuse_loss(last_write, manifest, database)
             _copy(backup, new, manifest)
             prepare(new)
-            if _beside(new, "-wal").exists():
+            if beside(new, "-wal").exists():
                 raise WrongState(f"{new} is still open; nothing was changed")
             kept = keep_database(database, datetime.now(UTC)) if _is_used(database) else None
             if accept:
@@ -113,7 +114,7 @@ def _copy(backup: Path, new: Path, manifest: BackupManifest) -> None:
 
 def _is_used(database: Path) -> bool:
     """Whether there is anything that a restore would replace."""
-    paths = (database, _beside(database, "-wal"))
+    paths = (database, beside(database, "-wal"))
     return any(path.exists() and path.stat().st_size for path in paths)
 
 
@@ -143,7 +144,3 @@ def _known_to(database: Path) -> Progress | None:
         return progress_of(database)
     except sqlite3.DatabaseError:
         return None
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)

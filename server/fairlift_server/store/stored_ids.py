@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Table, insert, select
 
 from fairlift_server.events.unit_ids import UnitIds, key_check
 from fairlift_server.store import tables
+from fairlift_server.store.files_to_keep import key_path
 from fairlift_server.store.id_key import (
     id_key_from,
-    key_file_beside,
     key_in_file,
     made_key,
 )
@@ -68,7 +68,7 @@ class IdSettings:
         if key_file:
             path = Path(key_file)
             return cls(key=key_in_file(path), key_source=str(path))
-        return cls(key_file=None if database is None else key_file_beside(database.resolve()))
+        return cls(key_file=None if database is None else key_path(database.resolve()))
 
     def settled(self, connection: Connection, database: str) -> UnitIds:
         """How ids are stored; a new database takes the form that the settings name.

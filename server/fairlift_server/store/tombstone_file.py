@@ -12,7 +12,9 @@ from pathlib import Path
 
 from fairlift.engine.errors import WrongState
 
+from fairlift_server.store.durable_files import sync
 from fairlift_server.store.erased_units import Tombstone
+from fairlift_server.store.files_to_keep import erased_path
 
 log = logging.getLogger("fairlift.store")
 
@@ -34,7 +36,7 @@ class TombstoneFile:
         """
         if path or database is None:
             return cls(Path(path) if path else None)
-        return cls(database.with_name(database.name + ".erased"))
+        return cls(erased_path(database))
 
     def tombstones(self) -> list[Tombstone]:
         """What the file remembers; lines that cannot be read are logged and left out.
@@ -80,7 +82,7 @@ class TombstoneFile:
                 file.write(text.encode())
                 file.flush()
                 os.fsync(descriptor)
-            _sync_folder(self.path.parent)
+            sync(self.path.parent)
         except OSError as error:
             raise WrongState(
                 f"cannot write {self.path}, which says what was erased: {error.strerror}; nothing "
@@ -103,11 +105,3 @@ def _from_line(line: bytes) -> Tombstone | None:
     except (ValueError, TypeError, RecursionError):
         pass
     return None
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

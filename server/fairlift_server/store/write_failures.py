@@ -4,9 +4,13 @@ import logging
 import time
 from collections.abc import Callable
 
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
+
 log = logging.getLogger("fairlift.store")
 
 EVERY_S = 60.0
+# What a job, such as storing an event, does wrong itself: the database can write others.
+FAULTS_OF_A_JOB = (IntegrityError, DataError, ProgrammingError)
 
 
 class WriteFailures:

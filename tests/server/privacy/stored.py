@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from fairlift_server.events.unit_ids import UnitIds
-from fairlift_server.store.id_key import key_file_beside, key_in_file
+from fairlift_server.store.files_to_keep import key_path
+from fairlift_server.store.id_key import key_in_file
 
 from tests.databases import ON_POSTGRES
 
@@ -13,5 +14,5 @@ EVENT = "event_id <> " + (f"decode('{'00' * 16}', 'hex')" if ON_POSTGRES else "z
 
 def stored(folder: Path, unit: str, database: str = "shop.db") -> str:
     """The stored form of an id, under the key that the server made beside its database."""
-    key = key_in_file(key_file_beside(folder / database))
+    key = key_in_file(key_path(folder / database))
     return UnitIds(key, salt=b"").stored(unit)
