@@ -9,10 +9,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import grpc
 import uvloop
+from fairlift.engine.campaign import Campaign, State
+from fairlift.engine.plan_hash import plan_hash
 from fairlift.v1 import (
     assignment_service_pb2,
     audience_pb2,
@@ -21,6 +25,7 @@ from fairlift.v1 import (
     plan_pb2,
 )
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceStub
+from fairlift.wire.campaign import campaign_from
 
 from benchmarks.form import Measure, publish
 
@@ -37,6 +42,13 @@ PEER = "bare grpc.aio+uvloop echo"
 @contextmanager
 def process(*command: str, **environment: str) -> Iterator[str]:
     """The address that a server process prints."""
+    with process_with_id(*command, **environment) as (address, _):
+        yield address
+
+
+@contextmanager
+def process_with_id(*command: str, **environment: str) -> Iterator[tuple[str, int]]:
+    """The address that a server process prints, and the process's number."""
     server = subprocess.Popen(
         [sys.executable, "-m", *command],
         stdout=subprocess.PIPE,
@@ -45,10 +57,26 @@ def process(*command: str, **environment: str) -> Iterator[str]:
     )
     try:
         assert server.stdout is not None
-        yield server.stdout.readline().removeprefix("listening on ").strip()
+        yield server.stdout.readline().removeprefix("listening on ").strip(), server.pid
     finally:
         server.terminate()
         server.wait()
+
+
+@contextmanager
+def empty_server() -> Iterator[tuple[str, int]]:
+    """A server with a database of its own: its address, and the process's number."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        process_with_id(
+            "fairlift_server",
+            "serve",
+            FAIRLIFT_LISTEN="127.0.0.1:0",
+            FAIRLIFT_DATABASE=str(Path(folder) / "shop.db"),
+            FAIRLIFT_LOG_LEVEL="error",
+        ) as started,
+    ):
+        yield started
 
 
 def campaign(number: int) -> campaign_pb2.Campaign:
@@ -66,6 +94,23 @@ def campaign(number: int) -> campaign_pb2.Campaign:
     message.audience.compare.op = audience_pb2.COMPARISON_GE
     message.audience.compare.value.number_value = 30
     return message
+
+
+def running_since(message: campaign_pb2.Campaign, start: datetime) -> Campaign:
+    """The campaign of a message, as if it ran since then."""
+    draft = campaign_from(message)
+    assert draft.plan is not None
+    lifecycle = replace(
+        draft.lifecycle,
+        state=State.RUNNING,
+        epoch=1,
+        create_time=start,
+        update_time=start,
+        start_time=start,
+        epoch_time=start,
+        plan_hash=plan_hash(draft.plan),
+    )
+    return replace(draft, lifecycle=lifecycle)
 
 
 async def start_campaigns(address: str) -> None:

@@ -23,10 +23,10 @@ _DRAIN_S = 15.0
 
 
 @contextlib.contextmanager
-def running_server(*, currency: str, token: str = "") -> Iterator[str]:
+def running_server(*, currency: str, token: str = "", environment: str = "") -> Iterator[str]:
     """The address of a new server; it stops and its store is deleted, however the program ends.
 
-    With a token, calls must carry it.
+    With a token, calls must carry it; callers of another environment than the named are refused.
 
     Raises:
         RuntimeError: the server did not start; its log is printed.
@@ -36,7 +36,7 @@ def running_server(*, currency: str, token: str = "") -> Iterator[str]:
         tempfile.TemporaryDirectory(prefix="fairlift-", ignore_cleanup_errors=True) as folder,
         (Path(folder) / "server.log").open("w+", encoding="utf-8") as log,
     ):
-        server = _start(Path(folder), currency, token, log)
+        server = _start(Path(folder), currency, token, environment, log)
         try:
             shutdown.allow()
             yield _address(server)
@@ -98,12 +98,15 @@ def _shutdown_on_signals() -> Iterator[_Shutdown]:
             signal.signal(number, handler)
 
 
-def _start(folder: Path, currency: str, token: str, log: IO[str]) -> "subprocess.Popen[str]":
+def _start(
+    folder: Path, currency: str, token: str, environment: str, log: IO[str]
+) -> "subprocess.Popen[str]":
     settings = {
         "FAIRLIFT_LISTEN": "127.0.0.1:0",
         "FAIRLIFT_DATABASE": str(folder / "fairlift.db"),
         "FAIRLIFT_CURRENCY": currency,
         "FAIRLIFT_TOKEN": token,
+        "FAIRLIFT_ENVIRONMENT": environment,
         # Looks are made when results are read, and not in the middle of the history.
         "FAIRLIFT_LOOK_EVERY_S": "3600",
     }

@@ -1,6 +1,11 @@
-"""Settings that all tests share."""
+"""Settings that all tests share, and a Spark cluster for those that need one."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.spark_cluster import SparkCluster, configured, missing_for_spark
 
 # A busy machine is slow, and that is no property of the code: benchmarks measure time. That goes
 # for the examples' deadline, and for the health check that times how long drawing them takes.
@@ -11,3 +16,16 @@ settings.register_profile(
 # `pytest --hypothesis-profile=search`, with `--hypothesis-seed` to repeat a find.
 settings.register_profile("same", settings.get_profile("search"), derandomize=True)
 settings.load_profile("same")
+
+
+@pytest.fixture(scope="session")
+def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
+    """A master and two workers; skipped, with the reason, where Spark cannot run."""
+    if reason := missing_for_spark():
+        pytest.skip(reason)
+    with configured(tmp_path_factory.mktemp("spark-configuration")):
+        cluster = SparkCluster()
+        try:
+            yield cluster
+        finally:
+            cluster.stop()

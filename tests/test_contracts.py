@@ -20,6 +20,7 @@ HOUSE = "The server and the CLI import the SDK and the statistics, never the rev
 ACYCLIC = "No package has circular imports, at any depth"
 SDK_LAYERS = "Layers of the SDK"
 CLI_LAYERS = "Layers of the CLI"
+REPORT_LAYERS = "Layers of the report"
 STATISTICS_LAYERS = "Layers of the statistics"
 SERVER_LAYERS = "Layers of the server"
 ENGINE = "The engine knows neither transport nor messages"
@@ -32,7 +33,11 @@ IBIS = "Only the analysis uses Ibis"
 DUCKDB = "Only the analysis, the lake and the import use DuckDB"
 SCIPY = "Only the statistics use SciPy"
 TERMINAL = "Only the CLI uses click and rich"
-YAML = "Only the CLI and the import read YAML"
+YAML = "Only the CLI, the import and the sources read YAML"
+FRAMES = "Only the frames use narwhals and statsmodels"
+PYSPARK = "Only the analysis uses PySpark"
+TRACES = "Only the tracing uses OpenTelemetry"
+WEB = "Only the web pages use Starlette and uvicorn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,10 @@ PLANTED = (
         "import duckdb",
         "import grpc",
         "import ibis",
+        "import opentelemetry",
+        "import pyspark",
         "import sqlalchemy",
-        breaks={SERVER_LAYERS, DUCKDB, GRPC, IBIS, SQLALCHEMY},
+        breaks={SERVER_LAYERS, DUCKDB, GRPC, IBIS, PYSPARK, SQLALCHEMY, TRACES},
     ),
     planted(
         "fairlift_server/lake/forecast.py",
@@ -80,7 +87,9 @@ PLANTED = (
         "fairlift_stats/methods/forecast.py",
         "def forecast() -> None:",
         "    import grpc",
-        breaks={MATHEMATICS, GRPC},
+        "    import narwhals",
+        "    import statsmodels",
+        breaks={MATHEMATICS, GRPC, FRAMES},
     ),
     planted(
         "fairlift_stats/data/forecast.py",
@@ -94,7 +103,15 @@ PLANTED = (
         breaks={ENGINE, SDK_LAYERS, ACYCLIC},
     ),
     planted("fairlift/forecast.py", "import numpy", breaks={LIGHT, SDK_LAYERS}),
+    planted("fairlift_cli/tables/forecast.py", "import starlette", breaks={WEB}),
     planted("fairlift_cli/forecast.py", "import scipy", breaks={CLI_LAYERS, SCIPY}),
+    planted(
+        "fairlift_report/forecast.py",
+        "import rich",
+        "from fairlift.v1 import plan_pb2",
+        "from fairlift_stats import messages",
+        breaks={REPORT_LAYERS, HOUSE, MESSAGES, TERMINAL},
+    ),
 )
 
 

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = (
     "clients/fairlift",
     "clients/fairlift_cli",
+    "clients/fairlift_report",
     "server/fairlift_server",
     "stats/fairlift_stats",
 )

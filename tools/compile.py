@@ -1,7 +1,7 @@
-"""Compiles the code that runs for every visitor with mypyc: `python tools/compile.py DIRECTORY`.
+"""Compiles with mypyc what runs for every visitor and every event: `compile.py DIRECTORY`.
 
 The extension modules are put into the directory as in a wheel; with `--package`, together with the
-rest of `fairlift`. See docs/decisions/0010.
+rest of their packages. See docs/decisions/0010.
 """
 
 import argparse
@@ -12,21 +12,36 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1] / "clients" / "fairlift"
-MODULES = (
-    "engine/assignment",
-    "engine/attribute_values",
-    "engine/matching",
-    "engine/deciders",
-    "engine/decision",
-    "exposures",
-    "assigner",
-)
+_ROOT = Path(__file__).parents[1]
+FOLDERS = {"fairlift": _ROOT / "clients", "fairlift_server": _ROOT / "server"}
+# By package: each has a library of its own, so that a storefront loads nothing of the server.
+MODULES = {
+    "fairlift": (
+        "engine/assignment",
+        "engine/attribute_values",
+        "engine/matching",
+        "engine/deciders",
+        "engine/decision",
+        "exposures",
+        "assigner",
+    ),
+    "fairlift_server": (
+        "api/event_entries",
+        "api/event_fields",
+        "api/exposure_entries",
+        "api/order_entries",
+        "api/request_parts",
+        "api/segment_labels",
+        "api/unit_fields",
+        "events/unit_ids",
+    ),
+}
 # mypyc must not check the types of storefronts' arguments (see fairlift.engine.untrusted). Types of
-# libraries that are not installed during a build are not needed.
+# libraries that are not installed during a build are not needed; what they return is Any then.
 MYPY = """
 [mypy]
 strict = True
+warn_return_any = False
 ignore_missing_imports = True
 follow_imports = silent
 [mypy-fairlift.engine.untrusted]
@@ -52,19 +67,21 @@ def compile_into(directory: Path) -> None:
 
     directory = directory.resolve()
     with tempfile.TemporaryDirectory() as scratch:
-        sources = Path(scratch, "fairlift")
-        shutil.copytree(PACKAGE, sources, ignore=shutil.ignore_patterns("v1", "__pycache__"))
+        for package in MODULES:
+            _copy(package, Path(scratch), "v1")
         Path(scratch, "mypy.ini").write_text(MYPY, encoding="utf-8")
         working_directory = Path.cwd()
         os.chdir(scratch)  # mypyc takes module names from relative paths
         try:
-            files = [f"fairlift/{module}.py" for module in MODULES]
-            extensions = mypycify(
-                ["--config-file=mypy.ini", *files],
-                opt_level="3",
-                debug_level="0",
-                group_name="fairlift",
-            )
+            extensions = []
+            for package, modules in MODULES.items():
+                files = [f"{package}/{module}.py" for module in modules]
+                extensions += mypycify(
+                    ["--config-file=mypy.ini", *files],
+                    opt_level="3",
+                    debug_level="0",
+                    group_name=package,
+                )
             if os.name != "nt":  # allows inlining within the library: 5 % faster
                 for extension in extensions:
                     extension.extra_compile_args.append("-fno-semantic-interposition")
@@ -74,6 +91,11 @@ def compile_into(directory: Path) -> None:
             command.run()
         finally:
             os.chdir(working_directory)
+
+
+def _copy(package: str, directory: Path, *but: str) -> None:
+    ignored = shutil.ignore_patterns("__pycache__", *but)
+    shutil.copytree(FOLDERS[package] / package, directory / package, ignore=ignored)
 
 
 def main() -> None:
@@ -93,9 +115,8 @@ def main() -> None:
         if options.directory.exists() and not (options.directory / "fairlift").is_dir():
             sys.exit(f"{options.directory} holds something else; name a new directory")
         shutil.rmtree(options.directory, ignore_errors=True)
-        shutil.copytree(
-            PACKAGE, options.directory / "fairlift", ignore=shutil.ignore_patterns("__pycache__")
-        )
+        for package in MODULES:
+            _copy(package, options.directory)
     compile_into(options.directory)
 
 

@@ -1,8 +1,12 @@
-"""Generates clients/fairlift/v1 from proto/; with --check, tests whether it is up to date."""
+"""Generates from proto/: clients/fairlift/v1, and the JSON Schema of campaign files.
+
+With --check, tests whether they are up to date.
+"""
 
 import argparse
 import filecmp
 import shutil
+import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -13,6 +17,7 @@ from grpc_tools import protoc
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
 OUTPUT = ROOT / "clients" / "fairlift" / "v1"
+SCHEMA = [sys.executable, "-m", "tools.campaign_schema"]
 INIT = '"""The contract fairlift.v1, generated from proto/ by `make proto`; never edited."""\n'
 
 
@@ -65,9 +70,12 @@ def main() -> None:
         if check:
             if names := stale(package):
                 sys.exit(f"generated code is not up to date: {', '.join(names)}; run `make proto`")
+            subprocess.run([*SCHEMA, "--check"], cwd=ROOT, check=True)
             return
         shutil.rmtree(OUTPUT, ignore_errors=True)
         shutil.copytree(package, OUTPUT)
+        # In a process that reads what was just generated.
+        subprocess.run(SCHEMA, cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":

@@ -17,14 +17,8 @@ if TYPE_CHECKING:
     from fairlift.engine.assignment import Assignment, Reason
     from fairlift.engine.bots import BotRules
     from fairlift.engine.errors import FairliftError
-    from fairlift.event_messages import (
-        Cancellation,
-        Correction,
-        LineKind,
-        OrderLine,
-        Refund,
-        Reopening,
-    )
+    from fairlift.engine.measure import LineKind
+    from fairlift.event_messages import Cancellation, Correction, OrderLine, Refund, Reopening
     from fairlift.event_values import micros
     from fairlift.snapshot_change import SnapshotChange
     from fairlift.transport import Tls
@@ -37,7 +31,7 @@ _HOMES = {
     "SnapshotChange": "fairlift.snapshot_change",
     "Client": "fairlift.client",
     "FairliftError": "fairlift.engine.errors",
-    "LineKind": "fairlift.event_messages",
+    "LineKind": "fairlift.engine.measure",
     "OrderLine": "fairlift.event_messages",
     "Reason": "fairlift.engine.assignment",
     "Refund": "fairlift.event_messages",

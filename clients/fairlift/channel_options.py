@@ -47,7 +47,8 @@ BALANCING_OPTIONS: Options = (
                         },
                     }
                 ],
-                "retryThrottling": {"maxTokens": 1_000, "tokenRatio": 0.1},
+                # A budget: after fifty failures in a row, one repeat for ten answers.
+                "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
             }
         ),
     ),

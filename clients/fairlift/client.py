@@ -28,6 +28,7 @@ from fairlift.local_snapshot import LocalSnapshot
 from fairlift.process_state import ProcessState
 from fairlift.snapshot_change import Listener
 from fairlift.tokens import Token
+from fairlift.tracing import current_span
 from fairlift.transport import Endpoint, Tls
 from fairlift.v1.event_service_pb2 import Event
 
@@ -56,6 +57,8 @@ class Client(Assigner):
         bots: The rules that recognise bots.
         first_seen: The visitor id under which each customer was first seen; `identify` adds to it.
             Pass your own mapping to keep it between processes; it must be fast.
+        environment: That this storefront belongs to, such as production: a server of another one
+            refuses its calls. Empty: any.
         max_events: How many events may wait to be sent; `max_bytes` limits their size.
         channel_options: Further gRPC channel arguments.
 
@@ -76,6 +79,7 @@ class Client(Assigner):
         stale_after_s: float | None = 3_600.0,
         bots: BotRules = BotRules(),  # noqa: B008  # frozen
         first_seen: MutableMapping[str, str] | None = None,
+        environment: str = "",
         max_events: int = 100_000,
         max_bytes: int = 32 * 1024 * 1024,
         channel_options: Sequence[tuple[str, int | str]] = (),
@@ -84,7 +88,9 @@ class Client(Assigner):
             raise ValueError(f'decide is {decide!r}; must be "local" or "server"')
         self._is_local = decide == "local"
         options = tuple(channel_options)
-        self._endpoint = Endpoint(target, token, tls, options, balances=not self._is_local)
+        self._endpoint = Endpoint(
+            target, token, tls, options, balances=not self._is_local, environment=environment
+        )
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._first_seen: MutableMapping[str, str] = {} if first_seen is None else first_seen
@@ -337,7 +343,7 @@ class Client(Assigner):
             self._drop(kind)
             return
         try:
-            self._process_state.outbox.put(kind, make())
+            self._process_state.outbox.put(kind, make(), span=current_span())
             self._process_state.recorded()
         except Exception as error:  # a checkout is never broken by us
             self.give_up(kind, error)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Never, TypeAlias, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fairlift.engine.assignment import Assignment
+from fairlift.engine.measure import LineKind
 from fairlift.engine.untrusted import IdInput
 from fairlift.event_values import (
     checked_count,
@@ -24,14 +24,6 @@ from fairlift.event_values import (
 from fairlift.uuid7 import uuid7
 from fairlift.v1 import event_service_pb2 as pb
 from fairlift.wire.values import put_attributes, time_to
-
-
-class LineKind(StrEnum):
-    """The kind of an order line."""
-
-    REGULAR = "regular"
-    UPSELL = "upsell"
-    CROSS_SELL = "cross_sell"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections import Counter, deque
 from enum import IntEnum
 from typing import NamedTuple
 
+from fairlift.tracing import SpanContext
 from fairlift.v1.event_service_pb2 import Event
 
 
@@ -27,6 +28,7 @@ class QueuedEvent(NamedTuple):
         clock_s: `clock_offset_s` when the event was stamped.
         attempts: How often the server has refused it, for now.
         refused_since_s: When it was first refused, by the monotonic clock.
+        span: Of the application, in which it was recorded.
     """
 
     kind: EventKind
@@ -35,6 +37,7 @@ class QueuedEvent(NamedTuple):
     clock_s: float = 0.0
     attempts: int = 0
     refused_since_s: float | None = None
+    span: SpanContext | None = None
 
 
 class EventQueue:

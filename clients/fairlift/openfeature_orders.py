@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 
+from fairlift.engine.measure import LineKind
 from fairlift.engine.untrusted import plain
-from fairlift.event_messages import LineKind, OrderLine
+from fairlift.event_messages import OrderLine
 from fairlift.event_values import micros
 
 _log = logging.getLogger("fairlift")

@@ -15,11 +15,13 @@ from typing import TypeAlias
 
 from fairlift import event_messages
 from fairlift.engine.assignment import Assignment
-from fairlift.engine.errors import Invalid
+from fairlift.engine.errors import Invalid, Overloaded, Unavailable
 from fairlift.event_clock import SAME_S, clock_offset_s, steady_s
 from fairlift.event_queue import EventKind, EventQueue, QueuedEvent
 from fairlift.exposures import ExposureQueue
 from fairlift.postponed_events import PostponedEvents
+from fairlift.retry_budget import RetryBudget
+from fairlift.tracing import SpanContext
 from fairlift.transport import Connection
 from fairlift.v1 import event_service_pb2 as pb
 
@@ -32,10 +34,15 @@ MAX_EVENT_BYTES = 4 * 1024 * 1024 - 32
 TIMEOUT_S = 10.0
 # How long one thread waits while another one sends.
 _TURN_S = 0.1
+_FLUSH_PAUSE_S = 0.05
 # Exposures packed at once, about 30 ms of work; callers check their deadline afterwards.
 _PORTION = 1_000
 _BACKOFF_S = 0.25
 _MAX_BACKOFF_S = 30.0
+# How long it waits for a repeat that is beyond the budget.
+_LEAST_BEYOND_BUDGET_S = 10.0
+# How much later than the server says it repeats a batch, at most: others were told the same.
+_SPREAD = 1.0
 
 Connect: TypeAlias = Callable[[], Connection]
 
@@ -66,6 +73,9 @@ class Outbox:
         self._packing = threading.Lock()
         self._failures = 0
         self._not_before = 0.0
+        self._budget = RetryBudget()
+        # Until then the server wants no repeat, also not from a program that ends.
+        self._asked_to_wait = 0.0
         self._reported_drops = 0
         self._is_overflowing = False
         self._counting = threading.Lock()
@@ -86,6 +96,11 @@ class Outbox:
         return len(self._postponed)
 
     @property
+    def unsent(self) -> int:
+        """How many events are lost if nothing more is sent."""
+        return self.waiting + self.postponed
+
+    @property
     def waiting_bytes(self) -> int:
         """The size of the waiting events in bytes, without exposures that are not packed yet."""
         return self._queue.size_bytes
@@ -96,9 +111,17 @@ class Outbox:
         dropped = self._queue.dropped + Counter({EventKind.EXPOSURE: self._exposures.dropped})
         return {kind.name.lower(): count for kind, count in dropped.items()}
 
-    def put(self, kind: EventKind, event: pb.Event) -> list[QueuedEvent]:
-        """Adds an event to the queue; returns the events dropped for it."""
-        arrival = QueuedEvent(kind, event, event.ByteSize(), clock_offset_s())
+    def put(
+        self, kind: EventKind, event: pb.Event, *, span: SpanContext | None = None
+    ) -> list[QueuedEvent]:
+        """Adds an event to the queue; returns the events dropped for it.
+
+        Args:
+            kind: of the event.
+            event: as it is sent.
+            span: of the application, in which it was recorded.
+        """
+        arrival = QueuedEvent(kind, event, event.ByteSize(), clock_offset_s(), span=span)
         if arrival.size <= MAX_EVENT_BYTES:
             return self._queue.put(arrival)
         rule = (
@@ -133,15 +156,19 @@ class Outbox:
     def flush(self, timeout_s: float) -> bool:
         """Sends all events now, for at most `timeout_s`; True when none is left.
 
-        Those that the server refused for now get one more attempt.
+        Where the server asked for a later repeat, it waits until then. Events that the server
+        refused for now get one more attempt.
         """
         deadline = time.monotonic() + timeout_s
         self._queue_again(everything=True)
         while self._pack():
-            if time.monotonic() >= deadline:
+            now = time.monotonic()
+            if now >= deadline:
                 return False
-            if not self._send(min(deadline, time.monotonic() + TIMEOUT_S), lambda: False):
-                time.sleep(max(0.0, min(0.05, deadline - time.monotonic())))
+            if now < self._asked_to_wait:
+                time.sleep(min(self._asked_to_wait, deadline) - now)
+            elif not self._send(min(deadline, now + TIMEOUT_S), lambda: False):
+                time.sleep(max(0.0, min(_FLUSH_PAUSE_S, deadline - time.monotonic())))
         return not self._postponed
 
     def _queue_again(self, *, everything: bool) -> None:
@@ -207,6 +234,7 @@ class Outbox:
                 # By the clock that stamped them: it may have been set since.
                 sent_time_s=batch[0].clock_s + steady_s(),
                 is_wanted=is_wanted,
+                spans=[entry.span for entry in batch],
             )
         except Invalid as error:
             return self._split(batch, deadline, is_over, error)
@@ -215,9 +243,11 @@ class Outbox:
                 self._fail(error)
             return False
         self._failures = 0
-        self._not_before = 0.0
-        self._queue.done(batch)
+        self._not_before = self._asked_to_wait = 0.0
+        self._budget.answered()
+        # First: what no longer waits is counted.
         self._count(batch, outcomes)
+        self._queue.done(batch)
         return True
 
     def _split(
@@ -238,8 +268,15 @@ class Outbox:
         ceiling = min(_MAX_BACKOFF_S, _BACKOFF_S * 2**self._failures)
         self._failures = min(self._failures + 1, 16)
         self.retries += 1
+        now = time.monotonic()
         # Full jitter: clients that lost the server together do not return together.
-        self._not_before = time.monotonic() + random.uniform(0, ceiling)
+        wait_s = random.uniform(0, ceiling)
+        if not self._budget.take():
+            wait_s = max(wait_s, random.uniform(_LEAST_BEYOND_BUDGET_S, _MAX_BACKOFF_S))
+        if isinstance(error, Overloaded | Unavailable) and error.retry_after_s:
+            asked_s = min(error.retry_after_s, _MAX_BACKOFF_S)
+            self._asked_to_wait = now + asked_s * random.uniform(1, 1 + _SPREAD)
+        self._not_before = max(now + wait_s, self._asked_to_wait)
         level = logging.WARNING if self._failures == 1 else logging.DEBUG
         _log.log(level, "sending failed, %d events are waiting: %s", self.waiting, error)
 

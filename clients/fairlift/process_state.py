@@ -99,8 +99,8 @@ class ProcessState:
             self.watch.stop()
         if not self._deliver(timeout_s):
             _log.error(
-                "%d events are lost: they could not be sent in %s s",
-                self.outbox.waiting,
+                "%d events are lost: the server did not take them in %s s",
+                self.outbox.unsent,
                 timeout_s,
             )
         with self._connecting:
@@ -171,9 +171,9 @@ class ProcessState:
             if not is_sent:
                 self._late_s = 0.0
                 _log.error(
-                    "%d events are lost: they were recorded while the program ended, and could not "
-                    "be sent in %s s; any that follow are lost too",
-                    self.outbox.waiting,
+                    "%d events are lost: they were recorded while the program ended, and the "
+                    "server did not take them in %s s; any that follow are lost too",
+                    self.outbox.unsent,
                     EXIT_S,
                 )
 

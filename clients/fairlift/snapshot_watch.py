@@ -6,7 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from fairlift.engine.errors import FairliftError, NotAllowed, Unavailable, Unsupported
+from fairlift.engine.errors import (
+    FairliftError,
+    NotAllowed,
+    Unauthenticated,
+    Unavailable,
+    Unsupported,
+)
 from fairlift.transport import Connection, MessageTooLarge, SnapshotStream
 from fairlift.v1 import assignment_service_pb2 as pb
 
@@ -47,6 +53,8 @@ class SnapshotWatch:
         # Why this client gets no snapshot, however long it waits; else empty.
         self.refusal = ""
         self._unusable = ""
+        # Since the server's last message.
+        self._is_token_refused = False
 
     def start(self) -> None:
         """Starts to watch."""
@@ -81,6 +89,7 @@ class SnapshotWatch:
         update: pb.WatchSnapshotResponse | None = None
         for message in self._stream:
             self.last_contact = time.monotonic()
+            self._is_token_refused = False
             if message.WhichOneof("update"):
                 update = _joined(update, message)
                 if not message.more:
@@ -112,6 +121,12 @@ class SnapshotWatch:
             self._etag = new.etag
 
     def _note(self, error: FairliftError) -> None:
+        had_valid_token = isinstance(error, Unauthenticated) and self.last_contact is not None
+        if had_valid_token and not self._is_token_refused:
+            # It was replaced, perhaps: the next stream has the new token.
+            self._is_token_refused = True
+            _log.info("the server no longer takes the token; reconnecting: %s", error)
+            return
         problem = _too_large(error) if isinstance(error, MessageTooLarge) else str(error)
         is_new = problem != self.problem and not self._stopped.is_set()
         self.problem = problem
@@ -119,7 +134,8 @@ class SnapshotWatch:
         if is_refused:
             self.refusal = self.problem
         if is_new and is_refused:
-            _log.error("no snapshots from the server: %s", problem)
+            level = logging.WARNING if had_valid_token else logging.ERROR
+            _log.log(level, "no snapshots from the server: %s", problem)
         elif is_new:
             _log.info("the snapshot stream ended; reconnecting: %s", error)
 

@@ -1,5 +1,6 @@
-"""Bearer tokens: a text, or a function that gives one before every call."""
+"""What a client says of itself: its token, and the environment that it belongs to."""
 
+import re
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -7,6 +8,18 @@ from fairlift.engine.errors import Unavailable
 
 # A function is called before every call, so that tokens can rotate.
 Token: TypeAlias = str | Callable[[], str] | None
+
+
+_ENVIRONMENT = re.compile(r"([a-z][a-z0-9-]{0,31})?")
+
+
+def check_environment(name: str) -> None:
+    """Refuses a name that no server can have; raises ValueError."""
+    if _ENVIRONMENT.fullmatch(name) is None:
+        raise ValueError(
+            f"the environment is {name!r}, must be up to 32 small letters, digits and hyphens, "
+            "such as production"
+        )
 
 
 def token_from(function: Callable[[], str]) -> str:

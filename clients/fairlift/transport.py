@@ -1,6 +1,7 @@
 """The gRPC calls of the SDK: connecting, calling, and mapping status codes to errors."""
 
 import asyncio
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,13 +23,17 @@ from fairlift.engine.errors import (
     Unsupported,
     Violation,
 )
-from fairlift.tokens import Token, sendable, token_from
+from fairlift.retry_info import retry_after_s
+from fairlift.tokens import Token, check_environment, sendable, token_from
+from fairlift.tracing import SpanContext, call_span, current_span
 from fairlift.v1 import assignment_service_pb2 as assignments_pb
 from fairlift.v1 import event_service_pb2 as events_pb
 from fairlift.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from fairlift.v1.event_service_pb2_grpc import EventServiceStub
 
 _SLICE_S = 0.1
+_ASSIGN = "fairlift.v1.AssignmentService/AssignVariants"
+_RECORD = "fairlift.v1.EventService/RecordEvents"
 # How gRPC libraries (C and Go; Java) refuse a message that is too large: their status code,
 # RESOURCE_EXHAUSTED, also means "try again later".
 _TOO_LARGE = re.compile("message larger than max|message exceeds maximum size", re.IGNORECASE)
@@ -72,9 +77,11 @@ class Endpoint:
         options: Further gRPC channel arguments; they override the defaults.
         balances: Whether calls are spread over all addresses of the target, and an assignment is
             repeated on another one when a server ends.
+        environment: That this client belongs to, such as production; a server of another one
+            refuses its calls. Empty: any.
 
     Raises:
-        ValueError: the token has characters that a header cannot carry.
+        ValueError: the token or the environment has characters that a header cannot carry.
     """
 
     target: str
@@ -82,8 +89,10 @@ class Endpoint:
     tls: bool | Tls | None = None
     options: Sequence[tuple[str, int | str]] = ()
     balances: bool = False
+    environment: str = ""
 
     def __post_init__(self) -> None:
+        check_environment(self.environment)
         if not callable(self.token):
             sendable(self.token)
 
@@ -98,15 +107,15 @@ class Endpoint:
         # Of two options of one name, gRPC takes the first.
         options = [*{**dict(defaults), **dict(self.options)}.items()]
         if not self.is_encrypted:
-            return Connection(
-                grpc.insecure_channel(self.target, options), self.token, is_blocking=is_blocking
-            )
+            return self._connection(grpc.insecure_channel(self.target, options), is_blocking)
         tls = self.tls if isinstance(self.tls, Tls) else Tls()
         credentials = grpc.ssl_channel_credentials(tls.root, tls.key, tls.certificate)
+        channel = grpc.secure_channel(self.target, credentials, options)
+        return self._connection(channel, is_blocking)
+
+    def _connection(self, channel: grpc.Channel, is_blocking: bool) -> "Connection":
         return Connection(
-            grpc.secure_channel(self.target, credentials, options),
-            self.token,
-            is_blocking=is_blocking,
+            channel, self.token, is_blocking=is_blocking, environment=self.environment
         )
 
 
@@ -145,12 +154,21 @@ class Connection:
         token: Sent with every call.
         is_blocking: Whether `record` needs no thread of gRPC's, because the interpreter ends and
             starts none any more.
+        environment: Sent with every call; empty: none.
     """
 
-    def __init__(self, channel: grpc.Channel, token: Token, *, is_blocking: bool = False) -> None:
+    def __init__(
+        self,
+        channel: grpc.Channel,
+        token: Token,
+        *,
+        is_blocking: bool = False,
+        environment: str = "",
+    ) -> None:
         self._channel = channel
         self._is_blocking = is_blocking
         self._token = token if callable(token) else sendable(token)
+        self._environment = environment
         self._assignments: AssignmentServiceStub = AssignmentServiceStub(channel)
         self._events: EventServiceStub = EventServiceStub(channel)
         self._is_closed = False
@@ -162,6 +180,7 @@ class Connection:
         timeout_s: float,
         sent_time_s: float | None = None,
         is_wanted: Callable[[], bool] = lambda: True,
+        spans: Sequence[SpanContext | None] = (),
     ) -> Sequence[events_pb.EventOutcome]:
         """Sends one batch; returns the outcomes when the server has stored it.
 
@@ -170,12 +189,15 @@ class Connection:
             timeout_s: How long to wait for the response.
             sent_time_s: The time now, by the clock that stamped the events, in seconds since 1970.
             is_wanted: Called ten times a second; False stops waiting.
+            spans: Of the application, in which the events were recorded.
         """
         request = events_pb.RecordEventsRequest(events=events)
         if sent_time_s is not None:
             request.sent_time.FromMicroseconds(round(sent_time_s * 1e6))
-        with self._errors():
-            metadata = self._metadata()
+        # The id of the first event: it stays while the batch is sent again and again.
+        request_id = request.events[0].event_id if request.events else ""
+        with self._errors(), call_span(_RECORD, spans) as trace:
+            metadata = (*self._metadata(request_id), *trace)
             if self._is_blocking:
                 return self._events.RecordEvents(
                     request, timeout=timeout_s, metadata=metadata
@@ -190,8 +212,8 @@ class Connection:
         self, request: assignments_pb.AssignVariantsRequest, *, timeout_s: float
     ) -> assignments_pb.AssignVariantsResponse:
         """Asks the server to decide."""
-        with self._errors():
-            metadata = self._metadata()
+        with self._errors(), call_span(_ASSIGN, [current_span()]) as trace:
+            metadata = (*self._metadata(), *trace)
             return self._assignments.AssignVariants(request, timeout=timeout_s, metadata=metadata)
 
     async def assign_async(
@@ -205,9 +227,9 @@ class Connection:
             with suppress(RuntimeError):  # the loop was closed meanwhile
                 loop.call_soon_threadsafe(answered.set)
 
-        with self._errors():
+        with self._errors(), call_span(_ASSIGN, [current_span()]) as trace:
             call = self._assignments.AssignVariants.future(
-                request, timeout=timeout_s, metadata=self._metadata()
+                request, timeout=timeout_s, metadata=(*self._metadata(), *trace)
             )
             try:
                 call.add_done_callback(wake)
@@ -218,7 +240,9 @@ class Connection:
 
     def watch(self, etag: str, *, timeout_s: float) -> SnapshotStream:
         """Opens a stream of snapshots and changes that lasts at most `timeout_s`."""
-        request = assignments_pb.WatchSnapshotRequest(etag=etag, accepts_deltas=True)
+        request = assignments_pb.WatchSnapshotRequest(
+            etag=etag, accepts_deltas=True, environment=self._environment
+        )
         with self._errors():
             stream = self._assignments.WatchSnapshot(
                 request, timeout=timeout_s, metadata=self._metadata()
@@ -242,9 +266,20 @@ class Connection:
                 raise
             raise Unavailable("the client was closed") from error
 
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
+    def _metadata(self, request_id: str = "") -> tuple[tuple[str, str], ...]:
+        """The metadata of one call; gRPC sends the same again when it repeats the call."""
         token = token_from(self._token) if callable(self._token) else self._token
-        return (("authorization", f"Bearer {token}"),) if token else ()
+        metadata = [("x-request-id", request_id or new_request_id())]
+        if self._environment:
+            metadata.append(("fairlift-environment", self._environment))
+        if token:
+            metadata.append(("authorization", f"Bearer {token}"))
+        return tuple(metadata)
+
+
+def new_request_id() -> str:
+    """64 random bits: what a server's log, and its answer, call one call."""
+    return os.urandom(8).hex()
 
 
 def _awaited(
@@ -272,6 +307,7 @@ def error_from(error: grpc.RpcError) -> FairliftError:
     # What a stub raises is also a grpc.Call, which has the code.
     call = cast("grpc.Call", error)
     code, details = call.code(), call.details() or "the server gave no reason"
+    after_s = retry_after_s(call.trailing_metadata() or ())
     match code:
         case grpc.StatusCode.UNAUTHENTICATED:
             return Unauthenticated(details)
@@ -285,7 +321,9 @@ def error_from(error: grpc.RpcError) -> FairliftError:
             return Unsupported(details)
         case grpc.StatusCode.RESOURCE_EXHAUSTED if _TOO_LARGE.search(details):
             return MessageTooLarge(details)
+        case grpc.StatusCode.RESOURCE_EXHAUSTED if after_s is not None:
+            return Overloaded(details, retry_after_s=after_s)
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             return Overloaded(details)
         case _:
-            return Unavailable(f"{code.name}: {details}")
+            return Unavailable(f"{code.name}: {details}", retry_after_s=after_s)

@@ -4,10 +4,16 @@ import sys
 
 import click
 
-from fairlift_cli.commands.files import apply, check
-from fairlift_cli.commands.planning import plan
+from fairlift_cli.commands.applying import apply, diff
+from fairlift_cli.commands.files import check, explain
+from fairlift_cli.commands.listing import find_usage, list_campaigns, log
+from fairlift_cli.commands.planning import plan, traffic
 from fairlift_cli.commands.reading import health, looks, results
-from fairlift_cli.commands.states import archive, list_campaigns, pause, resume, start, stop
+from fairlift_cli.commands.reporting import write_report
+from fairlift_cli.commands.serving import tell_verdicts, web
+from fairlift_cli.commands.states import archive, pause, resume, start, stop
+from fairlift_cli.commands.testing import run_tests
+from fairlift_cli.commands.writing import init, schema
 from fairlift_cli.failures import NOT_REACHED, Failure
 
 
@@ -36,7 +42,11 @@ class RootCommand(click.Group):
     "2 wrong usage, or no server answers.",
 )
 @click.version_option(package_name="fairlift", prog_name="fairlift", message="%(prog)s %(version)s")
-def main() -> None:
+@click.option(
+    "--env", "environment", metavar="NAME", envvar="FAIRLIFT_ENV", show_envvar=True,
+    help="Environment of fairlift.yaml whose server is called, such as production.",
+)  # fmt: skip
+def main(environment: str | None) -> None:  # noqa: ARG001  # the commands read it
     """Run campaigns as experiments: check files, start campaigns, read results."""
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal cannot show must not end the command.
@@ -44,7 +54,9 @@ def main() -> None:
 
 
 for command in (
-    check, apply, plan, start, pause, resume, stop, archive, list_campaigns, results, health, looks,
+    init, check, explain, run_tests, diff, apply, plan, traffic, start, pause, resume, stop,
+    archive, list_campaigns, results, write_report, web, tell_verdicts, health, looks, log,
+    find_usage, schema,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -1,12 +1,19 @@
-"""The `apply` command: shows what campaign files would change on the server, then changes it."""
+"""The commands `diff` and `apply`: what campaign files change on the server."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fairlift.v1.campaign_pb2 import Campaign
+from fairlift.v1.campaign_pb2 import (
+    CAMPAIGN_STATE_ARCHIVED,
+    CAMPAIGN_STATE_PAUSED,
+    CAMPAIGN_STATE_RUNNING,
+    CAMPAIGN_STATE_STOPPED,
+    Campaign,
+)
 from fairlift.v1.campaign_service_pb2 import (
-    CHANGE_CLASS_CREATE,
     CHANGE_CLASS_NEW_EPOCH,
     CHANGE_CLASS_NONE,
     CHANGE_CLASS_REFUSED,
@@ -17,24 +24,30 @@ from fairlift.v1.campaign_service_pb2 import (
     PlanChangeRequest,
     UpdateCampaignRequest,
 )
+from fairlift.wire.campaign import campaign_from, campaign_id
 
+from fairlift_cli.campaign_commands import all_campaigns
 from fairlift_cli.check import check_files
 from fairlift_cli.failures import CommandRefused
-from fairlift_cli.findings import as_text
-from fairlift_cli.screen import Screen
+from fairlift_cli.formats.as_text import as_text
+from fairlift_cli.reader import Document
+from fairlift_cli.refusals import naming_campaigns
 from fairlift_cli.server_connection import ServerConnection, full_name
+
+if TYPE_CHECKING:
+    from fairlift_cli.change_effect import ChangeEffect
 
 # Of one request: the server takes 1,000 campaigns, and 4 MiB with all that is around them.
 _MAX_CAMPAIGNS = 1_000
 _MAX_BYTES = 3 * 1024 * 1024
-
-_WORDS: dict[ChangeClass.ValueType, tuple[str, str]] = {
-    CHANGE_CLASS_NONE: ("unchanged", "dim"),
-    CHANGE_CLASS_CREATE: ("new", "green"),
-    CHANGE_CLASS_SAFE: ("safe", "green"),
-    CHANGE_CLASS_NEW_EPOCH: ("new epoch", "yellow"),
-    CHANGE_CLASS_REFUSED: ("refused", "red"),
-}
+# The etag of no campaign: refused if somebody has created the campaign in the meantime.
+_ABSENT = "absent"
+_STARTED = (CAMPAIGN_STATE_RUNNING, CAMPAIGN_STATE_PAUSED)
+_APPLICABLE = (CHANGE_CLASS_SAFE, CHANGE_CLASS_NEW_EPOCH)
+# What no assignment depends on.
+_NOTES = frozenset({"display_name", "description", "labels", "attributes"})
+# Simulated visitors of one change; fewer if there are many changes.
+_SAMPLE, _LEAST_SAMPLE, _SAMPLED_IN_ALL = 100_000, 5_000, 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +57,26 @@ class Step:
     campaign: Campaign
     change: CampaignChange
 
+    @property
+    def is_change(self) -> bool:
+        """Whether applying it changes anything."""
+        return self.change.change_class != CHANGE_CLASS_NONE
+
+    @property
+    def is_change_of_running(self) -> bool:
+        """Whether applying it changes a campaign that has started and not ended."""
+        return self.is_change and self.change.state in _STARTED
+
+    @property
+    def may_move_visitors(self) -> bool:
+        """Whether assignments of a started campaign may change by it."""
+        fields = {change.field.rpartition(".")[2] for change in self.change.changes}
+        return self.change.change_class in _APPLICABLE and not fields <= _NOTES
+
     def is_allowed(self, *, new_epoch: bool) -> bool:
         """Whether the change may be applied, with or without consent to a new epoch."""
+        if self.change.state == CAMPAIGN_STATE_ARCHIVED:
+            return False
         match self.change.change_class:
             case ChangeClass.CHANGE_CLASS_REFUSED:
                 return False
@@ -54,8 +85,8 @@ class Step:
         return True
 
 
-def campaigns_of(paths: Iterable[Path]) -> list[Campaign]:
-    """The campaigns of the files.
+def documents_of(paths: Iterable[Path]) -> tuple[Document, ...]:
+    """The campaigns of the files, with the places of their fields.
 
     Raises:
         CommandRefused: the files have mistakes; the message lists all of them.
@@ -64,7 +95,7 @@ def campaigns_of(paths: Iterable[Path]) -> list[Campaign]:
     checked = check_files(paths)
     if checked.findings:
         raise CommandRefused(f"{as_text(checked.findings)}\nNothing was applied.")
-    return [document.message for document in checked.documents]
+    return checked.documents
 
 
 def planned_steps(server: ServerConnection, campaigns: Iterable[Campaign]) -> list[Step]:
@@ -73,28 +104,30 @@ def planned_steps(server: ServerConnection, campaigns: Iterable[Campaign]) -> li
     steps: dict[str, Step] = {}
     for group in groups_of(campaigns):
         request = PlanChangeRequest(campaigns=group)
-        planned = server.call(server.campaigns.PlanChange, request).campaigns
+        with naming_campaigns(group):
+            planned = server.call(server.campaigns.PlanChange, request).campaigns
         steps |= {c.name: Step(c, change) for c, change in zip(group, planned, strict=True)}
     return [steps[campaign.name] for campaign in campaigns]
 
 
-def apply_steps(server: ServerConnection, steps: Iterable[Step], *, new_epoch: bool) -> None:
+def apply_steps(
+    server: ServerConnection, steps: Iterable[Step], *, new_epoch: bool, reason: str = ""
+) -> None:
     """Writes what differs; the server refuses what changed since the steps were planned."""
-    changed = {
-        step.campaign.name: step for step in steps if step.change.change_class != CHANGE_CLASS_NONE
-    }
+    changed = {step.campaign.name: step for step in steps if step.is_change}
     for group in groups_of(step.campaign for step in changed.values()):
         requests = (
             UpdateCampaignRequest(
                 campaign=_with_etag(changed[campaign.name]),
                 new_epoch=new_epoch,
                 allow_missing=True,
+                reason=reason,
             )
             for campaign in group
         )
-        server.call(
-            server.campaigns.BatchUpdateCampaigns, BatchUpdateCampaignsRequest(requests=requests)
-        )
+        batch = BatchUpdateCampaignsRequest(requests=requests)
+        with naming_campaigns(group):
+            server.call(server.campaigns.BatchUpdateCampaigns, batch)
 
 
 def groups_of(campaigns: Iterable[Campaign]) -> Iterator[list[Campaign]]:
@@ -140,34 +173,72 @@ def refusal_of(steps: Sequence[Step], *, new_epoch: bool) -> str:
     blocked = [step for step in steps if not step.is_allowed(new_epoch=new_epoch)]
     if not blocked:
         return ""
-    names = ", ".join(_campaign_id(step) for step in blocked)
-    if any(step.change.change_class == CHANGE_CLASS_REFUSED for step in blocked):
-        refused = f"Nothing was applied: changes to {names} are refused."
-        return f"{refused} Stop the campaign and create another."
-    return f"Nothing was applied: {names} would start a new epoch. Allow it with --new-epoch."
+    by_sentence: dict[str, list[str]] = {}
+    for step in blocked:
+        by_sentence.setdefault(_way_out(step), []).append(_campaign_id(step))
+    return "\n".join(
+        f"Nothing was applied: {sentence.format(', '.join(names))}."
+        for sentence, names in by_sentence.items()
+    )
 
 
-def show_steps(screen: Screen, steps: Iterable[Step]) -> None:
-    """Prints each campaign, its class of change, and the fields that change."""
-    for step in steps:
-        word, style = _WORDS[step.change.change_class]
-        screen.line(f"{_campaign_id(step)}: {word}", style=style)
-        for change in step.change.changes:
-            before, after = change.before or "nothing", change.after or "nothing"
-            arrow = screen.glyphs.arrow
-            reason = (
-                f" ({_WORDS[change.change_class][0]}: {change.reason})" if change.reason else ""
-            )
-            screen.line(f"{change.field}: {before} {arrow} {after}{reason}", indent=2)
+def _way_out(step: Step) -> str:
+    """What to do about a step that cannot be applied, with a place for the campaigns."""
+    if step.change.state == CAMPAIGN_STATE_ARCHIVED:
+        return "{} cannot come back from the archive: remove the file, or choose another id"
+    if step.change.change_class != CHANGE_CLASS_REFUSED:
+        return "{} would start a new epoch: allow it with --new-epoch"
+    if step.change.state == CAMPAIGN_STATE_STOPPED:
+        return "{} has ended, and only its words may change: create another campaign"
+    return "changes to {} are refused: stop it and create another campaign"
+
+
+def with_effects(
+    server: ServerConnection, steps: Sequence[Step], *, now: datetime, visitors: Path | None
+) -> "dict[str, ChangeEffect]":
+    """The effects of changes to started campaigns, by name; also puts their counts into the steps.
+
+    Raises:
+        Misused: the file of visitors cannot be used.
+    """
+    changed = [step for step in steps if step.may_move_visitors]
+    if not changed:
+        return {}
+    # Here, not above: most files change nothing, and the engine takes a moment to import.
+    from fairlift_cli.all_results import all_reports
+    from fairlift_cli.change_effect import effect_of_change
+
+    stored = {c.name: c for c in all_campaigns(server, archived=False)}
+    others = {c.id: c for c in map(campaign_from, stored.values())}
+    reports = {report.campaign: report for report in all_reports(server, language="en")}
+    effects: dict[str, ChangeEffect] = {}
+    sampled = max(_LEAST_SAMPLE, min(_SAMPLE, _SAMPLED_IN_ALL // len(changed)))
+    for step in changed:
+        before = stored.get(step.campaign.name)
+        if before is None or before.state not in _STARTED:
+            continue
+        effect = effect_of_change(
+            others[campaign_id(before.name)],
+            campaign_from(step.campaign),
+            others=others,
+            is_new_epoch=step.change.change_class == CHANGE_CLASS_NEW_EPOCH,
+            now=now,
+            sample=visitors or sampled,
+        )
+        effects[step.campaign.name] = effect
+        if report := reports.get(step.campaign.name):
+            step.change.entered_units = report.units
+            step.change.moved_units = round(report.units * effect.share_of_members(effect.moved))
+    return effects
 
 
 def _with_etag(step: Step) -> Campaign:
     """The campaign with the etag of the stored one, so that no change in between is overwritten."""
     tagged = Campaign()
     tagged.CopyFrom(step.campaign)
-    tagged.etag = step.change.etag
+    tagged.etag = step.change.etag or _ABSENT
     return tagged
 
 
 def _campaign_id(step: Step) -> str:
-    return step.campaign.name.removeprefix("campaigns/")
+    return campaign_id(step.campaign.name)

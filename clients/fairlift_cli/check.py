@@ -1,150 +1,212 @@
-"""Checks campaign files: the mistakes that the reader and the engine find, and warnings."""
+"""Checks campaign files: what cannot be read, what the engine refuses, and what is doubtful."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
-from fairlift.engine.campaign import Campaign, check_layers
-from fairlift.engine.errors import InvalidCampaign
-from fairlift.engine.prerequisites import prerequisite_violations
-from fairlift.v1 import campaign_pb2
-from fairlift.wire.campaign import campaign_from, campaign_id
+from fairlift.engine.campaign import AttributeType, Campaign
+from fairlift.engine.errors import Violation
+from fairlift.wire.campaign import campaign_id
 
-from fairlift_cli.audience.checks import contradictions, mistyped, undeclared
-from fairlift_cli.failures import Misused
+from fairlift_cli.beside_campaigns import figures_of_nothing, not_read
+from fairlift_cli.campaign_files import (
+    STANDARD_INPUT,
+    campaign_files,
+)
+from fairlift_cli.checks.audience_checks import audience_judgements
+from fairlift_cli.checks.judgeable import JudgeableCampaign, judged_campaign
+from fairlift_cli.checks.judgement import Judgement
+from fairlift_cli.checks.plan_checks import plan_judgements
+from fairlift_cli.checks.project_checks import project_judgements
+from fairlift_cli.checks.schedule_checks import schedule_judgements
+from fairlift_cli.checks.set_checks import among_judgements
+from fairlift_cli.checks.variant_checks import variant_judgements
 from fairlift_cli.findings import Finding, in_order
-from fairlift_cli.plan_warnings import plan_warnings
+from fairlift_cli.ignores import Ignore, ignores_of, without_ignored
+from fairlift_cli.project import Project, project_of
 from fairlift_cli.reader import Document, read
+from fairlift_cli.rule_of_violation import rule_of_violation
+from fairlift_cli.rules import Level, rules
+from fairlift_cli.shared_definitions import read_shared
+from fairlift_cli.traffic import ShopTraffic, read_traffic
 
-_SUFFIXES = (".yaml", ".yml")
+# What such a finding is about has campaigns that nobody knows.
+_UNREAD = frozenset({"FL101", "FL103", "FL104", "FL110"})
+# What brings a finding, where it is another field than the one that would mend it.
+_CAUSES = {"FL515": "unit"}
+# How the engine tells a value that no file gives.
+_OF_NOTHING = re.compile(r"^(is 0(\.0)?,|''(?= must))")
 
 
-class NothingToRead(Misused):
-    """A path does not exist, cannot be read, or contains no campaign file."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CheckResult:
-    """The campaigns of the files, all mistakes in them, and what may be meant otherwise."""
+    """The campaigns of the files, and all that was found, in order.
+
+    `paths` are the files that were read, as findings name them.
+    """
 
     documents: tuple[Document, ...]
-    findings: tuple[Finding, ...]
-    warnings: tuple[Finding, ...] = ()
+    found: tuple[Finding, ...]
+    paths: tuple[str, ...] = ()
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """The errors."""
+        return tuple(finding for finding in self.found if finding.level is Level.ERROR)
+
+    @cached_property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What is doubtful."""
+        return tuple(finding for finding in self.found if finding.level is Level.WARNING)
 
 
-def check_files(paths: Iterable[Path]) -> CheckResult:
+def check_files(
+    paths: Iterable[Path], *, now: datetime | None = None, project: Project | None = None
+) -> CheckResult:
     """Reads the files, and the YAML files in folders, and checks all campaigns together.
 
+    Args:
+        paths: files, folders, or - for standard input.
+        now: for schedules that are over; default: the clock.
+        project: default: what `fairlift.yaml` says that is nearest to the first path.
+
     Raises:
         NothingToRead: a path leads to no campaign file.
     """
+    paths = list(paths)
+    files = campaign_files(paths)
+    project = project or project_of(paths)
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    shared = read_shared(folders, project)
+    traffic = read_traffic(folder for folder in (project.folder, *folders) if folder is not None)
     documents: list[Document] = []
-    findings: list[Finding] = []
-    for path in campaign_files(paths):
-        try:
-            result = read(path)
-        except OSError as error:
-            raise NothingToRead(f"{path}: {error.strerror}") from None
+    findings: list[Finding] = [*project.findings, *shared.findings]
+    if traffic is not None:
+        findings += traffic.findings
+    ignores: dict[str, list[Ignore]] = {}
+    for path in files:
+        result = read(path, shared)
         documents += result.documents
         findings += result.findings
-    findings += check_documents(documents)
-    warnings = [warning for document in documents for warning in _warnings(document)]
-    warnings += _missing_prerequisites(documents)
-    return CheckResult(tuple(documents), tuple(in_order(findings)), tuple(in_order(warnings)))
+        if result.ignores:
+            ignores[str(path)] = result.ignores
+    known = traffic if traffic is not None and not traffic.findings else None
+    findings += check_documents(
+        documents,
+        now=now or datetime.now(UTC),
+        project=project,
+        traffic=known,
+        is_all=not any(finding.rule in _UNREAD for finding in findings),
+    )
+    if any(path.is_dir() for path in paths):
+        findings += shared.unused()
+        if traffic is not None and not any(finding.rule in _UNREAD for finding in findings):
+            findings += figures_of_nothing(traffic, documents)
+        findings += not_read(folders, project)
+    findings = in_order(findings)
+    of_defaults = {finding.line for finding in findings if finding.path == project.path}
+    if project.path and of_defaults:
+        # The others may be about campaigns that are not checked now.
+        comments = ignores_of(Path(project.path))
+        ignores[project.path] = [each for each in comments if each.about in of_defaults]
+    kept = without_ignored(findings, ignores)
+    names = tuple("<stdin>" if path == STANDARD_INPUT else str(path) for path in files)
+    return CheckResult(tuple(documents), tuple(in_order(levelled(kept, project))), names)
 
 
-def campaign_files(paths: Iterable[Path]) -> list[Path]:
-    """The campaign files at the paths, without repetitions; folders are searched for YAML.
+def levelled(findings: Iterable[Finding], project: Project) -> Iterator[Finding]:
+    """The findings with the levels that the project gives to their rules."""
+    for finding in findings:
+        rule = rules()[finding.rule]
+        level = project.levels.get(finding.rule, rule.level)
+        if level is not Level.OFF:
+            yield replace(finding, level=level)
 
-    Raises:
-        NothingToRead: a path leads to no campaign file.
+
+def check_documents(
+    documents: Sequence[Document],
+    *,
+    now: datetime,
+    project: Project | None = None,
+    traffic: ShopTraffic | None = None,
+    is_all: bool = True,
+) -> Iterator[Finding]:
+    """What the engine refuses and what is doubtful, in each campaign and among all of them.
+
+    Args:
+        documents: the campaigns.
+        now: for schedules that are over.
+        project: without one, nothing is asked of all campaigns.
+        traffic: of the shop, if it is known.
+        is_all: whether no file has more campaigns, which could not be read.
     """
-    unique_paths: dict[Path, None] = {}
-    for path in paths:
-        if path.is_dir():
-            in_folder = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
-            if not in_folder:
-                raise NothingToRead(f"{path} contains no .yaml file")
-            unique_paths.update(dict.fromkeys(in_folder))
-        elif path.exists():
-            unique_paths[path] = None
-        else:
-            raise NothingToRead(f"{path} does not exist")
-    return list(unique_paths)
-
-
-def check_documents(documents: Iterable[Document]) -> Iterator[Finding]:
-    """The mistakes that the engine finds, in each campaign and among all of them."""
+    project = project or Project()
     first_by_name: dict[str, Document] = {}
-    valid_campaigns: dict[str, Campaign] = {}
+    campaigns: dict[str, JudgeableCampaign] = {}
     for document in documents:
-        name = campaign_id(document.message.name)
+        name = campaign_id(document.name)
         if name and name in first_by_name:
             position, _ = first_by_name[name].positions["name"]
             where = f"{first_by_name[name].path}:{position.line}"
-            yield from _finding(document, "name", f"{name} is also defined at {where}")
+            message = f"{name} is also defined at {where}"
+            yield from _finding(document, Judgement("FL202", "name", message))
         first_by_name.setdefault(name, document)
-        try:
-            campaign = campaign_from(document.message)
-        except InvalidCampaign as error:
-            for violation in error.violations:
-                if violation.field == "name" and "name" not in document.positions:
-                    yield from _finding(
-                        document, "campaign", "is missing; give an id, such as summer-sale"
-                    )
-                else:
-                    yield from _finding(document, violation.field, violation.message)
+        found, violations = judged_campaign(document.message, document.flagged)
+        for judgement in _refusals(document, violations):
+            yield from _finding(document, judgement)
+        if found is None or not found.can_be_judged("FL216", "name"):
+            is_all = False
         else:
-            valid_campaigns.setdefault(name, campaign)
-        yield from _audience_findings(document)
-    for name, violations in check_layers(valid_campaigns.values()).items():
-        for violation in violations:
-            yield from _finding(first_by_name[name], violation.field, violation.message)
-    for name, campaign in valid_campaigns.items():
-        # What no file defines may be on the server, and what is invalid is listed by itself.
-        if all(p.campaign in valid_campaigns for p in campaign.prerequisites):
-            for violation in prerequisite_violations(campaign, valid_campaigns):
-                yield from _finding(first_by_name[name], violation.field, violation.message)
+            campaigns.setdefault(name, found)
+        if found is None:
+            continue
+        for judgement in _doubts(found.campaign, now, project, traffic):
+            if found.can_be_judged(judgement.rule, judgement.field):
+                yield from _finding(document, judgement, project)
+    for name, judgement in among_judgements(campaigns, is_all=is_all, now=now):
+        yield from _finding(first_by_name[name], judgement)
+    if is_all:
+        yield from _missing_prerequisites(documents)
 
 
-def _audience_findings(document: Document) -> Iterator[Finding]:
-    """Mistakes in the audience, whatever is wrong elsewhere in the campaign."""
-    with_audience_alone = campaign_pb2.Campaign(
-        name="campaigns/audience",
-        variants=[campaign_pb2.Variant(id=name, weight=1) for name in ("a", "b")],
-        audience=document.message.audience if document.message.HasField("audience") else None,
-        attributes=document.message.attributes,
+def _refusals(document: Document, violations: Iterable[Violation]) -> Iterator[Judgement]:
+    for violation in violations:
+        rule = rule_of_violation(violation)
+        if violation.field == "name" and document.has_mistake_in("name"):
+            continue
+        if violation.field == "name" and "name" not in document.positions:
+            yield Judgement(rule, "campaign", "is missing; give an id, such as summer-sale")
+        else:
+            message = violation.message.replace("is missing or 0", "is 0")
+            if violation.field not in document.positions:
+                message = _OF_NOTHING.sub("is missing,", message)
+            yield Judgement(rule, violation.field, message)
+
+
+def _doubts(
+    campaign: Campaign, now: datetime, project: Project, traffic: ShopTraffic | None
+) -> Iterator[Judgement]:
+    declared: dict[str, AttributeType] = {**project.attributes, **campaign.attributes}
+    yield from variant_judgements(campaign)
+    yield from audience_judgements(campaign.audience, declared)
+    yield from schedule_judgements(campaign, now=now)
+    yield from plan_judgements(campaign, declared)
+    yield from project_judgements(
+        campaign, naming=project.naming, labels=project.labels, attributes=project.attributes
     )
-    try:
-        campaign = campaign_from(with_audience_alone)
-    except InvalidCampaign:
-        return  # listed with the other mistakes of the campaign
-    for contradiction in contradictions(campaign.audience):
-        yield from _finding(document, "audience", f"can never match a visitor: {contradiction}")
-    if campaign.attributes:
-        for unknown in undeclared(campaign.audience, campaign.attributes):
-            hint = f"; did you mean {unknown.suggestion}?" if unknown.suggestion else ""
-            message = f"uses {unknown.attribute}, which is not declared under attributes{hint}"
-            yield from _finding(document, "audience", message)
-        for mismatch in mistyped(campaign.audience, campaign.attributes):
-            yield from _finding(document, "audience", f"contains {mismatch}")
+    if traffic is not None:
+        # Imports the statistics, which a check without traffic does not need.
+        from fairlift_cli.conclusions import traffic_judgements
 
-
-def _warnings(document: Document) -> Iterator[Finding]:
-    """What a valid campaign may mean otherwise."""
-    if document.flagged:
-        return
-    try:
-        campaign = campaign_from(document.message)
-    except InvalidCampaign:
-        return
-    for warning in plan_warnings(campaign):
-        yield from _finding(document, warning.field, warning.message)
+        yield from traffic_judgements(campaign, traffic.of(campaign.id))
 
 
 def _missing_prerequisites(documents: Sequence[Document]) -> Iterator[Finding]:
     """Campaigns that others require and no file defines: the server may have them."""
-    in_files = {campaign_id(document.message.name) for document in documents}
+    in_files = {campaign_id(document.name) for document in documents}
     for document in documents:
         for index, prerequisite in enumerate(document.message.prerequisites):
             name = campaign_id(prerequisite.campaign)
@@ -153,10 +215,26 @@ def _missing_prerequisites(documents: Sequence[Document]) -> Iterator[Finding]:
                     f"is {name}, which is in none of these files: `fairlift apply` refuses this "
                     "campaign unless the server has that one"
                 )
-                yield from _finding(document, f"prerequisites[{index}].campaign", message)
+                field = f"prerequisites[{index}].campaign"
+                yield from _finding(document, Judgement("FL409", field, message))
 
 
-def _finding(document: Document, field: str, message: str) -> Iterator[Finding]:
-    finding = document.finding(field, message)
-    if finding is not None:
-        yield finding
+def _taken_over(field: str) -> str:
+    """The field that a campaign has of its own, or takes over from the project with all in it."""
+    parts = re.split(r"[.\[]", field)
+    return ".".join(parts[:2]) if parts[0] == "plan" else parts[0]
+
+
+def _finding(
+    document: Document, judgement: Judgement, project: Project | None = None
+) -> Iterator[Finding]:
+    """The finding in the campaign, or in the project where it comes from a default."""
+    finding = document.finding(judgement.rule, judgement.field, judgement.message)
+    if finding is None:
+        return
+    fields = (judgement.field, _CAUSES.get(judgement.rule, judgement.field))
+    is_own = any(_taken_over(each) in document.positions for each in fields)
+    if project is not None and not is_own and (place := project.place_of_default(*fields)):
+        at, written = place
+        finding = replace(finding, path=project.path, line=at.line, column=at.column, field=written)
+    yield finding

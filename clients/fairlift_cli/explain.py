@@ -9,6 +9,7 @@ from fairlift.wire.campaign import campaign_from
 
 from fairlift_cli.audience.checks import overlap
 from fairlift_cli.audience.example_values import ExampleValue, Undecidable
+from fairlift_cli.audience.shared_visitors import are_apart
 from fairlift_cli.audience.simplify import simplify
 from fairlift_cli.audience.words import in_words
 from fairlift_cli.reader import Document
@@ -44,7 +45,7 @@ def _paragraph(campaign: Campaign, campaigns: Sequence[Campaign]) -> Iterator[st
         yield _indented(f"in short: {short}")
     shared: dict[str, str] = {}
     for other in campaigns:
-        if other is campaign or _are_apart(campaign, other):
+        if other is campaign or are_apart(campaign, other):
             continue
         try:
             visitor = overlap(campaign.audience, other.audience)
@@ -63,18 +64,6 @@ def _paragraph(campaign: Campaign, campaigns: Sequence[Campaign]) -> Iterator[st
 def _indented(text: str) -> str:
     """An indented line, without control characters."""
     return f"  {clean(text)}"
-
-
-def _are_apart(one: Campaign, other: Campaign) -> bool:
-    """Whether no visitor can be in both at one time, whatever their audiences."""
-    # In a layer, a visitor and the same person as a customer have different buckets.
-    if one.layer and other.layer and (one.unit, one.layer.layer) == (other.unit, other.layer.layer):
-        return True
-    return _ends_before(one, other) or _ends_before(other, one)
-
-
-def _ends_before(one: Campaign, other: Campaign) -> bool:
-    return bool(one.end_time and other.start_time and one.end_time <= other.start_time)
 
 
 def _example(visitor: Mapping[str, ExampleValue]) -> str:

@@ -1,5 +1,7 @@
 """The failures of a command, and its exit codes: 1 refused, 2 not reached or wrong usage."""
 
+from collections.abc import Sequence
+
 FINE = 0
 REFUSED = 1
 NOT_REACHED = 2
@@ -12,10 +14,18 @@ class Failure(Exception):
 
 
 class CommandRefused(Failure):
-    """The server or a rule refused; `code` is the name of the gRPC status, if there is one."""
+    """The server or a rule refused.
 
-    def __init__(self, message: str, *, code: str = "") -> None:
+    Attributes:
+        code: the name of the gRPC status, if there is one.
+        violations: what the server names one by one: field paths and messages.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "", violations: Sequence[tuple[str, str]] = ()
+    ) -> None:
         self.code = code
+        self.violations = tuple(violations)
         super().__init__(message)
 
 

@@ -1,8 +1,9 @@
 """Fills a protobuf message from a YAML mapping, field by field from its descriptor."""
 
-from collections.abc import Callable, MutableMapping, MutableSequence
+from collections.abc import Callable, Mapping, MutableMapping, MutableSequence
 from typing import Any, cast
 
+from fairlift.engine.audience import Condition as Audience
 from fairlift.engine.errors import InvalidAudience, InvalidCampaign
 from fairlift.v1.audience_pb2 import Condition
 from fairlift.v1.campaign_pb2 import Variant
@@ -16,12 +17,13 @@ from google.protobuf.struct_pb2 import Value as JsonValue
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fairlift_cli import yaml_values
-from fairlift_cli.audience.parser import parse
+from fairlift_cli.audience.parser import parse_with_places
 from fairlift_cli.findings import Finding, did_you_mean, nearest
 from fairlift_cli.schema import (
     ValueForm,
     YamlKey,
     bare_field,
+    is_choice,
     is_output_only,
     keys,
     named_choices,
@@ -30,18 +32,24 @@ from fairlift_cli.schema import (
 from fairlift_cli.yaml_tree import Position, YamlEntry, YamlList, YamlMapping, YamlScalar, YamlValue
 from fairlift_cli.yaml_values import WrongValue
 
+# A message of more than 100 is not read, and requests and campaigns need some of them.
+_MAX_MESSAGE_LEVELS = 84
+# Characters. To find the lines of all parts takes the square of it; a longer one has one place.
+_PLACED_AUDIENCE = 1_000
+
 
 class MessageReader:
     """Reads one document; collects its findings, positions and flagged paths."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, audiences: Mapping[str, Audience] | None = None) -> None:
+        self._audiences = audiences or {}
         self.findings: list[Finding] = []
         self.positions: dict[str, tuple[Position, str]] = {}
         self.flagged: set[str] = set()
         self._path = path
         self._special: dict[str, Callable[[YamlValue, Any, str], bool]] = {
             Timestamp.DESCRIPTOR.full_name: self._timestamp,
-            Struct.DESCRIPTOR.full_name: self._struct,
+            Struct.DESCRIPTOR.full_name: self._payload,
             Condition.DESCRIPTOR.full_name: self._condition,
             Value.DESCRIPTOR.full_name: self._value,
         }
@@ -74,7 +82,9 @@ class MessageReader:
         nested_path = next(iter(nested_paths(message, entry.key)), None)
         own_field = message.fields_by_name.get(entry.key)
         if own_field and not nested_path and is_output_only(own_field):
-            self._add_finding(path, entry.position, "is set by the server; remove the line")
+            self._add_finding(
+                path, entry.position, "is set by the server; remove the line", "FL109"
+            )
             return None
         suggestion = nested_path or nearest(entry.key, keys_here)
         if suggestion in keys_here:
@@ -85,7 +95,10 @@ class MessageReader:
             if suggestion
             else f"known keys are {', '.join(sorted(keys_here))}"
         )
-        self._add_finding(path, entry.position, f"is not known; {hint}")
+        if is_choice(message):
+            # Without its only key, the message would be reported as empty too.
+            self.flagged.add(at)
+        self._add_finding(path, entry.position, f"is not known; {hint}", "FL105")
         return None
 
     def _sets_field_first(
@@ -97,7 +110,7 @@ class MessageReader:
             if earlier is not None:
                 line = earlier.position.line
                 mistake = f"cannot be combined with {earlier.key} (line {line}); keep one"
-                self._add_finding(_join(at, entry.key), entry.position, mistake)
+                self._add_finding(_join(at, entry.key), entry.position, mistake, "FL106")
                 return False
         for name in (key.field.name, _oneof(key.field)):
             if name:
@@ -106,7 +119,9 @@ class MessageReader:
 
     def _field(self, entry: YamlEntry, key: YamlKey, message: Message, at: str) -> None:
         path = _join(at, key.field.name)
-        self.positions[path] = (entry.position, _join(at, entry.key))
+        # One text where both read alike: positions are most of what a folder keeps in memory.
+        written = path if entry.key == key.field.name else _join(at, entry.key)
+        self.positions[path] = (entry.position, written)
         self._fill(entry.value, key, message, path)
 
     def _fill(self, tree: YamlValue, key: YamlKey, message: Message, path: str) -> None:
@@ -217,12 +232,17 @@ class MessageReader:
         if not isinstance(tree, YamlScalar) or tree.is_null:
             return False
         try:
-            message.CopyFrom(condition_to(parse(tree.text.rstrip())))
+            audience, places = parse_with_places(tree.text.rstrip(), self._audiences)
+            message.CopyFrom(condition_to(audience))
+            if len(tree.text) <= _PLACED_AUDIENCE:
+                for path, index in places.items():
+                    place = tree.position_of(index)
+                    self.positions[_join(at, path)] = (place, self._written_path(at))
         except InvalidAudience as error:
             sentence = error.violations[0].message.partition(": ")[2]
-            self._add_finding(at, tree.position_of(error.position), sentence, with_column=True)
+            self._add_finding(at, tree.position_of(error.position), sentence, "FL301")
         except InvalidCampaign as error:
-            self._add_mistake(at, tree, "; ".join(map(str, error.violations)))
+            self._add_mistake(at, tree, "; ".join(map(str, error.violations)), "FL306")
         return True
 
     def _value(self, tree: YamlValue, message: Value, at: str) -> bool:
@@ -234,6 +254,15 @@ class MessageReader:
             return True
         self._fill_json_value(tree, message, at)
         return True
+
+    def _payload(self, tree: YamlValue, message: Struct, at: str) -> bool:
+        """A mapping that is not too deep to be sent."""
+        if _levels(tree) > _MAX_MESSAGE_LEVELS:
+            self._add_mistake(
+                at, tree, "is nested too deep to be sent; 25 levels always fit", "FL103"
+            )
+            return True
+        return self._struct(tree, message, at)
 
     def _struct(self, tree: YamlValue, message: Struct, at: str) -> bool:
         if not isinstance(tree, YamlMapping):
@@ -278,21 +307,38 @@ class MessageReader:
     def _report_repeated_keys(self, tree: YamlMapping, at: str) -> None:
         for entry, first in tree.repeated:
             message = f"appears twice, first on line {first.line}; keep one"
-            self._add_finding(_join(at, entry.key), entry.position, message)
+            self._add_finding(_join(at, entry.key), entry.position, message, "FL106")
 
     def _written_path(self, path: str) -> str:
         return self.positions[path][1] if path in self.positions else path
 
-    def _add_mistake(self, path: str, tree: YamlValue, message: str) -> None:
+    def _add_mistake(self, path: str, tree: YamlValue, message: str, rule: str = "FL107") -> None:
         self.flagged.add(path)
-        self._add_finding(self._written_path(path), tree.position, message)
+        self._add_finding(self._written_path(path), tree.position, message, rule)
 
-    def _add_finding(
-        self, written: str, position: Position, message: str, *, with_column: bool = False
-    ) -> None:
+    def _add_finding(self, written: str, position: Position, message: str, rule: str) -> None:
         self.flagged.add(written)
-        column = position.column if with_column else None
-        self.findings.append(Finding(self._path, position.line, column, written, message))
+        finding = Finding(self._path, position.line, position.column, written, message, rule)
+        self.findings.append(finding)
+
+
+def nearest_place(positions: Mapping[str, tuple[Position, str]], path: str) -> tuple[Position, str]:
+    """Where a field stands, or else the part that should have it, and its path as written."""
+    nearest = path
+    while nearest and nearest not in positions:
+        nearest = nearest[: max(nearest.rfind("."), nearest.rfind("["), 0)]
+    position, written = positions[nearest]
+    return position, written + path[len(nearest) :]
+
+
+def _levels(tree: YamlValue) -> int:
+    """How deep the messages are that JSON takes: three for a mapping, two for a list."""
+    match tree:
+        case YamlMapping():
+            return 3 + max((_levels(entry.value) for entry in tree.entries), default=0)
+        case YamlList():
+            return 2 + max(map(_levels, tree.items), default=0)
+    return 0
 
 
 def _descriptor(message: Message) -> Descriptor:
@@ -312,7 +358,7 @@ def _oneof(field: FieldDescriptor) -> str | None:
 
 def _kind(tree: YamlValue) -> str:
     if isinstance(tree, YamlScalar):
-        return "empty" if tree.is_null else f'"{tree.text}"'
+        return "empty" if tree.is_null else yaml_values.as_written(tree)
     return "a mapping" if isinstance(tree, YamlMapping) else "a list"
 
 

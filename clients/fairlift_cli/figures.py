@@ -2,7 +2,8 @@
 
 import math
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from babel.dates import format_skeleton
 from fairlift.v1 import results_service_pb2 as pb
@@ -62,6 +63,11 @@ class Figures:
     def share(self, value: float, digits: int = 1) -> str:
         """0.041 as 4.1 %."""
         return figure_text(Percent(value, digits), self.language)
+
+    def confidence(self, value: float) -> str:
+        """0.95 as 95 %, and 0.975 as 97.5 %: rounded, it would be another level."""
+        is_whole = math.isclose(100 * value, round(100 * value))
+        return self.share(value, 0 if is_whole else 1)
 
     def lift(self, value: float, digits: int = 1) -> str:
         """0.041 as +4.1 %; no change has no sign."""
@@ -169,6 +175,14 @@ class Figures:
         """The day that ends at this moment, in the campaign's time zone."""
         return self._day(self._local(end) - timedelta(microseconds=1))
 
+    def calendar_day(self, iso: str) -> str:
+        """A day in ISO 8601; one that is no date as it is."""
+        try:
+            day = date.fromisoformat(iso)
+        except ValueError:  # of a newer server
+            return iso
+        return _written_day(day, self.language)
+
     def moment(self, time: Timestamp) -> str:
         """A time in the campaign's time zone, to the minute."""
         local = self._local(time)
@@ -179,7 +193,13 @@ class Figures:
         return local_time(time, self.time_zone)
 
     def _day(self, local: datetime) -> str:
-        return str(format_skeleton("yMMMd", local, locale=self.language))
+        return _written_day(local.date(), self.language)
+
+
+@lru_cache(maxsize=1_024)
+def _written_day(day: date, language: str) -> str:
+    """A day with its year; a page writes the same ones for each question."""
+    return str(format_skeleton("yMMMd", day, locale=language))
 
 
 def capital(name: str) -> str:

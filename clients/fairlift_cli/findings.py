@@ -1,34 +1,36 @@
-"""Findings: mistakes in campaign files and warnings, and their three output formats."""
+"""Findings: what is wrong in campaign files, or doubtful, each by its rule and its place."""
 
 import difflib
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from itertools import groupby
-from typing import Final
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+from fairlift_cli.rules import Level
 from fairlift_cli.text import clean
-
-# The limit of the text format, per file; the other formats list all findings.
-MAX_PRINTED: Final = 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One mistake: its position, the field (empty: the whole file) and a message.
+    """One finding: its position, the field (empty: the whole file), a message and the rule.
 
-    `line` and `column` count from 1; `column` is set where it helps, such as in an audience.
+    `line` and `column` count from 1.
     """
 
     path: str
     line: int
-    column: int | None
+    column: int
     field: str
     message: str
+    rule: str
+    level: Level = Level.ERROR
 
     def __str__(self) -> str:
-        column = "" if self.column is None else f":{self.column}"
-        return clean(f"{self.path}:{self.line}{column}: {self.sentence}")
+        place = f"{self.path_in_text}:{self.line}:{self.column}"
+        return clean(f"{place}: {self.level} {self.rule}: {self.sentence}")
+
+    @property
+    def path_in_text(self) -> str:
+        """The path, so that no log takes the beginning of a line for a command."""
+        return f"./{self.path}" if self.path.startswith(("::", "##")) else self.path
 
     @property
     def sentence(self) -> str:
@@ -37,57 +39,8 @@ class Finding:
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Sorted by file and line, without repetitions."""
-    return sorted(
-        set(findings),
-        key=lambda finding: (finding.path, finding.line, finding.column or 0, finding),
-    )
-
-
-def as_text(findings: Sequence[Finding], warnings: Sequence[Finding] = ()) -> str:
-    """One line for each finding, for people and editors; only the first findings of each file."""
-    of_warnings = (
-        clean(f"{found.path}:{found.line}: warning: {found.sentence}") for found in warnings
-    )
-    return "\n".join((*_lines(findings), *of_warnings))
-
-
-def _lines(findings: Sequence[Finding]) -> Iterator[str]:
-    for path, group in groupby(findings, key=lambda finding: finding.path):
-        of_file = list(group)
-        # The line "and 1 more" would be no shorter than the finding itself.
-        printed = of_file if len(of_file) <= MAX_PRINTED + 1 else of_file[:MAX_PRINTED]
-        yield from map(str, printed)
-        if more := len(of_file) - len(printed):
-            yield f"{clean(path)}: ... and {more} more; `fairlift check --format json` prints all"
-
-
-def as_json(
-    findings: Sequence[Finding], warnings: Sequence[Finding] = (), *, campaigns: int
-) -> str:
-    """One JSON object, for programs."""
-    return json.dumps(
-        {
-            "campaigns": campaigns,
-            "findings": [asdict(finding) for finding in findings],
-            "warnings": [asdict(warning) for warning in warnings],
-        },
-        indent=2,
-    )
-
-
-def as_github(findings: Sequence[Finding], warnings: Sequence[Finding] = ()) -> str:
-    """Workflow commands: GitHub shows them beside the lines of the change.
-
-    Source: docs.github.com, "Workflow commands for GitHub Actions", setting an error message.
-    """
-    return "\n".join(
-        f"::{command} file={_property(finding.path)},line={finding.line}"
-        + ("" if finding.column is None else f",col={finding.column}")
-        + f"::{_data(finding.sentence)}"
-        for command, listed in (("error", findings), ("warning", warnings))
-        for finding in listed
-    )
+    """Sorted by file, line and column, without repetitions."""
+    return sorted(set(findings))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -97,14 +50,79 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The closest known word, or None when none is close."""
-    matches = difflib.get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.6)
+    """The known word that is meant, or the closest one, or None when none is close."""
+    names = sorted(known)
+    meant = _MEANT.get(word.lower())
+    if meant in names:
+        return meant
+    matches = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
     return matches[0] if matches else None
 
 
-def _data(text: str) -> str:
-    return clean(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+# What people write who know other tools, and the word for it here.
+_MEANT = {
+    "less": "lt",
+    "less_than": "lt",
+    "<": "lt",
+    "at_most": "le",
+    "<=": "le",
+    "greater": "gt",
+    "more": "gt",
+    "more_than": "gt",
+    "above": "gt",
+    "below": "lt",
+    ">": "gt",
+    "at_least": "ge",
+    ">=": "ge",
+    "equals": "eq",
+    "equal": "eq",
+    "is": "eq",
+    "==": "eq",
+    "=": "eq",
+    "not_equal": "ne",
+    "not_equals": "ne",
+    "!=": "ne",
+    "user": "visitor",
+    "cookie": "visitor",
+    "session": "visitor",
+    "device": "visitor",
+    "account": "customer",
+    "client": "customer",
+    "member": "customer",
+    "int": "number",
+    "integer": "number",
+    "float": "number",
+    "decimal": "number",
+    "text": "string",
+    "str": "string",
+    "boolean": "bool",
+    "flag": "bool",
+    "date": "time",
+    "datetime": "time",
+    "timestamp": "time",
+    "array": "list",
+    "starts_with": "prefix",
+    "ends_with": "suffix",
+    "experiment": "campaign",
+    "test": "campaign",
+    "id": "campaign",
+    "key": "campaign",
+    "title": "display_name",
+    "groups": "variants",
+    "variations": "variants",
+    "arms": "variants",
+    "targeting": "audience",
+    "filter": "audience",
+    "segment": "audience",
+    "rollout": "traffic",
+    "percentage": "traffic",
+    "coverage": "traffic",
+    "split": "weight",
+    "share": "weight",
+    "value": "payload",
+    "params": "payload",
+    "config": "payload",
+    "mde": "minimum_effect",
+    "sample_size": "planned_units",
+    "significance": "alpha",
+}

@@ -56,7 +56,7 @@ def show_looks(
         return
     safe = screen.safe
     level = _level(looks)
-    interval = figures.say("report.interval", level=figures.share(level, 0))
+    interval = figures.say("report.interval", level=figures.confidence(level))
     headings = [figures.say("report.lift"), interval]
     if details:
         headings += [figures.say(f"looks.{key}") for key in ("z", "boundary", "harm", "give_up")]

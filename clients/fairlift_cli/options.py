@@ -5,9 +5,21 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
+
+from fairlift_cli.failures import Misused
+from fairlift_cli.server_address import (
+    ON_THIS_MACHINE,
+    certificate_in,
+    is_server_address,
+    sent_token,
+)
+
+if TYPE_CHECKING:
+    from fairlift_cli.server_connection import Target
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 LANGUAGE = click.option(
@@ -20,25 +32,39 @@ EPOCH = click.option(
 
 
 def server_options(command: Command) -> Command:
-    """Adds the options of a command that calls a server; they become its argument `target`."""
+    """Adds the options of a command that calls a server once, `--json` among them."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+    return target_options(as_json(command))
+
+
+def environment_option(command: Command) -> Command:
+    """Adds `--env` to a command; the root command, which has it too, reads the variable."""
+    option = click.option(
+        "--env", "environment", metavar="NAME",
+        help="Environment of fairlift.yaml, such as production: its server, token and certificate. "
+        "[env var: FAIRLIFT_ENV]",
+    )  # fmt: skip
+    return option(command)
+
+
+def target_options(command: Command) -> Command:
+    """Adds the options that name a server; they become the command's argument `target`."""
 
     # Any: click passes options of any type by name.
     @functools.wraps(command)
     def with_target(
-        *arguments: Any, address: str, token: str, plaintext: bool, ca: bytes | None, **options: Any
-    ) -> Any:
-        from fairlift_cli.server_connection import Target
-
-        target = Target(address, token, plaintext, ca)
+        *arguments: Any, address: str | None, token: str, plaintext: bool, ca: bytes | None,
+        environment: str | None, **options: Any,
+    ) -> Any:  # fmt: skip
+        target = _target(address, token, ca, plaintext=plaintext, environment=environment)
         return command(*arguments, target=target, **options)
 
     decorated: Any = with_target
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs."),
         click.option(
             "--ca", type=click.Path(path_type=Path, exists=True, dir_okay=False),
             envvar="FAIRLIFT_CA", show_envvar=True,
-            help="CA certificate to trust instead of the system's, in PEM format.",
+            help="CA certificate to trust instead of the system's, in PEM format; turns on TLS.",
             callback=_certificate,
         ),
         click.option("--plaintext", is_flag=True, help="Connect to another machine without TLS."),
@@ -48,45 +74,68 @@ def server_options(command: Command) -> Command:
         ),
         click.option(
             "--server", "address", metavar="HOST:PORT", envvar="FAIRLIFT_SERVER",
-            default="127.0.0.1:50051", show_default=True, show_envvar=True, callback=_address,
-            help="Address of the server.",
+            show_default=f"the server of fairlift.yaml, or {ON_THIS_MACHINE}", show_envvar=True,
+            callback=_address, help="Address of the server.",
         ),
+        environment_option,
     ):  # fmt: skip
         decorated = option(decorated)
     return cast("Command", decorated)
 
 
-def _address(_: click.Context, option: click.Parameter, text: str) -> str:
+def _target(
+    address: str | None, token: str, ca: bytes | None, *, plaintext: bool, environment: str | None
+) -> "Target":
+    """What an option says counts first, then an environment that was chosen, then variables.
+
+    Raises:
+        Misused: the project file does not say what it must.
+    """
+    from fairlift_cli.server_choice import environment_of_project, server_of_project
+    from fairlift_cli.server_connection import Target
+
+    context = click.get_current_context()
+    program = context.find_root()  # fairlift --env NAME COMMAND
+    of_program = program.params.get("environment")
+    is_flag = program.get_parameter_source("environment") is ParameterSource.COMMANDLINE
+    if environment and of_program and is_flag and of_program != environment:
+        raise click.UsageError(f"--env is {of_program} and {environment}; name one of them")
+    name = environment or of_program
+    if not name:
+        return Target(address or server_of_project(), token, plaintext, ca)
+    chosen = environment_of_project(name)
+
+    def is_option(parameter: str) -> bool:
+        return context.get_parameter_source(parameter) is ParameterSource.COMMANDLINE
+
+    return Target(
+        address if address and is_option("address") else chosen.environment.server,
+        token if is_option("token") else sent_token(chosen.token()) or token,
+        plaintext,
+        ca if is_option("ca") else certificate_in(chosen.ca()) or ca,
+        name,
+    )
+
+
+def _address(_: click.Context, option: click.Parameter, text: str | None) -> str | None:
     """The server's address: host and port, or another gRPC name."""
-    host, _colon, port = text.rpartition(":")
-    if (
-        "/" in text
-        or text.startswith("unix:")
-        or (host and port.isdecimal() and int(port) < 65_536)
-    ):
+    if text is None or is_server_address(text):
         return text
     raise click.BadParameter(f"is {text!r}, must be like 127.0.0.1:50051", param=option)
 
 
 def _token(_: click.Context, option: click.Parameter, text: str) -> str:
-    """The token, if a header can carry it, without blanks around it; it is never printed."""
-    # A token that was read from a file ends with a line break; server and SDK leave it out too.
-    token = text.strip()
-    if token.isascii() and (token.isprintable() or not token):
-        return token
-    message = "contains a line break or a non-ASCII character; was more than the token copied?"
-    raise click.BadParameter(message, param=option)
+    try:
+        return sent_token(text)
+    except Misused as error:
+        raise click.BadParameter(str(error), param=option) from None
 
 
 def _certificate(_: click.Context, option: click.Parameter, path: Path | None) -> bytes | None:
-    """The content of the certificate file."""
-    if path is None:
-        return None
-    content = path.read_bytes()
-    if b"-----BEGIN CERTIFICATE-----" not in content:
-        message = f"{path} is not a PEM certificate: it has no line -----BEGIN CERTIFICATE-----"
-        raise click.BadParameter(message, param=option)
-    return content
+    try:
+        return certificate_in(path)
+    except Misused as error:
+        raise click.BadParameter(str(error), param=option) from None
 
 
 def parse_share(_: click.Context, option: click.Parameter, text: str | None) -> float | None:

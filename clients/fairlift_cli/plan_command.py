@@ -10,9 +10,9 @@ from fairlift_stats.messages import Names, Number, Percent, UnitWord
 from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
 from rich.table import Table
 
+from fairlift_cli.checks.precision import MARGIN_ERRORS
 from fairlift_cli.failures import Misused
 from fairlift_cli.figures import Figures
-from fairlift_cli.plan_warnings import MARGIN_ERRORS
 from fairlift_cli.screen import Screen, plain_table
 
 _DAYS = 7

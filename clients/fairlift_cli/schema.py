@@ -78,9 +78,14 @@ def bare_field(message: Descriptor) -> FieldDescriptor | None:
 
 def named_choices(message: Descriptor) -> dict[str, FieldDescriptor]:
     """The fields of a message that is a single oneof, any of which a bare name may choose."""
-    if len(message.oneofs) != 1 or len(message.oneofs[0].fields) != len(message.fields):
+    if not is_choice(message):
         return {}
     return {field.name: field for field in message.fields if field.message_type}
+
+
+def is_choice(message: Descriptor) -> bool:
+    """Whether a message is one of several things and nothing else."""
+    return len(message.oneofs) == 1 and len(message.oneofs[0].fields) == len(message.fields)
 
 
 @functools.cache

@@ -17,9 +17,13 @@ MAX_VALUES = 100_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_NUMBER = re.compile(r"[-+]?(\d+(_\d+)*(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+# A number as YAML writes it, in digits of ASCII.
+YAML_NUMBER = re.compile(r"[-+]?(\d+(_\d+)*(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
 _MERGE = "<<"
+_MAX_DIGITS = 400
+# What YAML takes for a line break beside the one of Unix, sign for sign.
+_BREAKS = dict.fromkeys(map(ord, "\r\x85\u2028\u2029"), "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,17 @@ class Position:
     column: int
 
 
-class YamlError(Exception):
-    """The text is not YAML, or exceeds the limits of a campaign file."""
+def with_plain_breaks(text: str) -> str:
+    """The text with all line breaks of YAML as those of Unix; places stay what they are."""
+    return text.replace("\r\n", " \n").translate(_BREAKS)
 
-    def __init__(self, message: str, position: Position) -> None:
+
+class YamlError(Exception):
+    """The text is not YAML, or exceeds the limits of a campaign file; `rule` is what it breaks."""
+
+    def __init__(self, message: str, position: Position, rule: str = "FL101") -> None:
         self.position = position
+        self.rule = rule
         super().__init__(message)
 
 
@@ -61,10 +71,12 @@ class YamlScalar:
     @property
     def as_number(self) -> int | float | None:
         """The value as a number, or None when it is not one."""
-        if self.quoted or not _NUMBER.fullmatch(self.text):
+        if self.quoted or not YAML_NUMBER.fullmatch(self.text):
             return None
         digits = self.text.replace("_", "")
-        return int(digits) if digits.lstrip("+-").isdigit() else float(digits)
+        # Python reads no integer of more than 4,300 digits, and no field holds one of 400.
+        is_whole = digits.lstrip("+-").isdigit() and len(digits) < _MAX_DIGITS
+        return int(digits) if is_whole else float(digits)
 
     def position_of(self, index: int) -> Position:
         """The position in the file of the character `index` of the text."""
@@ -116,14 +128,18 @@ class YamlMapping:
 YamlValue: TypeAlias = YamlScalar | YamlList | YamlMapping
 
 
-def yaml_documents(text: str) -> Iterator[YamlValue]:
+def yaml_documents(text: str, scalars: list[tuple[int, int]] | None = None) -> Iterator[YamlValue]:
     """The documents of the text, in order.
+
+    Args:
+        text: several documents allowed.
+        scalars: gets the first and the last character of every scalar, if given.
 
     Raises:
         YamlError: the text is not YAML, too deep or too large; what came before was given.
     """
     try:
-        yield from _Composer(text).documents()
+        yield from _Composer(text, scalars).documents()
     except yaml.MarkedYAMLError as error:
         raise YamlError(_explained(error), _within(text, error)) from None
     except yaml.reader.ReaderError as error:
@@ -136,28 +152,32 @@ def yaml_documents(text: str) -> Iterator[YamlValue]:
 class _Composer:
     """Builds trees from the parser's events; the parser's own composer recurses without limit."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, scalars: list[tuple[int, int]] | None) -> None:
         self._text = text
-        self._events = yaml.parse(text, Loader=_LOADER)
+        self._scalars = scalars
+        # Not yaml.parse, which asks twice for each event.
+        self._next_event = _LOADER(text).get_event
         self._anchors: dict[str, YamlValue] = {}
         self._values = 0
 
     def documents(self) -> Iterator[YamlValue]:
-        for event in self._events:
+        while (event := self._next_event()) is not None:
             if isinstance(event, yaml.DocumentStartEvent):
                 self._anchors = {}
-                yield self._tree(next(self._events), 1)
+                yield self._tree(self._next_event(), 1)
 
     # PyYAML's stubs say nothing of what the kinds of events hold, hence Any.
     def _tree(self, event: Any, depth: int) -> YamlValue:
         position = _position(event.start_mark)
         if depth > MAX_YAML_DEPTH:
-            raise YamlError(f"is nested more than {MAX_YAML_DEPTH} levels deep", position)
+            raise YamlError(f"is nested more than {MAX_YAML_DEPTH} levels deep", position, "FL103")
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, position)
         tag = event.tag
         if tag is not None and not (isinstance(event, yaml.ScalarEvent) and tag in _TEXT_TAGS):
-            raise YamlError(f"has the tag {tag}; tags are not supported; remove it", position)
+            raise YamlError(
+                f"has the tag {tag}; tags are not supported; remove it", position, "FL104"
+            )
         tree: YamlValue
         if isinstance(event, yaml.ScalarEvent):
             tree = self._scalar(event, position)
@@ -173,7 +193,7 @@ class _Composer:
     def _alias(self, event: Any, position: Position) -> YamlValue:
         if event.anchor not in self._anchors:
             rule = f"there is no &{event.anchor} before it in this document"
-            raise YamlError(f"*{event.anchor} is not defined: {rule}", position)
+            raise YamlError(f"*{event.anchor} is not defined: {rule}", position, "FL104")
         value = self._anchors[event.anchor]
         self._count(value.size, position)
         return value
@@ -183,18 +203,21 @@ class _Composer:
         self._values += values
         if self._values > MAX_VALUES:
             raise YamlError(
-                f"contains more than {MAX_VALUES} values, with aliases expanded", position
+                f"contains more than {MAX_VALUES} values, with aliases expanded", position, "FL103"
             )
 
     def _scalar(self, event: Any, position: Position) -> YamlScalar:
         self._count(1, position)
-        source = self._text[event.start_mark.index : event.end_mark.index]
+        start, end = event.start_mark.index, event.end_mark.index
+        source = self._text[start:end]
+        if self._scalars is not None:
+            self._scalars.append((start, end))
         return YamlScalar(event.value, bool(event.style or event.tag), position, source)
 
     def _sequence(self, position: Position, depth: int) -> YamlList:
         self._count(1, position)
         items: list[YamlValue] = []
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+        while not isinstance(event := self._next_event(), yaml.SequenceEndEvent):
             items.append(self._tree(event, depth + 1))
         return YamlList(tuple(items), position, 1 + sum(item.size for item in items))
 
@@ -202,11 +225,13 @@ class _Composer:
         entries: dict[str, YamlEntry] = {}
         repeated: list[tuple[YamlEntry, Position]] = []
         merged: list[YamlEntry] = []
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+        while not isinstance(event := self._next_event(), yaml.MappingEndEvent):
             key = self._tree(event, depth + 1)
-            value = self._tree(next(self._events), depth + 1)
+            value = self._tree(self._next_event(), depth + 1)
             if not isinstance(key, YamlScalar):
-                raise YamlError("a key is a list or a mapping, must be a text", key.position)
+                raise YamlError(
+                    "a key is a list or a mapping, must be a text", key.position, "FL104"
+                )
             entry = YamlEntry(key.text, key.position, value)
             if key.text == _MERGE and not key.quoted:
                 merged += _merged(value)
@@ -225,7 +250,8 @@ def _merged(value: YamlValue) -> list[YamlEntry]:
     entries: Mapping[str, YamlEntry] = {}
     for source in sources:
         if not isinstance(source, YamlMapping):
-            raise YamlError("<< must be followed by mappings, such as *defaults", source.position)
+            rule = "<< must be followed by mappings, such as *defaults"
+            raise YamlError(rule, source.position, "FL104")
         entries = {entry.key: entry for entry in source.entries} | dict(entries)
     return list(entries.values())
 

@@ -3,16 +3,18 @@
 import math
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from google.protobuf.descriptor import FieldDescriptor
 
 from fairlift_cli.findings import did_you_mean
 from fairlift_cli.schema import ValueForm, enum_words
-from fairlift_cli.yaml_tree import YamlMapping, YamlScalar, YamlValue
+from fairlift_cli.yaml_tree import YAML_NUMBER, YamlMapping, YamlScalar, YamlValue
 
 _PERCENT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?%", re.ASCII)
 _EXACT = 2**53
+# Characters of a value in an error.
+_SHOWN = 60
 _YAML_1_1 = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _INTEGERS = {FieldDescriptor.CPPTYPE_INT32: 2**31, FieldDescriptor.CPPTYPE_INT64: 2**63}
 _CAMPAIGNS = "campaigns/"
@@ -76,6 +78,10 @@ def timestamp(tree: YamlValue) -> datetime:
     if time_value.tzinfo is None:
         with_zone = f"{time_value.isoformat()}Z"
         raise WrongValue(f"is {written}, which has no time zone; write {with_zone} for UTC")
+    try:
+        time_value.astimezone(UTC)
+    except OverflowError:
+        raise WrongValue(f"is {written}, must be in the years 1 to 9999 in UTC") from None
     return time_value
 
 
@@ -93,7 +99,7 @@ def json_value(value: YamlScalar) -> str | float | bool | None:
     if number is None:
         return value.text
     if (abs(number) > _EXACT and isinstance(number, int)) or not math.isfinite(number):
-        raise WrongValue(f"is {_quoted(value.text)}, which is too large to be exact; quote it")
+        raise WrongValue(f"is {as_written(value)}, which is too large to be exact; quote it")
     return float(number)
 
 
@@ -115,8 +121,8 @@ def _expected(field: FieldDescriptor, form: ValueForm) -> str:
 def _basis_points(value: YamlScalar) -> int:
     match = _PERCENT.fullmatch(value.text)
     if not match:
-        hint = f"; did you mean {value.text}%?" if value.as_number is not None else ""
-        raise WrongValue(f"is {_quoted(value.text)}, must be a percentage such as 50%{hint}")
+        expected = "a percentage such as 50%"
+        raise WrongValue(f"is {as_written(value)}, must be {expected}{_percent_hint(value)}")
     points = float(match[1]) * 100
     if abs(points - round(points)) > 1e-6:
         raise WrongValue(f"is {value.text}, must have at most two decimals")
@@ -125,12 +131,23 @@ def _basis_points(value: YamlScalar) -> int:
     return round(points)
 
 
+def _percent_hint(value: YamlScalar) -> str:
+    """A number below 1 is most often meant as a share, another one as per cent."""
+    number = value.as_number
+    if number is None or not 0 <= number <= 100:
+        return ""
+    if number == 1:
+        return "; did you mean 100%, or 1%?"
+    meant = f"{100 * number:g}%" if 0 < number < 1 else f"{value.text}%"
+    return f"; did you mean {meant}?"
+
+
 def _bool(value: YamlScalar) -> bool:
     truth = value.as_bool
     if truth is None:
         intended = _YAML_1_1.get(value.text.lower(), value.text.lower())
         hint = f"; did you mean {intended}?" if intended in ("true", "false") else ""
-        raise WrongValue(f"is {_quoted(value.text)}, must be true or false{hint}")
+        raise WrongValue(f"is {as_written(value)}, must be true or false{hint}")
     return truth
 
 
@@ -139,23 +156,26 @@ def _double(value: YamlScalar) -> float:
         return float(percent[1]) / 100
     number = value.as_number
     if number is None or not math.isfinite(number):
-        raise WrongValue(f"is {_quoted(value.text)}, must be a number")
+        raise WrongValue(f"is {as_written(value)}, must be a number{_quotes_hint(value)}")
     return float(number)
 
 
 def _integer(value: YamlScalar, limit: int) -> int:
     number = value.as_number
+    if isinstance(number, float) and number.is_integer():
+        raise WrongValue(f"is {as_written(value)}, must be a whole number in digits alone")
     if not isinstance(number, int):
-        raise WrongValue(f"is {_quoted(value.text)}, must be a whole number")
+        raise WrongValue(f"is {as_written(value)}, must be a whole number{_quotes_hint(value)}")
     if not -limit <= number < limit:
-        raise WrongValue(f"is {_quoted(value.text)}, must be at most {limit - 1}")
+        end = f"at most {limit - 1}" if number > 0 else f"at least {-limit}"
+        raise WrongValue(f"is {as_written(value)}, must be {end}")
     return number
 
 
 def _enum(value: YamlScalar, words: Mapping[str, int]) -> int:
     if value.text not in words:
         hint = did_you_mean(value.text, words)
-        raise WrongValue(f"is {_quoted(value.text)}, must be {_one_of(words)}{hint}")
+        raise WrongValue(f"is {as_written(value)}, must be {_one_of(words)}{hint}")
     return words[value.text]
 
 
@@ -164,5 +184,16 @@ def _one_of(words: Mapping[str, int]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
+def as_written(value: YamlScalar) -> str:
+    """The value as an error shows it: a text in quotes, a number, true and false without."""
+    is_text = value.as_number is None and value.as_bool is None
+    return _quoted(value.text) if is_text or len(value.text) > _SHOWN else value.text
+
+
+def _quotes_hint(value: YamlScalar) -> str:
+    is_number = value.quoted and YAML_NUMBER.fullmatch(value.text)
+    return "; remove the quotes" if is_number else ""
+
+
 def _quoted(text: str) -> str:
-    return f'"{text}"' if len(text) <= 60 else f'"{text[:59]}…"'
+    return f'"{text}"' if len(text) <= _SHOWN else f'"{text[: _SHOWN - 1]}…"'

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from fairlift.v1.results_service_pb2 import MetricResult, Report
 from fairlift.v1.value_pb2 import Interval
 from fairlift_cli.figures import NO_VALUE, Figures
-from fairlift_cli.report.report_context import shown_interval
 from fairlift_cli.screen import Screen, plain_table
 
 from examples.demo.truth import TRUTH
@@ -55,8 +54,15 @@ def _rows(reports: Mapping[str, Report]) -> Iterator[Row]:
                     comparison.lift
                     if comparison is not None and comparison.HasField("lift")
                     else None,
-                    shown_interval(comparison) if comparison is not None else None,
+                    _interval(comparison) if comparison is not None else None,
                 )
+
+
+def _interval(comparison: MetricResult.Comparison) -> Interval | None:
+    """The one that holds at every look, or else that of one look."""
+    if comparison.HasField("sequential_lift_interval"):
+        return comparison.sequential_lift_interval
+    return comparison.lift_interval if comparison.HasField("lift_interval") else None
 
 
 def _comparison(report: Report, metric: str, variant: str) -> MetricResult.Comparison | None:

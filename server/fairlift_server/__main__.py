@@ -10,7 +10,10 @@ from fairlift.engine.errors import FairliftError, Invalid
 from fairlift.extras import missing_line
 
 from fairlift_server.commands import add_command
+from fairlift_server.commands.analyze import ANALYZE
+from fairlift_server.commands.audit import AUDIT
 from fairlift_server.commands.backup import BACKUP
+from fairlift_server.commands.check_config import CHECK_CONFIG
 from fairlift_server.commands.export import EXPORT
 from fairlift_server.commands.import_files import IMPORT
 from fairlift_server.commands.migrate import ACCEPT, MIGRATE
@@ -19,9 +22,13 @@ from fairlift_server.commands.parked import PARKED
 from fairlift_server.commands.restore import RESTORE
 from fairlift_server.commands.retain import RETAIN
 from fairlift_server.commands.serve import SERVE
+from fairlift_server.commands.shop_settings import SETTINGS
+from fairlift_server.commands.sources import SOURCES
+from fairlift_server.commands.token import TOKEN
 from fairlift_server.commands.unit import UNIT
 from fairlift_server.logs import JsonFormatter
-from fairlift_server.settings import Settings, settings_help, unknown_variables
+from fairlift_server.settings import settings_help, unknown_variables
+from fairlift_server.settings_file import CONFIG, read_settings
 
 log = logging.getLogger("fairlift.server")
 
@@ -35,7 +42,9 @@ def main() -> None:
         print(line, file=sys.stderr)
         sys.exit(2)
     try:
-        settings = Settings.from_environment(os.environ)
+        if arguments.config:
+            os.environ[CONFIG] = arguments.config
+        settings = read_settings(os.environ)
         _log_to_stderr(settings.log_level)
         for line in unknown_variables(os.environ):
             log.warning(line)
@@ -54,9 +63,15 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlift')}")
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help='a TOML file of settings, such as `listen = "0.0.0.0:50051"`; variables win over it',
+    )
     parsers = parser.add_subparsers(dest="command", required=True)
     for command in (
         SERVE, IMPORT, MIGRATE, MOVE, BACKUP, RESTORE, ACCEPT, PARKED, UNIT, RETAIN, EXPORT,
+        SOURCES, ANALYZE, CHECK_CONFIG, TOKEN, SETTINGS, AUDIT,
     ):  # fmt: skip
         add_command(parsers, command)
     return parser

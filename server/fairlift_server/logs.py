@@ -4,6 +4,8 @@ import json
 import logging
 import time
 
+from fairlift_server.request_ids import CURRENT
+
 
 class JsonFormatter(logging.Formatter):
     """Formats a record as one line of JSON: text in a message cannot forge another line."""
@@ -18,6 +20,8 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             **getattr(record, "fields", {}),
         }
+        if request_id := CURRENT.get():
+            line["request_id"] = request_id
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The server's settings, from environment variables; no other module reads the environment."""
+"""The server's settings, from environment variables; no other module reads its variables."""
 
 import difflib
 import re
@@ -9,18 +9,20 @@ from typing import ClassVar
 
 from fairlift.engine.errors import Invalid, InvalidRequest, Violation
 
+from fairlift_server.events.retention_days import RETENTION_RULE, may_retain
 from fairlift_server.store.id_key import id_key_from
 
 # Of a token that others may guess at.
 MIN_TOKEN = 16
-# Refunds and late events of a campaign that has ended still count for so long.
-MIN_RETENTION_DAYS = 30
 PREFIX = "FAIRLIFT_"
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
 # What the command line, the SDK's build and the tests read.
 _OF_OTHERS = frozenset(
-    {"SERVER", "CA", "LANGUAGE", "COMPILE", "TESTED", "TESTED_DATABASE", "TEST_POSTGRES"}
+    {
+        *("CONFIG", "SERVER", "ENV", "CA", "LANGUAGE", "COMPILE"),
+        *("TESTED", "TESTED_DATABASE", "TEST_POSTGRES"),
+    }
 )
 # What other servers call a setting.
 _OTHER_WORDS = {
@@ -33,7 +35,6 @@ _OTHER_WORDS = {
 # The lowest and the highest value of each number: what a server can work with.
 _RANGES: Mapping[str, tuple[float, float]] = {
     "history_days": (1, 36_500),
-    "retention_days": (0, 36_500),
     "parked_events": (0, 10_000_000),
     "parked_days": (1, 3_650),
     "queue_events": (1_000, 10_000_000),  # at least one full batch
@@ -42,6 +43,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "worker_silence_s": (2, 3_600),
     "connection_age_s": (0, 86_400),
     "analyses": (1, 64),
+    "analysis_mb": (256, 1_048_576),
     "look_every_s": (0.01, 86_400),
     "keep_alive_s": (0.01, 3_600),
     "drain_delay_s": (0, 3_600),
@@ -63,6 +65,13 @@ class Settings:
         default="127.0.0.1:50051",
         metadata={"help": "host:port to listen on; port 0 takes a free one and prints it"},
     )
+    http: str = field(
+        default="",
+        metadata={
+            "help": "host:port of /metrics (Prometheus), /healthz and /readyz; a worker takes the "
+            "port of its number after it; empty: none"
+        },
+    )
     database: str = field(
         default="fairlift.db",
         metadata={
@@ -76,7 +85,25 @@ class Settings:
     )
     token: str = field(
         default="",
-        metadata={"help": "callers must send `authorization: Bearer TOKEN`; empty: no token"},
+        repr=False,
+        metadata={
+            "help": "a token that may do everything, sent as `authorization: Bearer TOKEN`; those "
+            "of `fairlift-server token create` may do less"
+        },
+    )
+    first_token_file: str = field(
+        default="",
+        metadata={
+            "help": "file to write the first token to, for an administrator, while there is no "
+            "token; default: it is printed, where other machines can reach the server"
+        },
+    )
+    environment: str = field(
+        default="",
+        metadata={
+            "help": "name of this environment, such as production: tokens, snapshots and reports "
+            "carry it, and callers of another one are refused"
+        },
     )
     tls_certificate: str = field(
         default="",
@@ -114,7 +141,9 @@ class Settings:
     )
     allow_open: bool = field(
         default=False,
-        metadata={"help": "yes: listen beyond this machine without a token"},
+        metadata={
+            "help": "yes: listen beyond this machine, and ask for no token until one is made"
+        },
     )
     reflection: bool | None = field(
         default=None,
@@ -133,7 +162,10 @@ class Settings:
     )
     parked_events: int = field(
         default=100_000,
-        metadata={"help": "events that may wait for a clock, a campaign or a rate; 0: none"},
+        metadata={
+            "help": "events that may wait for a clock, a campaign, a rate or a higher limit of "
+            "values; 0: none"
+        },
     )
     parked_days: int = field(
         default=30,
@@ -173,6 +205,33 @@ class Settings:
         default=1,
         metadata={"help": "processes that compute results"},
     )
+    analysis: str = field(
+        default="duckdb",
+        metadata={
+            "help": "the engine that computes results: duckdb; spark, on this machine; or "
+            "spark:MASTER, such as spark:spark://HOST:7077, or spark:sc://HOST:15002 of Spark "
+            "Connect"
+        },
+    )
+    analysis_tables: str = field(
+        default="database",
+        metadata={
+            "help": "what it reads: database; lake:DIR, which `fairlift-server export` writes; or "
+            "sources:FILE, which maps the shop's own tables. Spark reads no database"
+        },
+    )
+    analysis_mb: int = field(
+        default=1_500,
+        metadata={"help": "megabytes of memory that each of them takes for the ledger's rows"},
+    )
+    analysis_folder: str = field(
+        default="",
+        metadata={
+            "help": "folder of this machine for answers that are remembered, and for rows that do "
+            "not fit into memory; default: FAIRLIFT_DATABASE.analysis; with PostgreSQL nothing is "
+            "remembered without it"
+        },
+    )
     look_every_s: float = field(
         default=60.0,
         metadata={"help": "seconds between two checks whether a look is due"},
@@ -197,6 +256,7 @@ class Settings:
     )
 
     CURRENCY: ClassVar[re.Pattern[str]] = re.compile(r"[A-Z]{3}")
+    ENVIRONMENT: ClassVar[re.Pattern[str]] = re.compile(r"([a-z][a-z0-9-]{0,31})?")
 
     def __post_init__(self) -> None:
         violations = _violations(self)
@@ -236,17 +296,42 @@ class Settings:
         return self.listen.rpartition(":")[0].strip("[]")
 
     @property
+    def own_address(self) -> str:
+        """Where this machine reaches the server that has these settings.
+
+        Raises:
+            InvalidRequest: they do not say.
+        """
+        port = self.listen.rpartition(":")[2]
+        if port == "0":
+            rule = "is port 0, so the server's address is not known; give --server HOST:PORT"
+            raise InvalidRequest([Violation("FAIRLIFT_LISTEN", rule)])
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.listen)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether callers need no token as long as there is none."""
+        return not self.first_token_file and (self.is_loopback or self.allow_open)
 
     @property
     def has_reflection(self) -> bool:
         """Whether the services describe themselves."""
         return self.is_loopback if self.reflection is None else self.reflection
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach what listens on HOST:PORT."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def variable(setting: "Field[object]") -> str:
@@ -354,6 +439,11 @@ def _violations(settings: Settings) -> list[Violation]:
         "currency",
         "must be an ISO 4217 code such as EUR",
     )
+    check(
+        Settings.ENVIRONMENT.fullmatch(settings.environment) is not None,
+        "environment",
+        "must be up to 32 small letters, digits and hyphens, such as production",
+    )
     for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
         check(
             bool(getattr(settings, name)) or not getattr(settings, other),
@@ -364,31 +454,33 @@ def _violations(settings: Settings) -> list[Violation]:
         # Written so that nan, which is in no range, is refused.
         is_in = low <= getattr(settings, name) <= high
         check(is_in, name, f"must be {low:,} to {high:,}")
-    check(
-        settings.retention_days == 0 or settings.retention_days >= MIN_RETENTION_DAYS,
-        "retention_days",
-        f"must be 0 (keep everything), or {MIN_RETENTION_DAYS} or more",
-    )
+    check(may_retain(settings.retention_days), "retention_days", RETENTION_RULE)
     check(
         settings.log_level in ("debug", "info", "warning", "error"),
         "log_level",
         "must be debug, info, warning or error",
     )
+    violations += _analysis_violations(settings)
     violations += _token_violations(settings)
     violations += _key_violations(settings)
-    if (
-        not violations
-        and not settings.is_loopback
-        and not settings.token
-        and not settings.allow_open
-    ):
-        violations.append(
-            Violation(
-                "FAIRLIFT_TOKEN",
-                f"is unset while {settings.listen} can be reached from other machines, so whoever "
-                "reaches the server may change campaigns; set a token, or FAIRLIFT_ALLOW_OPEN=yes",
-            )
-        )
+    return violations
+
+
+def _analysis_violations(settings: Settings) -> list[Violation]:
+    """What is wrong with the engine or with what it reads."""
+    violations = []
+    engine, _, master = settings.analysis.partition(":")
+    if settings.analysis not in ("duckdb", "spark") and not (engine == "spark" and master):
+        rule = "must be duckdb, spark, or spark:MASTER such as spark:spark://HOST:7077"
+        violations.append(Violation("FAIRLIFT_ANALYSIS", f"is {settings.analysis!r}, {rule}"))
+    kind, _, path = settings.analysis_tables.partition(":")
+    if settings.analysis_tables != "database" and not (kind in ("lake", "sources") and path):
+        rule = "must be database, lake:DIR or sources:FILE"
+        name = "FAIRLIFT_ANALYSIS_TABLES"
+        violations.append(Violation(name, f"is {settings.analysis_tables!r}, {rule}"))
+    elif engine == "spark" and not path:
+        rule = "is database, which Spark does not read; set it to lake:DIR or sources:FILE"
+        violations.append(Violation("FAIRLIFT_ANALYSIS_TABLES", rule))
     return violations
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Posterior,
     )
     from fairlift_stats.errors import (
+        BadFrame,
         BadQuestion,
         BadSummary,
         MissingColumn,
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
         TooFewUnits,
         UnknownVariant,
     )
+    from fairlift_stats.frames.analyze import analyze
+    from fairlift_stats.frames.frame_report import FrameReport
+    from fairlift_stats.frames.second_opinion import SecondOpinion
+    from fairlift_stats.frames.summarize import summarize
     from fairlift_stats.methods.quantiles import QuantileArm
     from fairlift_stats.methods.sample_ratio import SampleRatio, sample_ratio
     from fairlift_stats.report.analysis import Analysis, Report, compare
@@ -86,6 +91,7 @@ _MODULES = {
         "Posterior",
     ),
     "errors": (
+        "BadFrame",
         "BadQuestion",
         "BadSummary",
         "MissingColumn",
@@ -94,6 +100,10 @@ _MODULES = {
         "TooFewUnits",
         "UnknownVariant",
     ),
+    "frames.analyze": ("analyze",),
+    "frames.frame_report": ("FrameReport",),
+    "frames.second_opinion": ("SecondOpinion",),
+    "frames.summarize": ("summarize",),
     "methods.quantiles": ("QuantileArm",),
     "methods.sample_ratio": (
         "SampleRatio",
@@ -126,6 +136,7 @@ __all__ = [
     "SCEPTICAL",
     "Analysis",
     "Arm",
+    "BadFrame",
     "BadQuestion",
     "BadSummary",
     "CannotSay",
@@ -134,6 +145,7 @@ __all__ = [
     "Effect",
     "Flag",
     "FlagCode",
+    "FrameReport",
     "Funnel",
     "Guardrail",
     "Interval",
@@ -153,6 +165,7 @@ __all__ = [
     "Report",
     "Result",
     "SampleRatio",
+    "SecondOpinion",
     "SequentialPlan",
     "StatisticsError",
     "Summary",
@@ -161,6 +174,7 @@ __all__ = [
     "UnknownVariant",
     "Variability",
     "Verdict",
+    "analyze",
     "compare",
     "decide",
     "decompose",
@@ -169,6 +183,7 @@ __all__ = [
     "rate_power",
     "rate_units",
     "sample_ratio",
+    "summarize",
     "units_needed",
 ]
 

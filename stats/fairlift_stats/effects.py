@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, TypeAlias
 
+from fairlift_stats.locale import text
+from fairlift_stats.messages import Message
+
 __all__ = [
     "Arm",
     "CannotSay",
@@ -149,7 +152,12 @@ class NonInferiority:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A warning about a number: a code for programs, one sentence for people."""
+    """A warning about a number: a code for programs, a message for people."""
 
     code: FlagCode
-    sentence: str
+    message: Message
+
+    @property
+    def sentence(self) -> str:
+        """The warning in English."""
+        return text(self.message)

@@ -3,6 +3,7 @@
 StatisticsError
 ├── BadSummary        numbers that cannot come from data (NaN, negative variance, counts above n)
 ├── TooFewUnits       a group has fewer units than the method needs
+├── BadFrame          a frame that cannot be analysed as it is (missing values, repeated units)
 ├── BadQuestion       an argument outside what the method accepts (confidence 95, power 2)
 ├── MissingColumn     a metric needs a column that the summary lacks
 ├── UnknownVariant    a variant or the control is not among the summaries
@@ -10,6 +11,7 @@ StatisticsError
 """
 
 __all__ = [
+    "BadFrame",
     "BadQuestion",
     "BadSummary",
     "MissingColumn",
@@ -34,6 +36,10 @@ class BadSummary(StatisticsError):
 
 class TooFewUnits(StatisticsError):
     """A group has fewer units than the method needs."""
+
+
+class BadFrame(StatisticsError):
+    """A frame cannot be analysed as it is: missing values, text, units with several rows."""
 
 
 class BadQuestion(StatisticsError):

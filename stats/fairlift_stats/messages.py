@@ -46,11 +46,12 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Money in units of its currency."""
+    """Money in units of its currency; `whole` leaves out cents."""
 
     value: float
     currency: str
     signed: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from fairlift.v1.campaign_pb2 import (
 )
 from fairlift.v1.results_service_pb2 import ReportSummary
 from fairlift_cli.all_results import show_reports
-from fairlift_cli.campaign_commands import show_campaigns
+from fairlift_cli.campaign_table import show_campaigns
 from fairlift_cli.figures import Figures
 from fairlift_cli.screen import Screen
 from rich.console import Console
@@ -25,7 +25,7 @@ def test_a_list_of_campaigns_breaks_no_name(width: int) -> None:
     campaign.plan.primary.add(metric="conversion_rate")
     console = Console(width=width, record=True, file=io.StringIO())
 
-    show_campaigns(Screen(console=console), [campaign], {})
+    show_campaigns(Screen(console=console), [campaign], {}, Figures("en"))
 
     rows = [row.rstrip() for row in console.export_text().splitlines()]
     assert rows[1].startswith("free-shipping-over-50  running")
@@ -42,7 +42,7 @@ def test_a_list_of_campaigns_says_since_when_by_the_shops_day(zone: str, day: st
     campaign.start_time.FromJsonString("2026-11-01T23:30:00Z")
     console = Console(width=80, record=True, file=io.StringIO())
 
-    show_campaigns(Screen(console=console), [campaign], {})
+    show_campaigns(Screen(console=console), [campaign], {}, Figures("en"))
 
     assert day in console.export_text()
 

@@ -6,15 +6,15 @@ import pytest
 from click.testing import CliRunner, Result
 from fairlift_cli.__main__ import main
 
+PLAN = "plan: {primary: {metric: conversion_rate, minimum_effect: 5%}, planned_units: 40000}\n"
 ROOT = Path(__file__).parent.parent.parent
 
 
 def explain(folder: Path, *campaigns: str) -> Result:
     """Runs the command on campaigns that are called a, b, … and have these lines each."""
     for name, lines in zip("abcdefghij", campaigns, strict=False):
-        text = (
-            f"campaign: {name}\nvariants: [{{id: x, weight: 1}}, {{id: y, weight: 1}}]\n{lines}\n"
-        )
+        variants = "variants: [{id: x, weight: 1}, {id: y, weight: 1}]"
+        text = f"campaign: {name}\n{variants}\n{lines}\n{PLAN}"
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     return CliRunner().invoke(main, ["check", "--explain", str(folder)])
 
@@ -106,8 +106,8 @@ def test_mistakes_come_first_and_exit_codes_stay(tmp_path: Path) -> None:
 
     assert run.exit_code == 1
     assert [line.partition(": ")[0] for line in run.stdout.splitlines()] == [
-        f"{tmp_path / 'a.yaml'}:3",
-        f"{tmp_path / 'c.yaml'}:3",
+        f"{tmp_path / 'a.yaml'}:3:10",
+        f"{tmp_path / 'c.yaml'}:3:1",
         "b",
         "c",
         "  in short",

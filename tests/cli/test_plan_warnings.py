@@ -11,7 +11,7 @@ CAMPAIGN = """campaign: summer
 variants: [{id: control}, {id: banner, payload: {coupon: SUMMER}}]
 """
 PLAN = (
-    "plan:\n  primary: {metric: revenue_per_visitor, minimum_effect: 5%}\n  planned_units: 9000\n"
+    "plan:\n  primary: {metric: revenue_per_visitor, minimum_effect: 5%}\n  planned_units: 40000\n"
 )
 
 
@@ -25,12 +25,17 @@ def warnings_of(folder: Path, text: str) -> list[str]:
 
 def test_an_ordinary_plan_has_no_warning(tmp_path: Path) -> None:
     assert warnings_of(tmp_path, CAMPAIGN + PLAN) == []
-    assert warnings_of(tmp_path, CAMPAIGN) == []
+
+
+def test_a_campaign_without_a_plan_cannot_start(tmp_path: Path) -> None:
+    (found,) = warnings_of(tmp_path, CAMPAIGN)
+
+    assert found.startswith("plan is missing: without one the campaign cannot start")
 
 
 @pytest.mark.parametrize(
     ("effect", "says"),
-    [("5", "is 5, a change of 500%; 5% is written as 5% or 0.05"), ("99%", ""), ("100%", "is 1, ")],
+    [("5", "is a change of 500%,"), ("99%", ""), ("100%", "is a change of 100%,")],
 )
 def test_an_effect_of_five_hundred_per_cent_is_asked_about(
     tmp_path: Path, effect: str, says: str
@@ -145,9 +150,10 @@ def test_warnings_are_printed_in_each_form_and_refuse_nothing(tmp_path: Path) ->
     )
 
     assert [run.exit_code for run in (text, json, github)] == [0, 0, 0]
-    assert f"{path}:6: warning: plan.decide is daily" in text.stdout
+    assert f"{path}:6:3: warning FL513: plan.decide is daily" in text.stdout
     assert "1 campaign checked: no mistakes, 1 warning" in text.output
-    assert '"warnings": [\n' in json.stdout
+    assert '"warnings": 1,' in json.stdout
+    assert '"level": "warning"' in json.stdout
     assert github.stdout.startswith("::warning file=")
 
 
@@ -179,3 +185,31 @@ def test_mistakes_in_an_audience_are_found_beside_other_mistakes(tmp_path: Path)
     assert any(sentence.startswith("variants[0].weight is 0") for sentence in found)
     assert any("can never match a visitor" in sentence for sentence in found)
     assert any("did you mean age?" in sentence for sentence in found)
+
+
+@pytest.mark.parametrize(
+    ("audience", "units", "is_warned"),
+    # Of a rate p the square of the deviation over the mean is (1 - p) / p: 1 at 50 %, 1/19 at 95 %.
+    # Two equal variants, 5 % more, level .05 and power .8 as planned: 4 × 7.85 ÷ .05² × that.
+    [("", 12_000, True), ("", 13_000, False), ("audience: in_checkout\n", 600, True),
+     ("audience: in_checkout\n", 700, False)],
+)  # fmt: skip
+def test_units_that_no_shop_could_conclude_with_are_said(
+    tmp_path: Path, audience: str, units: int, is_warned: bool
+) -> None:
+    text = "\n".join(
+        [
+            "campaign: popup",
+            "attributes: {in_checkout: bool}" if audience else "",
+            audience,
+            "variants: [{id: control}, {id: popup}]",
+            "plan:",
+            "  primary: [{metric: conversion_rate, minimum_effect: 5%}]",
+            f"  planned_units: {units}",
+            "  maximum_days: 28",
+        ]
+    )
+
+    found = [said for said in warnings_of(tmp_path, text) if said.startswith("plan.planned_units")]
+
+    assert bool(found) == is_warned

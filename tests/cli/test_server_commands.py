@@ -63,8 +63,9 @@ def test_applying_twice_changes_nothing(
     first = fairlift("apply", file())
     second = fairlift("apply", file())
 
-    assert (first.exit_code, first.output) == (0, f"{name}: new\n")
-    assert (second.exit_code, second.output) == (0, f"{name}: unchanged\n")
+    assert first.exit_code == 0
+    assert f"{name}  new  " in first.output
+    assert (second.exit_code, second.output) == (0, "1 campaign is unchanged.\n")
 
 
 def test_a_dry_run_leaves_the_server_as_it_is(
@@ -73,7 +74,7 @@ def test_a_dry_run_leaves_the_server_as_it_is(
     dry = fairlift("apply", "--dry-run", file())
 
     assert dry.exit_code == 0
-    assert f"{name}: new" in dry.output
+    assert f"{name}  new  " in dry.output
     assert "Nothing was applied" in dry.output
     assert fairlift("start", name).exit_code == 1
 
@@ -84,7 +85,7 @@ def test_a_file_with_mistakes_is_not_applied(
     run = fairlift("apply", file(metric="conversion_rat", weight=0))
 
     assert run.exit_code == 1
-    assert "campaign.yaml:4: variants[0].weight is 0" in run.stderr
+    assert "campaign.yaml:4:19: error FL206: variants[0].weight is 0" in run.stderr
     assert "did you mean conversion_rate?" in run.stderr
     assert "Nothing was applied." in run.stderr
     assert fairlift("start", name).exit_code == 1
@@ -98,9 +99,9 @@ def test_a_new_epoch_needs_consent(fairlift: Fairlift, file: Callable[..., str],
     agreed = fairlift("apply", "--new-epoch", file(weight=3))
 
     assert without.exit_code == 1
-    assert f"{name}: new epoch" in without.output
+    assert f"{name}  new epoch  " in without.output
     assert "variants[0].weight: 1 → 3" in without.output
-    assert "Allow it with --new-epoch" in without.stderr
+    assert "allow it with --new-epoch" in without.stderr
     assert agreed.exit_code == 0
     assert _campaign(fairlift, name)["epoch"] == 2
 
@@ -114,7 +115,7 @@ def test_a_sealed_plan_cannot_change_even_with_consent(
     run = fairlift("apply", "--new-epoch", file(metric="revenue_per_visitor"))
 
     assert run.exit_code == 1
-    assert f"{name}: refused" in run.output
+    assert f"{name}  refused  " in run.output
     assert "Nothing was applied" in run.stderr
     assert "'conversion_rate'" in str(_campaign(fairlift, name)["plan"])
 
@@ -370,7 +371,7 @@ def test_a_folder_is_applied_together_and_only_what_differs_is_written(
     second = fairlift("apply", str(tmp_path))
     after = [_campaign(fairlift, f"{name}-{number}")["etag"] for number in range(3)]
 
-    assert first.output == "".join(f"{name}-{number}: new\n" for number in range(3))
-    assert second.output.splitlines()[0] == f"{name}-0: unchanged"
-    assert f"{name}-1: safe" in second.output
+    assert all(f"{name}-{number}  new  " in first.output for number in range(3))
+    assert f"{name}-1  safe  " in second.output
+    assert second.output.endswith("2 campaigns are unchanged.\n")
     assert [a == b for a, b in zip(after, before, strict=True)] == [True, False, True]

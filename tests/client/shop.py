@@ -25,6 +25,8 @@ from fairlift.v1.event_service_pb2_grpc import (
 from fairlift.wire.campaign import campaign_id
 from fairlift.wire.snapshot import snapshot_from, snapshot_to
 from fairlift_cli.audience.parser import parse
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 
 from tests.assignment_messages import assignment_to, attributes_from
 
@@ -47,6 +49,15 @@ def spring(etag: str = "e1", *more: SnapshotCampaign) -> a.Snapshot:
     return message
 
 
+def retry_details(after_s: float) -> tuple[tuple[str, bytes], ...]:
+    """Trailing metadata, as a server says when to come back."""
+    info = RetryInfo()
+    info.retry_delay.FromNanoseconds(round(after_s * 1e9))
+    status = Status(code=grpc.StatusCode.RESOURCE_EXHAUSTED.value[0])
+    status.details.add().Pack(info)
+    return (("grpc-status-details-bin", status.SerializeToString()),)
+
+
 @dataclass
 class Shop(AssignmentServiceServicer, EventServiceServicer):
     """Both services. Set a field to change how they behave from the next call on."""
@@ -54,6 +65,8 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
     snapshot: a.Snapshot = field(default_factory=spring)
     # Codes to fail RecordEvents with, one a call, before it works.
     failures: list[grpc.StatusCode] = field(default_factory=list)
+    # What they say of when to come back; 0: nothing.
+    retry_after_s: float = 0.0
     # Take the events, then fail all the same: what a lost answer looks like.
     answers_lost: int = 0
     delay_s: float = 0.0
@@ -66,6 +79,8 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
     unreadable: str = ""
     # Why nobody may watch snapshots.
     refuses: grpc.StatusCode | None = None
+    # With them nobody may go on either.
+    refused_tokens: set[str] = field(default_factory=set)
     streams: int = 0
     # Of RecordEvents, also those under way.
     calls: int = 0
@@ -130,7 +145,10 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
         if self.refuses is not None:
             context.abort(self.refuses, "the test wants it so")
         server, etag = self._server, request.etag
+        token = str(dict(context.invocation_metadata()).get("authorization", "")).partition(" ")[2]
         while context.is_active() and self._server is server:
+            if token in self.refused_tokens:
+                context.abort(grpc.StatusCode.UNAUTHENTICATED, "the test wants it so")
             if self.snapshot.etag != etag:
                 etag = self.snapshot.etag
                 yield a.WatchSnapshotResponse(snapshot=self.snapshot)
@@ -169,6 +187,8 @@ class Shop(AssignmentServiceServicer, EventServiceServicer):
         self.batches.append([event.event_id for event in request.events])
         self.sent_times.append(request.sent_time.ToMicroseconds() / 1e6)
         if self.failures:
+            if self.retry_after_s:
+                context.set_trailing_metadata(retry_details(self.retry_after_s))
             context.abort(self.failures.pop(0), "the test wants it so")
         if self.unreadable and any(self.unreadable in str(event) for event in request.events):
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "an event cannot be read")

@@ -1,6 +1,5 @@
 """Nothing that was recorded is lost quietly: not by failures, not by exits, not by forks."""
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -243,21 +242,29 @@ def test_forked_workers_deliver_everything_once_each(shop: Shop) -> None:
     assert len(shop.events) == len(expected)
 
 
-def _work(client: Client, worker: int) -> None:
-    expose(client, range(100), f"m{worker}-")
-
-
 def test_children_of_multiprocessing_deliver_everything(shop: Shop) -> None:
-    """Such children end by os._exit: no atexit handler ever runs in them."""
-    with connected(shop) as client:
+    """Such children end by os._exit: no atexit handler ever runs in them.
+
+    In a process of its own: this one has threads of a server and of other libraries, and CPython
+    3.11 can crash where it takes over the locks of such threads in a child.
+    """
+    done = run_script(
+        shop,
+        """
+        import multiprocessing
+        def work(worker):
+            expose(f"m{worker}-", 100)
         fork = multiprocessing.get_context("fork")
-        workers = [fork.Process(target=_work, args=(client, worker)) for worker in range(3)]
+        workers = [fork.Process(target=work, args=(worker,)) for worker in range(3)]
         for worker in workers:
             worker.start()
         for worker in workers:
             worker.join(20)
-
         assert [worker.exitcode for worker in workers] == [0, 0, 0]
+        """,
+    )
+
+    assert done.returncode == 0, done.stderr
     assert exposed(shop) == {f"m{w}-{i}" for w in range(3) for i in range(100)}
 
 

@@ -6,8 +6,8 @@ from fairlift import Client
 from tests.client import load
 from tests.client.shop import Shop
 
-# A tenth of an hour with a change a second; `make load` does the whole of it.
-CHANGES = 360
+# As many as `make load` publishes in two minutes of its hour.
+CHANGES = 120
 
 
 @pytest.mark.slow

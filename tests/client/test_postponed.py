@@ -2,10 +2,12 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from fairlift import event_clock, postponed_events
 from fairlift.event_queue import EventKind, QueuedEvent
+from fairlift.outbox import Outbox
 from fairlift.postponed_events import PostponedEvents
 from fairlift.v1 import event_service_pb2 as e
 
@@ -62,6 +64,36 @@ def test_the_last_flush_gives_what_was_postponed_one_more_attempt(
         shop.refusals = {}
 
         assert client.flush(5)
+
+
+def test_what_is_still_postponed_at_the_close_is_said_to_be_lost(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals = {"action": e.REFUSAL_REASON_UNKNOWN_CAMPAIGN}
+    shop.is_retryable = True
+    with connected(shop) as client:
+        for number in range(3):
+            client.action(f"v{number}", "view")
+    stats = client.stats()
+
+    assert "3 events are lost" in caplog.text
+    assert (stats.waiting + stats.postponed, stats.accepted, len(shop.events)) == (3, 0, 0)
+
+
+def test_when_nothing_waits_every_event_is_counted(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = Outbox._count
+
+    def count_slowly(*arguments: Any) -> None:
+        time.sleep(0.3)
+        count(*arguments)
+
+    monkeypatch.setattr(Outbox, "_count", count_slowly)
+    with connected(shop) as client:
+        expose(client, range(3))
+        assert eventually(lambda: not client.stats().waiting)
+        assert client.stats().accepted == 3
 
 
 def test_what_is_postponed_is_bounded_in_number_bytes_and_age(

@@ -31,8 +31,12 @@ from fairlift.engine.errors import InvalidCampaign
 from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import (
     ActionMeasure,
+    ActionOf,
     CapAtQuantile,
     FunnelMetric,
+    LineKind,
+    LineMeasure,
+    LineOf,
     MeanMetric,
     Metric,
     OrderMeasure,
@@ -58,6 +62,7 @@ from fairlift.engine.plan import (
     Yeast,
 )
 from fairlift.engine.plan_hash import plan_hash
+from fairlift.engine.plan_lists import MicroValue, SegmentBands
 from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 from fairlift.v1 import campaign_pb2, plan_pb2
 from fairlift.wire.campaign import campaign_from, campaign_to
@@ -87,8 +92,15 @@ def everything() -> Campaign:
             Metric("median", QuantileMetric(OrderMeasure.REVENUE, 0.5)),
             Metric("path", FunnelMetric((ActionMeasure("view"), OrderMeasure.ORDERS))),
             Metric("back", RateMetric(ReturnMeasure(1, 7, bought=True))),
+            Metric(
+                "recommended",
+                MeanMetric(LineMeasure(LineOf.ITEMS, (LineKind.UPSELL,), ("Shoes",), ("sku-1",))),
+            ),
+            Metric("worth", MeanMetric(ActionMeasure("view", ActionOf.WORTH))),
         ),
-        segments=("country",),
+        segments=("country", "cart_value"),
+        bands=(SegmentBands("cart_value", (30, 50.5)),),
+        micro_values=(MicroValue("view", 300), MicroValue("wish")),
         covariate_days=28,
         identity_policy=IdentityPolicy.EXCLUDE,
     )

@@ -25,6 +25,7 @@ from fairlift.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceStub
 from fairlift.v1.event_service_pb2_grpc import EventServiceStub
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
+from fairlift_server.monitoring.systemd import notify
 from fairlift_server.settings import Settings
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -271,7 +272,7 @@ def test_the_address_is_written_to_a_file(tmp_path: Path) -> None:
 def test_a_setting_out_of_its_rules_is_named(tmp_path: Path) -> None:
     shown = subprocess.run(
         [*SERVER, "serve"],
-        env={**os.environ, "FAIRLIFT_LISTEN": "0.0.0.0:50051", "FAIRLIFT_QUEUE_EVENTS": "many"},
+        env={**os.environ, "FAIRLIFT_TOKEN": "too short", "FAIRLIFT_QUEUE_EVENTS": "many"},
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -316,3 +317,25 @@ def test_an_address_that_cannot_be_listened_on_is_told_in_one_line(
     (line,) = shown.stderr.splitlines()
     assert line.startswith(f"fairlift-server: cannot listen on {address}: ")
     assert says in line
+
+
+def test_systemd_is_told_when_the_server_is_ready_and_when_it_stops(tmp_path: Path) -> None:
+    name = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(name)
+        systemd.settimeout(PATIENCE_S)
+        with process(tmp_path, NOTIFY_SOCKET=name) as (server, address):
+            assert systemd.recv(64) == b"READY=1"
+            with grpc.insecure_channel(address) as channel:
+                grpc.channel_ready_future(channel).result(PATIENCE_S)
+            server.send_signal(signal.SIGTERM)
+            assert systemd.recv(64) == b"STOPPING=1"
+
+
+def test_an_abstract_socket_of_systemd_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"\0fairlift-{os.getpid()}")
+        systemd.settimeout(PATIENCE_S)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@fairlift-{os.getpid()}")
+        notify("READY=1")
+        assert systemd.recv(64) == b"READY=1"

@@ -31,6 +31,12 @@ def test_first_variant_is_the_control_unless_another_says_so() -> None:
     assert [variant.id for variant in said.treatments] == ["b", "c"]
 
 
+def test_campaign_without_variants_is_refused_whatever_its_plan() -> None:
+    plan = Plan((PlannedMetric("conversion_rate", 0.05),), 40_000)
+    with pytest.raises(InvalidCampaign, match="has 0, must have 2 to 20"):
+        Campaign("a", (), plan=plan)
+
+
 def test_campaign_is_called_by_its_display_name_or_else_its_id() -> None:
     assert Campaign("a", TWO).title == "a"
     assert Campaign("a", TWO, display_name="Spring").title == "Spring"
@@ -144,7 +150,7 @@ def sliced(name: str, start: int, size: int, layer: str = "top", **life: Any) ->
 def test_overlapping_slices_of_a_layer_are_found_on_both_sides() -> None:
     found = check_layers([sliced("a", 0, 5_000), sliced("b", 4_999, 1_000), Campaign("c", TWO)])
     assert set(found) == {"a", "b"}
-    assert "4999 to 5999 of campaign b in layer top" in found["a"][0].message
+    assert "49.99% to 59.99% of campaign b in layer top" in found["a"][0].message
     assert found["b"][0].field == "layer"
 
 

@@ -166,19 +166,22 @@ def test_long_values_are_shown_shortened() -> None:
         ({"plan": None}, "given", "absent"),
         (
             {"plan": replace(PLAN, primary=(PlannedMetric("nps", 0.1),))},
-            "PlannedMetric metric conversion_rate minimum_effect 0.05",
-            "PlannedMetric metric nps minimum_effect 0.1",
+            "[{metric: conversion_rate, minimum_effect: 5%}]",
+            "[{metric: nps, minimum_effect: 10%}]",
         ),
         (
             {"plan": replace(PLAN, stopping=AlwaysValid())},
-            "GroupSequential success HwangShihDecani gamma -4.0 "
-            "futility HwangShihDecani gamma -2.0",
-            "AlwaysValid",
+            "{group_sequential: {futility: {hwang_shih_decani: {gamma: -2}}}}",
+            "always_valid",
         ),
+        ({"plan": replace(PLAN, window_days=None)}, "3", "open_ended"),
+        ({"traffic_bps": 7_550}, "50%", "75.5%"),
         ({"audience": Exists("cart")}, "everybody", "exists(cart)"),
     ],
 )
-def test_change_is_shown_as_people_write(given: dict[str, Any], before: str, after: str) -> None:
+def test_a_change_is_shown_as_a_file_writes_it(
+    given: dict[str, Any], before: str, after: str
+) -> None:
     (change,) = changes(campaign(), campaign(**given))
     assert (change.before, change.after) == (before, after)
 

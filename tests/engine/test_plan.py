@@ -13,6 +13,8 @@ from fairlift.engine.metric import (
     CapAtQuantile,
     Direction,
     FunnelMetric,
+    LineMeasure,
+    LineOf,
     MeanMetric,
     Metric,
     OrderMeasure,
@@ -33,6 +35,7 @@ from fairlift.engine.plan import (
     PlannedMetric,
     PowerSpending,
 )
+from fairlift.engine.plan_lists import MicroValue, SegmentBands
 
 PRIMARY = (PlannedMetric("conversion_rate", minimum_effect=0.05),)
 WISH = Metric("wish_rate", RateMetric(ActionMeasure("wish")))
@@ -71,7 +74,7 @@ def secondary(name: str) -> dict[str, Any]:
         ),
         ("alpha", "is 1", {"alpha": 1}),
         ("power", "is 1", {"power": 1}),
-        ("planned_units", "is 0, must be 1 or more", {"planned_units": 0}),
+        ("planned_units", "is missing or 0, must be 1 or more", {"planned_units": 0}),
         ("minimum_days", "is 0, must be 1 to 730", {"minimum_days": 0}),
         ("minimum_days", "must not be above maximum_days", {"minimum_days": 30}),
         ("maximum_days", "whole weeks", {"maximum_days": 10}),
@@ -144,6 +147,61 @@ def secondary(name: str) -> dict[str, Any]:
             "is nan",
             own(Metric("w", MeanMetric(OrderMeasure.REVENUE), cap=CapAtAmount(float("nan")))),
         ),
+        (
+            "metrics[0]",
+            "has 101 categories, must have at most 100",
+            own(Metric("w", MeanMetric(LineMeasure(categories=tuple(map(str, range(101))))))),
+        ),
+        (
+            "metrics[0]",
+            "has products that are empty",
+            own(Metric("w", MeanMetric(LineMeasure(products=("",))))),
+        ),
+        (
+            "metrics[0]",
+            "the worth of view is not known",
+            own(Metric("w", MeanMetric(ActionMeasure("view", ActionOf.WORTH)))),
+        ),
+        (
+            "bands[0].attribute",
+            "is 'cart_value', must be one of the plan's segments; they are none",
+            {"bands": (SegmentBands("cart_value", (30,)),)},
+        ),
+        (
+            "bands[1].attribute",
+            "is listed twice",
+            {"segments": ("a",), "bands": (SegmentBands("a", (1,)), SegmentBands("a", (2,)))},
+        ),
+        (
+            "bands[0].bounds",
+            "has 0 bounds, must have 1 to 19",
+            {"segments": ("a",), "bands": (SegmentBands("a", ()),)},
+        ),
+        (
+            "bands[0].bounds",
+            "must be numbers that rise",
+            {"segments": ("a",), "bands": (SegmentBands("a", (30, 30)),)},
+        ),
+        (
+            "bands[0].bounds",
+            "must be numbers that rise",
+            {"segments": ("a",), "bands": (SegmentBands("a", (float("nan"),)),)},
+        ),
+        (
+            "micro_values[0].action",
+            "must be lower-case",
+            {"micro_values": (MicroValue("View!", 3),)},
+        ),
+        (
+            "micro_values[1].action",
+            "view is listed twice",
+            {"micro_values": (MicroValue("view", 3), MicroValue("view"))},
+        ),
+        (
+            "micro_values[0].weight",
+            "is 0, must be above 0",
+            {"micro_values": (MicroValue("view", 0),)},
+        ),
         ("stopping.expected_loss.threshold", "is 0", {"stopping": ExpectedLoss(0, 0.03)}),
         (
             "stopping.expected_loss.prior_sd",
@@ -199,6 +257,10 @@ def test_every_kind_of_metric_can_be_planned() -> None:
         ("clv_90", MeanMetric(OrderMeasure.NET_REVENUE)),
         ("micro_value(view)", MeanMetric(ActionMeasure("view", ActionOf.VALUE))),
         ("action_rate(newsletter)", RateMetric(ActionMeasure("newsletter"))),
+        (
+            "category_items(Shoes & bags)",
+            MeanMetric(LineMeasure(LineOf.ITEMS, categories=("Shoes & bags",))),
+        ),
         ("average_ticket", RatioMetric(OrderMeasure.REVENUE, OrderMeasure.ORDERS)),
     ],
 )
@@ -209,8 +271,48 @@ def test_families_of_the_catalogue_are_usable_by_name(name: str, kind: object) -
     assert plan(secondary=(PlannedMetric(name),)).metric(name) == metric
 
 
+@pytest.mark.parametrize("weight", [300, None])
+def test_a_micro_value_is_what_the_plan_says_one_action_is_worth(weight: float | None) -> None:
+    made = plan(
+        secondary=(PlannedMetric("micro_value(view)"), PlannedMetric("micro_value(wish)")),
+        micro_values=(MicroValue("view", weight),),
+    )
+
+    assert made.metric("micro_value(view)").kind == MeanMetric(
+        ActionMeasure("view", ActionOf.WORTH)
+    )
+    assert made.metric("micro_value(wish)").kind == MeanMetric(
+        ActionMeasure("wish", ActionOf.VALUE)
+    )
+    assert made.metric("micro_value(view)").reads_as is Quantity.MONEY
+
+
 @pytest.mark.parametrize(
-    "name", ["retention_d60_30", "retention_d1_999", "clv_0", "clv_", "action_rate(A)", ""]
+    ("value", "band"),
+    [
+        (-1, "< 0"),
+        (0, "0–30"),
+        (29.999, "0–30"),
+        (30, "30–50.5"),
+        (50.5, "≥ 50.5"),
+        (1e9, "≥ 50.5"),
+    ],
+)
+def test_a_band_holds_its_lower_bound(value: float, band: str) -> None:
+    assert SegmentBands("cart_value", (0, 30, 50.5)).label(value) == band
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "retention_d60_30",
+        "retention_d1_999",
+        "clv_0",
+        "clv_",
+        "action_rate(A)",
+        "category_items()",
+        "",
+    ],
 )
 def test_malformed_family_names_are_unknown(name: str) -> None:
     assert catalogue_metric(name) is None

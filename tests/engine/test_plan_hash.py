@@ -14,8 +14,13 @@ from fairlift.engine.metric import (
 )
 from fairlift.engine.plan import Decide, FixedHorizon, Plan, PlannedMetric
 from fairlift.engine.plan_hash import plan_hash
+from fairlift.engine.plan_lists import MicroValue, SegmentBands
 
-PLAN = Plan(primary=(PlannedMetric("conversion_rate", minimum_effect=0.05),), planned_units=10_000)
+PLAN = Plan(
+    primary=(PlannedMetric("conversion_rate", minimum_effect=0.05),),
+    planned_units=10_000,
+    segments=("cart_value",),
+)
 OTHER: dict[str, Any] = {
     "primary": (PlannedMetric("conversion_rate", minimum_effect=0.06),),
     "planned_units": 10_001,
@@ -28,12 +33,14 @@ OTHER: dict[str, Any] = {
     "maximum_days": 35,
     "window_days": None,
     "stopping": FixedHorizon(),
-    "segments": ("country",),
+    "segments": ("cart_value", "country"),
     "covariate_days": 14,
     "identity_policy": IdentityPolicy.EXCLUDE,
     "decide": Decide.DAILY,
     "settle_hours": 3,
     "rule_version": 2,
+    "bands": (SegmentBands("cart_value", (30, 50)),),
+    "micro_values": (MicroValue("view_360", 300),),
 }
 
 
@@ -62,7 +69,9 @@ def test_no_name_of_the_code_is_in_the_seal() -> None:
     class Renamed(Plan):
         """A plan after a rename."""
 
-    renamed = Renamed(primary=PLAN.primary, planned_units=PLAN.planned_units)
+    renamed = Renamed(
+        primary=PLAN.primary, planned_units=PLAN.planned_units, segments=PLAN.segments
+    )
 
     assert plan_hash(renamed) == plan_hash(PLAN)
 

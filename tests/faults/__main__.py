@@ -22,6 +22,7 @@ from tests.faults import (
     postgres_journal,
     rolling_restart,
     swallowed_connection,
+    versions,
     workers_restart,
     wrong_clocks,
 )
@@ -96,6 +97,7 @@ FAULTS: dict[str, Callable[[], Counts]] = {
         _swallowed, partial(swallowed_connection.worker_that_ends, is_silent_for_ever=False)
     ),
     **postgres_faults.FAULTS,
+    "two versions, up and back": versions.upgraded_and_back,
     "20,000 campaigns": large_shop.run,
     "memory under hostile calls": hostile_callers.memory,
     "assignments beside hostile callers": hostile_callers.assignments,

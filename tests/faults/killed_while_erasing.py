@@ -136,7 +136,9 @@ def _check_killed(folder: Path, person: _Person, counts: dict[str, int]) -> None
     """What is on disk after the kill, before another server starts."""
     rows = person.rows(folder)
     with closing(sqlite3.connect(folder / "shop.db")) as database:
-        requests = database.execute("SELECT count(*) FROM unit_requests").fetchone()[0]
+        requests = database.execute(
+            "SELECT count(*) FROM changes WHERE resource = 'units'"
+        ).fetchone()[0]
         tombstones = {row[0] for row in database.execute("SELECT hash FROM erased_units")}
     file = folder / "shop.db.erased"
     noted = file.read_text() if file.exists() else ""

@@ -32,7 +32,7 @@ def part_differences(part: History, product: ProductReport) -> Iterator[str]:
             yield f"- contradictions of {order.order}: {sorted(order.contradictions)}"
     expected = report(accepted, part.campaign, part.as_of)
     for variant, reference in expected.items():
-        yield from _variant_differences(variant, reference, product.figures[variant])
+        yield from variant_differences(variant, reference, product.figures[variant])
 
 
 def kind_of(line: str) -> str:
@@ -42,7 +42,7 @@ def kind_of(line: str) -> str:
     return subject if first == "refused" else rest.split(" of ")[0]
 
 
-def _variant_differences(
+def variant_differences(
     variant: str, reference: VariantFigures, product: VariantFigures
 ) -> Iterator[str]:
     """Counts and sums of money are the same to the micro."""

@@ -45,6 +45,8 @@ class Line:
     price: int
     cost: int = 0
     kind: str = "regular"
+    category: str = ""
+    product: str = "sku"
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,6 +222,7 @@ def _content(writer: _Writer, unit: str) -> Content:
         Line(
             rng.randrange(1, 4), rng.randrange(1, 9_000) * unit_of_money,
             rng.randrange(3_000) * unit_of_money, rng.choice(("regular", "upsell", "cross_sell")),
+            rng.choice(("", "Shoes", "shoes")), rng.choice(("sku-1", "sku-2", "sku-3")),
         )
         for _ in range(rng.randrange(1, 4))
     )  # fmt: skip

@@ -85,11 +85,12 @@ def _order(content: Content, order_id: str) -> pb.Order:
         currency_code=content.currency,
         lines=[
             pb.OrderLine(
-                product_id="sku",
+                product_id=line.product,
                 quantity=line.quantity,
                 unit_price_micros=line.price,
                 unit_cost_micros=line.cost,
                 kind=_KINDS[line.kind],
+                category=line.category,
             )
             for line in content.lines
         ],

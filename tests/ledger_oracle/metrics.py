@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 
 from .events import DAY, Action, Campaign, Event, Exposure, Figures, Link, VariantFigures
-from .orders import Worth, orders_of
+from .orders import Worth, exchanged, orders_of
 from .people import Entry, entries_of, people_of
 
 
@@ -99,6 +100,42 @@ def repeat_buyers(reading: Reading) -> int:
     return int(len(reading.orders) >= 2)
 
 
+def lines(what: str, kind: str = "", category: str = "", products: tuple[str, ...] = ()) -> Number:
+    """Revenue or items of some lines of the orders that count, or orders that have such a line."""
+
+    def number(reading: Reading) -> Fraction:
+        total = Fraction(0)
+        for one in reading.orders:
+            found = [
+                line
+                for line in one.content.lines
+                if kind in ("", line.kind)
+                and category in ("", line.category)
+                and (not products or line.product in products)
+            ]
+            match what:
+                case "revenue":
+                    total += exchanged(sum(x.quantity * x.price for x in found), one.rate)
+                case "items":
+                    total += sum(x.quantity for x in found)
+                case "orders":
+                    total += bool(found)
+        return total
+
+    return number
+
+
+def repeat_orders(reading: Reading) -> int:
+    """Gaps between the orders, one after the other."""
+    return len(reading.orders[1:])
+
+
+def gaps(reading: Reading) -> Fraction:
+    """The days between each order and the next."""
+    moments = sorted(one.at for one in reading.orders)
+    return sum((Fraction(after - before, DAY) for before, after in pairwise(moments)), Fraction(0))
+
+
 def coupon_orders(reading: Reading) -> int:
     """Orders that used the variant's coupon, compared without case."""
     return sum(
@@ -179,6 +216,15 @@ CATALOGUE: dict[str, Definition] = {
     "repeat_purchase_rate": Definition(repeat_buyers, buyers),
     "upsell_rate": Definition(upsell, orders),
     "cross_sell_rate": Definition(cross_sell, orders),
+    "upsell_revenue_per_visitor": Definition(lines("revenue", "upsell")),
+    "cross_sell_revenue_per_visitor": Definition(lines("revenue", "cross_sell")),
+    "upsell_items_per_order": Definition(lines("items", "upsell"), orders),
+    "cross_sell_items_per_order": Definition(lines("items", "cross_sell"), orders),
+    "days_between_orders": Definition(gaps, repeat_orders),
+    "category_revenue(Shoes)": Definition(lines("revenue", category="Shoes")),
+    "category_items(Shoes)": Definition(lines("items", category="Shoes")),
+    "recommended_revenue": Definition(lines("revenue", "cross_sell", products=("sku-1", "sku-3"))),
+    "recommended_share": Definition(lines("orders", products=("sku-2",)), orders),
     "refund_rate": Definition(refunded, orders),
     "cart_rate": Definition(carts, rate=True),
     "cart_abandonment_rate": Definition(abandoned, carts),

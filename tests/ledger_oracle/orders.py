@@ -39,6 +39,8 @@ class Worth:
     cross_sell: bool
     coupons: tuple[str, ...]
     first: bool | None
+    content: Content
+    rate: Fraction
     # Ids of amendments that contradict the order, and change nothing.
     contradictions: list[str] = field(default_factory=list)
 
@@ -133,6 +135,8 @@ def worth_of(events: list[Event], order: Order, shop_currency: str) -> Worth:
         cross_sell="cross_sell" in kinds,
         coupons=tuple(code.casefold() for code in content.coupons),
         first=content.first,
+        content=content,
+        rate=rate,
         contradictions=contradictions,
     )
 

@@ -5,14 +5,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 from fairlift.engine.campaign import State
 from fairlift.engine.identity import IdentityPolicy
-from fairlift.engine.metric import catalogue_metric
+from fairlift.engine.metric import (
+    LineKind,
+    LineMeasure,
+    LineOf,
+    MeanMetric,
+    Metric,
+    OrderMeasure,
+    RatioMetric,
+    catalogue_metric,
+)
 from fairlift.engine.snapshot import Snapshot
 from fairlift_server.analysis.columns import ColumnSet, MetricColumns
 from fairlift_server.analysis.duckdb_engine import answers
-from fairlift_server.analysis.ledger_query import ColumnGroup, EntryRules, LedgerAnswer, LedgerQuery
+from fairlift_server.analysis.entry_rules import EntryRules
+from fairlift_server.analysis.ledger_query import ColumnGroup, LedgerAnswer, LedgerQuery
 from fairlift_server.api.event_entries import EventReader
 from fairlift_server.campaigns.live import ExposureRules, LiveCampaigns, PublishedSnapshot
 from fairlift_server.events.ledger import Event as CheckedEvent
@@ -93,11 +104,34 @@ def product_report(history: History, empty: str, path: Path, arrival: Arrival) -
         path: names the copy.
         arrival: of the events.
     """
+    ledger = fed(history, empty, path, arrival)
+    answer = answers(ledger.database, [query_of(history)])[0]
+    return answer_report(history, ledger, answer)
+
+
+class FedLedger(NamedTuple):
+    """A ledger into which a history came.
+
+    Attributes:
+        database: that holds it.
+        refused: why, by event id.
+    """
+
+    database: str
+    refused: dict[str, str]
+
+
+def fed(history: History, empty: str, path: Path, arrival: Arrival) -> FedLedger:
+    """A copy of the empty database with the history."""
     database = copied(empty, path)
-    refused = _feed(history, database, arrival)
-    contradicting = _contradicting(database)
-    answer = answers(database, [query_of(history)])[0]
-    return ProductReport(_figures(history, answer), refused, contradicting)
+    return FedLedger(database, feed(history, database, arrival))
+
+
+def answer_report(history: History, ledger: FedLedger, answer: LedgerAnswer) -> ProductReport:
+    """What an answer to `query_of` says."""
+    return ProductReport(
+        figures_of(history, answer), ledger.refused, _contradicting(ledger.database)
+    )
 
 
 def query_of(history: History) -> LedgerQuery:
@@ -123,17 +157,34 @@ def query_of(history: History) -> LedgerQuery:
     )
 
 
+# A plan's own metrics, beside those of the catalogue.
+_OWN = (
+    Metric(
+        "recommended_revenue",
+        MeanMetric(LineMeasure(kinds=(LineKind.CROSS_SELL,), products=("sku-1", "sku-3"))),
+    ),
+    Metric(
+        "recommended_share",
+        RatioMetric(LineMeasure(LineOf.ORDERS, products=("sku-2",)), OrderMeasure.ORDERS),
+    ),
+)
+
+
+def _metric_named(name: str) -> Metric:
+    metric = catalogue_metric(name) or next((own for own in _OWN if own.name == name), None)
+    assert metric is not None, name
+    return metric
+
+
 def _columns(campaign: Campaign) -> ColumnSet:
     columns = ColumnSet(campaign.window // DAY)
     for name in CATALOGUE:
-        metric = catalogue_metric(name)
-        assert metric is not None, name
-        columns.add_metric(metric)
+        columns.add_metric(_metric_named(name))
     columns.add_measures(TOTALS, columns.window)
     return columns
 
 
-def _feed(history: History, database: str, arrival: Arrival) -> dict[str, str]:
+def feed(history: History, database: str, arrival: Arrival) -> dict[str, str]:
     """Sends everything; returns what was refused, and why, by event id."""
     live = _live(history.campaign)
     store = Store(database)
@@ -181,7 +232,8 @@ def _live(campaign: Campaign) -> LiveCampaigns:
     return LiveCampaigns(PublishedSnapshot(Snapshot(), all_rules, {}, {}, {}, {}))
 
 
-def _figures(history: History, answer: LedgerAnswer) -> dict[str, VariantFigures]:
+def figures_of(history: History, answer: LedgerAnswer) -> dict[str, VariantFigures]:
+    """What an answer to `query_of` says of each variant, shaped as the reference says it."""
     campaign = history.campaign
     day = history.as_of // DAY - 1
     everybody = answer.sample(day)
@@ -209,18 +261,18 @@ def _figures(history: History, answer: LedgerAnswer) -> dict[str, VariantFigures
 def _metric(
     name: str, columns: ColumnSet, answer: LedgerAnswer, variant: str, day: int, entered: int
 ) -> Figures:
-    metric = catalogue_metric(name)
-    assert metric is not None, name
-    top, base = _numerator_and_denominator(columns.add_metric(metric))
+    top, base = _numerator_and_denominator(columns.add_metric(_metric_named(name)))
     maturity = columns.columns[top].maturity
     total = _total(answer, maturity, variant, day)
-    numerator = Fraction(total.sum(top))
+    # Days are kept in microseconds.
+    days = name == "days_between_orders"
+    numerator = Fraction(total.sum(top)) / (DAY if days else 1)
     return Figures(
         units=total.n,
         immature=entered - total.n,
         numerator=numerator,
         denominator=Fraction(0 if base is None else total.sum(base)),
-        squares=Fraction(_square(total, top)),
+        squares=Fraction(_square(total, top)) / (DAY**2 if days else 1),
     )
 
 

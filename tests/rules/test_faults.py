@@ -357,8 +357,9 @@ def test_a_dead_checkout_is_stopped_within_days() -> None:
         assert (verdict.kind, verdict.cause, verdict.variant) == ("stop_harm", "alarm", "coupon")
         assert (verdict.decided_day or 99) <= 5
         assert verdict.sentence().startswith(
-            "coupon is worse than control: 0.00% of its visitors buy within a day"
+            "coupon is worse than control: 0.00% of its visitors buy within a day, and "
         )
+        assert verdict.sentence().endswith(" of those of control (-100.0%).")
         assert verdict.facts.alarms[0].converters[1] == 0
 
 

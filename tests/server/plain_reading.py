@@ -4,11 +4,25 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from fairlift.engine.identity import IdentityPolicy
-from fairlift.engine.metric import ActionMeasure, ActionOf, Measure, OrderMeasure, ReturnMeasure
-from fairlift.v1.event_service_pb2 import LINE_KIND_CROSS_SELL, LINE_KIND_UPSELL
+from fairlift.engine.metric import (
+    ActionMeasure,
+    ActionOf,
+    LineKind,
+    LineMeasure,
+    LineOf,
+    Measure,
+    OrderMeasure,
+    ReturnMeasure,
+)
+from fairlift.v1.event_service_pb2 import (
+    LINE_KIND_CROSS_SELL,
+    LINE_KIND_REGULAR,
+    LINE_KIND_UPSELL,
+)
 
 from tests.server.random_shop import COUPONS, Action, Exposure, Link, Order, Shop
 
@@ -133,8 +147,28 @@ def value_of(person: Person, measure: Measure, span: Span) -> float:
             return float(any(_returns(person, measure)))
         case OrderMeasure.ABANDONED_CARTS:
             return float(any(action.name == "add_to_cart" for action in actions) and not orders)
+        case LineMeasure(of, kinds):
+            return _lines([order for order in orders if _LINE_KINDS[order.kind] in kinds], of)
         case _:
             return _orders(person, orders, measure)
+
+
+# Every order of the shop has one line.
+_LINE_KINDS: dict[int, LineKind] = {
+    LINE_KIND_REGULAR: LineKind.REGULAR,
+    LINE_KIND_UPSELL: LineKind.UPSELL,
+    LINE_KIND_CROSS_SELL: LineKind.CROSS_SELL,
+}
+
+
+def _lines(orders: list[Order], of: LineOf) -> float:
+    match of:
+        case LineOf.REVENUE:
+            return sum(order.price * order.quantity for order in orders)
+        case LineOf.ITEMS:
+            return float(sum(order.quantity for order in orders))
+        case LineOf.ORDERS:
+            return float(len(orders))
 
 
 def _actions(actions: list[Action], of: ActionOf) -> float:
@@ -142,7 +176,7 @@ def _actions(actions: list[Action], of: ActionOf) -> float:
     match of:
         case ActionOf.ANY:
             return float(bool(actions))
-        case ActionOf.COUNT:
+        case ActionOf.COUNT | ActionOf.WORTH:
             return float(len(actions))
         case ActionOf.VALUE:
             return sum(values)
@@ -175,6 +209,8 @@ def _orders(person: Person, orders: list[Order], measure: OrderMeasure) -> float
         OrderMeasure.FIRST_PURCHASES: lambda: any(
             order.at == first_ever if order.first is None else order.first for order in orders
         ),
+        OrderMeasure.REPEAT_ORDERS: lambda: max(len(orders) - 1, 0),
+        OrderMeasure.DAYS_BETWEEN_ORDERS: lambda: _days_between([order.at for order in orders]),
         OrderMeasure.REVENUE: lambda: sum(order.revenue for order in orders),
         OrderMeasure.NET_REVENUE: lambda: sum(o.revenue - o.refunded for o in orders),
         OrderMeasure.PROFIT: lambda: sum(
@@ -190,6 +226,10 @@ def _orders(person: Person, orders: list[Order], measure: OrderMeasure) -> float
         OrderMeasure.COUPON_COST: lambda: sum(order.discount for order in used),
     }
     return float(sums[measure]())
+
+
+def _days_between(moments: list[datetime]) -> float:
+    return sum((after - before) / DAY for before, after in pairwise(sorted(moments)))
 
 
 def steps_reached(person: Person, steps: Sequence[Measure], window: timedelta | None) -> int:

@@ -32,8 +32,9 @@ def local_date(time_us: int, zone: str) -> date:
 
 
 def segment(text: str, attribute: str) -> str:
-    """The label of one attribute in a segments text of the ledger."""
-    return str(json.loads(text).get(attribute, ""))
+    """The label of one attribute in the text of a cell; empty where it is absent."""
+    label = dict(json.loads(text))[attribute]
+    return "" if label == "(none)" else str(label)
 
 
 def event_id() -> str:

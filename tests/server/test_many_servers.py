@@ -1,7 +1,7 @@
 """Several servers on one PostgreSQL database behave as one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -134,11 +134,18 @@ async def test_an_event_that_many_send_through_both_is_counted_once(
     await servers[0].start(shop.campaign())
     events = [shop.exposure(f"v-{number}") for number in range(200)]
     events += [shop.order(f"v-{number}", f"o-{number}") for number in range(200)]
-    calls = [
-        server.record(*(events if turn % 2 else reversed(events)))
-        for turn in range(10)
-        for server in servers
-    ]
+
+    async def sent(server: Caller, turn: int) -> Sequence[pb.EventOutcome]:
+        while True:
+            try:
+                return await server.record(*(events if turn % 2 else reversed(events)))
+            except grpc.aio.AioRpcError as error:
+                # A busy machine: whoever is asked to come back later sends the same ids again.
+                if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                    raise
+                await asyncio.sleep(0.1)
+
+    calls = [sent(server, turn) for turn in range(10) for server in servers]
 
     answers = await asyncio.gather(*calls)
 

@@ -89,9 +89,10 @@ def test_the_ends_of_a_range_are_in_it(name: str, low: str, high: str) -> None:
 
 
 def test_a_server_that_others_can_reach_needs_a_token_or_consent() -> None:
-    with pytest.raises(InvalidRequest, match="FAIRLIFT_ALLOW_OPEN"):
-        Settings(listen="0.0.0.0:50051")
-
+    assert Settings(listen="0.0.0.0:50051").is_open is False
+    assert Settings(listen="0.0.0.0:50051", allow_open=True).is_open is True
+    assert Settings(listen="127.0.0.1:50051").is_open is True
+    assert Settings(listen="127.0.0.1:50051", first_token_file="token").is_open is False
     assert Settings(listen="0.0.0.0:50051", token="a-secret-of-the-shop").has_reflection is False
     assert Settings(listen="0.0.0.0:50051", allow_open=True).is_loopback is False
 
@@ -185,3 +186,23 @@ def test_settings_and_variables_of_other_programs_are_no_mistake() -> None:
     assert (
         unknown_variables(known | {f"FAIRLIFT_{name}": "x" for name in others} | kubernetes) == []
     )
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [
+        ("127.0.0.1:50051", "127.0.0.1:50051"),
+        ("0.0.0.0:50051", "127.0.0.1:50051"),
+        ("[::]:50051", "[::1]:50051"),
+        ("[::1]:50051", "[::1]:50051"),
+        ("shop.example:443", "shop.example:443"),
+    ],
+)
+def test_commands_of_the_machine_reach_its_server(listen: str, address: str) -> None:
+    settings = Settings.from_environment({"FAIRLIFT_LISTEN": listen, "FAIRLIFT_ALLOW_OPEN": "yes"})
+    assert settings.own_address == address
+
+
+def test_a_port_that_the_system_chooses_is_no_address() -> None:
+    with pytest.raises(InvalidRequest, match="--server HOST:PORT"):
+        _ = Settings(listen="127.0.0.1:0").own_address

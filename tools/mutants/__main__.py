@@ -19,6 +19,7 @@ from tools.mutants.results import Results
 ROOT: Final = Path(__file__).parent.parent.parent
 HOME: Final = ROOT / ".venv" / "mutants"
 COPY: Final = HOME / "copy"
+PACKAGES: Final = ROOT / "build" / "mutants"
 RESULTS: Final = HOME / "results.jsonl"
 EQUIVALENT: Final = ROOT / "tests" / "rules" / "survivors.yaml"
 COPIED: Final = ("stats", "clients", "tests", "tools", "docs", "pyproject.toml")
@@ -77,7 +78,8 @@ def _digest() -> str:
 def _work(everything: str, processes: int, only: str) -> None:
     """Start the processes in the copy, and wait for them."""
     # The copy comes first on the path: the package that is installed must not be tested instead.
-    path = os.pathsep.join(str(COPY / folder) for folder in ("stats", "clients", "."))
+    folders = (*(COPY / folder for folder in ("stats", "clients", ".")), PACKAGES)
+    path = os.pathsep.join(map(str, folders))
     environment = os.environ | {
         "PYTHONPATH": path,
         "PYTHONHASHSEED": "0",

@@ -210,9 +210,10 @@ def layer_violations(campaign: Campaign, others: Iterable[Campaign]) -> tuple[Vi
     return tuple(
         Violation(
             "layer",
-            f"{mine.start_bps} to {mine.end_bps} overlaps {theirs.start_bps} to "
-            f"{theirs.end_bps} of campaign {other.id} in layer {mine.layer}; "
+            f"{_shares(mine)} overlaps {_shares(theirs)} of campaign {other.id} in layer "
+            f"{mine.layer}; "
             f"one {campaign.unit} may enter only one of them",
+            "overlap",
         )
         for other in others
         if other.id != campaign.id
@@ -223,6 +224,11 @@ def layer_violations(campaign: Campaign, others: Iterable[Campaign]) -> tuple[Vi
     )
 
 
+def _shares(layer: LayerSlice) -> str:
+    """As files write them: 0% to 60%."""
+    return f"{layer.start_bps / 100:g}% to {layer.end_bps / 100:g}%"
+
+
 def _slice(campaign: Campaign) -> LayerSlice | None:
     """The slice whose visitors the campaign holds; None when it holds none."""
     is_over = campaign.lifecycle.state in (State.STOPPED, State.ARCHIVED)
@@ -231,7 +237,7 @@ def _slice(campaign: Campaign) -> LayerSlice | None:
 
 def _names(campaign: Campaign) -> Iterator[Violation]:
     if not _ID.fullmatch(campaign.id):
-        yield Violation("name", f"{campaign.id!r} {_ID_RULE}")
+        yield Violation("name", _no_id(campaign.id))
     for name, limit in (("display_name", 120), ("description", 4_000)):
         if len(text := getattr(campaign, name)) > limit:
             yield Violation(name, f"has {len(text)} characters, must have at most {limit}")
@@ -245,6 +251,11 @@ def _names(campaign: Campaign) -> Iterator[Violation]:
     for key, value in campaign.labels.items():
         if not 1 <= len(key) <= 63 or len(value) > 255:
             yield Violation("labels", f"{key!r}: keys have 1 to 63 characters, values at most 255")
+
+
+def _no_id(text: str) -> str:
+    near = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return f"{text!r} {_ID_RULE}{f'; did you mean {near}?' if is_identifier(near) else ''}"
 
 
 def _variants(campaign: Campaign) -> Iterator[Violation]:
@@ -264,7 +275,7 @@ def _variants(campaign: Campaign) -> Iterator[Violation]:
     for index, variant in enumerate(variants):
         where = f"variants[{index}]"
         if not _ID.fullmatch(variant.id):
-            yield Violation(f"{where}.id", f"{variant.id!r} {_ID_RULE}")
+            yield Violation(f"{where}.id", _no_id(variant.id))
         elif counts[variant.id] > 1 and variants[index].id in {v.id for v in variants[:index]}:
             yield Violation(f"{where}.id", f"{variant.id} is already the id of another variant")
         if not 1 <= variant.weight <= MAX_WEIGHT:
@@ -282,12 +293,12 @@ def _eligibility(campaign: Campaign) -> Iterator[Violation]:
         yield Violation("traffic_bps", f"is {campaign.traffic_bps}, must be 0 to {BPS}")
     if layer := campaign.layer:
         if not _ID.fullmatch(layer.layer):
-            yield Violation("layer.layer", f"{layer.layer!r} {_ID_RULE}")
+            yield Violation("layer.layer", _no_id(layer.layer))
         if layer.size_bps < 1 or layer.start_bps < 0 or layer.end_bps > BPS:
             yield Violation(
                 "layer",
-                f"start_bps {layer.start_bps} with size_bps {layer.size_bps} must lie within 0 to "
-                f"{BPS} and hold at least one bucket",
+                f"is {_shares(layer)}, must lie within 0% and 100% and hold at least one bucket, "
+                "which is 0.01%",
             )
     known = {variant.id for variant in campaign.variants}
     if len(campaign.overrides) > MAX_OVERRIDES:
@@ -308,7 +319,7 @@ def _eligibility(campaign: Campaign) -> Iterator[Violation]:
         if prerequisite.campaign == campaign.id:
             yield Violation(f"{where}.campaign", "is the campaign itself")
         elif not _ID.fullmatch(prerequisite.campaign):
-            yield Violation(f"{where}.campaign", f"{prerequisite.campaign!r} {_ID_RULE}")
+            yield Violation(f"{where}.campaign", _no_id(prerequisite.campaign))
         if not prerequisite.variants:
             yield Violation(f"{where}.variants", "is empty; name the variants that qualify")
 
@@ -337,7 +348,7 @@ def coupon_of(variant: Variant) -> str:
 
 def _guardrails(campaign: Campaign) -> Iterator[Violation]:
     """A relative margin needs a control that is not zero by nature."""
-    if campaign.plan is None or coupon_of(campaign.control):
+    if campaign.plan is None or not campaign.variants or coupon_of(campaign.control):
         return
     for index, planned in enumerate(campaign.plan.guardrails):
         metric = campaign.plan.metric(planned.metric)
@@ -347,4 +358,5 @@ def _guardrails(campaign: Campaign) -> Iterator[Violation]:
                 f"is relative, but {campaign.control.id} has no coupon, so its "
                 f"{planned.metric} is 0 and nothing is a share of it; say absolute_margin, in the "
                 "metric's own unit",
+                "share_of_zero",
             )

@@ -1,13 +1,12 @@
 """What a change to a campaign would do to its experiment."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
-from fairlift.engine.audience import EVERYBODY, Condition
-from fairlift.engine.campaign import Campaign, State
+from fairlift.engine.campaign import BPS, Campaign, State
 from fairlift.engine.equality import is_same
-from fairlift.engine.short_form import short_form
+from fairlift.engine.file_form import file_form, percent
 
 
 class ChangeClass(IntEnum):
@@ -33,6 +32,7 @@ class FieldChange:
 
 _MIXES = "{units} before and after would be different experiments"
 _SEALED = "the plan was sealed when the campaign started"
+_OPEN = "open_ended"
 _SHOWN = "changes nothing that is measured"
 
 # Field, how to read it, the class of its change in a started campaign, and why.
@@ -93,18 +93,15 @@ def _field_changes(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
 
 
 def _traffic(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
-    old, new = before.traffic_bps, after.traffic_bps
-    if new > old:
-        yield FieldChange(
-            "traffic_bps",
-            str(old),
-            str(new),
-            ChangeClass.SAFE,
-            "more traffic moves no one to another variant",
-        )
-    elif new < old:
+    old, new = (campaign.traffic_bps for campaign in (before, after))
+    if new == old:
+        return
+    change_class, reason = ChangeClass.SAFE, "more traffic moves no one to another variant"
+    if new < old:
+        change_class = ChangeClass.NEW_EPOCH
         reason = "{units} who were in the campaign would leave it, and would still be counted"
-        yield FieldChange("traffic_bps", str(old), str(new), ChangeClass.NEW_EPOCH, reason)
+    was, is_ = (percent(bps / BPS) for bps in (old, new))
+    yield FieldChange("traffic_bps", was, is_, change_class, reason)
 
 
 def _variants(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
@@ -142,6 +139,8 @@ def _plan(before: Campaign, after: Campaign) -> Iterator[FieldChange]:
         was, is_ = getattr(old, field.name), getattr(new, field.name)
         if was != is_:
             path = f"plan.{field.name}"
+            if field.name == "window_days":
+                was, is_ = (_OPEN if days is None else days for days in (was, is_))
             yield FieldChange(path, _shown(was), _shown(is_), ChangeClass.REFUSED, _SEALED)
 
 
@@ -151,21 +150,5 @@ def _as(change: FieldChange, change_class: ChangeClass, reason: str) -> FieldCha
 
 def _shown(value: object) -> str:
     """As a campaign file would say it, short."""
-    text = _text(value)
+    text = file_form(value)
     return text if len(text) <= 200 else f"{text[:199]}…"
-
-
-def _text(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case tuple():
-            return ", ".join(map(_text, value))
-        case _ if isinstance(value, Condition):
-            return "everybody" if value == EVERYBODY else short_form(value)
-        case _ if is_dataclass(value):
-            said = {field.name: getattr(value, field.name) for field in fields(value)}
-            words = [f"{name} {_text(held)}" for name, held in said.items() if held is not None]
-            return " ".join([type(value).__name__, *words])
-        case _:
-            return str(value)

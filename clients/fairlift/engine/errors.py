@@ -21,16 +21,21 @@ FairliftError
 └── Unsupported             the server does not offer this
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A broken rule: the field (such as `variants[1].weight`; empty: all of it) and a message."""
+    """A broken rule: the field (such as `variants[1].weight`; empty: all of it) and a message.
+
+    `code` tells rules apart that are about one field; programs read it, and not the message.
+    """
 
     field: str
     message: str
+    code: str = dataclasses.field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}" if self.field else self.message
@@ -38,8 +43,8 @@ class Violation:
     def below(self, prefix: str) -> "Violation":
         """The same violation, seen from the message that holds the field `prefix`."""
         if not self.field or self.field.startswith("["):
-            return Violation(prefix + self.field, self.message)
-        return Violation(f"{prefix}.{self.field}" if prefix else self.field, self.message)
+            return replace(self, field=prefix + self.field)
+        return replace(self, field=f"{prefix}.{self.field}") if prefix else self
 
 
 class FairliftError(Exception):

@@ -7,6 +7,50 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
+from fairlift.engine.measure import (
+    MONEY_MEASURES,
+    ActionMeasure,
+    ActionOf,
+    LineKind,
+    LineMeasure,
+    LineOf,
+    Measure,
+    OrderMeasure,
+    ReturnMeasure,
+    is_money,
+)
+
+# Measures stand here, too: nobody names a metric without them.
+__all__ = [
+    "CATALOGUE",
+    "DAYS_MAX",
+    "FAMILY_NAMES",
+    "HEADLINE_METRICS",
+    "MONEY_MEASURES",
+    "ActionMeasure",
+    "ActionOf",
+    "CapAtAmount",
+    "CapAtQuantile",
+    "Direction",
+    "FunnelMetric",
+    "Kind",
+    "LineKind",
+    "LineMeasure",
+    "LineOf",
+    "MeanMetric",
+    "Measure",
+    "Metric",
+    "OrderMeasure",
+    "QuantileMetric",
+    "Quantity",
+    "RateMetric",
+    "RatioMetric",
+    "ReturnMeasure",
+    "catalogue_metric",
+    "is_money",
+    "suggestion",
+]
+
 DAYS_MAX = 730
 
 
@@ -23,66 +67,6 @@ class Quantity(StrEnum):
     SHARE = "share"
     MONEY = "money"
     COUNT = "count"
-
-
-class OrderMeasure(StrEnum):
-    """A number per unit, from its orders in the window."""
-
-    ORDERS = "orders"
-    BUYERS = "buyers"
-    REPEAT_BUYERS = "repeat_buyers"
-    FIRST_PURCHASES = "first_purchases"
-    REVENUE = "revenue"
-    NET_REVENUE = "net_revenue"
-    PROFIT = "profit"
-    ITEMS = "items"
-    DISCOUNT = "discount"
-    REFUNDED_ORDERS = "refunded_orders"
-    UPSELL_ORDERS = "upsell_orders"
-    CROSS_SELL_ORDERS = "cross_sell_orders"
-    COUPON_ORDERS = "coupon_orders"
-    COUPON_COST = "coupon_cost"
-    ABANDONED_CARTS = "abandoned_carts"
-
-
-MONEY_MEASURES = frozenset(
-    {
-        OrderMeasure.REVENUE,
-        OrderMeasure.NET_REVENUE,
-        OrderMeasure.PROFIT,
-        OrderMeasure.DISCOUNT,
-        OrderMeasure.COUPON_COST,
-    }
-)
-
-
-class ActionOf(StrEnum):
-    """Which number an action gives."""
-
-    ANY = "any"
-    COUNT = "count"
-    VALUE = "value"
-    NPS = "nps"
-
-
-@dataclass(frozen=True, slots=True)
-class ActionMeasure:
-    """A number per unit, from its actions of one name."""
-
-    name: str
-    of: ActionOf = ActionOf.ANY
-
-
-@dataclass(frozen=True, slots=True)
-class ReturnMeasure:
-    """1 for a unit with any event (or an order) between two days after its first exposure."""
-
-    from_day: int
-    to_day: int
-    bought: bool = False
-
-
-Measure: TypeAlias = OrderMeasure | ActionMeasure | ReturnMeasure
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +179,11 @@ class Metric:
             case RateMetric() | FunnelMetric():
                 return Quantity.SHARE
             case MeanMetric(of) | QuantileMetric(of):
-                return Quantity.MONEY if of in MONEY_MEASURES else Quantity.COUNT
+                return Quantity.MONEY if is_money(of) else Quantity.COUNT
             case RatioMetric(numerator, denominator):
-                if denominator in MONEY_MEASURES:
+                if is_money(denominator):
                     return Quantity.COUNT
-                return Quantity.MONEY if numerator in MONEY_MEASURES else Quantity.COUNT
+                return Quantity.MONEY if is_money(numerator) else Quantity.COUNT
             case _:
                 assert_never(self.kind)
 
@@ -216,6 +200,7 @@ def _share(name: str, numerator: OrderMeasure, denominator: OrderMeasure, **word
 _O = OrderMeasure
 _CART = ActionMeasure("add_to_cart")
 _SCORE = ActionMeasure("nps", ActionOf.NPS)
+_UPSELL, _CROSS_SELL = (LineKind.UPSELL,), (LineKind.CROSS_SELL,)
 
 CATALOGUE: dict[str, Metric] = {
     metric.name: metric
@@ -235,6 +220,20 @@ CATALOGUE: dict[str, Metric] = {
         _share("repeat_purchase_rate", _O.REPEAT_BUYERS, _O.BUYERS),
         _share("upsell_rate", _O.UPSELL_ORDERS, _O.ORDERS),
         _share("cross_sell_rate", _O.CROSS_SELL_ORDERS, _O.ORDERS),
+        Metric("upsell_revenue_per_visitor", MeanMetric(LineMeasure(kinds=_UPSELL))),
+        Metric("cross_sell_revenue_per_visitor", MeanMetric(LineMeasure(kinds=_CROSS_SELL))),
+        Metric(
+            "upsell_items_per_order", RatioMetric(LineMeasure(LineOf.ITEMS, _UPSELL), _O.ORDERS)
+        ),
+        Metric(
+            "cross_sell_items_per_order",
+            RatioMetric(LineMeasure(LineOf.ITEMS, _CROSS_SELL), _O.ORDERS),
+        ),
+        Metric(
+            "days_between_orders",
+            RatioMetric(_O.DAYS_BETWEEN_ORDERS, _O.REPEAT_ORDERS),
+            Direction.LOWER,
+        ),
         _share("refund_rate", _O.REFUNDED_ORDERS, _O.ORDERS, direction="lower"),
         Metric("cart_rate", RateMetric(_CART)),
         Metric(
@@ -253,6 +252,8 @@ CATALOGUE: dict[str, Metric] = {
 HEADLINE_METRICS = ("conversion_rate", "average_ticket", "revenue_per_visitor")
 
 _ACTION = r"[a-z][a-z0-9_]{0,62}"
+# As the shop writes it in its order lines.
+_CATEGORY = r"[^()\x00-\x1f]{1,100}"
 
 
 def _retention(name: str, first: str, last: str) -> Metric | None:
@@ -271,17 +272,34 @@ def _action_rate(name: str, action: str) -> Metric:
     return Metric(name, RateMetric(ActionMeasure(action)))
 
 
+def _category_revenue(name: str, category: str) -> Metric:
+    return Metric(name, MeanMetric(LineMeasure(categories=(category,))))
+
+
+def _category_items(name: str, category: str) -> Metric:
+    return Metric(name, MeanMetric(LineMeasure(LineOf.ITEMS, categories=(category,))))
+
+
 def _micro_value(name: str, action: str) -> Metric:
     return Metric(name, MeanMetric(ActionMeasure(action, ActionOf.VALUE)), quantity=Quantity.MONEY)
 
 
 _FAMILIES: tuple[tuple[re.Pattern[str], Callable[..., Metric | None]], ...] = (
-    (re.compile(r"retention_d(\d{1,3})_(\d{1,3})"), _retention),
-    (re.compile(r"clv_(\d{1,3})"), _lifetime_value),
+    (re.compile(r"retention_d(\d{1,3})_(\d{1,3})", re.ASCII), _retention),
+    (re.compile(r"clv_(\d{1,3})", re.ASCII), _lifetime_value),
     (re.compile(rf"action_rate\(({_ACTION})\)"), _action_rate),
     (re.compile(rf"micro_value\(({_ACTION})\)"), _micro_value),
+    (re.compile(rf"category_revenue\(({_CATEGORY})\)"), _category_revenue),
+    (re.compile(rf"category_items\(({_CATEGORY})\)"), _category_items),
 )
-FAMILY_NAMES = ("retention_d{a}_{b}", "clv_{days}", "action_rate(name)", "micro_value(name)")
+FAMILY_NAMES = (
+    "retention_d{a}_{b}",
+    "clv_{days}",
+    "action_rate(name)",
+    "micro_value(name)",
+    "category_revenue(name)",
+    "category_items(name)",
+)
 
 
 def catalogue_metric(name: str) -> Metric | None:

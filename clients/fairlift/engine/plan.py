@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
@@ -16,14 +16,24 @@ from fairlift.engine.metric import (
     DAYS_MAX,
     FAMILY_NAMES,
     ActionMeasure,
+    ActionOf,
     CapAtAmount,
     CapAtQuantile,
     FunnelMetric,
+    LineMeasure,
+    MeanMetric,
     Metric,
     QuantileMetric,
     ReturnMeasure,
     catalogue_metric,
     suggestion,
+)
+from fairlift.engine.plan_lists import (
+    MicroValue,
+    SegmentBands,
+    bands_violations,
+    line_violations,
+    worth_violations,
 )
 
 _METRIC_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -31,6 +41,8 @@ _METRIC_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # Long enough for most orders, short enough for most campaigns.
 DEFAULT_WINDOW_DAYS = 3
 SETTLE_HOURS_MAX = 168
+# The lists of a plan that hold metrics.
+ROLES = ("primary", "guardrails", "secondary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +151,8 @@ class Plan:
         decide: when success is judged.
         settle_hours: how long a day waits for its last events before it is over.
         rule_version: of the decision rule.
+        bands: of numeric segments.
+        micro_values: what actions are worth.
 
     Raises:
         InvalidCampaign: with every broken rule, by field path.
@@ -161,9 +175,18 @@ class Plan:
     decide: Decide = Decide.WEEKLY
     settle_hours: int = 2
     rule_version: int = 1
+    bands: tuple[SegmentBands, ...] = ()
+    micro_values: tuple[MicroValue, ...] = ()
 
     def __post_init__(self) -> None:
-        violations = [*_numbers(self), *_stopping(self), *_metrics(self), *_roles(self)]
+        violations = [
+            *_numbers(self),
+            *_stopping(self),
+            *_metrics(self),
+            *_roles(self),
+            *bands_violations(self.bands, self.segments),
+            *worth_violations(self.micro_values),
+        ]
         if violations:
             raise InvalidCampaign(violations)
 
@@ -176,10 +199,22 @@ class Plan:
         metric = next((m for m in self.metrics if m.name == name), None) or catalogue_metric(name)
         if metric is None:
             raise KeyError(name)
+        match metric.kind:
+            case MeanMetric(ActionMeasure(action, ActionOf.VALUE)) if name.startswith(
+                "micro_value("
+            ):
+                if action in self.worths:
+                    worth = MeanMetric(ActionMeasure(action, ActionOf.WORTH))
+                    metric = replace(metric, kind=worth)
         for planned in (*self.primary, *self.secondary, *self.guardrails):
             if planned.metric == name and planned.window_days is not None:
                 return replace(metric, window_days=planned.window_days)
         return metric
+
+    @property
+    def worths(self) -> dict[str, float | None]:
+        """What actions are worth, by name; None is worked out from the control."""
+        return {worth.action: worth.weight for worth in self.micro_values}
 
 
 def _numbers(plan: Plan) -> Iterator[Violation]:
@@ -190,8 +225,9 @@ def _numbers(plan: Plan) -> Iterator[Violation]:
     if plan.planned_units < 1:
         yield Violation(
             "planned_units",
-            f"is {plan.planned_units}, must be 1 or more: the units of all variants together at "
-            "which the campaign ends at the latest; `fairlift plan` computes it",
+            f"is {plan.planned_units or 'missing or 0'}, must be 1 or more: the units of all "
+            "variants together at which the campaign ends at the latest; `fairlift plan` computes "
+            "it",
         )
     if not 1 <= plan.minimum_days <= DAYS_MAX:
         yield Violation("minimum_days", f"is {plan.minimum_days}, must be 1 to {DAYS_MAX}")
@@ -236,6 +272,7 @@ def _stopping(plan: Plan) -> Iterator[Violation]:
                         f"primary[{index}].metric",
                         f"is {planned.metric}, must be conversion_rate: exact_conversion counts "
                         "converters and nothing else; choose another stopping rule for it",
+                        "not_conversion",
                     )
         case ExpectedLoss(threshold, prior_sd):
             where = "stopping.expected_loss"
@@ -279,11 +316,11 @@ def _metrics(plan: Plan) -> Iterator[Violation]:
             yield Violation(
                 f"{where}.window_days", f"is {metric.window_days}, must be 0 to {DAYS_MAX}"
             )
-        yield from _kind(where, metric)
+        yield from _kind(where, metric, plan.worths)
         yield from _cap(where, metric)
 
 
-def _kind(where: str, metric: Metric) -> Iterator[Violation]:
+def _kind(where: str, metric: Metric, worths: Collection[str]) -> Iterator[Violation]:
     match metric.kind:
         case QuantileMetric(at=at) if not 0 < at < 1:
             yield Violation(f"{where}.quantile.at", f"is {at}, must be between 0 and 1")
@@ -299,6 +336,14 @@ def _kind(where: str, metric: Metric) -> Iterator[Violation]:
             case ReturnMeasure(first, last) if not 0 <= first < last <= DAYS_MAX:
                 yield Violation(
                     where, f"from_day {first} must be below to_day {last}, at most {DAYS_MAX}"
+                )
+            case LineMeasure():
+                yield from line_violations(where, measure)
+            case ActionMeasure(name, ActionOf.WORTH) if name not in worths:
+                yield Violation(
+                    where,
+                    f"the worth of {name} is not known; give it in micro_values: "
+                    f"{{action: {name}, weight: 300}}, or {{action: {name}, calibrated: {{}}}}",
                 )
 
 
@@ -320,16 +365,16 @@ def _roles(plan: Plan) -> Iterator[Violation]:
         yield Violation("primary", f"has {len(plan.primary)} metrics, must have at most 5")
     own = {metric.name for metric in plan.metrics}
     seen: dict[str, str] = {}
-    for role in ("primary", "guardrails", "secondary"):
+    for role in ROLES:
         for index, planned in enumerate(getattr(plan, role)):
             where = f"{role}[{index}]"
             if planned.metric not in own and catalogue_metric(planned.metric) is None:
                 known = suggestion(planned.metric, [*own, *CATALOGUE, *FAMILY_NAMES])
-                yield Violation(f"{where}.metric", f"{planned.metric!r} is not known; {known}")
+                message = f"{planned.metric!r} is not known; {known}"
+                yield Violation(f"{where}.metric", message, "unknown")
             elif planned.metric in seen:
-                yield Violation(
-                    f"{where}.metric", f"{planned.metric} is already in {seen[planned.metric]}"
-                )
+                message = f"{planned.metric} is already in {seen[planned.metric]}"
+                yield Violation(f"{where}.metric", message, "twice")
             seen.setdefault(planned.metric, role)
             yield from _relative(where, role, planned)
             yield from _window(where, plan, planned)
@@ -347,17 +392,21 @@ def _window(where: str, plan: Plan, planned: PlannedMetric) -> Iterator[Violatio
         yield Violation(
             f"{where}.window_days",
             f"is {days}, but {planned.metric} has a window of its own; leave it out",
+            "own_window",
         )
 
 
 def _relative(where: str, role: str, planned: PlannedMetric) -> Iterator[Violation]:
     effect, margin = planned.minimum_effect, planned.margin
     if effect is not None and not 0 < effect <= 10:
-        yield Violation(f"{where}.minimum_effect", f"is {effect}, must be above 0, such as 0.05")
+        yield Violation(
+            f"{where}.minimum_effect", f"is {effect}, must be above 0 and at most 10, such as 0.05"
+        )
     if role == "primary" and effect is None:
         yield Violation(
             f"{where}.minimum_effect",
             "is missing; give the smallest relative change worth detecting, such as 0.05",
+            "missing",
         )
     if margin is not None and not 0 < margin < 1:
         yield Violation(f"{where}.margin", f"is {margin}, must be between 0 and 1, such as 0.02")

@@ -14,6 +14,7 @@ from fairlift.engine.metric import (
     CapAtAmount,
     CapAtQuantile,
     FunnelMetric,
+    LineMeasure,
     MeanMetric,
     Measure,
     Metric,
@@ -69,7 +70,20 @@ def _plan(plan: Plan) -> Content:
         "segments": list(plan.segments),
         "covariate_days": plan.covariate_days,
         "identity_policy": plan.identity_policy.value,
+        **_lists(plan),
     }
+
+
+def _lists(plan: Plan) -> Content:
+    content: Content = {}
+    if plan.bands:
+        content["bands"] = [[each.attribute, list(each.bounds)] for each in plan.bands]
+    if plan.micro_values:
+        content["micro_values"] = [
+            [each.action, "calibrated" if each.weight is None else each.weight]
+            for each in plan.micro_values
+        ]
+    return content
 
 
 def _planned(metrics: Iterable[PlannedMetric]) -> list[Content]:
@@ -119,6 +133,13 @@ def _measure(measure: Measure) -> Content:
             return {"action": name, "of": of.value}
         case ReturnMeasure(first, last, bought):
             return {"returned": [first, last], "bought": bought}
+        case LineMeasure(line_of, kinds, categories, products):
+            return {
+                "lines": line_of.value,
+                "kinds": [kind.value for kind in kinds],
+                "categories": list(categories),
+                "products": list(products),
+            }
     assert_never(measure)
 
 

@@ -44,9 +44,16 @@ def _violations(campaign: Campaign, existing: Mapping[str, Campaign]) -> Iterabl
                 yield Violation(f"{where}.variants[{position}]", message)
     chain = _longest_chain(campaign, existing)
     if len(chain) > MAX_CHAIN:
-        path = " → ".join(chain[:MAX_CHAIN])
-        message = f"{path} → … is circular or has more than {MAX_CHAIN} campaigns"
-        yield Violation("prerequisites", message)
+        yield Violation("prerequisites", _too_long(chain))
+
+
+def _too_long(chain: list[str]) -> str:
+    for index, name in enumerate(chain):
+        if name in chain[:index]:
+            circle = " → ".join(chain[chain.index(name) : index + 1])
+            return f"lead in a circle, {circle}, which nobody can enter; remove one of them"
+    path = " → ".join(chain)
+    return f"are a chain of more than {MAX_CHAIN} campaigns, {path}; require the last one directly"
 
 
 def _longest_chain(campaign: Campaign, existing: Mapping[str, Campaign]) -> list[str]:

@@ -42,6 +42,10 @@ class _TokenRoleEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enum
     """As a reader, and changes campaigns and plans."""
     TOKEN_ROLE_ADMIN: _TokenRole.ValueType  # 5
     """Everything: tokens, settings, the holdout, units, the audit."""
+    TOKEN_ROLE_RELAY: _TokenRole.ValueType  # 6
+    """A server that passes on what browsers say: assignments, exposures and actions. It may send
+    neither orders nor anything else that carries money or joins ids.
+    """
 
 class TokenRole(_TokenRole, metaclass=_TokenRoleEnumTypeWrapper): ...
 
@@ -58,7 +62,41 @@ TOKEN_ROLE_EDITOR: TokenRole.ValueType  # 4
 """As a reader, and changes campaigns and plans."""
 TOKEN_ROLE_ADMIN: TokenRole.ValueType  # 5
 """Everything: tokens, settings, the holdout, units, the audit."""
+TOKEN_ROLE_RELAY: TokenRole.ValueType  # 6
+"""A server that passes on what browsers say: assignments, exposures and actions. It may send
+neither orders nor anything else that carries money or joins ids.
+"""
 Global___TokenRole: typing_extensions.TypeAlias = TokenRole
+
+class _ExposureTokenUse:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _ExposureTokenUseEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ExposureTokenUse.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    EXPOSURE_TOKEN_USE_UNSPECIFIED: _ExposureTokenUse.ValueType  # 0
+    """None is issued, and none is looked at."""
+    EXPOSURE_TOKEN_USE_ISSUED: _ExposureTokenUse.ValueType  # 1
+    """AssignVariants answers with exposure tokens, and none is looked at yet."""
+    EXPOSURE_TOKEN_USE_REQUIRED: _ExposureTokenUse.ValueType  # 2
+    """They are issued, and exposures must carry them; those that come with a token of the role
+    storefront, which is secret, may come without.
+    """
+
+class ExposureTokenUse(_ExposureTokenUse, metaclass=_ExposureTokenUseEnumTypeWrapper):
+    """What becomes of exposure tokens. A shop whose pages are in use issues them first, waits for a day, so
+    that pages and outboxes that are still open have been renewed, and then requires them.
+    """
+
+EXPOSURE_TOKEN_USE_UNSPECIFIED: ExposureTokenUse.ValueType  # 0
+"""None is issued, and none is looked at."""
+EXPOSURE_TOKEN_USE_ISSUED: ExposureTokenUse.ValueType  # 1
+"""AssignVariants answers with exposure tokens, and none is looked at yet."""
+EXPOSURE_TOKEN_USE_REQUIRED: ExposureTokenUse.ValueType  # 2
+"""They are issued, and exposures must carry them; those that come with a token of the role
+storefront, which is secret, may come without.
+"""
+Global___ExposureTokenUse: typing_extensions.TypeAlias = ExposureTokenUse
 
 @typing.final
 class Token(google.protobuf.message.Message):
@@ -282,40 +320,65 @@ class Settings(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class LargestActionValuesEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.float
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.float = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     ETAG_FIELD_NUMBER: builtins.int
     ENVIRONMENT_FIELD_NUMBER: builtins.int
     CURRENCY_CODE_FIELD_NUMBER: builtins.int
-    REQUIRE_EXPOSURE_TOKENS_FIELD_NUMBER: builtins.int
     LARGEST_ORDER_MICROS_FIELD_NUMBER: builtins.int
     RETENTION_DAYS_FIELD_NUMBER: builtins.int
+    LARGEST_ACTION_VALUES_FIELD_NUMBER: builtins.int
+    EXPOSURE_TOKENS_FIELD_NUMBER: builtins.int
     etag: builtins.str
     """Changes with every change; an update that carries an old one is refused."""
     environment: builtins.str
     """Output only. Such as production; set by the server's environment."""
     currency_code: builtins.str
     """Output only. ISO 4217; fixed when the shop begins."""
-    require_exposure_tokens: builtins.bool
-    """Exposures must carry the token of their assignment."""
     largest_order_micros: builtins.int
-    """An order above this amount, in the shop's currency, is refused."""
+    """An order above this amount, in the shop's currency, is kept and not counted until the limit is
+    raised: EVENT_STATUS_PARKED with REFUSAL_REASON_ABOVE_LIMIT. Compared are its lines before the
+    discount, their costs and its delivery. Absent: no limit.
+    """
     retention_days: builtins.int
     """Days for which raw events are kept; closed campaigns keep their results."""
+    exposure_tokens: Global___ExposureTokenUse.ValueType
+    """Whether exposures from browsers need proof of their assignment."""
+    @property
+    def largest_action_values(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
+        """By the name of an action, the largest value of it, below zero too, such as nps: 10. A larger one
+        is kept and not counted, as an order is.
+        """
+
     def __init__(
         self,
         *,
         etag: builtins.str = ...,
         environment: builtins.str = ...,
         currency_code: builtins.str = ...,
-        require_exposure_tokens: builtins.bool | None = ...,
         largest_order_micros: builtins.int | None = ...,
         retention_days: builtins.int | None = ...,
+        largest_action_values: collections.abc.Mapping[builtins.str, builtins.float] | None = ...,
+        exposure_tokens: Global___ExposureTokenUse.ValueType = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_largest_order_micros", b"_largest_order_micros", "_require_exposure_tokens", b"_require_exposure_tokens", "_retention_days", b"_retention_days", "largest_order_micros", b"largest_order_micros", "require_exposure_tokens", b"require_exposure_tokens", "retention_days", b"retention_days"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_largest_order_micros", b"_largest_order_micros", "_require_exposure_tokens", b"_require_exposure_tokens", "_retention_days", b"_retention_days", "currency_code", b"currency_code", "environment", b"environment", "etag", b"etag", "largest_order_micros", b"largest_order_micros", "require_exposure_tokens", b"require_exposure_tokens", "retention_days", b"retention_days"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_largest_order_micros", b"_largest_order_micros", "_retention_days", b"_retention_days", "largest_order_micros", b"largest_order_micros", "retention_days", b"retention_days"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_largest_order_micros", b"_largest_order_micros", "_retention_days", b"_retention_days", "currency_code", b"currency_code", "environment", b"environment", "etag", b"etag", "exposure_tokens", b"exposure_tokens", "largest_action_values", b"largest_action_values", "largest_order_micros", b"largest_order_micros", "retention_days", b"retention_days"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_largest_order_micros", b"_largest_order_micros"]) -> typing.Literal["largest_order_micros"] | None: ...
-    @typing.overload
-    def WhichOneof(self, oneof_group: typing.Literal["_require_exposure_tokens", b"_require_exposure_tokens"]) -> typing.Literal["require_exposure_tokens"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_retention_days", b"_retention_days"]) -> typing.Literal["retention_days"] | None: ...
 
@@ -327,8 +390,14 @@ class UpdateSettingsRequest(google.protobuf.message.Message):
 
     SETTINGS_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
+    NEW_EXPOSURE_KEY_FIELD_NUMBER: builtins.int
     reason: builtins.str
     """Kept in the audit."""
+    new_exposure_key: builtins.bool
+    """Make a new key for exposure tokens, which signs after a minute, when all servers know it. The one
+    before it stays valid for the day that its tokens last; the one before that ends at once, so that
+    twice ends all tokens that were made.
+    """
     @property
     def settings(self) -> Global___Settings:
         """The settings as they shall be: what is absent returns to its default."""
@@ -338,9 +407,10 @@ class UpdateSettingsRequest(google.protobuf.message.Message):
         *,
         settings: Global___Settings | None = ...,
         reason: builtins.str = ...,
+        new_exposure_key: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["settings", b"settings"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["reason", b"reason", "settings", b"settings"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["new_exposure_key", b"new_exposure_key", "reason", b"reason", "settings", b"settings"]) -> None: ...
 
 Global___UpdateSettingsRequest: typing_extensions.TypeAlias = UpdateSettingsRequest
 

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class AdminServiceStub(object):
-    """Keys to the house, and the rights of the people whose data it keeps. Supported by now: EraseUnit and
-    ExportUnit; every other call answers UNIMPLEMENTED.
+    """Keys to the house, and the rights of the people whose data it keeps. All of it needs a token of the
+    role admin.
     """
 
     def __init__(self, channel):
@@ -84,8 +84,8 @@ class AdminServiceStub(object):
 
 
 class AdminServiceServicer(object):
-    """Keys to the house, and the rights of the people whose data it keeps. Supported by now: EraseUnit and
-    ExportUnit; every other call answers UNIMPLEMENTED.
+    """Keys to the house, and the rights of the people whose data it keeps. All of it needs a token of the
+    role admin.
     """
 
     def CreateToken(self, request, context):
@@ -206,8 +206,8 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService(object):
-    """Keys to the house, and the rights of the people whose data it keeps. Supported by now: EraseUnit and
-    ExportUnit; every other call answers UNIMPLEMENTED.
+    """Keys to the house, and the rights of the people whose data it keeps. All of it needs a token of the
+    role admin.
     """
 
     @staticmethod

@@ -170,8 +170,8 @@ _AdminServiceExportUnitType = typing_extensions.TypeVar(
 )
 
 class AdminServiceStub(typing.Generic[_AdminServiceCreateTokenType, _AdminServiceListTokensType, _AdminServiceRotateTokenType, _AdminServiceRevokeTokenType, _AdminServiceGetSettingsType, _AdminServiceUpdateSettingsType, _AdminServiceListAuditType, _AdminServiceEraseUnitType, _AdminServiceExportUnitType]):
-    """Keys to the house, and the rights of the people whose data it keeps. Supported by now: EraseUnit and
-    ExportUnit; every other call answers UNIMPLEMENTED.
+    """Keys to the house, and the rights of the people whose data it keeps. All of it needs a token of the
+    role admin.
     """
 
     @typing.overload
@@ -320,8 +320,8 @@ AdminServiceAsyncStub: typing_extensions.TypeAlias = AdminServiceStub[
 ]
 
 class AdminServiceServicer(metaclass=abc.ABCMeta):
-    """Keys to the house, and the rights of the people whose data it keeps. Supported by now: EraseUnit and
-    ExportUnit; every other call answers UNIMPLEMENTED.
+    """Keys to the house, and the rights of the people whose data it keeps. All of it needs a token of the
+    role admin.
     """
 
     @abc.abstractmethod

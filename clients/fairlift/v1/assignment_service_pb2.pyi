@@ -184,8 +184,9 @@ class Assignment(google.protobuf.message.Message):
     unit_id: builtins.str
     """The unit that was hashed: the visitor or the customer."""
     exposure_token: builtins.str
-    """Proof that this server gave this answer, to send with an exposure; empty unless the server's
-    policy asks for it.
+    """Proof that a server of this environment gave this answer within the last 24 hours, to send with
+    an exposure; empty unless Settings.exposure_tokens says that they are issued, and for units that
+    are not analysed.
     """
     @property
     def payload(self) -> google.protobuf.struct_pb2.Struct: ...

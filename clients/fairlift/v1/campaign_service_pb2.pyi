@@ -249,6 +249,7 @@ class FieldChange(google.protobuf.message.Message):
     field: builtins.str
     """Path in the campaign, such as variants[1].weight."""
     before: builtins.str
+    """Both as a campaign file has them, in one line; empty for nothing."""
     after: builtins.str
     change_class: Global___ChangeClass.ValueType
     reason: builtins.str
@@ -278,6 +279,7 @@ class CampaignChange(google.protobuf.message.Message):
     ETAG_FIELD_NUMBER: builtins.int
     ENTERED_UNITS_FIELD_NUMBER: builtins.int
     MOVED_UNITS_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
     campaign: builtins.str
     """campaigns/{campaign}"""
     change_class: Global___ChangeClass.ValueType
@@ -289,6 +291,8 @@ class CampaignChange(google.protobuf.message.Message):
     server does not know.
     """
     moved_units: builtins.int
+    state: fairlift.v1.campaign_pb2.CampaignState.ValueType
+    """Of the stored campaign; absent when it does not exist."""
     @property
     def changes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___FieldChange]: ...
     def __init__(
@@ -300,9 +304,10 @@ class CampaignChange(google.protobuf.message.Message):
         etag: builtins.str = ...,
         entered_units: builtins.int | None = ...,
         moved_units: builtins.int | None = ...,
+        state: fairlift.v1.campaign_pb2.CampaignState.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_entered_units", b"_entered_units", "_moved_units", b"_moved_units", "entered_units", b"entered_units", "moved_units", b"moved_units"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_entered_units", b"_entered_units", "_moved_units", b"_moved_units", "campaign", b"campaign", "change_class", b"change_class", "changes", b"changes", "entered_units", b"entered_units", "etag", b"etag", "moved_units", b"moved_units"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_entered_units", b"_entered_units", "_moved_units", b"_moved_units", "campaign", b"campaign", "change_class", b"change_class", "changes", b"changes", "entered_units", b"entered_units", "etag", b"etag", "moved_units", b"moved_units", "state", b"state"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_entered_units", b"_entered_units"]) -> typing.Literal["entered_units"] | None: ...
     @typing.overload
@@ -453,7 +458,7 @@ class ListChangesRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """campaigns/{campaign}"""
+    """campaigns/{campaign}; campaigns/- is all of them."""
     page_size: builtins.int
     page_token: builtins.str
     def __init__(
@@ -504,7 +509,7 @@ class Change(google.protobuf.message.Message):
     NUMBER_FIELD_NUMBER: builtins.int
     HASH_FIELD_NUMBER: builtins.int
     author: builtins.str
-    """The token's name, such as tokens/ci, or empty on an open server."""
+    """The token's name, such as tokens/ci, or empty on an open server; fairlift-server for its commands."""
     verb: builtins.str
     """create, update, start, pause, resume, stop, archive; of tokens create, rotate, revoke; of units
     erase, export.
@@ -513,9 +518,7 @@ class Change(google.protobuf.message.Message):
     """Of a campaign."""
     reason: builtins.str
     resource: builtins.str
-    """What was changed: campaigns/{campaign}, tokens/{token}, holdout, settings, units. This and what
-    follows is not filled yet.
-    """
+    """What was changed: campaigns/{campaign}, tokens/{token}, holdout, settings, units."""
     user: builtins.str
     """The person, as the caller says it in the metadata fairlift-user; nothing proves it."""
     peer: builtins.str
@@ -567,7 +570,7 @@ class UpdateHoldoutRequest(google.protobuf.message.Message):
     HOLDOUT_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
     reason: builtins.str
-    """Kept in the history. Not supported yet: a request that has one is refused."""
+    """Kept in the history."""
     @property
     def holdout(self) -> fairlift.v1.campaign_pb2.Holdout: ...
     def __init__(

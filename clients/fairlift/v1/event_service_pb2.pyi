@@ -96,6 +96,14 @@ class _RefusalReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     """The same id was sent before with other contents."""
     REFUSAL_REASON_ERASED: _RefusalReason.ValueType  # 10
     """The unit was erased; nothing about it is kept any more."""
+    REFUSAL_REASON_EXPOSURE_TOKEN: _RefusalReason.ValueType  # 11
+    """The exposure has no valid token of its assignment, and needs one."""
+    REFUSAL_REASON_ABOVE_LIMIT: _RefusalReason.ValueType  # 12
+    """Above the largest order, or the largest value of its action, that the shop's settings allow.
+    Heals when the limit is raised.
+    """
+    REFUSAL_REASON_SENDER: _RefusalReason.ValueType  # 13
+    """The sender's token may not send events of this kind."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper): ...
 
@@ -122,6 +130,14 @@ REFUSAL_REASON_CONFLICT: RefusalReason.ValueType  # 9
 """The same id was sent before with other contents."""
 REFUSAL_REASON_ERASED: RefusalReason.ValueType  # 10
 """The unit was erased; nothing about it is kept any more."""
+REFUSAL_REASON_EXPOSURE_TOKEN: RefusalReason.ValueType  # 11
+"""The exposure has no valid token of its assignment, and needs one."""
+REFUSAL_REASON_ABOVE_LIMIT: RefusalReason.ValueType  # 12
+"""Above the largest order, or the largest value of its action, that the shop's settings allow.
+Heals when the limit is raised.
+"""
+REFUSAL_REASON_SENDER: RefusalReason.ValueType  # 13
+"""The sender's token may not send events of this kind."""
 Global___RefusalReason: typing_extensions.TypeAlias = RefusalReason
 
 @typing.final
@@ -305,8 +321,8 @@ class Exposure(google.protobuf.message.Message):
     """The visitor or customer, as the campaign's unit says."""
     epoch: builtins.int
     exposure_token: builtins.str
-    """From Assignment.exposure_token, where the server's policy asks for it. Not supported yet: an
-    exposure that has it is refused.
+    """From Assignment.exposure_token, where Settings.exposure_tokens says that they are required;
+    ignored elsewhere. It is not kept.
     """
     @property
     def attributes(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, fairlift.v1.value_pb2.Value]:

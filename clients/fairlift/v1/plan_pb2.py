@@ -22,73 +22,84 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from fairlift.v1 import event_service_pb2 as fairlift_dot_v1_dot_event__service__pb2
 from fairlift.v1 import value_pb2 as fairlift_dot_v1_dot_value__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x66\x61irlift/v1/plan.proto\x12\x0b\x66\x61irlift.v1\x1a\x17\x66\x61irlift/v1/value.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x05\n\x04Plan\x12+\n\x07primary\x18\x01 \x03(\x0b\x32\x1a.fairlift.v1.PlannedMetric\x12-\n\tsecondary\x18\x02 \x03(\x0b\x32\x1a.fairlift.v1.PlannedMetric\x12.\n\nguardrails\x18\x03 \x03(\x0b\x32\x1a.fairlift.v1.PlannedMetric\x12$\n\x07metrics\x18\x04 \x03(\x0b\x32\x13.fairlift.v1.Metric\x12\x12\n\x05\x61lpha\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05power\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\rplanned_units\x18\x07 \x01(\x03\x12\x19\n\x0cminimum_days\x18\x08 \x01(\x05H\x02\x88\x01\x01\x12\x19\n\x0cmaximum_days\x18\t \x01(\x05H\x03\x88\x01\x01\x12\x18\n\x0bwindow_days\x18\n \x01(\x05H\x04\x88\x01\x01\x12\'\n\x08stopping\x18\x0b \x01(\x0b\x32\x15.fairlift.v1.Stopping\x12\x10\n\x08segments\x18\x0c \x03(\t\x12\x16\n\x0e\x63ovariate_days\x18\r \x01(\x05\x12\x34\n\x0fidentity_policy\x18\x0e \x01(\x0e\x32\x1b.fairlift.v1.IdentityPolicy\x12#\n\x06window\x18\x11 \x01(\x0e\x32\x13.fairlift.v1.Window\x12#\n\x06\x64\x65\x63ide\x18\x12 \x01(\x0e\x32\x13.fairlift.v1.Decide\x12\x19\n\x0csettle_hours\x18\x13 \x01(\x05H\x05\x88\x01\x01\x12\x14\n\x0crule_version\x18\x14 \x01(\x05\x12\x0c\n\x04hash\x18\x0f \x01(\t\x12-\n\tseal_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_alphaB\x08\n\x06_powerB\x0f\n\r_minimum_daysB\x0f\n\r_maximum_daysB\x0e\n\x0c_window_daysB\x0f\n\r_settle_hours\"\xcb\x01\n\rPlannedMetric\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x1b\n\x0eminimum_effect\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x06margin\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x1c\n\x0f\x61\x62solute_margin\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12\x18\n\x0bwindow_days\x18\x05 \x01(\x05H\x03\x88\x01\x01\x42\x11\n\x0f_minimum_effectB\t\n\x07_marginB\x12\n\x10_absolute_marginB\x0e\n\x0c_window_days\"\xc5\x02\n\x08Stopping\x12\x32\n\rfixed_horizon\x18\x01 \x01(\x0b\x32\x19.fairlift.v1.FixedHorizonH\x00\x12\x38\n\x10group_sequential\x18\x02 \x01(\x0b\x32\x1c.fairlift.v1.GroupSequentialH\x00\x12\x30\n\x0c\x61lways_valid\x18\x03 \x01(\x0b\x32\x18.fairlift.v1.AlwaysValidH\x00\x12#\n\x05yeast\x18\x04 \x01(\x0b\x32\x12.fairlift.v1.YeastH\x00\x12\x38\n\x10\x65xact_conversion\x18\x05 \x01(\x0b\x32\x1c.fairlift.v1.ExactConversionH\x00\x12\x32\n\rexpected_loss\x18\x06 \x01(\x0b\x32\x19.fairlift.v1.ExpectedLossH\x00\x42\x06\n\x04kind\"\x0e\n\x0c\x46ixedHorizon\"\x87\x01\n\x0fGroupSequential\x12&\n\x07success\x18\x01 \x01(\x0b\x32\x15.fairlift.v1.Spending\x12#\n\x04harm\x18\x02 \x01(\x0b\x32\x15.fairlift.v1.Spending\x12\'\n\x08\x66utility\x18\x03 \x01(\x0b\x32\x15.fairlift.v1.Spending\"\xe9\x01\n\x08Spending\x12=\n\x0eobrien_fleming\x18\x01 \x01(\x0b\x32#.fairlift.v1.LanDeMetsOBrienFlemingH\x00\x12.\n\x06pocock\x18\x02 \x01(\x0b\x32\x1c.fairlift.v1.LanDeMetsPocockH\x00\x12\x39\n\x11hwang_shih_decani\x18\x03 \x01(\x0b\x32\x1c.fairlift.v1.HwangShihDeCaniH\x00\x12+\n\x05power\x18\x04 \x01(\x0b\x32\x1a.fairlift.v1.PowerSpendingH\x00\x42\x06\n\x04kind\"\x18\n\x16LanDeMetsOBrienFleming\"\x11\n\x0fLanDeMetsPocock\" \n\x0fHwangShihDeCani\x12\r\n\x05gamma\x18\x01 \x01(\x01\"\x1c\n\rPowerSpending\x12\x0b\n\x03rho\x18\x01 \x01(\x01\"\r\n\x0b\x41lwaysValid\"\x07\n\x05Yeast\"\x11\n\x0f\x45xactConversion\"3\n\x0c\x45xpectedLoss\x12\x11\n\tthreshold\x18\x01 \x01(\x01\x12\x10\n\x08prior_sd\x18\x02 \x01(\x01\"\xac\x03\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12)\n\tdirection\x18\x03 \x01(\x0e\x32\x16.fairlift.v1.Direction\x12\'\n\x08quantity\x18\x04 \x01(\x0e\x32\x15.fairlift.v1.Quantity\x12\'\n\x04rate\x18\x05 \x01(\x0b\x32\x17.fairlift.v1.RateMetricH\x00\x12\'\n\x04mean\x18\x06 \x01(\x0b\x32\x17.fairlift.v1.MeanMetricH\x00\x12)\n\x05ratio\x18\x07 \x01(\x0b\x32\x18.fairlift.v1.RatioMetricH\x00\x12/\n\x08quantile\x18\x08 \x01(\x0b\x32\x1b.fairlift.v1.QuantileMetricH\x00\x12+\n\x06\x66unnel\x18\t \x01(\x0b\x32\x19.fairlift.v1.FunnelMetricH\x00\x12\x1d\n\x03\x63\x61p\x18\n \x01(\x0b\x32\x10.fairlift.v1.Cap\x12\x18\n\x0bwindow_days\x18\x0b \x01(\x05H\x01\x88\x01\x01\x42\x06\n\x04kindB\x0e\n\x0c_window_days\".\n\nRateMetric\x12 \n\x02of\x18\x01 \x01(\x0b\x32\x14.fairlift.v1.Measure\".\n\nMeanMetric\x12 \n\x02of\x18\x01 \x01(\x0b\x32\x14.fairlift.v1.Measure\"a\n\x0bRatioMetric\x12\'\n\tnumerator\x18\x01 \x01(\x0b\x32\x14.fairlift.v1.Measure\x12)\n\x0b\x64\x65nominator\x18\x02 \x01(\x0b\x32\x14.fairlift.v1.Measure\">\n\x0eQuantileMetric\x12 \n\x02of\x18\x01 \x01(\x0b\x32\x14.fairlift.v1.Measure\x12\n\n\x02\x61t\x18\x02 \x01(\x01\"3\n\x0c\x46unnelMetric\x12#\n\x05steps\x18\x01 \x03(\x0b\x32\x14.fairlift.v1.Measure\"\x9b\x01\n\x07Measure\x12*\n\x05order\x18\x01 \x01(\x0e\x32\x19.fairlift.v1.OrderMeasureH\x00\x12,\n\x06\x61\x63tion\x18\x02 \x01(\x0b\x32\x1a.fairlift.v1.ActionMeasureH\x00\x12.\n\x08returned\x18\x03 \x01(\x0b\x32\x1a.fairlift.v1.ReturnMeasureH\x00\x42\x06\n\x04kind\"\x96\x01\n\rActionMeasure\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\x02of\x18\x02 \x01(\x0e\x32\x1d.fairlift.v1.ActionMeasure.Of\"L\n\x02Of\x12\x12\n\x0eOF_UNSPECIFIED\x10\x00\x12\n\n\x06OF_ANY\x10\x01\x12\x0c\n\x08OF_COUNT\x10\x02\x12\x0c\n\x08OF_VALUE\x10\x03\x12\n\n\x06OF_NPS\x10\x04\"A\n\rReturnMeasure\x12\x10\n\x08\x66rom_day\x18\x01 \x01(\x05\x12\x0e\n\x06to_day\x18\x02 \x01(\x05\x12\x0e\n\x06\x62ought\x18\x03 \x01(\x08\"3\n\x03\x43\x61p\x12\x12\n\x08quantile\x18\x01 \x01(\x01H\x00\x12\x10\n\x06\x61mount\x18\x02 \x01(\x01H\x00\x42\x06\n\x04kind*N\n\x06Window\x12\x16\n\x12WINDOW_UNSPECIFIED\x10\x00\x12\x15\n\x11WINDOW_SAME_VISIT\x10\x01\x12\x15\n\x11WINDOW_OPEN_ENDED\x10\x02*E\n\x06\x44\x65\x63ide\x12\x16\n\x12\x44\x45\x43IDE_UNSPECIFIED\x10\x00\x12\x11\n\rDECIDE_WEEKLY\x10\x01\x12\x10\n\x0c\x44\x45\x43IDE_DAILY\x10\x02*\x8f\x01\n\x0eIdentityPolicy\x12\x1f\n\x1bIDENTITY_POLICY_UNSPECIFIED\x10\x00\x12\x1e\n\x1aIDENTITY_POLICY_FIRST_SEEN\x10\x01\x12\x1f\n\x1bIDENTITY_POLICY_AS_ASSIGNED\x10\x02\x12\x1b\n\x17IDENTITY_POLICY_EXCLUDE\x10\x03*\xfa\x03\n\x0cOrderMeasure\x12\x1d\n\x19ORDER_MEASURE_UNSPECIFIED\x10\x00\x12\x18\n\x14ORDER_MEASURE_ORDERS\x10\x01\x12\x18\n\x14ORDER_MEASURE_BUYERS\x10\x02\x12\x1f\n\x1bORDER_MEASURE_REPEAT_BUYERS\x10\x03\x12!\n\x1dORDER_MEASURE_FIRST_PURCHASES\x10\x04\x12\x19\n\x15ORDER_MEASURE_REVENUE\x10\x05\x12\x1d\n\x19ORDER_MEASURE_NET_REVENUE\x10\x06\x12\x18\n\x14ORDER_MEASURE_PROFIT\x10\x07\x12\x17\n\x13ORDER_MEASURE_ITEMS\x10\x08\x12\x1a\n\x16ORDER_MEASURE_DISCOUNT\x10\t\x12!\n\x1dORDER_MEASURE_REFUNDED_ORDERS\x10\n\x12\x1f\n\x1bORDER_MEASURE_UPSELL_ORDERS\x10\x0b\x12#\n\x1fORDER_MEASURE_CROSS_SELL_ORDERS\x10\x0c\x12\x1f\n\x1bORDER_MEASURE_COUPON_ORDERS\x10\r\x12\x1d\n\x19ORDER_MEASURE_COUPON_COST\x10\x0e\x12!\n\x1dORDER_MEASURE_ABANDONED_CARTS\x10\x0f\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x66\x61irlift/v1/plan.proto\x12\x0b\x66\x61irlift.v1\x1a\x1f\x66\x61irlift/v1/event_service.proto\x1a\x17\x66\x61irlift/v1/value.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x06\n\x04Plan\x12+\n\x07primary\x18\x01 \x03(\x0b\x32\x1a.fairlift.v1.PlannedMetric\x12-\n\tsecondary\x18\x02 \x03(\x0b\x32\x1a.fairlift.v1.PlannedMetric\x12.\n\nguardrails\x18\x03 \x03(\x0b\x32\x1a.fairlift.v1.PlannedMetric\x12$\n\x07metrics\x18\x04 \x03(\x0b\x32\x13.fairlift.v1.Metric\x12\x12\n\x05\x61lpha\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05power\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\rplanned_units\x18\x07 \x01(\x03\x12\x19\n\x0cminimum_days\x18\x08 \x01(\x05H\x02\x88\x01\x01\x12\x19\n\x0cmaximum_days\x18\t \x01(\x05H\x03\x88\x01\x01\x12\x18\n\x0bwindow_days\x18\n \x01(\x05H\x04\x88\x01\x01\x12\'\n\x08stopping\x18\x0b \x01(\x0b\x32\x15.fairlift.v1.Stopping\x12\x10\n\x08segments\x18\x0c \x03(\t\x12\x16\n\x0e\x63ovariate_days\x18\r \x01(\x05\x12\x34\n\x0fidentity_policy\x18\x0e \x01(\x0e\x32\x1b.fairlift.v1.IdentityPolicy\x12#\n\x06window\x18\x11 \x01(\x0e\x32\x13.fairlift.v1.Window\x12#\n\x06\x64\x65\x63ide\x18\x12 \x01(\x0e\x32\x13.fairlift.v1.Decide\x12\x19\n\x0csettle_hours\x18\x13 \x01(\x05H\x05\x88\x01\x01\x12\x14\n\x0crule_version\x18\x14 \x01(\x05\x12(\n\x05\x62\x61nds\x18\x15 \x03(\x0b\x32\x19.fairlift.v1.SegmentBands\x12-\n\x0cmicro_values\x18\x16 \x03(\x0b\x32\x17.fairlift.v1.MicroValue\x12\x0c\n\x04hash\x18\x0f \x01(\t\x12-\n\tseal_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_alphaB\x08\n\x06_powerB\x0f\n\r_minimum_daysB\x0f\n\r_maximum_daysB\x0e\n\x0c_window_daysB\x0f\n\r_settle_hours\"1\n\x0cSegmentBands\x12\x11\n\tattribute\x18\x01 \x01(\t\x12\x0e\n\x06\x62ounds\x18\x02 \x03(\x01\"\x7f\n\nMicroValue\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x10\n\x06weight\x18\x02 \x01(\x01H\x00\x12\x38\n\ncalibrated\x18\x03 \x01(\x0b\x32\".fairlift.v1.MicroValue.CalibratedH\x00\x1a\x0c\n\nCalibratedB\x07\n\x05worth\"\xcb\x01\n\rPlannedMetric\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x1b\n\x0eminimum_effect\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x06margin\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x1c\n\x0f\x61\x62solute_margin\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12\x18\n\x0bwindow_days\x18\x05 \x01(\x05H\x03\x88\x01\x01\x42\x11\n\x0f_minimum_effectB\t\n\x07_marginB\x12\n\x10_absolute_marginB\x0e\n\x0c_window_days\"\xc5\x02\n\x08Stopping\x12\x32\n\rfixed_horizon\x18\x01 \x01(\x0b\x32\x19.fairlift.v1.FixedHorizonH\x00\x12\x38\n\x10group_sequential\x18\x02 \x01(\x0b\x32\x1c.fairlift.v1.GroupSequentialH\x00\x12\x30\n\x0c\x61lways_valid\x18\x03 \x01(\x0b\x32\x18.fairlift.v1.AlwaysValidH\x00\x12#\n\x05yeast\x18\x04 \x01(\x0b\x32\x12.fairlift.v1.YeastH\x00\x12\x38\n\x10\x65xact_conversion\x18\x05 \x01(\x0b\x32\x1c.fairlift.v1.ExactConversionH\x00\x12\x32\n\rexpected_loss\x18\x06 \x01(\x0b\x32\x19.fairlift.v1.ExpectedLossH\x00\x42\x06\n\x04kind\"\x0e\n\x0c\x46ixedHorizon\"\x87\x01\n\x0fGroupSequential\x12&\n\x07success\x18\x01 \x01(\x0b\x32\x15.fairlift.v1.Spending\x12#\n\x04harm\x18\x02 \x01(\x0b\x32\x15.fairlift.v1.Spending\x12\'\n\x08\x66utility\x18\x03 \x01(\x0b\x32\x15.fairlift.v1.Spending\"\xe9\x01\n\x08Spending\x12=\n\x0eobrien_fleming\x18\x01 \x01(\x0b\x32#.fairlift.v1.LanDeMetsOBrienFlemingH\x00\x12.\n\x06pocock\x18\x02 \x01(\x0b\x32\x1c.fairlift.v1.LanDeMetsPocockH\x00\x12\x39\n\x11hwang_shih_decani\x18\x03 \x01(\x0b\x32\x1c.fairlift.v1.HwangShihDeCaniH\x00\x12+\n\x05power\x18\x04 \x01(\x0b\x32\x1a.fairlift.v1.PowerSpendingH\x00\x42\x06\n\x04kind\"\x18\n\x16LanDeMetsOBrienFleming\"\x11\n\x0fLanDeMetsPocock\" \n\x0fHwangShihDeCani\x12\r\n\x05gamma\x18\x01 \x01(\x01\"\x1c\n\rPowerSpending\x12\x0b\n\x03rho\x18\x01 \x01(\x01\"\r\n\x0b\x41lwaysValid\"\x07\n\x05Yeast\"\x11\n\x0f\x45xactConversion\"3\n\x0c\x45xpectedLoss\x12\x11\n\tthreshold\x18\x01 \x01(\x01\x12\x10\n\x08prior_sd\x18\x02 \x01(\x01\"\xac\x03\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12)\n\tdirection\x18\x03 \x01(\x0e\x32\x16.fairlift.v1.Direction\x12\'\n\x08quantity\x18\x04 \x01(\x0e\x32\x15.fairlift.v1.Quantity\x12\'\n\x04rate\x18\x05 \x01(\x0b\x32\x17.fairlift.v1.RateMetricH\x00\x12\'\n\x04mean\x18\x06 \x01(\x0b\x32\x17.fairlift.v1.MeanMetricH\x00\x12)\n\x05ratio\x18\x07 \x01(\x0b\x32\x18.fairlift.v1.RatioMetricH\x00\x12/\n\x08quantile\x18\x08 \x01(\x0b\x32\x1b.fairlift.v1.QuantileMetricH\x00\x12+\n\x06\x66unnel\x18\t \x01(\x0b\x32\x19.fairlift.v1.FunnelMetricH\x00\x12\x1d\n\x03\x63\x61p\x18\n \x01(\x0b\x32\x10.fairlift.v1.Cap\x12\x18\n\x0bwindow_days\x18\x0b \x01(\x05H\x01\x88\x01\x01\x42\x06\n\x04kindB\x0e\n\x0c_window_days\".\n\nRateMetric\x12 \n\x02of\x18\x01 \x01(\x0b\x32\x14.fairlift.v1.Measure\".\n\nMeanMetric\x12 \n\x02of\x18\x01 \x01(\x0b\x32\x14.fairlift.v1.Measure\"a\n\x0bRatioMetric\x12\'\n\tnumerator\x18\x01 \x01(\x0b\x32\x14.fairlift.v1.Measure\x12)\n\x0b\x64\x65nominator\x18\x02 \x01(\x0b\x32\x14.fairlift.v1.Measure\">\n\x0eQuantileMetric\x12 \n\x02of\x18\x01 \x01(\x0b\x32\x14.fairlift.v1.Measure\x12\n\n\x02\x61t\x18\x02 \x01(\x01\"3\n\x0c\x46unnelMetric\x12#\n\x05steps\x18\x01 \x03(\x0b\x32\x14.fairlift.v1.Measure\"\xc6\x01\n\x07Measure\x12*\n\x05order\x18\x01 \x01(\x0e\x32\x19.fairlift.v1.OrderMeasureH\x00\x12,\n\x06\x61\x63tion\x18\x02 \x01(\x0b\x32\x1a.fairlift.v1.ActionMeasureH\x00\x12.\n\x08returned\x18\x03 \x01(\x0b\x32\x1a.fairlift.v1.ReturnMeasureH\x00\x12)\n\x05lines\x18\x04 \x01(\x0b\x32\x18.fairlift.v1.LineMeasureH\x00\x42\x06\n\x04kind\"\xc9\x01\n\x0bLineMeasure\x12\'\n\x02of\x18\x01 \x01(\x0e\x32\x1b.fairlift.v1.LineMeasure.Of\x12$\n\x05kinds\x18\x02 \x03(\x0e\x32\x15.fairlift.v1.LineKind\x12\x12\n\ncategories\x18\x03 \x03(\t\x12\x10\n\x08products\x18\x04 \x03(\t\"E\n\x02Of\x12\x12\n\x0eOF_UNSPECIFIED\x10\x00\x12\x0e\n\nOF_REVENUE\x10\x01\x12\x0c\n\x08OF_ITEMS\x10\x02\x12\r\n\tOF_ORDERS\x10\x03\"\xa4\x01\n\rActionMeasure\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\x02of\x18\x02 \x01(\x0e\x32\x1d.fairlift.v1.ActionMeasure.Of\"Z\n\x02Of\x12\x12\n\x0eOF_UNSPECIFIED\x10\x00\x12\n\n\x06OF_ANY\x10\x01\x12\x0c\n\x08OF_COUNT\x10\x02\x12\x0c\n\x08OF_VALUE\x10\x03\x12\n\n\x06OF_NPS\x10\x04\x12\x0c\n\x08OF_WORTH\x10\x05\"A\n\rReturnMeasure\x12\x10\n\x08\x66rom_day\x18\x01 \x01(\x05\x12\x0e\n\x06to_day\x18\x02 \x01(\x05\x12\x0e\n\x06\x62ought\x18\x03 \x01(\x08\"3\n\x03\x43\x61p\x12\x12\n\x08quantile\x18\x01 \x01(\x01H\x00\x12\x10\n\x06\x61mount\x18\x02 \x01(\x01H\x00\x42\x06\n\x04kind*N\n\x06Window\x12\x16\n\x12WINDOW_UNSPECIFIED\x10\x00\x12\x15\n\x11WINDOW_SAME_VISIT\x10\x01\x12\x15\n\x11WINDOW_OPEN_ENDED\x10\x02*E\n\x06\x44\x65\x63ide\x12\x16\n\x12\x44\x45\x43IDE_UNSPECIFIED\x10\x00\x12\x11\n\rDECIDE_WEEKLY\x10\x01\x12\x10\n\x0c\x44\x45\x43IDE_DAILY\x10\x02*\x8f\x01\n\x0eIdentityPolicy\x12\x1f\n\x1bIDENTITY_POLICY_UNSPECIFIED\x10\x00\x12\x1e\n\x1aIDENTITY_POLICY_FIRST_SEEN\x10\x01\x12\x1f\n\x1bIDENTITY_POLICY_AS_ASSIGNED\x10\x02\x12\x1b\n\x17IDENTITY_POLICY_EXCLUDE\x10\x03*\xc2\x04\n\x0cOrderMeasure\x12\x1d\n\x19ORDER_MEASURE_UNSPECIFIED\x10\x00\x12\x18\n\x14ORDER_MEASURE_ORDERS\x10\x01\x12\x18\n\x14ORDER_MEASURE_BUYERS\x10\x02\x12\x1f\n\x1bORDER_MEASURE_REPEAT_BUYERS\x10\x03\x12!\n\x1dORDER_MEASURE_FIRST_PURCHASES\x10\x04\x12\x19\n\x15ORDER_MEASURE_REVENUE\x10\x05\x12\x1d\n\x19ORDER_MEASURE_NET_REVENUE\x10\x06\x12\x18\n\x14ORDER_MEASURE_PROFIT\x10\x07\x12\x17\n\x13ORDER_MEASURE_ITEMS\x10\x08\x12\x1a\n\x16ORDER_MEASURE_DISCOUNT\x10\t\x12!\n\x1dORDER_MEASURE_REFUNDED_ORDERS\x10\n\x12\x1f\n\x1bORDER_MEASURE_UPSELL_ORDERS\x10\x0b\x12#\n\x1fORDER_MEASURE_CROSS_SELL_ORDERS\x10\x0c\x12\x1f\n\x1bORDER_MEASURE_COUPON_ORDERS\x10\r\x12\x1d\n\x19ORDER_MEASURE_COUPON_COST\x10\x0e\x12!\n\x1dORDER_MEASURE_ABANDONED_CARTS\x10\x0f\x12\x1f\n\x1bORDER_MEASURE_REPEAT_ORDERS\x10\x10\x12%\n!ORDER_MEASURE_DAYS_BETWEEN_ORDERS\x10\x11\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fairlift.v1.plan_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WINDOW']._serialized_start=3138
-  _globals['_WINDOW']._serialized_end=3216
-  _globals['_DECIDE']._serialized_start=3218
-  _globals['_DECIDE']._serialized_end=3287
-  _globals['_IDENTITYPOLICY']._serialized_start=3290
-  _globals['_IDENTITYPOLICY']._serialized_end=3433
-  _globals['_ORDERMEASURE']._serialized_start=3436
-  _globals['_ORDERMEASURE']._serialized_end=3942
-  _globals['_PLAN']._serialized_start=98
-  _globals['_PLAN']._serialized_end=833
-  _globals['_PLANNEDMETRIC']._serialized_start=836
-  _globals['_PLANNEDMETRIC']._serialized_end=1039
-  _globals['_STOPPING']._serialized_start=1042
-  _globals['_STOPPING']._serialized_end=1367
-  _globals['_FIXEDHORIZON']._serialized_start=1369
-  _globals['_FIXEDHORIZON']._serialized_end=1383
-  _globals['_GROUPSEQUENTIAL']._serialized_start=1386
-  _globals['_GROUPSEQUENTIAL']._serialized_end=1521
-  _globals['_SPENDING']._serialized_start=1524
-  _globals['_SPENDING']._serialized_end=1757
-  _globals['_LANDEMETSOBRIENFLEMING']._serialized_start=1759
-  _globals['_LANDEMETSOBRIENFLEMING']._serialized_end=1783
-  _globals['_LANDEMETSPOCOCK']._serialized_start=1785
-  _globals['_LANDEMETSPOCOCK']._serialized_end=1802
-  _globals['_HWANGSHIHDECANI']._serialized_start=1804
-  _globals['_HWANGSHIHDECANI']._serialized_end=1836
-  _globals['_POWERSPENDING']._serialized_start=1838
-  _globals['_POWERSPENDING']._serialized_end=1866
-  _globals['_ALWAYSVALID']._serialized_start=1868
-  _globals['_ALWAYSVALID']._serialized_end=1881
-  _globals['_YEAST']._serialized_start=1883
-  _globals['_YEAST']._serialized_end=1890
-  _globals['_EXACTCONVERSION']._serialized_start=1892
-  _globals['_EXACTCONVERSION']._serialized_end=1909
-  _globals['_EXPECTEDLOSS']._serialized_start=1911
-  _globals['_EXPECTEDLOSS']._serialized_end=1962
-  _globals['_METRIC']._serialized_start=1965
-  _globals['_METRIC']._serialized_end=2393
-  _globals['_RATEMETRIC']._serialized_start=2395
-  _globals['_RATEMETRIC']._serialized_end=2441
-  _globals['_MEANMETRIC']._serialized_start=2443
-  _globals['_MEANMETRIC']._serialized_end=2489
-  _globals['_RATIOMETRIC']._serialized_start=2491
-  _globals['_RATIOMETRIC']._serialized_end=2588
-  _globals['_QUANTILEMETRIC']._serialized_start=2590
-  _globals['_QUANTILEMETRIC']._serialized_end=2652
-  _globals['_FUNNELMETRIC']._serialized_start=2654
-  _globals['_FUNNELMETRIC']._serialized_end=2705
-  _globals['_MEASURE']._serialized_start=2708
-  _globals['_MEASURE']._serialized_end=2863
-  _globals['_ACTIONMEASURE']._serialized_start=2866
-  _globals['_ACTIONMEASURE']._serialized_end=3016
-  _globals['_ACTIONMEASURE_OF']._serialized_start=2940
-  _globals['_ACTIONMEASURE_OF']._serialized_end=3016
-  _globals['_RETURNMEASURE']._serialized_start=3018
-  _globals['_RETURNMEASURE']._serialized_end=3083
-  _globals['_CAP']._serialized_start=3085
-  _globals['_CAP']._serialized_end=3136
+  _globals['_WINDOW']._serialized_start=3701
+  _globals['_WINDOW']._serialized_end=3779
+  _globals['_DECIDE']._serialized_start=3781
+  _globals['_DECIDE']._serialized_end=3850
+  _globals['_IDENTITYPOLICY']._serialized_start=3853
+  _globals['_IDENTITYPOLICY']._serialized_end=3996
+  _globals['_ORDERMEASURE']._serialized_start=3999
+  _globals['_ORDERMEASURE']._serialized_end=4577
+  _globals['_PLAN']._serialized_start=131
+  _globals['_PLAN']._serialized_end=955
+  _globals['_SEGMENTBANDS']._serialized_start=957
+  _globals['_SEGMENTBANDS']._serialized_end=1006
+  _globals['_MICROVALUE']._serialized_start=1008
+  _globals['_MICROVALUE']._serialized_end=1135
+  _globals['_MICROVALUE_CALIBRATED']._serialized_start=1114
+  _globals['_MICROVALUE_CALIBRATED']._serialized_end=1126
+  _globals['_PLANNEDMETRIC']._serialized_start=1138
+  _globals['_PLANNEDMETRIC']._serialized_end=1341
+  _globals['_STOPPING']._serialized_start=1344
+  _globals['_STOPPING']._serialized_end=1669
+  _globals['_FIXEDHORIZON']._serialized_start=1671
+  _globals['_FIXEDHORIZON']._serialized_end=1685
+  _globals['_GROUPSEQUENTIAL']._serialized_start=1688
+  _globals['_GROUPSEQUENTIAL']._serialized_end=1823
+  _globals['_SPENDING']._serialized_start=1826
+  _globals['_SPENDING']._serialized_end=2059
+  _globals['_LANDEMETSOBRIENFLEMING']._serialized_start=2061
+  _globals['_LANDEMETSOBRIENFLEMING']._serialized_end=2085
+  _globals['_LANDEMETSPOCOCK']._serialized_start=2087
+  _globals['_LANDEMETSPOCOCK']._serialized_end=2104
+  _globals['_HWANGSHIHDECANI']._serialized_start=2106
+  _globals['_HWANGSHIHDECANI']._serialized_end=2138
+  _globals['_POWERSPENDING']._serialized_start=2140
+  _globals['_POWERSPENDING']._serialized_end=2168
+  _globals['_ALWAYSVALID']._serialized_start=2170
+  _globals['_ALWAYSVALID']._serialized_end=2183
+  _globals['_YEAST']._serialized_start=2185
+  _globals['_YEAST']._serialized_end=2192
+  _globals['_EXACTCONVERSION']._serialized_start=2194
+  _globals['_EXACTCONVERSION']._serialized_end=2211
+  _globals['_EXPECTEDLOSS']._serialized_start=2213
+  _globals['_EXPECTEDLOSS']._serialized_end=2264
+  _globals['_METRIC']._serialized_start=2267
+  _globals['_METRIC']._serialized_end=2695
+  _globals['_RATEMETRIC']._serialized_start=2697
+  _globals['_RATEMETRIC']._serialized_end=2743
+  _globals['_MEANMETRIC']._serialized_start=2745
+  _globals['_MEANMETRIC']._serialized_end=2791
+  _globals['_RATIOMETRIC']._serialized_start=2793
+  _globals['_RATIOMETRIC']._serialized_end=2890
+  _globals['_QUANTILEMETRIC']._serialized_start=2892
+  _globals['_QUANTILEMETRIC']._serialized_end=2954
+  _globals['_FUNNELMETRIC']._serialized_start=2956
+  _globals['_FUNNELMETRIC']._serialized_end=3007
+  _globals['_MEASURE']._serialized_start=3010
+  _globals['_MEASURE']._serialized_end=3208
+  _globals['_LINEMEASURE']._serialized_start=3211
+  _globals['_LINEMEASURE']._serialized_end=3412
+  _globals['_LINEMEASURE_OF']._serialized_start=3343
+  _globals['_LINEMEASURE_OF']._serialized_end=3412
+  _globals['_ACTIONMEASURE']._serialized_start=3415
+  _globals['_ACTIONMEASURE']._serialized_end=3579
+  _globals['_ACTIONMEASURE_OF']._serialized_start=3489
+  _globals['_ACTIONMEASURE_OF']._serialized_end=3579
+  _globals['_RETURNMEASURE']._serialized_start=3581
+  _globals['_RETURNMEASURE']._serialized_end=3646
+  _globals['_CAP']._serialized_start=3648
+  _globals['_CAP']._serialized_end=3699
 # @@protoc_insertion_point(module_scope)

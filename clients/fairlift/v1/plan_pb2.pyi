@@ -5,6 +5,7 @@ How a campaign will be judged. Sealed (hashed) when the campaign starts."""
 
 import builtins
 import collections.abc
+import fairlift.v1.event_service_pb2
 import fairlift.v1.value_pb2
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
@@ -123,6 +124,10 @@ class _OrderMeasureEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     """Discount on those orders."""
     ORDER_MEASURE_ABANDONED_CARTS: _OrderMeasure.ValueType  # 15
     """1 for a unit that did add_to_cart and placed no order."""
+    ORDER_MEASURE_REPEAT_ORDERS: _OrderMeasure.ValueType  # 16
+    """Orders after the first of the window: the number of gaps between orders."""
+    ORDER_MEASURE_DAYS_BETWEEN_ORDERS: _OrderMeasure.ValueType  # 17
+    """Days from the first order of the window to the last: the sum of the gaps."""
 
 class OrderMeasure(_OrderMeasure, metaclass=_OrderMeasureEnumTypeWrapper): ...
 
@@ -152,6 +157,10 @@ ORDER_MEASURE_COUPON_COST: OrderMeasure.ValueType  # 14
 """Discount on those orders."""
 ORDER_MEASURE_ABANDONED_CARTS: OrderMeasure.ValueType  # 15
 """1 for a unit that did add_to_cart and placed no order."""
+ORDER_MEASURE_REPEAT_ORDERS: OrderMeasure.ValueType  # 16
+"""Orders after the first of the window: the number of gaps between orders."""
+ORDER_MEASURE_DAYS_BETWEEN_ORDERS: OrderMeasure.ValueType  # 17
+"""Days from the first order of the window to the last: the sum of the gaps."""
 Global___OrderMeasure: typing_extensions.TypeAlias = OrderMeasure
 
 @typing.final
@@ -176,6 +185,8 @@ class Plan(google.protobuf.message.Message):
     DECIDE_FIELD_NUMBER: builtins.int
     SETTLE_HOURS_FIELD_NUMBER: builtins.int
     RULE_VERSION_FIELD_NUMBER: builtins.int
+    BANDS_FIELD_NUMBER: builtins.int
+    MICRO_VALUES_FIELD_NUMBER: builtins.int
     HASH_FIELD_NUMBER: builtins.int
     SEAL_TIME_FIELD_NUMBER: builtins.int
     alpha: builtins.float
@@ -230,6 +241,16 @@ class Plan(google.protobuf.message.Message):
         """Attributes by whose value at first exposure the results are also shown."""
 
     @property
+    def bands(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SegmentBands]:
+        """Numeric attributes of `segments` whose values are shown in bands, such as carts below 30, from
+        30 to 50, and from 50 on.
+        """
+
+    @property
+    def micro_values(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MicroValue]:
+        """What an action is worth, for micro_value(action); absent: the values sent with it."""
+
+    @property
     def seal_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """Output only."""
 
@@ -254,11 +275,13 @@ class Plan(google.protobuf.message.Message):
         decide: Global___Decide.ValueType = ...,
         settle_hours: builtins.int | None = ...,
         rule_version: builtins.int = ...,
+        bands: collections.abc.Iterable[Global___SegmentBands] | None = ...,
+        micro_values: collections.abc.Iterable[Global___MicroValue] | None = ...,
         hash: builtins.str = ...,
         seal_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_alpha", b"_alpha", "_maximum_days", b"_maximum_days", "_minimum_days", b"_minimum_days", "_power", b"_power", "_settle_hours", b"_settle_hours", "_window_days", b"_window_days", "alpha", b"alpha", "maximum_days", b"maximum_days", "minimum_days", b"minimum_days", "power", b"power", "seal_time", b"seal_time", "settle_hours", b"settle_hours", "stopping", b"stopping", "window_days", b"window_days"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_alpha", b"_alpha", "_maximum_days", b"_maximum_days", "_minimum_days", b"_minimum_days", "_power", b"_power", "_settle_hours", b"_settle_hours", "_window_days", b"_window_days", "alpha", b"alpha", "covariate_days", b"covariate_days", "decide", b"decide", "guardrails", b"guardrails", "hash", b"hash", "identity_policy", b"identity_policy", "maximum_days", b"maximum_days", "metrics", b"metrics", "minimum_days", b"minimum_days", "planned_units", b"planned_units", "power", b"power", "primary", b"primary", "rule_version", b"rule_version", "seal_time", b"seal_time", "secondary", b"secondary", "segments", b"segments", "settle_hours", b"settle_hours", "stopping", b"stopping", "window", b"window", "window_days", b"window_days"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_alpha", b"_alpha", "_maximum_days", b"_maximum_days", "_minimum_days", b"_minimum_days", "_power", b"_power", "_settle_hours", b"_settle_hours", "_window_days", b"_window_days", "alpha", b"alpha", "bands", b"bands", "covariate_days", b"covariate_days", "decide", b"decide", "guardrails", b"guardrails", "hash", b"hash", "identity_policy", b"identity_policy", "maximum_days", b"maximum_days", "metrics", b"metrics", "micro_values", b"micro_values", "minimum_days", b"minimum_days", "planned_units", b"planned_units", "power", b"power", "primary", b"primary", "rule_version", b"rule_version", "seal_time", b"seal_time", "secondary", b"secondary", "segments", b"segments", "settle_hours", b"settle_hours", "stopping", b"stopping", "window", b"window", "window_days", b"window_days"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_alpha", b"_alpha"]) -> typing.Literal["alpha"] | None: ...
     @typing.overload
@@ -273,6 +296,73 @@ class Plan(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_window_days", b"_window_days"]) -> typing.Literal["window_days"] | None: ...
 
 Global___Plan: typing_extensions.TypeAlias = Plan
+
+@typing.final
+class SegmentBands(google.protobuf.message.Message):
+    """Bands of a numeric segment. Bounds of 30 and 50 make "below 30", "30 to below 50" and "50 and
+    above".
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ATTRIBUTE_FIELD_NUMBER: builtins.int
+    BOUNDS_FIELD_NUMBER: builtins.int
+    attribute: builtins.str
+    """One of the plan's segments."""
+    @property
+    def bounds(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """Rising; at most 19."""
+
+    def __init__(
+        self,
+        *,
+        attribute: builtins.str = ...,
+        bounds: collections.abc.Iterable[builtins.float] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attribute", b"attribute", "bounds", b"bounds"]) -> None: ...
+
+Global___SegmentBands: typing_extensions.TypeAlias = SegmentBands
+
+@typing.final
+class MicroValue(google.protobuf.message.Message):
+    """What one action is worth."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class Calibrated(google.protobuf.message.Message):
+        """Worked out from the control, at each analysis: buyers who ordered after the action, over all
+        such actions, times the average ticket. Ten views that led to one order of 3,000 make a view
+        worth 300.
+        """
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+
+    ACTION_FIELD_NUMBER: builtins.int
+    WEIGHT_FIELD_NUMBER: builtins.int
+    CALIBRATED_FIELD_NUMBER: builtins.int
+    action: builtins.str
+    """The action's name."""
+    weight: builtins.float
+    """Money, in the shop's currency, such as 300."""
+    @property
+    def calibrated(self) -> Global___MicroValue.Calibrated: ...
+    def __init__(
+        self,
+        *,
+        action: builtins.str = ...,
+        weight: builtins.float = ...,
+        calibrated: Global___MicroValue.Calibrated | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["calibrated", b"calibrated", "weight", b"weight", "worth", b"worth"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["action", b"action", "calibrated", b"calibrated", "weight", b"weight", "worth", b"worth"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["worth", b"worth"]) -> typing.Literal["weight", "calibrated"] | None: ...
+
+Global___MicroValue: typing_extensions.TypeAlias = MicroValue
 
 @typing.final
 class PlannedMetric(google.protobuf.message.Message):
@@ -717,23 +807,84 @@ class Measure(google.protobuf.message.Message):
     ORDER_FIELD_NUMBER: builtins.int
     ACTION_FIELD_NUMBER: builtins.int
     RETURNED_FIELD_NUMBER: builtins.int
+    LINES_FIELD_NUMBER: builtins.int
     order: Global___OrderMeasure.ValueType
     @property
     def action(self) -> Global___ActionMeasure: ...
     @property
     def returned(self) -> Global___ReturnMeasure: ...
+    @property
+    def lines(self) -> Global___LineMeasure: ...
     def __init__(
         self,
         *,
         order: Global___OrderMeasure.ValueType = ...,
         action: Global___ActionMeasure | None = ...,
         returned: Global___ReturnMeasure | None = ...,
+        lines: Global___LineMeasure | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["action", b"action", "kind", b"kind", "order", b"order", "returned", b"returned"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["action", b"action", "kind", b"kind", "order", b"order", "returned", b"returned"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["kind", b"kind"]) -> typing.Literal["order", "action", "returned"] | None: ...
+    def HasField(self, field_name: typing.Literal["action", b"action", "kind", b"kind", "lines", b"lines", "order", b"order", "returned", b"returned"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["action", b"action", "kind", b"kind", "lines", b"lines", "order", b"order", "returned", b"returned"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["kind", b"kind"]) -> typing.Literal["order", "action", "returned", "lines"] | None: ...
 
 Global___Measure: typing_extensions.TypeAlias = Measure
+
+@typing.final
+class LineMeasure(google.protobuf.message.Message):
+    """A number per unit, from the lines of its orders. A line counts when it is of one of the kinds, of
+    one of the categories and of one of the products; where a list is empty, of any.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Of:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _OfEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[LineMeasure._Of.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        OF_UNSPECIFIED: LineMeasure._Of.ValueType  # 0
+        OF_REVENUE: LineMeasure._Of.ValueType  # 1
+        """Quantity times price, as ordered: the order's own discount belongs to no line."""
+        OF_ITEMS: LineMeasure._Of.ValueType  # 2
+        OF_ORDERS: LineMeasure._Of.ValueType  # 3
+        """Orders with such a line."""
+
+    class Of(_Of, metaclass=_OfEnumTypeWrapper): ...
+    OF_UNSPECIFIED: LineMeasure.Of.ValueType  # 0
+    OF_REVENUE: LineMeasure.Of.ValueType  # 1
+    """Quantity times price, as ordered: the order's own discount belongs to no line."""
+    OF_ITEMS: LineMeasure.Of.ValueType  # 2
+    OF_ORDERS: LineMeasure.Of.ValueType  # 3
+    """Orders with such a line."""
+
+    OF_FIELD_NUMBER: builtins.int
+    KINDS_FIELD_NUMBER: builtins.int
+    CATEGORIES_FIELD_NUMBER: builtins.int
+    PRODUCTS_FIELD_NUMBER: builtins.int
+    of: Global___LineMeasure.Of.ValueType
+    """Revenue when absent."""
+    @property
+    def kinds(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[fairlift.v1.event_service_pb2.LineKind.ValueType]: ...
+    @property
+    def categories(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Compared as they are written; at most 100."""
+
+    @property
+    def products(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Product ids, such as those that a module recommends; at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        of: Global___LineMeasure.Of.ValueType = ...,
+        kinds: collections.abc.Iterable[fairlift.v1.event_service_pb2.LineKind.ValueType] | None = ...,
+        categories: collections.abc.Iterable[builtins.str] | None = ...,
+        products: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["categories", b"categories", "kinds", b"kinds", "of", b"of", "products", b"products"]) -> None: ...
+
+Global___LineMeasure: typing_extensions.TypeAlias = LineMeasure
 
 @typing.final
 class ActionMeasure(google.protobuf.message.Message):
@@ -753,6 +904,8 @@ class ActionMeasure(google.protobuf.message.Message):
         """Sum of the values sent with it."""
         OF_NPS: ActionMeasure._Of.ValueType  # 4
         """Promoters (9, 10) less detractors (0 to 6) of a 0-10 score."""
+        OF_WORTH: ActionMeasure._Of.ValueType  # 5
+        """How often it was done, times what it is worth by the plan's micro_values."""
 
     class Of(_Of, metaclass=_OfEnumTypeWrapper): ...
     OF_UNSPECIFIED: ActionMeasure.Of.ValueType  # 0
@@ -763,6 +916,8 @@ class ActionMeasure(google.protobuf.message.Message):
     """Sum of the values sent with it."""
     OF_NPS: ActionMeasure.Of.ValueType  # 4
     """Promoters (9, 10) less detractors (0 to 6) of a 0-10 score."""
+    OF_WORTH: ActionMeasure.Of.ValueType  # 5
+    """How often it was done, times what it is worth by the plan's micro_values."""
 
     NAME_FIELD_NUMBER: builtins.int
     OF_FIELD_NUMBER: builtins.int

@@ -22,6 +22,126 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _WorthMeaning:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _WorthMeaningEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_WorthMeaning.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    WORTH_MEANING_UNSPECIFIED: _WorthMeaning.ValueType  # 0
+    WORTH_MEANING_OPEN: _WorthMeaning.ValueType  # 1
+    """Nothing is decided: what showing the variant to everybody would bring, or cost."""
+    WORTH_MEANING_GAIN: _WorthMeaning.ValueType  # 2
+    """The verdict ships this variant: what that brings."""
+    WORTH_MEANING_SAVED: _WorthMeaning.ValueType  # 3
+    """This variant was shown to do harm, and `weekly` is negative: stopping saves its opposite."""
+
+class WorthMeaning(_WorthMeaning, metaclass=_WorthMeaningEnumTypeWrapper):
+    """What the money of a Worth is."""
+
+WORTH_MEANING_UNSPECIFIED: WorthMeaning.ValueType  # 0
+WORTH_MEANING_OPEN: WorthMeaning.ValueType  # 1
+"""Nothing is decided: what showing the variant to everybody would bring, or cost."""
+WORTH_MEANING_GAIN: WorthMeaning.ValueType  # 2
+"""The verdict ships this variant: what that brings."""
+WORTH_MEANING_SAVED: WorthMeaning.ValueType  # 3
+"""This variant was shown to do harm, and `weekly` is negative: stopping saves its opposite."""
+Global___WorthMeaning: typing_extensions.TypeAlias = WorthMeaning
+
+class _WorthEstimate:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _WorthEstimateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_WorthEstimate.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    WORTH_ESTIMATE_UNSPECIFIED: _WorthEstimate.ValueType  # 0
+    WORTH_ESTIMATE_MEASURED: _WorthEstimate.ValueType  # 1
+    """As measured. Of a winner it tends to be too high."""
+    WORTH_ESTIMATE_CORRECTED: _WorthEstimate.ValueType  # 2
+    """Corrected for the freedom to stop earlier (median-unbiased)."""
+    WORTH_ESTIMATE_SHRUNK: _WorthEstimate.ValueType  # 3
+    """Drawn towards no effect by the plan's prior."""
+
+class WorthEstimate(_WorthEstimate, metaclass=_WorthEstimateEnumTypeWrapper):
+    """Which estimate a Worth is made of."""
+
+WORTH_ESTIMATE_UNSPECIFIED: WorthEstimate.ValueType  # 0
+WORTH_ESTIMATE_MEASURED: WorthEstimate.ValueType  # 1
+"""As measured. Of a winner it tends to be too high."""
+WORTH_ESTIMATE_CORRECTED: WorthEstimate.ValueType  # 2
+"""Corrected for the freedom to stop earlier (median-unbiased)."""
+WORTH_ESTIMATE_SHRUNK: WorthEstimate.ValueType  # 3
+"""Drawn towards no effect by the plan's prior."""
+Global___WorthEstimate: typing_extensions.TypeAlias = WorthEstimate
+
+class _NoWorthReason:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _NoWorthReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_NoWorthReason.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    NO_WORTH_REASON_UNSPECIFIED: _NoWorthReason.ValueType  # 0
+    NO_WORTH_REASON_NO_ANSWER: _NoWorthReason.ValueType  # 1
+    """The metric has no answer in this report."""
+    NO_WORTH_REASON_FEW_ORDERS: _NoWorthReason.ValueType  # 2
+    """Fewer orders in a variant than the plan needs before money is judged."""
+    NO_WORTH_REASON_NO_TRAFFIC: _NoWorthReason.ValueType  # 3
+    """Nobody entered in the last week."""
+    NO_WORTH_REASON_CURRENCY_GAPS: _NoWorthReason.ValueType  # 4
+    """Events wait for an exchange rate, so that money is missing."""
+    NO_WORTH_REASON_BROKEN: _NoWorthReason.ValueType  # 5
+    """The split of units is broken: no figure can be trusted."""
+
+class NoWorthReason(_NoWorthReason, metaclass=_NoWorthReasonEnumTypeWrapper):
+    """Why a Worth has no figure."""
+
+NO_WORTH_REASON_UNSPECIFIED: NoWorthReason.ValueType  # 0
+NO_WORTH_REASON_NO_ANSWER: NoWorthReason.ValueType  # 1
+"""The metric has no answer in this report."""
+NO_WORTH_REASON_FEW_ORDERS: NoWorthReason.ValueType  # 2
+"""Fewer orders in a variant than the plan needs before money is judged."""
+NO_WORTH_REASON_NO_TRAFFIC: NoWorthReason.ValueType  # 3
+"""Nobody entered in the last week."""
+NO_WORTH_REASON_CURRENCY_GAPS: NoWorthReason.ValueType  # 4
+"""Events wait for an exchange rate, so that money is missing."""
+NO_WORTH_REASON_BROKEN: NoWorthReason.ValueType  # 5
+"""The split of units is broken: no figure can be trusted."""
+Global___NoWorthReason: typing_extensions.TypeAlias = NoWorthReason
+
+class _NoForecastReason:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _NoForecastReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_NoForecastReason.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    NO_FORECAST_REASON_UNSPECIFIED: _NoForecastReason.ValueType  # 0
+    NO_FORECAST_REASON_NO_TRAFFIC: _NoForecastReason.ValueType  # 1
+    """Nobody entered in the last week."""
+    NO_FORECAST_REASON_NO_EVIDENCE: _NoForecastReason.ValueType  # 2
+    """The metric cannot be judged yet: units, converters or orders are missing."""
+    NO_FORECAST_REASON_NO_LINES: _NoForecastReason.ValueType  # 3
+    """The plan's rule has no lines ahead, such as one of expected loss."""
+    NO_FORECAST_REASON_WAITS: _NoForecastReason.ValueType  # 4
+    """Success was shown; it waits for a guardrail or for the plan's minimum of days."""
+    NO_FORECAST_REASON_BROKEN: _NoForecastReason.ValueType  # 5
+    """Data that cannot be trusted are not forecast."""
+
+class NoForecastReason(_NoForecastReason, metaclass=_NoForecastReasonEnumTypeWrapper):
+    """Why a Forecast has no dates."""
+
+NO_FORECAST_REASON_UNSPECIFIED: NoForecastReason.ValueType  # 0
+NO_FORECAST_REASON_NO_TRAFFIC: NoForecastReason.ValueType  # 1
+"""Nobody entered in the last week."""
+NO_FORECAST_REASON_NO_EVIDENCE: NoForecastReason.ValueType  # 2
+"""The metric cannot be judged yet: units, converters or orders are missing."""
+NO_FORECAST_REASON_NO_LINES: NoForecastReason.ValueType  # 3
+"""The plan's rule has no lines ahead, such as one of expected loss."""
+NO_FORECAST_REASON_WAITS: NoForecastReason.ValueType  # 4
+"""Success was shown; it waits for a guardrail or for the plan's minimum of days."""
+NO_FORECAST_REASON_BROKEN: NoForecastReason.ValueType  # 5
+"""Data that cannot be trusted are not forecast."""
+Global___NoForecastReason: typing_extensions.TypeAlias = NoForecastReason
+
 class _VerdictKind:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -517,6 +637,12 @@ class ReportSummary(google.protobuf.message.Message):
     STOP_TIME_FIELD_NUMBER: builtins.int
     LABELS_FIELD_NUMBER: builtins.int
     LAST_DAY_FIELD_NUMBER: builtins.int
+    INFORMATION_FIELD_NUMBER: builtins.int
+    NEXT_LOOK_TIME_FIELD_NUMBER: builtins.int
+    CURRENCY_CODE_FIELD_NUMBER: builtins.int
+    WORTH_FIELD_NUMBER: builtins.int
+    FORECAST_FIELD_NUMBER: builtins.int
+    ANALYSED_UNITS_FIELD_NUMBER: builtins.int
     campaign: builtins.str
     """campaigns/{campaign}"""
     display_name: builtins.str
@@ -535,6 +661,14 @@ class ReportSummary(google.protobuf.message.Message):
     """Once entry is over: the campaign day whose look is the last; 0 while units that come are
     analysed.
     """
+    information: builtins.float
+    """Share of the planned units that are mature; 1 is the plan's end. Absent before the first look."""
+    currency_code: builtins.str
+    """ISO 4217, of `worth`."""
+    analysed_units: builtins.int
+    """Of `units`, those whose windows are over for the primary metrics: what `planned_units` counts.
+    Absent before the first look.
+    """
     @property
     def verdict(self) -> Global___Verdict:
         """Without reasons and looks."""
@@ -545,6 +679,20 @@ class ReportSummary(google.protobuf.message.Message):
     def stop_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]: ...
+    @property
+    def next_look_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the next look is due; absent when there is none."""
+
+    @property
+    def worth(self) -> Global___Worth:
+        """Of the variant that the verdict speaks of, or else of the best one; as of the last look, and
+        absent before it. Without `assumptions`.
+        """
+
+    @property
+    def forecast(self) -> Global___Forecast:
+        """As of the last look; without `looks`."""
+
     def __init__(
         self,
         *,
@@ -563,9 +711,19 @@ class ReportSummary(google.protobuf.message.Message):
         stop_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         last_day: builtins.int = ...,
+        information: builtins.float | None = ...,
+        next_look_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        currency_code: builtins.str = ...,
+        worth: Global___Worth | None = ...,
+        forecast: Global___Forecast | None = ...,
+        analysed_units: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["start_time", b"start_time", "stop_time", b"stop_time", "verdict", b"verdict"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "day", b"day", "display_name", b"display_name", "epoch", b"epoch", "health", b"health", "labels", b"labels", "last_day", b"last_day", "maximum_days", b"maximum_days", "planned_units", b"planned_units", "start_time", b"start_time", "state", b"state", "stop_time", b"stop_time", "unit", b"unit", "units", b"units", "verdict", b"verdict"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_analysed_units", b"_analysed_units", "_information", b"_information", "analysed_units", b"analysed_units", "forecast", b"forecast", "information", b"information", "next_look_time", b"next_look_time", "start_time", b"start_time", "stop_time", b"stop_time", "verdict", b"verdict", "worth", b"worth"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_analysed_units", b"_analysed_units", "_information", b"_information", "analysed_units", b"analysed_units", "campaign", b"campaign", "currency_code", b"currency_code", "day", b"day", "display_name", b"display_name", "epoch", b"epoch", "forecast", b"forecast", "health", b"health", "information", b"information", "labels", b"labels", "last_day", b"last_day", "maximum_days", b"maximum_days", "next_look_time", b"next_look_time", "planned_units", b"planned_units", "start_time", b"start_time", "state", b"state", "stop_time", b"stop_time", "unit", b"unit", "units", b"units", "verdict", b"verdict", "worth", b"worth"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_analysed_units", b"_analysed_units"]) -> typing.Literal["analysed_units"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_information", b"_information"]) -> typing.Literal["information"] | None: ...
 
 Global___ReportSummary: typing_extensions.TypeAlias = ReportSummary
 
@@ -613,6 +771,9 @@ class Report(google.protobuf.message.Message):
     LATE_FIELD_NUMBER: builtins.int
     COUPONS_FIELD_NUMBER: builtins.int
     TIME_ZONE_FIELD_NUMBER: builtins.int
+    CHANNELS_FIELD_NUMBER: builtins.int
+    WORTHS_FIELD_NUMBER: builtins.int
+    FORECAST_FIELD_NUMBER: builtins.int
     campaign: builtins.str
     """campaigns/{campaign}"""
     display_name: builtins.str
@@ -671,6 +832,20 @@ class Report(google.protobuf.message.Message):
     def coupons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___CouponUse]:
         """By variant, the coupons that its orders used; of the orders that the totals count."""
 
+    @property
+    def channels(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ChannelReturn]:
+        """What the campaign cost and brought by channel; empty where no cost was sent."""
+
+    @property
+    def worths(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Worth]:
+        """What each treatment is worth; empty before the first look."""
+
+    @property
+    def forecast(self) -> Global___Forecast:
+        """When a decision is likely; absent before the first look, and once there is nothing to wait for:
+        after a decision, after the end, and while the campaign is paused.
+        """
+
     def __init__(
         self,
         *,
@@ -696,11 +871,283 @@ class Report(google.protobuf.message.Message):
         late: Global___LateEvents | None = ...,
         coupons: collections.abc.Iterable[Global___CouponUse] | None = ...,
         time_zone: builtins.str = ...,
+        channels: collections.abc.Iterable[Global___ChannelReturn] | None = ...,
+        worths: collections.abc.Iterable[Global___Worth] | None = ...,
+        forecast: Global___Forecast | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "health", b"health", "late", b"late", "look", b"look", "next_look_time", b"next_look_time", "verdict", b"verdict"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "coupons", b"coupons", "create_time", b"create_time", "currency_code", b"currency_code", "days", b"days", "decompositions", b"decompositions", "display_name", b"display_name", "environment", b"environment", "epoch", b"epoch", "health", b"health", "late", b"late", "look", b"look", "metrics", b"metrics", "next_look_time", b"next_look_time", "notes", b"notes", "plan_hash", b"plan_hash", "replayed", b"replayed", "segments", b"segments", "time_zone", b"time_zone", "totals", b"totals", "unit", b"unit", "verdict", b"verdict"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "forecast", b"forecast", "health", b"health", "late", b"late", "look", b"look", "next_look_time", b"next_look_time", "verdict", b"verdict"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "channels", b"channels", "coupons", b"coupons", "create_time", b"create_time", "currency_code", b"currency_code", "days", b"days", "decompositions", b"decompositions", "display_name", b"display_name", "environment", b"environment", "epoch", b"epoch", "forecast", b"forecast", "health", b"health", "late", b"late", "look", b"look", "metrics", b"metrics", "next_look_time", b"next_look_time", "notes", b"notes", "plan_hash", b"plan_hash", "replayed", b"replayed", "segments", b"segments", "time_zone", b"time_zone", "totals", b"totals", "unit", b"unit", "verdict", b"verdict", "worths", b"worths"]) -> None: ...
 
 Global___Report: typing_extensions.TypeAlias = Report
+
+@typing.final
+class Worth(google.protobuf.message.Message):
+    """Money a week if all visitors who come at present were shown this variant instead of the control.
+    As of the last look, from the figures that the report shows for `metric`.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VARIANT_FIELD_NUMBER: builtins.int
+    METRIC_FIELD_NUMBER: builtins.int
+    WEEKLY_FIELD_NUMBER: builtins.int
+    WEEKLY_INTERVAL_FIELD_NUMBER: builtins.int
+    MEANING_FIELD_NUMBER: builtins.int
+    ESTIMATE_FIELD_NUMBER: builtins.int
+    DIFFERENCE_FIELD_NUMBER: builtins.int
+    DIFFERENCE_INTERVAL_FIELD_NUMBER: builtins.int
+    WEEKLY_UNITS_FIELD_NUMBER: builtins.int
+    TRAFFIC_SHARE_FIELD_NUMBER: builtins.int
+    TRAFFIC_DAYS_FIELD_NUMBER: builtins.int
+    AS_OF_TIME_FIELD_NUMBER: builtins.int
+    SENTENCE_FIELD_NUMBER: builtins.int
+    ASSUMPTIONS_FIELD_NUMBER: builtins.int
+    NO_WORTH_REASON_FIELD_NUMBER: builtins.int
+    variant: builtins.str
+    metric: builtins.str
+    """Mean money per unit: the most complete that the report has of profit, net revenue and revenue."""
+    weekly: builtins.float
+    """In the currency's own unit; negative: a loss. Absent where it cannot be said."""
+    meaning: Global___WorthMeaning.ValueType
+    estimate: Global___WorthEstimate.ValueType
+    difference: builtins.float
+    """What `weekly` is made of: treatment less control per unit, and its interval."""
+    weekly_units: builtins.float
+    """Units that enter in a week at present, in all variants, divided by `traffic_share`."""
+    traffic_share: builtins.float
+    """The share of the audience that enters the campaign; 1 is all of it."""
+    traffic_days: builtins.int
+    """The whole days at the end of which the last look is, of which `weekly_units` is the pace: 7, or
+    fewer in the first week.
+    """
+    sentence: builtins.str
+    """The figure and its interval in words, or why there is none."""
+    assumptions: builtins.str
+    """What the figure assumes, in a sentence; empty where there is none."""
+    no_worth_reason: Global___NoWorthReason.ValueType
+    @property
+    def weekly_interval(self) -> fairlift.v1.value_pb2.Interval:
+        """Of `weekly`. Valid however often somebody looked."""
+
+    @property
+    def difference_interval(self) -> fairlift.v1.value_pb2.Interval: ...
+    @property
+    def as_of_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """The look that `difference` is of."""
+
+    def __init__(
+        self,
+        *,
+        variant: builtins.str = ...,
+        metric: builtins.str = ...,
+        weekly: builtins.float | None = ...,
+        weekly_interval: fairlift.v1.value_pb2.Interval | None = ...,
+        meaning: Global___WorthMeaning.ValueType = ...,
+        estimate: Global___WorthEstimate.ValueType = ...,
+        difference: builtins.float | None = ...,
+        difference_interval: fairlift.v1.value_pb2.Interval | None = ...,
+        weekly_units: builtins.float = ...,
+        traffic_share: builtins.float = ...,
+        traffic_days: builtins.int = ...,
+        as_of_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        sentence: builtins.str = ...,
+        assumptions: builtins.str = ...,
+        no_worth_reason: Global___NoWorthReason.ValueType = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_difference", b"_difference", "_weekly", b"_weekly", "as_of_time", b"as_of_time", "difference", b"difference", "difference_interval", b"difference_interval", "weekly", b"weekly", "weekly_interval", b"weekly_interval"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_difference", b"_difference", "_weekly", b"_weekly", "as_of_time", b"as_of_time", "assumptions", b"assumptions", "difference", b"difference", "difference_interval", b"difference_interval", "estimate", b"estimate", "meaning", b"meaning", "metric", b"metric", "no_worth_reason", b"no_worth_reason", "sentence", b"sentence", "traffic_days", b"traffic_days", "traffic_share", b"traffic_share", "variant", b"variant", "weekly", b"weekly", "weekly_interval", b"weekly_interval", "weekly_units", b"weekly_units"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_difference", b"_difference"]) -> typing.Literal["difference"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_weekly", b"_weekly"]) -> typing.Literal["weekly"] | None: ...
+
+Global___Worth: typing_extensions.TypeAlias = Worth
+
+@typing.final
+class Forecast(google.protobuf.message.Message):
+    """When a decision is likely, given the data so far and the traffic of the last week."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class DecisionChance(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        CHANCE_FIELD_NUMBER: builtins.int
+        DATE_FIELD_NUMBER: builtins.int
+        chance: builtins.float
+        """Such as 0.5."""
+        date: builtins.str
+        """ISO 8601: the end of this day; empty where the chance is not reached before the plan ends."""
+        def __init__(
+            self,
+            *,
+            chance: builtins.float = ...,
+            date: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["chance", b"chance", "date", b"date"]) -> None: ...
+
+    @typing.final
+    class ForecastLook(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        DAY_FIELD_NUMBER: builtins.int
+        DATE_FIELD_NUMBER: builtins.int
+        INFORMATION_FIELD_NUMBER: builtins.int
+        WON_FIELD_NUMBER: builtins.int
+        DECIDED_FIELD_NUMBER: builtins.int
+        BOUNDARY_FIELD_NUMBER: builtins.int
+        HARM_BOUNDARY_FIELD_NUMBER: builtins.int
+        FUTILITY_BOUNDARY_FIELD_NUMBER: builtins.int
+        day: builtins.int
+        """Campaign day, and its date, ISO 8601."""
+        date: builtins.str
+        information: builtins.float
+        """Share of the planned units that will be mature."""
+        won: builtins.float
+        """Chance that the variant has won by then, and that it is decided either way or given up."""
+        decided: builtins.float
+        boundary: builtins.float
+        """z at which success will be shown, harm will be shown, and giving up will be advised; absent
+        where there will be no such line.
+        """
+        harm_boundary: builtins.float
+        futility_boundary: builtins.float
+        def __init__(
+            self,
+            *,
+            day: builtins.int = ...,
+            date: builtins.str = ...,
+            information: builtins.float = ...,
+            won: builtins.float = ...,
+            decided: builtins.float = ...,
+            boundary: builtins.float | None = ...,
+            harm_boundary: builtins.float | None = ...,
+            futility_boundary: builtins.float | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["_boundary", b"_boundary", "_futility_boundary", b"_futility_boundary", "_harm_boundary", b"_harm_boundary", "boundary", b"boundary", "futility_boundary", b"futility_boundary", "harm_boundary", b"harm_boundary"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["_boundary", b"_boundary", "_futility_boundary", b"_futility_boundary", "_harm_boundary", b"_harm_boundary", "boundary", b"boundary", "date", b"date", "day", b"day", "decided", b"decided", "futility_boundary", b"futility_boundary", "harm_boundary", b"harm_boundary", "information", b"information", "won", b"won"]) -> None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_boundary", b"_boundary"]) -> typing.Literal["boundary"] | None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_futility_boundary", b"_futility_boundary"]) -> typing.Literal["futility_boundary"] | None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_harm_boundary", b"_harm_boundary"]) -> typing.Literal["harm_boundary"] | None: ...
+
+    VARIANT_FIELD_NUMBER: builtins.int
+    METRIC_FIELD_NUMBER: builtins.int
+    CHANCES_FIELD_NUMBER: builtins.int
+    END_DATE_FIELD_NUMBER: builtins.int
+    PREDICTIVE_POWER_FIELD_NUMBER: builtins.int
+    CONDITIONAL_POWER_FIELD_NUMBER: builtins.int
+    WEEKLY_UNITS_FIELD_NUMBER: builtins.int
+    LOOKS_FIELD_NUMBER: builtins.int
+    SENTENCE_FIELD_NUMBER: builtins.int
+    NO_FORECAST_REASON_FIELD_NUMBER: builtins.int
+    variant: builtins.str
+    """The comparison that it is about: the one nearest to success."""
+    metric: builtins.str
+    end_date: builtins.str
+    """ISO 8601: the day on which the plan ends at the latest, at the present traffic."""
+    predictive_power: builtins.float
+    """Chance that the variant has won by then: averaged over what the effect may be given the data,
+    and if the effect that the plan was sized for is true.
+    """
+    conditional_power: builtins.float
+    weekly_units: builtins.float
+    """Units that enter in a week at present, in all variants."""
+    sentence: builtins.str
+    """The dates in words, or why there are none."""
+    no_forecast_reason: Global___NoForecastReason.ValueType
+    @property
+    def chances(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Forecast.DecisionChance]:
+        """By when the plan's rule will have decided, with 20, 50 and 80 %."""
+
+    @property
+    def looks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Forecast.ForecastLook]:
+        """The looks to come at which success is judged."""
+
+    def __init__(
+        self,
+        *,
+        variant: builtins.str = ...,
+        metric: builtins.str = ...,
+        chances: collections.abc.Iterable[Global___Forecast.DecisionChance] | None = ...,
+        end_date: builtins.str = ...,
+        predictive_power: builtins.float | None = ...,
+        conditional_power: builtins.float | None = ...,
+        weekly_units: builtins.float = ...,
+        looks: collections.abc.Iterable[Global___Forecast.ForecastLook] | None = ...,
+        sentence: builtins.str = ...,
+        no_forecast_reason: Global___NoForecastReason.ValueType = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_conditional_power", b"_conditional_power", "_predictive_power", b"_predictive_power", "conditional_power", b"conditional_power", "predictive_power", b"predictive_power"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_conditional_power", b"_conditional_power", "_predictive_power", b"_predictive_power", "chances", b"chances", "conditional_power", b"conditional_power", "end_date", b"end_date", "looks", b"looks", "metric", b"metric", "no_forecast_reason", b"no_forecast_reason", "predictive_power", b"predictive_power", "sentence", b"sentence", "variant", b"variant", "weekly_units", b"weekly_units"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_conditional_power", b"_conditional_power"]) -> typing.Literal["conditional_power"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_predictive_power", b"_predictive_power"]) -> typing.Literal["predictive_power"] | None: ...
+
+Global___Forecast: typing_extensions.TypeAlias = Forecast
+
+@typing.final
+class ChannelReturn(google.protobuf.message.Message):
+    """What one channel cost and brought, as of now. Shown, never judged."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: builtins.int
+    COST_MICROS_FIELD_NUMBER: builtins.int
+    ORDERS_FIELD_NUMBER: builtins.int
+    FIRST_ORDERS_FIELD_NUMBER: builtins.int
+    REVENUE_MICROS_FIELD_NUMBER: builtins.int
+    PROFIT_MICROS_FIELD_NUMBER: builtins.int
+    ACQUISITION_COST_FIELD_NUMBER: builtins.int
+    RETURN_ON_INVESTMENT_FIELD_NUMBER: builtins.int
+    OBSERVATIONAL_FIELD_NUMBER: builtins.int
+    SENTENCE_FIELD_NUMBER: builtins.int
+    channel: builtins.str
+    """As orders and costs name it; empty for those that name none."""
+    cost_micros: builtins.int
+    """Of the campaign, since the epoch began."""
+    orders: builtins.int
+    """Of all variants, as the totals count them."""
+    first_orders: builtins.int
+    """Those of them that are the first of their person."""
+    revenue_micros: builtins.int
+    profit_micros: builtins.int
+    """Before the cost above."""
+    acquisition_cost: builtins.float
+    """Cost over first orders (CPA); absent without a cost or a first order."""
+    return_on_investment: builtins.float
+    """Profit less cost, over cost (ROI); absent without a cost."""
+    observational: builtins.bool
+    """Nobody drew lots over this channel: other things may explain what it brought. False where the
+    payload of exactly one variant names it as its channel.
+    """
+    sentence: builtins.str
+    def __init__(
+        self,
+        *,
+        channel: builtins.str = ...,
+        cost_micros: builtins.int = ...,
+        orders: builtins.int = ...,
+        first_orders: builtins.int = ...,
+        revenue_micros: builtins.int = ...,
+        profit_micros: builtins.int = ...,
+        acquisition_cost: builtins.float | None = ...,
+        return_on_investment: builtins.float | None = ...,
+        observational: builtins.bool = ...,
+        sentence: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_acquisition_cost", b"_acquisition_cost", "_return_on_investment", b"_return_on_investment", "acquisition_cost", b"acquisition_cost", "return_on_investment", b"return_on_investment"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_acquisition_cost", b"_acquisition_cost", "_return_on_investment", b"_return_on_investment", "acquisition_cost", b"acquisition_cost", "channel", b"channel", "cost_micros", b"cost_micros", "first_orders", b"first_orders", "observational", b"observational", "orders", b"orders", "profit_micros", b"profit_micros", "return_on_investment", b"return_on_investment", "revenue_micros", b"revenue_micros", "sentence", b"sentence"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_acquisition_cost", b"_acquisition_cost"]) -> typing.Literal["acquisition_cost"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_return_on_investment", b"_return_on_investment"]) -> typing.Literal["return_on_investment"] | None: ...
+
+Global___ChannelReturn: typing_extensions.TypeAlias = ChannelReturn
 
 @typing.final
 class DailyCounts(google.protobuf.message.Message):
@@ -860,7 +1307,7 @@ class Verdict(google.protobuf.message.Message):
     def lift_interval(self) -> fairlift.v1.value_pb2.Interval: ...
     @property
     def decision_days(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
-        """Days until a decision: 20, 50 and 80 % of cases."""
+        """Days until a decision: 20, 50 and 80 % of cases. The dates stand in Report.forecast."""
 
     @property
     def deciding_look(self) -> Global___Look:
@@ -971,6 +1418,71 @@ Global___VariantTotals: typing_extensions.TypeAlias = VariantTotals
 @typing.final
 class MetricResult(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class ActionWorth(google.protobuf.message.Message):
+        """What one action is taken to be worth, and what another worth would change."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        ACTION_FIELD_NUMBER: builtins.int
+        WORTH_FIELD_NUMBER: builtins.int
+        CALIBRATED_FIELD_NUMBER: builtins.int
+        ORDER_SHARE_FIELD_NUMBER: builtins.int
+        AVERAGE_TICKET_FIELD_NUMBER: builtins.int
+        COMPARISONS_FIELD_NUMBER: builtins.int
+        SENTENCE_FIELD_NUMBER: builtins.int
+        action: builtins.str
+        worth: builtins.float
+        """In the shop's currency."""
+        calibrated: builtins.bool
+        """Worked out from the control; else the plan gives it."""
+        order_share: builtins.float
+        """Of a calibrated worth: buyers who ordered after the action, over all such actions; and the
+        control's average ticket.
+        """
+        average_ticket: builtins.float
+        sentence: builtins.str
+        @property
+        def comparisons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MetricResult.AtOtherWorths]: ...
+        def __init__(
+            self,
+            *,
+            action: builtins.str = ...,
+            worth: builtins.float = ...,
+            calibrated: builtins.bool = ...,
+            order_share: builtins.float | None = ...,
+            average_ticket: builtins.float | None = ...,
+            comparisons: collections.abc.Iterable[Global___MetricResult.AtOtherWorths] | None = ...,
+            sentence: builtins.str = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["_average_ticket", b"_average_ticket", "_order_share", b"_order_share", "average_ticket", b"average_ticket", "order_share", b"order_share"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["_average_ticket", b"_average_ticket", "_order_share", b"_order_share", "action", b"action", "average_ticket", b"average_ticket", "calibrated", b"calibrated", "comparisons", b"comparisons", "order_share", b"order_share", "sentence", b"sentence", "worth", b"worth"]) -> None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_average_ticket", b"_average_ticket"]) -> typing.Literal["average_ticket"] | None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_order_share", b"_order_share"]) -> typing.Literal["order_share"] | None: ...
+
+    @typing.final
+    class AtOtherWorths(google.protobuf.message.Message):
+        """Treatment less control, if an action were worth half or double. The lift is the same."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        VARIANT_FIELD_NUMBER: builtins.int
+        AT_HALF_FIELD_NUMBER: builtins.int
+        AT_DOUBLE_FIELD_NUMBER: builtins.int
+        variant: builtins.str
+        at_half: builtins.float
+        at_double: builtins.float
+        def __init__(
+            self,
+            *,
+            variant: builtins.str = ...,
+            at_half: builtins.float = ...,
+            at_double: builtins.float = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["at_double", b"at_double", "at_half", b"at_half", "variant", b"variant"]) -> None: ...
 
     @typing.final
     class FunnelStep(google.protobuf.message.Message):
@@ -1216,6 +1728,7 @@ class MetricResult(google.protobuf.message.Message):
     COMPARISONS_FIELD_NUMBER: builtins.int
     STEPS_FIELD_NUMBER: builtins.int
     ERROR_FIELD_NUMBER: builtins.int
+    WORTH_FIELD_NUMBER: builtins.int
     metric: builtins.str
     display_name: builtins.str
     role: Global___MetricRole.ValueType
@@ -1233,6 +1746,10 @@ class MetricResult(google.protobuf.message.Message):
     def steps(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MetricResult.FunnelStep]:
         """Of a funnel, in its order; empty for other metrics."""
 
+    @property
+    def worth(self) -> Global___MetricResult.ActionWorth:
+        """Of micro_value(action) whose worth the plan gives."""
+
     def __init__(
         self,
         *,
@@ -1245,8 +1762,10 @@ class MetricResult(google.protobuf.message.Message):
         comparisons: collections.abc.Iterable[Global___MetricResult.Comparison] | None = ...,
         steps: collections.abc.Iterable[Global___MetricResult.FunnelStep] | None = ...,
         error: builtins.str = ...,
+        worth: Global___MetricResult.ActionWorth | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["arms", b"arms", "comparisons", b"comparisons", "direction", b"direction", "display_name", b"display_name", "error", b"error", "metric", b"metric", "quantity", b"quantity", "role", b"role", "steps", b"steps"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["worth", b"worth"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["arms", b"arms", "comparisons", b"comparisons", "direction", b"direction", "display_name", b"display_name", "error", b"error", "metric", b"metric", "quantity", b"quantity", "role", b"role", "steps", b"steps", "worth", b"worth"]) -> None: ...
 
 Global___MetricResult: typing_extensions.TypeAlias = MetricResult
 
@@ -1320,6 +1839,8 @@ class SegmentResult(google.protobuf.message.Message):
         LIFT_FIELD_NUMBER: builtins.int
         LIFT_INTERVAL_FIELD_NUMBER: builtins.int
         SENTENCE_FIELD_NUMBER: builtins.int
+        P_VALUE_FIELD_NUMBER: builtins.int
+        ADJUSTED_P_VALUE_FIELD_NUMBER: builtins.int
         value: builtins.str
         variant: builtins.str
         units: builtins.int
@@ -1327,6 +1848,11 @@ class SegmentResult(google.protobuf.message.Message):
         lift: builtins.float
         """Shrunk towards the whole."""
         sentence: builtins.str
+        p_value: builtins.float
+        """Of no difference in this segment, from its own data; and corrected for all segments, metrics
+        and treatments of the attribute (Benjamini-Hochberg).
+        """
+        adjusted_p_value: builtins.float
         @property
         def raw_lift_interval(self) -> fairlift.v1.value_pb2.Interval: ...
         @property
@@ -1342,11 +1868,17 @@ class SegmentResult(google.protobuf.message.Message):
             lift: builtins.float | None = ...,
             lift_interval: fairlift.v1.value_pb2.Interval | None = ...,
             sentence: builtins.str = ...,
+            p_value: builtins.float | None = ...,
+            adjusted_p_value: builtins.float | None = ...,
         ) -> None: ...
-        def HasField(self, field_name: typing.Literal["_lift", b"_lift", "_raw_lift", b"_raw_lift", "lift", b"lift", "lift_interval", b"lift_interval", "raw_lift", b"raw_lift", "raw_lift_interval", b"raw_lift_interval"]) -> builtins.bool: ...
-        def ClearField(self, field_name: typing.Literal["_lift", b"_lift", "_raw_lift", b"_raw_lift", "lift", b"lift", "lift_interval", b"lift_interval", "raw_lift", b"raw_lift", "raw_lift_interval", b"raw_lift_interval", "sentence", b"sentence", "units", b"units", "value", b"value", "variant", b"variant"]) -> None: ...
+        def HasField(self, field_name: typing.Literal["_adjusted_p_value", b"_adjusted_p_value", "_lift", b"_lift", "_p_value", b"_p_value", "_raw_lift", b"_raw_lift", "adjusted_p_value", b"adjusted_p_value", "lift", b"lift", "lift_interval", b"lift_interval", "p_value", b"p_value", "raw_lift", b"raw_lift", "raw_lift_interval", b"raw_lift_interval"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["_adjusted_p_value", b"_adjusted_p_value", "_lift", b"_lift", "_p_value", b"_p_value", "_raw_lift", b"_raw_lift", "adjusted_p_value", b"adjusted_p_value", "lift", b"lift", "lift_interval", b"lift_interval", "p_value", b"p_value", "raw_lift", b"raw_lift", "raw_lift_interval", b"raw_lift_interval", "sentence", b"sentence", "units", b"units", "value", b"value", "variant", b"variant"]) -> None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_adjusted_p_value", b"_adjusted_p_value"]) -> typing.Literal["adjusted_p_value"] | None: ...
         @typing.overload
         def WhichOneof(self, oneof_group: typing.Literal["_lift", b"_lift"]) -> typing.Literal["lift"] | None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_p_value", b"_p_value"]) -> typing.Literal["p_value"] | None: ...
         @typing.overload
         def WhichOneof(self, oneof_group: typing.Literal["_raw_lift", b"_raw_lift"]) -> typing.Literal["raw_lift"] | None: ...
 
@@ -1445,6 +1977,7 @@ class HealthCheck(google.protobuf.message.Message):
     VALUE_FIELD_NUMBER: builtins.int
     EVIDENCE_FIELD_NUMBER: builtins.int
     SHOP_WIDE_FIELD_NUMBER: builtins.int
+    CAUSES_FIELD_NUMBER: builtins.int
     name: builtins.str
     """sample_ratio, contamination, enough_orders, minimum_days, exposures, amendments, …; a reader
     shows one that it does not know by its sentence.
@@ -1456,6 +1989,10 @@ class HealthCheck(google.protobuf.message.Message):
     """Of sample_ratio: an e-value, valid however often somebody looks; 20 warns, 100 blocks."""
     shop_wide: builtins.bool
     """It is about the events of all campaigns together, not about this campaign's alone."""
+    @property
+    def causes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ImbalanceCause]:
+        """Of sample_ratio: where the imbalance lies, what explains most of it first; at most 5."""
+
     def __init__(
         self,
         *,
@@ -1465,15 +2002,47 @@ class HealthCheck(google.protobuf.message.Message):
         value: builtins.float | None = ...,
         evidence: builtins.float | None = ...,
         shop_wide: builtins.bool = ...,
+        causes: collections.abc.Iterable[Global___ImbalanceCause] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_evidence", b"_evidence", "_value", b"_value", "evidence", b"evidence", "value", b"value"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_evidence", b"_evidence", "_value", b"_value", "evidence", b"evidence", "name", b"name", "sentence", b"sentence", "shop_wide", b"shop_wide", "status", b"status", "value", b"value"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_evidence", b"_evidence", "_value", b"_value", "causes", b"causes", "evidence", b"evidence", "name", b"name", "sentence", b"sentence", "shop_wide", b"shop_wide", "status", b"status", "value", b"value"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_evidence", b"_evidence"]) -> typing.Literal["evidence"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_value", b"_value"]) -> typing.Literal["value"] | None: ...
 
 Global___HealthCheck: typing_extensions.TypeAlias = HealthCheck
+
+@typing.final
+class ImbalanceCause(google.protobuf.message.Message):
+    """Units whose split, left out, would take away much of the imbalance."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ATTRIBUTE_FIELD_NUMBER: builtins.int
+    VALUE_FIELD_NUMBER: builtins.int
+    UNITS_FIELD_NUMBER: builtins.int
+    EXPLAINED_FIELD_NUMBER: builtins.int
+    SENTENCE_FIELD_NUMBER: builtins.int
+    attribute: builtins.str
+    """A segment of the plan, day, or hour."""
+    value: builtins.str
+    units: builtins.int
+    explained: builtins.float
+    """Share of the whole split's chi-square that goes away without these units."""
+    sentence: builtins.str
+    def __init__(
+        self,
+        *,
+        attribute: builtins.str = ...,
+        value: builtins.str = ...,
+        units: builtins.int = ...,
+        explained: builtins.float = ...,
+        sentence: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attribute", b"attribute", "explained", b"explained", "sentence", b"sentence", "units", b"units", "value", b"value"]) -> None: ...
+
+Global___ImbalanceCause: typing_extensions.TypeAlias = ImbalanceCause
 
 @typing.final
 class GetHealthRequest(google.protobuf.message.Message):
@@ -1649,6 +2218,7 @@ class Look(google.protobuf.message.Message):
     CLOSING_FIELD_NUMBER: builtins.int
     HASH_FIELD_NUMBER: builtins.int
     ARMS_FIELD_NUMBER: builtins.int
+    DECIDES_FIELD_NUMBER: builtins.int
     number: builtins.int
     epoch: builtins.int
     information: builtins.float
@@ -1666,6 +2236,8 @@ class Look(google.protobuf.message.Message):
     """SHA-256, hex, of this look and of the hash of the look before, from the plan's hash on: a look
     that is edited breaks the chain.
     """
+    decides: builtins.bool
+    """The campaign's final verdict fell at this look: true for one look at most."""
     @property
     def look_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was made."""
@@ -1695,8 +2267,9 @@ class Look(google.protobuf.message.Message):
         closing: Global___Closing.ValueType = ...,
         hash: builtins.str = ...,
         arms: collections.abc.Iterable[Global___Look.LookArm] | None = ...,
+        decides: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["as_of_time", b"as_of_time", "look_time", b"look_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["arms", b"arms", "as_of_time", b"as_of_time", "closing", b"closing", "comparisons", b"comparisons", "day", b"day", "epoch", b"epoch", "hash", b"hash", "information", b"information", "judges_success", b"judges_success", "look_time", b"look_time", "number", b"number", "plan_hash", b"plan_hash", "units", b"units", "verdict", b"verdict"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["arms", b"arms", "as_of_time", b"as_of_time", "closing", b"closing", "comparisons", b"comparisons", "day", b"day", "decides", b"decides", "epoch", b"epoch", "hash", b"hash", "information", b"information", "judges_success", b"judges_success", "look_time", b"look_time", "number", b"number", "plan_hash", b"plan_hash", "units", b"units", "verdict", b"verdict"]) -> None: ...
 
 Global___Look: typing_extensions.TypeAlias = Look

@@ -88,7 +88,7 @@ class ResultsServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchResults(self, request, context):
-        """The report now, and again whenever a new look is due.
+        """The report now, and again whenever a look, the campaign's state or its verdict is new.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -166,7 +166,7 @@ class ResultsServiceStub(typing.Generic[_ResultsServiceGetResultsType, _ResultsS
     """Every analysis that was ever shown, oldest first."""
 
     WatchResults: _ResultsServiceWatchResultsType
-    """The report now, and again whenever a new look is due."""
+    """The report now, and again whenever a look, the campaign's state or its verdict is new."""
 
     GetHealth: _ResultsServiceGetHealthType
     """Whether the data can be trusted; nothing about effects, so it may be read at any time."""
@@ -227,7 +227,7 @@ class ResultsServiceServicer(metaclass=abc.ABCMeta):
         request: fairlift.v1.results_service_pb2.WatchResultsRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[fairlift.v1.results_service_pb2.Report], collections.abc.AsyncIterator[fairlift.v1.results_service_pb2.Report]]:
-        """The report now, and again whenever a new look is due."""
+        """The report now, and again whenever a look, the campaign's state or its verdict is new."""
 
     @abc.abstractmethod
     def GetHealth(

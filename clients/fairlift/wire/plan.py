@@ -13,6 +13,9 @@ from fairlift.engine.metric import (
     Direction,
     FunnelMetric,
     Kind,
+    LineKind,
+    LineMeasure,
+    LineOf,
     MeanMetric,
     Measure,
     Metric,
@@ -41,20 +44,24 @@ from fairlift.engine.plan import (
     Stopping,
     Yeast,
 )
+from fairlift.engine.plan_lists import MicroValue, SegmentBands
+from fairlift.v1 import event_service_pb2, value_pb2
 from fairlift.v1 import plan_pb2 as pb
-from fairlift.v1 import value_pb2
 from fairlift.wire.enums import EnumTable
 from fairlift.wire.identity import IDENTITY_POLICIES
 from fairlift.wire.violations import Findings
 
 _ORDER = EnumTable(OrderMeasure, pb.OrderMeasure, "ORDER_MEASURE")
 _ACTION = EnumTable(ActionOf, pb.ActionMeasure.Of, "OF")
+_LINE_OF = EnumTable(LineOf, pb.LineMeasure.Of, "OF")
+_LINE_KIND = EnumTable(LineKind, event_service_pb2.LineKind, "LINE_KIND")
 _DIRECTION = EnumTable(Direction, value_pb2.Direction, "DIRECTION")
 _DECIDE = EnumTable(Decide, pb.Decide, "DECIDE")
 _QUANTITY = EnumTable(Quantity, value_pb2.Quantity, "QUANTITY")
 
 # Keeps the place of a metric that broke rules, so that the others keep theirs.
 _BROKEN = Metric("broken", RateMetric(OrderMeasure.ORDERS))
+_WORTHLESS = MicroValue("broken")
 
 
 def plan_from(message: pb.Plan) -> Plan:
@@ -72,6 +79,10 @@ def plan_from(message: pb.Plan) -> Plan:
     stopping = findings.take("stopping", lambda: _stopping_from(message.stopping), None)
     no_days: int | None = None
     window_days = findings.take("window", lambda: _window_days_from(message), no_days)
+    micro_values = tuple(
+        findings.take(f"micro_values[{i}]", lambda v=v: _micro_value_from(v), _WORTHLESS)  # type: ignore[misc]
+        for i, v in enumerate(message.micro_values)
+    )
     present = {
         name: getattr(message, name)
         for name in ("alpha", "power", "minimum_days", "maximum_days", "settle_hours")
@@ -91,6 +102,8 @@ def plan_from(message: pb.Plan) -> Plan:
             decide=_DECIDE.get(message.decide, Decide.WEEKLY),
             stopping=stopping or GroupSequential(),
             segments=tuple(message.segments),
+            bands=tuple(SegmentBands(b.attribute, tuple(b.bounds)) for b in message.bands),
+            micro_values=micro_values,
             covariate_days=message.covariate_days,
             identity_policy=IDENTITY_POLICIES.get(
                 message.identity_policy, IdentityPolicy.FIRST_SEEN
@@ -123,6 +136,8 @@ def plan_to(plan: Plan) -> pb.Plan:
         rule_version=plan.rule_version,
         stopping=_stopping_to(plan.stopping),
         segments=plan.segments,
+        bands=[pb.SegmentBands(attribute=b.attribute, bounds=b.bounds) for b in plan.bands],
+        micro_values=map(_micro_value_to, plan.micro_values),
         covariate_days=plan.covariate_days,
         identity_policy=IDENTITY_POLICIES.to(plan.identity_policy),
     )
@@ -254,9 +269,17 @@ def _measure_from(message: pb.Measure, field: str) -> Measure:
         case "returned":
             back = message.returned
             return ReturnMeasure(back.from_day, back.to_day, back.bought)
+        case "lines":
+            lines = message.lines
+            return LineMeasure(
+                _LINE_OF.get(lines.of, LineOf.REVENUE),
+                tuple(_LINE_KIND.need(kind, f"{field}.lines.kinds") for kind in lines.kinds),
+                tuple(lines.categories),
+                tuple(lines.products),
+            )
         case _:
             raise InvalidCampaign(
-                [Violation(field, "is missing; give one of order, action, returned")]
+                [Violation(field, "is missing; give one of order, action, returned, lines")]
             )
 
 
@@ -269,8 +292,32 @@ def _measure_to(measure: Measure) -> pb.Measure:
         case ReturnMeasure(first, last, bought):
             back = pb.ReturnMeasure(from_day=first, to_day=last, bought=bought)
             return pb.Measure(returned=back)
+        case LineMeasure(line_of, kinds, categories, products):
+            lines = pb.LineMeasure(
+                of=_LINE_OF.to(line_of),
+                kinds=map(_LINE_KIND.to, kinds),
+                categories=categories,
+                products=products,
+            )
+            return pb.Measure(lines=lines)
         case _:
             assert_never(measure)
+
+
+def _micro_value_from(message: pb.MicroValue) -> MicroValue:
+    match message.WhichOneof("worth"):
+        case "weight":
+            return MicroValue(message.action, message.weight)
+        case "calibrated":
+            return MicroValue(message.action)
+        case _:
+            raise InvalidCampaign([Violation("", "has no worth; give weight, or calibrated: {}")])
+
+
+def _micro_value_to(value: MicroValue) -> pb.MicroValue:
+    if value.weight is None:
+        return pb.MicroValue(action=value.action, calibrated=pb.MicroValue.Calibrated())
+    return pb.MicroValue(action=value.action, weight=value.weight)
 
 
 def _cap_from(message: pb.Cap) -> CapAtQuantile | CapAtAmount | None:

@@ -5,6 +5,7 @@ proved statements are made: a search that takes too long, or that mixes versions
 undecidable, and the check then reports nothing.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,22 +16,23 @@ from fairlift.engine.audience import (
     AllOf,
     Between,
     Compare,
+    CompareOp,
     Condition,
+    Exists,
     In,
     Leaf,
-    Not,
     Scalar,
     Text,
     TextOp,
     Version,
     attributes,
-    children,
     leaves,
 )
 from fairlift.engine.campaign import AttributeType
 from fairlift.engine.short_form import short_form
 
 from fairlift_cli.audience.example_values import ExampleValue
+from fairlift_cli.audience.parts import Part, parts
 from fairlift_cli.audience.search import Search
 
 _TEXTS = (AttributeType.STRING, AttributeType.VERSION)
@@ -41,9 +43,14 @@ class Contradiction:
     """Conditions that cannot hold together.
 
     None of them can be left out of the proof, as far as the search can tell in its limits.
+
+    Attributes:
+        conditions: of the proof.
+        path: of the part that never holds, such as `any_of.conditions[1]`; empty: all of it.
     """
 
     conditions: tuple[Condition, ...]
+    path: str = ""
 
     def __str__(self) -> str:
         conjunction = AllOf(self.conditions) if len(self.conditions) > 1 else self.conditions[0]
@@ -102,11 +109,35 @@ def overlap(condition: Condition, other: Condition) -> dict[str, ExampleValue] |
 def contradictions(condition: Condition) -> tuple[Contradiction, ...]:
     """The parts of the condition that never hold, each with the fewest conditions that prove it.
 
+    Parts are the branches of an `or`, and what stands after a `not`; of a dead one no further part.
+
     >>> from fairlift_cli.audience.parser import parse
     >>> [str(c) for c in contradictions(parse("cart_value >= 50 and vip and cart_value < 30"))]
     ['cart_value >= 50 and cart_value < 30 is always false']
     """
     return tuple(_find_contradictions(condition, Search()))
+
+
+def is_true_where_known(condition: Condition) -> bool:
+    """Whether it is proved to hold for every visitor whose attributes are known.
+
+    A value counts as known if it is of the type that it is compared with. What holds for every
+    visitor holds for these, so a check that asks for both needs this search alone most times.
+
+    >>> from fairlift_cli.audience.parser import parse
+    >>> is_true_where_known(parse('country != "ES" or country != "RO"'))
+    True
+    """
+    of_attribute: dict[str, list[Leaf]] = {}
+    for leaf in leaves(condition):
+        of_attribute.setdefault(leaf.attribute, []).append(leaf)
+    known = [
+        (_is_known(name, found), True)
+        for name, found in of_attribute.items()
+        # Beside another condition the search cannot decide what versions exclude.
+        if not any(isinstance(leaf, Version) for leaf in found)
+    ]
+    return Search().refutes((condition, False), *known)
 
 
 def undeclared(condition: Condition, declared: Iterable[str]) -> tuple[Undeclared, ...]:
@@ -153,6 +184,16 @@ def _typed(leaf: Leaf) -> Iterator[tuple[Leaf, tuple[AttributeType, ...]]]:
             yield leaf, _TEXTS[::-1]
 
 
+def _is_known(name: str, found: Iterable[Leaf]) -> Condition:
+    """Holds for each value of the type that all these conditions on the attribute compare with."""
+    types = {types for leaf in found for _, types in _typed(leaf)}
+    if types == {(AttributeType.BOOL,)}:
+        return In(name, (True, False))
+    if types == {(AttributeType.NUMBER,)}:
+        return Compare(name, CompareOp.LE, sys.float_info.max)
+    return Exists(name)
+
+
 def _types(value: Scalar) -> tuple[AttributeType, ...]:
     match value:
         case bool():
@@ -165,13 +206,14 @@ def _types(value: Scalar) -> tuple[AttributeType, ...]:
 
 
 def _find_contradictions(condition: Condition, search: Search) -> Iterator[Contradiction]:
-    if condition == NOBODY:
-        return
-    if search.refutes((condition, True)):
-        yield Contradiction(_smallest_proof(_conjuncts(condition), search))
-    elif not isinstance(condition, Not):
-        for child in children(condition):
-            yield from _find_contradictions(child, search)
+    dead: list[str] = []
+    for part in (Part(condition, "", ""), *parts(condition)):
+        is_inside = any(part.path.startswith(path) for path in dead)
+        if part.condition == NOBODY or is_inside:
+            continue
+        if search.refutes((part.condition, True)):
+            dead.append(f"{part.path}." if part.path else "")
+            yield Contradiction(_smallest_proof(_conjuncts(part.condition), search), part.path)
 
 
 def _conjuncts(condition: Condition) -> list[Condition]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import NoReturn, TypeVar
 
@@ -28,12 +29,17 @@ from fairlift.engine.audience import (
     Text,
     TextOp,
     Version,
+    children,
 )
 from fairlift.engine.errors import InvalidAudience, InvalidCampaign
 from fairlift.engine.short_form import RESERVED
 
+from fairlift_cli.audience.parts import parts
+
 MAX_AUDIENCE_TEXT = 400_000
 MAX_NESTING = 64
+# Python reads no integer of more than 4,300 digits; one of 400 is no number of a visitor.
+_MAX_DIGITS = 400
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -72,8 +78,8 @@ class _Token:
     position: int
 
 
-def parse(text: str) -> Condition:
-    """The condition that the short form describes.
+def parse(text: str, audiences: Mapping[str, Condition] = MappingProxyType({})) -> Condition:
+    """The condition that the short form describes; `audiences` may be used in it by their names.
 
     Raises:
         InvalidAudience: it has a mistake; `position` is the character where it is.
@@ -81,15 +87,39 @@ def parse(text: str) -> Condition:
     >>> parse('cart_value >= 30 and not returning').conditions[0]
     Compare(attribute='cart_value', op=<CompareOp.GE: '>='>, value=30)
     """
-    return _Parser(text).audience()
+    return _Parser(text, audiences).audience()
+
+
+def parse_with_places(
+    text: str, audiences: Mapping[str, Condition] = MappingProxyType({})
+) -> tuple[Condition, dict[str, int]]:
+    """The condition as `parse` gives it, and where its parts begin, by their field paths.
+
+    Parts are the branches of each `or`, and what stands after a `not`, unless they are conditions
+    on one attribute. What lies in a shared audience stands at the part around it.
+
+    Raises:
+        InvalidAudience: as `parse`.
+    """
+    parser = _Parser(text, audiences)
+    condition = parser.audience()
+    places: dict[str, int] = {}
+    for part in parts(condition):
+        if children(part.condition):
+            above = places.get(part.above, 0)
+            places[part.path] = parser.starts.get(id(part.condition), above)
+    return condition, places
 
 
 class _Parser:
     """Recursive descent, one method for each rule of the grammar."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, audiences: Mapping[str, Condition]) -> None:
         self._text = text
+        self._audiences = audiences
         self._nesting = 0
+        # By id(): they are in one tree, which keeps them.
+        self.starts: dict[int, int] = {}
         self._token = _Token("end", "", 0)
         if len(text) > MAX_AUDIENCE_TEXT:
             self._fail(
@@ -114,17 +144,23 @@ class _Parser:
         self, word: str, part: Callable[[], Condition], join: type[AllOf] | type[AnyOf]
     ) -> Condition:
         start = self._token.position
-        conditions = [part()]
+        conditions = [self._placed(part)]
         while self._accept("name", word):
-            conditions.append(part())
+            conditions.append(self._placed(part))
         if len(conditions) == 1:
             return conditions[0]
         return self._build(start, lambda: join(tuple(conditions)))
 
+    def _placed(self, rule: Callable[[], Condition]) -> Condition:
+        start = self._token.position
+        condition = rule()
+        self.starts[id(condition)] = start
+        return condition
+
     def _not(self) -> Condition:
         start = self._token.position
         if self._accept("name", "not"):
-            inner = self._nested(self._not)
+            inner = self._placed(lambda: self._nested(self._not))
             return self._build(start, lambda: Not(inner))
         if self._accept("sign", "("):
             inner = self._nested(self._or)
@@ -147,6 +183,8 @@ class _Parser:
         if self._accept("name", "nobody"):
             return NOBODY
         name = self._attribute()
+        if start.text == "audience" and self._accept("sign", "("):
+            return self._shared()
         if start.text in ("exists", "version") and self._accept("sign", "("):
             inner_start = self._token.position
             inner = self._attribute()
@@ -158,6 +196,17 @@ class _Parser:
             value = self._string()
             return self._build(inner_start, lambda: Version(inner, op, value), positions)
         return self._relation(start.position, name)
+
+    def _shared(self) -> Condition:
+        """A condition that a file of shared audiences defines."""
+        token = self._token
+        name = self._attribute()
+        if name not in self._audiences:
+            near = get_close_matches(name, self._audiences, 1)
+            hint = f"did you mean {near[0]}?" if near else "define it in audiences.yaml"
+            self._fail(f"audience({name}) is not defined; {hint}", token.position)
+        self._expect("sign", ")", f'audience({name} must be closed by ")"')
+        return self._audiences[name]
 
     def _relation(self, start: int, name: str) -> Condition:
         token = self._token
@@ -234,12 +283,15 @@ class _Parser:
             return self._string()
         self._advance()
         if token.kind == "number":
-            return int(token.text) if token.text.lstrip("-").isdigit() else float(token.text)
+            is_whole = token.text.lstrip("-").isdigit() and len(token.text) < _MAX_DIGITS
+            return int(token.text) if is_whole else float(token.text)
         if token.text in ("true", "false"):
             return token.text == "true"
         if token.kind == "time":
             return self._time(token)
         hint = f'; a text needs quotes: "{token.text}"' if token.kind == "name" else ""
+        if token.text.lower() in ("true", "false"):
+            hint = f"; did you mean {token.text.lower()}?"
         return self._fail(f"{_described(token)} is not a value{hint}", token.position)
 
     def _time(self, token: _Token) -> datetime:
@@ -247,7 +299,13 @@ class _Parser:
             time = datetime.fromisoformat(token.text)
         except ValueError:
             self._fail(f"{token.text} is not a time; write 2026-11-27T08:00:00Z", token.position)
-        return time if time.tzinfo is not None or "T" in token.text else time.replace(tzinfo=UTC)
+        if time.tzinfo is None:
+            return time if "T" in token.text else time.replace(tzinfo=UTC)
+        try:
+            time.astimezone(UTC)
+        except OverflowError:
+            self._fail(f"{token.text} is outside of the years 1 to 9999 in UTC", token.position)
+        return time
 
     def _accept(self, kind: str, text: str) -> bool:
         if self._token.kind != kind or self._token.text != text:

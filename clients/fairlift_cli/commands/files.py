@@ -1,5 +1,6 @@
-"""Commands on campaign files: check and apply."""
+"""Commands on campaign files alone: check, and explain its rules."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,44 +8,44 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fairlift_cli.commands.output import new_screen, print_json
 from fairlift_cli.failures import FINE, REFUSED
-from fairlift_cli.options import server_options
 
 if TYPE_CHECKING:
-    from fairlift_cli.server_connection import Target
+    from fairlift_cli.check import CheckResult
 
 _PATHS = click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True)
+    "paths",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=False, allow_dash=True),
 )
 
 
 @click.command()
 @_PATHS
 @click.option(
-    "--format", "output_format", type=click.Choice(["text", "json", "github"]), default="text",
-    show_default=True, help="How mistakes are printed.",
+    "--format", "output_format",
+    type=click.Choice(["text", "json", "github", "gitlab", "sarif", "junit"]), default="text",
+    show_default=True, help="How findings are printed.",
 )  # fmt: skip
+@click.option("--strict", is_flag=True, help="End with exit code 1 for warnings, too.")
 @click.option(
     "--explain", is_flag=True,
     help="Also describe each audience in words, and show which campaigns share visitors.",
 )  # fmt: skip
-def check(paths: Sequence[Path], output_format: str, explain: bool) -> None:
-    """Check campaign files and print every mistake, and warnings."""
+def check(paths: Sequence[Path], output_format: str, strict: bool, explain: bool) -> None:
+    """Check campaign files; print every error and warning, with its rule.
+
+    PATHS are files, folders, or - for standard input. `fairlift explain FL203` tells more of a
+    rule.
+    """
     if explain and output_format != "text":
         raise click.UsageError(f"--explain prints text for people; remove --format {output_format}")
-    from fairlift_cli import findings
     from fairlift_cli.check import check_files
 
     checked = check_files(paths)
-    count, listed = len(checked.documents), (checked.findings, checked.warnings)
-    match output_format:
-        case "json":
-            click.echo(findings.as_json(*listed, campaigns=count))
-        case "github" if any(listed):
-            click.echo(findings.as_github(*listed))
-        case "text" if any(listed):
-            click.echo(findings.as_text(*listed))
+    if printed := _printed(checked, output_format):
+        click.echo(printed)
     if explain:
         from fairlift_cli.explain import explanation_of
 
@@ -55,42 +56,62 @@ def check(paths: Sequence[Path], output_format: str, explain: bool) -> None:
         summary = _counted(mistakes, "mistake") if mistakes else "no mistakes"
         if checked.warnings:
             summary += f", {_counted(len(checked.warnings), 'warning')}"
-        click.echo(f"{_counted(count, 'campaign')} checked: {summary}", err=bool(mistakes))
-    sys.exit(REFUSED if checked.findings else FINE)
+        counted = _counted(len(checked.documents), "campaign")
+        click.echo(f"{counted} checked: {summary}", err=bool(mistakes))
+    is_refused = checked.findings or (strict and checked.warnings)
+    sys.exit(REFUSED if is_refused else FINE)
+
+
+def _printed(checked: "CheckResult", output_format: str) -> str:
+    """The findings in a format; each imports what it needs."""
+    match output_format:
+        case "json":
+            from fairlift_cli.formats.as_json import as_json
+
+            return as_json(checked.found, campaigns=len(checked.documents))
+        case "github":
+            from fairlift_cli.formats.as_github import as_github
+
+            return as_github(checked.found)
+        case "gitlab":
+            from fairlift_cli.formats.as_gitlab import as_gitlab
+
+            return as_gitlab(checked.found)
+        case "sarif":
+            from importlib.metadata import version
+
+            from fairlift_cli.formats.as_sarif import as_sarif
+
+            return as_sarif(checked.found, version=version("fairlift"))
+        case "junit":
+            from fairlift_cli.formats.as_junit import as_junit
+
+            return as_junit(checked.found, paths=checked.paths)
+    from fairlift_cli.formats.as_text import as_text
+
+    is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return as_text(checked.found, coloured=is_coloured)
 
 
 @click.command()
-@_PATHS
-@click.option("--new-epoch", is_flag=True, help="Allow changes that start a new epoch.")
-@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-@server_options
-def apply(
-    paths: Sequence[Path], new_epoch: bool, dry_run: bool, target: "Target", as_json: bool
-) -> None:
-    """Create or update campaigns from files; shows the changes first."""
-    from fairlift_cli.apply import (
-        apply_steps,
-        campaigns_of,
-        planned_steps,
-        refusal_of,
-        show_steps,
-    )
-    from fairlift_cli.failures import CommandRefused
-    from fairlift_cli.server_connection import connected
+@click.argument("rule", required=False)
+def explain(rule: str | None) -> None:
+    """Explain a rule of `check`, such as FL203; without RULE, list all."""
+    from fairlift_cli.findings import did_you_mean
+    from fairlift_cli.rules import rules
 
-    campaigns = campaigns_of(paths)
-    with connected(target) as server:
-        steps = planned_steps(server, campaigns)
-        if as_json:
-            print_json([step.change for step in steps])
-        else:
-            show_steps(new_screen(), steps)
-        if problem := refusal_of(steps, new_epoch=new_epoch):
-            raise CommandRefused(problem)
-        if not dry_run:
-            apply_steps(server, steps, new_epoch=new_epoch)
-    if dry_run and not as_json:
-        new_screen().line("Nothing was applied: this was a dry run.")
+    if rule is None:
+        for each in rules().values():
+            click.echo(f"{each.id}  {each.level:<7}  {each.title}")
+        return
+    found = rules().get(rule.upper())
+    if found is None:
+        raise click.UsageError(
+            f"{rule} is not a rule{did_you_mean(rule.upper(), rules())}; "
+            "`fairlift explain` lists all"
+        )
+    level = f"always an {found.level}" if found.is_fixed else str(found.level)
+    click.echo(f"{found.id}: {found.title} ({level})\n\n{found.page}")
 
 
 def _counted(count: int, noun: str) -> str:

@@ -1,9 +1,15 @@
-"""The command `plan`: what a campaign can detect."""
+"""Commands before a campaign: `plan`, what it can detect, and `traffic`, with what visitors."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fairlift_cli.commands.output import new_screen
-from fairlift_cli.options import LANGUAGE, parse_share, parse_weekly
+from fairlift_cli.options import LANGUAGE, parse_share, parse_weekly, server_options
+
+if TYPE_CHECKING:
+    from fairlift_cli.server_connection import Target
 
 _ABOVE_0 = click.FloatRange(min=0, min_open=True)
 
@@ -85,3 +91,34 @@ def plan(
         unit="visitor" if visitors else "customer",
     )  # fmt: skip
     show_horizons(new_screen(), plan_input, effect=effect, language=language)
+
+
+@click.command()
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False, exists=False),
+    help="File to write, such as campaigns/traffic.yaml; default: standard output.",
+)  # fmt: skip
+@server_options
+def traffic(output: Path | None, target: "Target", as_json: bool) -> None:
+    """Write traffic.yaml from what the campaigns of the server have seen.
+
+    With this file, `fairlift check` says which campaigns cannot conclude, before they start.
+    """
+    from dataclasses import asdict
+
+    from fairlift_cli.server_connection import connected
+    from fairlift_cli.traffic_command import as_traffic_file, seen_traffic
+
+    with connected(target) as server:
+        seen = seen_traffic(server)
+    if as_json:
+        import json
+
+        text = json.dumps([asdict(campaign) for campaign in seen], indent=2) + "\n"
+    else:
+        text = as_traffic_file(seen)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+        click.echo(f"{output} has the traffic of {len(seen)} campaigns.")

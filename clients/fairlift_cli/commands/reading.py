@@ -1,5 +1,8 @@
 """Commands that read: results, looks and health."""
 
+import codecs
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,11 +18,19 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @EPOCH
 @click.option("--details", is_flag=True, help="Also show p-values, methods and the plan's hash.")
+@click.option(
+    "--format", "table_format", type=click.Choice(["csv", "xlsx", "json", "markdown"]),
+    help="Write a table with a row for each figure of each metric, variant and segment.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", "path", type=click.Path(path_type=Path, dir_okay=False),
+    help="The file of --format; default: standard output.",
+)  # fmt: skip
 @LANGUAGE
 @server_options
 def results(
-    name: str | None, epoch: int | None, details: bool, language: str,
-    target: "Target", as_json: bool,
+    name: str | None, epoch: int | None, details: bool, table_format: str | None,
+    path: Path | None, language: str, target: "Target", as_json: bool,
 ) -> None:  # fmt: skip
     """Show a campaign's results and the recommended action.
 
@@ -32,6 +43,13 @@ def results(
     from fairlift_cli.report import show_report
     from fairlift_cli.server_connection import RESULTS_TIMEOUT_S, connected, full_name
 
+    if table_format is not None:
+        if as_json or details:
+            raise click.UsageError("--format cannot be given together with --json or --details")
+        _write_table(target, name, epoch or 0, language, table_format, path)
+        return
+    if path is not None:
+        raise click.UsageError("-o needs --format csv, xlsx, json or markdown")
     if name is None:
         with connected(target) as server:
             reports = list(all_reports(server, language=language))
@@ -47,6 +65,39 @@ def results(
         print_json(report)
     else:
         show_report(new_screen(), report, language=language, details=details)
+
+
+def _write_table(
+    target: "Target", name: str | None, epoch: int, language: str, kind: str, path: Path | None
+) -> None:
+    """Writes the figures of a campaign, or of all that have started."""
+    from fairlift.v1.results_service_pb2 import GetResultsRequest
+
+    from fairlift_cli.all_results import all_reports
+    from fairlift_cli.server_connection import RESULTS_TIMEOUT_S, connected, full_name
+    from fairlift_cli.tables import figure_rows, table_content
+
+    if path is None and kind == "xlsx" and sys.stdout.isatty():
+        raise click.UsageError("a terminal cannot show xlsx; name a file: -o results.xlsx")
+    with connected(target) as server:
+        names = [full_name(name)] if name else [r.campaign for r in all_reports(server)]
+        rows = [
+            row
+            for campaign in names
+            for row in figure_rows(
+                server.call(
+                    server.results.GetResults,
+                    GetResultsRequest(name=campaign, epoch=epoch, language=language),
+                    timeout_s=RESULTS_TIMEOUT_S,
+                )
+            )
+        ]
+    content = table_content(rows, kind)
+    if path is None:
+        click.echo(content, nl=False)
+    else:
+        # With a byte order mark: without it, Excel reads accents as Windows-1252.
+        path.write_bytes(codecs.BOM_UTF8 + content if kind == "csv" else content)
 
 
 @click.command()

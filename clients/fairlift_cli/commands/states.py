@@ -1,4 +1,4 @@
-"""Commands on the campaigns of a server: list them, and change their state."""
+"""Commands that change the state of campaigns on a server."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -58,24 +58,6 @@ pause = _state_command("pause", "Pause campaigns; all visitors get the control."
 resume = _state_command("resume", "Resume paused campaigns.")
 stop = _state_command("stop", "Stop campaigns for good; their results stay available.")
 archive = _state_command("archive", "Archive campaigns; their results are kept.")
-
-
-@click.command("campaigns")
-@click.option("--all", "archived", is_flag=True, help="Include archived campaigns.")
-@server_options
-def list_campaigns(archived: bool, target: "Target", as_json: bool) -> None:
-    """List the campaigns on the server."""
-    from fairlift_cli.all_results import closed_entries
-    from fairlift_cli.campaign_commands import all_campaigns, show_campaigns
-    from fairlift_cli.server_connection import connected
-
-    with connected(target) as server:
-        campaigns = list(all_campaigns(server, archived=archived))
-        closed = {} if as_json else closed_entries(server)
-    if as_json:
-        print_json(campaigns)
-    else:
-        show_campaigns(new_screen(), campaigns, closed)
 
 
 def _change_states(

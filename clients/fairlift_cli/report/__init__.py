@@ -1,5 +1,6 @@
-"""Prints a campaign's report: for a marketer, and on request for an analyst."""
+"""A campaign's report: as data, and in the terminal for a marketer or an analyst."""
 
-from fairlift_cli.report.view import show_report
+from fairlift_cli.report.campaign_view import campaign_view
+from fairlift_cli.report.show import show_report, show_view
 
-__all__ = ["show_report"]
+__all__ = ["campaign_view", "show_report", "show_view"]

@@ -1,17 +1,29 @@
 """Attaches the ledger to DuckDB, read-only, under the name `shop`: a SQLite file or PostgreSQL."""
 
 from importlib.resources import as_file, files
+from typing import Final
 
 import duckdb
 
+THREADS: Final = 2
+# How DuckDB names Ibis's types.
+DUCKDB_TYPES: Final = {
+    "string": "VARCHAR",
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "binary": "BLOB",
+}
 # Its tables as the definition reads them: SQLite has no booleans.
 _BOOLEANS = {
     "exposures": (),
     "actions": (),
     "orders": ("upsell", "cross_sell", "first_purchase", "test", "refunded", "cancelled"),
+    "order_lines": (),
     "amendments": ("running_total",),
     "identity_links": (),
     "customer_attributes": (),
+    "costs": (),
     "exchange_rates": (),
     "shop": (),
 }
@@ -44,6 +56,11 @@ def attach_database(connection: duckdb.DuckDBPyConnection, source: str, name: st
         connection.execute(f"ATTACH {quoted(source)} AS {name} (TYPE {kind}, READ_ONLY)")
     except duckdb.Error as error:
         raise type(error)(str(error).replace(source, "the database")) from None
+
+
+def first_line(error: Exception) -> str:
+    """What an engine says in the first line of an error; the statement follows."""
+    return str(error).strip().partition("\n")[0].rstrip(".")
 
 
 def quoted(text: str) -> str:

@@ -1,128 +1,140 @@
-"""From one row per unit to sums per variant and day: the cells that every look is added up from."""
+"""From one row per unit to counts and sums by variant and day: a look adds some of them up."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from decimal import Decimal
-from itertools import pairwise
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
 
 import ibis
-from fairlift.engine.metric import CapAtQuantile
-from fairlift_stats.data.summary import Pair, Summary
+from fairlift_stats.data.summary import Pair, Triple
 
-from fairlift_server.analysis.columns import UnitColumn, maturity_us
-from fairlift_server.analysis.customer_labels import segment_text
-from fairlift_server.analysis.day_calendar import DAY_US
-from fairlift_server.analysis.events import Table, Value, when
-from fairlift_server.analysis.ledger_query import (
-    ColumnGroup,
-    EntryCount,
-    LedgerCell,
-    LedgerQuery,
-)
-from fairlift_server.analysis.variables import known_number
+from fairlift_server.analysis.columns import UnitColumn, Window, maturity_us
+from fairlift_server.analysis.day_calendar import MINUTE_US
+from fairlift_server.analysis.ledger_query import ColumnGroup
+from fairlift_server.analysis.local_days import clocks_table, local_day, own_mature_days
+from fairlift_server.analysis.query_tables import query_table
+from fairlift_server.analysis.untyped import Table, Value
 
-_ENTRY_NUMBERS = (
-    "units",
-    "first_us",
-    "last_entry_us",
-    "last_us",
-    "received_us",
-    "late_orders",
-    "late_exposures",
-    "late_actions",
-)
 # Whole numbers of 38 digits, on every engine.
-_WIDE = "decimal(38, 0)"
-_WIDE_LIMIT = 10**38
+_WIDE: Final = "decimal(38, 0)"
+_WIDE_LIMIT: Final = 10**38
 # Larger numbers are multiplied in two parts, x = high · 10^10 + low, whose products fit.
-_LOW = 10**10
-_LARGEST_PARTED = 10**27
-# From which moment on the zone's clock is how far ahead of UTC.
-Offsets = tuple[tuple[int, int], ...]
+LOW: Final = 10**10
+_LARGEST_PARTED: Final = 10**27
 
 
-def with_caps(rows: Table, query: LedgerQuery) -> Table:
-    """Values above the quantile of the positive ones, of all arms together, count as it.
+@dataclass(frozen=True)
+class DayKeys:
+    """What units are counted and added up by.
 
-    The quantile is of the units that count at the end of the query's day.
+    Attributes:
+        windows: for which there is a day of maturity.
+        changes: how often clocks change.
+        segments: columns with what units are cut by.
+        part: of the attributes, where their labels are capped; None: they are not.
     """
-    capped = {}
-    for column in query.columns:
-        if isinstance(column.cap, CapAtQuantile):
-            value = rows[column.name]
-            positive = when((value > 0) & is_mature(rows, column, query), value)
-            cap = positive.quantile(column.cap.quantile).over(ibis.window())
-            capped[column.name] = ibis.least(value.cast("float64"), cap.cast("float64"))
-    return rows.mutate(**capped) if capped else rows
+
+    windows: tuple[Window, ...]
+    changes: int
+    segments: tuple[str, ...] = ()
+    part: int | None = None
+
+    @cached_property
+    def own(self) -> tuple[Window, ...]:
+        """The windows whose day of maturity is a column of its own."""
+        return tuple(own_mature_days(self.windows, self.changes))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+        days = (mature_day_of(window) for window in self.own)
+        return ("query_id", "variant", "entry_day", "mixed_day", *days, *self.segments)
 
 
-def is_mature(rows: Table, column: UnitColumn, query: LedgerQuery) -> Value:
-    """Whether a unit's number is final at the end of the query's day."""
-    if query.as_of_day is None:
-        return ibis.literal(True)
-    return rows.first_us + maturity_us(column.maturity) < known_number("end_us")
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What is added up, each once, and how exactly.
 
-
-def entry_counts(rows: Table, query: LedgerQuery, offsets: Offsets) -> Table:
-    """One row per variant, day of entry and day of mixing."""
-    days = rows.mutate(
-        entry_day=local_day(rows.first_us, offsets), mixed_day=local_day(rows.mixed_us, offsets)
-    )
-    return days.group_by(["variant", "entry_day", "mixed_day"]).aggregate(
-        units=days.count(),
-        first_us=days.first_us.min(),
-        last_entry_us=days.first_us.max(),
-        last_us=days.last_us.max(),
-        received_us=days.received_us.max(),
-        late_orders=days.late_orders.sum(),
-        late_exposures=days.late_exposures.sum(),
-        late_actions=days.late_actions.sum(),
-        **{f"mature{i}": _mature_now(days, query, group) for i, group in _live_groups(query)},
-    )
-
-
-def day_cells(
-    rows: Table,
-    group: ColumnGroup,
-    offsets: Offsets,
-    *,
-    segment_keys: Collection[str] = (),
-    exact: Collection[Pair] = (),
-    parted: Collection[Pair] = (),
-) -> Table:
-    """One row per variant and day of entry, maturity and mixing: count, sums, products, thirds.
-
-    Rows are cut by the columns `segment_keys`, too.
-
-    Products of the `exact` pairs are added up as whole numbers; those of the `parted` pairs too, in
-    three parts; the others as doubles.
+    Attributes:
+        exact: pairs whose products are added up as whole numbers.
+        parted: those for which this takes three parts; the others are added up as doubles.
     """
-    rows = rows.mutate(
-        entry_day=local_day(rows.first_us, offsets),
-        mature_day=local_day(rows.first_us + maturity_us(group.maturity), offsets),
-        mixed_day=local_day(rows.mixed_us, offsets),
+
+    columns: tuple[str, ...]
+    products: tuple[Pair, ...]
+    thirds: tuple[Triple, ...]
+    exact: frozenset[Pair]
+    parted: frozenset[Pair]
+
+
+def mature_day_of(window: Window) -> str:
+    """The column with the day on which units are mature for a window."""
+    return f"mature_{'any' if window is None else window}_day"
+
+
+def unit_counts(persons: Table, keys: DayKeys) -> Table:
+    """Units by variant and day, with the moments that their entries were at."""
+    rows = with_days(persons, keys)
+    return rows.group_by(list(keys.names)).aggregate(
+        units=rows.count(),
+        first_us=rows.first_us.min(),
+        last_entry_us=rows.first_us.max(),
+        last_us=rows.last_us.max(),
+        received_us=rows.received_us.max(),
+        late_exposures=rows.late_exposures.sum(),
     )
-    keys = ["variant", "entry_day", "mature_day", "mixed_day", *segment_keys]
+
+
+def open_unit_rows(persons: Table, keys: DayKeys) -> Table:
+    """Units whose longest window is open now, by variant, day of entry and mixing, and minute."""
+    rows = with_days(persons, keys)
+    longest = max(map(maturity_us, keys.windows), default=0)
+    rows = rows.mutate(minute=(rows.first_us + (MINUTE_US - 1)) // MINUTE_US)
+    rows = rows.filter(rows.minute * MINUTE_US + longest > rows.now_us)
+    return rows.group_by(["query_id", "variant", "entry_day", "mixed_day", "minute"]).aggregate(
+        units=rows.count()
+    )
+
+
+def unit_sums(units: Table, keys: DayKeys, additions: Additions) -> Table:
+    """Sums, products and thirds of the columns by variant and day."""
+    rows = with_days(units, keys)
     # Wider before multiplying: products of integers overflow, on some engines in silence.
-    double = {name: rows[name].cast("float64") for name in group.columns}
-    whole = {name: rows[name].cast(_WIDE) for pair in (*exact, *parted) for name in pair}
-    return rows.group_by(keys).aggregate(
-        n=rows.count(),
-        **{f"s{i}": rows[name].sum() for i, name in enumerate(group.columns)},
+    columns = {name for each in (*additions.products, *additions.thirds) for name in each}
+    double = {name: rows[name].cast("float64") for name in columns}
+    whole = {
+        name: rows[name].cast(_WIDE)
+        for pair in (*additions.exact, *additions.parted)
+        for name in pair
+    }
+    sums = {f"s{n}": rows[name].sum() for n, name in enumerate(additions.columns)}
+    for n, (a, b) in enumerate(additions.products):
+        if (a, b) in additions.parted:
+            for power, part in enumerate(_parts_of_product(whole[a], whole[b])):
+                sums[f"p{n}_{power}"] = part.sum()
+        elif (a, b) in additions.exact:
+            sums[f"p{n}"] = (whole[a] * whole[b]).sum()
+        else:
+            sums[f"p{n}"] = (double[a] * double[b]).sum()
+    for n, (a, b, c) in enumerate(additions.thirds):
+        sums[f"t{n}"] = (double[a] * double[b] * double[c]).sum()
+    return rows.group_by(list(keys.names)).aggregate(
+        last_us=rows.last_us.max(),
+        received_us=rows.received_us.max(),
+        late_orders=rows.late_orders.sum(),
+        late_actions=rows.late_actions.sum(),
+        **sums,
+    )
+
+
+def largest_values(units: Table, columns: Sequence[UnitColumn]) -> Table:
+    """One row: the number of units, and of each column of whole numbers the largest value."""
+    return units.aggregate(
+        n=units.count(),
         **{
-            f"p{i}": (whole[a] * whole[b] if (a, b) in exact else double[a] * double[b]).sum()
-            for i, (a, b) in enumerate(group.products)
-            if (a, b) not in parted
-        },
-        **{
-            f"p{i}_{power}": part.sum()
-            for i, (a, b) in enumerate(group.products)
-            if (a, b) in parted
-            for power, part in enumerate(_parts_of_product(whole[a], whole[b]))
-        },
-        **{
-            f"t{i}": (double[a] * double[b] * double[c]).sum()
-            for i, (a, b, c) in enumerate(group.thirds)
+            column.name: units[column.name].abs().max()
+            for column in columns
+            if units[column.name].type().is_integer()
         },
     )
 
@@ -130,71 +142,44 @@ def day_cells(
 # `Any` below: a database's values.
 
 
-def read_entry(row: Mapping[str, Any], query: LedgerQuery) -> EntryCount:
-    """A row of `entry_counts`."""
-    return EntryCount(
-        row["variant"],
-        int(row["entry_day"]),
-        _whole(row["mixed_day"]),
-        **{name: int(row[name]) for name in _ENTRY_NUMBERS},
-        mature={group.maturity: int(row[f"mature{i}"]) for i, group in _live_groups(query)},
+def additions_of(groups: Collection[ColumnGroup], largest: Mapping[str, Any]) -> Additions:
+    """What the groups add up, each once."""
+    products = {frozenset(p): p for group in groups for p in group.products}
+    thirds = dict.fromkeys(triple for group in groups for triple in group.thirds)
+    whole = {name: int(value or 0) for name, value in largest.items() if name != "n"}
+    known = [(a, b) for a, b in products.values() if a in whole and b in whole]
+    # They add up to less than 38 digits, whoever the units are.
+    exact = frozenset(
+        (a, b) for a, b in known if int(largest["n"]) * whole[a] * whole[b] < _WIDE_LIMIT
     )
-
-
-def read_cell(
-    row: Mapping[str, Any], group: ColumnGroup, segments: Sequence[str] = ()
-) -> LedgerCell:
-    """A row of `day_cells`, cut by these segments or by none."""
-    return LedgerCell(
-        group.maturity,
-        row["variant"],
-        int(row["entry_day"]),
-        int(row["mature_day"]),
-        _whole(row["mixed_day"]),
-        segment_text(row, segments) if "segments" in row else None,
-        Summary.from_sums(
-            int(row["n"]),
-            {name: row[f"s{i}"] for i, name in enumerate(group.columns)},
-            {pair: _product(row, i) for i, pair in enumerate(group.products)},
-            {triple: row[f"t{i}"] for i, triple in enumerate(group.thirds)},
+    return Additions(
+        tuple(dict.fromkeys(name for group in groups for name in group.columns)),
+        tuple(products.values()),
+        tuple(thirds),
+        exact,
+        frozenset(
+            (a, b)
+            for a, b in known
+            if (a, b) not in exact and max(whole[a], whole[b]) < _LARGEST_PARTED
         ),
     )
 
 
-def largest_values(rows: Table, query: LedgerQuery) -> Table:
-    """One row: the number of units, and of each column of whole numbers the largest value."""
-    return rows.aggregate(
-        n=rows.count(),
+def with_days(rows: Table, keys: DayKeys) -> Table:
+    """The rows with their days in the zone of their query, and the moment that is now."""
+    clocks = clocks_table(keys.changes).rename(of_clock="query_id")
+    queries = query_table().select(number="query_id", now_us="now_us")
+    rows = rows.join(clocks, rows.query_id == clocks.of_clock).mutate()
+    rows = rows.join(queries, rows.query_id == queries.number).mutate()
+    return rows.mutate(
+        entry_day=local_day(rows.first_us, rows, keys.changes),
+        mixed_day=local_day(rows.mixed_us, rows, keys.changes),
         **{
-            column.name: rows[column.name].abs().max()
-            for column in query.columns
-            if rows[column.name].type().is_integer()
+            mature_day_of(window): local_day(
+                rows.first_us + maturity_us(window), rows, keys.changes
+            )
+            for window in keys.own
         },
-    )
-
-
-def exact_pairs(largest: Mapping[str, Any], group: ColumnGroup) -> frozenset[Pair]:
-    """Pairs of columns whose products add up to less than 38 digits, whoever the units are."""
-    n = largest["n"]
-    return frozenset(
-        (a, b)
-        for a, b in group.products
-        if a in largest
-        and b in largest
-        and n * int(largest[a] or 0) * int(largest[b] or 0) < _WIDE_LIMIT
-    )
-
-
-def parted_pairs(
-    largest: Mapping[str, Any], group: ColumnGroup, exact: frozenset[Pair]
-) -> frozenset[Pair]:
-    """Pairs of columns of whole numbers that are not exact: their products are too large."""
-    return frozenset(
-        (a, b)
-        for a, b in set(group.products) - exact
-        if a in largest
-        and b in largest
-        and max(int(largest[a] or 0), int(largest[b] or 0)) < _LARGEST_PARTED
     )
 
 
@@ -206,44 +191,5 @@ def _parts_of_product(x: Value, y: Value) -> tuple[Value, Value, Value]:
 
 def _parts(x: Value) -> tuple[Value, Value]:
     # The quotient is rounded, so `low` may have either sign: the two are the number all the same.
-    high = (x.cast("float64") / float(_LOW)).round().cast(_WIDE)
-    return high, x - high * ibis.literal(_LOW).cast(_WIDE)
-
-
-def _product(row: Mapping[str, Any], i: int) -> int | float:
-    if f"p{i}_0" in row:
-        low, middle, high = (int(row[f"p{i}_{power}"]) for power in range(3))
-        return low + _LOW * (middle + _LOW * high)
-    value: int | float | Decimal = row[f"p{i}"]
-    return int(value) if isinstance(value, Decimal) else value
-
-
-def _live_groups(query: LedgerQuery) -> list[tuple[int, ColumnGroup]]:
-    return [] if query.live is None else list(enumerate(query.groups))
-
-
-def _mature_now(rows: Table, query: LedgerQuery, group: ColumnGroup) -> Value:
-    assert query.live is not None, "the caller asks of now"
-    is_over = rows.first_us + maturity_us(group.maturity) <= known_number("now_us")
-    return ibis.ifelse(is_over, 1, 0).sum()
-
-
-def local_day(time_us: Value, offsets: Offsets) -> Value:
-    """The local day of a moment."""
-    return (time_us + _offset(time_us, offsets)) // DAY_US
-
-
-def _offset(time_us: Value, offsets: Offsets) -> Value:
-    branches = [(time_us < until, offset) for until, offset in _until(offsets)]
-    last = offsets[-1][1]
-    return ibis.cases(*branches, else_=last) if branches else ibis.literal(last)
-
-
-def _until(offsets: Offsets) -> Iterator[tuple[int, int]]:
-    """Each offset but the last, with the moment at which it ends."""
-    for (_start, offset), (end, _next) in pairwise(offsets):
-        yield end, offset
-
-
-def _whole(value: Any) -> int | None:
-    return None if value is None else int(value)
+    high = (x.cast("float64") / float(LOW)).round().cast(_WIDE)
+    return high, x - high * ibis.literal(LOW).cast(_WIDE)

@@ -1,20 +1,23 @@
 """The numbers per unit that a plan's metrics are made of: one column each."""
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from fairlift.engine import metric as planned
 from fairlift.engine.metric import (
-    MONEY_MEASURES,
     ActionMeasure,
     ActionOf,
     CapAtAmount,
     CapAtQuantile,
+    LineMeasure,
+    LineOf,
     Measure,
     Metric,
     OrderMeasure,
     ReturnMeasure,
+    is_money,
 )
 from fairlift_stats.data.metrics import Direction, Mean, MetricUnit, Quantile, Rate, Ratio
 from fairlift_stats.data.metrics import Metric as SummaryMetric
@@ -68,6 +71,7 @@ class UnitColumn:
         before_days: if not 0, the days before the first exposure instead: a covariate.
         is_indicator: 1 where the measure is positive, else 0.
         cap: values above it count as it.
+        worth: of one action, where it is what actions are worth; the column counts them.
     """
 
     name: str
@@ -76,11 +80,23 @@ class UnitColumn:
     before_days: int = 0
     is_indicator: bool = False
     cap: CapAtAmount | CapAtQuantile | None = None
+    worth: float = 1.0
 
     @property
     def is_money(self) -> bool:
         """Whether it is in micros."""
-        return self.measure in MONEY_MEASURES and not self.is_indicator
+        if self.is_indicator or isinstance(self.measure, FunnelSteps | ActionMeasure):
+            return False
+        return is_money(self.measure)
+
+    @property
+    def unit(self) -> float:
+        """What one of the column's numbers is in the metric's own unit."""
+        if self.is_indicator:
+            return 1.0
+        if self.measure is OrderMeasure.DAYS_BETWEEN_ORDERS:
+            return 1 / DAY_US
+        return 1 / MICROS if self.is_money else self.worth
 
     @property
     def maturity(self) -> Window:
@@ -146,12 +162,42 @@ class FunnelColumns:
 MetricColumns: TypeAlias = SummaryMetric | FunnelColumns
 
 
+@dataclass(frozen=True, slots=True)
+class WorthColumns:
+    """What the worth of an action is worked out from, beside the column that counts it.
+
+    Attributes:
+        action: its name.
+        counted: the column of its number.
+        weight: what one is worth; None is worked out from the three columns below.
+        followed: 1 for units that ordered after the action.
+        orders, revenue: of all units.
+    """
+
+    action: str
+    counted: str
+    weight: float | None
+    followed: str = ""
+    orders: str = ""
+    revenue: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those that are read."""
+        return () if self.weight is not None else (self.followed, self.orders, self.revenue)
+
+
 @dataclass(slots=True)
 class ColumnSet:
-    """Collects the columns that metrics need, each once, and the quantiles of them."""
+    """Collects the columns that metrics need, each once, and the quantiles of them.
+
+    Attributes:
+        worths: by action, what one is worth; None is worked out from the control.
+    """
 
     window: Window
     covariate_days: int = 0
+    worths: Mapping[str, float | None] = field(default_factory=dict)
     columns: dict[str, UnitColumn] = field(default_factory=dict)
     quantiles: list[UnitQuantile] = field(default_factory=list)
 
@@ -184,6 +230,28 @@ class ColumnSet:
                 self.quantiles.append(UnitQuantile(metric.name, column, at))
                 return Quantile(metric.name, at, unit, direction)
 
+    def worth_columns(self, metric: Metric) -> WorthColumns | None:
+        """What the worth behind a metric is worked out from; None where none is behind it."""
+        window = self.window if metric.window_days is None else metric.window_days
+        for measure in metric.measures:
+            if isinstance(measure, ActionMeasure) and measure.of is ActionOf.WORTH:
+                counted, weight = _name(measure, window), self.worths[measure.name]
+                if weight is not None:
+                    return WorthColumns(measure.name, counted, weight)
+                steps = FunnelSteps((ActionMeasure(measure.name), OrderMeasure.ORDERS))
+                name = _name(measure, window).replace(".worth", ".followed")
+                # A funnel's step is reached after the step before: that column is read, too.
+                self._add(UnitColumn(f"{name}.1", FunnelSteps(steps.steps[:1]), window))
+                return WorthColumns(
+                    measure.name,
+                    counted,
+                    None,
+                    self._add(UnitColumn(f"{name}.2", steps, window)),
+                    self._plain(OrderMeasure.ORDERS, window),
+                    self._plain(OrderMeasure.REVENUE, window),
+                )
+        return None
+
     def add_measures(self, measures: Iterable[Measure], window: Window) -> None:
         """The plain columns of these measures."""
         for measure in measures:
@@ -202,7 +270,13 @@ class ColumnSet:
                 name = f"{name}|{amount:g}"
             case CapAtQuantile(quantile):
                 name = f"{name}|p{quantile:g}"
-        return self._add(UnitColumn(name, measure, window, cap=cap))
+        return self._add(UnitColumn(name, measure, window, cap=cap, worth=self._worth(measure)))
+
+    def _worth(self, measure: Measure) -> float:
+        if isinstance(measure, ActionMeasure) and measure.of is ActionOf.WORTH:
+            # What the control's worth is is known when a look is read.
+            return self.worths[measure.name] or 1.0
+        return 1.0
 
     def _indicator(self, measure: Measure, window: Window) -> str:
         if _is_zero_or_one(measure):
@@ -260,6 +334,8 @@ def _is_zero_or_one(measure: Measure) -> bool:
             return of is ActionOf.ANY
         case ReturnMeasure():
             return True
+        case LineMeasure():
+            return False
     return measure in _ZERO_OR_ONE
 
 
@@ -270,6 +346,8 @@ def _nonzero_where(measure: Measure) -> Measure:
             return ActionMeasure(name)
         case ReturnMeasure():
             return measure
+        case LineMeasure(_, kinds, categories, products):
+            return LineMeasure(LineOf.ITEMS, kinds, categories, products)
     return OrderMeasure.BUYERS
 
 
@@ -279,6 +357,8 @@ def _step_name(measure: Measure) -> str:
             return name
         case ReturnMeasure(first, last, bought):
             return f"{'bought' if bought else 'back'}_d{first}_{last}"
+        case LineMeasure(of, kinds, categories, products):
+            return "_".join((*kinds, *categories, *products, of))
     return str(measure)
 
 
@@ -288,6 +368,8 @@ def _name(measure: Measure, window: Window) -> str:
             text = f"{name}.{of}"
         case ReturnMeasure(first, last, bought):
             return f"{'bought' if bought else 'back'}.d{first}-{last}"
+        case LineMeasure():
+            text = name_of_lines(measure)
         case _:
             text = str(measure)
     match window:
@@ -296,3 +378,10 @@ def _name(measure: Measure, window: Window) -> str:
         case 0:
             return f"{text}@visit"
     return f"{text}@{window}"
+
+
+def name_of_lines(measure: LineMeasure) -> str:
+    """Short, however many products are listed; looks keep it, so it must not change."""
+    lists = "\n".join((*measure.categories, "", *measure.products))
+    digest = hashlib.sha256(lists.encode()).hexdigest()[:12] if len(lists) > 1 else ""
+    return ".".join(filter(None, ("lines", *measure.kinds, digest, measure.of)))

@@ -14,6 +14,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DATE = date(1970, 1, 1)
 _SECOND_US = 1_000_000
 DAY_US = 86_400 * _SECOND_US
+MINUTE_US = 60 * _SECOND_US
+
+
+def full_minute(time_us: int) -> int:
+    """The last full minute at a moment."""
+    return time_us // MINUTE_US * MINUTE_US
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import CapAtQuantile
+from fairlift.engine.plan_lists import SegmentBands
 from fairlift_stats.data.summary import Pair, Summary, Triple
 from fairlift_stats.methods.quantiles import Quantiles
 
-from fairlift_server.analysis.columns import MICROS, UnitColumn, UnitQuantile, Window
+from fairlift_server.analysis.columns import UnitColumn, UnitQuantile, Window
+from fairlift_server.analysis.entry_rules import ENTRY_OF_ALL, EntryRules
+from fairlift_server.analysis.ledger_facts import NO_FACTS, LedgerFacts
+
+# A segment that the ledger tells where the storefront does not.
+NEW_OR_RETURNING: Final = "new_or_returning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +51,11 @@ class Lateness:
 
 
 @dataclass(frozen=True, slots=True)
-class EntryRules:
-    """Which exposures count: of units without an override, while the epoch ran.
-
-    Attributes:
-        start_us: when the epoch began; a caller's clock may be a minute slow, so that an exposure
-            up to a minute earlier counts. None takes all before it too.
-        pauses: from when until when nobody entered; a pause without an end lasts.
-        overrides: ids whose variant somebody chose by hand.
-    """
-
-    start_us: int | None = None
-    pauses: tuple[tuple[int, int | None], ...] = ()
-    overrides: tuple[str, ...] = ()
-
-
-ENTRY_OF_ALL = EntryRules()
-
-
-@dataclass(frozen=True, slots=True)
 class LiveQuestion:
-    """What is asked of the whole ledger beside the sums, as of now.
+    """Counts of all of the ledger beside the sums, as of now.
 
     Attributes:
-        now_us: units whose window is over by then are counted as mature.
+        now_us: units whose window was over by the last full minute are counted as mature.
         window: of the orders that are counted by day and by coupon.
         late: which events count as late; None before the first look.
     """
@@ -85,13 +73,14 @@ class LedgerQuery:
         time_zone: of the days.
         columns: one number per unit each.
         groups: what is added up, one group for each length of window.
-        segment_group: what is added up by segment, too.
+        segment_groups: what is added up by segment, too.
         segments: attributes by which it is cut: what an exposure does not say of one is looked for
             in what is known of its customer.
+        bands: of numeric segments.
         quantiles: of columns.
         coupons: variants, each with the coupon code that its payload gives.
         as_of_day: leaves out what happened after this day; None takes everything.
-        live: what is asked beside the sums when everything is taken.
+        live: what is counted beside the sums when everything is taken.
         entry: which exposures count.
     """
 
@@ -101,13 +90,14 @@ class LedgerQuery:
     time_zone: str
     columns: tuple[UnitColumn, ...]
     groups: tuple[ColumnGroup, ...]
-    segment_group: ColumnGroup | None = None
+    segment_groups: tuple[ColumnGroup, ...] = ()
     quantiles: tuple[UnitQuantile, ...] = ()
     coupons: tuple[tuple[str, str], ...] = ()
     as_of_day: int | None = None
     live: LiveQuestion | None = None
     entry: EntryRules = ENTRY_OF_ALL
     segments: tuple[str, ...] = ()
+    bands: tuple[SegmentBands, ...] = ()
 
     @property
     def late(self) -> Lateness | None:
@@ -155,6 +145,21 @@ class EntryCount:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenUnits:
+    """Units of one entry count that came within one minute and had an open window.
+
+    Attributes:
+        until_us: the end of that minute.
+    """
+
+    variant: str
+    entry_day: int
+    mixed_day: int | None
+    until_us: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrderCount:
     """Orders of one variant's units on one day; the day is the order's own."""
 
@@ -192,7 +197,8 @@ class LedgerCell:
     between, units of one day are mature on two.
 
     Attributes:
-        segments: the JSON text of the segments at first exposure, where cells are cut by it.
+        segments: a text with the labels at first exposure, where cells are cut by them; see
+            `segment_labels`.
     """
 
     maturity: Window
@@ -238,6 +244,10 @@ class LedgerAnswer:
             or cancellation of an order, or the link of an identity; None where there is none.
         orders, coupons: what the query's live question asks for; empty without one.
         late_amendments: of the query's lateness.
+        facts: of the units of a live query.
+        segments_are_capped: the segments had so many labels that only the largest are told apart.
+        open_units: units whose windows were not all over when a live query was answered.
+        is_remembered: nothing was read for it: the events were still the same.
     """
 
     query: LedgerQuery
@@ -249,6 +259,10 @@ class LedgerAnswer:
     orders: tuple[OrderCount, ...] = ()
     coupons: tuple[CouponCount, ...] = ()
     late_amendments: int = 0
+    segments_are_capped: bool = False
+    facts: LedgerFacts = NO_FACTS
+    open_units: tuple[OpenUnits, ...] = ()
+    is_remembered: bool = False
 
     @property
     def late(self) -> LateCounts:
@@ -275,7 +289,8 @@ class LedgerAnswer:
         worth.
         """
         is_known = self.last_restated_us is None or self.last_restated_us < end_us
-        return self.query.serves_many_days and is_known
+        # Which labels are the largest changes from day to day.
+        return self.query.serves_many_days and is_known and not self.segments_are_capped
 
     def sample(
         self, day: int | None, last_entries: Mapping[Window, int] | None = None
@@ -306,25 +321,35 @@ class LedgerAnswer:
         )
 
     def segment_summaries(
-        self, day: int | None, last_entry: int | None = None
+        self, day: int | None, group: ColumnGroup | None = None, last_entry: int | None = None
     ) -> Iterator[tuple[str, str, Summary]]:
-        """The segments' text, the variant and the sums of each cell in the sample of a day."""
+        """The segments' text, the variant and the sums of each cell in the sample of a day.
+
+        Args:
+            day: of the sample; None takes everybody.
+            group: whose columns are added up; None takes every group.
+            last_entry: the last day of entry that counts.
+        """
         for cell in self.segment_cells:
+            if group is not None and cell.maturity != group.maturity:
+                continue
             if cell.counts_on(day, last_entry):
-                yield cell.segments or "", cell.variant, self._in_currency(cell.summary)
+                yield cell.segments or "", cell.variant, self._in_own_units(cell.summary)
 
     def _totals(self, cells: Iterable[LedgerCell]) -> dict[str, Summary]:
         by_variant: dict[str, list[Summary]] = {}
         for cell in cells:
             by_variant.setdefault(cell.variant, []).append(cell.summary)
         return {
-            variant: self._in_currency(Summary.total(summaries))
+            variant: self._in_own_units(Summary.total(summaries))
             for variant, summaries in sorted(by_variant.items())
         }
 
-    def _in_currency(self, summary: Summary) -> Summary:
-        money = {column.name for column in self.query.columns if column.is_money}
-        return summary.scaled({name: 1 / MICROS for name in summary.columns if name in money})
+    def _in_own_units(self, summary: Summary) -> Summary:
+        units = {column.name: column.unit for column in self.query.columns}
+        return summary.scaled(
+            {name: units[name] for name in summary.columns if units.get(name, 1.0) != 1.0}
+        )
 
 
 def _units_by_variant(entries: Iterable[EntryCount]) -> dict[str, int]:

@@ -1,11 +1,15 @@
-"""The tables of the ledger, as the definition of a query reads them."""
+"""The tables of the ledger, as the definition reads them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
 import ibis
 
-from fairlift_server.analysis.events import Ledger
-from fairlift_server.analysis.restated_orders import RESTATED_COLUMNS
+from fairlift_server.analysis.untyped import Table
 
-_COLUMNS = {
+# Of each table the columns that the definition reads, and their types.
+LEDGER_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "exposures": {
         "unit": "string",
         "time_us": "int64",
@@ -27,18 +31,50 @@ _COLUMNS = {
         "unit": "string",
         "time_us": "int64",
         "received_us": "int64",
+        "currency_code": "string",
+        "rate_picos": "int64",
         "items": "int64",
+        "goods_micros": "int64",
+        "discount_micros": "int64",
+        "cost_micros": "int64",
+        "shipping_cost_micros": "int64",
+        "upsell": "boolean",
+        "cross_sell": "boolean",
         "coupons": "string",
-        "first_purchase": "int64",
-        "test": "int64",
-        "refunded": "int64",
-        "upsell": "int64",
-        "cross_sell": "int64",
-        "cancelled": "int64",
+        "channel": "string",
+        "first_purchase": "boolean",
+        "test": "boolean",
+        "placed": "string",
+        "refunded": "boolean",
+        "cancelled": "boolean",
         "shop_revenue_micros": "int64",
         "shop_net_revenue_micros": "int64",
         "shop_profit_micros": "int64",
         "shop_discount_micros": "int64",
+    },
+    "order_lines": {
+        "order_id": "string",
+        "product_id": "string",
+        "quantity": "int64",
+        "unit_price_micros": "int64",
+        "kind": "string",
+        "category": "string",
+    },
+    "amendments": {
+        "event_id": "binary",
+        "time_us": "int64",
+        "received_us": "int64",
+        "order_id": "string",
+        "kind": "string",
+        "currency_code": "string",
+        "goods_micros": "int64",
+        "tax_micros": "int64",
+        "delivery_micros": "int64",
+        "recovered_cost_micros": "int64",
+        "items": "int64",
+        "running_total": "boolean",
+        "correction": "string",
+        "status": "string",
     },
     "identity_links": {
         "time_us": "int64",
@@ -52,27 +88,49 @@ _COLUMNS = {
         "name": "string",
         "label": "string",
     },
-    "amendments": {
-        "order_id": "string",
+    "costs": {
         "time_us": "int64",
-        "received_us": "int64",
-        "status": "string",
+        "campaign": "string",
+        "channel": "string",
+        "shop_amount_micros": "int64",
     },
+    "exchange_rates": {
+        "event_id": "binary",
+        "time_us": "int64",
+        "currency_code": "string",
+        "shop_picos_per_unit": "int64",
+    },
+    "shop": {"currency_code": "string"},
 }
 
 
-def ledger_tables() -> Ledger:
-    """The tables of the attached database, and that of the orders amended later."""
-    tables = {
-        name: ibis.table(columns, name=name, catalog="shop", database="main")
-        for name, columns in _COLUMNS.items()
-    }
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The tables that the definition reads, from whatever engine holds them.
+
+    Each has the columns of LEDGER_COLUMNS in these types.
+    """
+
+    exposures: Table
+    actions: Table
+    orders: Table
+    order_lines: Table
+    amendments: Table
+    identity_links: Table
+    customer_attributes: Table
+    costs: Table
+    exchange_rates: Table
+    shop: Table
+
+
+def attached_ledger() -> Ledger:
+    """The tables of a database that is attached as `shop`."""
+    return Ledger(**{name: _attached(name, columns) for name, columns in LEDGER_COLUMNS.items()})
+
+
+def _attached(name: str, columns: Mapping[str, str]) -> Table:
     # SQLite has no booleans.
-    orders = tables.pop("orders")
-    orders = orders.mutate(
-        cancelled=orders.cancelled == 1,
-        test=orders.test == 1,
-        first_purchase=orders.first_purchase.cast("boolean"),
-    )
-    restated = ibis.table(RESTATED_COLUMNS, name="restated_orders")
-    return Ledger(orders=orders, restated=restated, **tables)
+    stored = {c: "int64" if kind == "boolean" else kind for c, kind in columns.items()}
+    table = ibis.table(stored, name=name, catalog="shop", database="main")
+    booleans = [c for c, kind in columns.items() if kind == "boolean"]
+    return table.mutate(**{c: table[c].cast("boolean") for c in booleans}) if booleans else table

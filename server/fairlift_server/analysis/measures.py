@@ -1,80 +1,126 @@
-"""What each measure counts or adds up over a unit's events."""
+"""What each measure counts or adds up over a person's orders, actions and other events.
 
-from collections.abc import Callable, Mapping
+Rows of events have `time_us`, and beside it `first_us` of their person. Each number comes from one
+kind of event; a measure that needs two is worked out from the numbers of both.
+"""
+
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import ibis
-from fairlift.engine.metric import ActionMeasure, ActionOf, Measure, OrderMeasure, ReturnMeasure
+from fairlift.engine.metric import (
+    ActionMeasure,
+    ActionOf,
+    LineMeasure,
+    OrderMeasure,
+    ReturnMeasure,
+)
 
-from fairlift_server.analysis.columns import Window, maturity_us
+from fairlift_server.analysis.columns import (
+    FunnelSteps,
+    UnitColumn,
+    Window,
+    maturity_us,
+    name_of_lines,
+)
 from fairlift_server.analysis.day_calendar import DAY_US
-from fairlift_server.analysis.events import CART, Table, Value, when
-from fairlift_server.events.ledger import coupon_list
+from fairlift_server.analysis.query_tables import CART
+from fairlift_server.analysis.untyped import Table, Value
 
-Coupons = Mapping[str, str]
-# Where several of them happen at one moment the first is the same for every engine.
-_FIRST_BY = ("time_us", "unit", "variant")
+Numbers: TypeAlias = Mapping[str, Value]
 
 
-def first_exposed(events: Table, value: Value) -> Value:
-    """The value at a person's first exposure; the ids break ties in time."""
-    order = ibis.struct({name: events[name] for name in _FIRST_BY})
-    return value.argmin(order, where=events.kind == "exposure")
-
-
-def measure_total(events: Table, measure: Measure, window: Window, coupons: Coupons) -> Value:
-    """The unit's number: a reduction over its events in the window."""
-    match measure:
-        case ActionMeasure(name, of):
-            return _action(events, name, of, in_window(events, window))
-        case ReturnMeasure():
-            return any_of(_returned(events, measure))
-    return _orders(events, measure, in_window(events, window), coupons)
-
-
-def total_before(events: Table, measure: Measure, days: int, coupons: Coupons) -> Value:
-    """The number over the days before the first exposure."""
-    since = events.time_us - events.first_us
-    counts = (since < 0) & (since >= -days * DAY_US)
-    if isinstance(measure, ActionMeasure):
-        return _action(events, measure.name, measure.of, counts)
-    assert isinstance(measure, OrderMeasure), "a return has no days before it"
-    return _orders(events, measure, counts, coupons)
-
-
-def is_step(
-    events: Table, measure: Measure, window: Window, coupons: Coupons, variant: Value
-) -> Value:
-    """Whether an event is this step of a funnel: whether it alone makes the measure positive.
-
-    A repeat purchase is an order after the first of the window; a cart is abandoned by its first
-    event where no order followed.
-    """
-    counts = in_window(events, window)
-    ordered = counts & (events.kind == "order")
-    match measure:
-        case ActionMeasure(name, of):
-            done = counts & (events.kind == "action") & (events.name == name)
-            floor = {ActionOf.VALUE: 0, ActionOf.NPS: 8}
-            return done & (events.value > floor[of]) if of in floor else done
-        case ReturnMeasure():
-            return counts & _returned(events, measure)
-        case OrderMeasure.ORDERS | OrderMeasure.BUYERS:
-            return ordered
+def order_numbers(orders: Table, column: UnitColumn) -> Numbers:
+    """What a column needs of a person's orders, as reductions."""
+    counts = _counts(orders, column)
+    match column.measure:
+        case ReturnMeasure(bought=True):
+            return {column.name: any_of(counts)}
+        case OrderMeasure.ORDERS | OrderMeasure.ABANDONED_CARTS:
+            return {_orders_of(column): _count(counts)}
+        case OrderMeasure.BUYERS:
+            return {column.name: any_of(counts)}
         case OrderMeasure.REPEAT_BUYERS:
-            return ordered & (events.time_us > _first_order_in(events, ordered))
+            return {column.name: (_count(counts) >= 2).cast("int64")}
+        case OrderMeasure.FIRST_PURCHASES:
+            # The shop says so, or it says nothing and no order was before.
+            said = any_of(counts & ibis.coalesce(orders.first_purchase, False))
+            unsaid = when(counts & orders.first_purchase.isnull(), orders.time_us).min()
+            is_first = ibis.coalesce(unsaid == orders.time_us.min(), False)
+            return {column.name: ibis.greatest(said, is_first.cast("int64"))}
+        case OrderMeasure.REPEAT_ORDERS:
+            return {column.name: ibis.greatest(_count(counts) - 1, 0)}
+        case OrderMeasure.DAYS_BETWEEN_ORDERS:
+            moments = when(counts, orders.time_us)
+            return {column.name: ibis.coalesce(moments.max() - moments.min(), 0)}
+        case OrderMeasure.COUPON_ORDERS:
+            return {column.name: _count(counts & orders.uses_own_coupon)}
+        case OrderMeasure() | LineMeasure() as measure:
+            return {column.name: _sum(counts, order_amount(orders, measure))}
+    return {}
+
+
+def action_numbers(actions: Table, column: UnitColumn) -> Numbers:
+    """What a column needs of a person's actions, as reductions."""
+    counts = _counts(actions, column)
+    match column.measure:
+        case ActionMeasure(name, of):
+            return {column.name: _action(actions, of, counts & (actions.name == name))}
         case OrderMeasure.ABANDONED_CARTS:
-            carts = counts & (events.kind == "action") & (events.name == CART)
-            return carts & _first_order_in(events, ordered).isnull()
-        case OrderMeasure.COUPON_ORDERS | OrderMeasure.COUPON_COST:
-            used = [(variant == arm) & _used(events, code) for arm, code in coupons.items()]
-            return ordered & (ibis.or_(*used) if used else ibis.literal(False))
-        case _:
-            return ordered & (_amount(events, measure) > 0)
+            return {_carts_of(column): _count(counts & (actions.name == CART))}
+    return {}
+
+
+def event_numbers(events: Table, column: UnitColumn) -> Numbers:
+    """What a column needs of everything that a person did, as reductions."""
+    match column.measure:
+        case ReturnMeasure(bought=False) as measure:
+            return {column.name: any_of(has_returned(events, measure))}
+    return {}
+
+
+def unit_number(numbers: Table, column: UnitColumn) -> Value:
+    """The number of a unit from those of its events; 0 where there were none."""
+    if column.measure is OrderMeasure.ABANDONED_CARTS:
+        carts = known_or_zero(numbers, _carts_of(column))
+        return ((carts > 0) & (known_or_zero(numbers, _orders_of(column)) == 0)).cast("int64")
+    return known_or_zero(numbers, column.name)
+
+
+def known_or_zero(numbers: Table, name: str) -> Value:
+    """A number that may be missing, or of no event at all."""
+    if name not in numbers.columns:
+        return ibis.literal(0, "int64")
+    return ibis.coalesce(numbers[name], 0)
+
+
+def order_amount(orders: Table, measure: OrderMeasure | LineMeasure) -> Value:
+    """What one order adds to the measure."""
+    if isinstance(measure, LineMeasure):
+        return orders[name_of_lines(measure)]
+    match measure:
+        case OrderMeasure.COUPON_COST:
+            return ibis.ifelse(orders.uses_own_coupon, orders.shop_discount_micros, 0)
+        case OrderMeasure.REFUNDED_ORDERS:
+            return orders.refunded.cast("int64")
+        case OrderMeasure.UPSELL_ORDERS:
+            return orders.upsell.cast("int64")
+        case OrderMeasure.CROSS_SELL_ORDERS:
+            return orders.cross_sell.cast("int64")
+        case OrderMeasure.ITEMS:
+            return orders["items"]
+        case _:  # the kinds of money have columns of their name
+            return orders[f"shop_{measure.value}_micros"]
 
 
 def any_of(condition: Value) -> Value:
     """1 where the condition holds for some event, else 0."""
-    return ibis.ifelse(condition, 1, 0).max()
+    return ibis.ifelse(condition, 1, 0).max().cast("int64")
+
+
+def when(condition: Value, value: Value) -> Value:
+    """The value where the condition holds, else NULL."""
+    return ibis.ifelse(condition, value, ibis.null(value.type()))
 
 
 def in_window(events: Table, window: Window) -> Value:
@@ -83,85 +129,45 @@ def in_window(events: Table, window: Window) -> Value:
     return since >= 0 if window is None else (since >= 0) & (since < maturity_us(window))
 
 
-def _returned(events: Table, measure: ReturnMeasure) -> Value:
+def has_returned(events: Table, measure: ReturnMeasure) -> Value:
+    """Whether an event is a return within these days."""
     since = events.time_us - events.first_us
-    counts = (since >= measure.from_day * DAY_US) & (since < measure.to_day * DAY_US)
-    if measure.bought:
-        return counts & (events.kind == "order")
+    returned = (since >= measure.from_day * DAY_US) & (since < measure.to_day * DAY_US)
     # The exposure itself is no return.
-    return counts & (events.time_us > events.first_us)
+    return returned if measure.bought else returned & (events.time_us > events.first_us)
 
 
-def _action(events: Table, name: str, of: ActionOf, counts: Value) -> Value:
-    done = counts & (events.kind == "action") & (events.name == name)
+def _counts(events: Table, column: UnitColumn) -> Value:
+    if isinstance(column.measure, FunnelSteps):
+        return ibis.literal(False)
+    if isinstance(column.measure, ReturnMeasure):
+        return has_returned(events, column.measure)
+    if column.before_days:
+        since = events.time_us - events.first_us
+        return (since < 0) & (since >= -column.before_days * DAY_US)
+    return in_window(events, column.window)
+
+
+def _action(actions: Table, of: ActionOf, counts: Value) -> Value:
     match of:
         case ActionOf.ANY:
-            return any_of(done)
-        case ActionOf.COUNT:
-            return _count(done)
+            return any_of(counts)
+        case ActionOf.COUNT | ActionOf.WORTH:
+            return _count(counts)
         case ActionOf.VALUE:
-            return _sum(done, events.value)
+            return _sum(counts, actions.value)
         case ActionOf.NPS:
-            promoters = done & events.value.between(9, 10)
-            return _count(promoters) - _count(done & events.value.between(0, 6))
+            promoters = counts & actions.value.between(9, 10)
+            return _count(promoters) - _count(counts & actions.value.between(0, 6))
 
 
-def _orders(events: Table, measure: OrderMeasure, counts: Value, coupons: Coupons) -> Value:
-    ordered = counts & (events.kind == "order")
-    match measure:
-        case OrderMeasure.ORDERS:
-            return _count(ordered)
-        case OrderMeasure.BUYERS:
-            return any_of(ordered)
-        case OrderMeasure.REPEAT_BUYERS:
-            return (_count(ordered) >= 2).cast("int64")
-        case OrderMeasure.FIRST_PURCHASES:
-            return any_of(ordered & (_amount(events, measure) > 0))
-        case OrderMeasure.ABANDONED_CARTS:
-            carts = _count(counts & (events.kind == "action") & (events.name == CART))
-            return ((carts > 0) & (_count(ordered) == 0)).cast("int64")
-        case OrderMeasure.COUPON_ORDERS:
-            return _by_coupon(events, coupons, lambda used: _count(ordered & used))
-        case OrderMeasure.COUPON_COST:
-            return _by_coupon(events, coupons, lambda used: _sum(ordered & used, events.discount))
-        case _:
-            return _sum(ordered, _amount(events, measure))
+def _orders_of(column: UnitColumn) -> str:
+    is_part = column.measure is OrderMeasure.ABANDONED_CARTS
+    return f"{column.name}:orders" if is_part else column.name
 
 
-def _amount(events: Table, measure: OrderMeasure) -> Value:
-    """What one order adds to the measure."""
-    match measure:
-        case OrderMeasure.FIRST_PURCHASES:
-            is_first = ibis.coalesce(events.first_purchase, events.time_us == events.first_order_us)
-            return is_first.cast("int64")
-        case OrderMeasure.REFUNDED_ORDERS:
-            return events.refunded
-        case OrderMeasure.UPSELL_ORDERS:
-            return events.upsell
-        case OrderMeasure.CROSS_SELL_ORDERS:
-            return events.cross_sell
-        case _:  # items and the kinds of money have columns of their name
-            return events[measure.value]
-
-
-def _by_coupon(events: Table, coupons: Coupons, total: Callable[[Value], Value]) -> Value:
-    """The total over orders with the coupon of the unit's own variant."""
-    if not coupons:
-        return _count(events.kind == "")
-    variant = first_exposed(events, events.variant)
-    branches = [
-        (variant == name, total(_used(events, code))) for name, code in sorted(coupons.items())
-    ]
-    return ibis.cases(*branches, else_=0)
-
-
-def _used(events: Table, code: str) -> Value:
-    """Whether the coupon is among those of an order."""
-    return events.name.contains(coupon_list([code]))
-
-
-def _first_order_in(events: Table, ordered: Value) -> Value:
-    return when(ordered, events.time_us).min().over(ibis.window(group_by="person"))
+def _carts_of(column: UnitColumn) -> str:
+    return f"{column.name}:carts"
 
 
 def _sum(condition: Value, value: Value) -> Value:

@@ -5,11 +5,15 @@ restated until then, or it would depend on the day on which it is made.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
-import ibis
-
+from fairlift_server.analysis.engine import Engine
+from fairlift_server.analysis.ledger_tables import LEDGER_COLUMNS, Ledger
+from fairlift_server.analysis.person_events import ORDER_FACTS
+from fairlift_server.analysis.query_tables import NEVER_US, query_table
+from fairlift_server.analysis.untyped import Row, Table
 from fairlift_server.events.ledger import (
     AmendmentEntry,
     AmendmentKind,
@@ -18,89 +22,81 @@ from fairlift_server.events.ledger import (
 )
 from fairlift_server.events.order_standing import PICOS, OrderStanding, order_standing
 
-# Ibis is published without types.
-Table: TypeAlias = Any
-# A database's values.
-Row: TypeAlias = Mapping[str, Any]
-# Answers a query with rows.
-ReadRows: TypeAlias = Callable[[str], Iterable[Row]]
-
-# The columns of an order that an amendment may change.
-RESTATED_COLUMNS: Final[Mapping[str, str]] = {
-    "order_id": "string",
-    "unit": "string",
-    "items": "int64",
-    "coupons": "string",
-    "first_purchase": "boolean",
-    "test": "boolean",
-    "refunded": "boolean",
-    "upsell": "boolean",
-    "cross_sell": "boolean",
-    "cancelled": "boolean",
-    "shop_revenue_micros": "int64",
-    "shop_net_revenue_micros": "int64",
-    "shop_profit_micros": "int64",
-    "shop_discount_micros": "int64",
-}
-_CONTENT: Final = OrderContent._fields[:-1]  # all but the lines, which no standing needs
-_ORDERS: Final = (
-    f"SELECT order_id, time_us, placed, rate_picos, {', '.join(_CONTENT)} FROM shop.orders "
-    "WHERE time_us < {end_us} AND order_id IN "
-    "(SELECT order_id FROM shop.amendments WHERE time_us >= {end_us})"
-)
-_AMENDMENTS: Final = (
-    f"SELECT {', '.join(AmendmentEntry._fields)} FROM shop.amendments WHERE time_us < {{end_us}} "
-    "AND order_id IN (SELECT order_id FROM shop.amendments WHERE time_us >= {end_us})"
-)
-_RATES: Final = (
-    "SELECT currency_code, time_us, event_id, shop_picos_per_unit FROM shop.exchange_rates"
-)
-_SHOP: Final = "SELECT currency_code FROM shop.shop"
+RESTATED: Final = "restated_orders"
+RESTATED_COLUMNS: Final[Mapping[str, str]] = {"query_id": "int64", **ORDER_FACTS}
+# All but the lines: orders that were never corrected keep those that they have.
+_CONTENT: Final = OrderContent._fields[:-1]
+_LINE_FACTS: Final = tuple(name for name in LEDGER_COLUMNS["order_lines"] if name != "order_id")
+_TIMES: Final = ("order_id", "time_us", "received_us")
 
 
-def last_amendment_us(amendments: Table) -> Table:
-    """One row: the time of the newest amendment of an order."""
-    known = amendments.filter(amendments.status != "waiting")
-    return known.aggregate(last=known.time_us.max())
+@dataclass(frozen=True, slots=True)
+class RestatedOrder:
+    """An order as it stood for a query.
+
+    Attributes:
+        facts: a row of RESTATED_COLUMNS.
+        lines: rows of RESTATED_LINE_COLUMNS, of an order that was ever corrected.
+    """
+
+    facts: tuple[Any, ...]
+    lines: tuple[tuple[Any, ...], ...]
 
 
-def orders_as_of(orders: Table, restated: Table) -> Table:
-    """The orders, those that were amended later as they stood before."""
-    joined = orders.left_join(restated, orders.order_id == restated.order_id)
-    is_restated = restated.order_id.notnull()
-    return joined.select(
-        *[orders[name] for name in orders.columns if name not in RESTATED_COLUMNS],
-        **{
-            name: ibis.ifelse(is_restated, restated[name].cast(orders[name].type()), orders[name])
-            for name in RESTATED_COLUMNS
-            if name in orders.columns
-        },
-    ).mutate()
-
-
-def restated_orders(ask: ReadRows, end_us: int) -> list[tuple[Any, ...]]:
-    """The orders that were amended at or after the moment, as they stood before it.
+def restated_orders(engine: Engine, ends: Mapping[int, int]) -> Iterator[RestatedOrder]:
+    """The orders that were amended at or after a query's moment, as they stood before it.
 
     Args:
-        ask: answers a query of the ledger's tables.
-        end_us: the moment.
-
-    Returns:
-        Rows of RESTATED_COLUMNS.
+        engine: that has the ledger and the tables of the queries.
+        ends: the moment of each query; NEVER_US for those of now.
     """
+    moments: dict[int, list[int]] = defaultdict(list)
+    for number, end_us in ends.items():
+        if end_us < NEVER_US:
+            moments[end_us].append(number)
+    if not moments:
+        return
+    ledger = engine.ledger
     amendments: dict[str, list[AmendmentEntry]] = defaultdict(list)
-    for row in ask(_AMENDMENTS.format(end_us=end_us)):
+    for row in engine.rows("amendments of restated orders", lambda: _amendments(ledger)):
         entry = AmendmentEntry(**{**row, "kind": AmendmentKind(row["kind"])})
         amendments[entry.order_id].append(entry)
-    [shop] = ask(_SHOP)
-    rates = _Rates(ask(_RATES), shop["currency_code"])
-    rows = []
-    for row in ask(_ORDERS.format(end_us=end_us)):
-        standing, _ = order_standing(
-            _placed(row), amendments[row["order_id"]], rates.at(row["time_us"])
-        )
-        rows.append((row["order_id"], *_restated(standing)))
-    return rows
+    if not amendments:
+        return
+    [shop] = engine.rows("shop", lambda: ledger.shop.select("currency_code"))
+    rates = _Rates(engine.rows("rates", lambda: ledger.exchange_rates), shop["currency_code"])
+    for row in engine.rows("restated orders", lambda: _orders(ledger)):
+        about = amendments[row["order_id"]]
+        for end_us, numbers in moments.items():
+            before = [entry for entry in about if entry.time_us < end_us]
+            if row["time_us"] < end_us and len(before) < len(about):
+                standing, _ = order_standing(_placed(row), before, rates.at(row["time_us"]))
+                facts = tuple(_facts(row, standing))
+                lines = [
+                    (row["order_id"], *(getattr(line, name) for name in _LINE_FACTS))
+                    for line in standing.content.lines
+                ]
+                for number in numbers:
+                    yield RestatedOrder((number, *facts), tuple((number, *line) for line in lines))
+
+
+def _later(ledger: Ledger) -> Table:
+    """Ids of orders that were amended at or after the first moment."""
+    queries, amendments = query_table(), ledger.amendments
+    first = queries.aggregate(end_us=queries.end_us.min())
+    crossed = amendments.cross_join(first)
+    later = crossed.filter(amendments.time_us >= first.end_us)
+    return later.select(order_id=amendments.order_id).mutate().distinct()
+
+
+def _amendments(ledger: Ledger) -> Table:
+    about = ledger.amendments.semi_join(_later(ledger), "order_id").mutate()
+    return about.select(*AmendmentEntry._fields)
+
+
+def _orders(ledger: Ledger) -> Table:
+    orders = ledger.orders.semi_join(_later(ledger), "order_id").mutate()
+    return orders.select(*_TIMES, "placed", *_CONTENT)
 
 
 def _placed(row: Row) -> OrderContent:
@@ -109,11 +105,16 @@ def _placed(row: Row) -> OrderContent:
     return OrderContent._make([*(row[name] for name in _CONTENT), ()])
 
 
-def _restated(standing: OrderStanding) -> Iterable[Any]:
-    holders: Sequence[object] = (standing, standing.content)
-    for name in RESTATED_COLUMNS:
-        if name != "order_id":
-            yield next(getattr(holder, name) for holder in holders if hasattr(holder, name))
+def _facts(row: Row, standing: OrderStanding) -> Iterable[Any]:
+    shop = {f"shop_{name}_micros": value for name, value in standing.figures._asdict().items()}
+    for name in ORDER_FACTS:
+        if name in _TIMES:
+            yield row[name]
+        elif name in shop:
+            yield shop[name]
+        else:
+            holder = standing if hasattr(standing, name) else standing.content
+            yield getattr(holder, name)
 
 
 class _Rates:

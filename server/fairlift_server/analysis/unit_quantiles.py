@@ -3,50 +3,79 @@
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import ibis
 from fairlift_stats.errors import TooFewUnits
 from fairlift_stats.methods.quantiles import QuantileArm, Z, ranks
 
-from fairlift_server.analysis.cells import is_mature
-from fairlift_server.analysis.columns import MICROS, UnitColumn, UnitQuantile
-from fairlift_server.analysis.events import Table, Value
-from fairlift_server.analysis.ledger_query import LedgerQuery
+from fairlift_server.analysis.columns import UnitColumn
+from fairlift_server.analysis.query_tables import query_table
+from fairlift_server.analysis.units import is_mature
+from fairlift_server.analysis.untyped import Table, Value
+
+_ARM: Final = ["query_id", "variant"]
 
 
-def quantile_rows(rows: Table, query: LedgerQuery, quantile: UnitQuantile) -> Table:
-    """One row per variant: its units, and the values around the quantile and its limits.
+def quantile_rows(persons: Table, units: Table, column: UnitColumn, at: float) -> Table:
+    """One row per query and variant: its units, and the values around the quantile and its limits.
 
     Of the units that count at the end of the query's day and met one variant only.
+
+    Args:
+        persons: all that were exposed.
+        units: those that did something, with their columns.
+        column: whose quantile is wanted.
+        at: the share of units that do not exceed it.
     """
-    counted = rows.filter(rows.mixed_us.isnull() & is_mature(rows, _column(query, quantile), query))
-    value = counted[quantile.column].cast("float64")
-    by_variant = ibis.window(group_by="variant")
-    n = value.count().over(by_variant).cast("float64")
-    half = Z * (ibis.literal(quantile.at * (1 - quantile.at), "float64") / n).sqrt()
-    levels = (quantile.at, quantile.at - half, quantile.at + half)
+    numbers = units.select("query_id", "person", value=units[column.name].cast("float64"))
+    joined = persons.left_join(
+        numbers, [persons.query_id == numbers.query_id, persons.person == numbers.person]
+    )
+    rows = joined.select(
+        *[persons[name] for name in ("query_id", "variant", "first_us", "mixed_us")],
+        value=ibis.coalesce(numbers.value, 0.0),
+    ).mutate()
+    queries = query_table().rename(number="query_id")
+    rows = (
+        rows.join(queries, rows.query_id == queries.number).select(*rows.columns, "end_us").mutate()
+    )
+    counted = rows.filter(rows.mixed_us.isnull() & is_mature(rows, column)).mutate()
+    by_variant = ibis.window(group_by=_ARM)
+    n = counted.value.count().over(by_variant).cast("float64")
+    half = Z * (ibis.literal(at * (1 - at), "float64") / n).sqrt()
+    levels = (at, at - half, at + half)
     ranked = counted.mutate(
-        value=value,
-        rank=ibis.row_number().over(ibis.window(group_by="variant", order_by=value)),
+        rank=ibis.row_number().over(ibis.window(group_by=_ARM, order_by=counted.value)),
         **{f"at{k}": (n - 1) * level for k, level in enumerate(levels)},
     )
     places = {f"at{k}": ranked[f"at{k}"].max() for k in range(3)}
     neighbours = {
         name: neighbour for k in range(3) for name, neighbour in _neighbours(ranked, k).items()
     }
-    limits = ranked.group_by("variant").aggregate(n=ranked.count(), **places, **neighbours)
+    limits = ranked.group_by(_ARM).aggregate(n=ranked.count(), **places, **neighbours)
     return _with_largest_tie(limits, ranked)
 
 
 def _with_largest_tie(limits: Table, ranked: Table) -> Table:
     """How often the most frequent value between the limits occurs."""
-    values = ranked.group_by(["variant", "value"]).aggregate(times=ranked.count())
-    low, high = _interpolated(limits, 1), _interpolated(limits, 2)
-    joined = values.join(limits.mutate(low=low, high=high), "variant")
-    between = joined.filter((joined.value >= joined.low) & (joined.value <= joined.high))
-    ties = between.group_by("variant").aggregate(largest_tie=between.times.max())
-    return limits.left_join(ties, "variant").drop("variant_right")
+    values = ranked.group_by([*_ARM, "value"]).aggregate(times=ranked.count())
+    bounds = limits.select(*_ARM, low=_interpolated(limits, 1), high=_interpolated(limits, 2))
+    joined = values.join(
+        bounds, [values.query_id == bounds.query_id, values.variant == bounds.variant]
+    )
+    between = (
+        joined.filter((values.value >= bounds.low) & (values.value <= bounds.high))
+        .select(query_id=values.query_id, variant=values.variant, times=values.times)
+        .mutate()
+    )
+    ties = between.group_by(_ARM).aggregate(largest_tie=between.times.max())
+    joined = limits.left_join(
+        ties, [limits.query_id == ties.query_id, limits.variant == ties.variant]
+    )
+    return joined.select(
+        *[limits[name] for name in limits.columns], largest_tie=ties.largest_tie
+    ).mutate()
 
 
 def _interpolated(limits: Table, k: int) -> Value:
@@ -56,23 +85,21 @@ def _interpolated(limits: Table, k: int) -> Value:
     return low + (place - place.floor()) * (high - low)
 
 
-def read_quantile(
-    row: Mapping[str, Any], query: LedgerQuery, quantile: UnitQuantile
-) -> QuantileArm | None:
+def read_quantile(row: Mapping[str, Any], column: UnitColumn, at: float) -> QuantileArm | None:
     """A row of `quantile_rows`; None where there are too few units. `Any`: a database's values.
 
     Between two values as numpy and R (type 7) have it.
     """
-    n, unit = int(row["n"]), 1 / MICROS if _column(query, quantile).is_money else 1
+    n, unit = int(row["n"]), column.unit
     with suppress(TooFewUnits):
-        ranks(n, quantile.at)
+        ranks(n, at)
         sides = [[row[f"{part}{k}"] for part in ("at", "low", "high")] for k in range(3)]
         value, lower, upper = [
-            (low + math.modf(at)[0] * (high - low)) * unit for at, low, high in sides
+            (low + math.modf(place)[0] * (high - low)) * unit for place, low, high in sides
         ]
         # Where no value lies between the limits, all that are near differ.
         tie = int(row["largest_tie"] or 1)
-        return QuantileArm(n, quantile.at, value, lower, upper, largest_tie=tie)
+        return QuantileArm(n, at, value, lower, upper, largest_tie=tie)
     return None
 
 
@@ -83,7 +110,3 @@ def _neighbours(ranked: Table, k: int) -> dict[str, Value]:
         f"low{k}": ranked.value.max(where=ranked["rank"] == place.floor()),
         f"high{k}": ranked.value.max(where=ranked["rank"] == place.ceil()),
     }
-
-
-def _column(query: LedgerQuery, quantile: UnitQuantile) -> UnitColumn:
-    return next(column for column in query.columns if column.name == quantile.column)

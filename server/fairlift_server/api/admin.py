@@ -1,18 +1,21 @@
-"""AdminService: erases and exports units; the rest of the contract is not implemented yet."""
+"""AdminService: tokens, settings, the audit, and what the law lets a visitor ask for."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, NoReturn, TypeVar
+from typing import TypeVar
 
-from fairlift.engine.errors import InvalidRequest, Unsupported, Violation
+from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.v1 import admin_service_pb2 as pb
 from fairlift.v1 import event_service_pb2
 from fairlift.v1.admin_service_pb2_grpc import AdminServiceServicer
 
-from fairlift_server.api.call_guard import Context
+from fairlift_server.api.audit_calls import AuditCalls
+from fairlift_server.api.authors import Authors
+from fairlift_server.api.call_record import Context
 from fairlift_server.api.event_fields import EventRefusal, checked_text
-from fairlift_server.api.names import author_of
+from fairlift_server.api.settings_calls import SettingsCalls
+from fairlift_server.api.token_calls import TokenCalls
 from fairlift_server.api.unit_export import attribute_of, event_of
 from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.erasure import Request
@@ -20,51 +23,73 @@ from fairlift_server.store.unit_requests import UnitRequests
 
 # Well below the 4 MB that callers take in one message by default.
 _PAGE_BYTES = 1024 * 1024
-_Kept = TypeVar("_Kept", event_service_pb2.Event, pb.CustomerAttribute)
+_Message = TypeVar("_Message", event_service_pb2.Event, pb.CustomerAttribute)
 
 
 class AdminApi(AdminServiceServicer):
-    """Erases and exports units; refuses each other call with a sentence that says why."""
+    """Erases and exports units, and hands each other call on to what does it."""
 
-    def __init__(self, units: UnitRequests, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        units: UnitRequests,
+        tokens: TokenCalls,
+        settings: SettingsCalls,
+        audit: AuditCalls,
+        authors: Authors,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
         self._units = units
+        self._tokens = tokens
+        self._settings = settings
+        self._audit = audit
+        self._authors = authors
         self._now = now
 
-    # Any: no message is read.
-    async def CreateToken(self, request: Any, context: Any) -> pb.CreateTokenResponse:
-        """Not supported yet."""
-        _refuse_tokens()
+    async def CreateToken(
+        self, request: pb.CreateTokenRequest, context: Context
+    ) -> pb.CreateTokenResponse:
+        """A new token, and the only copy of its secret."""
+        return await self._tokens.create(request, context)
 
-    async def ListTokens(self, request: Any, context: Any) -> pb.ListTokensResponse:
-        """Not supported yet."""
-        _refuse_tokens()
+    async def ListTokens(
+        self, request: pb.ListTokensRequest, context: Context
+    ) -> pb.ListTokensResponse:
+        """A page of tokens, without secrets."""
+        return await self._tokens.listed(request, context)
 
-    async def RotateToken(self, request: Any, context: Any) -> pb.RotateTokenResponse:
-        """Not supported yet."""
-        _refuse_tokens()
+    async def RotateToken(
+        self, request: pb.RotateTokenRequest, context: Context
+    ) -> pb.RotateTokenResponse:
+        """A second secret of a token, beside the first for some time."""
+        return await self._tokens.rotate(request, context)
 
-    async def RevokeToken(self, request: Any, context: Any) -> pb.Token:
-        """Not supported yet."""
-        _refuse_tokens()
+    async def RevokeToken(self, request: pb.RevokeTokenRequest, context: Context) -> pb.Token:
+        """The token, which is not valid any more."""
+        return await self._tokens.revoke(request, context)
 
-    async def GetSettings(self, request: Any, context: Any) -> pb.Settings:
-        """Not supported yet."""
-        _refuse_settings()
+    async def GetSettings(self, request: pb.GetSettingsRequest, context: Context) -> pb.Settings:
+        """What administrators may set while the server runs."""
+        return await self._settings.get(request, context)
 
-    async def UpdateSettings(self, request: Any, context: Any) -> pb.Settings:
-        """Not supported yet."""
-        _refuse_settings()
+    async def UpdateSettings(
+        self, request: pb.UpdateSettingsRequest, context: Context
+    ) -> pb.Settings:
+        """The settings after the change."""
+        return await self._settings.update(request, context)
 
-    async def ListAudit(self, request: Any, context: Any) -> pb.ListAuditResponse:
-        """Not supported yet."""
-        raise Unsupported("this server keeps the history of campaigns alone; use ListChanges")
+    async def ListAudit(
+        self, request: pb.ListAuditRequest, context: Context
+    ) -> pb.ListAuditResponse:
+        """A page of everything that was changed, oldest first."""
+        return await self._audit.listed(request, context)
 
     async def EraseUnit(
         self, request: pb.EraseUnitRequest, context: Context
     ) -> pb.EraseUnitResponse:
         """Deletes all that is kept about a unit; durable when it answers."""
-        asked = self._request(request.reason, context)
-        erasing = self._units.erase([checked_unit(request.unit_id)], asked)
+        unit_request = self._request(request.reason, context)
+        erasing = self._units.erase([checked_unit(request.unit_id)], unit_request)
         # A caller who goes away must not stop it half-way.
         erased = await asyncio.shield(erasing)
         return pb.EraseUnitResponse(erased_events=erased.events, erased_ids=erased.ids)
@@ -73,8 +98,8 @@ class AdminApi(AdminServiceServicer):
         self, request: pb.ExportUnitRequest, context: Context
     ) -> AsyncIterator[pb.ExportUnitResponse]:
         """All that is kept about a unit, by time, in messages of about a megabyte."""
-        asked = self._request(request.reason, context)
-        person = await self._units.export(checked_unit(request.unit_id), asked)
+        unit_request = self._request(request.reason, context)
+        person = await self._units.export(checked_unit(request.unit_id), unit_request)
         for events in _pages(map(event_of, person.entries)):
             yield pb.ExportUnitResponse(events=events)
         for attributes in _pages(map(attribute_of, person.attributes)):
@@ -88,7 +113,7 @@ class AdminApi(AdminServiceServicer):
             checked_text("reason", reason, min_length=0)
         except EventRefusal as refusal:
             raise _invalid(refusal) from None
-        return Request(microseconds(self._now()), author_of(context), reason)
+        return Request(microseconds(self._now()), self._authors.of(context), reason)
 
 
 def checked_unit(unit: str) -> str:
@@ -107,8 +132,8 @@ def _invalid(refusal: EventRefusal) -> InvalidRequest:
     return InvalidRequest([Violation(refusal.event.field, refusal.event.message)])
 
 
-def _pages(events: Iterable[_Kept]) -> Iterator[list[_Kept]]:
-    page: list[_Kept] = []
+def _pages(events: Iterable[_Message]) -> Iterator[list[_Message]]:
+    page: list[_Message] = []
     size = 0
     for event in events:
         page.append(event)
@@ -118,13 +143,3 @@ def _pages(events: Iterable[_Kept]) -> Iterator[list[_Kept]]:
             page, size = [], 0
     if page:
         yield page
-
-
-def _refuse_tokens() -> NoReturn:
-    raise Unsupported(
-        "this server has one token, set by FAIRLIFT_TOKEN; it does not manage tokens yet"
-    )
-
-
-def _refuse_settings() -> NoReturn:
-    raise Unsupported("this server takes its settings from its environment alone")

@@ -1,104 +1,183 @@
-"""Refuses calls before their messages are read: without a token, or while too much work waits.
+"""Refuses calls before their messages are read: without a right to them, or under too much work.
 
 A message that gRPC reads is unpacked in memory first. A refused call must not cost that.
 """
 
-import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import grpc
-from fairlift.engine.errors import Overloaded, Unauthenticated
+from fairlift.engine.errors import FairliftError, PermissionDenied, Unauthenticated
 
+from fairlift_server import request_ids
+from fairlift_server.access.live_tokens import Grant, LiveTokens
+from fairlift_server.api.bad_tokens import BadTokens
+from fairlift_server.api.bearer import ENVIRONMENT_HEADER, address_of, bearer_token, value_of
+from fairlift_server.api.call_record import Context, RefusalObserver
+from fairlift_server.api.call_rooms import overloaded
 from fairlift_server.api.errors import Refusal, refusal
+from fairlift_server.api.loop_turns import LoopTurns
+from fairlift_server.api.permissions import ROLES, WITHOUT_TOKEN, needed
 from fairlift_server.api.refusal_log import RefusalLog
 
-# Load balancers check health without a token.
-_WITHOUT_TOKEN = "/grpc.health.v1.Health/"
+# Answers that are kept as they are sent, the last ones: callers' own words stand in some, and must
+# neither fill the memory nor keep the others from being quick.
+_MAX_ANSWERS = 100
+# A thousand answers to bad tokens may wait: each with the message that was read, if it is small.
+_KEPT_BYTES = 16 * 1024
+_OURS = "/fairlift."
 
-Context = grpc.aio.ServicerContext[Any, Any]  # Any: the context of any service's calls
+Metadata = Iterable[tuple[str, Any]]  # Any: text, or bytes under binary keys
 
 
 class Admission(grpc.GenericRpcHandler):
     """Finds the handler of each call; refused calls get one that does not read their messages.
 
     Args:
-        token: that callers must send; empty: none.
-        rooms: by method, whether there is room for one more call now.
+        tokens: that are valid.
+        turns: on the event loop, which end when calls come in.
+        shortage: why there is no room for one more call of a method now; empty: there is.
+        observer: is told of every refusal.
     """
 
-    def __init__(self, *, token: str, rooms: Mapping[str, Callable[[], bool]]) -> None:
-        self._token = token.encode()
-        self._rooms = rooms
+    def __init__(
+        self,
+        *,
+        tokens: LiveTokens,
+        turns: LoopTurns,
+        shortage: Callable[[str], str],
+        observer: RefusalObserver | None = None,
+    ) -> None:
+        self._tokens = tokens
+        self._shortage = shortage
+        self._observer = observer
         self._log = RefusalLog()
+        self._bad_tokens = BadTokens()
         self._handlers: dict[str, Any] = {}  # Any: grpcio's handlers are untyped tuples
-        text = "send the metadata `authorization: Bearer TOKEN` with a valid token"
-        self._unauthenticated = self._refusing(refusal(Unauthenticated(text)))
-        self._overload = refusal(_overloaded())
-        self._overloaded = self._refusing(self._overload)
+        self._answers: dict[str, Refusal] = {}
+        self._turns = turns
 
     def add(self, method: str, handler: Any) -> None:
-        """Adds the handler of a method, such as /fairlift.v1.EventService/RecordEvents."""
+        """Adds the handler of a method, such as /fairlift.v1.EventService/RecordEvents.
+
+        What a newer version of a library adds to its own services, such as List to Health, is not
+        served: callers get UNIMPLEMENTED.
+
+        Raises:
+            KeyError: it is ours, and api/permissions.py does not say who may call it.
+        """
+        if method not in ROLES and not method.startswith(_OURS):
+            return
+        needed(method)
         self._handlers[method] = handler
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """The handler of a call whose message was not read yet; None: no such method."""
+        self._turns.arrivals += 1
         method = handler_call_details.method
         handler = self._handlers.get(method)
         if handler is None:
             return None
-        if (
-            self._token
-            and not self._has_token(handler_call_details)
-            and not method.startswith(_WITHOUT_TOKEN)
-        ):
-            return self._unauthenticated
-        return handler if self.has_room(method) else self._overloaded
+        error = self.refused(method, handler_call_details.invocation_metadata or ())
+        if error is not None:
+            return self._handler_for(error)
+        shortage = self._shortage(method)
+        return self._handler_for(overloaded(shortage)) if shortage else handler
 
-    def has_room(self, method: str) -> bool:
-        """Whether there is room for one more call of a method."""
-        has_room = self._rooms.get(method)
-        return has_room is None or has_room()
+    def refused(self, method: str, metadata: Metadata) -> FairliftError | None:
+        """Why a caller may not call a method now; None: it may."""
+        if method.startswith(WITHOUT_TOKEN):
+            return None
+        token = bearer_token(metadata)
+        grant = self._tokens.grant(token)
+        if grant is None:
+            return self._unauthenticated(token)
+        environment = value_of(ENVIRONMENT_HEADER, metadata)
+        if environment and environment != self._tokens.environment:
+            return PermissionDenied(
+                f"the caller is of the environment {_named(environment)}, and this server is of "
+                "another one; check the address, or the environment of the client"
+            )
+        return None if grant.role in ROLES[method] else _not_allowed(method, grant)
 
-    def check_room(self, method: str) -> None:
-        """For the next message of a stream, whose first one was admitted.
-
-        Raises:
-            Overloaded: there is no room for it now.
-        """
-        if not self.has_room(method):
-            raise _overloaded()
-
-    async def refuse_overload(self, context: Context) -> NoReturn:
+    async def refuse_overload(self, method: str, context: Context) -> None:
         """Ends a call for which there was room when it came, and is none now."""
-        await self._refuse(self._overload, context)
+        if shortage := self._shortage(method):
+            await self.refuse(overloaded(shortage), context, message_bytes=0)
 
-    def _has_token(self, details: grpc.HandlerCallDetails) -> bool:
-        for key, value in details.invocation_metadata or ():
-            # The scheme's case means nothing (RFC 9110, 11.1).
-            scheme, _, token = str(value).partition(" ")
-            if (
-                key == "authorization"
-                and scheme.lower() == "bearer"
-                and hmac.compare_digest(token.strip().encode(), self._token)
-            ):
-                return True
-        return False
+    async def refuse(
+        self, error: FairliftError, context: Context, *, message_bytes: int
+    ) -> NoReturn:
+        """Ends a call whose message was read.
 
-    def _refusing(self, answer: Refusal) -> Any:
+        Args:
+            error: why.
+            context: of the call.
+            message_bytes: the message's size; a large one is not kept while the caller waits.
+        """
+        await self._refuse(self._answer_for(error), context, waits=message_bytes <= _KEPT_BYTES)
+
+    def count(self, code: str, peer: str) -> None:
+        """Counts a refusal, in the figures and in the log.
+
+        Args:
+            code: gRPC's name of it.
+            peer: the caller, as gRPC names it.
+        """
+        self._log.add(code, peer)
+        if self._observer is not None:
+            self._observer.refused(code)
+
+    def _unauthenticated(self, token: str) -> Unauthenticated:
+        """The same for every token that is not valid, unless it names another environment."""
+        if environment := self._tokens.foreign_environment(token):
+            return Unauthenticated(
+                f"the token was made for the environment {_named(environment)}, and this server is "
+                "of another one; check the address, or use a token of this environment"
+            )
+        return Unauthenticated("send the metadata `authorization: Bearer TOKEN` with a valid token")
+
+    def _answer_for(self, error: FairliftError) -> Refusal:
+        text = str(error)
+        # Back at the end: the first one is the one that was not sent for the longest time.
+        answer = self._answers.pop(text, None) or refusal(error)
+        self._answers[text] = answer
+        if len(self._answers) > _MAX_ANSWERS:
+            del self._answers[next(iter(self._answers))]
+        return answer
+
+    def _handler_for(self, error: FairliftError) -> Any:
+        return self._handler_of(self._answer_for(error))
+
+    def _handler_of(self, answer: Refusal) -> Any:
         """A handler for calls of every kind: a stream of requests is read only when asked for."""
 
         async def refuse(_requests: object, context: Context) -> NoReturn:
-            await self._refuse(answer, context)
+            await self._refuse(answer, context, waits=True)
 
         return grpc.stream_unary_rpc_method_handler(refuse)
 
-    async def _refuse(self, answer: Refusal, context: Context) -> NoReturn:
+    async def _refuse(self, answer: Refusal, context: Context, *, waits: bool) -> NoReturn:
         code, text, trailing = answer
-        self._log.add(code.name, context.peer())
-        await context.abort(code, text, trailing)
+        peer = context.peer()
+        # A call whose message was read has one already.
+        request_id = request_ids.CURRENT.get() or request_ids.set_request_id(
+            context.invocation_metadata() or ()
+        )
+        self.count(code.name, peer)
+        if waits and code is grpc.StatusCode.UNAUTHENTICATED:
+            await self._bad_tokens.pause(address_of(peer))
+        await context.abort(code, text, (*trailing, (request_ids.HEADER, request_id)))
 
 
-def _overloaded() -> Overloaded:
-    text = "too many events wait for the disk; send the same events again later"
-    return Overloaded(text, retry_after_s=0.5)
+def _not_allowed(method: str, grant: Grant) -> PermissionDenied:
+    name = method.rpartition("/")[2]
+    return PermissionDenied(
+        f"{name} needs a token of the role {needed(method)}; {grant.token} has the role "
+        f"{grant.role}"
+    )
+
+
+def _named(environment: str) -> str:
+    # It came from the caller, and goes back to it alone.
+    return repr(environment[:32])

@@ -1,7 +1,8 @@
 """AssignmentService: assigns variants from memory, by the same engine as the SDK."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 import grpc
 from fairlift.engine.assignment import Assignment, Outcome
@@ -15,6 +16,8 @@ from fairlift.wire.assignment import outcome_to
 from fairlift.wire.campaign import campaign_id
 from fairlift.wire.values import time_to, value_from
 
+from fairlift_server.access.exposure_tokens import ExposureTokens
+from fairlift_server.access.shop_policy import ShopPolicy
 from fairlift_server.api.snapshot_messages import SnapshotMessages
 from fairlift_server.campaigns.live import LiveCampaigns
 
@@ -29,8 +32,17 @@ WatchContext = grpc.aio.ServicerContext[pb.WatchSnapshotRequest, pb.WatchSnapsho
 class AssignmentApi(AssignmentServiceServicer):
     """Assigns from the compiled snapshot in memory, without the database."""
 
-    def __init__(self, live: LiveCampaigns, *, keep_alive_s: float) -> None:
+    def __init__(
+        self,
+        live: LiveCampaigns,
+        policy: ShopPolicy,
+        *,
+        keep_alive_s: float,
+        environment: str = "",
+    ) -> None:
         self._live = live
+        self._policy = policy
+        self._environment = environment
         self._keep_alive_s = keep_alive_s
         # By id() of the outcome: the outcome, so that its id is not used again, and its encoded
         # message without the unit.
@@ -39,14 +51,18 @@ class AssignmentApi(AssignmentServiceServicer):
         self._named_attributes: dict[str, tuple[Condition, frozenset[str]]] = {}
         self._compiled = live.compiled
         self._use_current_snapshot()
-        self._messages = SnapshotMessages()
+        self._messages = SnapshotMessages(environment)
 
-    async def AssignVariants(
+    async def AssignVariants(  # type: ignore[override]  # the guard sends bytes as they are
         self,
         request: pb.AssignVariantsRequest,
         context: AssignContext,
-    ) -> pb.AssignVariantsResponse:
-        """The variants of one visitor in the named campaigns, or in all."""
+    ) -> bytes:
+        """The variants of one visitor in the named campaigns, or in all.
+
+        An encoded AssignVariantsResponse, put together from encoded parts: a tenth of the time of
+        building each message.
+        """
         compiled = self._live.compiled
         if compiled is not self._compiled:
             self._use_current_snapshot()
@@ -67,6 +83,7 @@ class AssignmentApi(AssignmentServiceServicer):
         finally:
             self._live.first_seen.clear()
         encoded_outcomes = self._encoded_outcomes
+        tokens = self._policy.issued_tokens
         parts = []
         unit, unit_field = "", b""
         for assignment in assignments:
@@ -75,11 +92,10 @@ class AssignmentApi(AssignmentServiceServicer):
             if assignment.unit != unit:
                 unit = assignment.unit
                 unit_field = _field(pb.Assignment.UNIT_ID_FIELD_NUMBER, unit.encode())
+            if tokens is not None and outcome.is_in_campaign:
+                encoded += _field(_TOKEN, _token(tokens, assignment, now))
             parts.append(_field(_ASSIGNMENTS, encoded + unit_field))
-        # Parsed from encoded parts in one step: a tenth of the time of building each message.
-        return pb.AssignVariantsResponse.FromString(
-            b"".join((*parts, self._encoded_snapshot_fields))
-        )
+        return b"".join((*parts, self._encoded_snapshot_fields))
 
     def _decide(
         self,
@@ -109,23 +125,27 @@ class AssignmentApi(AssignmentServiceServicer):
         self,
         request: pb.WatchSnapshotRequest,
         context: WatchContext,
-    ) -> AsyncIterator[pb.WatchSnapshotResponse]:
+    ) -> AsyncGenerator[pb.WatchSnapshotResponse]:
         """The snapshot when it differs from the caller's, then on every change."""
-        if request.environment:
+        if request.environment not in ("", self._environment):
             text = (
-                f"is {request.environment!r}; this server's environment has no name: leave it out"
+                f"is {request.environment!r}, and this server is of "
+                f"{self._environment or 'an environment without a name'}; check the address, or "
+                "the environment of the client"
             )
             raise InvalidRequest([Violation("environment", text)])
         held = request.etag
-        async for snapshot in self._live.watch(held, keep_alive_s=self._keep_alive_s):
-            if snapshot is None:
-                yield pb.WatchSnapshotResponse()
-                continue
-            for message in await self._messages.update(
-                snapshot, held=held, accepts_deltas=request.accepts_deltas
-            ):
-                yield message
-            held = snapshot.etag
+        watch = self._live.watch(held, keep_alive_s=self._keep_alive_s)
+        async with aclosing(watch) as snapshots:
+            async for snapshot in snapshots:
+                if snapshot is None:
+                    yield pb.WatchSnapshotResponse()
+                    continue
+                for message in await self._messages.update(
+                    snapshot, held=held, accepts_deltas=request.accepts_deltas
+                ):
+                    yield message
+                held = snapshot.etag
 
     def _use_current_snapshot(self) -> None:
         before, after = self._compiled.campaigns, self._live.compiled.campaigns
@@ -159,6 +179,14 @@ class AssignmentApi(AssignmentServiceServicer):
 
 
 _ASSIGNMENTS = pb.AssignVariantsResponse.ASSIGNMENTS_FIELD_NUMBER
+_TOKEN = pb.Assignment.EXPOSURE_TOKEN_FIELD_NUMBER
+
+
+def _token(tokens: ExposureTokens, assignment: Assignment, now_s: float) -> bytes:
+    outcome = assignment.outcome
+    return tokens.token(
+        assignment.unit, outcome.campaign, outcome.epoch, outcome.variant, now_s=now_s
+    )
 
 
 def _field(number: int, content: bytes) -> bytes:

@@ -6,21 +6,22 @@ from typing import Any
 
 from fairlift.engine.campaign import Campaign, State
 from fairlift.engine.errors import InvalidRequest, Violation
-from fairlift.v1 import campaign_pb2, campaign_service_pb2
+from fairlift.v1 import campaign_pb2
 from fairlift.v1 import campaign_service_pb2 as pb
 from fairlift.v1.campaign_service_pb2_grpc import CampaignServiceServicer
 from fairlift.wire.campaign import STATES, campaign_from, campaign_to
 from fairlift.wire.change import CHANGE_CLASSES, change_to
 from fairlift.wire.plan import inherited
-from fairlift.wire.values import time_from, time_to
+from fairlift.wire.values import time_from
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from fairlift_server.api.call_guard import Context
-from fairlift_server.api.names import author_of, campaign_id_of
+from fairlift_server.api.authors import Authors
+from fairlift_server.api.call_record import Context
+from fairlift_server.api.change_messages import change_entry
+from fairlift_server.api.names import campaign_id_of, checked_reason
 from fairlift_server.api.paging import PageTokens
 from fairlift_server.campaigns.lifecycle import CampaignLifecycle
 from fairlift_server.campaigns.update import CampaignUpdate, PlannedChange
-from fairlift_server.store.campaigns import HistoryEntry
 
 # Written by the server only: a field mask may not name them.
 _OUTPUT_FIELDS = frozenset(
@@ -38,19 +39,22 @@ _OUTPUT_FIELDS = frozenset(
     }
 )
 
+# In place of an id: those of all campaigns. No id begins with a hyphen.
+_ALL = "-"
+
 # Campaigns in one request.
 _MAX_BATCH = 1_000
-
-# Characters of a reason that is kept in the history.
-_MAX_REASON = 1_000
 
 
 class CampaignApi(CampaignServiceServicer):
     """Implements the service on top of the campaign lifecycle."""
 
-    def __init__(self, lifecycle: CampaignLifecycle, page_tokens: PageTokens) -> None:
+    def __init__(
+        self, lifecycle: CampaignLifecycle, page_tokens: PageTokens, authors: Authors
+    ) -> None:
         self._lifecycle = lifecycle
         self._page_tokens = page_tokens
+        self._authors = authors
 
     async def GetCampaign(
         self, request: pb.GetCampaignRequest, context: Context
@@ -85,8 +89,8 @@ class CampaignApi(CampaignServiceServicer):
         created = await self._lifecycle.create(
             _created(request.campaign),
             validate_only=request.validate_only,
-            author=author_of(context),
-            reason=_reason(request.reason),
+            author=self._authors.of(context),
+            reason=checked_reason(request.reason),
         )
         return campaign_to(created)
 
@@ -94,7 +98,9 @@ class CampaignApi(CampaignServiceServicer):
         self, request: pb.UpdateCampaignRequest, context: Context
     ) -> campaign_pb2.Campaign:
         """The campaign after the change."""
-        [updated] = await self._lifecycle.update([_update(request)], author=author_of(context))
+        [updated] = await self._lifecycle.update(
+            [_update(request)], author=self._authors.of(context)
+        )
         return campaign_to(updated)
 
     async def BatchUpdateCampaigns(
@@ -109,7 +115,7 @@ class CampaignApi(CampaignServiceServicer):
         updates = [
             _update(each, path=f"requests[{index}].campaign") for index, each in enumerate(requests)
         ]
-        updated = await self._lifecycle.update(updates, author=author_of(context))
+        updated = await self._lifecycle.update(updates, author=self._authors.of(context))
         return pb.BatchUpdateCampaignsResponse(campaigns=map(campaign_to, updated))
 
     async def PlanChange(
@@ -160,16 +166,18 @@ class CampaignApi(CampaignServiceServicer):
     async def ListChanges(
         self, request: pb.ListChangesRequest, context: Context
     ) -> pb.ListChangesResponse:
-        """A page of the campaign's history, oldest first."""
+        """A page of the history of one campaign, or of all, oldest first."""
         name = campaign_id_of(request.name)
         listing = f"changes/{name}"
         size = self._page_tokens.size(request.page_size)
         after = self._page_tokens.after(listing, request.page_token)
-        entries = await self._lifecycle.history(name, after=int(after or 0), limit=size + 1)
+        entries = await self._lifecycle.history(
+            None if name == _ALL else name, after=int(after or 0), limit=size + 1
+        )
         return pb.ListChangesResponse(
-            changes=map(_entry, entries[:size]),
+            changes=map(change_entry, entries[:size]),
             next_page_token=self._page_tokens.next_token(
-                listing, entries, size, lambda entry: str(entry.id)
+                listing, entries, size, lambda entry: str(entry.number)
             ),
         )
 
@@ -183,10 +191,11 @@ class CampaignApi(CampaignServiceServicer):
         self, request: pb.UpdateHoldoutRequest, context: Context
     ) -> campaign_pb2.Holdout:
         """The share as it is now."""
-        if request.reason:
-            text = "is not kept for the holdout by this server version; leave it out"
-            raise InvalidRequest([Violation("reason", text)])
-        share_bps = await self._lifecycle.set_holdout(request.holdout.share_bps)
+        share_bps = await self._lifecycle.set_holdout(
+            request.holdout.share_bps,
+            author=self._authors.of(context),
+            reason=checked_reason(request.reason),
+        )
         return campaign_pb2.Holdout(share_bps=share_bps)
 
     # Any: five request types that share the fields name, etag and reason.
@@ -197,18 +206,11 @@ class CampaignApi(CampaignServiceServicer):
             verb,
             campaign_id_of(request.name),
             etag=request.etag,
-            author=author_of(context),
-            reason=_reason(request.reason),
+            author=self._authors.of(context),
+            reason=checked_reason(request.reason),
             start_time=start_time,
         )
         return campaign_to(moved)
-
-
-def _reason(text: str) -> str:
-    if len(text) > _MAX_REASON:
-        rule = f"has {len(text)} characters, must have at most {_MAX_REASON}"
-        raise InvalidRequest([Violation("reason", rule)])
-    return text
 
 
 def _check_count(field: str, count: int) -> None:
@@ -227,17 +229,19 @@ def _update(request: pb.UpdateCampaignRequest, *, path: str = "") -> CampaignUpd
         validate_only=request.validate_only,
         new_epoch=request.new_epoch,
         allow_missing=request.allow_missing,
-        reason=_reason(request.reason),
+        reason=checked_reason(request.reason),
         path=path,
     )
 
 
 def _planned(planned: PlannedChange) -> pb.CampaignChange:
+    before = planned.before.lifecycle if planned.before else None
     return pb.CampaignChange(
         campaign=planned.after.name,
         change_class=CHANGE_CLASSES.to(planned.change_class),
         changes=map(change_to, planned.changes),
-        etag=planned.before.lifecycle.etag if planned.before else "",
+        etag=before.etag if before else "",
+        state=STATES.to(before.state) if before else campaign_pb2.CAMPAIGN_STATE_UNSPECIFIED,
     )
 
 
@@ -289,14 +293,3 @@ def _unknown_paths(mask: FieldMask) -> list[tuple[int, str, str]]:
         elif not FieldMask(paths=[path]).IsValidForDescriptor(campaign_pb2.Campaign.DESCRIPTOR):
             unknown.append((index, path, "is not a field of a campaign"))
     return unknown
-
-
-def _entry(entry: HistoryEntry) -> campaign_service_pb2.Change:
-    return pb.Change(
-        change_time=time_to(entry.time),
-        author=entry.author,
-        verb=entry.verb,
-        epoch=entry.epoch,
-        changes=map(change_to, entry.fields),
-        reason=entry.reason,
-    )

@@ -31,13 +31,15 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
+from fairlift_server.request_ids import HEADER
+
 DOMAIN = "fairlift"
 # Clients refuse trailing metadata above 8 KiB: the call fails, and the error is lost.
 _MESSAGE_CHARACTERS = 1_000
 _VIOLATION_BYTES = 4_000
 
 # Code, text and trailing metadata.
-Refusal: TypeAlias = tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]
+Refusal: TypeAlias = tuple[grpc.StatusCode, str, tuple[tuple[str, str | bytes], ...]]
 
 STATUS: dict[type[FairliftError], grpc.StatusCode] = {
     FairliftError: grpc.StatusCode.INTERNAL,
@@ -92,7 +94,11 @@ def status_of(error: FairliftError, *, request_id: str = "") -> Status:
 def refusal(error: FairliftError, *, request_id: str = "") -> Refusal:
     """The error as `context.abort` takes it."""
     status = status_of(error, request_id=request_id)
-    trailing = [("grpc-status-details-bin", status.SerializeToString())]
+    trailing: list[tuple[str, str | bytes]] = [
+        ("grpc-status-details-bin", status.SerializeToString())
+    ]
+    if request_id:
+        trailing.append((HEADER, request_id))
     if _retry_after_s(error) is not None:
         # -1: generic clients must not retry at once, because that adds to the overload.
         trailing.append(("grpc-retry-pushback-ms", b"-1"))

@@ -7,13 +7,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from fairlift.engine.campaign import State
 from fairlift.v1 import event_service_pb2 as pb
 
 from fairlift_server.api.event_fields import (
     EventRefusal,
     campaign_id_from,
-    campaign_key,
     checked_amount,
     checked_currency,
     checked_text,
@@ -22,12 +20,11 @@ from fairlift_server.api.event_fields import (
     event_id_from,
     invalid,
     microseconds_of,
-    refuse_unsupported,
     shortened,
     unknown_campaign,
 )
+from fairlift_server.api.exposure_entries import ExposureReader
 from fairlift_server.api.order_entries import amendment_entry, order_entry
-from fairlift_server.api.segment_labels import segment_labels
 from fairlift_server.api.unit_fields import hide_in_attributes, order_in, units_in
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.events.ledger import (
@@ -42,6 +39,7 @@ from fairlift_server.events.ledger import (
     RateEntry,
     RefusalReason,
     RefusedEvent,
+    new_tuple,
 )
 from fairlift_server.events.parking import DAY_US, MAX_AHEAD_US, THE_CLOCK, WaitingEvent
 
@@ -83,6 +81,7 @@ class EventReader:
         self._currency = currency
         self._shift_us = shift_us
         self._sent_us = sent_us
+        self._exposures = ExposureReader(live, now_us)
         # Of the exposure that is being read.
         self._raw = ""
 
@@ -105,24 +104,26 @@ class EventReader:
             time_us = self._time_us(message)
         except EventRefusal as refusal:
             return refusal.event
-        ahead = self._ahead(time_us)
+        ahead = None if time_us <= self._now_us else self._ahead(time_us)
         try:
-            entry = _READ_BY_KIND[kind](
-                self, event_id, min(time_us, self._now_us), getattr(message, kind)
-            )
+            counted_us = time_us if time_us <= self._now_us else self._now_us
+            entry = _READ_BY_KIND[kind](self, event_id, counted_us, getattr(message, kind))
         except EventRefusal as refusal:
             return self._waiting(message, event_id, time_us, refusal.event, ahead)
         if ahead is not None:
             return self._waiting(message, event_id, time_us, ahead, None)
-        content = self._content(message)
-        return Event(event_id, digest(content), entry, content, self._shift_us)
+        content = event_content(message)
+        if raw_unit and raw_unit.encode() in content:
+            content = self._content(message)
+        return new_tuple(Event, (event_id, digest(content), entry, content, self._shift_us))
 
     def _time_us(self, message: pb.Event) -> int:
-        if not message.HasField("event_time"):
+        time_us = microseconds_of("event_time", message.event_time) + self._shift_us
+        # Whoever gives no time, gives that of 1970.
+        if time_us == self._shift_us and not message.HasField("event_time"):
             raise EventRefusal(
                 RefusalReason.INVALID, "event_time", "is missing; give the time of the event"
             )
-        time_us = microseconds_of("event_time", message.event_time) + self._shift_us
         if time_us < self._oldest_us:
             age_days = (self._now_us - time_us) // DAY_US
             raise EventRefusal(
@@ -194,44 +195,7 @@ class EventReader:
         return content
 
     def _exposure(self, event_id: bytes, time_us: int, message: pb.Exposure) -> ExposureEntry:
-        campaign = campaign_id_from("exposure.campaign", message.campaign)
-        unit = checked_text("exposure.unit_id", message.unit_id)
-        if message.HasField("first_seen_time"):
-            refuse_unsupported("exposure.first_seen_time", "the time of the first visit is")
-        if message.exposure_token:
-            refuse_unsupported("exposure.exposure_token", "exposure tokens are")
-        rules = self._live.exposure_rules.get(campaign)
-        if rules is None:
-            raise unknown_campaign("exposure.campaign", campaign)
-        if not rules.ran_at(time_us):
-            text = f"campaign {campaign} is {rules.state}; only exposures from its run are accepted"
-            wait = campaign_key(campaign) if rules.state is State.DRAFT else ""
-            raise EventRefusal(RefusalReason.NOT_RUNNING, "exposure.campaign", text, waits_for=wait)
-        variants = rules.variants_by_epoch.get(message.epoch)
-        if variants is None:
-            text = f"is {message.epoch}, campaign {campaign} has epochs 1 to {rules.epoch}"
-            wait = campaign_key(campaign, message.epoch) if message.epoch > rules.epoch else ""
-            raise EventRefusal(RefusalReason.UNKNOWN_EPOCH, "exposure.epoch", text, waits_for=wait)
-        if message.variant not in variants:
-            names = ", ".join(variants)
-            text = f"{message.variant!r} is not a variant of {campaign}; its variants are {names}"
-            raise EventRefusal(RefusalReason.UNKNOWN_VARIANT, "exposure.variant", text)
-        segments = segment_labels(message, rules.segments) if rules.segments else None
-        raw = self._raw
-        # Quotes are written in another way in a text of JSON.
-        if segments and raw and (raw in segments or '"' in raw or "\\" in raw):
-            hide_in_attributes(message, raw)
-            segments = segment_labels(message, rules.segments)
-        return ExposureEntry(
-            event_id,
-            time_us,
-            self._now_us,
-            unit,
-            campaign,
-            message.epoch,
-            message.variant,
-            segments,
-        )
+        return self._exposures.entry(event_id, time_us, message, self._raw)
 
     def _action(self, event_id: bytes, time_us: int, message: pb.Action) -> ActionEntry:
         if not _ACTION.fullmatch(message.name):

@@ -1,6 +1,6 @@
 """EventService: stores events and acknowledges them once they are durable."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias, assert_never
@@ -12,6 +12,7 @@ from fairlift.v1.event_service_pb2_grpc import EventServiceServicer
 
 from fairlift_server.api.event_entries import EventReader
 from fairlift_server.api.event_fields import EventRefusal, microseconds_of
+from fairlift_server.api.sender_checks import SenderChecks
 from fairlift_server.api.unit_fields import Stored, hide_ids
 from fairlift_server.campaigns.live import LiveCampaigns
 from fairlift_server.events.caller_clocks import CallerClocks
@@ -28,8 +29,6 @@ from fairlift_server.events.parking import WaitingEvent
 from fairlift_server.store.campaigns import microseconds
 
 MAX_EVENTS = 1_000
-RECORD_EVENTS = "/fairlift.v1.EventService/RecordEvents"
-STREAM_EVENTS = "/fairlift.v1.EventService/StreamEvents"
 _REASONS = {
     refusal: pb.RefusalReason.Value(f"REFUSAL_REASON_{refusal.name}") for refusal in RefusalReason
 }
@@ -48,6 +47,8 @@ StreamContext = grpc.aio.ServicerContext[pb.StreamEventsRequest, pb.StreamEvents
 
 # Brings the campaigns in memory up to those that other servers have stored.
 CatchUp: TypeAlias = Callable[[], Awaitable[None]]
+# Is told of every event its kind and what became of it.
+CountEvents: TypeAlias = Callable[[Iterable[tuple[str, str]]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +74,20 @@ class EventApi(EventServiceServicer):
         ingest: Ingest,
         live: LiveCampaigns,
         clocks: CallerClocks,
+        senders: SenderChecks,
         *,
         rules: EventRules,
         stored: Stored,
         now: Callable[[], datetime],
         catch_up: CatchUp,
+        count: CountEvents | None = None,
     ) -> None:
         self._ingest = ingest
+        self._count = count
         self._catch_up = catch_up
         self._live = live
         self._clocks = clocks
+        self._senders = senders
         self._rules = rules
         self._stored = stored
         self._now = now
@@ -91,14 +96,20 @@ class EventApi(EventServiceServicer):
         """Whether one more batch may wait for the disk."""
         return self._ingest.has_room
 
-    async def RecordEvents(
+    def expected_wait_s(self) -> float:
+        """How long a batch that comes now will wait until it is durable."""
+        return self._ingest.expected_wait_s
+
+    async def RecordEvents(  # type: ignore[override]  # the guard sends bytes as they are
         self,
         request: pb.RecordEventsRequest,
         context: RecordContext,
-    ) -> pb.RecordEventsResponse:
-        """One outcome per event, in order, once all accepted and parked events are durable."""
-        outcomes = await self._record(request, context.peer())
-        return pb.RecordEventsResponse.FromString(outcomes)
+    ) -> bytes:
+        """One outcome per event, in order, once all accepted and parked events are durable.
+
+        An encoded RecordEventsResponse.
+        """
+        return await self._record(request, context)
 
     async def StreamEvents(
         self,
@@ -111,14 +122,16 @@ class EventApi(EventServiceServicer):
             if request.sequence != expected:
                 text = f"is {request.sequence}, must be {expected}: batches are numbered 1, 2, 3, …"
                 raise InvalidRequest([Violation("sequence", text)])
-            outcomes = await self._record(request, context.peer())
+            outcomes = await self._record(request, context)
             response = pb.StreamEventsResponse(sequence=expected)
             response.outcomes.extend(pb.RecordEventsResponse.FromString(outcomes).outcomes)
             yield response
             expected += 1
 
     async def _record(
-        self, request: pb.RecordEventsRequest | pb.StreamEventsRequest, caller: str
+        self,
+        request: pb.RecordEventsRequest | pb.StreamEventsRequest,
+        context: RecordContext | StreamContext,
     ) -> bytes:
         """The outcomes, encoded as a RecordEventsResponse has them."""
         events = request.events
@@ -127,10 +140,27 @@ class EventApi(EventServiceServicer):
                 f"contains {len(events)}, must contain at most {MAX_EVENTS}; send several batches"
             )
             raise InvalidRequest([Violation("events", text)])
-        reader = self._reader(request, caller)
+        reader = self._reader(request, context.peer())
+        refused = self._senders.refused(request, context.invocation_metadata() or ())
+        if not refused:
+            return self._answer(events, await self._outcomes(events, reader))
+        allowed = [event for index, event in enumerate(events) if index not in refused]
+        allowed_outcomes = iter(await self._outcomes(allowed, reader))
+        outcomes = [
+            refused[index] if index in refused else next(allowed_outcomes)
+            for index in range(len(events))
+        ]
+        return self._answer(events, outcomes)
+
+    async def _outcomes(
+        self, events: Sequence[pb.Event], reader: EventReader
+    ) -> Sequence[EventOutcome]:
         raw_units = hide_ids(events, self._stored)
         known = self._live.published
-        read = [reader.read(*each) for each in zip(events, raw_units, strict=True)]
+        read = list(map(reader.read, events, raw_units))
+        ready = [event for event in read if isinstance(event, Event)]
+        if len(ready) == len(read):  # as nearly always
+            return await self._ingest.record(ready)
         if any(map(_is_about_campaigns, read)):
             await self._catch_up()
             if self._live.published is not known:
@@ -141,11 +171,13 @@ class EventApi(EventServiceServicer):
                 ]
         to_store = [event for event in read if not isinstance(event, RefusedEvent)]
         stored = iter(await self._ingest.record(to_store))
-        outcomes = (event if isinstance(event, RefusedEvent) else next(stored) for event in read)
-        return b"".join(
-            _encoded(event.event_id, outcome)
-            for event, outcome in zip(events, outcomes, strict=True)
-        )
+        return [event if isinstance(event, RefusedEvent) else next(stored) for event in read]
+
+    def _answer(self, events: Sequence[pb.Event], outcomes: Sequence[EventOutcome]) -> bytes:
+        if self._count is not None:
+            kinds = [event.WhichOneof("kind") or "none" for event in events]
+            self._count(zip(kinds, map(_outcome_name, outcomes), strict=True))
+        return _encoded_all(events, outcomes)
 
     def _reader(
         self, request: pb.RecordEventsRequest | pb.StreamEventsRequest, caller: str
@@ -189,6 +221,19 @@ def event_reader(
     )
 
 
+def _outcome_name(outcome: EventOutcome) -> str:
+    """What became of an event, in a word; why, where it was refused."""
+    match outcome:
+        case ParkedEvent():
+            return "waiting"
+        case RefusedEvent():
+            return f"refused_{outcome.reason.value}"
+        case IdleOutcome():
+            return "changes_nothing"
+        case _:
+            return outcome
+
+
 def _is_about_campaigns(read: Event | WaitingEvent | RefusedEvent) -> bool:
     """Whether an event waits, or is refused, because of what this server knows of campaigns."""
     if isinstance(read, Event):
@@ -207,6 +252,16 @@ _ACCEPTED_START, _ACCEPTED_END = (
     .SerializeToString()
     .split(_PLACEHOLDER.encode())
 )
+
+
+def _encoded_all(events: Sequence[pb.Event], outcomes: Sequence[EventOutcome]) -> bytes:
+    """The outcomes, encoded as a RecordEventsResponse."""
+    if events and outcomes.count("accepted") == len(events):
+        ids = (_ACCEPTED_END + _ACCEPTED_START).join([each.event_id.encode() for each in events])
+        return _ACCEPTED_START + ids + _ACCEPTED_END
+    return b"".join(
+        _encoded(event.event_id, outcome) for event, outcome in zip(events, outcomes, strict=True)
+    )
 
 
 def _encoded(event_id: str, outcome: EventOutcome) -> bytes:

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from fairlift.v1 import results_service_pb2 as pb
 
 from fairlift_server.results.analysis_plan import AnalysisPlan
-from fairlift_server.results.kept_look import KeptLook, Summaries
+from fairlift_server.results.frozen_look import FrozenLook, Summaries
 
 Steps = Mapping[str, tuple[pb.MetricResult.FunnelStep, ...]]
 
 
-def funnel_steps(plan: AnalysisPlan, look: KeptLook) -> Steps:
+def funnel_steps(plan: AnalysisPlan, look: FrozenLook) -> Steps:
     """By metric, the steps of the plan's funnels as of a look."""
     return {
         name: tuple(_steps(plan, name, look.summaries[plan.maturity[name]]))

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.values import time_to
-from fairlift_stats.messages import Amount, Message, Number, Verbatim
+from fairlift_stats.messages import Amount, Day, Figure, Message, Number, Percent, Verbatim
+from fairlift_stats.methods.imbalance import ImbalanceCause
 
 from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.events.ledger import MICROS, AmendmentConflict
-from fairlift_server.results.data_quality import HealthCheck, HealthStatus
+from fairlift_server.results.health_check import HealthCheck, HealthStatus
 from fairlift_server.store.amendments import IdleAmendment
 
 STATUSES = {
@@ -32,9 +33,32 @@ def health_to(checks: Iterable[HealthCheck], reader: ReaderLanguage) -> pb.Healt
                 value=check.value,
                 evidence=check.evidence,
                 shop_wide=check.is_of_shop,
+                causes=(_cause(cause, reader) for cause in check.causes),
             )
             for check in checks
         )
+    )
+
+
+def _cause(cause: ImbalanceCause, reader: ReaderLanguage) -> pb.ImbalanceCause:
+    is_time = cause.attribute in ("day", "hour")
+    attribute: Figure = Verbatim(cause.attribute)
+    if is_time:
+        attribute = Message.of(f"health.cause_{cause.attribute}")
+    value = Day(cause.value) if cause.attribute == "day" else Verbatim(cause.value)
+    sentence = Message.of(
+        "health.cause",
+        attribute=attribute,
+        value=value,
+        units=Number(cause.units),
+        explained=Percent(cause.explained, 0),
+    )
+    return pb.ImbalanceCause(
+        attribute=cause.attribute,
+        value=cause.value,
+        units=cause.units,
+        explained=cause.explained,
+        sentence=reader.text(sentence),
     )
 
 

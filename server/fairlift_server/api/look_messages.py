@@ -14,16 +14,16 @@ from fairlift_server.store.campaigns import moment
 def look_to(campaign_look: CampaignLook) -> pb.Look:
     """The look with its number, counted from 1."""
     listed = campaign_look.listed
-    kept_look, look = listed.kept_look, listed.kept_look.look
+    record, look = listed.record, listed.record.look
     day = datetime.fromisoformat(look.at).date()
     return pb.Look(
         number=listed.number,
         look_time=time_to(campaign_look.time),
         epoch=campaign_look.epoch,
-        information=kept_look.plan.information(look.units),
+        information=record.plan.information(look.units),
         units=look.units,
         comparisons=map(_comparison, listed.figures),
-        verdict=verdict_kind_to(kept_look.verdict),
+        verdict=verdict_kind_to(record.verdict),
         plan_hash=campaign_look.plan_hash,
         day=look.day,
         as_of_time=time_to(moment(campaign_look.days.end_of_date_us(day))),
@@ -34,10 +34,11 @@ def look_to(campaign_look: CampaignLook) -> pb.Look:
             pb.Look.LookArm(
                 variant=count.arm,
                 units=count.units,
-                entered_units=kept_look.entered.get(count.arm, 0),
+                entered_units=record.entered.get(count.arm, 0),
             )
             for count in look.counts
         ),
+        decides=listed.decides,
     )
 
 

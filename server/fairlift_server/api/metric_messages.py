@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1 import value_pb2
@@ -15,6 +15,8 @@ from fairlift_stats.verdict.facts import ArmStanding, Estimate, GuardrailStandin
 
 from fairlift_server.api.funnel_messages import Steps
 from fairlift_server.api.language import ReaderLanguage
+from fairlift_server.api.worth_messages import worth_to
+from fairlift_server.results.action_worth import ActionWorth
 from fairlift_server.results.live_figures import LiveFigures
 
 _ROLES = {
@@ -60,6 +62,10 @@ class MetricState:
         guardrails: whether they are shown to be safe.
         waiting: variants and metrics of which units entered, and no window is over.
         steps: by metric, of funnels.
+        worths: by metric, what its action is taken to be worth.
+        unknown_worths: by metric, the action whose worth cannot be worked out yet.
+        unseen: by metric, an action that it needs and that no unit has done.
+        currency: of amounts of money.
     """
 
     live: LiveFigures | None
@@ -68,6 +74,10 @@ class MetricState:
     guardrails: GuardrailStates
     waiting: WaitingArms
     steps: Steps
+    worths: Mapping[str, ActionWorth] = field(default_factory=dict)
+    unknown_worths: Mapping[str, str] = field(default_factory=dict)
+    unseen: Mapping[str, str] = field(default_factory=dict)
+    currency: str = ""
 
 
 def metrics_to(
@@ -113,8 +123,20 @@ def metrics_to(
         if metric.name in state.failures:
             why = Verbatim(state.failures[metric.name])
             message.error = reader.text(Message.of("metric.failed", why=why))
+        elif metric.name in state.unseen:
+            action = Verbatim(state.unseen[metric.name])
+            message.error = reader.text(Message.of("metric.unseen_action", action=action))
+            # A zero would look like a result, and so would what compares two of them.
+            del message.arms[:], message.comparisons[:]
+            message.arms.extend(pb.MetricResult.ArmEstimate(variant=arm) for arm in arms)
+        elif metric.name in state.unknown_worths:
+            action = Verbatim(state.unknown_worths[metric.name])
+            message.error = reader.text(Message.of("metric.unknown_worth", action=action))
+        elif metric.name in state.worths:
+            worth = state.worths[metric.name]
+            message.worth.CopyFrom(worth_to(worth, message.comparisons, reader, state.currency))
         if state.live is not None:
-            for arm in message.arms:
+            for arm in () if metric.name in state.unseen else message.arms:
                 _add_provisional(arm, metric.name, state.live)
         yield message
 

@@ -1,9 +1,10 @@
-"""Names in requests: of resources, and of who sent them."""
+"""Names and reasons in requests."""
 
 from fairlift.engine.errors import InvalidRequest, Violation
 from fairlift.wire.campaign import campaign_id
 
-from fairlift_server.api.call_guard import Context
+# Characters of a reason.
+_MAX_REASON = 1_000
 
 
 def campaign_id_of(name: str) -> str:
@@ -18,7 +19,13 @@ def campaign_id_of(name: str) -> str:
     return identifier
 
 
-def author_of(context: Context) -> str:
-    """The name of the caller's token; empty on an open server."""
-    sent = (key == "authorization" for key, _ in context.invocation_metadata() or ())
-    return "token" if any(sent) else ""
+def checked_reason(text: str) -> str:
+    """The reason, which is kept in the history.
+
+    Raises:
+        InvalidRequest: it is too long.
+    """
+    if len(text) > _MAX_REASON:
+        rule = f"has {len(text)} characters, must have at most {_MAX_REASON}"
+        raise InvalidRequest([Violation("reason", rule)])
+    return text

@@ -1,7 +1,6 @@
 """Erases and exports units in a database that no server uses."""
 
 import asyncio
-import getpass
 import time
 from typing import Any
 
@@ -10,6 +9,7 @@ from fairlift.v1.event_service_pb2 import Event
 from fairlift_server.api.admin import checked_unit
 from fairlift_server.api.unit_export import attribute_of, event_of, person_json
 from fairlift_server.store.erasure import Request
+from fairlift_server.store.program_author import program_author
 from fairlift_server.store.unit_requests import UnitRequests
 
 
@@ -33,11 +33,4 @@ class OfflineUnits:
 
 
 def _request(reason: str) -> Request:
-    return Request(time.time_ns() // 1_000, _user(), reason)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return ""
+    return Request(time.time_ns() // 1_000, program_author(), reason)

@@ -1,6 +1,7 @@
 """Builds ledger entries from orders and their amendments."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import lru_cache
 
 from fairlift.v1 import event_service_pb2 as pb
 
@@ -15,6 +16,7 @@ from fairlift_server.api.event_fields import (
     shortened,
 )
 from fairlift_server.events.ledger import (
+    MAX_AMOUNT_MICROS,
     AmendmentEntry,
     AmendmentKind,
     LineEntry,
@@ -22,6 +24,7 @@ from fairlift_server.events.ledger import (
     OrderEntry,
     content_text,
     coupon_list,
+    new_tuple,
 )
 
 MAX_COUPONS = 10
@@ -42,15 +45,9 @@ def order_entry(message: pb.Order, event_id: bytes, time_us: int, received_us: i
         content = _content(message)
     except EventRefusal as refusal:
         raise refusal.under("order") from None
-    return OrderEntry(
-        event_id,
-        order_id,
-        # Without the event's id and time: they are new when a shop sends an order again.
-        digest(content_of(message)),
-        time_us,
-        received_us,
-        content,
-    )
+    # Without the event's id and time: they are new when a shop sends an order again.
+    said = digest(content_of(message))
+    return new_tuple(OrderEntry, (event_id, order_id, said, time_us, received_us, content))
 
 
 def amendment_entry(
@@ -78,55 +75,105 @@ def _content(message: pb.Order) -> OrderContent:
     """What an order says; fields are named from the order on."""
     unit = checked_text("unit_id", message.unit_id)
     currency = checked_currency("currency_code", message.currency_code)
-    sent_lines = message.lines
-    if not 1 <= len(sent_lines) <= _MAX_LINES:
-        raise invalid("lines", f"has {len(sent_lines)}, must have 1 to {_MAX_LINES}")
-    lines = _lines(sent_lines)
+    lines = _lines(message.lines)
     items = goods = cost = 0
-    kinds = set()
-    for line in lines:
-        items += line.quantity
-        goods += line.quantity * line.unit_price_micros
-        cost += line.quantity * line.unit_cost_micros
-        kinds.add(line.kind)
-    checked_amount("lines", goods)
-    checked_amount("lines", cost)
-    discount = message.discount_micros
+    upsell = cross_sell = False
+    for _, quantity, unit_price, unit_cost, kind, _ in lines:
+        items += quantity
+        goods += quantity * unit_price
+        cost += quantity * unit_cost
+        upsell |= kind == "upsell"
+        cross_sell |= kind == "cross_sell"
+    if goods > MAX_AMOUNT_MICROS or cost > MAX_AMOUNT_MICROS:
+        checked_amount("lines", goods)
+        checked_amount("lines", cost)
+    discount: int = message.discount_micros
     if not 0 <= discount <= goods:
         text = f"is {discount}, must be 0 to the sum of the lines, {goods}"
         raise invalid("discount_micros", text)
-    return OrderContent(
-        unit,
-        currency,
-        items,
-        goods,
-        discount,
-        cost,
-        checked_amount("shipping_cost_micros", message.shipping_cost_micros),
-        "upsell" in kinds,
-        "cross_sell" in kinds,
-        coupon_list(_coupons(message)),
-        checked_text("channel", message.channel, min_length=0),
-        message.first_purchase if message.HasField("first_purchase") else None,
-        message.test,
-        lines,
+    shipping_cost = message.shipping_cost_micros
+    if shipping_cost:
+        checked_amount("shipping_cost_micros", shipping_cost)
+    coupons = message.coupons
+    channel = message.channel
+    if channel:
+        checked_text("channel", channel)
+    return new_tuple(
+        OrderContent,
+        (
+            unit,
+            currency,
+            items,
+            goods,
+            discount,
+            cost,
+            shipping_cost,
+            upsell,
+            cross_sell,
+            _coupons(coupons) if coupons else "",
+            channel,
+            message.first_purchase if message.HasField("first_purchase") else None,
+            message.test,
+            lines,
+        ),
     )
 
 
-def _lines(sent: Iterable[pb.OrderLine]) -> tuple[LineEntry, ...]:
+def _lines(sent: Sequence[pb.OrderLine]) -> tuple[LineEntry, ...]:
+    if not 1 <= len(sent) <= _MAX_LINES:
+        raise invalid("lines", f"has {len(sent)}, must have 1 to {_MAX_LINES}")
     lines: list[LineEntry] = []
     try:
-        lines.extend(map(_line, sent))
+        for line in sent:
+            lines.append(  # noqa: PERF401  # how many there are says which one is refused
+                _line(
+                    line.product_id,
+                    line.quantity,
+                    line.unit_price_micros,
+                    line.unit_cost_micros,
+                    line.kind,
+                    line.category,
+                )
+            )
     except EventRefusal as refusal:
         raise refusal.under(f"lines[{len(lines)}]") from None
     return tuple(lines)
 
 
-def _coupons(message: pb.Order) -> list[str]:
-    codes = list(message.coupons)
-    if len(codes) > MAX_COUPONS:
-        raise invalid("coupons", f"has {len(codes)}, must have at most {MAX_COUPONS}")
-    return [checked_text(f"coupons[{i}]", code) for i, code in enumerate(codes)]
+def _coupons(sent: Sequence[str]) -> str:
+    if len(sent) > MAX_COUPONS:
+        raise invalid("coupons", f"has {len(sent)}, must have at most {MAX_COUPONS}")
+    return _coupon_list(tuple(sent))
+
+
+# A shop has few codes, and few products at few prices; a refusal is not kept.
+@lru_cache(maxsize=5_000)
+def _coupon_list(codes: tuple[str, ...]) -> str:
+    return coupon_list([checked_text(f"coupons[{i}]", code) for i, code in enumerate(codes)])
+
+
+@lru_cache(maxsize=10_000)
+def _line(
+    product_id: str,
+    quantity: int,
+    unit_price: int,
+    unit_cost: int,
+    kind: "pb.LineKind.ValueType",
+    category: str,
+) -> LineEntry:
+    if not 1 <= quantity <= _MAX_QUANTITY:
+        raise invalid("quantity", f"is {quantity}, must be 1 to {_MAX_QUANTITY}")
+    kind_name = _LINE_KINDS.get(kind)
+    if kind_name is None:
+        raise invalid("kind", f"is {kind}, must be one of {sorted(_LINE_KINDS)}")
+    return LineEntry(
+        checked_text("product_id", product_id),
+        quantity,
+        checked_amount("unit_price_micros", unit_price),
+        checked_amount("unit_cost_micros", unit_cost),
+        kind_name,
+        checked_text("category", category, min_length=0),
+    )
 
 
 def _refund(refund: pb.Refund, identity: tuple[bytes, int, int, str]) -> AmendmentEntry:
@@ -160,21 +207,4 @@ def _correction(order: pb.Order, identity: tuple[bytes, int, int, str]) -> Amend
         AmendmentKind.CORRECTION,
         content.currency_code,
         correction=content_text(content),
-    )
-
-
-def _line(line: pb.OrderLine) -> LineEntry:
-    quantity = line.quantity
-    if not 1 <= quantity <= _MAX_QUANTITY:
-        raise invalid("quantity", f"is {quantity}, must be 1 to {_MAX_QUANTITY}")
-    kind = _LINE_KINDS.get(line.kind)
-    if kind is None:
-        raise invalid("kind", f"is {line.kind}, must be one of {sorted(_LINE_KINDS)}")
-    return LineEntry(
-        checked_text("product_id", line.product_id),
-        quantity,
-        checked_amount("unit_price_micros", line.unit_price_micros),
-        checked_amount("unit_cost_micros", line.unit_cost_micros),
-        kind,
-        checked_text("category", line.category, min_length=0),
     )

@@ -21,6 +21,7 @@ from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.erased_units import ErasedUnits
 from fairlift_server.store.event_groups import judge_again
+from fairlift_server.store.value_limits import limits_key, waits_for_limits
 
 log = logging.getLogger("fairlift.events")
 
@@ -77,20 +78,25 @@ class ParkedEvents:
 
     async def _judgeable(self, summary: ParkedSummary) -> list[ParkedContent]:
         now_us = microseconds(self._now())
-        healed = [key for _, key in summary.waiting if self._is_healed(key)]
-        return await self._store.read(
-            lambda transaction: parked_events.judgeable(
+
+        def judgeable(transaction: Transaction) -> list[ParkedContent]:
+            limits = limits_key(transaction)
+            healed = [key for _, key in summary.waiting if self._is_healed(key, limits)]
+            return parked_events.judgeable(
                 transaction, now_us=now_us, healed=healed, limit=_GROUP_EVENTS
             )
-        )
+
+        return await self._store.read(judgeable)
 
     def _judge_again(
         self, transaction: Transaction, judged: list[tuple[bytes, Event | RefusedEvent]]
     ) -> list[EventOutcome]:
         return judge_again(transaction, judged, self._rules.currency, self._erased)
 
-    def _is_healed(self, key: str) -> bool:
-        """Whether it is a campaign that was started by now, and has the epoch."""
+    def _is_healed(self, key: str, limits: str) -> bool:
+        """Whether it is a campaign that was started by now, and has the epoch; or other limits."""
+        if waits_for_limits(key):
+            return key != limits
         waits_for = campaign_and_epoch(key)
         if waits_for is None:
             return False

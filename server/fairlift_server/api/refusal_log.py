@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
+from contextvars import Context
 
 log = logging.getLogger("fairlift.calls")
 
@@ -58,7 +59,8 @@ class RefusalLog:
 
 
 def _in_loop(seconds: float, function: Callable[[Key], None], key: Key) -> object:
-    return asyncio.get_running_loop().call_later(seconds, function, key)
+    # Of no call: the line is about many.
+    return asyncio.get_running_loop().call_later(seconds, function, key, context=Context())
 
 
 def _write(code: str, host: str, *, calls: int) -> None:

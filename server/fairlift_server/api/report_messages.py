@@ -1,6 +1,6 @@
 """The results of a campaign as the contract's Report."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from fairlift.engine.metric import OrderMeasure
 from fairlift.v1 import results_service_pb2 as pb
@@ -20,6 +20,8 @@ from fairlift_stats.verdict.facts import AlarmStanding
 
 from fairlift_server.analysis.ledger_query import CouponCount, LateCounts
 from fairlift_server.api.amounts import exceeds_micros, sum_micros
+from fairlift_server.api.channel_messages import channels_to
+from fairlift_server.api.forecast_messages import forecast_to
 from fairlift_server.api.funnel_messages import funnel_steps
 from fairlift_server.api.health_messages import health_to
 from fairlift_server.api.language import ReaderLanguage
@@ -33,13 +35,17 @@ from fairlift_server.api.metric_messages import (
     sequential_intervals,
 )
 from fairlift_server.api.segment_messages import segments_to
-from fairlift_server.api.verdict_messages import verdict_to
+from fairlift_server.api.verdict_messages import verdict_input, verdict_to
+from fairlift_server.api.weekly_worth_messages import weekly_worth_to
 from fairlift_server.events.ledger import MICROS
 from fairlift_server.results.analysis_plan import TOTALS, AnalysisPlan
 from fairlift_server.results.campaign_results import ReportInput
-from fairlift_server.results.data_quality import HealthCheck
-from fairlift_server.results.kept_look import KeptLook
+from fairlift_server.results.current_verdict import current_verdict
+from fairlift_server.results.frozen_look import FrozenLook
+from fairlift_server.results.health_check import HealthCheck
 from fairlift_server.results.live_figures import DayCount
+from fairlift_server.results.report_line import forecast_of
+from fairlift_server.results.shop_quality import has_currency_gaps
 
 _FACTORS = {
     "conversion": "conversion_rate",
@@ -49,7 +55,7 @@ _FACTORS = {
 
 
 def report_to(
-    reading: ReportInput, checks: Iterable[HealthCheck], *, currency: str, language: str
+    reading: ReportInput, checks: Collection[HealthCheck], *, currency: str, language: str
 ) -> pb.Report:
     """The report, with its sentences in the language; before the first look it has no metrics."""
     result, plan, campaign = reading.result, reading.plan, reading.campaign
@@ -85,7 +91,28 @@ def report_to(
         late=_late(reading),
         coupons=map(_coupon, result.live.coupons),
         time_zone=campaign.time_zone,
+        channels=channels_to(result.live.channels, campaign, reader),
+        worths=(
+            weekly_worth_to(
+                worth,
+                campaign,
+                reading.days,
+                reader,
+                currency=currency,
+                has_currency_gaps=has_currency_gaps(checks),
+            )
+            for worth in result.worths
+        ),
+        forecast=_forecast(reading, reader),
     )
+
+
+def _forecast(reading: ReportInput, reader: ReaderLanguage) -> pb.Forecast | None:
+    verdict = reading.result.verdict
+    forecast = None if verdict is None else forecast_of(verdict)
+    if forecast is None or not current_verdict(verdict_input(reading)).is_open:
+        return None
+    return forecast_to(forecast, reader)
 
 
 def _late(reading: ReportInput) -> pb.LateEvents | None:
@@ -154,6 +181,16 @@ def _metrics(reading: ReportInput, reader: ReaderLanguage) -> Iterator[pb.Metric
         guardrails={} if verdict is None else guardrail_states(verdict),
         waiting=set() if last is None else _waiting_arms(plan, last),
         steps={} if last is None else funnel_steps(plan, last),
+        worths={} if report is None else report.worths,
+        unknown_worths={}
+        if report is None
+        else {
+            metric: columns.action
+            for metric, columns in plan.worths.items()
+            if metric not in report.worths
+        },
+        unseen=result.live.unseen,
+        currency=plan.sequential.currency,
     )
     tested = None if report is None else report.tested
     yield from metrics_to(plan.analysis, tested, plan.arms, reader, state)
@@ -164,7 +201,7 @@ def _metrics(reading: ReportInput, reader: ReaderLanguage) -> Iterator[pb.Metric
         )
 
 
-def _waiting_arms(plan: AnalysisPlan, last: KeptLook) -> WaitingArms:
+def _waiting_arms(plan: AnalysisPlan, last: FrozenLook) -> WaitingArms:
     return {
         (arm, metric)
         for metric, window in plan.maturity.items()
@@ -267,6 +304,13 @@ def _uncounted(reading: ReportInput) -> Iterator[Message]:
         if days:
             window = Message.counted("note.days", "days", days=Number(days))
         yield Message.counted("note.left_out", "units", units=Number(open_units), window=window)
+    # What is left of the totals, so that the account adds up.
+    totals = reading.result.live.totals.values()
+    later = sum(summary.n for summary in totals) - sum(last.entered.values())
+    if later > 0:
+        yield Message.counted(
+            "note.came_after", "later", later=Number(later), day=Day(last.look.at)
+        )
 
 
 def _late_notes(late: LateCounts, day: Day) -> Iterator[Message]:

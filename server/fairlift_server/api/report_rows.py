@@ -1,24 +1,21 @@
 """Reports as two tables: a row for each variant, and a row for each variant and metric."""
 
-from collections.abc import Mapping
 from datetime import UTC
-from typing import Final, TypeAlias
+from typing import Final
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.value_pb2 import Direction, Interval, Quantity, UnitKind
 from fairlift.wire.campaign import campaign_id
+from fairlift_report.spreadsheets import SheetRow
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fairlift_server.api.report_reading import CampaignReport
 
-Cell: TypeAlias = str | int | float | bool | None
-Row: TypeAlias = Mapping[str, Cell]
-
 _MICROS: Final = 1_000_000
 
 
-def variant_rows(read: CampaignReport) -> list[Row]:
+def variant_rows(read: CampaignReport) -> list[SheetRow]:
     """What each variant has so far, and the campaign's verdict; one row if there is no report.
 
     Money is in the currency's own unit, times are ISO 8601 in UTC. None: it cannot be said.
@@ -54,7 +51,7 @@ def variant_rows(read: CampaignReport) -> list[Row]:
     ]
 
 
-def metric_rows(read: CampaignReport) -> list[Row]:
+def metric_rows(read: CampaignReport) -> list[SheetRow]:
     """Each metric of each variant as of the last look, and against the control.
 
     Shares and lifts are fractions: 0.04 is 4 %.
@@ -63,7 +60,7 @@ def metric_rows(read: CampaignReport) -> list[Row]:
         return []
     report = read.report
     looked = _time(report.look.as_of_time) if report.HasField("look") else None
-    rows: list[Row] = []
+    rows: list[SheetRow] = []
     for metric in report.metrics:
         compared = {comparison.variant: comparison for comparison in metric.comparisons}
         for arm in metric.arms:
@@ -92,7 +89,7 @@ def metric_rows(read: CampaignReport) -> list[Row]:
     return rows
 
 
-def _comparison(against: pb.MetricResult.Comparison) -> Row:
+def _comparison(against: pb.MetricResult.Comparison) -> SheetRow:
     guardrail = _word(pb.GuardrailStanding.Name(against.guardrail), "GUARDRAIL_STANDING_")
     return {
         "difference": _number(against, "difference"),
@@ -108,7 +105,7 @@ def _comparison(against: pb.MetricResult.Comparison) -> Row:
     }
 
 
-def _campaign(read: CampaignReport) -> Row:
+def _campaign(read: CampaignReport) -> SheetRow:
     summary = read.summary
     return {
         "campaign": campaign_id(summary.campaign),
@@ -117,7 +114,7 @@ def _campaign(read: CampaignReport) -> Row:
     }
 
 
-def _interval(name: str, interval: Interval) -> Row:
+def _interval(name: str, interval: Interval) -> SheetRow:
     return {
         f"{name}_lower": _number(interval, "lower"),
         f"{name}_upper": _number(interval, "upper"),

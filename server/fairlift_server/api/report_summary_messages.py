@@ -4,21 +4,33 @@ from fairlift.v1 import results_service_pb2 as pb
 from fairlift.wire.campaign import STATES, UNITS
 from fairlift.wire.values import time_to
 from fairlift_stats.messages import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
+from fairlift_server.api.forecast_messages import forecast_to
 from fairlift_server.api.health_messages import STATUSES
 from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.api.verdict_messages import short_verdict_to
-from fairlift_server.results.current_verdict import VerdictInput
+from fairlift_server.api.weekly_worth_messages import weekly_worth_to
+from fairlift_server.results.current_verdict import VerdictInput, current_verdict
 from fairlift_server.results.report_list import ListedReport
+from fairlift_server.store.campaigns import moment
 
 
-def report_summary_to(listed: ListedReport, language: str) -> pb.ReportSummary:
-    """The campaign as of its last look, its sentences in the language."""
+def report_summary_to(
+    listed: ListedReport, language: str, *, currency: str, has_currency_gaps: bool
+) -> pb.ReportSummary:
+    """The campaign as of its last look, its sentences in the language.
+
+    Args:
+        listed: the campaign.
+        language: of the sentences.
+        currency: the shop's.
+        has_currency_gaps: orders wait for an exchange rate, so that money is missing.
+    """
     campaign, line, plan = listed.campaign, listed.line, listed.campaign.plan
-    lifecycle = campaign.lifecycle
-    verdict = None
+    lifecycle, reader = campaign.lifecycle, ReaderLanguage.of(campaign, language)
+    verdict, worth, forecast = None, None, None
     if listed.edit is not None:
-        reader = ReaderLanguage.of(campaign, language)
         verdict = pb.Verdict(
             kind=pb.VERDICT_KIND_DO_NOT_TRUST,
             cause=pb.VERDICT_CAUSE_EDITED,
@@ -34,7 +46,19 @@ def report_summary_to(listed: ListedReport, language: str) -> pb.ReportSummary:
             listed.first_decision,
             "" if line is None else line.failure,
         )
-        verdict = short_verdict_to(given, ReaderLanguage.of(campaign, language))
+        verdict = short_verdict_to(given, reader)
+        if line is not None and line.worth is not None:
+            worth = weekly_worth_to(
+                line.worth,
+                campaign,
+                listed.days,
+                reader,
+                currency=currency,
+                has_currency_gaps=has_currency_gaps,
+                is_row=True,
+            )
+        if line is not None and line.forecast is not None and current_verdict(given).is_open:
+            forecast = forecast_to(line.forecast, reader)
     return pb.ReportSummary(
         campaign=campaign.name,
         display_name=campaign.title,
@@ -51,7 +75,24 @@ def report_summary_to(listed: ListedReport, language: str) -> pb.ReportSummary:
         stop_time=None if lifecycle.stop_time is None else time_to(lifecycle.stop_time),
         labels=campaign.labels,
         last_day=0 if line is None else line.last_day,
+        information=None if line is None else line.information,
+        analysed_units=None if line is None else line.analysed_units,
+        next_look_time=_next_look_time(listed),
+        currency_code=currency,
+        worth=worth,
+        forecast=forecast,
     )
+
+
+def _next_look_time(listed: ListedReport) -> Timestamp | None:
+    """When the next look is due; None while the campaign is paused, and after its last look."""
+    line, days = listed.line, listed.days
+    if days is None or listed.edit is not None or days.is_paused:
+        return None
+    if line is not None and 0 < line.last_day <= line.day:
+        return None
+    following = days.nth(1 if line is None else line.day + 1)
+    return None if following is None else time_to(moment(following.due_us))
 
 
 def _health(listed: ListedReport) -> pb.HealthStatus.ValueType:

@@ -1,7 +1,7 @@
 """ResultsService: reports, looks and data quality."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from fairlift.engine.campaign import State
 from fairlift.engine.errors import InvalidRequest, Violation
@@ -9,19 +9,29 @@ from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceServicer
 from fairlift.wire.campaign import STATES
 
-from fairlift_server.api.call_guard import Context
+from fairlift_server.api.call_classes import CallClass
+from fairlift_server.api.call_record import Context
 from fairlift_server.api.health_messages import health_to, idle_amendment_to
 from fairlift_server.api.language import ReaderLanguage, language_of
 from fairlift_server.api.look_messages import look_to
+from fairlift_server.api.loop_turns import LoopTurns
 from fairlift_server.api.names import campaign_id_of
 from fairlift_server.api.paging import PageTokens
 from fairlift_server.api.report_messages import report_to
 from fairlift_server.api.report_summary_messages import report_summary_to
+from fairlift_server.api.verdict_messages import verdict_input
 from fairlift_server.results.analysis_plan import AnalysisPlan
 from fairlift_server.results.campaign_results import CampaignResults, ReportInput
-from fairlift_server.results.data_quality import DataQuality, HealthCheck, campaign_checks
+from fairlift_server.results.current_verdict import current_verdict
+from fairlift_server.results.data_quality import DataQuality, campaign_checks
+from fairlift_server.results.health_check import HealthCheck
 from fairlift_server.results.report_list import DEFAULT_STATES
-from fairlift_server.results.shop_quality import AmendmentQuality, IntakeQuality, shop_checks
+from fairlift_server.results.shop_quality import (
+    AmendmentQuality,
+    IntakeQuality,
+    currency_gaps,
+    shop_checks,
+)
 from fairlift_server.store.amendments import IdleAmendments
 
 
@@ -32,14 +42,18 @@ class ResultsApi(ResultsServiceServicer):
         self,
         results: CampaignResults,
         page_tokens: PageTokens,
+        turns: LoopTurns,
         *,
         currency: str,
+        environment: str = "",
         watch_every_s: float,
         intake: Callable[[], Awaitable[IntakeQuality]],
     ) -> None:
         self._results = results
+        self._turns = turns
         self._page_tokens = page_tokens
         self._currency = currency
+        self._environment = environment
         self._watch_every_s = watch_every_s
         self._intake = intake
 
@@ -62,8 +76,12 @@ class ResultsApi(ResultsServiceServicer):
         size = self._page_tokens.size(request.page_size)
         after = self._page_tokens.after(listing, request.page_token)
         reports = await self._results.listed(states=states, after=after, limit=size + 1)
+        gaps = bool(currency_gaps(await self._intake()))
         return pb.ListReportsResponse(
-            reports=(report_summary_to(report, language) for report in reports[:size]),
+            reports=(
+                report_summary_to(report, language, currency=self._currency, has_currency_gaps=gaps)
+                for report in reports[:size]
+            ),
             next_page_token=self._page_tokens.next_token(
                 listing, reports, size, lambda report: report.campaign.id
             ),
@@ -87,14 +105,16 @@ class ResultsApi(ResultsServiceServicer):
 
     async def WatchResults(
         self, request: pb.WatchResultsRequest, context: Context
-    ) -> AsyncIterator[pb.Report]:
-        """The report now, and again after each new look."""
+    ) -> AsyncGenerator[pb.Report]:
+        """The report now, and again when a look, the campaign's state or its verdict is new."""
         language, campaign = language_of(request.language), campaign_id_of(request.name)
-        looks_sent = -1
+        sent: object = None
         while True:
             reading = await self._results.read(campaign)
-            if len(reading.look_times) != looks_sent:
-                looks_sent = len(reading.look_times)
+            verdict = current_verdict(verdict_input(reading))
+            version = (len(reading.look_times), reading.campaign.lifecycle, verdict)
+            if version != sent:
+                sent = version
                 yield await self._report(reading, language)
             await asyncio.sleep(self._watch_every_s)
 
@@ -118,8 +138,11 @@ class ResultsApi(ResultsServiceServicer):
         epoch = reading.campaign.lifecycle.epoch
         idle = await self._results.idle_amendments(reading.campaign.id, epoch=epoch, limit=0)
         intake = await self._intake()
+        await self._turns.wait(CallClass.RESULTS)  # it takes milliseconds to write
         checks = _all_checks(reading.plan, reading.result.quality, intake, idle)
-        return report_to(reading, checks, currency=self._currency, language=language)
+        report = report_to(reading, checks, currency=self._currency, language=language)
+        report.environment = self._environment
+        return report
 
 
 def _all_checks(

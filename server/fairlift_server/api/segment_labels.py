@@ -16,9 +16,16 @@ MAX_LABEL_TEXT = 256
 def segment_labels(message: pb.Exposure, attributes: tuple[str, ...]) -> str:
     """The attributes that the plan names, as labels, in JSON; missing ones are left out."""
     sent = message.attributes
-    # `in` first: message_map[name] inserts the name.
-    labels = tuple(_label(name, sent[name]) if name in sent else None for name in attributes)
-    return _json(attributes, labels)
+    labels: list[str | None] = []
+    for name in attributes:
+        if name not in sent:  # first, because message_map[name] inserts the name
+            labels.append(None)
+            continue
+        value = sent[name]
+        text = value.string_value
+        # Only a text that is set is not empty.
+        labels.append(text if text and len(text) <= MAX_LABEL_TEXT else _label(name, value))
+    return _json(attributes, tuple(labels))
 
 
 # A shop has few combinations of labels, and writing one as JSON takes longer than reading it.

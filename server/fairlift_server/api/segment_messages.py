@@ -31,7 +31,7 @@ def segments_to(
                     pb.SegmentResult.Segment(
                         value=label,
                         variant=family.variant,
-                        units=cut.units[label, family.variant],
+                        units=cut.units[family.metric, label, family.variant],
                         sentence=reader.text(_left_out(label, cannot_say)),
                     )
                     for label, cannot_say in family.left_out.items()
@@ -57,4 +57,6 @@ def _segment(
         lift=lift.lift,
         lift_interval=interval_to(lift.interval, confidence),
         sentence=sentence,
+        p_value=lift.p_value,
+        adjusted_p_value=lift.adjusted_p,
     )

@@ -15,9 +15,14 @@ _REMEMBERED = 32
 
 
 class SnapshotMessages:
-    """Builds each message once for all watchers, outside of the event loop."""
+    """Builds each message once for all watchers, outside of the event loop.
 
-    def __init__(self) -> None:
+    Args:
+        environment: of the server; empty: it has no name.
+    """
+
+    def __init__(self, environment: str) -> None:
+        self._environment = environment
         # Each campaign of the newest snapshot, and its message.
         self._encoded: dict[str, tuple[SnapshotCampaign, pb.SnapshotCampaign]] = {}
         self._recent: dict[str, Snapshot] = {}
@@ -59,6 +64,7 @@ class SnapshotMessages:
     ) -> Sequence[pb.WatchSnapshotResponse]:
         campaigns = self._messages(snapshot)
         frame = snapshot_to(snapshot, campaigns=())
+        frame.environment = self._environment
         if not in_parts:
             frame.campaigns.extend(campaigns)
             return [pb.WatchSnapshotResponse(snapshot=frame)]

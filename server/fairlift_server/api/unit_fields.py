@@ -1,12 +1,11 @@
 """The ids of visitors and customers in event messages, from as they came to as they are stored."""
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import TypeAlias
 
 from fairlift.v1 import event_service_pb2 as pb
 
-from fairlift_server.api.event_fields import EventRefusal, checked_text
+from fairlift_server.api.event_fields import is_text
 
 # From an id as it came to the id as it is stored.
 Stored: TypeAlias = Callable[[str], str]
@@ -37,20 +36,19 @@ def _hidden(event: pb.Event, stored: Stored) -> str:
         _hide_unit(event.amendment.correction, stored)
     elif kind == "identity":
         link = event.identity
-        with suppress(EventRefusal):
-            link.visitor_id = stored(checked_text("", link.visitor_id))
-        with suppress(EventRefusal):
-            link.customer_id = stored(checked_text("", link.customer_id))
+        if is_text(link.visitor_id):
+            link.visitor_id = stored(link.visitor_id)
+        if is_text(link.customer_id):
+            link.customer_id = stored(link.customer_id)
     return ""
 
 
 def _hide_unit(message: pb.Exposure | pb.Action | pb.Order, stored: Stored) -> str:
     """The raw id, if the message held one and it is stored in another form."""
     raw = message.unit_id
-    try:
-        unit = stored(checked_text("", raw))
-    except EventRefusal:
+    if not is_text(raw):
         return ""
+    unit = stored(raw)
     if unit == raw:
         return ""
     message.unit_id = unit

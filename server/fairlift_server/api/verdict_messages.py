@@ -17,7 +17,7 @@ from fairlift_server.api.metric_messages import interval_to
 from fairlift_server.results.campaign_days import CampaignDays
 from fairlift_server.results.campaign_results import ReportInput
 from fairlift_server.results.current_verdict import VerdictInput, current_verdict
-from fairlift_server.results.kept_look import KeptLook
+from fairlift_server.results.frozen_look import FrozenLook
 from fairlift_server.results.report_line import judged_comparison
 from fairlift_server.store.campaigns import moment
 
@@ -27,15 +27,7 @@ _FORECAST_REASONS = {"chances", "end"}
 
 def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
     """The verdict as of the newest look, with its reasons; before it, what is waited for."""
-    result, verdict = reading.result, reading.result.verdict
-    given = VerdictInput(
-        reading.campaign,
-        reading.days,
-        None if result.line is None else result.line.verdict,
-        any(result.quality.units.values()),
-        next_due(reading.plan.sequential, 0) or 1,
-        result.failures.get("verdict", ""),
-    )
+    result, verdict, given = reading.result, reading.result.verdict, verdict_input(reading)
     message = short_verdict_to(given, reader)
     if verdict is None or given.standing is None:
         return message
@@ -49,6 +41,19 @@ def verdict_to(reading: ReportInput, reader: ReaderLanguage) -> pb.Verdict:
     if isinstance(judged, ArmStanding) and judged.crossed_look is not None:
         message.deciding_look.CopyFrom(numbered_look_to(reading, _look_of_lift(reading, verdict)))
     return message
+
+
+def verdict_input(reading: ReportInput) -> VerdictInput:
+    """What the verdict of a report is written from."""
+    result = reading.result
+    return VerdictInput(
+        reading.campaign,
+        reading.days,
+        None if result.line is None else result.line.verdict,
+        any(result.quality.units.values()),
+        next_due(reading.plan.sequential, 0) or 1,
+        result.failures.get("verdict", ""),
+    )
 
 
 def _look_of_lift(reading: ReportInput, verdict: Verdict) -> int:
@@ -113,7 +118,7 @@ def _code(reason: Message) -> str:
     return reason.key.rpartition(".")[2]
 
 
-def _decision_days(verdict: Verdict, last_look: KeptLook) -> list[float]:
+def _decision_days(verdict: Verdict, last_look: FrozenLook) -> list[float]:
     outlook = verdict.facts.outlook
     if outlook is None:
         return []

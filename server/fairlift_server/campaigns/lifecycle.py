@@ -33,7 +33,9 @@ from fairlift_server.campaigns.update import (
     planned_changes,
 )
 from fairlift_server.store import campaigns as campaign_store
+from fairlift_server.store import history
 from fairlift_server.store.database import Store, Transaction
+from fairlift_server.store.history import Author, HistoryEntry, changed_field
 from fairlift_server.store.locks import lock_campaigns
 
 T = TypeVar("T")
@@ -65,13 +67,13 @@ class CampaignLifecycle:
         *,
         currency: str,
         now: Callable[[], datetime],
-        token: Callable[[], str],
+        random_text: Callable[[], str],
     ) -> None:
         self._store = store
         self._live = live
         self._currency = currency
         self._now = now
-        self._token = token
+        self._random_text = random_text
         self._publishing = asyncio.Lock()
 
     async def get(self, campaign: str) -> Campaign:
@@ -91,7 +93,7 @@ class CampaignLifecycle:
         )
 
     async def create(
-        self, campaign: Campaign, *, validate_only: bool, author: str, reason: str = ""
+        self, campaign: Campaign, *, validate_only: bool, author: Author, reason: str = ""
     ) -> Campaign:
         """The campaign as it was stored: a draft.
 
@@ -117,7 +119,7 @@ class CampaignLifecycle:
         [created] = await self._write_and_publish(job, changed=[campaign.id])
         return created
 
-    async def update(self, updates: Sequence[CampaignUpdate], *, author: str) -> list[Campaign]:
+    async def update(self, updates: Sequence[CampaignUpdate], *, author: Author) -> list[Campaign]:
         """The campaigns as they are after the changes: all of them are made, or none.
 
         Raises:
@@ -155,7 +157,7 @@ class CampaignLifecycle:
         campaign: str,
         *,
         etag: str,
-        author: str,
+        author: Author,
         reason: str = "",
         start_time: datetime | None = None,
     ) -> Campaign:
@@ -196,21 +198,22 @@ class CampaignLifecycle:
             if verb == "start":
                 campaign_store.add_epoch(transaction, self._epoch(after))
             campaign_store.replace(transaction, after)
-            self._add_history(transaction, after, verb, author, reason=reason)
+            moved = changed_field("state", before.lifecycle.state, state)
+            self._add_history(transaction, after, verb, author, fields=(moved,), reason=reason)
             return after
 
         # Whoever wants to pause or stop a campaign must be able to.
         may_be_refused = state is State.RUNNING
         return await self._write_and_publish(job, changed=[campaign], may_be_refused=may_be_refused)
 
-    async def history(
-        self, campaign: str, *, after: int, limit: int
-    ) -> list[campaign_store.HistoryEntry]:
-        """Who changed what, oldest first, starting after the entry `after`."""
+    async def history(self, campaign: str | None, *, after: int, limit: int) -> list[HistoryEntry]:
+        """Who changed what, oldest first, starting after the entry `after`; None: all campaigns."""
 
-        def job(transaction: Transaction) -> list[campaign_store.HistoryEntry]:
-            _existing(transaction, campaign)
-            return campaign_store.campaign_history(transaction, campaign, after=after, limit=limit)
+        def job(transaction: Transaction) -> list[HistoryEntry]:
+            name = "" if campaign is None else _existing(transaction, campaign).name
+            return history.entries(
+                transaction, resource=name, of_campaigns=True, after=after, limit=limit
+            )
 
         return await self._store.read(job)
 
@@ -218,7 +221,7 @@ class CampaignLifecycle:
         """The share of all units that is held out of every campaign."""
         return self._live.snapshot.holdout_bps
 
-    async def set_holdout(self, share_bps: int) -> int:
+    async def set_holdout(self, share_bps: int, *, author: Author, reason: str = "") -> int:
         """The share as it was stored.
 
         Raises:
@@ -232,6 +235,15 @@ class CampaignLifecycle:
             shop = campaign_store.current_shop(transaction)
             assert shop is not None, "the shop is written when the server starts"
             campaign_store.put_shop(transaction, replace(shop, holdout_bps=share_bps))
+            history.add_entry(
+                transaction,
+                "holdout",
+                verb="update",
+                time_us=campaign_store.microseconds(self._now()),
+                author=author,
+                fields=(changed_field("share_bps", shop.holdout_bps, share_bps),),
+                reason=reason,
+            )
             return share_bps
 
         return await self._write_and_publish(job, changed=())
@@ -255,6 +267,7 @@ class CampaignLifecycle:
             lock_campaigns(transaction)
             before = caught_up(self._live.published, transaction, self._now())
             result = job(transaction, before)
+            history.chain(transaction)
             campaign_store.count_change(transaction, changed)
             after = with_changes(before, transaction, changed, self._now())
             if may_be_refused:
@@ -278,7 +291,7 @@ class CampaignLifecycle:
         transaction: Transaction,
         published: PublishedSnapshot,
         updates: Sequence[CampaignUpdate],
-        author: str,
+        author: Author,
     ) -> list[Campaign]:
         """The campaigns after the updates; those in which nothing differs are not written."""
         planned = self._planned(published, updates)
@@ -291,7 +304,7 @@ class CampaignLifecycle:
     ) -> list[PlannedChange]:
         return planned_changes(updates, published.campaigns, currency=self._currency)
 
-    def _stored(self, transaction: Transaction, change: PlannedChange, author: str) -> Campaign:
+    def _stored(self, transaction: Transaction, change: PlannedChange, author: Author) -> Campaign:
         before, update = change.before, change.update
         if change.change_class is ChangeClass.NONE:
             return change.after
@@ -342,30 +355,30 @@ class CampaignLifecycle:
 
     def _epoch(self, campaign: Campaign) -> campaign_store.Epoch:
         return campaign_store.Epoch(
-            campaign, traffic_salt=self._token(), variants_salt=self._token()
+            campaign, traffic_salt=self._random_text(), variants_salt=self._random_text()
         )
 
     def _store_layer(self, transaction: Transaction, campaign: Campaign) -> None:
         layer = campaign.layer
         if layer is not None and layer.layer not in campaign_store.layer_salts(transaction):
-            campaign_store.add_layer(transaction, layer.layer, self._token())
+            campaign_store.add_layer(transaction, layer.layer, self._random_text())
 
     def _with_new_etag(self, lifecycle: Lifecycle) -> Lifecycle:
-        return replace(lifecycle, etag=self._token(), update_time=self._now())
+        return replace(lifecycle, etag=self._random_text(), update_time=self._now())
 
     def _add_history(
         self,
         transaction: Transaction,
         campaign: Campaign,
         verb: str,
-        author: str,
+        author: Author,
         *,
         fields: tuple[FieldChange, ...] = (),
         reason: str = "",
     ) -> None:
         time = campaign.lifecycle.update_time
         assert time is not None, "every change sets it"
-        campaign_store.add_change(
+        history.add_change(
             transaction,
             campaign,
             verb=verb,

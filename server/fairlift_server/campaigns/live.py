@@ -5,7 +5,8 @@ checked too.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import random
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
 from fairlift.engine.campaign import Campaign, State
@@ -15,6 +16,8 @@ from fairlift.engine.snapshot import Snapshot, SnapshotCampaign
 
 # A watcher is given at most twenty snapshots in a second.
 _BETWEEN_SNAPSHOTS_S = 0.05
+# A change is told to all watchers over so long for each of them: between two, calls are answered.
+_FOR_EACH_WATCHER_S = 0.0003
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class LiveCampaigns:
         self.published = published
         self.compiled = CompiledSnapshot(published.snapshot, first_seen=self.first_seen)
         self._changed = asyncio.Event()
+        self._watchers = 0
 
     @property
     def snapshot(self) -> Snapshot:
@@ -110,24 +114,30 @@ class LiveCampaigns:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def watch(self, etag: str, *, keep_alive_s: float) -> AsyncIterator[Snapshot | None]:
+    async def watch(self, etag: str, *, keep_alive_s: float) -> AsyncGenerator[Snapshot | None]:
         """Every snapshot that differs from the last one yielded; None as a keep-alive.
 
         A slow reader skips intermediate snapshots: nothing is queued. So does one that was given a
         snapshot a moment ago: changes in quick succession are announced together.
         """
-        while True:
-            changed = self._changed
-            if self.snapshot.etag != etag:
-                etag = self.snapshot.etag
-                yield self.snapshot
-                await asyncio.sleep(_BETWEEN_SNAPSHOTS_S)
-                continue
-            try:
-                async with asyncio.timeout(keep_alive_s):
-                    await changed.wait()
-            except TimeoutError:
-                yield None
+        self._watchers += 1
+        try:
+            while True:
+                changed = self._changed
+                if self.snapshot.etag != etag:
+                    etag = self.snapshot.etag
+                    yield self.snapshot
+                    await asyncio.sleep(_BETWEEN_SNAPSHOTS_S)
+                    continue
+                try:
+                    async with asyncio.timeout(keep_alive_s):
+                        await changed.wait()
+                except TimeoutError:
+                    yield None
+                else:
+                    await asyncio.sleep(random.uniform(0, self._watchers * _FOR_EACH_WATCHER_S))
+        finally:
+            self._watchers -= 1
 
     def _unchanged(self, new: PublishedSnapshot) -> Mapping[str, Decider]:
         """The deciders that still hold, so that a change compiles the changed campaigns only."""

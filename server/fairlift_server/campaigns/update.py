@@ -96,10 +96,17 @@ def planned_changes(
                 field_changes = changes(before, after)
             planned[update.id] = PlannedChange(update, before, after, field_changes)
             together[update.id] = after
+    refused: list[Violation] = []
     for change in planned.values():
         if change.change_class is not ChangeClass.NONE:
-            with _below(change.update.path):
-                check_conflicts(change.after, together, currency=currency)
+            try:
+                with _below(change.update.path):
+                    check_conflicts(change.after, together, currency=currency)
+            except InvalidCampaign as error:
+                # All campaigns of a request are told at once, as all fields of a campaign are.
+                refused += error.violations
+    if refused:
+        raise InvalidCampaign(refused)
     return list(planned.values())
 
 
@@ -170,9 +177,10 @@ def check_change(
     )
     state = before.lifecycle.state
     if change_class is ChangeClass.REFUSED:
+        is_over = state in (State.STOPPED, State.ARCHIVED)
         raise ChangeRefused(
             f"campaign {before.id} is {state} and does not allow this change: {reasons}; "
-            "stop it and create another"
+            f"{'create' if is_over else 'stop it and create'} another"
         )
     if change_class is ChangeClass.NEW_EPOCH and not update.new_epoch:
         raise NeedsNewEpoch(

@@ -4,13 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from fairlift.engine.errors import InvalidRequest, Violation, WrongState
+from fairlift.engine.errors import WrongState
 
 from fairlift_server.commands import Command
 from fairlift_server.commands.interruption import interruptible
 from fairlift_server.settings import Settings
-
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +62,7 @@ def _export_results(settings: Settings, arguments: argparse.Namespace) -> None:
     folder: Path = arguments.folder
     if not folder.absolute().parent.is_dir():
         raise WrongState(f"the folder {folder.absolute().parent} does not exist; create it first")
-    address = arguments.server or _own_address(settings)
+    address = arguments.server or settings.own_address
     with report_reader(address, settings.token.strip(), _root(settings)) as reader:
         read = list(reader.reports(arguments.language))
     tables = {
@@ -74,23 +72,10 @@ def _export_results(settings: Settings, arguments: argparse.Namespace) -> None:
     for path in write_tables(folder, tables, arguments.format):
         print(path)
     refused = [each for each in read if each.report is None]
-    print(f"{len(read) - len(refused)} reports of {len(read)} campaigns")
+    print(f"reports of {len(read) - len(refused)} of {len(read)} campaigns")
     if refused:
         lines = (f"{each.summary.campaign}: {each.refusal}" for each in refused)
         sys.exit("\n".join(f"fairlift-server: {line}" for line in lines))
-
-
-def _own_address(settings: Settings) -> str:
-    """Where this machine's server listens, by its settings.
-
-    Raises:
-        InvalidRequest: they do not say.
-    """
-    host, port = settings.host, settings.listen.rpartition(":")[2]
-    if port == "0":
-        rule = "is port 0, so that the server's address is not known; name it with --server"
-        raise InvalidRequest([Violation("FAIRLIFT_LISTEN", rule)])
-    return f"{_EVERYWHERE.get(host, f'[{host}]' if ':' in host else host)}:{port}"
 
 
 def _root(settings: Settings) -> bytes | None:

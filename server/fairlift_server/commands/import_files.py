@@ -167,6 +167,9 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
 
 def _print_summary(file: "FileImport", path: Path, ending: str) -> None:
     tally, rows = file.tally, file.rows
+    if not rows.total:
+        print(f"{path}: it has no rows; is it the whole file?")
+        return
     print(f"{path}: {ending}: {tally.rows:,} of {rows.total:,} rows")
     print(f"  taken    {tally.taken:>12,}  ({tally.events:,} events)")
     if tally.old:

@@ -18,7 +18,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to",
         default="head",
         metavar="REVISION",
-        help="upgrade to this revision, such as 0002; by default to the newest",
+        help="go to this revision, such as 0009, also back from a newer one where that is "
+        "possible; by default to the newest",
     )
     parser.add_argument(
         "--backed-up",
@@ -31,9 +32,11 @@ def _migrate(settings: Settings, arguments: argparse.Namespace) -> None:
     if arguments.check:
         _check(settings, arguments.to)
         return
-    from fairlift_server.store.database import Store
+    from fairlift_server.store.database import Store, existing_store
 
-    store = Store(settings.database)
+    # Only a migration to the newest version, of a shop that begins, makes a database.
+    is_for_existing = arguments.to != "head" or arguments.backed_up
+    store = (existing_store if is_for_existing else Store)(settings.database)
     try:
         store.migrate(to=arguments.to, is_backed_up=arguments.backed_up)
         print(f"{store.name} is up to date" if arguments.to == "head" else
@@ -55,11 +58,11 @@ def _check(settings: Settings, to: str) -> None:
 
 
 def _accept(settings: Settings, _arguments: argparse.Namespace) -> None:
-    from fairlift_server.store.database import Store
+    from fairlift_server.store.database import existing_store
     from fairlift_server.store.tombstone_file import TombstoneFile
     from fairlift_server.store.unit_requests import apply_tombstones
 
-    store = Store(settings.database, accept=True)
+    store = existing_store(settings.database, accept=True)
     try:
         store.migrate()
         # What was erased after an older back-up was made stays erased.

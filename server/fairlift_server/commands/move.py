@@ -49,8 +49,10 @@ def _run(_settings: Settings, arguments: argparse.Namespace) -> None:
 
 
 def _report(table: str, done: int, rows: int) -> None:
-    if rows:
-        print(f"{table}: {done:,} of {rows:,} rows", file=sys.stderr)
+    if done and done == rows:
+        print(f"{table}: {rows:,} rows", file=sys.stderr)
+    elif done and sys.stderr.isatty():
+        print(f"{table}: {done:,} of {rows:,} rows", end="\r", file=sys.stderr, flush=True)
 
 
 MOVE = Command(

@@ -39,6 +39,7 @@ def _limit(text: str) -> int:
 def _run(settings: Settings, arguments: argparse.Namespace) -> None:
     from fairlift_server.store.database import read_beside
     from fairlift_server.store.parked_events import parked_lines, summarized
+    from fairlift_server.store.value_limits import waits_for_limits
 
     summary, lines = read_beside(
         settings.database,
@@ -52,6 +53,8 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> None:
         age = timedelta(seconds=max(0, round(now_s - line.received_us / 1e6)))
         message = f"{line.field}: {line.message}" if line.field else line.message
         awaited = line.waits_for.removesuffix("/0")  # any epoch of a campaign
+        if waits_for_limits(awaited):
+            awaited = "a higher limit"
         state = f"waits for {awaited}" if awaited else "was refused"
         print(f"{line.event_id}  {state} ({line.reason}), {age} old: {message}")
     print(f"waiting: {summary.waiting_total}; refused in the end: {summary.refused}")

@@ -7,13 +7,24 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fairlift_server.commands import Command
+from fairlift_server.monitoring.systemd import notify
 from fairlift_server.settings import Settings
+
+if TYPE_CHECKING:
+    from fairlift_server.store.database import Store
 
 # How long a worker may take after its calls have ended: waiting events, the journal, processes.
 _END_S = 30.0
+# New objects between two runs of the garbage collector; one over so many takes milliseconds.
+_COLLECTED_OBJECTS = 50_000
+# After which a thread gives the interpreter away. The one that writes needs it for a moment between
+# two statements; the database would idle for longer than they take.
+_TURN_S = 0.001
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +39,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(settings: Settings, arguments: argparse.Namespace) -> None:
+    # gRPC writes lines of its own that are no JSON, one for each compressed message that it
+    # refuses; what matters of them comes as an error too.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     if arguments.worker is None and settings.journal:
         from fairlift_server.events.journal_files import gather
 
@@ -41,21 +55,46 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> None:
 
 async def _serve(settings: Settings, arguments: argparse.Namespace) -> None:
     from fairlift_server.build import serving
+    from fairlift_server.reload import Reload
     from fairlift_server.workers.heartbeat import beat
 
     stop = asyncio.Event()
     _on_signals(stop.set)
+    loop = asyncio.get_running_loop()
+    # Until the server serves, there is nothing to read again.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
     # Kept until the end of the process: a worker that drains is heard too.
     tasks = set[asyncio.Task[None]]()
-    async with serving(settings, worker=arguments.worker) as server:
+    # Of several workers, the first one starts alone.
+    needs_token = not arguments.worker and not settings.is_open and not settings.token
+    if needs_token and settings.first_token_file:
+        from fairlift_server.first_token import check_first_token_file
+
+        check_first_token_file(settings)
+    after_start = partial(_give_first_token, settings) if needs_token else None
+    async with serving(settings, worker=arguments.worker, after_start=after_start) as server:
         # Everything loaded by now stays alive: keep the collector from walking it during calls.
         gc.collect()
         gc.freeze()
+        # By default it would walk the events of a batch dozens of times: a third of the ingest.
+        gc.set_threshold(_COLLECTED_OBJECTS)
+        sys.setswitchinterval(_TURN_S)
+        reload = Reload(settings, server)
+        loop.add_signal_handler(signal.SIGHUP, reload.run)
         if arguments.worker is None:
             _announce(settings, server.port, arguments.port_file)
         else:
             tasks.add(asyncio.create_task(beat(arguments.heartbeat, stop.set), name="heartbeat"))
         await stop.wait()
+        if arguments.worker is None:
+            notify("STOPPING=1")
+
+
+async def _give_first_token(settings: Settings, store: "Store") -> None:
+    from fairlift_server.first_token import give_first_token
+
+    if text := await give_first_token(settings, store):
+        print(text, flush=True)
 
 
 async def _supervise(settings: Settings, port_file: Path | None) -> int:
@@ -80,7 +119,13 @@ async def _supervise(settings: Settings, port_file: Path | None) -> int:
             stop_s=settings.drain_delay_s + 2 * settings.drain_s + _END_S,
         )
         supervisor = Supervisor(command, settings.workers, pace)
-        _on_signals(supervisor.stop)
+
+        def stop() -> None:
+            notify("STOPPING=1")
+            supervisor.stop()
+
+        _on_signals(stop)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, supervisor.reload)
         return await supervisor.run(lambda: _announce(settings, shared.port, port_file))
 
 
@@ -93,6 +138,7 @@ def _on_signals(stop: Callable[[], None]) -> None:
 def _announce(settings: Settings, port: int, port_file: Path | None) -> None:
     address = f"{settings.listen.rpartition(':')[0]}:{port}"
     print(f"listening on {address}", flush=True)
+    notify("READY=1")
     if port_file is not None:
         # Atomic: a program that waits for the file never reads half an address.
         new_file = port_file.with_name(port_file.name + ".new")

@@ -79,25 +79,13 @@ def _units(settings: Settings, server: str | None) -> Iterator[_Units]:
 
     path = Path(settings.database)
     if server or is_used(path):
-        address = server or _own_address(settings)
+        address = server or settings.own_address
         certificate = settings.tls_certificate
         with admin_client(address, token=settings.token, certificate=certificate) as client:
             yield client
     else:
         with _offline(settings) as offline:
             yield offline
-
-
-def _own_address(settings: Settings) -> str:
-    """Where this machine reaches the server that has these settings."""
-    host, _, port = settings.listen.rpartition(":")
-    if port == "0":
-        raise WrongState(
-            "a server uses the database, and FAIRLIFT_LISTEN does not say its port; give its "
-            "address with --server HOST:PORT, or stop it"
-        )
-    anywhere = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
-    return f"{anywhere.get(host, host)}:{port}"
 
 
 @contextmanager

@@ -1,22 +1,39 @@
 """Group commit: the events of many calls are stored in one durable transaction."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TypeAlias
+from math import ceil
+from typing import Any, Protocol, TypeAlias
 
 from fairlift.engine.errors import FairliftError, Overloaded, Unavailable
 
+from fairlift_server.events.commit_time import CommitTime
 from fairlift_server.events.ledger import Event, EventOutcome
 from fairlift_server.events.parking import WaitingEvent
+
+log = logging.getLogger("fairlift.store")
 
 # Events in one transaction at most; the disk syncs once for all of them.
 _GROUP_EVENTS = 10_000
 # New batches are refused while the oldest one waits longer: callers must not give up on events
 # that are stored then all the same.
 _MAX_WAIT_S = 2.0
+
+
+class GroupTracer(Protocol):
+    """Traces the way of events from their call to the disk."""
+
+    def waiting(self) -> Any | None:
+        """Begins the wait of a call's events; None: the call is not traced."""
+
+    def storing(self, waits: Sequence[Any | None], events: int) -> AbstractContextManager[None]:
+        """Ends the waits of a group, and traces how it is stored."""
+
 
 ReadEvents: TypeAlias = Sequence[Event | WaitingEvent]
 StoreEvents = Callable[[ReadEvents], Awaitable[list[EventOutcome]]]
@@ -27,6 +44,7 @@ class _Batch:
     events: ReadEvents
     outcomes: "asyncio.Future[list[EventOutcome]]"
     arrived_s: float
+    wait: Any | None  # of the tracer
 
 
 class Ingest:
@@ -38,6 +56,7 @@ class Ingest:
         store: writes events in one transaction.
         limit_events: that may wait; above it batches are refused.
         now: a clock in seconds that never goes back.
+        tracer: is told of waits and commits.
     """
 
     def __init__(
@@ -46,15 +65,25 @@ class Ingest:
         *,
         limit_events: int,
         now: Callable[[], float] = time.monotonic,
+        tracer: GroupTracer | None = None,
     ) -> None:
+        self._tracer = tracer
         self._store = store
         self._now = now
         self._limit_events = limit_events
         self._queue: deque[_Batch] = deque()
         self._waiting_events = 0
+        self._commit_time = CommitTime()
         self._arrived = asyncio.Event()
         self._closed = False
+        # That is being written.
+        self._current_group: list[_Batch] = []
+        # Why no event can be stored any more; empty: events are stored.
+        self._failure = ""
+        # Is told when no event can be stored any more, and why.
+        self.on_end: Callable[[str], None] = lambda _reason: None
         self._writing = asyncio.create_task(self._write_groups(), name="ingest")
+        self._writing.add_done_callback(self._refuse_all)
 
     @property
     def has_room(self) -> bool:
@@ -63,13 +92,31 @@ class Ingest:
             return False
         return not self._queue or self._now() < self._queue[0].arrived_s + _MAX_WAIT_S
 
+    @property
+    def waiting_events(self) -> int:
+        """How many wait, with those that are being written."""
+        return self._waiting_events
+
+    @property
+    def longest_wait_s(self) -> float:
+        """How long the oldest batch has waited for its turn; 0 where none waits."""
+        return max(0.0, self._now() - self._queue[0].arrived_s) if self._queue else 0.0
+
+    @property
+    def expected_wait_s(self) -> float:
+        """How long a batch that comes now will wait until it is durable, as the last ones went."""
+        groups = ceil(self._waiting_events / _GROUP_EVENTS)
+        return self._commit_time.expected_s(groups, self._waiting_events)
+
     async def record(self, events: ReadEvents) -> list[EventOutcome]:
         """One outcome per event, in order, once all of them are durable.
 
         Raises:
             Overloaded: too many events are waiting, or the database cannot write now.
-            Unavailable: the server is shutting down.
+            Unavailable: the server is shutting down, or what writes has ended.
         """
+        if self._failure:
+            raise Unavailable(self._failure)
         if self._closed:
             raise Unavailable("the server is shutting down; send the events again")
         if not events:
@@ -80,7 +127,8 @@ class Ingest:
                 "again later",
                 retry_after_s=0.5,
             )
-        batch = _Batch(events, asyncio.get_running_loop().create_future(), self._now())
+        wait = None if self._tracer is None else self._tracer.waiting()
+        batch = _Batch(events, asyncio.get_running_loop().create_future(), self._now(), wait)
         self._queue.append(batch)
         self._waiting_events += len(events)
         self._arrived.set()
@@ -90,14 +138,29 @@ class Ingest:
         """Refuses new events; returns when all waiting events are durable."""
         self._closed = True
         self._arrived.set()
-        await self._writing
+        await asyncio.wait([self._writing])
+
+    def _refuse_all(self, writing: "asyncio.Task[None]") -> None:
+        """Refuses what waits and what comes, if the writer ended before it was closed."""
+        error = None if writing.cancelled() else writing.exception()
+        if error is None and not writing.cancelled():
+            return
+        self._failure = _WRITER_ENDED
+        log.critical(_WRITER_ENDED, exc_info=error)
+        for batch in (*self._current_group, *self._queue):
+            if not batch.outcomes.done():
+                batch.outcomes.set_exception(Unavailable(_WRITER_ENDED))
+        self._queue.clear()
+        self._waiting_events = 0
+        self.on_end(_WRITER_ENDED)
 
     async def _write_groups(self) -> None:
         while not self._closed or self._queue:
             await self._arrived.wait()
             self._arrived.clear()
             while self._queue:
-                await self._write(self._group())
+                self._current_group = self._group()
+                await self._write(self._current_group)
 
     def _group(self) -> list[_Batch]:
         group = [self._queue.popleft()]
@@ -109,8 +172,10 @@ class Ingest:
 
     async def _write(self, group: list[_Batch]) -> None:
         events = [event for batch in group for event in batch.events]
+        begun = self._now()
         try:
-            outcomes = iter(await self._store(events))
+            with self._traced(group, len(events)):
+                outcomes = iter(await self._store(events))
         except Exception as error:
             # The transaction was rolled back: every caller gets the error, and may send again.
             failure = error if isinstance(error, FairliftError) else Unavailable(_INTERNAL_ERROR)
@@ -119,6 +184,7 @@ class Ingest:
                 if not batch.outcomes.done():
                     batch.outcomes.set_exception(failure)
         else:
+            self._commit_time.add(len(events), self._now() - begun)
             for batch in group:
                 batch_outcomes = [next(outcomes) for _ in batch.events]
                 if not batch.outcomes.done():  # a caller may hang up; its events are stored
@@ -126,5 +192,11 @@ class Ingest:
         finally:
             self._waiting_events -= len(events)
 
+    def _traced(self, group: list[_Batch], events: int) -> AbstractContextManager[None]:
+        if self._tracer is None:
+            return nullcontext()
+        return self._tracer.storing([batch.wait for batch in group], events)
 
+
+_WRITER_ENDED = "what stores events has ended, and events are refused; restart the server"
 _INTERNAL_ERROR = "the events could not be stored because of an error in the server; see its log"

@@ -72,6 +72,7 @@ class Journal:
             raise
         # The file that is written now: the last of `_files`. Files of an earlier start get no more.
         self._descriptor: int | None = None
+        self._is_closed = False
 
     @property
     def is_empty(self) -> bool:
@@ -158,7 +159,10 @@ class Journal:
             log.error("a drained file of the journal cannot be removed", extra={"fields": fields})
 
     def close(self) -> None:
-        """Leaves what was not drained to the next start."""
+        """Leaves what was not drained to the next start; does nothing once it is closed."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._end_file()
         os.close(self._lock)
 

@@ -58,7 +58,7 @@ def _numbered(folder: Path) -> Iterator[tuple[int, Path]]:
 
 def files_in(folder: Path) -> list[JournalFile]:
     """The files of an earlier start, oldest first."""
-    found = []
+    files = []
     for number, path in sorted(_numbered(folder)):
         if path.suffix != _SUFFIX:
             continue
@@ -69,8 +69,8 @@ def files_in(folder: Path) -> list[JournalFile]:
                 "drained, or set FAIRLIFT_JOURNAL to another folder"
             )
         since_s = path.stat().st_mtime
-        found.append(JournalFile(path, number, len(data), data.count(MARKER), since_s))
-    return found
+        files.append(JournalFile(path, number, len(data), data.count(MARKER), since_s))
+    return files
 
 
 def lock_folder(folder: Path) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from fairlift_server.events.ledger import (
     MAX_AMOUNT_MICROS,
@@ -14,6 +15,7 @@ from fairlift_server.events.ledger import (
     RefusalReason,
     RefusedEvent,
     content_from_text,
+    new_tuple,
 )
 
 # A rate is in millionths of a millionth, so that weak currencies keep their digits.
@@ -23,6 +25,24 @@ _LIMITS: Mapping[ConflictKind, str] = {
     "cost": "cost of goods",
     "items": "items",
 }
+
+
+class ShopFigures(NamedTuple):
+    """What an order is worth in the shop's currency, in micros.
+
+    Attributes:
+        revenue: the ticket.
+        net_revenue: the ticket less what went back for goods.
+        profit: net revenue less the cost of goods not recovered and the shop's shipping cost.
+        discount: off the ticket.
+    """
+
+    revenue: int
+    net_revenue: int
+    profit: int
+    discount: int
+
+
 # The rate of a currency at the order's time; None where none is known.
 RateOf = Callable[[str], int | None]
 
@@ -47,31 +67,15 @@ class OrderStanding:
     cancelled: bool = False
 
     @property
-    def shop_revenue_micros(self) -> int:
-        """The ticket in the shop's currency."""
-        return exchanged(self.content.ticket_micros, self.rate_picos)
-
-    @property
-    def shop_net_revenue_micros(self) -> int:
-        """The ticket less what went back for goods, in the shop's currency."""
-        if self.cancelled:
-            return 0
-        return exchanged(self.content.ticket_micros - self.refunded_micros, self.rate_picos)
-
-    @property
-    def shop_profit_micros(self) -> int:
-        """Net revenue less the cost of goods not recovered and the shop's shipping cost."""
-        if self.cancelled:
-            return 0
-        content = self.content
-        spent = content.cost_micros - self.recovered_cost_micros + content.shipping_cost_micros
-        net = content.ticket_micros - self.refunded_micros
-        return exchanged(net - spent, self.rate_picos)
-
-    @property
-    def shop_discount_micros(self) -> int:
-        """The discount in the shop's currency."""
-        return exchanged(self.content.discount_micros, self.rate_picos)
+    def figures(self) -> ShopFigures:
+        """What the order counts for."""
+        return shop_figures(
+            self.content,
+            self.rate_picos,
+            refunded_micros=self.refunded_micros,
+            recovered_cost_micros=self.recovered_cost_micros,
+            cancelled=self.cancelled,
+        )
 
     def after(self, refund: AmendmentEntry) -> "OrderStanding | IdleOutcome":
         """The order after the refund; of a running total, what was refunded before is replaced."""
@@ -118,6 +122,25 @@ class OrderStanding:
                     AmendmentConflict(kind, total, limit, content.currency_code),
                 )
         return None
+
+
+def shop_figures(
+    content: OrderContent,
+    rate_picos: int,
+    *,
+    refunded_micros: int = 0,
+    recovered_cost_micros: int = 0,
+    cancelled: bool = False,
+) -> ShopFigures:
+    """What an order counts for, as placed or after what went back."""
+    ticket = content.goods_micros - content.discount_micros
+    net = 0 if cancelled else ticket - refunded_micros
+    spent = content.cost_micros - recovered_cost_micros + content.shipping_cost_micros
+    profit = 0 if cancelled else net - spent
+    figures = (ticket, net, profit, content.discount_micros)
+    if rate_picos == PICOS:
+        return new_tuple(ShopFigures, figures)
+    return ShopFigures._make(exchanged(amount, rate_picos) for amount in figures)
 
 
 def order_standing(

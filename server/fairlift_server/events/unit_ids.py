@@ -51,6 +51,15 @@ class UnitIds:
             self._key_hash.of(f"{_APART}ids of imported events").encode() if self.is_keyed else b""
         )
 
+    @property
+    def key_states(self) -> tuple[bytes, bytes] | None:
+        """What a stored id is hashed after, for engines that read ids as they came.
+
+        The stored id of a text is the hash of the second and of the hash of the first and the
+        text. None: ids are stored as they come. They are as secret as the key.
+        """
+        return self._key_hash.states if self.is_keyed else None
+
     def forget(self) -> None:
         """Drops the ids that are held in memory to make the next ones faster."""
         self._cached.cache_clear()
@@ -80,8 +89,8 @@ class _KeyedHash:
 
     def __init__(self, key: bytes) -> None:
         block = (key if len(key) <= _BLOCK else sha256(key).digest()).ljust(_BLOCK, b"\0")
-        self._inner = sha256(bytes(byte ^ 0x36 for byte in block))
-        self._outer = sha256(bytes(byte ^ 0x5C for byte in block))
+        self.states = bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
+        self._inner, self._outer = map(sha256, self.states)
 
     def of(self, text: str) -> str:
         """22 characters."""

@@ -39,7 +39,7 @@ class FileOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class FieldSource:
     """What gives a field: a column, an SQL expression, or the same text for every row."""
 
     how: Literal["column", "sql", "value"]
@@ -51,7 +51,7 @@ class KindMapping:
     """The mapping of one kind.
 
     Attributes:
-        given: by field; that of an attribute begins with `ATTRIBUTE`.
+        sources: by field; that of an attribute begins with `ATTRIBUTE`.
         only: an SQL condition; other rows are left out.
         each: a column that holds a list, and the name by which expressions call one item of it:
             every item is a row.
@@ -59,7 +59,7 @@ class KindMapping:
 
     kind: Kind
     options: FileOptions
-    given: Mapping[str, Given]
+    sources: Mapping[str, FieldSource]
     only: str = ""
     each: tuple[str, str] | None = None
 
@@ -123,8 +123,8 @@ class _Checked:
             raise InvalidRequest(self._violations)
         return mapping
 
-    def _options(self, given: object) -> FileOptions:
-        options = self._keys("file", given, set(FileOptions.__dataclass_fields__))
+    def _options(self, written: object) -> FileOptions:
+        options = self._keys("file", written, set(FileOptions.__dataclass_fields__))
         may_lack = options.pop("may_lack", [])
         if not isinstance(may_lack, list) or not all(isinstance(name, str) for name in may_lack):
             self._break("file.may_lack", "must be a list of columns")
@@ -148,9 +148,9 @@ class _Checked:
             self._break("file.time_zone", f"{read.time_zone!r} is not known; try Europe/Madrid")
         return read
 
-    def _kind(self, name: str, given: object, options: FileOptions) -> KindMapping:
+    def _kind(self, name: str, written: object, options: FileOptions) -> KindMapping:
         kind = KINDS[name]
-        parts = self._keys(name, given, {"fields", "only", "each"})
+        parts = self._keys(name, written, {"fields", "only", "each"})
         known = set(kind.fields) | ({"attributes"} if kind.takes_attributes else set())
         fields = self._keys(f"{name}.fields", parts.get("fields"), known)
         attributes = fields.pop("attributes", None) or {}
@@ -158,7 +158,9 @@ class _Checked:
             self._break(f"{name}.fields.attributes", "must name attributes, each with a column")
             attributes = {}
         fields |= {f"{ATTRIBUTE}{attribute}": text for attribute, text in attributes.items()}
-        read = {key: self._given(f"{name}.fields.{key}", text) for key, text in fields.items()}
+        read = {
+            key: self._field_source(f"{name}.fields.{key}", text) for key, text in fields.items()
+        }
         if kind.needs_attributes:
             self._check_attributes(f"{name}.fields", attributes)
         for key, needed in kind.fields.items():
@@ -166,7 +168,7 @@ class _Checked:
                 self._break(f"{name}.fields", f"lacks {key}, which every row needs")
         if name == "orders" and not read.keys() & {"unit_price", "line_price"}:
             self._break(f"{name}.fields", "lacks unit_price or line_price, one of which is needed")
-        only = self._given(f"{name}.only", parts["only"]) if "only" in parts else None
+        only = self._field_source(f"{name}.only", parts["only"]) if "only" in parts else None
         if only is not None and only.how != "sql":
             self._break(f"{name}.only", "must be a condition such as {sql: status = 'paid'}")
         return KindMapping(kind, options, read, only.text if only else "", self._each(name, parts))
@@ -193,29 +195,29 @@ class _Checked:
         )
         return None
 
-    def _given(self, where: str, given: object) -> Given:
-        if isinstance(given, str) and given:
-            return Given("column", given)
-        if isinstance(given, dict) and len(given) == 1:
-            ((how, text),) = given.items()
+    def _field_source(self, where: str, written: object) -> FieldSource:
+        if isinstance(written, str) and written:
+            return FieldSource("column", written)
+        if isinstance(written, dict) and len(written) == 1:
+            ((how, text),) = written.items()
             if how in ("column", "sql", "value") and isinstance(text, str) and text:
-                return Given(how, text)
+                return FieldSource(how, text)
         self._break(where, "must be a column, {sql: an expression} or {value: a text in quotes}")
-        return Given("value", "")
+        return FieldSource("value", "")
 
-    def _keys(self, where: str, given: object, known: Collection[str]) -> dict[str, Any]:
+    def _keys(self, where: str, written: object, known: Collection[str]) -> dict[str, Any]:
         """The entries of a part of the mapping; `Any`: what YAML holds."""
-        if given is None:
+        if written is None:
             return {}
-        if not isinstance(given, dict):
+        if not isinstance(written, dict):
             self._break(where, f"must have entries such as {sorted(known)[0]}")
             return {}
-        for key in given:
+        for key in written:
             if key not in known:
                 near = difflib.get_close_matches(str(key), known, n=1)
                 there = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
                 self._break(f"{where}.{key}" if where else str(key), f"is not known; {there}")
-        return {key: value for key, value in given.items() if key in known}
+        return {key: value for key, value in written.items() if key in known}
 
     def _break(self, where: str, text: str) -> None:
         self._violations.append(Violation(f"{self._name}: {where}" if where else self._name, text))

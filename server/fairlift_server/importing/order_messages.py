@@ -95,13 +95,13 @@ class OrderMessages:
 
     def _events(self, values: RowValues, rows: Sequence[RowValues]) -> list[pb.Event]:
         """The order and what became of it; nothing where every line is left out."""
-        kept = [row for row in rows if not row.get("leave_out")]
-        if not kept:
+        taken = [row for row in rows if not row.get("leave_out")]
+        if not taken:
             return []
         left_out = 0
-        if len(kept) < len(rows):
+        if len(taken) < len(rows):
             left_out = sum(_left_out(row) for row in rows if row.get("leave_out"))
-        lines = [_line(row) for row in kept]
+        lines = [_line(row) for row in taken]
         money = order_money(values, lines, left_out)
         event = pb.Event()
         set_time(event, values["time"])
@@ -119,7 +119,7 @@ class OrderMessages:
             order.first_purchase = values["first_purchase"]
         order.channel = values.get("channel", "")
         order.test = values.get("test", False)
-        for row, line, price in zip(kept, lines, money.unit_prices, strict=True):
+        for row, line, price in zip(taken, lines, money.unit_prices, strict=True):
             _fill_line(order.lines.add(), row, line, price)
         events = [event]
         if "cancelled_time" in values:

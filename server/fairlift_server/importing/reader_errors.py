@@ -13,9 +13,9 @@ def explained(error: str, path: Path) -> str:
         where = f"line {line[1]}"
         if "unterminated quote" in error:
             return f"{where} opens a quotation mark and does not close it, or closes it too early"
-        if found := re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", error):
+        if counts := re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", error):
             return (
-                f"{where} has {found[2]} columns, the first line has {found[1]}; check the "
+                f"{where} has {counts[2]} columns, the first line has {counts[1]}; check the "
                 "separator, and quotation marks around texts that contain it"
             )
         if "Maximum line size" in error:

@@ -10,7 +10,7 @@ from fairlift.engine.errors import InvalidRequest, Violation
 
 from fairlift_server.analysis.attached_ledger import quoted
 from fairlift_server.importing.kinds import Field, Type
-from fairlift_server.importing.mapping import ATTRIBUTE, Given, KindMapping
+from fairlift_server.importing.mapping import ATTRIBUTE, FieldSource, KindMapping
 from fairlift_server.importing.source import SourceFile
 from fairlift_server.importing.sql_names import named
 from fairlift_server.importing.values import NO_TIME
@@ -60,16 +60,16 @@ def mapped_rows(source: SourceFile, mapping: KindMapping) -> MappedRows:
         whole = _each_item(source, column, item, mapping)
     table = f"(SELECT * FROM {whole} WHERE ({mapping.only}))" if mapping.only else whole
     there = {column.casefold() for column in source.columns}
-    given = {
+    expressions = {
         name: _expression(source, name, one, mapping)
-        for name, one in mapping.given.items()
+        for name, one in mapping.sources.items()
         # What the file lacks, and may lack, needs no reading.
         if one.how != "column" or one.text.casefold() in there or _is_needed(mapping, name)
     }
-    types = _types(source, given, table)
+    types = _types(source, expressions, table)
     read = {
         name: _read_as(expression, types[name], _field(mapping, name), mapping)
-        for name, expression in given.items()
+        for name, expression in expressions.items()
     }
     values = ", ".join(f"{expression} AS {named(name)}" for name, expression in read.items())
     names = ", ".join(map(named, read))
@@ -119,20 +119,22 @@ def _each_item(source: SourceFile, column: str, item: str, mapping: KindMapping)
 
 def _is_needed(mapping: KindMapping, name: str) -> bool:
     lacking = {column.casefold() for column in mapping.options.may_lack}
-    return mapping.given[name].text.casefold() not in lacking or _field(mapping, name).required
+    return mapping.sources[name].text.casefold() not in lacking or _field(mapping, name).required
 
 
 def _field(mapping: KindMapping, name: str) -> Field:
     return _ATTRIBUTE if name.startswith(ATTRIBUTE) else mapping.kind.fields[name]
 
 
-def _expression(source: SourceFile, name: str, given: Given, mapping: KindMapping) -> str:
-    match given.how:
+def _expression(
+    source: SourceFile, name: str, field_source: FieldSource, mapping: KindMapping
+) -> str:
+    match field_source.how:
         case "column":
-            return _known_column(source, name, given.text, mapping)
+            return _known_column(source, name, field_source.text, mapping)
         case "value":
-            return quoted(given.text)
-    return f"({given.text})"
+            return quoted(field_source.text)
+    return f"({field_source.text})"
 
 
 def _known_column(source: SourceFile, name: str, column: str, mapping: KindMapping) -> str:
@@ -159,15 +161,15 @@ def _no_column(source: SourceFile, column: str, mapping: KindMapping) -> str:
 
 
 def _other_delimiter(header: str, mapping: KindMapping) -> str:
-    found = {mark: header.count(mark) for mark in ";\t|," if mark != mapping.options.delimiter}
-    most = max(found, key=lambda mark: found[mark])
-    return most if found[most] else ""
+    counts = {mark: header.count(mark) for mark in ";\t|," if mark != mapping.options.delimiter}
+    most = max(counts, key=lambda mark: counts[mark])
+    return most if counts[most] else ""
 
 
-def _types(source: SourceFile, given: Mapping[str, str], table: str) -> dict[str, str]:
+def _types(source: SourceFile, expressions: Mapping[str, str], table: str) -> dict[str, str]:
     """The type of each expression; a wrong one is named."""
     types = {}
-    for name, expression in {"": "1", **given}.items():
+    for name, expression in {"": "1", **expressions}.items():
         try:
             described = source.described(f"SELECT {expression} AS value FROM {table}")
         except duckdb.Error as error:

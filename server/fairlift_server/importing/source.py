@@ -58,6 +58,8 @@ class SourceFile:
         elif self.path.suffix in _JSON_ENDINGS:
             text = readable_text(self.path, options.encoding, folder / "text.jsonl")
             self._read_path = text.path
+            if text.blank:  # the reader does not say on which line an object stands
+                self.line_word = "object"
             reading = json_reader(text, start)
         else:
             text = readable_text(self.path, options.encoding, folder / "text.csv")

@@ -67,7 +67,7 @@ def without_erased(
     """
     _note_erased(ledger, {table: manifest.paths(folder, table) for table in TABLES})
     watermark = dict(manifest.watermark)
-    kept: list[LakeFile] = []
+    unchanged: list[LakeFile] = []
     new: list[Written] = []
     for table, mark in manifest.watermark.items():
         if not is_known(ledger, table, mark):
@@ -81,7 +81,7 @@ def without_erased(
         for file in (file for file in manifest.files if file.table == table):
             path = folder / file.path
             if str(path) not in touched:
-                kept.append(file)
+                unchanged.append(file)
             elif touched[str(path)]:
                 name = f"{file.version}-{len(new)}-erased"
                 written = scratch / f"{table}-{name}.parquet"
@@ -92,7 +92,7 @@ def without_erased(
                 )
                 made = described(ledger, written, table, file.day, version, name)
                 new.append((written, replace(made, version=file.version)))
-    files = (*kept, *(file for _, file in new))
+    files = (*unchanged, *(file for _, file in new))
     return replace(manifest, files=files, watermark=watermark), new
 
 
@@ -121,8 +121,8 @@ def _note_units(ledger: LedgerReader, files: Mapping[str, list[str]]) -> None:
     ids = _ids_of(ledger)
     if not ids.is_keyed:
         # Of a raw id a salted hash is all that stays: every id in the files is hashed likewise.
-        found = _values_in(ledger, files, _UNIT_COLUMNS)
-        units = {unit for unit in found if ids.tombstone(unit) in units}
+        values = _values_in(ledger, files, _UNIT_COLUMNS)
+        units = {unit for unit in values if ids.tombstone(unit) in units}
     _make_table(ledger, "erased", "unit", units)
 
 

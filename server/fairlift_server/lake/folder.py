@@ -37,17 +37,17 @@ class LakeFolder:
         Raises:
             WrongState: the folder is another database's export.
         """
-        found = read_lake_manifest(self.path)
-        if found is None:
-            found = LakeManifest(ledger)
+        manifest = read_lake_manifest(self.path)
+        if manifest is None:
+            manifest = LakeManifest(ledger)
             # From now on the folder is known as an export.
-            self._write(found)
-        if found.ledger != ledger:
+            self._write(manifest)
+        if manifest.ledger != ledger:
             raise WrongState(
                 f"{self.path} is the export of another database; export to a new folder"
             )
-        self._remove_unnamed(found)
-        return found
+        self._remove_unnamed(manifest)
+        return manifest
 
     def commit(self, manifest: LakeManifest, new: Iterable[tuple[Path, str]]) -> None:
         """Makes new files part of the export, and removes those that it no longer names.

@@ -38,8 +38,8 @@ class LedgerReader:
 
     def has_table(self, name: str) -> bool:
         """Whether this version of the database has a table."""
-        ((found,),) = self.ask(self.dialect.tables.format(name))
-        return int(found) > 0
+        ((tables,),) = self.ask(self.dialect.tables.format(name))
+        return int(tables) > 0
 
 
 def checked_ledger(database: str) -> str:

@@ -103,16 +103,16 @@ def read_lake_manifest(folder: Path) -> LakeManifest | None:
         ) from None
 
 
-def _manifest(found: Any) -> LakeManifest:
+def _manifest(content: Any) -> LakeManifest:
     """From JSON. `Any`: whatever it holds; what does not fit raises."""
-    if found["format"] != _FORMAT:
+    if content["format"] != _FORMAT:
         raise ValueError("another format")
-    marks: Mapping[str, Any] = {**dict.fromkeys(_ADDED, ()), **found["watermark"]}
+    marks: Mapping[str, Any] = {**dict.fromkeys(_ADDED, ()), **content["watermark"]}
     return LakeManifest(
-        found["ledger"],
-        found["version"],
-        found["made"],
+        content["ledger"],
+        content["version"],
+        content["made"],
         {table: Mark(*marks[table]) for table in KEYS},
-        Erasures(**found["erasures"]),
-        tuple(LakeFile(**file) for file in found["files"]),
+        Erasures(**content["erasures"]),
+        tuple(LakeFile(**file) for file in content["files"]),
     )

@@ -1,1 +1,1 @@
-"""Results: the analysis plan, looks, kept looks, data quality and the worker pool."""
+"""Results: the analysis plan, looks, records of looks, data quality and the worker pool."""

@@ -1,12 +1,12 @@
 """A campaign's plan as what the ledger is asked and what the mathematics needs."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fairlift.engine.campaign import Campaign, coupon_of
 from fairlift.engine.metric import HEADLINE_METRICS, CapAtAmount, OrderMeasure
 from fairlift.engine.plan import Plan
-from fairlift_stats.data.metrics import Metric, Quantile, Rate, Summed
+from fairlift_stats.data.metrics import Mean, Metric, Quantile, Rate, Ratio, Summed
 from fairlift_stats.data.summary import Summary
 from fairlift_stats.report.analysis import Analysis
 from fairlift_stats.report.question import Guardrail
@@ -20,12 +20,12 @@ from fairlift_server.analysis.columns import (
     UnitColumn,
     UnitQuantile,
     Window,
+    WorthColumns,
     longest,
 )
+from fairlift_server.analysis.entry_rules import ENTRY_OF_ALL, EntryRules
 from fairlift_server.analysis.ledger_query import (
-    ENTRY_OF_ALL,
     ColumnGroup,
-    EntryRules,
     LedgerQuery,
     LiveQuestion,
 )
@@ -59,6 +59,10 @@ class AnalysisPlan:
         capped: names of metrics whose cap was fixed before the start.
         funnels: the steps of metrics that are funnels, by name.
         entry: which exposures count.
+        worths: by metric, what the worth of its action is worked out from.
+        action_columns: by metric that begins with an action, columns that are 0 where it was never
+            done.
+        traffic_share: of the audience that enters the campaign at present; 1 is all of it.
     """
 
     campaign: str
@@ -77,6 +81,9 @@ class AnalysisPlan:
     capped: frozenset[str]
     funnels: Mapping[str, tuple[FunnelStep, ...]]
     entry: EntryRules = ENTRY_OF_ALL
+    worths: Mapping[str, WorthColumns] = field(default_factory=dict)
+    action_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    traffic_share: float = 1.0
 
     @property
     def control(self) -> str:
@@ -102,13 +109,14 @@ class AnalysisPlan:
             self.time_zone,
             self.columns,
             self.groups,
-            self.segment_group if self.plan.segments else None,
+            self.segment_groups if self.plan.segments else (),
             self.quantiles,
             self.coupons,
             as_of_day,
             live,
             self.entry,
             self.plan.segments,
+            self.plan.bands,
         )
 
     def group(self, maturity: Window) -> ColumnGroup:
@@ -116,21 +124,23 @@ class AnalysisPlan:
         return next(group for group in self.groups if group.maturity == maturity)
 
     @property
-    def segment_metric(self) -> Summed:
-        """The first metric that sums tell, primary ones first; conversion where none does."""
-        summed = (
+    def segment_metrics(self) -> tuple[Summed, ...]:
+        """The primary and secondary metrics that sums tell; conversion where there is none."""
+        summed = tuple(
             in_role.metric
             for in_role in self.analysis.metrics
-            if not isinstance(in_role.metric, Quantile)
+            if in_role.role != "guardrail" and not isinstance(in_role.metric, Quantile)
         )
-        return next(summed, Rate(HEADLINE_METRICS[0], self.column(OrderMeasure.BUYERS)))
+        return summed or (Rate(HEADLINE_METRICS[0], self.column(OrderMeasure.BUYERS)),)
 
     @property
-    def segment_group(self) -> ColumnGroup:
-        """What is added up by segment."""
-        metric = self.segment_metric
-        question = Analysis(primary=(metric,))
-        return ColumnGroup(self.maturity[metric.name], question.columns, question.products)
+    def segment_groups(self) -> tuple[ColumnGroup, ...]:
+        """What is added up by segment, one group for each window."""
+        return _merged(
+            ColumnGroup(self.maturity[metric.name], question.columns, question.products)
+            for metric in self.segment_metrics
+            for question in [Analysis(primary=(metric,))]
+        )
 
     def column(self, measure: OrderMeasure) -> str:
         """The name of a measure's plain column in the plan's window."""
@@ -145,7 +155,7 @@ def analysis_plan_of(campaign: Campaign, *, currency: str) -> AnalysisPlan:
     """The analysis plan of a campaign's epoch."""
     plan = campaign.plan
     assert plan is not None, "a campaign without a plan cannot start"
-    columns = ColumnSet(plan.window_days, plan.covariate_days)
+    columns = ColumnSet(plan.window_days, plan.covariate_days, plan.worths)
     metrics = {
         name: columns.add_metric(plan.metric(name))
         for name in (
@@ -176,6 +186,12 @@ def analysis_plan_of(campaign: Campaign, *, currency: str) -> AnalysisPlan:
         ColumnGroup(maturity[name], tuple(step.column for step in steps))
         for name, steps in funnels.items()
     ]
+    worths = {
+        name: worth
+        for name in metrics
+        if (worth := columns.worth_columns(plan.metric(name))) is not None
+    }
+    groups += [ColumnGroup(maturity[name], worth.columns) for name, worth in worths.items()]
     judged = [maturity[metric.metric] for metric in (*plan.primary, *plan.guardrails)]
     counted = longest(maturity[metric.metric] for metric in plan.primary)
     groups += _count_groups(columns, dict.fromkeys((*judged, counted, ALARM_WINDOW)))
@@ -200,7 +216,22 @@ def analysis_plan_of(campaign: Campaign, *, currency: str) -> AnalysisPlan:
             name for name in metrics if isinstance(plan.metric(name).cap, CapAtAmount)
         ),
         funnels=funnels,
+        worths=worths,
+        action_columns={name: _action_columns(metric) for name, metric in metrics.items()},
     )
+
+
+def _action_columns(metric: MetricColumns) -> tuple[str, ...]:
+    """What tells whether the first measure of a metric was ever there."""
+    match metric:
+        case FunnelColumns(_, steps):
+            return (steps[0].column,)
+        case Rate(column=column, of=None) | Mean(column=column):
+            return (column,)
+        case Ratio(denominator=column) | Rate(of=str(column)):
+            # Scores may add up to 0; their number does not.
+            return (column,)
+    return ()
 
 
 def _tested(metric: MetricColumns) -> Metric:

@@ -6,7 +6,7 @@ from datetime import date
 from itertools import islice
 
 from fairlift_server.analysis.day_calendar import DayCalendar
-from fairlift_server.analysis.ledger_query import EntryRules
+from fairlift_server.analysis.entry_rules import EntryRules
 from fairlift_server.events.intake import Intake
 
 HOUR_US = 3_600 * 1_000_000

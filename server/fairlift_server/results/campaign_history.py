@@ -8,7 +8,9 @@ from fairlift.engine.campaign import Campaign
 from fairlift.engine.errors import NotFound, WrongState
 
 from fairlift_server.results.campaign_days import HOUR_US, CampaignDays, Pause
-from fairlift_server.store.campaigns import Epoch, HistoryEntry, microseconds
+from fairlift_server.store.campaigns import Epoch, microseconds
+from fairlift_server.store.database import Transaction
+from fairlift_server.store.history import HistoryEntry, moves_of
 
 
 def campaign_of_epoch(current: Campaign, epochs: Mapping[int, Epoch], epoch: int) -> Campaign:
@@ -60,6 +62,27 @@ def campaign_days_of(
         campaign.plan.settle_hours * HOUR_US,
         _until(stop_us, _pauses(moves)),
         stop_us,
+    )
+
+
+def days_of_epoch(
+    transaction: Transaction, of_epoch: Campaign, epochs: Mapping[int, Epoch]
+) -> CampaignDays:
+    """The days of an epoch, as they are stored.
+
+    Args:
+        transaction: to read in.
+        of_epoch: the campaign as it was when the epoch began, with its lifecycle as it is now.
+        epochs: all of the campaign, by number.
+    """
+    number = of_epoch.lifecycle.epoch
+    start = epoch_start(epochs, number)
+    assert start is not None, "an epoch has a beginning"
+    return campaign_days_of(
+        of_epoch,
+        moves_of(transaction, [of_epoch.id])[of_epoch.id],
+        start=start,
+        next_start=epoch_start(epochs, number + 1),
     )
 
 

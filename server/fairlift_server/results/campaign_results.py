@@ -2,48 +2,51 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from weakref import WeakValueDictionary
 
 from fairlift.engine.campaign import Campaign, State
-from fairlift.engine.errors import Unavailable, WrongState
+from fairlift.engine.errors import NotFound, Unavailable, WrongState
 from fairlift_stats.sequential.errors import LookEdited
 
+from fairlift_server.analysis.ledger_source import LedgerSource
 from fairlift_server.events.intake import Intake
 from fairlift_server.results.analysis_plan import AnalysisPlan
+from fairlift_server.results.analysis_source import AnalysisSource
+from fairlift_server.results.answer_files import answers_folder
+from fairlift_server.results.answer_memory import AnswerMemory
 from fairlift_server.results.campaign_days import CampaignDays
 from fairlift_server.results.data_quality import DataQuality
-from fairlift_server.results.kept_answer import answer_to_keep, kept_answers
-from fairlift_server.results.kept_look import sealed_to_json
+from fairlift_server.results.due_campaigns import WITH_LOOKS, due_campaigns, forget_removed
+from fairlift_server.results.frozen_look import sealed_to_json
 from fairlift_server.results.listed_look import ListedLook
-from fairlift_server.results.look import (
-    Ask,
-    LookRequest,
-    LookResult,
-    check_data,
-    make_looks,
-    stored_looks,
-)
+from fairlift_server.results.look import LookResult, stored_looks
 from fairlift_server.results.report_list import ListedReport, listed_reports
 from fairlift_server.results.report_seal import CheckedLooks, sealed_line
 from fairlift_server.results.shared_work import SharedWork
 from fairlift_server.results.stored_epoch import StoredEpoch, stored_epoch
+from fairlift_server.results.worker_jobs import (
+    answer_of_epoch,
+    looks_of_campaign,
+    looks_of_campaigns,
+    quality_of_campaign,
+)
 from fairlift_server.results.worker_pool import WorkerPool
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.amendments import IdleAmendments, idle_amendments
 from fairlift_server.store.campaigns import microseconds, moment
 from fairlift_server.store.database import Store, Transaction
-from fairlift_server.store.kept_answers import add_kept_answer
+from fairlift_server.store.ledger_mark import ledger_mark
 from fairlift_server.store.looks import LookRecord, LookTaken, add_look, put_report_line
+from fairlift_server.store.sealed_answers import add_sealed_answer
 
 # The contract's limit of how many a page of health lists.
 _MAX_AMENDMENTS = 100
 # Each time at least one look more is stored.
 _MOST_RACES = 5
-_WITH_LOOKS = (State.RUNNING, State.PAUSED, State.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,9 @@ class CampaignResults:
         now: the time, in UTC.
         intake: when events could come in.
         stored_id: from an id of a unit to the id as it is stored.
+        source: where the ledger is read from, and by which engine; by default the store.
+        count_looks: is told how many looks were written down.
+        note_unseen_orders: is told, when a campaign was read, its orders of units it never saw.
     """
 
     def __init__(
@@ -125,9 +131,17 @@ class CampaignResults:
         now: Callable[[], datetime],
         intake: Callable[[], Awaitable[Intake]],
         stored_id: Callable[[str], str] = str,
+        source: AnalysisSource | None = None,
+        count_looks: Callable[[int], None] = lambda _number: None,
+        note_unseen_orders: Callable[[str, int], None] = lambda _campaign, _orders: None,
     ) -> None:
         self._store = store
+        self._source = source or AnalysisSource(LedgerSource(store.source))
+        folder = self._source.ledger.folder if self._source.reads_database else ""
+        self._answers = answers_folder(folder)
         self._stored_id = stored_id
+        self._count_looks = count_looks
+        self._note_unseen_orders = note_unseen_orders
         self._workers = workers
         self._check_workers = check_workers
         self._intake = intake
@@ -175,17 +189,54 @@ class CampaignResults:
     async def due_campaigns(self) -> list[str]:
         """Campaigns that have a day without a look whose events may all have arrived."""
         version = await self._store.foreign_version()
+        if self._answers is not None:
+            # Of what was erased nothing stays, whether or not anybody reads results.
+            await forget_removed(self._store, self._answers)
 
         def job(transaction: Transaction) -> list[str]:
-            now_us = microseconds(self._now())
-            campaigns = campaign_store.listed(transaction, states=_WITH_LOOKS)
+            campaigns = campaign_store.listed(transaction, states=WITH_LOOKS)
             # Lists then find their looks checked, also the first after a start.
             hashes = {(c.id, c.lifecycle.epoch): c.lifecycle.plan_hash for c in campaigns}
             self._checked_looks.newest(transaction, hashes, version)
-            stored = (self._stored(transaction, campaign.id, 0) for campaign in campaigns)
-            return [epoch.campaign.id for epoch in stored if epoch.may_be_due(now_us)]
+            return due_campaigns(transaction, microseconds(self._now()))
 
         return await self._store.read(job)
+
+    async def make_looks(self, campaigns: Collection[str]) -> dict[str, Exception]:
+        """Makes all looks that are due, of all campaigns at once: the ledger is read once.
+
+        Returns:
+            By campaign, why its looks could not be made.
+        """
+        stored: dict[str, StoredEpoch] = {}
+        failures: dict[str, Exception] = {}
+        for campaign in campaigns:
+            try:
+                stored[campaign] = await self._store.read(partial(self._current, campaign))
+            except (NotFound, WrongState) as error:
+                failures[campaign] = error
+        now, intake = self._now(), await self._intake()
+        requests = [epoch.request(now, intake) for epoch in stored.values()]
+        memory = await self._memory()
+        results = await self._workers.run(looks_of_campaigns, self._source, memory, requests)
+        for (campaign, epoch), result in zip(stored.items(), results, strict=True):
+            try:
+                await self._keep_looks(epoch, result, now)
+            except Exception as error:
+                failures[campaign] = error
+        return failures
+
+    async def _keep_looks(
+        self, stored: StoredEpoch, result: LookResult | Exception, now: datetime
+    ) -> None:
+        campaign = stored.campaign.id
+        with _edits_named(campaign):
+            if isinstance(result, Exception):
+                raise result
+        async with self._locks.setdefault(campaign, asyncio.Lock()):
+            # A reader, or another server, may have made the same looks meanwhile.
+            with suppress(LookTaken):
+                await self._written(stored, result, now)
 
     async def data_quality(self, campaign: str) -> tuple[Campaign, AnalysisPlan, DataQuality]:
         """Whether the data can be trusted; makes no look."""
@@ -212,13 +263,13 @@ class CampaignResults:
         """
         await self.read(campaign, epoch=epoch)
         stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
-        if stored.kept is not None:
+        if stored.sealed_answer is not None:
             return True
         request = stored.request(self._now(), await self._intake())
-        content = await self._check_workers.run(_answer_to_keep, self._store.source, request)
+        content = await self._check_workers.run(answer_of_epoch, self._source, request)
         if content is None:
             return False
-        await self._store.write(lambda t: add_kept_answer(t, campaign, epoch, content))
+        await self._store.write(lambda t: add_sealed_answer(t, campaign, epoch, content))
         return True
 
     async def looks(
@@ -244,7 +295,10 @@ class CampaignResults:
         stored = await self._store.read(lambda t: self._stored(t, campaign, 0))
         request = stored.request(self._now(), await self._intake())
         with _edits_named(campaign):
-            quality = await self._check_workers.run(_check_data, self._store.source, request)
+            quality = await self._check_workers.run(
+                quality_of_campaign, self._source, await self._memory(), request
+            )
+        self._note_unseen_orders(campaign, quality.signs.seen.unseen)
         return stored.campaign, stored.plan, quality
 
     async def _read_alone(self, campaign: str, epoch: int) -> ReportInput:
@@ -263,7 +317,19 @@ class CampaignResults:
         now = self._now()
         request = stored.request(now, await self._intake())
         with _edits_named(campaign):
-            result = await self._workers.run(_make_looks, self._store.source, request)
+            result = await self._workers.run(
+                looks_of_campaign, self._source, await self._memory(), request
+            )
+        return await self._written(stored, result, now)
+
+    async def _written(self, stored: StoredEpoch, result: LookResult, now: datetime) -> ReportInput:
+        """The report, once its new looks are written down.
+
+        Raises:
+            LookTaken: another server wrote one of them.
+        """
+        campaign = stored.campaign
+        self._note_unseen_orders(campaign.id, result.quality.signs.seen.unseen)
         times = [record.time for record in stored.records]
         new = [
             LookRecord(number, now, sealed_to_json(look))
@@ -271,9 +337,23 @@ class CampaignResults:
         ]
         if new:
             line = None if result.line is None else sealed_line(result.new[-1].hash, result.line)
-            await self._store.write(lambda t: _add_looks(t, campaign, stored.plan.epoch, new, line))
+            await self._store.write(
+                lambda t: _add_looks(t, campaign.id, stored.plan.epoch, new, line)
+            )
+            self._count_looks(len(new))
         times.extend(record.time for record in new)
-        return ReportInput(stored.campaign, stored.plan, stored.days, result, tuple(times), now)
+        return ReportInput(campaign, stored.plan, stored.days, result, tuple(times), now)
+
+    async def _memory(self) -> AnswerMemory | None:
+        """What is remembered of the ledger as it is now; asked before the ledger is read."""
+        if (folder := self._answers) is None:
+            return None
+        mark = await self._store.read(ledger_mark)
+        about = f"{self._source.engine} {mark.text}"
+        return AnswerMemory(folder, about, mark.removals, mark.is_settled)
+
+    def _current(self, campaign: str, transaction: Transaction) -> StoredEpoch:
+        return self._stored(transaction, campaign, 0)
 
     def _stored(self, transaction: Transaction, campaign: str, epoch: int) -> StoredEpoch:
         return stored_epoch(
@@ -303,28 +383,3 @@ def _add_looks(
         add_look(transaction, campaign, epoch, record)
     if line is not None:
         put_report_line(transaction, campaign, epoch, line)
-
-
-# DuckDB and Ibis are imported where they run: in the worker processes, never in the server.
-
-
-def _asking(source: str, request: LookRequest) -> Ask:
-    """What answers: the ledger, or what was kept of it."""
-    if request.kept:
-        return partial(kept_answers, request)
-
-    from fairlift_server.analysis.duckdb_engine import answers
-
-    return partial(answers, source)
-
-
-def _make_looks(source: str, request: LookRequest) -> LookResult:
-    return make_looks(_asking(source, request), request)
-
-
-def _check_data(source: str, request: LookRequest) -> DataQuality:
-    return check_data(_asking(source, request), request)
-
-
-def _answer_to_keep(source: str, request: LookRequest) -> str | None:
-    return answer_to_keep(_asking(source, request), request)

@@ -61,44 +61,44 @@ class CurrentVerdict:
     is_open: bool = True
 
 
-def current_verdict(given: VerdictInput) -> CurrentVerdict:
+def current_verdict(facts: VerdictInput) -> CurrentVerdict:
     """The verdict's own words, unless the campaign was stopped or paused since."""
-    standing, campaign = given.standing, given.campaign
+    standing, campaign = facts.standing, facts.campaign
     kind = "keep_going" if standing is None else standing.kind
-    if given.failure:
-        headline = Message.of("verdict.failed", why=Verbatim(given.failure))
+    if facts.failure:
+        headline = Message.of("verdict.failed", why=Verbatim(facts.failure))
         return CurrentVerdict(headline, Message.of("action.wait"), "failed", kind)
     cause = "not_yet_judged" if standing is None else standing.cause
     if campaign.lifecycle.stop_time is not None and cause in _WAITING_CAUSES:
-        return _stopped(given, kind)
-    if not given.has_units:
+        return _stopped(facts, kind)
+    if not facts.has_units:
         headline, action = Message.of("verdict.nobody"), Message.of("action.check_exposures")
         return CurrentVerdict(headline, action, "no_units", kind)
-    if given.days.is_paused and cause in _WAITING_CAUSES:
+    if facts.days.is_paused and cause in _WAITING_CAUSES:
         headline = Message.of("verdict.paused")
         if standing is not None and cause not in _FORECAST_CAUSES:
             headline = standing.headline
         return CurrentVerdict(headline, Message.of("action.resume"), cause, kind, is_open=False)
     if standing is None:
-        return _before_the_first_look(given)
+        return _before_the_first_look(facts)
     return CurrentVerdict(standing.headline, standing.action, standing.cause, kind)
 
 
-def _before_the_first_look(given: VerdictInput) -> CurrentVerdict:
+def _before_the_first_look(facts: VerdictInput) -> CurrentVerdict:
     """When the first decision is due."""
-    day = given.days.nth(given.first_decision)
+    day = facts.days.nth(facts.first_decision)
     assert day is not None, "a campaign that is not paused has days to come"
     headline = Message.of("verdict.not_yet_judged", day=Day(day.date.isoformat()))
     return CurrentVerdict(headline, Message.of("action.wait"), "not_yet_judged")
 
 
-def _stopped(given: VerdictInput, kind: str) -> CurrentVerdict:
+def _stopped(facts: VerdictInput, kind: str) -> CurrentVerdict:
     """Names the day of the stop: the last look comes days later, when all who entered count."""
-    stop_date = given.days.stop_date
+    stop_date = facts.days.stop_date
     assert stop_date is not None, "the campaign was stopped"
     return CurrentVerdict(
         Message.of("verdict.stopped", day=Day(stop_date.isoformat())),
-        Message.of("action.stopped", control=VariantName(given.campaign.control.id)),
+        Message.of("action.stopped", control=VariantName(facts.campaign.control.id)),
         "stopped",
         # What a stopped campaign had too little of is not what is wrong with it.
         "keep_going" if kind == "do_not_trust" else kind,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
+from functools import partial
 from typing import NamedTuple
 
 from fairlift_stats.messages import (
@@ -22,22 +22,17 @@ from fairlift_stats.sequential.anytime.counts import (
 )
 from fairlift_stats.sequential.guards import TooFew, counted
 from fairlift_stats.verdict import Verdict
+from fairlift_stats.verdict.figures import day_of
 
 from fairlift_server.analysis.ledger_query import LedgerSample
 from fairlift_server.results.analysis_plan import AnalysisPlan
-from fairlift_server.results.kept_look import KeptLook
+from fairlift_server.results.frozen_look import FrozenLook
+from fairlift_server.results.health_check import HealthCheck, HealthStatus
+from fairlift_server.results.quality_signs import NO_SIGNS, QualitySigns
+from fairlift_server.results.sign_checks import sign_checks
 
 # Above this share of mixed-up units something is wrong with how units are told apart.
-_MANY_MIXED = 0.01
-
-
-class HealthStatus(Enum):
-    """How bad it is."""
-
-    NOT_CHECKED = "not_checked"
-    OK = "ok"
-    WARNING = "warning"
-    BROKEN = "broken"
+MANY_MIXED = 0.01
 
 
 class MetricShortage(NamedTuple):
@@ -54,35 +49,63 @@ class DataQuality:
     Attributes:
         units, contaminated: by variant, as of now.
         split: whether units fell on variants as planned, however often somebody looked.
-        chi_square_p: of the split now.
+        split_units: by variant now or, if the split is off, when the evidence was strongest.
+        split_at: the day of that look; None: it is now.
+        chi_square_p: of the split then.
         day: campaign days that have a look.
         shortage: of the newest look, the arm that lacks most buyers or orders, and the metric that
             needs them; None when each comparison has enough, or there is no look.
         blocked_by: why the newest look may not be judged, in a sentence; None when it may.
         cause: the rule that blocks it; empty when none does.
+        signs: what else the ledger tells of its own soundness.
     """
 
     units: Mapping[str, int]
     contaminated: Mapping[str, int]
     split: SequentialSampleRatio
+    split_units: Mapping[str, int]
+    split_at: str | None
     chi_square_p: float
     day: int
     shortage: MetricShortage | None = None
     blocked_by: Message | None = None
     cause: str = ""
+    signs: QualitySigns = NO_SIGNS
 
 
-def data_quality(plan: AnalysisPlan, live: LedgerSample, looks: Sequence[KeptLook]) -> DataQuality:
+def data_quality(
+    plan: AnalysisPlan,
+    live: LedgerSample,
+    looks: Sequence[FrozenLook],
+    signs: QualitySigns = NO_SIGNS,
+) -> DataQuality:
     """The quality of all data until now."""
     units = {arm: live.entered.get(arm, 0) for arm in plan.arms}
     shares, n_max = plan.sequential.shares, plan.sequential.n_max
-    history = [[kept.entered[arm] for arm in plan.arms] for kept in looks]
-    split = sample_ratio_over_time([*history, [*units.values()]], shares, k=prior_strength(n_max))
+    history = [[record.entered[arm] for arm in plan.arms] for record in looks]
+    counts = [*history, [*units.values()]]
+    split = sample_ratio_over_time(counts, shares, k=prior_strength(n_max))
+    # What was odd once is told as it was then: a second fault may have evened it out.
+    worst = len(counts) - 1
+    if split[-1].warns:
+        worst = max(range(len(counts)), key=lambda number: (split[number].e_value, number))
+    split_units = dict(zip(plan.arms, counts[worst], strict=True))
     weights = dict(zip(plan.arms, shares, strict=True))
-    chi_square_p = sample_ratio(units, weights).p_value
+    chi_square_p = sample_ratio(split_units, weights).p_value
+    split_at = looks[worst].look.at if worst < len(looks) else None
     day = looks[-1].look.day if looks else 0
     shortage = _shortage(looks[-1]) if looks else None
-    return DataQuality(units, live.contaminated, split[-1], chi_square_p, day, shortage)
+    return DataQuality(
+        units,
+        live.contaminated,
+        split[-1],
+        split_units,
+        split_at,
+        chi_square_p,
+        day,
+        shortage,
+        signs=signs,
+    )
 
 
 def with_verdict(quality: DataQuality, verdict: Verdict | None) -> DataQuality:
@@ -92,7 +115,7 @@ def with_verdict(quality: DataQuality, verdict: Verdict | None) -> DataQuality:
     return replace(quality, blocked_by=verdict.headline, cause=verdict.cause)
 
 
-def _shortage(last: KeptLook) -> MetricShortage | None:
+def _shortage(last: FrozenLook) -> MetricShortage | None:
     """The arm that has fewest of the buyers or orders that a primary metric needs, or a guardrail.
 
     Guardrails are spoken of when every primary metric has enough.
@@ -111,26 +134,6 @@ def _shortage(last: KeptLook) -> MetricShortage | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class HealthCheck:
-    """One check.
-
-    Attributes:
-        name: a stable name.
-        status: how it stands; message: why.
-        value: its figure, such as a count or a p-value.
-        evidence: an e-value.
-        is_of_shop: it is about all campaigns together.
-    """
-
-    name: str
-    status: HealthStatus
-    message: Message
-    value: float
-    evidence: float | None = None
-    is_of_shop: bool = False
-
-
 def campaign_checks(plan: AnalysisPlan, quality: DataQuality) -> tuple[HealthCheck, ...]:
     """The checks of one campaign's data; before anybody came there is less to check."""
     always = (_minimum_days(plan, quality), _exposures(quality))
@@ -142,6 +145,7 @@ def campaign_checks(plan: AnalysisPlan, quality: DataQuality) -> tuple[HealthChe
         _enough_orders(quality),
         *_other_obstacle(quality),
         *always,
+        *sign_checks(quality.signs, sum(quality.units.values()), plan.sequential.currency),
     )
 
 
@@ -156,19 +160,24 @@ def _sample_ratio(plan: AnalysisPlan, quality: DataQuality) -> HealthCheck:
     if not (quality.split.warns or quality.split.blocks):
         message = Message.of("health.split_ok", p=PValue(p))
         return HealthCheck("sample_ratio", HealthStatus.OK, message, p, evidence)
-    total = sum(quality.units.values())
+    total = sum(quality.split_units.values())
     shares = tuple(
         Message.of(
             "health.share",
             variant=VariantName(arm),
-            observed=Percent(quality.units[arm] / total),
+            observed=Percent(quality.split_units[arm] / total),
             planned=Percent(share),
         )
         for arm, share in zip(plan.arms, plan.sequential.shares, strict=True)
     )
     status = HealthStatus.BROKEN if quality.split.blocks else HealthStatus.WARNING
-    message = Message.of("health.split_off", shares=Listed(shares), p=PValue(p))
-    return HealthCheck("sample_ratio", status, message, p, evidence)
+    of_split = partial(Message.of, shares=Listed(shares), p=PValue(p))
+    if quality.split_at is None:
+        message = of_split("health.split_off")
+    else:
+        message = of_split("health.split_was_off", day=day_of(quality.split_at))
+    causes = quality.signs.causes
+    return HealthCheck("sample_ratio", status, message, p, evidence, causes=causes)
 
 
 def _contamination(quality: DataQuality) -> HealthCheck:
@@ -180,7 +189,7 @@ def _contamination(quality: DataQuality) -> HealthCheck:
         message = Message.counted("health.mixed", "mixed", **figures)
     else:
         message = Message.of("health.not_mixed")
-    status = HealthStatus.WARNING if share > _MANY_MIXED else HealthStatus.OK
+    status = HealthStatus.WARNING if share > MANY_MIXED else HealthStatus.OK
     return HealthCheck("contamination", status, message, share)
 
 

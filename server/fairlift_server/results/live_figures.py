@@ -1,18 +1,21 @@
 """What the ledger says now, mature or not: shown as provisional, judged by nobody."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeAlias
 
+from fairlift.engine.metric import ActionMeasure
 from fairlift_stats.report.analysis import Analysis
 from fairlift_stats.report.combined import combined_report
 
 from fairlift_server.analysis.columns import Window
 from fairlift_server.analysis.day_calendar import DayCalendar
+from fairlift_server.analysis.ledger_facts import ChannelCount
 from fairlift_server.analysis.ledger_query import CouponCount, LedgerAnswer, LedgerSample
+from fairlift_server.results.action_worth import with_worth, without_unknown_worth
 from fairlift_server.results.analysis_plan import AnalysisPlan
-from fairlift_server.results.kept_look import Summaries
+from fairlift_server.results.frozen_look import Summaries
 from fairlift_server.results.look_report import attempt
 
 # By variant and metric.
@@ -41,6 +44,8 @@ class LiveFigures:
         estimates: by variant and metric, of mature and immature units together.
         days: by day and variant, every day from the first to the last with events.
         coupons: by variant and coupon.
+        channels: what they cost and brought.
+        unseen: by metric, an action that it needs and that no unit has done.
     """
 
     totals: Summaries
@@ -49,6 +54,8 @@ class LiveFigures:
     estimates: Estimates
     days: tuple[DayCount, ...]
     coupons: tuple[CouponCount, ...]
+    channels: tuple[ChannelCount, ...] = ()
+    unseen: Mapping[str, str] = field(default_factory=dict)
 
 
 def live_figures(plan: AnalysisPlan, answer: LedgerAnswer) -> LiveFigures:
@@ -67,7 +74,23 @@ def live_figures(plan: AnalysisPlan, answer: LedgerAnswer) -> LiveFigures:
         estimates=_estimates(plan, sample, summaries),
         days=tuple(_days(plan, answer)),
         coupons=answer.coupons,
+        channels=answer.facts.channels,
+        unseen=_unseen(plan, summaries),
     )
+
+
+def _unseen(plan: AnalysisPlan, summaries: Mapping[Window, Summaries]) -> dict[str, str]:
+    """By metric, the first of its actions, where no unit of any variant has done it."""
+    unseen: dict[str, str] = {}
+    for name, window in plan.maturity.items():
+        for measure in plan.plan.metric(name).measures[:1]:
+            if not isinstance(measure, ActionMeasure):
+                continue
+            columns = plan.action_columns.get(name, ())
+            arms = [arm for arm in summaries[window].values() if arm.n]
+            if arms and columns and not any(arm.sum(c) for arm in arms for c in columns):
+                unseen[name] = measure.name
+    return unseen
 
 
 def with_every_arm(plan: AnalysisPlan, sample: LedgerSample) -> dict[Window, Summaries]:
@@ -82,16 +105,20 @@ def _estimates(
     plan: AnalysisPlan, sample: LedgerSample, summaries: Mapping[Window, Summaries]
 ) -> Estimates:
     """Of every metric that can be computed: one that fails is named by its row of the look."""
-    found: dict[tuple[str, str], float] = {}
+    figures: dict[tuple[str, str], float] = {}
     for analysis in (plan.analysis, plan.descriptive):
         if analysis is None:
             continue
-        names = [in_role.metric.name for in_role in analysis.metrics]
+        names = without_unknown_worth(
+            plan, (in_role.metric.name for in_role in analysis.metrics), summaries
+        )
+        if not names:
+            continue
         arguments = (plan, analysis, sample, summaries)
         of_all = attempt("provisional figures", {}, _estimated, *arguments, names)
         for part in [of_all] if of_all is not None else _one_by_one(arguments, names):
-            found |= part
-    return found
+            figures |= part
+    return figures
 
 
 _Arguments: TypeAlias = tuple[AnalysisPlan, Analysis, LedgerSample, Mapping[Window, Summaries]]
@@ -112,7 +139,7 @@ def _estimated(
     names: Collection[str],
 ) -> Estimates:
     quantiles = {arm: sample.quantiles.get(arm, {}) for arm in plan.arms}
-    by_metric = {name: summaries[plan.maturity[name]] for name in names}
+    by_metric = {name: with_worth(plan, name, summaries[plan.maturity[name]]) for name in names}
     report = combined_report(analysis.only(names), by_metric, quantiles)
     return {
         (arm.variant, result.metric): arm.estimate

@@ -12,8 +12,14 @@ from fairlift_stats.report.combined import combined_report
 from fairlift_stats.report.decomposition import Decomposition, decompose
 from fairlift_stats.verdict import Verdict
 
+from fairlift_server.results.action_worth import (
+    ActionWorth,
+    action_worths,
+    with_worth,
+    without_unknown_worth,
+)
 from fairlift_server.results.analysis_plan import AnalysisPlan
-from fairlift_server.results.kept_look import KeptLook
+from fairlift_server.results.frozen_look import FrozenLook
 from fairlift_server.results.segment_cuts import SegmentCut, segment_cut
 
 log = logging.getLogger("fairlift.results")
@@ -32,6 +38,7 @@ class LookReport:
         decompositions: by treatment.
         segments: the results by each attribute that the plan cuts by.
         failures: what could not be computed, by the name of the metric or of the part, and why.
+        worths: by metric, what its action is taken to be worth.
     """
 
     tested: Report | None
@@ -39,9 +46,10 @@ class LookReport:
     decompositions: Mapping[str, Decomposition]
     segments: tuple[SegmentCut, ...]
     failures: Mapping[str, str] = field(default_factory=dict)
+    worths: Mapping[str, ActionWorth] = field(default_factory=dict)
 
 
-def report_of(plan: AnalysisPlan, look: KeptLook, verdict: Verdict | None) -> LookReport:
+def report_of(plan: AnalysisPlan, look: FrozenLook, verdict: Verdict | None) -> LookReport:
     """The report of a look. Whatever fails is left out, and named."""
     failures: dict[str, str] = {}
     descriptive = plan.descriptive
@@ -53,22 +61,27 @@ def report_of(plan: AnalysisPlan, look: KeptLook, verdict: Verdict | None) -> Lo
         decompositions=_decompositions(plan, look, failures),
         segments=tuple(
             cut
-            for attribute, by_label in look.segments.items()
-            if (cut := attempt(attribute, failures, segment_cut, plan, attribute, by_label))
+            for attribute in plan.plan.segments
+            if (cut := attempt(attribute, failures, segment_cut, plan, attribute, look))
         ),
         failures=failures,
+        worths=action_worths(plan, look.summaries),
     )
 
 
 def metrics_report(
     plan: AnalysisPlan,
     analysis: Analysis,
-    look: KeptLook,
+    look: FrozenLook,
     failures: dict[str, str],
     largest_k: CriticalValues | None = None,
 ) -> Report | None:
     """The report of these metrics; those that fail are left out. None when all of them do."""
-    names = [in_role.metric.name for in_role in analysis.metrics]
+    names = without_unknown_worth(
+        plan, (in_role.metric.name for in_role in analysis.metrics), look.summaries
+    )
+    if not names:
+        return None
     with_all = attempt("metrics", {}, _computed, plan, analysis, look, names, largest_k)
     if with_all is not None:
         return with_all
@@ -93,12 +106,14 @@ def _largest_k(verdict: Verdict | None) -> CriticalValues | None:
 def _computed(
     plan: AnalysisPlan,
     analysis: Analysis,
-    look: KeptLook,
+    look: FrozenLook,
     names: Collection[str],
     largest_k: CriticalValues | None,
 ) -> Report:
     """The report with its posteriors worked out: here, and not where calls wait."""
-    summaries = {name: look.summaries[plan.maturity[name]] for name in names}
+    summaries = {
+        name: with_worth(plan, name, look.summaries[plan.maturity[name]]) for name in names
+    }
     report = combined_report(analysis.only(names), summaries, look.quantiles, largest_k=largest_k)
     for result in report.results:
         _ = result.posterior, result.flags, result.non_inferiority
@@ -106,7 +121,7 @@ def _computed(
 
 
 def _decompositions(
-    plan: AnalysisPlan, look: KeptLook, failures: dict[str, str]
+    plan: AnalysisPlan, look: FrozenLook, failures: dict[str, str]
 ) -> dict[str, Decomposition]:
     decompositions = {}
     for variant in plan.arms[1:]:
@@ -116,7 +131,7 @@ def _decompositions(
     return decompositions
 
 
-def _decomposition(plan: AnalysisPlan, look: KeptLook, variant: str) -> Decomposition | None:
+def _decomposition(plan: AnalysisPlan, look: FrozenLook, variant: str) -> Decomposition | None:
     summaries = look.summaries[plan.window]
     try:
         return decompose(

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from fairlift.engine.errors import Overloaded, Unavailable
@@ -16,7 +16,7 @@ _TRY_AGAIN = timedelta(minutes=10)
 
 
 class LookTimer:
-    """Reads the campaigns whose next look may be due, every so often."""
+    """Makes the looks of the campaigns whose next one may be due, every so often."""
 
     def __init__(
         self, results: CampaignResults, *, every_s: float, now: Callable[[], datetime]
@@ -29,7 +29,6 @@ class LookTimer:
     async def run(self) -> None:
         """Goes on until it is cancelled."""
         while True:
-            await asyncio.sleep(self._every_s)
             try:
                 await self.make_due_looks()
             except (Overloaded, Unavailable):
@@ -37,6 +36,7 @@ class LookTimer:
             except Exception:
                 # The next round may fare better: a full disk was cleared, a process restarted.
                 log.exception("looks could not be made")
+            await asyncio.sleep(self._every_s)
 
     async def make_due_looks(self) -> None:
         """One round over all campaigns."""
@@ -45,11 +45,32 @@ class LookTimer:
         self._tried = {
             campaign: self._tried[campaign] for campaign in due if campaign in self._tried
         }
-        for campaign in due:
-            if campaign in self._tried and now < self._tried[campaign] + _TRY_AGAIN:
-                continue
-            self._tried[campaign] = now
+        ready = [
+            campaign
+            for campaign in due
+            if campaign not in self._tried or now >= self._tried[campaign] + _TRY_AGAIN
+        ]
+        if not ready:
+            return
+        self._tried |= dict.fromkeys(ready, now)
+        try:
+            failures = await self._results.make_looks(ready)
+        except Exception:
+            log.warning("looks of several campaigns could not be made together", exc_info=True)
+            failures = await self._one_by_one(ready)
+        for campaign, error in failures.items():
+            log.error(
+                "no look could be made",
+                exc_info=error,
+                extra={"fields": {"campaign": campaign}},
+            )
+
+    async def _one_by_one(self, campaigns: Sequence[str]) -> dict[str, Exception]:
+        """Makes the looks of each campaign alone: one that ends its process ends no other's."""
+        failures: dict[str, Exception] = {}
+        for campaign in campaigns:
             try:
                 await self._results.read(campaign)
-            except Exception:
-                log.exception("no look could be made", extra={"fields": {"campaign": campaign}})
+            except Exception as error:
+                failures[campaign] = error
+        return failures

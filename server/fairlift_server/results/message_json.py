@@ -46,8 +46,9 @@ def _figure_to(figure: Figure) -> dict[str, Any]:
             return {"percent": value, "digits": digits, "signed": signed}
         case Points(value, digits, signed):
             return {"points": value, "digits": digits, "signed": signed}
-        case Amount(value, currency, signed):
-            return {"amount": value, "currency": currency, "signed": signed}
+        case Amount(value, currency, signed, whole):
+            cents = {"whole": True} if whole else {}
+            return {"amount": value, "currency": currency, "signed": signed, **cents}
         case Number(value, digits, signed):
             return {"number": value, "digits": digits, "signed": signed}
         case PValue(value):
@@ -75,7 +76,7 @@ def _figure_from(read: Mapping[str, Any]) -> Figure:
         case {"points": value}:
             return Points(value, read["digits"], read["signed"])
         case {"amount": value}:
-            return Amount(value, read["currency"], read["signed"])
+            return Amount(value, read["currency"], read["signed"], read.get("whole", False))
         case {"number": value}:
             return Number(value, read["digits"], read["signed"])
         case {"p_value": value}:

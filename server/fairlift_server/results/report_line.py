@@ -11,9 +11,16 @@ from typing import Any
 from fairlift_stats.effects import Interval
 from fairlift_stats.messages import Message
 from fairlift_stats.verdict import Verdict
-from fairlift_stats.verdict.facts import ArmStanding, GuardrailStanding
+from fairlift_stats.verdict.facts import ArmStanding, GuardrailStanding, NoOutlook, Outlook
+from fairlift_stats.verdict.weekly_worth import WeeklyWorth
 
-from fairlift_server.results.data_quality import HealthStatus
+from fairlift_server.results.health_check import HealthStatus
+from fairlift_server.results.line_figures import (
+    outlook_from_json,
+    outlook_to_json,
+    worth_from_json,
+    worth_to_json,
+)
 from fairlift_server.results.message_json import message_from, message_to
 
 
@@ -57,6 +64,11 @@ class ReportLine:
         verdict: None where it could not be computed.
         failure: why the verdict could not be computed; empty where it could.
         last_day: once entry is over, the campaign day whose look is the last; else 0.
+        information: share of the planned units that are mature; None in lines of earlier versions.
+        analysed_units: that are mature; None in lines of earlier versions.
+        worth: of the variant that the verdict speaks of, or else of the best one.
+        forecast: when a decision is to be expected, or why that cannot be said; None where nothing
+            is waited for.
     """
 
     day: int
@@ -65,6 +77,10 @@ class ReportLine:
     verdict: VerdictLine | None
     failure: str = ""
     last_day: int = 0
+    information: float | None = None
+    analysed_units: int | None = None
+    worth: WeeklyWorth | None = None
+    forecast: Outlook | NoOutlook | None = None
 
     def to_json(self) -> str:
         """The line as JSON."""
@@ -76,6 +92,14 @@ class ReportLine:
                 "verdict": None if self.verdict is None else _verdict_to(self.verdict),
                 "failure": self.failure,
                 "last_day": self.last_day,
+                "information": self.information,
+                "analysed_units": self.analysed_units,
+                "worth": None if self.worth is None else worth_to_json(self.worth),
+                "forecast": (
+                    outlook_to_json(self.forecast)
+                    if isinstance(self.forecast, Outlook)
+                    else self.forecast
+                ),
             },
             ensure_ascii=False,
             separators=(",", ":"),
@@ -85,6 +109,8 @@ class ReportLine:
     def from_json(cls, text: str) -> "ReportLine":
         """The line that `to_json` wrote."""
         read = json.loads(text)
+        # Lines of earlier versions lack the last four.
+        worth, forecast = read.get("worth"), read.get("forecast")
         return cls(
             read["day"],
             read["units"],
@@ -92,13 +118,17 @@ class ReportLine:
             None if read["verdict"] is None else _verdict_from(read["verdict"]),
             read["failure"],
             read["last_day"],
+            read.get("information"),
+            read.get("analysed_units"),
+            None if worth is None else worth_from_json(worth),
+            outlook_from_json(forecast) if isinstance(forecast, dict) else forecast,
         )
 
 
 def verdict_line(verdict: Verdict) -> VerdictLine:
     """The verdict in short."""
     judged = judged_comparison(verdict)
-    raw, told = None if judged is None else judged.raw, verdict.estimate
+    raw, estimate = None if judged is None else judged.raw, verdict.estimate
     return VerdictLine(
         verdict.kind,
         verdict.cause,
@@ -117,10 +147,21 @@ def verdict_line(verdict: Verdict) -> VerdictLine:
         confidence=(
             judged.confidence if isinstance(judged, GuardrailStanding) else verdict.facts.confidence
         ),
-        lift=None if told is None else told.lift,
-        lift_interval=None if told is None else told.lift_interval,
+        lift=None if estimate is None else estimate.lift,
+        lift_interval=None if estimate is None else estimate.lift_interval,
         raw_lift=None if raw is None else raw.lift,
     )
+
+
+def forecast_of(verdict: Verdict) -> Outlook | NoOutlook | None:
+    """When a decision is to be expected, or why that cannot be said.
+
+    None where nothing is waited for: after a decision, after the end, and once it was advised to
+    give up.
+    """
+    if verdict.kind == "stop_futile":
+        return None
+    return verdict.facts.outlook or verdict.facts.no_outlook
 
 
 def judged_comparison(verdict: Verdict) -> ArmStanding | GuardrailStanding | None:

@@ -17,6 +17,7 @@ from fairlift_server.results.report_line import ReportLine
 from fairlift_server.results.report_seal import CheckedLooks, checked_line
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.database import Transaction
+from fairlift_server.store.history import moves_of
 from fairlift_server.store.looks import report_lines_of
 
 # What a list shows if it is asked for nothing else: what there are results of.
@@ -66,7 +67,7 @@ def listed_reports(
     """
     campaigns = campaign_store.listed(transaction, states=states, after=after, limit=limit)
     ids = [campaign.id for campaign in campaigns]
-    moves = campaign_store.moves_of(transaction, ids)
+    moves = moves_of(transaction, ids)
     lines = report_lines_of(transaction, ids)
     plan_hashes = {(c.id, c.lifecycle.epoch): c.lifecycle.plan_hash for c in campaigns}
     newest = looks.newest(transaction, plan_hashes, version)
@@ -84,8 +85,8 @@ def listed_reports(
         if isinstance(checked, Message):
             # A look may have been added since the last list, which writes another line.
             looks.forget(key)
-            found = looks.newest(transaction, {key: plan_hashes[key]}, version)[key]
-            checked = checked_line(plan, plan_hashes[key], found, lines.get(key))
+            again = looks.newest(transaction, {key: plan_hashes[key]}, version)[key]
+            checked = checked_line(plan, plan_hashes[key], again, lines.get(key))
         line = checked if isinstance(checked, ReportLine) else None
         listed.append(
             ListedReport(

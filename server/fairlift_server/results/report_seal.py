@@ -1,7 +1,8 @@
 """The seal of a list's line: chained to its looks, as they are to the plan."""
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 from fairlift.engine.plan import Plan
 from fairlift.engine.plan_hash import plan_hash
@@ -9,13 +10,15 @@ from fairlift_stats.messages import Message, Number
 from fairlift_stats.sequential.errors import LookEdited
 from fairlift_stats.sequential.sealed_looks import SealedContent, check_chain, link
 
-from fairlift_server.results.kept_look import sealed_from_json, sealed_to_json
+from fairlift_server.results.frozen_look import sealed_from_json, sealed_to_json
 from fairlift_server.results.report_line import ReportLine
 from fairlift_server.store.database import Transaction
 from fairlift_server.store.looks import looks_of
 
 __all__ = ["CheckedLooks", "checked_line", "sealed_line"]
 
+# Lines of the campaigns of large shops; each is a few kB.
+_REMEMBERED: Final = 1_024
 # The hash of an epoch's newest look, or which of its looks was changed; None before the first.
 NewestLook: TypeAlias = str | LookEdited | None
 
@@ -53,12 +56,12 @@ class CheckedLooks:
         """
         newest: dict[tuple[str, int], NewestLook] = dict.fromkeys(plan_hashes)
         for epoch in plan_hashes:
-            checked_at, found = self._newest.get(epoch, (None, None))
+            checked_at, look = self._newest.get(epoch, (None, None))
             if checked_at != version:
-                found = _newest(transaction, epoch, plan_hashes[epoch])
+                look = _newest(transaction, epoch, plan_hashes[epoch])
                 # Kept at once: a call that ran out of time has not checked in vain.
-                self._newest[epoch] = version, found
-            newest[epoch] = found
+                self._newest[epoch] = version, look
+            newest[epoch] = look
         return newest
 
 
@@ -91,4 +94,10 @@ def checked_line(
     line = SealedContent("", "") if stored is None else sealed_from_json(stored)
     if link(newest or "", line.content) != line.hash:
         return Message.of("verdict.edited_line")
-    return ReportLine.from_json(line.content)
+    return _read_line(line.content)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _read_line(content: str) -> ReportLine:
+    """A line from its text; lists read the same ones until the next look."""
+    return ReportLine.from_json(content)

@@ -9,8 +9,11 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
+from fairlift.engine.errors import Overloaded, Unavailable
+
 from fairlift_server.results.campaign_results import CampaignResults
-from fairlift_server.results.retention_plan import RetentionPlan, RetentionRules, retention_plan
+from fairlift_server.results.retention_plan import RetentionPlan, retention_plan
+from fairlift_server.results.retention_rules import EVERY_S, RetentionRules
 from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.old_events import (
@@ -26,8 +29,6 @@ T = TypeVar("T")
 
 log = logging.getLogger("fairlift.results")
 
-_FIRST_S = 60.0
-_EVERY_S = 3_600.0
 # Events that come in wait for one transaction at most: it is to take so long.
 _TARGET_S = 0.05
 _FEWEST, _MOST = 50, 5_000
@@ -44,7 +45,7 @@ class Retention:
     Args:
         store: of the events.
         results: keep the answers.
-        rules: how long events are kept.
+        rules: how long events are kept, as it is set now.
         currency: the shop's.
         now: the time, in UTC.
         share: of the time in which rows are removed, above 0; 1: without a rest.
@@ -54,7 +55,7 @@ class Retention:
         self,
         store: Store,
         results: CampaignResults,
-        rules: RetentionRules,
+        rules: Callable[[Transaction], RetentionRules],
         *,
         currency: str,
         now: Callable[[], datetime],
@@ -70,24 +71,28 @@ class Retention:
 
     async def run(self) -> None:
         """Goes on until it is cancelled."""
-        await asyncio.sleep(_FIRST_S)
         while True:
             try:
                 await self.once()
+            except (Overloaded, Unavailable):
+                pass  # the store has logged that the database is away
             except Exception:
                 # The next round may fare better: a full disk was cleared, a process restarted.
                 log.exception("old events could not be removed")
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(EVERY_S)
 
     async def once(self) -> dict[str, int]:
         """One round; how many events went, by table."""
-        for epoch in (await self._plan()).to_keep:
+        rules = await self._store.read(self._rules)
+        if not rules.days:
+            return {}
+        for epoch in (await self._plan(rules)).to_keep:
             try:
                 await self._results.keep_answer(epoch.campaign, epoch.epoch)
             except Exception:
                 fields = {"campaign": epoch.campaign, "epoch": epoch.epoch}
                 log.exception("no answer could be kept", extra={"fields": fields})
-        bounds = (await self._plan()).bounds
+        bounds = (await self._plan(rules)).bounds
         removed = Counter[str]()
         for partition in await self._store.read(lambda t: old_partitions(t, bounds)):
             removed[partition.rpartition("_")[0]] += await self._drop(partition, bounds)
@@ -100,10 +105,10 @@ class Retention:
             await self._store.empty_log()
         return counts
 
-    async def _plan(self) -> RetentionPlan:
+    async def _plan(self, rules: RetentionRules) -> RetentionPlan:
         now_us = microseconds(self._now())
         return await self._store.read(
-            lambda t: retention_plan(t, self._rules, currency=self._currency, now_us=now_us)
+            lambda t: retention_plan(t, rules, currency=self._currency, now_us=now_us)
         )
 
     async def _remove(self, table: str, bounds: Bounds) -> int:

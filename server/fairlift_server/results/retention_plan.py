@@ -9,36 +9,19 @@ from fairlift.engine.metric import OrderMeasure
 
 from fairlift_server.analysis.columns import maturity_us, measures_behind
 from fairlift_server.analysis.day_calendar import DAY_US
+from fairlift_server.analysis.ledger_query import NEW_OR_RETURNING
 from fairlift_server.events.caller_clocks import TOLERANCE_US
+from fairlift_server.results.analysis_plan import AnalysisPlan
+from fairlift_server.results.retention_rules import RetentionRules
 from fairlift_server.results.stored_epoch import StoredEpoch, stored_epoch
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.campaigns import microseconds
+from fairlift_server.store.costs import has_costs
 from fairlift_server.store.database import Transaction
-from fairlift_server.store.kept_answers import kept_epochs
 from fairlift_server.store.old_events import Bounds
+from fairlift_server.store.sealed_answers import sealed_epochs
 
-# The clocks of callers and of servers differ, so what is just too old is remembered for longer.
-_MARGIN_DAYS = 2
 _ENDED = (State.STOPPED, State.ARCHIVED)
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionRules:
-    """How long events are kept, in days from their coming in.
-
-    Attributes:
-        days: at least so long.
-        known_days: the ids of removed events are known until the events are so old, by their own
-            time, that they would be refused.
-    """
-
-    days: int
-    known_days: int
-
-    @classmethod
-    def of(cls, retention_days: int, history_days: int) -> "RetentionRules":
-        """The rules that follow from the settings."""
-        return cls(retention_days, history_days + _MARGIN_DAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +94,11 @@ def retention_plan(
 def _held_epochs(
     transaction: Transaction, rules: RetentionRules, currency: str
 ) -> Iterator[HeldEpoch]:
-    kept = kept_epochs(transaction)
+    sealed = sealed_epochs(transaction)
     epochs = campaign_store.epochs_of(transaction)
     for campaign in campaign_store.listed(transaction, states=tuple(State)):
         for number in sorted(epochs.get(campaign.id, {})):
-            if (campaign.id, number) not in kept:
+            if (campaign.id, number) not in sealed:
                 yield _held(transaction, campaign, number, rules, currency)
 
 
@@ -133,10 +116,20 @@ def _held(
         campaign.id,
         epoch,
         stored.days.start_us - TOLERANCE_US - before_days * DAY_US,
-        OrderMeasure.FIRST_PURCHASES in measures_behind(columns),
+        _needs_all_orders(transaction, campaign.id, stored.plan),
         microseconds(stored.records[-1].time) if stored.records else None,
         keep_us := _keep_us(campaign, stored, rules),
         f"is {campaign.lifecycle.state}" if keep_us is None else "ended too recently",
+    )
+
+
+def _needs_all_orders(transaction: Transaction, campaign: str, plan: AnalysisPlan) -> bool:
+    """Whether some figure depends on who had ever ordered before."""
+    return (
+        OrderMeasure.FIRST_PURCHASES in measures_behind(plan.columns)
+        or NEW_OR_RETURNING in plan.plan.segments
+        # Channels are told by their first orders.
+        or has_costs(transaction, campaign)
     )
 
 

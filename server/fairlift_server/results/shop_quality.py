@@ -1,15 +1,19 @@
 """What the server took in and cannot count, of all campaigns together, as health checks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from fairlift_stats.messages import Message, Number
+from fairlift_stats.messages import Listed, Message, Number, Verbatim
 
 from fairlift_server.events.caller_clocks import ClockState
 from fairlift_server.events.journaled_store import JournalState
 from fairlift_server.events.ledger import RefusalReason
 from fairlift_server.events.parking import ParkedSummary
 from fairlift_server.events.personal_ids import PersonalIds
-from fairlift_server.results.data_quality import HealthCheck, HealthStatus
+from fairlift_server.results.health_check import HealthCheck, HealthStatus
+
+_GAPS = "currency_gaps"
+_ABOVE = RefusalReason.ABOVE_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ def shop_checks(intake: IntakeQuality, amendments: AmendmentQuality) -> tuple[He
     checks = [
         _amendments(amendments),
         _parked(intake),
+        *currency_gaps(intake),
+        *_above_limits(intake),
         _corrected(intake),
         _clocks(intake.clocks),
         _ids(intake),
@@ -74,7 +80,9 @@ def _amendments(amendments: AmendmentQuality) -> HealthCheck:
 
 
 def _parked(intake: IntakeQuality) -> HealthCheck:
-    parked, total = intake.parked, intake.parked.waiting_total
+    parked = intake.parked
+    # What is above a limit has a check of its own.
+    total = parked.waiting_total - _waiting_above(parked)
     if not total and not parked.refused:
         if not intake.events:
             message = Message.of("health.no_events")
@@ -97,6 +105,42 @@ def _parked(intake: IntakeQuality) -> HealthCheck:
         refused=Number(parked.refused),
     )
     return HealthCheck("parked_events", HealthStatus.WARNING, message, float(total))
+
+
+def _waiting_above(parked: ParkedSummary) -> int:
+    return sum(number for (reason, _), number in parked.waiting.items() if reason is _ABOVE)
+
+
+def _above_limits(intake: IntakeQuality) -> tuple[HealthCheck, ...]:
+    above = _waiting_above(intake.parked)
+    if not above:
+        return ()
+    message = Message.counted("health.above_limit", "above", above=Number(above))
+    return (HealthCheck("above_limit", HealthStatus.WARNING, message, float(above)),)
+
+
+def has_currency_gaps(checks: Iterable[HealthCheck]) -> bool:
+    """Whether orders wait for an exchange rate, so that sums of money lack them."""
+    return any(check.name == _GAPS for check in checks)
+
+
+def currency_gaps(intake: IntakeQuality) -> tuple[HealthCheck, ...]:
+    """Currencies whose orders wait because no rate of their time is known."""
+    waiting = {
+        currency: number
+        for (reason, currency), number in sorted(intake.parked.waiting.items(), key=str)
+        if reason is RefusalReason.CURRENCY
+    }
+    total = sum(waiting.values())
+    if not total:
+        return ()
+    message = Message.counted(
+        "health.currency_gaps",
+        "gaps",
+        gaps=Number(total),
+        currencies=Listed(tuple(map(Verbatim, waiting))),
+    )
+    return (HealthCheck(_GAPS, HealthStatus.WARNING, message, float(total)),)
 
 
 def _corrected(intake: IntakeQuality) -> HealthCheck:
@@ -137,16 +181,16 @@ def _clocks(clocks: ClockState) -> HealthCheck:
 
 def _ids(intake: IntakeQuality) -> HealthCheck:
     personal = intake.personal
-    found = personal.like_addresses
-    if not found:
+    addresses = personal.like_addresses
+    if not addresses:
         status = HealthStatus.OK if intake.events else HealthStatus.NOT_CHECKED
         message = Message.of("health.ids_ok" if intake.events else "health.ids_unchecked")
         return HealthCheck("ids", status, message, 0.0)
     key = "health.ids_keyed" if personal.is_keyed else "health.ids_raw"
-    message = Message.counted(key, "ids", ids=Number(found))
+    message = Message.counted(key, "ids", ids=Number(addresses))
     # A keyed id tells nobody anything: it is only a hint.
     status = HealthStatus.OK if personal.is_keyed else HealthStatus.WARNING
-    return HealthCheck("ids", status, message, float(found))
+    return HealthCheck("ids", status, message, float(addresses))
 
 
 def _journal(journal: JournalState) -> HealthCheck:

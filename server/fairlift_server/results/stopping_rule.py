@@ -25,7 +25,14 @@ _DECIDE: dict[planned.Decide, Decide] = {
     planned.Decide.WEEKLY: "weekly",
     planned.Decide.DAILY: "daily",
 }
-_OF_BUYERS = frozenset({OrderMeasure.BUYERS, OrderMeasure.ORDERS, OrderMeasure.ITEMS})
+_OF_BUYERS = frozenset(
+    {
+        OrderMeasure.BUYERS,
+        OrderMeasure.ORDERS,
+        OrderMeasure.ITEMS,
+        OrderMeasure.REPEAT_ORDERS,
+    }
+)
 
 
 def stopping_plan(

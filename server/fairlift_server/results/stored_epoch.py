@@ -4,25 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from fairlift.engine.campaign import Campaign
+from fairlift.engine.campaign import BPS, Campaign
 from fairlift.engine.errors import NotFound, WrongState
 from fairlift.engine.plan_hash import plan_hash
 
 from fairlift_server.events.intake import Intake
 from fairlift_server.results.analysis_plan import AnalysisPlan, analysis_plan_of
 from fairlift_server.results.campaign_days import CampaignDays
-from fairlift_server.results.campaign_history import (
-    campaign_days_of,
-    campaign_of_epoch,
-    epoch_start,
-)
-from fairlift_server.results.kept_look import KeptLook, sealed_from_json
+from fairlift_server.results.campaign_history import campaign_of_epoch, days_of_epoch
+from fairlift_server.results.frozen_look import sealed_from_json
 from fairlift_server.results.look import LookRequest
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.database import Transaction
-from fairlift_server.store.kept_answers import kept_answer
 from fairlift_server.store.looks import LookRecord, looks_of
+from fairlift_server.store.sealed_answers import sealed_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +30,14 @@ class StoredEpoch:
         plan: how it is analysed.
         days: of the epoch.
         records: its looks, oldest first.
-        kept: what is kept of the ledger's answer; None: the ledger is asked.
+        sealed_answer: the ledger's answer as it was sealed; None: the ledger is read.
     """
 
     campaign: Campaign
     plan: AnalysisPlan
     days: CampaignDays
     records: list[LookRecord]
-    kept: str | None
-
-    def may_be_due(self, now_us: int) -> bool:
-        """Whether the clock has passed the next day to be looked at."""
-        looks_made = 0
-        if self.records:
-            content = sealed_from_json(self.records[-1].content).content
-            try:
-                last = KeptLook.from_json(content).look
-            except (ValueError, KeyError, TypeError):
-                return True  # It was edited: a reading says so, by its number.
-            if last.closing is not None:
-                return False
-            looks_made = last.day
-        following = self.days.nth(looks_made + 1)
-        return following is not None and following.due_us <= now_us
+    sealed_answer: str | None
 
     def request(self, now: datetime, intake: Intake) -> LookRequest:
         """What a look is made from."""
@@ -68,7 +49,7 @@ class StoredEpoch:
             microseconds(self.records[-1].time) if self.records else None,
             microseconds(now),
             intake,
-            self.kept,
+            self.sealed_answer,
         )
 
 
@@ -99,23 +80,31 @@ def stored_epoch(
     epochs = campaign_store.epochs_of(transaction, campaign).get(campaign, {})
     of_epoch = campaign_of_epoch(current, epochs, epoch)
     _check_seal(of_epoch)
-    moves = campaign_store.moves_of(transaction, [campaign])[campaign]
     number = of_epoch.lifecycle.epoch
-    start = epoch_start(epochs, number)
-    assert start is not None, "an epoch has a beginning"
-    days = campaign_days_of(
-        of_epoch, moves, start=start, next_start=epoch_start(epochs, number + 1)
-    )
+    days = days_of_epoch(transaction, of_epoch, epochs)
     plan = analysis_plan_of(of_epoch, currency=currency)
     # The campaign keeps them as they were chosen; the ledger has them as they are stored.
     overrides = {*of_epoch.overrides, *current.overrides}
     return StoredEpoch(
         of_epoch,
-        replace(plan, entry=days.entry_rules(map(stored_id, overrides))),
+        replace(
+            plan,
+            entry=days.entry_rules(map(stored_id, overrides)),
+            # More traffic needs no new epoch.
+            traffic_share=_traffic_share(
+                current if number == current.lifecycle.epoch else of_epoch
+            ),
+        ),
         days,
         looks_of(transaction, campaign, number),
-        kept_answer(transaction, campaign, number),
+        sealed_answer(transaction, campaign, number),
     )
+
+
+def _traffic_share(campaign: Campaign) -> float:
+    """The share of the audience that enters: within a layer, of the campaign's slice of it."""
+    slice_bps = BPS if campaign.layer is None else campaign.layer.size_bps
+    return campaign.traffic_bps / BPS * slice_bps / BPS
 
 
 def _check_seal(campaign: Campaign) -> None:

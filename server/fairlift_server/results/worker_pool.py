@@ -10,14 +10,16 @@ import os
 import pickle
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import wait
-from typing import Generic, TypeVar, TypeVarTuple
+from typing import Generic, NamedTuple, TypeAlias, TypeVar, TypeVarTuple
 
 from fairlift.engine.errors import Overloaded, Unavailable
 
@@ -25,6 +27,8 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _MOST_WAITING = 64
+# A third of the share of a server that is as busy; far lower, a report would starve beside others.
+_NICENESS = 5
 
 
 class WorkerError(Exception):
@@ -46,11 +50,29 @@ class Raised:
     trace: str
 
 
-class WorkerPool:
-    """A few processes, started when first needed, replaced when one dies."""
+# Is told of every job its name, how many seconds it took, and whether it failed.
+ObserveJob: TypeAlias = Callable[[str, float, bool], None]
+TraceJob: TypeAlias = Callable[[str], AbstractContextManager[None]]
 
-    def __init__(self, processes: int) -> None:
+
+class WorkerPool:
+    """A few processes, started when first needed, replaced when one dies.
+
+    Args:
+        processes: at most so many.
+        observe: is told of every job.
+        trace: gives the span of a job, by its name.
+    """
+
+    def __init__(
+        self,
+        processes: int,
+        observe: ObserveJob | None = None,
+        trace: TraceJob | None = None,
+    ) -> None:
         self._processes = processes
+        self._observe = observe
+        self._trace = trace
         self._pool: ProcessPoolExecutor | None = None
         self._waiting = 0
 
@@ -63,9 +85,16 @@ class WorkerPool:
             WorkerError: the function raised what cannot travel between processes.
             Exception: whatever else the function raised.
         """
+        if self._trace is None:
+            return await self._run(function, *args)
+        with self._trace(function.__name__):
+            return await self._run(function, *args)
+
+    async def _run(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         if self._waiting >= _MOST_WAITING:
             raise Overloaded(f"{self._waiting} results are being computed; try again later")
         self._waiting += 1
+        started = time.monotonic()
         pool = self._pool = self._pool or _pool(self._processes)
         try:
             packed = await asyncio.wrap_future(pool.submit(_packed, partial(function, *args)))
@@ -76,6 +105,9 @@ class WorkerPool:
         finally:
             self._waiting -= 1
         outcome: Returned[T] | Raised = pickle.loads(packed)
+        if self._observe is not None:
+            seconds = time.monotonic() - started
+            self._observe(function.__name__, seconds, isinstance(outcome, Raised))
         if isinstance(outcome, Raised):
             raise outcome.error from WorkerError(outcome.trace)
         return outcome.value
@@ -84,6 +116,23 @@ class WorkerPool:
         """Ends the processes."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class WorkerPools(NamedTuple):
+    """The processes of one server.
+
+    Attributes:
+        reports: compute results.
+        checks: check data quality, which must not wait for the reports of large campaigns.
+    """
+
+    reports: WorkerPool
+    checks: WorkerPool
+
+    def close(self) -> None:
+        """Ends the processes."""
+        self.reports.close()
+        self.checks.close()
 
 
 def _packed(function: Callable[[], T]) -> bytes:
@@ -111,6 +160,9 @@ def _pool(processes: int) -> ProcessPoolExecutor:
 
 
 def _begin() -> None:
+    # Visitors come first: what computes results takes the processor time that serving leaves.
+    with suppress(OSError):  # a service manager may forbid it
+        os.nice(_NICENESS)
     # Ctrl-C reaches the whole group; the server lets its calls finish and then ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

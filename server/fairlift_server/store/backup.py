@@ -89,11 +89,11 @@ def _copy(database: Path, partial: Path) -> DatabaseFacts:
         try:
             # One transaction for all steps: else a write by the server starts the copy again.
             source.execute("BEGIN")
-            found = facts(source)
+            facts_of_source = facts(source)
             source.backup(target, pages=_STEP_PAGES, progress=lambda *_: None)
         except sqlite3.DatabaseError as error:
             raise WrongState(f"copying {database} failed: {error}; nothing was changed") from None
-    return found
+    return facts_of_source
 
 
 @contextmanager

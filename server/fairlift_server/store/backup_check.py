@@ -42,15 +42,15 @@ def checked_facts(copy: Path) -> DatabaseFacts:
             sqlite3.connect(f"file:{quote(str(copy))}?mode=ro&immutable=1", uri=True)
         ) as connection:
             _refuse_damage(copy, connection)
-            found = facts(connection)
+            stated = facts(connection)
             (counted,) = connection.execute(COUNTED_EVENTS).fetchone()
     except sqlite3.DatabaseError as error:
         raise WrongState(f"{copy} is damaged or is not a database of Fairlift: {error}") from None
-    if counted != found.events:
+    if counted != stated.events:
         raise WrongState(
-            f"{copy} is damaged: its ledger has {counted:,} events and says {found.events:,}"
+            f"{copy} is damaged: its ledger has {counted:,} events and says {stated.events:,}"
         )
-    return found
+    return stated
 
 
 def facts(connection: sqlite3.Connection) -> DatabaseFacts:

@@ -56,7 +56,7 @@ def read_backup_manifest(backup: Path) -> BackupManifest:
     path = manifest_path(backup)
     try:
         with path.open(encoding="utf-8") as file:
-            found = json.loads(file.read(_MOST_BYTES))
+            entries = json.loads(file.read(_MOST_BYTES))
     except FileNotFoundError:
         raise WrongState(
             f"{backup} has no manifest {path.name} beside it; copy it along, or make another "
@@ -65,19 +65,19 @@ def read_backup_manifest(backup: Path) -> BackupManifest:
     except OSError as error:
         raise WrongState(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, RecursionError):
-        found = None
-    if not _is_manifest(found):
+        entries = None
+    if not _is_manifest(entries):
         raise WrongState(
             f"{path} is not a manifest of `fairlift-server backup`; restore another back-up"
         )
-    return BackupManifest(**found)
+    return BackupManifest(**entries)
 
 
-def _is_manifest(found: Any) -> bool:
+def _is_manifest(entries: Any) -> bool:
     """Whether it has the fields, each of its type. `Any`: whatever JSON can hold."""
     types: dict[str, object] = {field.name: field.type for field in fields(BackupManifest)}
     return (
-        isinstance(found, dict)
-        and found.keys() == types.keys()
-        and all(type(value) is types[name] for name, value in found.items())
+        isinstance(entries, dict)
+        and entries.keys() == types.keys()
+        and all(type(value) is types[name] for name, value in entries.items())
     )

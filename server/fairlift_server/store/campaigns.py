@@ -1,22 +1,17 @@
-"""Stored campaigns: their epochs, their history, and the settings of the shop."""
+"""Stored campaigns and their epochs, and what all campaigns of a shop share."""
 
-import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
 
 from fairlift.engine.campaign import Campaign, State
-from fairlift.engine.change import ChangeClass, FieldChange
 from fairlift.wire.campaign import campaign_from_bytes, campaign_to_bytes
-from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
+from sqlalchemy import Connection, func, insert, select, tuple_, update
 
 from fairlift_server.store import tables
 from fairlift_server.store.locks import announce_change
 from fairlift_server.store.statements import is_postgres
-
-# What changes when visitors enter.
-_MOVES = ("start", "pause", "resume", "stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +30,6 @@ class Epoch:
     campaign: Campaign
     traffic_salt: str
     variants_salt: str
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
-    """One entry of a campaign's history."""
-
-    id: int
-    campaign: str
-    time: datetime
-    author: str
-    verb: str
-    epoch: int
-    fields: tuple[FieldChange, ...]
-    reason: str
 
 
 def microseconds(moment: datetime) -> int:
@@ -130,7 +111,11 @@ def listed(
         .order_by(tables.campaigns.c.id)
         .limit(limit)
     )
-    return [campaign_from_bytes(message) for message in connection.execute(query).scalars()]
+    return [_known(message) for message in connection.execute(query).scalars()]
+
+
+# Messages of campaigns are read again and again: a thousand campaigns, now and as they began.
+_known = lru_cache(maxsize=2_000)(campaign_from_bytes)
 
 
 def message_sizes(connection: Connection, campaign: str | None = None) -> dict[str, int]:
@@ -194,10 +179,7 @@ def begun_as(
     query = select(table.campaign, table.epoch, table.message).where(
         tuple_(table.campaign, table.epoch).in_(epochs)
     )
-    return {
-        (row.campaign, row.epoch): campaign_from_bytes(row.message)
-        for row in connection.execute(query)
-    }
+    return {(row.campaign, row.epoch): _known(row.message) for row in connection.execute(query)}
 
 
 def layer_salts(connection: Connection) -> dict[str, str]:
@@ -208,75 +190,3 @@ def layer_salts(connection: Connection) -> dict[str, str]:
 def add_layer(connection: Connection, layer: str, salt: str) -> None:
     """Inserts the salt of a new layer; it never changes."""
     connection.execute(insert(tables.layers).values(layer=layer, salt=salt))
-
-
-def add_change(
-    connection: Connection,
-    campaign: Campaign,
-    *,
-    verb: str,
-    time: datetime,
-    author: str,
-    fields: Sequence[FieldChange] = (),
-    reason: str = "",
-) -> None:
-    """Adds an entry to the campaign's history."""
-    connection.execute(
-        insert(tables.changes).values(
-            campaign=campaign.id,
-            time_us=microseconds(time),
-            author=author,
-            verb=verb,
-            epoch=campaign.lifecycle.epoch,
-            fields=json.dumps([asdict(field) for field in fields], ensure_ascii=False),
-            reason=reason,
-        )
-    )
-
-
-def campaign_history(
-    connection: Connection, campaign: str, *, after: int, limit: int
-) -> list[HistoryEntry]:
-    """The campaign's history, oldest first, starting after the entry `after`."""
-    query = (
-        select(tables.changes)
-        .where(tables.changes.c.campaign == campaign, tables.changes.c.id > after)
-        .order_by(tables.changes.c.id)
-        .limit(limit)
-    )
-    return [_history_entry(row) for row in connection.execute(query)]
-
-
-def moves_of(connection: Connection, campaigns: Collection[str]) -> dict[str, list[HistoryEntry]]:
-    """By campaign, when it was started, paused, resumed and stopped, oldest first."""
-    changes = tables.changes.c
-    query = (
-        select(tables.changes)
-        .where(changes.campaign.in_(campaigns), changes.verb.in_(_MOVES))
-        .order_by(changes.campaign, changes.id)
-    )
-    moves: dict[str, list[HistoryEntry]] = {campaign: [] for campaign in campaigns}
-    for row in connection.execute(query):
-        moves[row.campaign].append(_history_entry(row))
-    return moves
-
-
-def _history_entry(row: Row[Any]) -> HistoryEntry:
-    """The entry of a row of the changes; `Any`: SQLAlchemy knows its columns at run time."""
-    return HistoryEntry(
-        row.id,
-        row.campaign,
-        moment(row.time_us),
-        row.author,
-        row.verb,
-        row.epoch,
-        tuple(map(_field_change, json.loads(row.fields))),
-        row.reason,
-    )
-
-
-def _field_change(fields: dict[str, str]) -> FieldChange:
-    change_class = ChangeClass(int(fields["change_class"]))
-    return FieldChange(
-        fields["field"], fields["before"], fields["after"], change_class, fields["reason"]
-    )

@@ -14,9 +14,9 @@ from sqlalchemy.exc import DatabaseError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from fairlift_server.store.contents import Contents, contents
-from fairlift_server.store.migration import NEWEST, Pending, migrate, pending
 from fairlift_server.store.move_marks import refuse_unfinished
 from fairlift_server.store.postgres_database import PostgresDatabase, without_secrets
+from fairlift_server.store.schema_version import NEWEST, Pending, is_newest
 from fairlift_server.store.sqlite_file import SqliteFile, opened_beside, unusable_file
 from fairlift_server.store.write_check import try_tables
 from fairlift_server.store.write_failures import FAULTS_OF_A_JOB, WriteFailures
@@ -57,6 +57,7 @@ class Store:
         self._writer = ThreadPoolExecutor(self._database.writers, "store-writer")
         self._readers = ThreadPoolExecutor(self._database.readers, "store-reader")
         self._listener = ThreadPoolExecutor(1, "store-listener")
+        self._small_reader = ThreadPoolExecutor(1, "store-small-reader")
 
     @property
     def name(self) -> str:
@@ -86,7 +87,7 @@ class Store:
         is_backed_up: bool = False,
         may_be_unfinished: bool = False,
     ) -> None:
-        """Upgrades the tables, in one transaction.
+        """Upgrades the tables, or takes them back to an older revision, in one transaction.
 
         Args:
             check: of the upgraded database; when it raises, nothing is changed.
@@ -100,8 +101,13 @@ class Store:
         """
         self._database.refuse_foreign()
         try:
+            if to != NEWEST and self._goes_back(to):
+                self.refuse_other_servers()  # they know the newer tables only
             with self._database.writing.begin() as connection:
-                migrate(connection, self.name, to=to, is_backed_up=is_backed_up)
+                if to != NEWEST or not is_newest(connection):
+                    from fairlift_server.store.migration import migrate
+
+                    migrate(connection, self.name, to=to, is_backed_up=is_backed_up)
                 if to == NEWEST:
                     self._database.migrated(connection)
                     if not may_be_unfinished:
@@ -119,6 +125,12 @@ class Store:
             if isinstance(error.__cause__, ProgrammingError):  # a right of the user is missing
                 raise self._database.unusable(error.__cause__.orig) from None
             raise
+
+    def _goes_back(self, to: str) -> bool:
+        from fairlift_server.store.migration import undone_on_the_way
+
+        with self._database.writing.connect() as connection:
+            return bool(undone_on_the_way(connection, to))
 
     def refuse_other_servers(self) -> None:
         """Refuses to go on while a server uses the database; a file is locked when it is opened.
@@ -147,6 +159,11 @@ class Store:
         """What the job returns; all its queries see the same state of the database."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self.read_now, job)
+
+    async def read_soon(self, job: Callable[[Connection], T]) -> T:
+        """Like `read`, for a small question that must not wait behind large ones."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._small_reader, self.read_now, job)
 
     async def wait_for_change(self, timeout_s: float) -> None:
         """Returns when another server announces a change of campaigns, or the time is over."""
@@ -251,18 +268,23 @@ class Store:
         self._writer.shutdown()
         self._readers.shutdown()
         self._listener.shutdown()
+        self._small_reader.shutdown()
         self._database.close()
 
 
-def existing_store(database: str | Path) -> Store:
+def existing_store(database: str | Path, *, accept: bool = False) -> Store:
     """The store of a database that is there.
+
+    Args:
+        database: a file, or the address of a PostgreSQL database.
+        accept: as of Store.
 
     Raises:
         WrongState: there is no such file, or it cannot be opened.
     """
     if not is_url(database) and not Path(database).is_file():
         raise WrongState(f"there is no database at {Path(database).resolve()}")
-    return Store(database)
+    return Store(database, accept=accept)
 
 
 def _reason(error: DatabaseError | NoConnection) -> str:
@@ -280,6 +302,8 @@ def pending_migrations(database: str | Path, to: str = NEWEST) -> tuple[str, lis
     Raises:
         WrongState: there is no such database, or it is not Fairlift's.
     """
+    from fairlift_server.store.migration import pending
+
     name = without_secrets(str(database)) if is_url(database) else str(Path(database).resolve())
     return name, read_beside(database, lambda transaction: pending(transaction, name, to=to))
 

@@ -50,21 +50,21 @@ def decided_ids(url: str, tables: Iterable[str], *, wait_s: float = _WAIT_S) -> 
 
 def _decided(connection: Connection, tables: list[str], deadline: float) -> dict[str, int]:
     parts = (f"SELECT '{name}', coalesce(max(id), 0) FROM {name}" for name in tables)
-    found = map(tuple, execute(connection, " UNION ALL ".join(parts)))
-    newest = {str(name): int(row_id) for name, row_id in found}
+    rows = map(tuple, execute(connection, " UNION ALL ".join(parts)))
+    newest = {str(name): int(row_id) for name, row_id in rows}
     # Only now: whoever took one of these ids is among them, or has ended.
-    writing = _writing(connection, tables)
-    while writing:
+    running = writing(connection, tables)
+    while running:
         if time.monotonic() > deadline:
             raise Overloaded(
                 "a transaction of another program has been writing events for too long; end it "
                 "(pg_stat_activity shows it), or try again later"
             )
         time.sleep(_POLL_S)
-        writing &= _writing(connection, tables)
+        running &= writing(connection, tables)
     return newest
 
 
-def _writing(connection: Connection, tables: list[str]) -> set[str]:
+def writing(connection: Connection, tables: list[str]) -> set[str]:
     """Transactions that may have taken an id of these tables."""
     return {each for (each,) in execute(connection, _WRITERS, (tables,))}

@@ -1,18 +1,18 @@
 """Erases everything about a person: all of it in one transaction, and for good."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from fairlift_server.events.unit_ids import UnitIds
-from fairlift_server.store import tables
 from fairlift_server.store.erased_units import (
     add_tombstones,
     tombstones,
     tombstones_of,
 )
+from fairlift_server.store.history import Author, add_entry, changed_field
+from fairlift_server.store.ledger_mark import note_removal
 from fairlift_server.store.locks import allow_long
 from fairlift_server.store.person_rows import (
     OF_EVENTS,
@@ -36,7 +36,7 @@ class Request:
     """Who asks for a person's data to be erased or exported, when, and why."""
 
     time_us: int
-    author: str
+    author: Author
     reason: str = ""
 
 
@@ -65,7 +65,7 @@ def erase(
     file: TombstoneFile | None,
     request: Request,
     *,
-    found: PersonRows | None = None,
+    known: PersonRows | None = None,
 ) -> Erasure:
     """Deletes all rows of these ids and of all that are linked with them.
 
@@ -77,15 +77,15 @@ def erase(
         ids: how ids are stored.
         file: where tombstones outlive the database; None: nowhere.
         request: for the record.
-        found: what was found before this transaction; what came since is searched here.
+        known: rows that a search before this transaction named; what came since is searched here.
     """
     _wait_for_other_servers(connection)
-    person = _all_rows(connection, frozenset(units), found)
+    person = _all_rows(connection, frozenset(units), known)
     tombs = tombstones_of(ids, person.units, person.order_ids, request.time_us)
     hashes = [each.hash for each in tombs]
     select = "SELECT hash FROM erased_units"
-    known = {row[0] for row in select_by_key(connection, select, "hash", hashes)}
-    new = [each for each in tombs if each.hash not in known]
+    remembered = {row[0] for row in select_by_key(connection, select, "hash", hashes)}
+    new = [each for each in tombs if each.hash not in remembered]
     if new and file is not None:
         file.add(new)
     add_tombstones(connection, new)
@@ -105,9 +105,9 @@ def erase_noted(
         file: beside the database.
         time_us: the clock.
     """
-    noted, kept = file.tombstones(), tombstones(connection)
-    in_file, in_database = ({each.hash for each in some} for some in (noted, kept))
-    if missing := [each for each in kept if each.hash not in in_file]:
+    noted, stored = file.tombstones(), tombstones(connection)
+    in_file, in_database = ({each.hash for each in some} for some in (noted, stored))
+    if missing := [each for each in stored if each.hash not in in_file]:
         file.add(missing)
     new = [each for each in noted if each.hash not in in_database]
     if not new:
@@ -125,28 +125,40 @@ def erase_noted(
     if more:
         file.add(more)
     add_tombstones(connection, more)
-    return _deleted(connection, person, Request(time_us, "", "noted in the file of tombstones"))
+    return _deleted(
+        connection, person, Request(time_us, Author(), "noted in the file of tombstones")
+    )
 
 
 def note_request(
     connection: Connection, verb: str, request: Request, ids: int, counts: Mapping[str, int]
 ) -> None:
-    """Records that somebody erased or exported a person, and how much there was; never whom."""
-    row = {"time_us": request.time_us, "author": request.author, "reason": request.reason}
-    values = {**row, "verb": verb, "ids": ids, "counts": json.dumps(counts)}
-    connection.execute(insert(tables.unit_requests).values(values))
+    """Adds to the history that a person was erased or exported, and how much it was; never whom."""
+    rows = {"ids": ids, **counts}
+    add_entry(
+        connection,
+        "units",
+        verb=verb,
+        time_us=request.time_us,
+        author=request.author,
+        fields=[
+            changed_field(name, count, 0 if verb == "erase" else count)
+            for name, count in rows.items()
+        ],
+        reason=request.reason,
+    )
 
 
 def _all_rows(
-    connection: Connection, units: frozenset[str], found: PersonRows | None
+    connection: Connection, units: frozenset[str], known: PersonRows | None
 ) -> PersonRows:
     """What was found, and what came since; everything anew where a link came in between."""
-    if found is None:
+    if known is None:
         return person_rows(connection, units)
-    since = person_rows(connection, found.units, order_ids=found.order_ids, since=found.newest)
-    if since.units != found.units:
+    since = person_rows(connection, known.units, order_ids=known.order_ids, since=known.newest)
+    if since.units != known.units:
         return person_rows(connection, units)
-    rows = {table: {**found.rows[table], **rows} for table, rows in since.rows.items()}
+    rows = {table: {**known.rows[table], **rows} for table, rows in since.rows.items()}
     return PersonRows(since.units, since.order_ids, rows, since.newest)
 
 
@@ -157,6 +169,7 @@ def _deleted(connection: Connection, person: PersonRows, request: Request) -> Er
         orders = [(order_id,) for order_id in person.order_ids]
         for table in ("orders", "order_lines", "amendments"):
             execute_many(connection, _OF_ORDER.format(table), orders)
+    note_removal(connection)
     event_ids = [each for table in OF_EVENTS for each in person.rows[table].values()]
     unmark(connection, event_ids)
     execute_many(

@@ -46,10 +46,10 @@ def store_group(
         store: how events that can be judged are stored.
     """
     if erased is not None and erased.read(connection):
-        kept = [event for event in events if not erased.covers(event)]
-        if len(kept) < len(events):
-            stored_kept = iter(store_group(connection, kept, currency, limits, store=store))
-            return [ERASED if erased.covers(event) else next(stored_kept) for event in events]
+        allowed = [event for event in events if not erased.covers(event)]
+        if len(allowed) < len(events):
+            stored_allowed = iter(store_group(connection, allowed, currency, limits, store=store))
+            return [ERASED if erased.covers(event) else next(stored_allowed) for event in events]
     ready = [(index, event) for index, event in enumerate(events) if isinstance(event, Event)]
     outcomes: list[EventOutcome] = ["duplicate"] * len(events)
     waiting = [

@@ -27,6 +27,7 @@ from fairlift_server.store.orders import OrderBook
 from fairlift_server.store.rates import Rates
 from fairlift_server.store.seen_events import mark_new, unmark
 from fairlift_server.store.statements import insert_many, insertion
+from fairlift_server.store.value_limits import ValueLimits
 
 CONFLICT = RefusedEvent(
     RefusalReason.CONFLICT,
@@ -41,6 +42,8 @@ _INSERT_BY_TYPE = {
     RateEntry: insertion(tables.exchange_rates, RateEntry._fields),
     AttributeEntry: insertion(tables.customer_attributes, AttributeEntry._fields),
 }
+# What may have a limit.
+_LIMITED = (ActionEntry, OrderEntry, AmendmentEntry)
 # What is worth something in the shop's currency.
 _EXCHANGED = (OrderEntry, AmendmentEntry, CostEntry)
 _COST = insertion(tables.costs, (*CostEntry._fields, "shop_amount_micros"))
@@ -76,6 +79,7 @@ class _EventGroup:
         for index in new:
             entry = events[index].entry
             by_kind[type(entry)].append((index, entry))
+        self._hold_above_limits(by_kind)
         for kind, inserted in _INSERT_BY_TYPE.items():
             insert_many(self._connection, inserted, [entry for _, entry in by_kind[kind]])
         # After the exchange rates: orders and costs of the same group use them.
@@ -90,6 +94,20 @@ class _EventGroup:
             outcomes[index] = outcome
         self._unmark_refused(events, new, outcomes)
         return outcomes
+
+    def _hold_above_limits(self, by_kind: dict[type, list[tuple[int, Any]]]) -> None:
+        """Takes out what is above a limit."""
+        if by_kind.keys().isdisjoint(_LIMITED):
+            return
+        limits = ValueLimits(self._connection, self._rates, self._currency)
+        for kind in by_kind.keys() & set(_LIMITED):
+            below = []
+            for index, entry in by_kind[kind]:
+                if problem := limits.problem(entry):
+                    self._outcomes[index] = problem
+                else:
+                    below.append((index, entry))
+            by_kind[kind] = below
 
     def _wait_for_rates(self, events: Sequence[Event]) -> None:
         """Lets rates, and what is exchanged by them, come one after the other.

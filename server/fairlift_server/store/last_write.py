@@ -59,11 +59,15 @@ class LastWrite:
         known = self.known()
         if known is None:
             return
-        found = progress_of(self._database)
-        if found is not None and found.ledger == known.ledger and found.writes >= known.writes:
+        progress = progress_of(self._database)
+        if (
+            progress is not None
+            and progress.ledger == known.ledger
+            and progress.writes >= known.writes
+        ):
             return
         raise WrongState(
-            f"{self._database} {_difference(found, known)}. It had {known.events:,} events at "
+            f"{self._database} {_difference(progress, known)}. It had {known.events:,} events at "
             f"{self._time()}, {self.path} says. Stop whatever changes the file, and put it back "
             f"together with its {self._database.name}-wal; if it is to stay as it is, such as "
             "after restoring an older back-up, run `fairlift-server accept` once"
@@ -131,15 +135,15 @@ def _progress_from(noted: object) -> Progress:
     raise ValueError("is not what the server notes there")
 
 
-def _difference(found: Progress | None, known: Progress) -> str:
-    if found is None:
+def _difference(progress: Progress | None, known: Progress) -> str:
+    if progress is None:
         return "is empty or missing, but was a shop's database before"
-    if not found.ledger:
+    if not progress.ledger:
         return "contains no ledger, but was a shop's database before"
-    if found.ledger != known.ledger:
-        return f"is another database than before (it has {found.events:,} events)"
-    missing = known.writes - found.writes
-    return f"lacks its last {missing:,} writes (it has {found.events:,} events)"
+    if progress.ledger != known.ledger:
+        return f"is another database than before (it has {progress.events:,} events)"
+    missing = known.writes - progress.writes
+    return f"lacks its last {missing:,} writes (it has {progress.events:,} events)"
 
 
 def progress_of(database: Path) -> Progress | None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from fairlift_server.store.statements import execute, is_postgres
 
 # Keys of advisory locks, which end with the transaction; any numbers do.
-_RATES, _CAMPAIGNS, _MIGRATION, _PARTITIONS = 7_301, 7_302, 7_303, 7_304
+_RATES, _CAMPAIGNS, _MIGRATION, _PARTITIONS, _HISTORY = 7_301, 7_302, 7_303, 7_304, 7_305
 # The channel on which changes of campaigns are announced.
 CHANGES = "fairlift_changes"
 _CLAIM = (
@@ -41,6 +41,12 @@ def lock_campaigns(connection: Connection) -> None:
     """Campaigns are changed one after the other."""
     if is_postgres(connection):
         execute(connection, f"SELECT pg_advisory_xact_lock({_CAMPAIGNS})")
+
+
+def lock_history(connection: Connection) -> None:
+    """Entries are added to the history one by one; whoever locks campaigns too does so first."""
+    if is_postgres(connection):
+        execute(connection, f"SELECT pg_advisory_xact_lock({_HISTORY})")
 
 
 def announce_change(connection: Connection) -> None:

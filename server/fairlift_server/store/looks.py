@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from fairlift.engine.errors import Conflict
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from fairlift_server.store import tables
 from fairlift_server.store.campaigns import microseconds, moment
@@ -27,10 +28,23 @@ def looks_of(connection: Connection, campaign: str, epoch: int) -> list[LookReco
         .where(tables.looks.c.campaign == campaign, tables.looks.c.epoch == epoch)
         .order_by(tables.looks.c.number)
     )
-    return [
-        LookRecord(row.number, moment(row.time_us), row.content)
-        for row in connection.execute(query)
-    ]
+    return [_record(row) for row in connection.execute(query)]
+
+
+def newest_look_of(connection: Connection, campaign: str, epoch: int) -> LookRecord | None:
+    """The newest look of one epoch; None: it has none."""
+    query = (
+        select(tables.looks)
+        .where(tables.looks.c.campaign == campaign, tables.looks.c.epoch == epoch)
+        .order_by(tables.looks.c.number.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else _record(row)
+
+
+def _record(row: Row[Any]) -> LookRecord:
+    return LookRecord(row.number, moment(row.time_us), row.content)
 
 
 class LookTaken(Conflict):

@@ -1,6 +1,5 @@
-"""Alembic's migrations, forward only, in one transaction under a lock."""
+"""Alembic's migrations, forward and back, in one transaction under a lock."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
@@ -11,24 +10,7 @@ from fairlift.engine.errors import WrongState
 from sqlalchemy import Connection, inspect, text
 
 from fairlift_server.store.locks import lock_migration
-
-_MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST = "head"
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A migration that a database lacks.
-
-    Attributes:
-        revision: its number.
-        title: what it is for.
-        loses: what it removes for good; empty for a migration that only adds.
-    """
-
-    revision: str
-    title: str
-    loses: str
+from fairlift_server.store.schema_version import MIGRATIONS, NEWEST, Pending
 
 
 def migrate(
@@ -37,14 +19,14 @@ def migrate(
     *,
     to: str = NEWEST,
     is_backed_up: bool = False,
-    migrations: Path = _MIGRATIONS,
+    migrations: Path = MIGRATIONS,
 ) -> None:
-    """Upgrades the tables, as part of the connection's transaction.
+    """Upgrades the tables, or takes them back, as part of the connection's transaction.
 
     Args:
         connection: that may write.
         name: of the database, for messages.
-        to: a revision that is not older than the database; by default the newest.
+        to: a revision, also one that is older than the database; by default the newest.
         is_backed_up: whether somebody says that there is a back-up.
         migrations: the folder of the scripts.
 
@@ -53,6 +35,9 @@ def migrate(
             would be removed for good and nobody said that there is a back-up.
     """
     lock_migration(connection)
+    if undone := undone_on_the_way(connection, to, migrations=migrations):
+        _go_back(connection, name, undone, to, is_backed_up=is_backed_up, migrations=migrations)
+        return
     missing = pending(connection, name, to=to, migrations=migrations)
     losing = [each for each in missing if each.loses]
     if losing and _holds_campaigns(connection) and not is_backed_up:
@@ -68,7 +53,7 @@ def migrate(
 
 
 def pending(
-    connection: Connection, name: str, *, to: str = NEWEST, migrations: Path = _MIGRATIONS
+    connection: Connection, name: str, *, to: str = NEWEST, migrations: Path = MIGRATIONS
 ) -> list[Pending]:
     """The migrations that the database lacks, in order.
 
@@ -96,10 +81,49 @@ def pending(
         wanted = []
     else:
         raise WrongState(
-            f"{name} is at {current} already, and migrations only go forward; to go back, restore "
-            "a back-up"
+            f"{name} is at {current}, which is newer; `fairlift-server migrate --to {to}` says "
+            "whether it can go back"
         )
     return [_pending(known[revision]) for revision in wanted]
+
+
+def undone_on_the_way(
+    connection: Connection, to: str, *, migrations: Path = MIGRATIONS
+) -> list[Script]:
+    """The migrations after `to` that the database has had, the newest first."""
+    scripts = ScriptDirectory.from_config(_config(migrations))
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = [script.revision for script in scripts.walk_revisions()]  # the newest first
+    if current not in known or to not in known:
+        return []
+    between = known[known.index(current) : known.index(to)]
+    return [scripts.get_revision(revision) for revision in between]
+
+
+def _go_back(
+    connection: Connection,
+    name: str,
+    undone: list[Script],
+    to: str,
+    *,
+    is_backed_up: bool,
+    migrations: Path,
+) -> None:
+    for script in undone:
+        if not hasattr(script.module, "LOSES_GOING_BACK"):
+            raise WrongState(
+                f"{name} cannot go back to {to}: {script.revision} ({script.doc}) cannot be "
+                "undone; to go back, restore a back-up of that version"
+            )
+    if not is_backed_up and _holds_campaigns(connection):
+        lost = "; ".join(f"{s.revision} removes {s.module.LOSES_GOING_BACK}" for s in undone)
+        raise WrongState(
+            f"{name} would lose something for good on the way back to {to} ({lost}). Make a "
+            f"back-up, then run `fairlift-server migrate --to {to} --backed-up`"
+        )
+    config = _config(migrations)
+    config.attributes["connection"] = connection
+    command.downgrade(config, to)
 
 
 def _pending(script: Script) -> Pending:

@@ -21,10 +21,10 @@ def begin_move(connection: Connection, ledger: str, target: str) -> None:
     Raises:
         WrongState: the target has contents of its own.
     """
-    found = _name(connection)
-    if found == _UNFINISHED + ledger:
+    name = _name(connection)
+    if name == _UNFINISHED + ledger:
         return
-    if found.startswith(_UNFINISHED):
+    if name.startswith(_UNFINISHED):
         raise WrongState(f"a move of another database into {target} was begun; take an empty one")
     for table in (tables.campaigns, *NUMBERED_TABLES):
         if connection.execute(select(table.c.id).limit(1)).first() is not None:

@@ -1,4 +1,4 @@
-"""Marks event ids as seen on PostgreSQL: through a table of the connection's own."""
+"""Marks event ids as seen on PostgreSQL: many through a table of the connection's own."""
 
 from collections.abc import Mapping
 
@@ -11,16 +11,31 @@ NEW_IDS = "CREATE TEMP TABLE new_ids (event_id bytea, digest bytea) ON COMMIT DE
 _TABLE = Table(
     "new_ids", MetaData(), Column("event_id", LargeBinary), Column("digest", LargeBinary)
 )
+# As many ids are handed over in the statement itself: that spares the way for COPY.
+_FEW = 20
 # Ordered, so that two servers that get the same events wait for each other, and none for both.
+# What comes back is what was seen before: for most groups, nothing.
 _MARK = (
-    "INSERT INTO seen_events (event_id, digest) SELECT * FROM new_ids ORDER BY event_id "
-    "ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
+    "WITH new AS ({new}), marked AS ("
+    "INSERT INTO seen_events (event_id, digest) SELECT * FROM new ORDER BY event_id "
+    "ON CONFLICT (event_id) DO NOTHING RETURNING event_id) "
+    "SELECT event_id FROM new WHERE NOT EXISTS "
+    "(SELECT 1 FROM marked WHERE marked.event_id = new.event_id)"
+)
+_MARK_COPIED = _MARK.format(new="SELECT event_id, digest FROM new_ids")
+_MARK_FEW = _MARK.format(
+    new="SELECT * FROM unnest(%s::bytea[], %s::bytea[]) AS given (event_id, digest)"
 )
 
 
-def mark_copied(connection: Connection, marks: Mapping[bytes, bytes]) -> set[bytes]:
-    """Marks ids as seen, each with its digest; returns those that were not seen before."""
-    # A group of events may be tried again in the same transaction.
-    connection.exec_driver_sql("DELETE FROM new_ids")
-    copy_rows(connection, _TABLE, ("event_id", "digest"), list(marks.items()))
-    return {bytes(event_id) for (event_id,) in connection.exec_driver_sql(_MARK)}
+def mark_on_postgres(connection: Connection, marks: Mapping[bytes, bytes]) -> set[bytes]:
+    """Marks ids as seen, each with its digest; returns those that were seen before."""
+    if len(marks) < _FEW:
+        values = (list(marks), list(marks.values()))
+        rows = connection.exec_driver_sql(_MARK_FEW, values)
+    else:
+        # A group of events may be tried again in the same transaction.
+        connection.exec_driver_sql("DELETE FROM new_ids")
+        copy_rows(connection, _TABLE, ("event_id", "digest"), list(marks.items()))
+        rows = connection.exec_driver_sql(_MARK_COPIED)
+    return {bytes(event_id) for (event_id,) in rows}

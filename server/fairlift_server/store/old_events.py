@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from fairlift_server.store.ledger_mark import note_removal
 from fairlift_server.store.locks import lock_orders
 from fairlift_server.store.seen_events import unmark
 from fairlift_server.store.statements import execute, execute_many, is_postgres, select_by_key
@@ -89,6 +90,7 @@ def removable_rows(
 
 def remove_rows(connection: Connection, table: str, ids: Sequence[int], bounds: Bounds) -> int:
     """Removes rows of a table, and the ids of their events; returns how many rows went."""
+    note_removal(connection)
     if table == "orders":
         return _remove_orders(connection, ids, bounds)
     rows = select_by_key(connection, f"SELECT event_id, time_us FROM {table}", "id", ids)

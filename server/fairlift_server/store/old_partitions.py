@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
+from fairlift_server.store.ledger_mark import note_removal
 from fairlift_server.store.old_events import Bounds
 from fairlift_server.store.partitions import PARTITIONED
 from fairlift_server.store.statements import execute, is_postgres
@@ -27,7 +28,7 @@ def old_partitions(connection: Connection, bounds: Bounds) -> list[str]:
     """Partitions all of whose events may go; the one with the newest event stays."""
     if not is_postgres(connection):
         return []
-    found = []
+    names = []
     for table in PARTITIONED:
         (newest,) = execute(connection, f"SELECT coalesce(max(id), 0) FROM {table}").one()
         needed = "SELECT 1 FROM {} WHERE time_us >= ? OR id = ? LIMIT 1"
@@ -37,8 +38,8 @@ def old_partitions(connection: Connection, bounds: Bounds) -> list[str]:
                 continue
             values = (bounds.time_us, newest)
             if execute(connection, needed.format(name), values).first() is None:
-                found.append(name)
-    return found
+                names.append(name)
+    return names
 
 
 def count_rows(connection: Connection, partition: str) -> int:
@@ -64,6 +65,7 @@ def drop(connection: Connection, partition: str, bounds: Bounds) -> bool:
             savepoint.rollback()
             return False
         execute(connection, f"DROP TABLE IF EXISTS {partition}")
+        note_removal(connection)
     except OperationalError:
         savepoint.rollback()
         return False

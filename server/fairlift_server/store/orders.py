@@ -19,6 +19,7 @@ from fairlift_server.events.ledger import (
     RefusedEvent,
     content_from_text,
     content_text,
+    new_tuple,
 )
 from fairlift_server.events.order_standing import (
     PICOS,
@@ -26,6 +27,7 @@ from fairlift_server.events.order_standing import (
     RateOf,
     order_beyond_limit,
     order_standing,
+    shop_figures,
 )
 from fairlift_server.store import tables
 from fairlift_server.store.locks import lock_orders
@@ -55,6 +57,8 @@ _STANDING = (
     "shop_profit_micros",
     "shop_discount_micros",
 )
+# From the rate, which is that of the shop's own currency, to whether it was cancelled.
+_AS_PLACED = (None, None, 0, 0, 0, False, False)
 _ORDER = insertion(tables.orders, (*_IDENTITY, *_STANDING))
 _RESTATE = updating(tables.orders, _STANDING, "order_id")
 _MOVE = updating(tables.orders, ("time_us", "event_id"), "order_id")
@@ -133,7 +137,7 @@ class OrderBook:
                 self._outcomes[index] = outcome
             if isinstance(outcome, RefusedEvent):
                 continue
-            this = _KnownOrder(order.digest, order.time_us, order.event_id)
+            this = new_tuple(_KnownOrder, (order.digest, order.time_us, order.event_id))
             if before is None:
                 accepted.append(order)
             elif this[1:] < before[1:]:
@@ -167,13 +171,19 @@ class OrderBook:
 
     def _insert(self, orders: Sequence[OrderEntry]) -> None:
         amendments = self._amendments(order.order_id for order in orders)
-        rows = []
+        rows: list[tuple[Any, ...]] = []
         lines: list[tuple[Any, ...]] = []
         for order in orders:
-            amended = amendments.get(order.order_id, ())
-            standing = self._standing(order.content, amended, order.time_us)
-            rows.append((*order[:-1], *self._row(standing, order.content)))
-            lines += ((order.order_id, *line) for line in standing.content.lines)
+            event_id, order_id, digest, time_us, received_us, content = order
+            amended = amendments.get(order_id, ())
+            if amended or content.currency_code != self._shop_currency:
+                standing = self._standing(content, amended, time_us)
+                row, placed = self._row(standing, content), standing.content
+            else:  # as nearly all
+                figures = shop_figures(content, PICOS)
+                row, placed = (*content[:-1], *_AS_PLACED, *figures), content
+            rows.append((event_id, order_id, digest, time_us, received_us, *row))
+            lines.extend([(order_id, *line) for line in placed.lines])
         insert_many(self._connection, _ORDER, rows)
         insert_many(self._connection, _LINE, lines)
 
@@ -251,10 +261,7 @@ class OrderBook:
             standing.returned_items,
             standing.refunded,
             standing.cancelled,
-            standing.shop_revenue_micros,
-            standing.shop_net_revenue_micros,
-            standing.shop_profit_micros,
-            standing.shop_discount_micros,
+            *standing.figures,
         )
 
     def _amendments(self, ids: Iterable[str]) -> dict[str, list[_Amended]]:

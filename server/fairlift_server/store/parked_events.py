@@ -126,17 +126,17 @@ def judgeable(
         _COLUMNS.waits_for.in_(list(healed)),
         (_COLUMNS.reason == RefusalReason.CURRENCY.value) & _HAS_RATE,
     ]
-    found: list[ParkedContent] = []
+    contents: list[ParkedContent] = []
     # One after the other: SQLite would read the whole table for all of them together.
     for condition in conditions:
         query = (
             select(*columns)
             .where(_COLUMNS.state == _WAITING, condition)
             .order_by(_COLUMNS.id)
-            .limit(limit - len(found))
+            .limit(limit - len(contents))
         )
-        found += (ParkedContent(*row) for row in connection.execute(query))
-    return found
+        contents += (ParkedContent(*row) for row in connection.execute(query))
+    return contents
 
 
 def locked(connection: Connection, event_ids: Iterable[bytes]) -> set[bytes]:

@@ -103,26 +103,26 @@ def person_rows(
 
 def units_kept(connection: Connection, is_wanted: IsWanted) -> frozenset[str]:
     """Those stored ids of the whole database for which this holds: reads all of it."""
-    found: set[str] = set()
+    units: set[str] = set()
     for table, columns in (*UNIT_COLUMNS.items(), ("orders", ("unit",))):
         for column in columns:
             query = f"SELECT DISTINCT {column} FROM {table}"
-            found.update(filter(is_wanted, connection.exec_driver_sql(query).scalars()))
+            units.update(filter(is_wanted, connection.exec_driver_sql(query).scalars()))
     for _id, _event_id, named, _order_id in _parked(connection):
-        found.update(filter(is_wanted, named))
+        units.update(filter(is_wanted, named))
     for unit, _order_id in _in_contents(connection, dict.fromkeys(SEARCHED, 0)):
         if is_wanted(unit):
-            found.add(unit)
-    return frozenset(found)
+            units.add(unit)
+    return frozenset(units)
 
 
 def order_ids_kept(connection: Connection, is_wanted: IsWanted) -> frozenset[str]:
     """Those order ids of the whole database for which this holds: reads all of it."""
-    found: set[str] = set()
+    order_ids: set[str] = set()
     for table in ("orders", "amendments", "parked_events"):
         query = f"SELECT DISTINCT order_id FROM {table} WHERE order_id <> ''"
-        found.update(filter(is_wanted, connection.exec_driver_sql(query).scalars()))
-    return frozenset(found)
+        order_ids.update(filter(is_wanted, connection.exec_driver_sql(query).scalars()))
+    return frozenset(order_ids)
 
 
 def _parked(connection: Connection) -> _Parked:
@@ -151,12 +151,14 @@ def _order_ids(
     connection: Connection, units: frozenset[str], after: Mapping[str, int], parked: _Parked
 ) -> set[str]:
     rows = _naming(connection, tables.orders, ("order_id",), "unit", units, after["orders"])
-    found = {row[0] for row in rows}
-    found.update(order_id for unit, order_id in _in_contents(connection, after) if unit in units)
-    found.update(
+    order_ids = {row[0] for row in rows}
+    order_ids.update(
+        order_id for unit, order_id in _in_contents(connection, after) if unit in units
+    )
+    order_ids.update(
         order_id for _, _, named, order_id in parked if order_id and units.intersection(named)
     )
-    return found
+    return order_ids
 
 
 def _in_contents(connection: Connection, after: Mapping[str, int]) -> Iterable[tuple[str, str]]:

@@ -82,8 +82,8 @@ class PostgresDatabase:
         self.name = without_secrets(url)
         connect = _connecting(url)
         self.writing = _engine(connect, connections=_WRITERS)
-        # One more for the version of the looks, which a writer's thread asks for.
-        self.reading: Engine = _engine(connect, connections=_READERS + 1).execution_options(
+        # More for the version of the looks, which a writer's thread asks for, and for `read_soon`.
+        self.reading: Engine = _engine(connect, connections=_READERS + 2).execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
         try:
@@ -229,12 +229,12 @@ def _connecting(url: str) -> "Callable[[], psycopg.Connection]":
     if place.count("@") > 1:  # libpq would take the rest of the password for the host
         raise _no_url("")
     try:
-        given = conninfo_to_dict(url)
+        parts = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
         # What cannot be decoded is quoted, and may be the password.
         raise _no_url("" if "percent" in str(error) else f" ({str(error).strip()})") from None
     defaults: dict[str, str | int] = {"connect_timeout": _CONNECT_S, **_KEEP_ALIVE}
-    more = {name: value for name, value in defaults.items() if name not in given}
+    more = {name: value for name, value in defaults.items() if name not in parts}
     more["application_name"] = _PROGRAM  # by which `refuse_other_servers` knows it
 
     def connect() -> psycopg.Connection:

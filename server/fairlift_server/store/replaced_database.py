@@ -29,33 +29,33 @@ def keep_database(database: Path, now: datetime) -> Path:
     Raises:
         WrongState: the name is taken.
     """
-    kept = database.with_name(f"{database.name}{_KEPT}{now:%Y%m%dT%H%M%SZ}")
-    if kept.exists():
-        raise WrongState(f"{kept} exists already; try again in a second")
+    second = database.with_name(f"{database.name}{_KEPT}{now:%Y%m%dT%H%M%SZ}")
+    if second.exists():
+        raise WrongState(f"{second} exists already; try again in a second")
     _write_back_log(database)
     for suffix in ("", *_LOGS):
         path = beside(database, suffix)
         if path.exists() and (not suffix or path.stat().st_size):
-            _name_twice(path, beside(kept, suffix))
+            _name_twice(path, beside(second, suffix))
     sync(database.parent)
     for suffix in (*_LOGS, "-shm"):
         beside(database, suffix).unlink(missing_ok=True)
     sync(database.parent)
-    return kept
+    return second
 
 
 def remove_second_names(database: Path) -> None:
     """Undoes `keep_database` where the restore did not come to its end."""
     if not database.exists():
         return
-    for kept in database.parent.glob(f"{escape(database.name + _KEPT)}*Z"):
-        if not kept.samefile(database):
+    for second in database.parent.glob(f"{escape(database.name + _KEPT)}*Z"):
+        if not second.samefile(database):
             continue
         for suffix in _LOGS:
-            if (log := beside(kept, suffix)).exists():
+            if (log := beside(second, suffix)).exists():
                 log.replace(beside(database, suffix))
         sync(database.parent)
-        kept.unlink()
+        second.unlink()
         sync(database.parent)
 
 

@@ -102,9 +102,9 @@ def _copy(backup: Path, new: Path, manifest: BackupManifest) -> None:
     digest = copy_hashed(backup, new)
     if digest != manifest.sha256:
         size = new.stat().st_size
-        found = f"{size:,} bytes, not {manifest.bytes:,}" if size != manifest.bytes else digest
+        difference = f"{size:,} bytes, not {manifest.bytes:,}" if size != manifest.bytes else digest
         raise WrongState(
-            f"{backup} is not the file that its manifest describes ({found}); restore another "
+            f"{backup} is not the file that its manifest describes ({difference}); restore another "
             "back-up, or copy this one again"
         )
     expected = DatabaseFacts(manifest.schema, manifest.ledger, manifest.writes, manifest.events)
@@ -129,9 +129,10 @@ def _refuse_loss(last_write: LastWrite, manifest: BackupManifest, database: Path
                 f"{known.events:,} events; if it is to take its place, add --accept"
             )
         if known.writes > manifest.writes:
-            lost = max(0, known.events - manifest.events)
+            lost = known.events - manifest.events
+            events = f"{lost:,} events and " if lost > 0 else ""
             raise WrongState(
-                f"{manifest.file} lacks the last {lost:,} events and "
+                f"{manifest.file} lacks the last {events}"
                 f"{known.writes - manifest.writes:,} writes of {database}: it was made at "
                 f"{manifest.made} and has {manifest.events:,} events, the database had "
                 f"{known.events:,}; if that is to be so, add --accept"

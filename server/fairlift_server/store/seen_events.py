@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection
 
 from fairlift_server.store import tables
-from fairlift_server.store.new_ids import mark_copied
+from fairlift_server.store.new_ids import mark_on_postgres
+from fairlift_server.store.sqlite_rows import insert_rows
 from fairlift_server.store.statements import (
     execute_many,
     insert_many,
@@ -15,7 +16,7 @@ from fairlift_server.store.statements import (
 )
 
 _MARK = insertion(tables.seen_events, ("event_id", "digest"))
-_MARK_IF_NEW = f"{_MARK.statement} ON CONFLICT (event_id) DO NOTHING"
+_MARK_IF_NEW = insertion(tables.seen_events, ("event_id", "digest"), if_new="event_id")
 _DIGESTS = "SELECT event_id, digest FROM seen_events"
 _UNMARK = "DELETE FROM seen_events WHERE event_id = ?"
 
@@ -37,14 +38,12 @@ def mark_new(
         return (), ()
     if is_postgres(connection):
         firsts = dict(reversed(marks))
-        unseen = mark_copied(connection, firsts)
-        if len(unseen) == len(marks):
+        seen = mark_on_postgres(connection, firsts)
+        if not seen and len(firsts) == len(marks):
             return range(len(marks)), ()
-        digests = seen_digests(connection, firsts.keys() - unseen)
-        return _compared(marks, digests)
+        return _compared(marks, seen_digests(connection, seen))
     savepoint = connection.begin_nested()
-    result = connection.exec_driver_sql(_MARK_IF_NEW, list(marks))
-    if result.rowcount == len(marks):
+    if insert_rows(connection, _MARK_IF_NEW, marks) == len(marks):
         savepoint.commit()
         return range(len(marks)), ()
     # Some ids were seen before, and the driver does not say which: look them up.

@@ -70,7 +70,8 @@ class SqliteFile:
         if accept:
             self._last_write.forget()
         self.writing = _engine(self.path, begin="BEGIN IMMEDIATE", connections=1)
-        self.reading = _engine(self.path, begin="BEGIN", connections=_READERS)
+        # One more for `Store.read_soon`.
+        self.reading = _engine(self.path, begin="BEGIN", connections=_READERS + 1)
 
     def refuse_foreign(self) -> None:
         """Refuses the file of another program.
@@ -157,6 +158,11 @@ def opened_beside(path: Path) -> Engine:
     """
     path = check_ledger(path)
     return create_engine(f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true")
+
+
+def opened_to_write_beside(path: Path) -> Engine:
+    """A connection that changes a file which a server has open."""
+    return _engine(path, begin="BEGIN IMMEDIATE", connections=1)
 
 
 def check_ledger(path: Path) -> Path:

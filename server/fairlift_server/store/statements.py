@@ -4,13 +4,13 @@ SQLAlchemy's own executemany halves the ingest. `Any` below: whatever type the d
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Table
 
 from fairlift_server.store import copying
+from fairlift_server.store.sqlite_rows import Insertion, insert_rows
 
 # Half of the number of parameters that SQLite allows in one statement.
 _CHUNK = 16_000
@@ -18,30 +18,16 @@ _CHUNK = 16_000
 _COPIED_ROWS = 20
 
 
-@dataclass(frozen=True, eq=False)
-class Insertion:
-    """Inserts rows with these columns."""
-
-    table: Table
-    columns: tuple[str, ...]
-
-    @cached_property
-    def statement(self) -> str:
-        """For one row."""
-        places = ", ".join("?" * len(self.columns))
-        return f"INSERT INTO {self.table.name} ({', '.join(self.columns)}) VALUES ({places})"
-
-
 def is_postgres(connection: Connection) -> bool:
     """Whether the connection is one to PostgreSQL; else it is to SQLite."""
     return connection.dialect.name == "postgresql"
 
 
-def insertion(table: Table, columns: Iterable[str]) -> Insertion:
-    """What inserts rows with these columns."""
+def insertion(table: Table, columns: Iterable[str], *, if_new: str = "") -> Insertion:
+    """What inserts rows with these columns, or only those whose key `if_new` is new."""
     names = tuple(columns)
     _check(table, names)
-    return Insertion(table, names)
+    return Insertion(table, names, if_new)
 
 
 def updating(table: Table, columns: Iterable[str], key: str) -> str:
@@ -60,7 +46,9 @@ def execute(
 
 def execute_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Executes a statement once for each row of values."""
-    if rows:
+    if len(rows) == 1:
+        connection.exec_driver_sql(_marked(connection, statement), rows[0])
+    elif rows:
         connection.exec_driver_sql(_marked(connection, statement), list(rows))
 
 
@@ -68,7 +56,9 @@ def insert_many(
     connection: Connection, inserted: Insertion, rows: Sequence[tuple[Any, ...]]
 ) -> None:
     """Inserts rows whose keys are new."""
-    if len(rows) >= _COPIED_ROWS and is_postgres(connection):
+    if not is_postgres(connection):
+        insert_rows(connection, inserted, rows)
+    elif len(rows) >= _COPIED_ROWS:
         copying.copy_rows(connection, inserted.table, inserted.columns, rows)
     else:
         execute_many(connection, inserted.statement, rows)

@@ -73,18 +73,74 @@ layers = Table(
     Column("salt", Text, nullable=False),
 )
 
+# Everything that people changed, as a chain: store/history.py.
 changes = Table(
     "changes",
     metadata,
     Column("id", RowId, primary_key=True),
-    Column("campaign", ForeignKey(campaigns.c.id), nullable=False),
+    # NULL where something else was changed.
+    Column("campaign", ForeignKey(campaigns.c.id)),
     Column("time_us", BigInteger, nullable=False),
+    # The name of the token; empty on an open server.
     Column("author", Text, nullable=False),
     Column("verb", Text, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("fields", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    # What was changed, such as tokens/ci. An older server beside this one leaves this and what
+    # follows out.
+    Column("resource", Text, nullable=False, server_default=""),
+    Column("user_name", Text, nullable=False, server_default=""),
+    Column("peer", Text, nullable=False, server_default=""),
+    # The place in the chain; both NULL until the entry is chained.
+    Column("number", BigInteger),
+    Column("hash", String(64)),
     Index("changes_by_campaign", "campaign", "id"),
+    Index("changes_by_number", "number", unique=True),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(63), primary_key=True),
+    # Grows with every change of any token: servers read what is new.
+    Column("version", BigInteger, nullable=False),
+    Column("display_name", Text, nullable=False),
+    Column("role", String(10), nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger),
+    Column("revoked_us", BigInteger),
+    Column("last_used_us", BigInteger),
+    # SHA-256 of the secret, and of the one before while both are valid.
+    Column("secret_hash", LargeBinary(32), nullable=False),
+    Column("old_secret_hash", LargeBinary(32)),
+    Column("old_secret_expires_us", BigInteger),
+)
+
+# One row: what administrators set while servers run.
+shop_settings = Table(
+    "shop_settings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("etag", Text, nullable=False),
+    Column("retention_days", Integer),
+    # issued or required; NULL: neither.
+    Column("exposure_tokens", String(8)),
+    Column("largest_order_micros", BigInteger),
+    # A JSON object: name of the action to the largest value.
+    Column("largest_action_values", Text),
+)
+
+# What exposure tokens are signed with: the newest that has started signs, and all that have not
+# ended check.
+exposure_keys = Table(
+    "exposure_keys",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("secret", LargeBinary(32), nullable=False),
+    Column("starts_us", BigInteger, nullable=False),
+    Column("ends_us", BigInteger),
 )
 
 looks = Table(
@@ -199,13 +255,13 @@ orders = Table(
     Column("shop_profit_micros", BigInteger, nullable=False),
     Column("shop_discount_micros", BigInteger, nullable=False),
     UniqueConstraint("order_id", name="orders_order_id"),
-    # For exchange rates that come late.
+    # For exchange rates that come late. PostgreSQL has the same condition, from the migration:
+    # naming it here would load its dialect at every start.
     Index(
         "orders_by_currency",
         "currency_code",
         "time_us",
         sqlite_where=text("rate_picos IS NOT NULL"),
-        postgresql_where=text("rate_picos IS NOT NULL"),
     ),
 )
 
@@ -215,6 +271,14 @@ order_changes = Table(
     metadata,
     Column("id", RowId, primary_key=True),
     Column("order_id", Text, nullable=False),
+)
+
+# A row for each transaction that removed events: what was worked out from them is out of date.
+removals = Table(
+    "removals",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("time_us", BigInteger, nullable=False),
 )
 
 order_lines = Table(
@@ -261,7 +325,6 @@ amendments = Table(
         "status",
         "time_us",
         sqlite_where=text("status <> 'applied'"),
-        postgresql_where=text("status <> 'applied'"),
     ),
 )
 
@@ -384,7 +447,7 @@ erased_units = Table(
     UniqueConstraint("hash", name="erased_units_hash"),
 )
 
-# Who erased or exported a visitor or customer, and how much there was; never which.
+# Who erased or exported a visitor or customer: written by versions before `changes` had it.
 unit_requests = Table(
     "unit_requests",
     metadata,

@@ -54,11 +54,11 @@ class TombstoneFile:
             raise WrongState(
                 f"cannot read {self.path}, which says what was erased: {error.strerror}"
             ) from None
-        found = [_from_line(line) for line in lines if line.strip()]
-        if unread := found.count(None):
+        entries = [_from_line(line) for line in lines if line.strip()]
+        if unread := entries.count(None):
             fields = {"file": str(self.path), "lines": unread}
             log.warning("lines about what was erased cannot be read", extra={"fields": fields})
-        return [tombstone for tombstone in found if tombstone is not None]
+        return [tombstone for tombstone in entries if tombstone is not None]
 
     def add(self, tombstones: Iterable[Tombstone]) -> None:
         """Adds lines; they are on disk when this returns.

@@ -10,6 +10,7 @@ from fairlift_server.store import erasure
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.decided_ids import decided_ids
 from fairlift_server.store.erasure import Erasure, Request, note_request
+from fairlift_server.store.history import Author
 from fairlift_server.store.person_entries import PersonEntries, person_entries
 from fairlift_server.store.person_rows import SEARCHED, PersonRows, person_rows
 from fairlift_server.store.stored_ids import ids_for_tombstones
@@ -47,9 +48,9 @@ class UnitRequests:
         stored = [self._ids.stored(unit) for unit in units]
         self._ids.forget()
         # The long search comes first: it keeps no events waiting.
-        found = await self._found(stored)
+        known = await self._person_rows(stored)
         erased = await self._store.write(
-            lambda transaction: self._erase(transaction, stored, found, request)
+            lambda transaction: self._erase(transaction, stored, known, request)
         )
         _log("a unit was erased", request, erased)
         # The caller need not wait for readers.
@@ -80,18 +81,18 @@ class UnitRequests:
         for task in self._emptying:
             task.cancel()
 
-    async def _found(self, stored: list[str]) -> PersonRows:
+    async def _person_rows(self, stored: list[str]) -> PersonRows:
         """What is kept about these ids; rows above its `newest` ids are to be searched again."""
         decided = None
         if self._store.is_shared:
             decided = await asyncio.to_thread(decided_ids, self._store.source, SEARCHED)
-        found = await self._store.read(lambda transaction: person_rows(transaction, stored))
-        return found if decided is None else replace(found, newest=decided)
+        rows = await self._store.read(lambda transaction: person_rows(transaction, stored))
+        return rows if decided is None else replace(rows, newest=decided)
 
     def _erase(
-        self, transaction: Transaction, stored: list[str], found: PersonRows, request: Request
+        self, transaction: Transaction, stored: list[str], known: PersonRows, request: Request
     ) -> Erasure:
-        return erasure.erase(transaction, stored, self._ids, self._file, request, found=found)
+        return erasure.erase(transaction, stored, self._ids, self._file, request, known=known)
 
     async def _empty_log(self) -> None:
         for _attempt in range(_LOG_ATTEMPTS):
@@ -119,10 +120,11 @@ def apply_tombstones(store: Store, file: TombstoneFile, *, time_us: int) -> Eras
     applied = store.write_now(apply)
     if applied.events:
         store.empty_log_now()
-        _log("erased again what an older database still held", Request(time_us, ""), applied)
+        _log("erased again what an older database still held", Request(time_us, Author()), applied)
     return applied
 
 
 def _log(text: str, request: Request, done: Erasure) -> None:
-    fields = {"author": request.author, "ids": done.ids, "events": done.events, **done.counts}
+    author = request.author.token or request.author.user
+    fields = {"author": author, "ids": done.ids, "events": done.events, **done.counts}
     log.warning(text, extra={"fields": fields})

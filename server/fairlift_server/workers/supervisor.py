@@ -65,6 +65,10 @@ class Supervisor:
         """Asks all workers to end."""
         self._stop.set()
 
+    def reload(self) -> None:
+        """Has all workers read their settings again."""
+        self._signal_all(signal.SIGHUP)
+
     async def run(self, on_listening: Callable[[], None]) -> int:
         """The exit code: 0 after a stop, or that of a worker that could not start.
 

@@ -80,7 +80,8 @@ class Ratio:
     """Sum of one column over sum of another, both per unit, e.g. revenue ÷ orders.
 
     `buyers` names the 0/1 column of units with a denominator: degrees of freedom come from them.
-    `covariates` are pairs (numerator, denominator) of the pre-period.
+    `covariates` are pairs (numerator, denominator) of the pre-period; without a denominator it is a
+    plain number per unit.
     """
 
     name: str
@@ -89,7 +90,7 @@ class Ratio:
     buyers: str | None = None
     unit: MetricUnit = "money"
     direction: Direction = "higher"
-    covariates: tuple[tuple[str, str], ...] = ()
+    covariates: tuple[tuple[str, str | None], ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -102,7 +103,8 @@ class Ratio:
 class Quantile:
     """The value that a share `at` of the values does not exceed, e.g. the median order.
 
-    It cannot be computed from sums: pass one `QuantileArm` per variant with the summaries.
+    It cannot be computed from sums: pass one `QuantileArm` per variant with the summaries, or name
+    the `column` of the frame whose values it is of.
 
     Raises:
         BadQuestion: the share is not between 0 and 1.
@@ -112,6 +114,7 @@ class Quantile:
     at: float
     unit: MetricUnit = "money"
     direction: Direction = "higher"
+    column: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a share that is not a quantile."""

@@ -84,7 +84,7 @@ def products_of(metrics: Iterable[Metric]) -> tuple[Pair, ...]:
             case Quantile():
                 names = ()
             case _:
-                pre = tuple(name for pair in metric.covariates for name in pair)
+                pre = tuple(name for pair in metric.covariates for name in pair if name)
                 names = (metric.numerator, metric.denominator, *pre)
         for i, first in enumerate(names):
             for second in names[i:]:

@@ -19,6 +19,7 @@ from fairlift_stats.data.sums import (
     centred_products,
     centred_thirds,
     check_size,
+    exact_total,
     ordered,
     position_of,
 )
@@ -133,7 +134,7 @@ class Summary:
         if len(set(lengths.values())) > 1 or any(a.ndim != 1 for a in arrays.values()):
             raise BadSummary(f"columns must be flat and of one length, are {lengths}")
         n = next(iter(lengths.values()), (0,))[0]
-        totals = tuple(_exact_total(a) for a in arrays.values())
+        totals = tuple(_total(a) for a in arrays.values())
         centred = np.empty((len(arrays), n))
         for row, a, total in zip(centred, arrays.values(), totals, strict=True):
             _put_distances(row, a, total)
@@ -339,12 +340,8 @@ def _put_distances(row: Array, values: npt.NDArray[np.generic], total: Sum) -> N
         row[np.abs(row) <= ROUNDING_OF_MEANS * abs(mean)] = 0.0
 
 
-def _exact_total(values: npt.NDArray[np.generic]) -> Sum:
-    if values.dtype.kind == "f":
-        return math.fsum(values.tolist())
-    wide = values.astype(np.int64)
-    # Two halves, so that a sum of large micros cannot wrap around silently.
-    return (int((wide >> 32).sum()) << 32) + int((wide & 0xFFFFFFFF).sum())
+def _total(values: npt.NDArray[np.generic]) -> Sum:
+    return math.fsum(values.tolist()) if values.dtype.kind == "f" else exact_total(values)
 
 
 def all_pairs(columns: Iterable[str]) -> tuple[Pair, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from fairlift_stats.arrays import Array
 from fairlift_stats.errors import BadSummary, MissingColumn
@@ -19,6 +20,7 @@ __all__ = [
     "centred_products",
     "centred_thirds",
     "check_size",
+    "exact_total",
     "ordered",
     "position_of",
 ]
@@ -86,6 +88,13 @@ def centred_thirds(
         rest = -(x * c[j, k] + y * c[i, k] + z * c[i, j]) - n * x * y * z
         centred[ordered(triple)] = float(total) - float(rest)
     return centred
+
+
+def exact_total(values: npt.NDArray[np.generic]) -> int:
+    """The sum of an array of whole numbers or booleans, which never wraps around."""
+    wide = values.astype(np.int64)
+    # Two halves, so that a sum of large micros cannot wrap around silently.
+    return (int((wide >> 32).sum()) << 32) + int((wide & 0xFFFFFFFF).sum())
 
 
 def check_size(what: str, value: Sum, most: float = LARGEST) -> None:

@@ -10,13 +10,19 @@ from datetime import date
 from functools import lru_cache
 from gettext import GNUTranslations
 from importlib.resources import files
-from typing import Final, assert_never
+from typing import Final, Literal, assert_never
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from babel.dates import format_skeleton
 from babel.lists import format_list
-from babel.numbers import format_currency, format_decimal, get_currency_precision
+from babel.numbers import (
+    NumberPattern,
+    format_currency,
+    format_decimal,
+    get_currency_precision,
+    parse_pattern,
+)
 
 from fairlift_stats.errors import BadQuestion
 from fairlift_stats.messages import (
@@ -41,6 +47,8 @@ __all__ = ["LANGUAGES", "figure_text", "text"]
 LANGUAGES: Final = ("en", "es", "ro")
 
 _NO_NAMES: Final = Names()
+# Figures of some lists of 200 campaigns, in three languages.
+_REMEMBERED: Final = 16_384
 # Decimals of the smallest amounts.
 _MOST_MONEY_DIGITS: Final = 6
 _IN_DAYS: Final = re.compile(r"(retention|clv)_d?(\d+)(?:_(\d+))?")
@@ -85,37 +93,12 @@ def figure_text(figure: Figure, locale: str = "en", names: Names = _NO_NAMES) ->
     >>> figure_text(Percent(0.041, signed=True), "es") == "+4,1\N{NO-BREAK SPACE}%"
     True
     """
-    where = _parsed(locale)
     match figure:
-        case Percent(value, digits, signed):
-            # The locale's own pattern tells where the sign stands and whether a space is before it.
-            pattern = where.percent_formats[None].pattern.replace("#,##0", _digits(digits))
-            grouped = _is_grouped(100 * value, digits, where)
-            return format_decimal(value, _signed(pattern, signed), where, group_separator=grouped)
-        case Number(value, digits, signed):
-            grouped = _is_grouped(value, digits, where)
-            pattern = _signed(_digits(digits), signed)
-            return format_decimal(value, pattern, where, group_separator=grouped)
-        case Points(value, digits, signed):
-            number = figure_text(Number(100 * value, digits, signed), locale)
-            # The same two letters in all languages, never parted from their number.
-            return f"{number}\N{NO-BREAK SPACE}pp"
-        case Amount(value, currency, signed):
-            digits = _money_digits(value, get_currency_precision(currency))
-            grouped = _is_grouped(value, digits, where)
-            usual = where.currency_formats["standard"].pattern
-            pattern = usual.replace("#,##0.00", _digits(digits))
-            money = format_currency(
-                value, currency, pattern, where, currency_digits=False, group_separator=grouped
-            )
-            return f"+{money}" if signed and value > 0 else money
-        case Day(iso):
-            return format_skeleton("MMMMd", date.fromisoformat(iso), locale=where)
-        case PValue(value):
-            sign, shown = ("<", 0.001) if value < 0.001 else ("=", value)
-            # Of one piece, wherever the line may break.
-            pieces = ("p", sign, format_decimal(shown, _digits(3), where))
-            return "\N{NO-BREAK SPACE}".join(pieces)
+        case Percent(value) | Number(value) | Points(value) | Amount(value) | PValue(value):
+            # Zero and its negative are equal, and written differently.
+            return _written(figure, locale) if value else _written.__wrapped__(figure, locale)
+        case Day():
+            return _written(figure, locale)
         case Verbatim(value):
             return value
         case VariantName(name):
@@ -124,11 +107,58 @@ def figure_text(figure: Figure, locale: str = "en", names: Names = _NO_NAMES) ->
             return names.metrics.get(name) or _metric(name, locale, names)
         case Listed(items, joined):
             words = [figure_text(item, locale, names) for item in items]
-            return format_list(words, "standard" if joined == "and" else "or", where)
+            style: Literal["standard", "or"] = "standard" if joined == "and" else "or"
+            return format_list(words, style, _parsed(locale))
         case Message():
             return text(figure, locale, names)
         case unreachable:
             assert_never(unreachable)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _written(figure: Percent | Number | Points | Amount | Day | PValue, locale: str) -> str:
+    """A figure as the locale writes it; lists and pages write the same ones again and again."""
+    where = _parsed(locale)
+    match figure:
+        case Percent(value, digits, signed):
+            # The locale's own pattern tells where the sign stands and whether a space is before it.
+            pattern = where.percent_formats[None].pattern.replace("#,##0", _digits(digits))
+            return _decimal(value, _signed(pattern, signed), where, 100 * value, digits)
+        case Number(value, digits, signed):
+            return _decimal(value, _signed(_digits(digits), signed), where, value, digits)
+        case Points(value, digits, signed):
+            number = figure_text(Number(100 * value, digits, signed), locale)
+            # The same two letters in all languages, never parted from their number.
+            return f"{number}\N{NO-BREAK SPACE}pp"
+        case Amount(value, currency, signed, whole):
+            digits = 0 if whole else _money_digits(value, get_currency_precision(currency))
+            usual = where.currency_formats["standard"].pattern
+            pattern = usual.replace("#,##0.00", _digits(digits))
+            money = format_currency(
+                value, currency, _pattern(pattern), where, currency_digits=False,
+                group_separator=_is_grouped(value, digits, where),
+            )  # fmt: skip
+            return f"+{money}" if signed and value > 0 else money
+        case Day(iso):
+            return format_skeleton("MMMMd", date.fromisoformat(iso), locale=where)
+        case PValue(value):
+            sign, shown = ("<", 0.001) if value < 0.001 else ("=", value)
+            # Of one piece, wherever the line may break.
+            pieces = ("p", sign, format_decimal(shown, _pattern(_digits(3)), where))
+            return "\N{NO-BREAK SPACE}".join(pieces)
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _decimal(value: float, pattern: str, where: Locale, shown: float, digits: int) -> str:
+    """A number by a pattern; `shown` is the number that stands there, such as a percentage."""
+    grouped = _is_grouped(shown, digits, where)
+    return format_decimal(value, _pattern(pattern), where, group_separator=grouped)
+
+
+@lru_cache(maxsize=64)
+def _pattern(pattern: str) -> NumberPattern:
+    return parse_pattern(pattern)
 
 
 def _metric(name: str, locale: str, names: Names) -> str:
@@ -167,8 +197,10 @@ def _is_grouped(value: float, digits: int, locale: Locale) -> bool:
     CLDR calls this `minimumGroupingDigits`, which Babel does not read: it is 2 in `es`, and 1 in
     the Spanish of Latin America (`es_419` and what inherits from it), in English and in Romanian.
     """
+    if locale.language != "es":
+        return True
     is_latin_american = "es_419" in (str(locale), get_global("parent_exceptions").get(str(locale)))
-    if locale.language != "es" or is_latin_american:
+    if is_latin_american:
         return True
     return abs(round(value, digits)) >= 10_000
 
@@ -177,6 +209,7 @@ def _signed(pattern: str, signed: bool) -> str:
     return f"+{pattern};-{pattern}" if signed else pattern
 
 
+@lru_cache(maxsize=64)
 def _parsed(locale: str) -> Locale:
     try:
         parsed = Locale.parse(locale, sep="-" if "-" in locale else "_")

@@ -1,4 +1,9 @@
-"""Skewness of a difference of two means: when not to trust its t interval."""
+"""Skewness of a difference of two means: when not to trust its t interval.
+
+Third powers of values below about 1e-100 are zero as doubles; their skewness is not known.
+"""
+
+import math
 
 from fairlift_stats.data.summary import Summary
 
@@ -10,7 +15,7 @@ DISTRUST = 0.2
 
 
 def third_of_ratio(summary: Summary, numerator: str, denominator: str) -> float | None:
-    """Third central moment of the linear form (a − R·b)/b̄; None if a third moment is unknown."""
+    """Third central moment of the linear form (a − R·b)/b̄; None if it is not known."""
     a, b = numerator, denominator
     aaa, aab, abb, bbb = (
         summary.third(*names) for names in ((a, a, a), (a, a, b), (a, b, b), (b, b, b))
@@ -19,14 +24,20 @@ def third_of_ratio(summary: Summary, numerator: str, denominator: str) -> float 
         return None
     base = summary.mean(b)
     r = summary.mean(a) / base
-    return (aaa - 3 * r * aab + 3 * r * r * abb - r**3 * bbb) / base**3
+    cube = base * base * base
+    if not cube:
+        return None
+    third = (aaa - 3 * r * aab + 3 * r * r * abb - r * r * r * bbb) / cube
+    return third if math.isfinite(third) else None
 
 
 def difference_skewness(
     treatment: float, control: float, n_treatment: float, n_control: float, variance: float
-) -> float:
+) -> float | None:
     """Skewness of a difference of two means, from third moments per unit and its variance.
 
-    In an equal split of one distribution the skewness cancels, so balanced tests are robust.
+    None where the variance is too small for its power. In an equal split of one distribution the
+    skewness cancels, so balanced tests are robust.
     """
-    return float((treatment / n_treatment**2 - control / n_control**2) / variance**1.5)
+    cube = float(variance**1.5)
+    return float(treatment / n_treatment**2 - control / n_control**2) / cube if cube else None

@@ -64,11 +64,11 @@ class Answers:
 
     def difference(self, i: int) -> Effect | CannotSay:
         """Treatment − control."""
-        return self.reasons[i - 1] or _effect(self.row.difference[i - 1])
+        return self._differences[i - 1]
 
     def lift(self, i: int) -> Effect | CannotSay:
         """Treatment ÷ control − 1."""
-        return self.reasons[i - 1] or _lift(self.row, i, self._largest_k(i))
+        return self._lifts[i - 1]
 
     def _largest_k(self, i: int) -> float:
         """The largest critical value that the page shows for this comparison."""
@@ -126,6 +126,21 @@ class Answers:
             _arm_data(self.row, self.moments), tuple(map(self._has_posterior_lift, treatments)),
             self.row.metric.direction, question.prior, question.rope, question.confidence,
         )  # fmt: skip
+
+    # A table asks for ends of the same interval one by one.
+    @cached_property
+    def _differences(self) -> tuple[Effect | CannotSay, ...]:
+        return tuple(
+            reason or _effect(limits)
+            for reason, limits in zip(self.reasons, self.row.difference, strict=True)
+        )
+
+    @cached_property
+    def _lifts(self) -> tuple[Effect | CannotSay, ...]:
+        return tuple(
+            reason or _lift(self.row, i, self._largest_k(i))
+            for i, reason in enumerate(self.reasons, 1)
+        )
 
     def _has_posterior_lift(self, i: int) -> bool:
         lift = self.lift(i)

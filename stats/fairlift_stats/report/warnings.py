@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fairlift_stats.data.metrics import Metric, Quantile, Ratio
 from fairlift_stats.data.summary import Summary
 from fairlift_stats.effects import Flag, FlagCode
+from fairlift_stats.messages import Figure, Message, Number, Percent, Verbatim
 from fairlift_stats.methods.skewness import DISTRUST, WARN, difference_skewness, third_of_ratio
 from fairlift_stats.report.result_rows import ResultRow
 
@@ -29,7 +30,7 @@ def flags_of(row: ResultRow, summaries: Sequence[Summary], i: int) -> tuple[Flag
             flags.append(_conditional(row.metric))
     if row.metric.covariates:
         least = min(row.reduction[0], row.reduction[i])
-        flags.append(Flag(FlagCode.ADJUSTED, f"covariates removed {least:.0%} of the variance"))
+        flags.append(_warning(FlagCode.ADJUSTED, "adjusted", share=Percent(least, 0)))
     return tuple(flag for flag in flags if flag is not None)
 
 
@@ -38,10 +39,7 @@ def _few_events(row: ResultRow, i: int) -> Flag | None:
     least = min(x[0], n[0] - x[0], x[i], n[i] - x[i])
     if least >= LEAST_EVENTS:
         return None
-    return Flag(
-        FlagCode.FEW_EVENTS,
-        f"only {least:.0f} units of an arm differ from the others: the interval is valid, but wide",
-    )
+    return _warning(FlagCode.FEW_EVENTS, "few_events", least=Number(least))
 
 
 def _few_buyers(row: ResultRow, i: int) -> Flag | None:
@@ -52,11 +50,8 @@ def _few_buyers(row: ResultRow, i: int) -> Flag | None:
     need = ENOUGH_BUYERS if unequal else LEAST_BUYERS
     if least >= need:
         return None
-    why = " of an unequal split" if unequal else ""
-    return Flag(
-        FlagCode.FEW_BUYERS,
-        f"an arm{why} has {least:.0f} buyers, needs {need} for its interval to hold",
-    )
+    key = "few_buyers_unequal" if unequal else "few_buyers"
+    return _warning(FlagCode.FEW_BUYERS, key, least=Number(least), needed=Number(need))
 
 
 def _skewed(row: ResultRow, summaries: Sequence[Summary], i: int) -> Flag | None:
@@ -68,17 +63,10 @@ def _skewed(row: ResultRow, summaries: Sequence[Summary], i: int) -> Flag | None
     gamma = difference_skewness(
         treatment, control, row.n[i], row.n[0], row.variance[i] + row.variance[0]
     )
-    if abs(gamma) <= WARN:
+    if gamma is None or abs(gamma) <= WARN:
         return None
-    advice = "split equally, or cap the metric"
-    if abs(gamma) > DISTRUST:
-        return Flag(
-            FlagCode.TOO_SKEWED,
-            f"the difference has skewness {gamma:.2f}: do not trust its interval; {advice}",
-        )
-    return Flag(
-        FlagCode.SKEWED, f"the difference has skewness {gamma:.2f}: its interval is rough; {advice}"
-    )
+    code = FlagCode.TOO_SKEWED if abs(gamma) > DISTRUST else FlagCode.SKEWED
+    return _warning(code, code.value, skewness=Number(gamma, 2))
 
 
 def _third(metric: Metric, summary: Summary) -> float | None:
@@ -92,8 +80,9 @@ def _third(metric: Metric, summary: Summary) -> float | None:
 
 
 def _conditional(metric: Ratio) -> Flag:
-    return Flag(
-        FlagCode.CONDITIONAL_ON_BUYING,
-        f"{metric.name} covers only units with {metric.denominator}, and the campaign may change "
-        "who they are: read it together with conversion and the value per unit",
-    )
+    names = {"metric": Verbatim(metric.name), "denominator": Verbatim(metric.denominator)}
+    return _warning(FlagCode.CONDITIONAL_ON_BUYING, "conditional_on_buying", **names)
+
+
+def _warning(code: FlagCode, key: str, **figures: Figure) -> Flag:
+    return Flag(code, Message.of(f"warning.{key}", **figures))

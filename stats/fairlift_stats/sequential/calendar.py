@@ -121,19 +121,39 @@ def pace(plan: SequentialPlan, day: int, units: int) -> float | None:
     return units / entered if entered > 0 and units > 0 else None
 
 
-def days_ahead(plan: SequentialPlan, day: int, units: int) -> tuple[tuple[int, float], ...]:
+def days_ahead(
+    plan: SequentialPlan,
+    day: int,
+    units: int,
+    *,
+    entered: int | None = None,
+    a_day: float | None = None,
+) -> tuple[tuple[int, float], ...]:
     """The judging days to come and the information at each, at the present pace of entry.
 
     The last of them closes the campaign; where nothing ends it, the plan's own looks are ahead.
+
+    Args:
+        plan: of the campaign.
+        day: of the last look.
+        units: mature at it.
+        entered: those who have entered, mature or not; the others mature within the window.
+        a_day: units that enter on a day; by default the mean since the start.
     """
-    a_day = pace(plan, day, units)
-    if a_day is None:
+    a_day = pace(plan, day, units) if a_day is None else a_day
+    if not a_day:
         return ()
+    waiting = max(0, (units if entered is None else entered) - units)
     ahead: list[tuple[int, float]] = []
     limit = plan.furthest if math.isfinite(plan.furthest) else 1.0
-    due = next_due(plan, day)
+    due, information = next_due(plan, day), plan.information(units)
     while due is not None and len(ahead) < _MOST_AHEAD:
-        information = plan.information(units + a_day * (due - day))
+        days = due - day
+        mature = a_day * days
+        if waiting:
+            mature = waiting * min(1.0, days / plan.window_days)
+            mature += a_day * max(0, days - plan.window_days)
+        information = max(plan.information(units + mature), information + _LEAST_STEP)
         ahead.append((due, information))
         due = None if information >= limit else next_due(plan, due)
     return tuple(ahead)
@@ -141,3 +161,5 @@ def days_ahead(plan: SequentialPlan, day: int, units: int) -> tuple[tuple[int, f
 
 # Enough for a year of daily looks.
 _MOST_AHEAD = 366
+# Looks need new information, however little.
+_LEAST_STEP = 2e-4

@@ -10,12 +10,12 @@ from fairlift_stats.locale import text
 from fairlift_stats.messages import Figure, Message, Names
 from fairlift_stats.sequential.calendar import next_due
 from fairlift_stats.sequential.errors import BadLook
-from fairlift_stats.sequential.looks import LookLog
+from fairlift_stats.sequential.looks import Look, LookLog
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.arm_facts import arm_standing
-from fairlift_stats.verdict.facts import Estimate, Facts, confidence_of
+from fairlift_stats.verdict.facts import Estimate, Facts, NoOutlook, Outlook, confidence_of
 from fairlift_stats.verdict.guardrails import alarm_standing, guardrail_standing
-from fairlift_stats.verdict.outlook import outlook_of
+from fairlift_stats.verdict.outlook import no_outlook_of, outlook_of
 from fairlift_stats.verdict.ruling import (
     FINAL,
     Cause,
@@ -28,14 +28,15 @@ from fairlift_stats.verdict.ruling import (
 from fairlift_stats.verdict.sample_ratio import sample_ratio_of
 from fairlift_stats.verdict.sentences import say
 from fairlift_stats.verdict.since import since_then
-from fairlift_stats.verdict.standings import first_crossing
+from fairlift_stats.verdict.standings import Standing, first_crossing
 from fairlift_stats.verdict.verdict_estimate import verdict_estimate
 
 __all__ = ["Cause", "Facts", "Verdict", "VerdictKind", "decide"]
 
 _NO_NAMES = Names()
-# Kinds in which a campaign waits for a decision that can be forecast.
-_OPEN = frozenset({"keep_going", "stop_futile"})
+# Causes that distrust the data, and those that wait for more of them.
+_UNTRUSTED = frozenset({"split", "skew"})
+_TOO_EARLY = frozenset({"few", "no_answer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +159,8 @@ def _facts(plan: SequentialPlan, log: LookLog, course: Course, ruling: Ruling) -
     """What was known at the look that the ruling is of."""
     known = ruling.look + 1
     last = log.looks[ruling.look]
-    leading = course.arms.get((ruling.arm, ruling.metric))
-    outlook = None
-    # A success that was shown is no longer to be expected: it waits for its guardrails.
-    is_open = ruling.kind in _OPEN and last.closing is None
-    if is_open and leading and first_crossing(leading[:known], "success") is None:
-        outlook = outlook_of(plan, leading[:known])
+    leading = course.arms.get((ruling.arm, ruling.metric), ())[:known]
+    outlook, no_outlook = _outlook(plan, ruling, last, leading)
     return Facts(
         at=last.at,
         day=last.day,
@@ -182,4 +179,22 @@ def _facts(plan: SequentialPlan, log: LookLog, course: Course, ruling: Ruling) -
         ),
         sample_ratio=sample_ratio_of(plan, log.until(known)),
         outlook=outlook,
+        no_outlook=no_outlook,
     )
+
+
+def _outlook(
+    plan: SequentialPlan, ruling: Ruling, last: Look, leading: tuple[Standing, ...]
+) -> tuple[Outlook | None, NoOutlook | None]:
+    """When a decision is to be expected, or why that cannot be said while one is waited for."""
+    if ruling.kind in FINAL or last.closing is not None or not leading:
+        return None, None
+    if ruling.cause in _UNTRUSTED:
+        return None, "broken"
+    # A success that was shown is no longer to be expected: it waits for its guardrails.
+    if first_crossing(leading, "success") is not None:
+        return None, "waits"
+    if ruling.cause in _TOO_EARLY:
+        return None, "no_evidence"
+    found = outlook_of(plan, leading)
+    return found, None if found is not None else no_outlook_of(plan, leading) or "no_lines"

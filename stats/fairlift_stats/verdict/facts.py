@@ -12,7 +12,9 @@ from fairlift_stats.methods.contrast import Contrast, Margin
 from fairlift_stats.sequential.anytime.counts import SequentialSampleRatio
 from fairlift_stats.sequential.errors import UnknownArm
 from fairlift_stats.sequential.guards import Tail, TooFew
+from fairlift_stats.sequential.lines import Line
 from fairlift_stats.sequential.plan import SequentialMetric, SequentialPlan
+from fairlift_stats.sequential.traffic import PresentTraffic
 
 Crossing: TypeAlias = Literal["success", "harm"]
 Safety: TypeAlias = Literal["safe", "harmed", "open"]
@@ -38,22 +40,55 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAhead:
+    """A look to come at which success is judged.
+
+    Attributes:
+        day: campaign day.
+        at: ISO 8601 date of that day.
+        information: share of the planned information.
+        won: chance to have won by then, given what was seen.
+        decided: chance to have won, to have been stopped for harm, or to have been given up.
+        line: at which it will.
+    """
+
+    day: int
+    at: str
+    information: float
+    won: float
+    decided: float
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
 class Outlook:
     """When a decision is to be expected.
 
     Attributes:
+        arm, metric: the comparison that it is about.
         conditional_power: chance to win by the end if the planned effect is true.
         predictive_power: the same given what was seen, shrunk.
         days: by which a decision has a chance of 20, 50 and 80 %; None beyond the end.
         days_left: days to the median, None if a decision before the end is unlikely.
         end: the day on which the plan ends at the present pace.
+        traffic: the present pace.
+        looks: to come.
     """
 
+    arm: str
+    metric: str
     conditional_power: float
     predictive_power: float
     days: tuple[str | None, str | None, str | None]
     days_left: int | None
     end: str
+    traffic: PresentTraffic
+    looks: tuple[LookAhead, ...]
+
+
+# Why there is no outlook while a campaign goes on: nobody enters, nothing can be judged yet, the
+# rule has no lines ahead, success was shown and waits, or the data cannot be trusted.
+NoOutlook: TypeAlias = Literal["no_traffic", "no_evidence", "no_lines", "waits", "broken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +201,7 @@ class SampleRatioFacts:
         planned: its share in the plan.
         excess: units that it had then beyond its share; below 0, units that it lacked.
         in_parts: True when all units together are split well enough, and only parts are not.
+        at: the day of the look with the strongest evidence; None: it is the last one.
     """
 
     check: SequentialSampleRatio
@@ -176,6 +212,7 @@ class SampleRatioFacts:
     planned: float
     excess: float
     in_parts: bool
+    at: str | None = None
 
 
 _Compared = TypeVar("_Compared", ArmStanding, GuardrailStanding)
@@ -195,6 +232,7 @@ class Facts:
         alarms: per treatment.
         sample_ratio: the split of units.
         outlook: of the leading arm, while its test goes on.
+        no_outlook: why there is none; None where there is one, and where nothing is waited for.
     """
 
     at: str
@@ -206,6 +244,7 @@ class Facts:
     alarms: tuple[AlarmStanding, ...]
     sample_ratio: SampleRatioFacts
     outlook: Outlook | None
+    no_outlook: NoOutlook | None
 
     def arm(self, arm: str, metric: str) -> ArmStanding:
         """One treatment on one primary metric.

@@ -204,7 +204,10 @@ def _split(ratio: SampleRatioFacts) -> list[Message]:
     key = "reason.split_broken" if ratio.check.blocks else "reason.split_odd"
     # By Ville's inequality evidence ever reaches x by chance in at most 1 of x campaigns.
     odds = Number(_rounded_down(min(ratio.check.largest, 1e9)))
-    return [Message.of(key, gap=_gap(ratio), odds=odds)]
+    gap = _gap(ratio)
+    if ratio.at is not None:
+        gap = Message.of("split.by_day", gap=gap, day=day_of(ratio.at))
+    return [Message.of(key, gap=gap, odds=odds)]
 
 
 def _gap(ratio: SampleRatioFacts) -> Message:

@@ -50,6 +50,7 @@ def sample_ratio_of(plan: SequentialPlan, log: LookLog) -> SampleRatioFacts:
         planned=plan.shares[worst],
         excess=units - total * plan.shares[worst],
         in_parts=check.warns and of_all[at] < math.log(WARN_AT),
+        at=None if logs[at] == logs[-1] else log.looks[at].at,
     )
 
 

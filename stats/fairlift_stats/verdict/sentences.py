@@ -18,17 +18,17 @@ from fairlift_stats.sequential.guards import TooFew, counted
 from fairlift_stats.sequential.looks import Look
 from fairlift_stats.sequential.plan import SequentialPlan
 from fairlift_stats.verdict.enough_units import enough_units
-from fairlift_stats.verdict.facts import Facts, SampleRatioFacts
+from fairlift_stats.verdict.facts import Facts, Outlook, SampleRatioFacts
 from fairlift_stats.verdict.figures import day_of, margin_share, sizes
 from fairlift_stats.verdict.outlook import date_of
 from fairlift_stats.verdict.reasons import at_most, reasons_of
 from fairlift_stats.verdict.ruling import Ruling
 from fairlift_stats.verdict.verdict_estimate import has_waited, verdict_estimate
 
-__all__ = ["Spoken", "say"]
+__all__ = ["FAINT", "Spoken", "say"]
 
 # Below this chance to win, given what was seen, the traffic is worth more elsewhere.
-_FAINT = 0.05
+FAINT = 0.05
 # Fewer units more than this share of those there are, and units are not what a campaign lacks.
 _CLEARLY_MORE = 1.05
 
@@ -159,7 +159,9 @@ def _alarm(facts: Facts, ruling: Ruling, names: dict[str, Figure]) -> tuple[Mess
         Percent(buyers / max(units, 1), 2)
         for buyers, units in zip(alarm.converters, alarm.units, strict=True)
     ]
-    headline = Message.of("verdict.alarm", rate=rates[1], usual=rates[0], **names)
+    # It is raised by fewer buyers than the control has, so the control has some.
+    lift = Percent(rates[1].value / rates[0].value - 1, 1, signed=True)
+    headline = Message.of("verdict.alarm", rate=rates[1], usual=rates[0], lift=lift, **names)
     return headline, rates[1]
 
 
@@ -229,10 +231,8 @@ def _running(plan: SequentialPlan, facts: Facts, ruling: Ruling, names: dict[str
     if standing.crossed_at is not None:
         won = day_of(standing.crossed_at)
         return Message.of("verdict.won_waits", won=won, variant=names["variant"]), won, wait
-    if view is not None and view.predictive_power < _FAINT:
-        most = at_most(view.predictive_power)
-        headline = Message.of("verdict.running_faint", chance=most, end=Day(view.end), **names)
-        return headline, most, wait
+    if view is not None and view.predictive_power < FAINT:
+        return (*_faint(view, names), wait)
     due = next_due(plan, facts.day)
     if ruling.cause == "not_yet_judged" and due is not None:
         day = Day(date_of(facts.at, due - facts.day))
@@ -246,6 +246,18 @@ def _running(plan: SequentialPlan, facts: Facts, ruling: Ruling, names: dict[str
         return headline, chance, wait
     days = Number(view.days_left)
     return Message.counted("verdict.running_days", "days", days=days), days, wait
+
+
+def _faint(view: Outlook, names: dict[str, Figure]) -> tuple[Message, Percent]:
+    """A variant that hardly wins any more; a decision against it may come before the plan ends."""
+    most = at_most(view.predictive_power)
+    if view.days_left is None:
+        return Message.of("verdict.running_faint", chance=most, end=Day(view.end), **names), most
+    days = Number(view.days_left)
+    counted_days = Message.counted(
+        "verdict.running_faint_days", "days", days=days, chance=most, **names
+    )
+    return counted_days, most
 
 
 def _after_the_end(headline: Message, look: Look, last: Look) -> Message:

@@ -23,6 +23,8 @@ def since_then(course: Course, ruling: Ruling) -> tuple[Message, ...]:
         news.append(Message.of("since.split"))
     if ruling.kind == "ship":
         news += _of_the_winner(course, ruling)
+    else:  # harm: after an inconclusive end there are no looks
+        news += _of_all_data(course, ruling, was_worse=True)
     return tuple(news)
 
 
@@ -48,19 +50,28 @@ def _of_the_winner(course: Course, ruling: Ruling) -> list[Message]:
         at = harmed_at(history)
         if arm == ruling.arm and at is not None:
             news.append(_harmed(arm, metric, history[at].look.at))
-    last = course.arms[ruling.arm, ruling.metric][-1]
-    if last.evidence is not None:
-        contrast = last.evidence.contrast
-        worse = oriented(course.plan.metric(ruling.metric), contrast.difference) < 0
-        news.append(
-            Message.of(
-                "since.turned" if worse else "since.figure",
-                metric=MetricName(ruling.metric),
-                day=day_of(last.look.at),
-                lift=_size(course, ruling.metric, contrast),
-            )
+    return [*news, *_of_all_data(course, ruling, was_worse=False)]
+
+
+def _of_all_data(course: Course, ruling: Ruling, *, was_worse: bool) -> list[Message]:
+    """What all data show now of the comparison that decided, and whether its sign is another.
+
+    Nothing of the daily alarm, which compares first days and draws no evidence.
+    """
+    last = course.looks[-1]
+    evidence = last.of(ruling.metric, ruling.arm)
+    if evidence is None:
+        return []
+    contrast = evidence.contrast
+    is_worse = oriented(course.plan.metric(ruling.metric), contrast.difference) < 0
+    return [
+        Message.of(
+            "since.figure" if is_worse == was_worse else "since.turned",
+            metric=MetricName(ruling.metric),
+            day=day_of(last.at),
+            lift=_size(course, ruling.metric, contrast),
         )
-    return news
+    ]
 
 
 def _size(course: Course, metric: str, contrast: Contrast) -> Figure:

@@ -46,6 +46,7 @@ async def test_units_whose_window_is_open_are_left_out(tmp_path: Path) -> None:
                 ]
             )
         await caller.accepted([shop.exposure(f"new-{n}", "free", at=yesterday) for n in range(8)])
+        await caller.accepted([shop.exposure(f"today-{n}", "free", at=NOW) for n in range(3)])
 
         report = await results(caller)
 
@@ -54,9 +55,11 @@ async def test_units_whose_window_is_open_are_left_out(tmp_path: Path) -> None:
         assert (free.estimate, free.units) == (value, 2)
         assert (control.estimate, control.units) == (0.0, 2)
     # Eight are left out, counted, and said.
-    assert [total.units for total in report.totals] == [2, 10]
+    assert [total.units for total in report.totals] == [2, 13]
     assert report.look.units == 4
     assert report.notes[0].startswith("8 visitors are not counted yet: ")
+    # 15 entered: 4 are analysed, 8 have an open window, and 3 came after the last analysed day.
+    assert report.notes[1].startswith("3 more visitors came after the end of ")
 
 
 def answer_over(folder: Path, units: dict[str, datetime], *, window: int) -> LedgerAnswer:

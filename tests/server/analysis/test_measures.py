@@ -16,6 +16,9 @@ from fairlift.engine.metric import (
     ActionOf,
     CapAtAmount,
     CapAtQuantile,
+    LineKind,
+    LineMeasure,
+    LineOf,
     Measure,
     OrderMeasure,
     ReturnMeasure,
@@ -42,6 +45,10 @@ MEASURES: dict[str, Measure] = {
     "views": ActionMeasure("view", ActionOf.COUNT),
     "view_value": ActionMeasure("view", ActionOf.VALUE),
     "nps": ActionMeasure("nps", ActionOf.NPS),
+    "worth": ActionMeasure("view", ActionOf.WORTH),
+    "upsell_items": LineMeasure(LineOf.ITEMS, (LineKind.UPSELL,)),
+    "cross_sell_revenue": LineMeasure(LineOf.REVENUE, (LineKind.CROSS_SELL,)),
+    "offered": LineMeasure(LineOf.ORDERS, (LineKind.CROSS_SELL, LineKind.UPSELL)),
     "back": ReturnMeasure(1, 8),
     "bought": ReturnMeasure(2, 8, bought=True),
 }
@@ -99,7 +106,8 @@ def query_of(
         (group,),
         coupons=tuple((variant, code) for variant, code in COUPONS.items() if code),
         as_of_day=None if as_of is None else (as_of - date(1970, 1, 1)).days,
-        segment_group=group if by_segment else None,
+        segment_groups=(group,) if by_segment else (),
+        segments=("country",) if by_segment else (),
     )
 
 
@@ -142,7 +150,7 @@ def agree(answer: LedgerAnswer, column: str, wanted: dict[Key, list[float]]) -> 
         for cell in answer.cells
     }
     (unit,) = (c for c in answer.query.columns if c.name == column)
-    scale = 1e6 if unit.is_money else 1
+    scale = 1 / unit.unit
     assert cells.keys() == wanted.keys()
     for key, values in wanted.items():
         summary = cells[key]

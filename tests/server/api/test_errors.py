@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -16,12 +17,12 @@ from fairlift.engine.errors import (
     Violation,
 )
 from fairlift.v1 import (
-    admin_service_pb2,
     assignment_service_pb2,
     campaign_service_pb2,
     event_service_pb2,
 )
 from fairlift_server.api.errors import STATUS, reason, refusal, status_of
+from fairlift_server.events.ingest import Ingest
 from google.rpc.error_details_pb2 import RetryInfo
 
 from tests.databases import sqlite_only
@@ -89,14 +90,6 @@ async def test_an_error_carries_reason_domain_and_request_id(caller: Caller) -> 
     assert info.metadata["request_id"] == "my-request"
 
 
-async def test_what_is_not_served_yet_says_so(caller: Caller) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await caller.admin.ListAudit(admin_service_pb2.ListAuditRequest())
-
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert "use ListChanges" in (caught.value.details() or "")
-
-
 async def test_a_token_is_asked_of_every_call_and_stream(tmp_path: Path) -> None:
     async with running(tmp_path, token="secret") as caller:
         request = assignment_service_pb2.AssignVariantsRequest(visitor_id="v")
@@ -121,11 +114,22 @@ async def test_a_token_is_asked_of_every_call_and_stream(tmp_path: Path) -> None
     assert answer.snapshot_etag
 
 
-async def test_a_full_queue_sheds_and_tells_when_to_come_again(tmp_path: Path) -> None:
+async def test_a_full_queue_sheds_and_tells_when_to_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused, write = asyncio.Event(), Ingest._write
+
+    async def slow_write(ingest: Ingest, group: list[Any]) -> None:
+        await refused.wait()
+        await write(ingest, group)
+
+    monkeypatch.setattr(Ingest, "_write", slow_write)
     async with running(tmp_path, queue_events=1_000) as caller:
         await caller.start(shop.campaign())
         batches = [[shop.exposure(f"v-{b}-{n}") for n in range(900)] for b in range(12)]
-        calls = [caller.record(*batch) for batch in batches]
+        calls = [asyncio.create_task(caller.record(*batch)) for batch in batches]
+        await asyncio.wait(calls, return_when=asyncio.FIRST_EXCEPTION)
+        refused.set()
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         retries = []
         for outcome in outcomes:

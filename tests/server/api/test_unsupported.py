@@ -4,11 +4,9 @@ from collections.abc import Awaitable
 
 import grpc
 import pytest
-from fairlift.v1 import admin_service_pb2 as admin
 from fairlift.v1 import assignment_service_pb2 as assignments
 from fairlift.v1 import campaign_service_pb2 as campaigns
 from fairlift.v1 import event_service_pb2 as events
-from fairlift.v1.campaign_pb2 import Holdout
 from fairlift.wire.values import time_to
 
 from tests.server import shop
@@ -32,7 +30,6 @@ def exposed(**fields: object) -> events.Event:
 @pytest.mark.parametrize(
     ("message", "field"),
     [
-        (exposed(exposure_token="x"), "exposure.exposure_token"),
         (exposed(first_seen_time=time_to(shop.now())), "exposure.first_seen_time"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -51,19 +48,6 @@ async def test_an_event_with_what_is_not_supported_is_refused_by_field(
     assert "not supported by this server version" in outcome.message
 
 
-async def test_a_request_with_what_is_not_supported_is_refused_by_field(caller: Caller) -> None:
-    calls: dict[str, Awaitable[object]] = {
-        "reason": caller.campaigns.UpdateHoldout(
-            campaigns.UpdateHoldoutRequest(holdout=Holdout(share_bps=5), reason="less")
-        ),
-    }
-    for field, call in calls.items():
-        error = await refused(call)
-
-        assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-        assert [each.field for each in details(error)[1].field_violations] == [field]
-
-
 async def test_a_snapshot_of_another_environment_is_refused(caller: Caller) -> None:
     request = assignments.WatchSnapshotRequest(environment="production")
 
@@ -73,21 +57,6 @@ async def test_a_snapshot_of_another_environment_is_refused(caller: Caller) -> N
 
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "production" in (caught.value.details() or "")
-
-
-async def test_a_call_that_is_not_supported_says_so_in_a_sentence(caller: Caller) -> None:
-    stub = caller.admin
-    for call in (
-        stub.CreateToken(admin.CreateTokenRequest()),
-        stub.RotateToken(admin.RotateTokenRequest()),
-        stub.GetSettings(admin.GetSettingsRequest()),
-        stub.UpdateSettings(admin.UpdateSettingsRequest()),
-        stub.ListAudit(admin.ListAuditRequest()),
-    ):
-        error = await refused(call)
-
-        assert error.code() is grpc.StatusCode.UNIMPLEMENTED
-        assert (error.details() or "").startswith("this server ")
 
 
 async def test_a_reason_is_kept_and_has_a_limit(caller: Caller) -> None:

@@ -11,7 +11,7 @@ from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.api.verdict_messages import short_verdict_to
 from fairlift_server.results.campaign_days import CampaignDays, Pause
 from fairlift_server.results.current_verdict import VerdictInput
-from fairlift_server.results.data_quality import HealthStatus
+from fairlift_server.results.health_check import HealthStatus
 from fairlift_server.results.report_line import ReportLine, VerdictLine
 from fairlift_server.store.campaigns import microseconds
 from fairlift_stats.effects import Interval

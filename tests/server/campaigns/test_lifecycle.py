@@ -92,7 +92,7 @@ async def test_layers_that_overlap_are_refused(caller: Caller) -> None:
         caller.campaigns.CreateCampaign(pb.CreateCampaignRequest(campaign=second))
     )
 
-    assert "overlaps 0 to 5000 of campaign first" in (error.details() or "")
+    assert "overlaps 0% to 50% of campaign first" in (error.details() or "")
 
 
 async def test_lists_come_in_pages_bound_to_their_filter(caller: Caller) -> None:
@@ -305,6 +305,36 @@ async def test_the_history_tells_who_did_what(caller: Caller) -> None:
     assert [change.field for change in changes[2].changes] == ["display_name"]
     assert (changes[2].reason, changes[3].reason) == ("shorter", "enough")
     assert not rest.next_page_token
+    assert {change.resource for change in changes} == {NAME}
+
+
+async def test_the_history_of_all_campaigns_is_one_list(caller: Caller) -> None:
+    for name in ("campaigns/one", "campaigns/two"):
+        campaign = shop.campaign()
+        campaign.name = name
+        await caller.campaigns.CreateCampaign(pb.CreateCampaignRequest(campaign=campaign))
+    await caller.campaigns.StartCampaign(pb.StartCampaignRequest(name="campaigns/one"))
+
+    every = await caller.campaigns.ListChanges(pb.ListChangesRequest(name="campaigns/-"))
+
+    told = [(change.resource, change.verb) for change in every.changes]
+    assert told == [
+        ("campaigns/one", "create"),
+        ("campaigns/two", "create"),
+        ("campaigns/one", "start"),
+    ]
+
+
+async def test_a_planned_change_says_in_which_state_the_campaign_is(caller: Caller) -> None:
+    plan = pb.PlanChangeRequest(campaigns=[shop.campaign()])
+    before = await caller.campaigns.PlanChange(plan)
+    await caller.start(shop.campaign())
+    await caller.campaigns.StopCampaign(pb.StopCampaignRequest(name=NAME))
+
+    after = await caller.campaigns.PlanChange(plan)
+
+    assert before.campaigns[0].state == campaign_pb2.CAMPAIGN_STATE_UNSPECIFIED
+    assert after.campaigns[0].state == campaign_pb2.CAMPAIGN_STATE_STOPPED
 
 
 async def test_the_holdout_is_kept(caller: Caller) -> None:

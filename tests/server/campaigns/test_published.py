@@ -23,6 +23,7 @@ from fairlift_server.campaigns.snapshot_build import published_snapshot
 from fairlift_server.campaigns.update import CampaignUpdate
 from fairlift_server.store.campaigns import Shop, put_shop
 from fairlift_server.store.database import Store
+from fairlift_server.store.history import Author
 
 from tests.databases import database_in
 
@@ -44,7 +45,7 @@ class Campaigns:
             self.live,
             currency="EUR",
             now=lambda: NOW + timedelta(seconds=next(seconds)),
-            token=lambda: f"token{next(tokens)}",
+            random_text=lambda: f"token{next(tokens)}",
         )
 
     def _stored(self) -> PublishedSnapshot:
@@ -114,16 +115,16 @@ async def change(campaigns: Campaigns, rng: random.Random) -> None:
     updates = [update(each, validate_only=rng.random() < 0.1) for each in (wanted, other)]
     match rng.choice(["create", "update", "batch", "holdout", "move", "move", "move"]):
         case "create":
-            await lifecycle.create(wanted, validate_only=rng.random() < 0.1, author="")
+            await lifecycle.create(wanted, validate_only=rng.random() < 0.1, author=Author())
         case "update":
-            await lifecycle.update(updates[:1], author="")
+            await lifecycle.update(updates[:1], author=Author())
         case "batch":
-            await lifecycle.update(updates, author="")
+            await lifecycle.update(updates, author=Author())
         case "holdout":
-            await lifecycle.set_holdout(rng.choice([0, 1_000]))
+            await lifecycle.set_holdout(rng.choice([0, 1_000]), author=Author())
         case _:
             verb = rng.choice(["start", "start", "pause", "resume", "stop", "archive"])
-            await lifecycle.move(verb, name, etag="", author="")
+            await lifecycle.move(verb, name, etag="", author=Author())
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -145,11 +146,11 @@ async def test_after_any_changes_what_is_published_is_what_is_stored(
 
 async def test_a_change_leaves_the_other_campaigns_as_they_are(campaigns: Campaigns) -> None:
     for name in ("a", "b"):
-        await campaigns.lifecycle.create(plain_campaign(name), validate_only=False, author="")
-        await campaigns.lifecycle.move("start", name, etag="", author="")
+        await campaigns.lifecycle.create(plain_campaign(name), validate_only=False, author=Author())
+        await campaigns.lifecycle.move("start", name, etag="", author=Author())
     before = campaigns.live.compiled.campaigns["a"]
 
-    await campaigns.lifecycle.move("pause", "b", etag="", author="")
+    await campaigns.lifecycle.move("pause", "b", etag="", author=Author())
 
     assert campaigns.live.compiled.campaigns["a"] is before
 
@@ -158,16 +159,16 @@ async def test_a_snapshot_has_a_limit_that_what_makes_it_smaller_may_pass(
     campaigns: Campaigns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in NAMES[1:4]:
-        await campaigns.lifecycle.create(plain_campaign(name), validate_only=False, author="")
-    await campaigns.lifecycle.move("start", "c1", etag="", author="")
-    await campaigns.lifecycle.move("start", "c2", etag="", author="")
+        await campaigns.lifecycle.create(plain_campaign(name), validate_only=False, author=Author())
+    await campaigns.lifecycle.move("start", "c1", etag="", author=Author())
+    await campaigns.lifecycle.move("start", "c2", etag="", author=Author())
     size = sum(campaigns.live.published.sizes.values())
     monkeypatch.setattr(snapshot_build, "MAX_SNAPSHOT_BYTES", size - 1)
 
     with pytest.raises(InvalidRequest, match="archive stopped campaigns"):
-        await campaigns.lifecycle.move("start", "c3", etag="", author="")
-    await campaigns.lifecycle.move("stop", "c1", etag="", author="")
-    await campaigns.lifecycle.move("archive", "c1", etag="", author="")
+        await campaigns.lifecycle.move("start", "c3", etag="", author=Author())
+    await campaigns.lifecycle.move("stop", "c1", etag="", author=Author())
+    await campaigns.lifecycle.move("archive", "c1", etag="", author=Author())
 
     campaigns.check()
     assert campaigns.live.published.campaigns["c3"].lifecycle.state is State.DRAFT

@@ -78,17 +78,17 @@ def test_the_worked_example_of_the_decision() -> None:
     # The belt comes back: 18 returned to the customer, the belt is sold again.
     restated = standing(refund(18, recovered=8, items=1), placed=content(cost=38))
 
-    assert (placed.shop_revenue_micros, placed.shop_profit_micros) == (90, 90 - 38 - 5)
-    assert restated.shop_revenue_micros == 90
-    assert restated.shop_net_revenue_micros == 72
-    assert restated.shop_profit_micros == 72 - (38 - 8) - 5
+    assert (placed.figures.revenue, placed.figures.profit) == (90, 90 - 38 - 5)
+    assert restated.figures.revenue == 90
+    assert restated.figures.net_revenue == 72
+    assert restated.figures.profit == 72 - (38 - 8) - 5
 
 
 def test_a_cancelled_order_never_was() -> None:
     cancelled = standing(other(AmendmentKind.CANCELLATION))
 
     assert cancelled.cancelled
-    assert (cancelled.shop_net_revenue_micros, cancelled.shop_profit_micros) == (0, 0)
+    assert (cancelled.figures.net_revenue, cancelled.figures.profit) == (0, 0)
 
 
 def test_the_latest_of_cancellations_and_reopenings_holds() -> None:
@@ -98,7 +98,7 @@ def test_the_latest_of_cancellations_and_reopenings_holds() -> None:
 
     assert not standing(reopened, cancelled).cancelled
     assert standing(again, reopened, cancelled).cancelled
-    assert standing(cancelled, reopened, refund(20)).shop_net_revenue_micros == 70
+    assert standing(cancelled, reopened, refund(20)).figures.net_revenue == 70
 
 
 def test_a_refund_may_pay_back_more_than_the_goods() -> None:
@@ -106,13 +106,13 @@ def test_a_refund_may_pay_back_more_than_the_goods() -> None:
     placed = content(50_000_000, discount=0, cost=0, items=1)
     whole = standing(refund(50_000_000, delivery=4_950_000), placed=placed)
 
-    assert (whole.shop_net_revenue_micros, whole.refunded) == (0, True)
+    assert (whole.figures.net_revenue, whole.refunded) == (0, True)
 
 
 def test_money_back_for_delivery_alone_leaves_the_revenue_and_marks_the_order() -> None:
     late = standing(refund(0, delivery=5))
 
-    assert (late.shop_net_revenue_micros, late.refunded) == (90, True)
+    assert (late.figures.net_revenue, late.refunded) == (90, True)
     assert not standing(refund(0, items=1)).refunded
 
 
@@ -143,7 +143,7 @@ def test_the_latest_correction_holds_but_for_the_date() -> None:
     corrected = standing(correction(large, at=2, named=b"2"), correction(small, at=1))
 
     assert corrected.content == large
-    assert corrected.shop_revenue_micros == 200
+    assert corrected.figures.revenue == 200
 
 
 def test_refunds_are_judged_by_the_order_as_it_is_now() -> None:
@@ -157,7 +157,7 @@ def test_a_correction_without_a_rate_changes_nothing() -> None:
     foreign = correction(content(500, discount=0, currency="USD"))
 
     assert contradicting(foreign) == ["amendment.correction.currency_code"]
-    assert standing(foreign).shop_revenue_micros == 90
+    assert standing(foreign).figures.revenue == 90
 
 
 def test_a_correction_beyond_what_can_be_kept_changes_nothing() -> None:
@@ -166,7 +166,7 @@ def test_a_correction_beyond_what_can_be_kept_changes_nothing() -> None:
 
     after, contradictions = order_standing(content(), [large], rates.get)
 
-    assert after.shop_revenue_micros == 90
+    assert after.figures.revenue == 90
     assert "must be worth at most" in contradictions[b"c"].message
 
 

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from fairlift.engine.errors import Overloaded
+from fairlift.engine.errors import Overloaded, Unavailable
+from fairlift_server.events.commit_time import CommitTime
 from fairlift_server.events.ingest import Ingest
 from fairlift_server.events.ledger import ActionEntry, Event, EventOutcome
 
@@ -63,4 +64,119 @@ async def test_a_slow_disk_is_overload_before_the_queue_is_full() -> None:
     disk.free.set()
     await asyncio.gather(*waiting)
     assert ingest.has_room
+    await ingest.close()
+
+
+class TimedDisk:
+    """Takes 10 ms for a commit and 0.1 ms for an event, by the test's own clock."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.fails = False
+        self.next: asyncio.Event | None = None
+
+    def clock(self) -> float:
+        return self.now_s
+
+    async def store(self, events: Sequence[object]) -> list[EventOutcome]:
+        if self.next is not None:
+            await self.next.wait()
+        if self.fails:
+            self.now_s += 30
+            raise OSError("no answer")
+        self.now_s += 0.01 + 0.0001 * len(events)
+        return ["accepted"] * len(events)
+
+
+async def expected_s(ingest: Ingest, disk: TimedDisk, batches: int) -> float:
+    """For so many batches that wait; they are stored in the end."""
+    disk.next = asyncio.Event()
+    waiting = [asyncio.create_task(ingest.record(BATCH)) for _ in range(batches)]
+    await asyncio.sleep(0)
+    wait_s = ingest.expected_wait_s
+    disk.next.set()
+    await asyncio.gather(*waiting)
+    disk.next = None
+    return wait_s
+
+
+async def test_one_small_commit_does_not_make_a_crowd_of_events_look_slow() -> None:
+    disk = TimedDisk()
+    ingest = Ingest(disk.store, limit_events=50_000, now=disk.clock)
+    assert await expected_s(ingest, disk, 1) == 0.0  # nothing was measured
+    await ingest.close()
+    ingest = Ingest(disk.store, limit_events=50_000, now=disk.clock)
+    await ingest.record(BATCH[:1])
+
+    # 1,000 events in one commit take 0.11 s; from one commit alone it is known that it took 10 ms.
+    assert await expected_s(ingest, disk, 10) == pytest.approx(0.0101)
+    await ingest.close()
+
+
+async def test_the_wait_is_a_part_for_each_commit_and_one_for_each_event() -> None:
+    disk = TimedDisk()
+    ingest = Ingest(disk.store, limit_events=90_000, now=disk.clock)
+    for size in (1, 40, 100, 7):
+        await ingest.record(BATCH[:size])
+
+    assert await expected_s(ingest, disk, 10) == pytest.approx(0.01 + 0.1)
+    # Two and a half groups of 10,000 are three commits.
+    assert await expected_s(ingest, disk, 250) == pytest.approx(3 * 0.01 + 2.5)
+    await ingest.close()
+
+
+async def test_a_commit_that_failed_says_nothing_of_the_next_ones() -> None:
+    disk = TimedDisk()
+    ingest = Ingest(disk.store, limit_events=50_000, now=disk.clock)
+    await ingest.record(BATCH)
+    disk.fails = True
+    with pytest.raises(Unavailable):
+        await ingest.record(BATCH)
+    disk.fails = False
+
+    assert await expected_s(ingest, disk, 1) == pytest.approx(0.02)
+    await ingest.close()
+
+
+@pytest.mark.parametrize(
+    ("measured", "one_event_s", "ten_thousand_s"),
+    [
+        # By chance the larger one was quicker: both took the mean.
+        ([(1, 0.03), (100, 0.01)], 0.02, 0.02),
+        # A line that begins below zero: in proportion, which least squares puts at
+        # (100 x 0.01 + 1,000 x 1.0) / (100^2 + 1,000^2) for each event.
+        ([(100, 0.01), (1_000, 1.0)], 1_001 / 1_010_000, 10_010_000 / 1_010_000),
+    ],
+)
+def test_chance_makes_no_time_negative(
+    measured: list[tuple[int, float]], one_event_s: float, ten_thousand_s: float
+) -> None:
+    times = CommitTime()
+    for events, seconds in measured:
+        times.add(events, seconds)
+
+    assert times.expected_s(1, 1) == pytest.approx(one_event_s)
+    assert times.expected_s(1, 10_000) == pytest.approx(ten_thousand_s)
+
+
+def test_an_old_disk_is_forgotten() -> None:
+    times = CommitTime()
+    for number in range(100):
+        times.add(10, 9.0 if number < 60 else 0.01)
+
+    assert times.expected_s(1, 10) == pytest.approx(0.01)
+
+
+async def test_a_store_that_answers_too_little_ends_the_writer_with_its_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def forget(_events: Sequence[object]) -> list[EventOutcome]:
+        return []
+
+    ingest = Ingest(forget, limit_events=50_000)
+    with pytest.raises(Unavailable, match="restart the server"):
+        async with asyncio.timeout(5):
+            await ingest.record(BATCH)
+
+    assert "Traceback" in caplog.text
     await ingest.close()

@@ -157,3 +157,19 @@ async def test_what_became_of_an_order_counts_though_a_rate_is_a_mistake(
         "SELECT cancelled, refunded_micros, shop_net_revenue_micros, rate_picos FROM orders",
     )
     assert [tuple(map(int, row)) for row in found] == [(1, 400_000_000, 0, 2 * 10**12)]
+
+
+async def test_an_order_is_stored_alike_as_placed_and_after_amendments_that_cancel_out(
+    caller: Caller, tmp_path: Path
+) -> None:
+    lines = (shop.line(50), shop.line(19.99))
+    await caller.accepted([shop.order("v", "o-1", *lines, discount=10, coupon=["A", "b"])])
+    select = "SELECT * FROM orders"
+    placed = databases.rows(database_in(tmp_path), select)
+
+    await caller.accepted([shop.cancellation("o-1", at=shop.now() - timedelta(minutes=2))])
+    cancelled = databases.rows(database_in(tmp_path), select)
+    await caller.accepted([shop.reopening("o-1", at=shop.now() - timedelta(minutes=1))])
+
+    assert cancelled != placed
+    assert databases.rows(database_in(tmp_path), select) == placed

@@ -193,3 +193,22 @@ def test_the_customers_of_the_documentation_are_taken(tmp_path: Path) -> None:
         ("bea@example.com", "country", "RO", 20_517),
         ("bea@example.com", "tier", "silver", 20_517),
     ]
+
+
+def test_a_file_without_rows_is_said_to_have_none(tmp_path: Path) -> None:
+    file = written(tmp_path / "empty.csv", HEADER)
+
+    said = command(tmp_path, file, "--as", "orders", "--map", "generic")
+
+    assert said.returncode == 0
+    assert said.stdout == f"{file}: it has no rows; is it the whole file?\n"
+
+
+def test_among_blank_lines_an_object_is_counted_as_one_and_called_so(tmp_path: Path) -> None:
+    file = tmp_path / "actions.jsonl"
+    action = '{"name": "seen", "unit": "v", "time": "never"}\n'
+    file.write_text(f"{action}\n\n{action}")
+
+    said = command(tmp_path, file, "--as", "actions", "--map", "generic")
+
+    assert "object 1, 2" in said.stdout + said.stderr

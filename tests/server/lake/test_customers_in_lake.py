@@ -7,6 +7,7 @@ from fairlift_server.lake.export import export_ledger
 from fairlift_server.store.database import Store
 from fairlift_server.store.erasure import Request
 from fairlift_server.store.erasure import erase as erase_rows
+from fairlift_server.store.history import Author
 from fairlift_server.store.stored_ids import IdSettings
 
 from tests.databases import sqlite_only
@@ -34,7 +35,7 @@ def test_exports_follow_what_is_imported_and_erased(tmp_path: Path) -> None:
     assert labels(lake) == [("a", "gold"), ("a", "tin"), ("b", "tin")]
 
     store = Store(database)
-    store.write_now(lambda t: erase_rows(t, ["a"], ids, None, Request(1, "me")))
+    store.write_now(lambda t: erase_rows(t, ["a"], ids, None, Request(1, Author())))
     store.close()
     export_ledger(str(database), lake)
 

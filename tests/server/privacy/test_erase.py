@@ -1,6 +1,7 @@
 """Erasing a visitor or customer: all that is kept of the person goes, and stays away."""
 
 import asyncio
+import json
 import random
 import sqlite3
 import time
@@ -198,12 +199,16 @@ async def test_a_request_is_recorded_without_the_id(
         async for _page in caller.admin.ExportUnit(request):
             pass
 
-    found = rows(tmp_path, "SELECT verb, author, reason, ids, counts FROM unit_requests")
+    query = "SELECT resource, verb, author, reason, fields FROM changes ORDER BY number"
+    found = rows(tmp_path, query)
     assert [row[:4] for row in found] == [
-        ("erase", "", "letter of 3 May", 1),
-        ("export", "", "", 1),
+        ("units", "erase", "", "letter of 3 May"),
+        ("units", "export", "", ""),
     ]
-    assert '"actions": 1' in str(found[0][4])
+    erased = {
+        each["field"]: (each["before"], each["after"]) for each in json.loads(str(found[0][4]))
+    }
+    assert (erased["ids"], erased["actions"]) == (("1", "0"), ("1", "0"))
     if not ON_POSTGRES:
         assert b"ana@" not in (tmp_path / "shop.db").read_bytes()
     lines = [record for record in caplog.records if record.name == "fairlift.privacy"]

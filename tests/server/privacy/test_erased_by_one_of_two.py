@@ -10,6 +10,7 @@ from fairlift.v1 import event_service_pb2 as pb
 from fairlift_server.events.unit_ids import UnitIds
 from fairlift_server.store.database import Store
 from fairlift_server.store.erasure import Request
+from fairlift_server.store.history import Author
 from fairlift_server.store.unit_requests import UnitRequests
 
 from tests.databases import new_database, rows
@@ -87,7 +88,7 @@ async def test_a_row_with_a_low_id_that_appears_after_the_search_goes_too(tmp_pa
         late.execute(statement, (bytes(15) + b"1", unit))
         other.execute(statement, (bytes(15) + b"2", unit))
         other.commit()
-        erasing = asyncio.create_task(requests.erase(["ana"], Request(1, "")))
+        erasing = asyncio.create_task(requests.erase(["ana"], Request(1, Author())))
         await asyncio.sleep(0.5)
         late.commit()
         erased = await erasing

@@ -18,6 +18,7 @@ from fairlift_server.store.database import Store
 from fairlift_server.store.erased_units import ErasedUnits
 from fairlift_server.store.erasure import Erasure, Request, erase
 from fairlift_server.store.event_groups import judge_again, store_group
+from fairlift_server.store.history import Author
 from fairlift_server.store.person_rows import PersonRows, person_rows
 
 from tests.databases import database_in
@@ -56,7 +57,7 @@ def stored(store: Store, erased: ErasedUnits, *events: Event | WaitingEvent) -> 
 
 
 def gone(store: Store, unit: str, found: PersonRows | None = None) -> Erasure:
-    return store.write_now(lambda t: erase(t, [unit], IDS, None, Request(1, ""), found=found))
+    return store.write_now(lambda t: erase(t, [unit], IDS, None, Request(1, Author()), known=found))
 
 
 def units(store: Store) -> list[str]:

@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 
 import pytest
 from fairlift.v1 import results_service_pb2 as pb
-from fairlift_server.api.report_rows import Row
-from fairlift_server.commands.spreadsheets import harmless, write_tables
+from fairlift_report.spreadsheets import SheetRow, harmless
+from fairlift_server.commands.spreadsheets import write_tables
 
 from tests.server import shop
 from tests.server.client import Caller, running
@@ -55,7 +55,7 @@ async def test_the_tables_have_the_figures_of_the_report(tmp_path: Path) -> None
         said = await export(caller.address, folder)
 
     assert said.returncode == 0, said.stderr
-    assert said.stdout.endswith("2 reports of 2 campaigns\n")
+    assert said.stdout.endswith("reports of 2 of 2 campaigns\n")
     variants = table(folder / "variants.csv")
     assert [(row["campaign"], row["variant"]) for row in variants] == [
         ("free-shipping", "control"),
@@ -177,7 +177,7 @@ async def test_a_token_is_needed_where_the_server_asks_for_one(tmp_path: Path) -
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\0"])
 def test_no_text_becomes_a_formula(tmp_path: Path, first: str) -> None:
-    rows: list[Row] = [{"name": f"{first}1+1", "number": -1.5, "count": -3}]
+    rows: list[SheetRow] = [{"name": f"{first}1+1", "number": -1.5, "count": -3}]
 
     write_tables(tmp_path, {"names": rows}, "csv")
     write_tables(tmp_path, {"names": rows}, "xlsx")

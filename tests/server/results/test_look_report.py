@@ -7,7 +7,7 @@ import pytest
 from fairlift.wire.campaign import campaign_from
 from fairlift_server.results import look_report
 from fairlift_server.results.analysis_plan import AnalysisPlan, analysis_plan_of
-from fairlift_server.results.kept_look import KeptLook
+from fairlift_server.results.frozen_look import FrozenLook
 from fairlift_server.results.look_report import report_of
 from fairlift_stats.data.summary import Summary
 from fairlift_stats.sequential.looks import ArmCount, Look
@@ -22,7 +22,7 @@ def plan() -> AnalysisPlan:
     return analysis_plan_of(campaign_from(campaign), currency="EUR")
 
 
-def look_of(plan: AnalysisPlan, *, broken: str = "") -> KeptLook:
+def look_of(plan: AnalysisPlan, *, broken: str = "") -> FrozenLook:
     """A look over 100 units an arm, of whom ten bought; one column may be broken.
 
     Sixty units have a 2 in it, where only 0 and 1 can be.
@@ -41,13 +41,13 @@ def look_of(plan: AnalysisPlan, *, broken: str = "") -> KeptLook:
         group.maturity: {arm: summary(group.columns) for arm in plan.arms} for group in plan.groups
     }
     counts = tuple(ArmCount(arm, 100) for arm in plan.arms)
-    return KeptLook(
+    return FrozenLook(
         plan.sequential,
         Look(at="2026-03-10", day=10, counts=counts),
         by_arm,
         entered=dict.fromkeys(plan.arms, 100),
         quantiles={arm: {} for arm in plan.arms},
-        segments={"country": {"ES": by_arm[plan.segment_group.maturity]}},
+        segments={3: {"country": {"ES": by_arm[3]}}},
         contaminated={},
     )
 

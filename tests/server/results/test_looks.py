@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from fairlift.v1 import plan_pb2
+from fairlift.v1 import campaign_service_pb2, plan_pb2
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.campaign_service_pb2 import StopCampaignRequest
 from scipy import stats
@@ -348,3 +348,19 @@ async def test_a_watcher_hears_of_new_looks(tmp_path: Path) -> None:
     assert isinstance(heard, pb.Report)
     assert not nobody.HasField("look")
     assert heard.look.number == 1
+
+
+async def test_a_watcher_hears_that_a_campaign_was_stopped(tmp_path: Path) -> None:
+    async with running(tmp_path, keep_alive_s=0.2) as caller:
+        await start(caller, planned())
+        await live_until(caller, 1, day_of(1, each=20))
+        watched = caller.results.WatchResults(pb.WatchResultsRequest(name=NAME))
+        before = await asyncio.wait_for(watched.read(), 120)
+        await caller.campaigns.StopCampaign(campaign_service_pb2.StopCampaignRequest(name=NAME))
+        after = await asyncio.wait_for(watched.read(), 120)
+        watched.cancel()
+
+    assert isinstance(before, pb.Report)
+    assert isinstance(after, pb.Report)
+    assert after.look.number == before.look.number
+    assert after.verdict.sentence != before.verdict.sentence

@@ -10,6 +10,7 @@ from fairlift.v1 import results_service_pb2 as pb
 from fairlift_server.events.intake import Intake
 from fairlift_server.results.campaign_results import CampaignResults
 from fairlift_server.results.worker_pool import WorkerPool
+from fairlift_server.store.history import Author
 
 from tests.databases import database_in
 from tests.server import shop
@@ -51,8 +52,8 @@ async def test_data_quality_does_not_wait_for_reports(tmp_path: Path) -> None:
         return Intake(up_since_us=0)
 
     campaigns = Campaigns(database_in(tmp_path))
-    await campaigns.lifecycle.create(plain_campaign("a"), validate_only=False, author="")
-    await campaigns.lifecycle.move("start", "a", etag="", author="")
+    await campaigns.lifecycle.create(plain_campaign("a"), validate_only=False, author=Author())
+    await campaigns.lifecycle.move("start", "a", etag="", author=Author())
     results = CampaignResults(
         campaigns.store,
         Busy(1),

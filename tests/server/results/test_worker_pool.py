@@ -2,8 +2,10 @@
 
 import inspect
 import multiprocessing
+import os
 import pickle
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from fairlift.engine import errors as engine_errors
@@ -28,6 +30,14 @@ def raise_what_cannot_be_rebuilt() -> None:
 
 def raise_not_found() -> None:
     raise NotFound("no such campaign")
+
+
+def own_niceness() -> int:
+    return os.nice(0)
+
+
+async def test_what_computes_results_gives_way_to_what_serves() -> None:
+    assert await workers().run(own_niceness) == min(19, os.nice(0) + 5)
 
 
 def exceptions() -> Iterator[type[Exception]]:
@@ -100,3 +110,30 @@ async def test_a_pool_starts_its_process_when_it_is_first_used_and_ends_it() -> 
     assert len(set(multiprocessing.active_children()) - before) == 1
     used.close()
     assert set(multiprocessing.active_children()) == before
+
+
+async def test_operators_are_told_of_each_job_and_how_it_ended() -> None:
+    told: list[tuple[str, bool]] = []
+    spans: list[str] = []
+
+    @contextmanager
+    def span(name: str) -> Iterator[None]:
+        spans.append(f"{name} begins")
+        try:
+            yield
+        finally:
+            spans.append(f"{name} ends")
+
+    pool = WorkerPool(1, lambda name, _seconds, failed: told.append((name, failed)), span)
+    try:
+        await pool.run(own_niceness)
+        with pytest.raises(NotFound):
+            await pool.run(raise_not_found)
+    finally:
+        pool.close()
+
+    assert told == [("own_niceness", False), ("raise_not_found", True)]
+    assert spans == [
+        *("own_niceness begins", "own_niceness ends"),
+        *("raise_not_found begins", "raise_not_found ends"),
+    ]

@@ -4,8 +4,9 @@ import asyncio
 import sys
 from datetime import timedelta
 
-from fairlift_server.build import retaining
+from fairlift_server.offline_results import retaining
 from fairlift_server.results import retention
+from fairlift_server.results.retention_rules import RetentionRules
 
 from tests.server.client import Clock, settings_of
 
@@ -29,8 +30,9 @@ async def main(database: str, key: str, erased: str, ahead_s: str) -> None:
     retention._FEWEST = retention._MOST = 10
     retention.Retention._paced = _loud  # type: ignore[method-assign]
     files = {"id_key_file": key, "erased_file": erased}
-    settings = settings_of({"database": database, "retention_days": 30, **files})
-    async with retaining(settings, clock=clock) as made:
+    settings = settings_of({"database": database, **files})
+    rules = RetentionRules.of(30, settings.history_days)
+    async with retaining(settings, lambda _: rules, clock=clock) as made:
         _say("begun")
         await made.once()
 

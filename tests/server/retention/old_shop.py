@@ -9,8 +9,9 @@ from pathlib import Path
 from fairlift.v1 import campaign_service_pb2 as campaigns
 from fairlift.v1 import plan_pb2, results_service_pb2
 from fairlift.v1.event_service_pb2 import Event
-from fairlift_server.build import retaining
+from fairlift_server.offline_results import retaining
 from fairlift_server.results.retention import Retention
+from fairlift_server.results.retention_rules import RetentionRules
 from google.protobuf.message import Message
 
 from tests.databases import database_in
@@ -42,7 +43,9 @@ async def served(folder: Path, clock: Clock) -> AsyncIterator[Caller]:
 @asynccontextmanager
 async def cleaning(folder: Path, clock: Clock) -> AsyncIterator[Retention]:
     """What removes old events, of a database that no server uses."""
-    async with retaining(settings_of(chosen(folder)), workers=workers(), clock=clock) as made:
+    settings = settings_of(chosen(folder))
+    rules = RetentionRules.of(DAYS, settings.history_days)
+    async with retaining(settings, lambda _: rules, workers=workers(), clock=clock) as made:
         yield made
 
 

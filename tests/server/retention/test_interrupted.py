@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fairlift_server.results import retention as timed
+from fairlift_server.results import retention_rules as timed
 from fairlift_server.store.database import Store
 from fairlift_server.store.partitions import make_partitions
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from tests.databases import rows, sqlite_only
 from tests.server import shop
@@ -17,9 +18,11 @@ from tests.server.retention.old_shop import chosen, served
 LONG_AGO = shop.now() - timedelta(days=100)
 
 
-def command(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def command(
+    folder: Path, *arguments: str, server_days: int = 0
+) -> "subprocess.CompletedProcess[str]":
     settings = {f"FAIRLIFT_{name.upper()}": str(value) for name, value in chosen(folder).items()}
-    settings.pop("FAIRLIFT_RETENTION_DAYS")
+    settings["FAIRLIFT_RETENTION_DAYS"] = str(server_days)
     return subprocess.run(
         [sys.executable, "-m", "fairlift_server", *arguments],
         env={"PATH": os.environ["PATH"], **settings},
@@ -61,6 +64,20 @@ async def test_a_dry_run_says_what_would_go_and_what_holds_back(tmp_path: Path) 
     assert rows(database, "SELECT count(*) FROM actions") == [(12,)]
 
 
+@pytest.mark.parametrize("reason", ["segment", "cost"])
+async def test_all_orders_stay_while_somebody_asks_who_is_new(tmp_path: Path, reason: str) -> None:
+    segments = ["new_or_returning"] if reason == "segment" else []
+    async with served(tmp_path, Clock()) as caller:
+        caller.clock.set(LONG_AGO - timedelta(days=1))
+        await caller.start(shop.campaign(metric="conversion_rate", segments=segments))
+        await old_and_new(caller)
+        if reason == "cost":
+            await caller.accepted([shop.cost(5, campaign=NAME, channel="email")])
+        tried = command(tmp_path, "retain", "--days", "30", "--dry-run")
+
+    assert "and all orders" in tried.stdout
+
+
 async def test_old_events_go_and_a_word_is_needed_for_it(tmp_path: Path) -> None:
     database = str(chosen(tmp_path)["database"])
     async with served(tmp_path, Clock()) as caller:
@@ -73,6 +90,7 @@ async def test_old_events_go_and_a_word_is_needed_for_it(tmp_path: Path) -> None
     assert unset.returncode == 1
     assert "FAIRLIFT_RETENTION_DAYS is 0, which keeps everything" in unset.stderr
     assert short.returncode == 1
+    assert "--days: is 7, " in short.stderr
     assert "must be 0 (keep everything), or 30 or more" in short.stderr
     assert tried.stdout.splitlines()[1:3] == ["actions: 10 would go", "orders: 1 would go"]
     assert done.returncode == 0, done.stderr
@@ -80,6 +98,28 @@ async def test_old_events_go_and_a_word_is_needed_for_it(tmp_path: Path) -> None
     assert rows(database, "SELECT count(*) FROM actions") == [(2,)]
     assert rows(database, "SELECT order_id FROM orders") == [("o-2",)]
     assert rows(database, "SELECT order_id FROM order_lines") == [("o-2",), ("o-2",)]
+
+
+async def test_what_administrators_set_stands_in_place_of_the_servers_days(tmp_path: Path) -> None:
+    database = str(chosen(tmp_path)["database"])
+    async with served(tmp_path, Clock()) as caller:
+        await old_and_new(caller)
+    longer = command(tmp_path, "settings", "--retention-days", "365")
+    kept = command(tmp_path, "retain", server_days=30)
+    tried = command(tmp_path, "retain", "--dry-run", server_days=30)
+    after_kept = rows(database, "SELECT count(*) FROM actions")
+    assert command(tmp_path, "settings", "--retention-days", "0").returncode == 0
+    for_ever = command(tmp_path, "retain", server_days=30)
+    assert command(tmp_path, "settings", "--retention-days", "90").returncode == 0
+    shorter = command(tmp_path, "retain")
+
+    assert longer.stdout.splitlines()[-1] == "days that events are kept for: 365"
+    assert (kept.returncode, kept.stdout) == (0, "removed 0 events\n"), kept.stderr
+    assert "actions: 0 would go" in tried.stdout.splitlines()
+    assert after_kept == [(12,)]
+    assert for_ever.returncode == 1
+    assert "retention_days of the shop's settings is 0, which keeps everything" in for_ever.stderr
+    assert shorter.stdout.splitlines()[-1] == "removed 11 events", shorter.stderr
 
 
 @sqlite_only

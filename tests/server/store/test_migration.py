@@ -1,4 +1,4 @@
-"""Migrations: from the first schema on with data in it, on both databases, forward only."""
+"""Migrations: from the first schema on with data in it, and back by one, on both databases."""
 
 import subprocess
 import sys
@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from fairlift.engine.errors import WrongState
-from fairlift_server.store.database import Store
+from fairlift_server.store.database import Store, pending_migrations
 from fairlift_server.store.migration import migrate, pending
-from sqlalchemy import Connection, text
+from fairlift_server.store.schema_version import MIGRATIONS, is_newest
+from sqlalchemy import Connection, inspect, text
 
 from tests.databases import changed, new_database, rows
 
@@ -22,6 +24,16 @@ FIRST_CONTENTS = (
     "INSERT INTO actions (event_id, time_us, received_us, unit, name) VALUES (?, 1, 2, 'v', 'n')",
 )
 
+CHANGE = (
+    "INSERT INTO changes (campaign, time_us, author, verb, epoch, fields, reason) "
+    "VALUES (?, 1, 'token', ?, 0, '[]', '')"
+)
+
+TOKEN = (
+    "INSERT INTO tokens (id, version, display_name, role, environment, created_us, secret_hash) "
+    "VALUES ('ci', 1, 'CI', 'editor', '', 1, ?)"
+)
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
@@ -31,10 +43,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield new_database(str(tmp_path))
 
 
-def migrated(database: str, to: str = "head") -> None:
+def migrated(database: str, to: str = "head", *, is_backed_up: bool = False) -> None:
     store = Store(database)
     try:
-        store.migrate(to=to)
+        store.migrate(to=to, is_backed_up=is_backed_up)
     finally:
         store.close()
 
@@ -77,6 +89,21 @@ def test_each_version_can_be_upgraded(database: str) -> None:
         assert rows(database, "SELECT version_num FROM alembic_version") == [(revision,)]
 
 
+def test_a_database_is_newest_after_the_last_migration_alone(database: str) -> None:
+    store = Store(database)
+    revisions = [each.revision for each in store.write_now(lambda c: pending(c, "shop"))]
+    newest = [store.write_now(is_newest)]
+    for revision in (*revisions[-2:], "of a later program"):
+        if revision in revisions:
+            store.migrate(to=revision)
+        else:
+            changed(database, "UPDATE alembic_version SET version_num = '9999'")
+        newest.append(store.write_now(is_newest))
+    store.close()
+
+    assert newest == [False, False, True, False]
+
+
 def test_check_lists_what_is_missing_and_changes_nothing(database: str) -> None:
     migrated(database, "0001")
 
@@ -94,15 +121,96 @@ def test_check_lists_what_is_missing_and_changes_nothing(database: str) -> None:
     assert (after.returncode, after.stdout) == (0, upgraded.stdout)
 
 
-def test_migrations_only_go_forward(database: str) -> None:
+def test_the_newest_tables_go_back_by_one_version_and_keep_the_rest(database: str) -> None:
+    # Given what the version before kept, and what only this one can keep
+    migrated(database, "0008")
+    for statement in FIRST_CONTENTS:
+        changed(database, statement, [b"\x01"] * statement.count("?"))
+    changed(database, CHANGE, ["a", "create"])
+    migrated(database, "0009")
+    changed(database, CHANGE, [None, "tokens"])
+    changed(database, TOKEN, [b"\x01" * 32])
+
+    refused = command(database, "--to", "0008")
+    tokens = rows(database, "SELECT id FROM tokens")
+    migrated(database, "0008", is_backed_up=True)
+    version = rows(database, "SELECT version_num FROM alembic_version")
+    left = [
+        rows(database, f"SELECT count(*) FROM {table}")
+        for table in ("campaigns", "exposures", "actions", "changes")
+    ]
     migrated(database)
 
-    back = command(database, "--to", "0001")
-    unknown = command(database, "--to", "77")
+    assert (refused.returncode, tokens) == (1, [("ci",)])
+    assert "0009 removes all tokens but FAIRLIFT_TOKEN, what administrators set" in refused.stderr
+    assert "then run `fairlift-server migrate --to 0008 --backed-up`" in refused.stderr
+    assert version == [("0008",)]
+    assert left == [[(1,)]] * 4
+    assert rows(database, "SELECT unit FROM exposures") == [("v",)]
+    assert rows(database, "SELECT count(*) FROM tokens") == [(0,)]
 
-    assert back.returncode == unknown.returncode == 1
-    assert "migrations only go forward; to go back, restore a back-up" in back.stderr
-    assert "there is no migration 77; there are 0001, 0002" in unknown.stderr
+
+@pytest.mark.parametrize(("older", "newer"), [("0008", "0009"), ("0009", "0010")])
+def test_the_tables_are_the_same_after_the_way_back_as_before(
+    database: str, older: str, newer: str
+) -> None:
+    migrated(database, older)
+    before = columns(database)
+    migrated(database, newer)
+    assert columns(database) != before
+
+    migrated(database, older)
+
+    assert columns(database) == before
+
+
+def columns(database: str) -> list[tuple[str, str, bool]]:
+    """All columns, and whether they may be empty."""
+    store = Store(database)
+    try:
+        with store._database.writing.connect() as connection:
+            tables = inspect(connection)
+            return [
+                (table, column["name"], column["nullable"])
+                for table in sorted(tables.get_table_names())
+                for column in sorted(tables.get_columns(table), key=lambda each: each["name"])
+            ]
+    finally:
+        store.close()
+
+
+def test_what_cannot_be_undone_is_not_undone(database: str) -> None:
+    migrated(database)
+
+    with pytest.raises(WrongState, match=r"cannot go back to 0001: 0008 .*cannot be undone; to go"):
+        migrated(database, "0001", is_backed_up=True)
+    with pytest.raises(WrongState, match="there is no migration 77; there are 0001, 0002"):
+        migrated(database, "77")
+    assert rows(database, "SELECT count(*) FROM tokens") == [(0,)]
+    with pytest.raises(WrongState, match="migrate --to 0001` says whether it can go back"):
+        pending_migrations(database, "0001")
+
+
+def test_the_newest_migration_says_what_going_back_loses() -> None:
+    """A version that was upgraded can be left again: each new migration says how."""
+    newest = ScriptDirectory(str(MIGRATIONS)).get_revision("head")
+
+    assert newest is not None
+    assert isinstance(newest.module.LOSES_GOING_BACK, str)
+
+
+def test_tables_do_not_go_back_below_a_running_server(tmp_path: Path) -> None:
+    database = new_database(str(tmp_path))
+    migrated(database)
+    serving = Store(database)
+    serving.migrate()
+
+    with pytest.raises(WrongState, match=r"a server of Fairlift uses .*stop it first"):
+        migrated(database, "0008", is_backed_up=True)
+    serving.close()
+
+    migrated(database, "0008", is_backed_up=True)
+    assert rows(database, "SELECT version_num FROM alembic_version") == [("0008",)]
 
 
 LOSING = '''"""Forgets the holdout."""

@@ -25,6 +25,7 @@ from fairlift_stats import (
     compare,
 )
 from fairlift_stats.data.metrics import Metric
+from fairlift_stats.methods.skewness import difference_skewness, third_of_ratio
 
 from tests.stats.reports import (
     CONVERSION,
@@ -154,6 +155,8 @@ def test_flags_name_what_is_wrong() -> None:
     assert FlagCode.SKEWED in codes(REVENUE, shop(9000, seed=10), mild)
     assert codes(Mean("plain", "orders"), big, big) == set()
     assert codes(METRICS[2], big, big) == {FlagCode.ADJUSTED}
+    (adjusted,) = result_of(big, big, METRICS[2]).flags
+    assert adjusted.sentence.startswith("covariates removed ")
 
 
 def test_without_third_moments_nothing_is_said_of_skewness() -> None:
@@ -166,6 +169,20 @@ def test_without_third_moments_nothing_is_said_of_skewness() -> None:
     assert {f.code for f in compare(TICKET, only_mean, only_mean).flags} == {
         FlagCode.CONDITIONAL_ON_BUYING
     }
+
+
+def test_of_values_whose_third_powers_are_no_numbers_no_skewness_is_known() -> None:
+    """The smallest double is 5e-324, the largest 1.8e308."""
+    rows = shop(400, seed=7)
+    tiny = {**rows, "revenue": rows["revenue"] * 1e-160}
+    result = compare(Mean("tiny", "revenue"), summary_of(tiny), summary_of(tiny))
+
+    assert difference_skewness(0.0, 0.0, 200, 200, 1e-300) is None
+    assert result.flags == ()
+    top_heavy = summary_of({**rows, "orders": np.full(400, 1e-160)})
+    assert third_of_ratio(top_heavy, "revenue", "orders") is None
+    steep = summary_of({**rows, "orders": np.full(400, 1e-101)})
+    assert third_of_ratio(steep, "revenue", "orders") is None
 
 
 def test_questions_that_no_report_answers_are_refused() -> None:

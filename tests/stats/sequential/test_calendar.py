@@ -153,6 +153,24 @@ def test_the_days_ahead_are_judged_at_the_present_pace() -> None:
     assert days_ahead(open_ended, 12, 9_000)[-1][1] == pytest.approx(1.0)
 
 
+def test_who_has_entered_matures_within_the_window_and_then_the_present_pace_counts() -> None:
+    made = plan(decide="daily", maximum_days=None)
+
+    # On day 12 1,500 of 10,500 wait for their window of 3 days; then 1,000 a day mature.
+    ahead = days_ahead(made, 12, 9_000, entered=10_500, a_day=1_000.0)
+
+    units = [28_000 * time for _, time in ahead[:5]]
+    assert units == pytest.approx([9_500, 10_000, 10_500, 11_500, 12_500])
+    assert days_ahead(made, 12, 9_000, entered=10_500, a_day=0.0) == ()
+
+
+def test_every_look_ahead_has_new_information() -> None:
+    """Visitors may leave the counts, or none may enter for as long as a window."""
+    times = [time for _, time in days_ahead(plan(decide="daily"), 12, 9_000, a_day=0.001)]
+
+    assert all(a < b for a, b in zip((9_000 / 28_000, *times), times, strict=False))
+
+
 def test_a_forecast_looks_no_further_than_a_year_of_looks() -> None:
     slow = plan(decide="daily", maximum_days=None)
 

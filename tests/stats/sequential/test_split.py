@@ -59,6 +59,8 @@ def test_the_figures_are_of_the_look_with_the_strongest_evidence() -> None:
     assert found.excess == pytest.approx(520 - 400)
     assert found.check.warns
     assert not found.in_parts
+    assert found.at == log_of(*days).looks[1].at
+    assert sample_ratio_of(PLAN, log_of(*days[:2])).at is None
     # Pearson's statistic is that of the last look.
     expected = stats.chisquare(days[-1], [4000 * share for share in SHARES])
     assert found.chi_square == pytest.approx(expected.statistic)

@@ -3,12 +3,14 @@
 import math
 import re
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from fairlift_stats.locale import LANGUAGES
 from fairlift_stats.messages import Number, Percent
 from fairlift_stats.sequential.errors import NoAnswer
+from fairlift_stats.sequential.group_sequential.forecast import forecast
 from fairlift_stats.sequential.lines import stopping_lines, with_drift
 from fairlift_stats.sequential.looks import LookLog
 from fairlift_stats.verdict import decide, outlook
@@ -102,6 +104,39 @@ def test_without_a_hope_the_plan_alone_may_advise_to_stop() -> None:
         assert not re.search(r"\b0\s?%", verdict.sentence(language))
 
 
+def test_the_headline_names_no_later_day_than_the_forecast() -> None:
+    """A variant that will hardly win may be given up soon: the two said different days then."""
+    for made in (plan(futility=None), plan(), plan(decide="weekly"), plan(minimum_days=12)):
+        for height in (-2.3, -1.9, -1.0, 0.0, 0.5, 1.2, 2.2):
+            verdict = decide(made, daily(made, [*WEEK, height]))
+            view = verdict.facts.outlook
+            if view is None or verdict.kind != "keep_going":
+                continue
+            says_end = "end" in dict(verdict.headline.figures)
+            middle = view.days[1]
+            # What names the end of the plan says that a decision before it is less likely than not.
+            assert not (says_end and middle is not None), (height, verdict.sentence())
+            if verdict.headline.key in ("verdict.running_days", "verdict.running_faint_days"):
+                days = dict(verdict.headline.figures)["days"]
+                assert isinstance(days, Number)
+                last = date.fromisoformat(verdict.facts.at[:10])
+                assert middle == (last + timedelta(days=int(days.value))).isoformat()
+
+
+def test_a_variant_that_is_soon_given_up_has_the_days_of_the_forecast() -> None:
+    verdict = decide(plan(), daily(plan(), [*WEEK, 0.5]))
+
+    view = verdict.facts.outlook
+    assert view is not None
+    assert view.days[1] == "2026-11-09"  # half of the chances, long before the plan's end
+    assert view.end == "2026-11-15"
+    assert verdict.headline.key == "verdict.running_faint_days"
+    assert verdict.sentence().startswith(
+        "Keep going: about 1 more day until a decision, most likely to give up "
+    )
+    assert keys(verdict)[:2] == ["reason.chances", "reason.meter"]
+
+
 def test_three_chances_by_the_same_day_are_not_listed() -> None:
     made = plan(minimum_days=1)
     found = evidence("conversion_rate", "coupon", 2.7, 1)
@@ -145,3 +180,32 @@ def test_before_anybody_is_mature_there_is_no_pace_and_no_forecast() -> None:
 
     assert (verdict.cause, verdict.facts.outlook) == ("days", None)
     assert verdict.facts.sample_ratio.observed == 0.5
+
+
+def test_a_year_of_daily_looks_is_forecast_to_the_day_on_a_part_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = plan(engine="always_valid", maximum_days=200, n_max=400_000)
+    log = daily(made, [1.6] * 12)
+    asked = []
+
+    def counted(lines: Any, **more: Any) -> Any:
+        asked.append(len(lines.times) - 1)
+        return forecast(lines, **more)
+
+    monkeypatch.setattr(outlook, "forecast", counted)
+    sparse = decide(made, log).facts.outlook
+    monkeypatch.setattr(outlook, "sparse_looks", lambda count: tuple(range(count)))
+    exact = decide(made, log).facts.outlook
+
+    assert sparse is not None
+    assert exact is not None
+    assert asked[0] < asked[1] / 1.5
+    assert asked[1] == len(sparse.looks) == len(exact.looks)
+    for ours, other in zip(sparse.days, exact.days, strict=True):
+        assert (ours is None) == (other is None)
+        if ours is not None and other is not None:
+            assert abs(date.fromisoformat(ours) - date.fromisoformat(other)) <= timedelta(days=1)
+    for ahead, same in zip(sparse.looks, exact.looks, strict=True):
+        assert ahead.decided == pytest.approx(same.decided, abs=0.005)
+        assert ahead.line == same.line

@@ -112,11 +112,19 @@ def test_harm_at_the_look_right_after_a_win_is_news_and_that_of_another_arm_is_n
 
 def test_a_decision_at_the_last_look_has_no_news() -> None:
     won = decide(plan(), daily(plan(), [*WEEK, 4.0]))
-    hurt = decide(plan(), daily(plan(), [*WEEK, -4.0, -4.0, -4.0]))
+    hurt = decide(plan(), daily(plan(), [*WEEK, -4.0]))
 
     assert (won.kind, won.since) == ("ship", ())
-    # Only a winner has a figure to follow.
     assert (hurt.kind, hurt.decided_day, hurt.since) == ("stop_harm", 7, ())
+
+
+@pytest.mark.parametrize(("later", "news"), [(-4.0, "since.figure"), (4.5, "since.turned")])
+def test_what_comes_after_harm_stands_beside_it_too(later: float, news: str) -> None:
+    hurt = decide(plan(), daily(plan(), [*WEEK, -4.0, 0.0, later]))
+
+    assert (hurt.kind, hurt.decided_day) == ("stop_harm", 7)
+    assert [message.key for message in hurt.since] == [news]
+    assert hurt.since[0].figure("day") == Day("2026-11-10")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What is doubtful in campaigns that are valid: each module judges one part of a campaign."""

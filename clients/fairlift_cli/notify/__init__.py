@@ -1,0 +1,1 @@
+"""Tells people which verdicts have changed, each change once."""

@@ -1,0 +1,1 @@
+"""Web pages that follow a running server: they read, and change nothing."""

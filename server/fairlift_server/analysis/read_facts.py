@@ -1,0 +1,150 @@
+"""Facts of live queries: rows of statements, put together in Python."""
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping
+from typing import Final
+
+from fairlift.engine.measure import ActionMeasure, ActionOf
+
+from fairlift_server.analysis.engine import Engine
+from fairlift_server.analysis.ledger_facts import ChannelCount, LedgerFacts, SeenOrders, TwinOrders
+from fairlift_server.analysis.ledger_query import LedgerQuery
+from fairlift_server.analysis.live_counts import counted_orders
+from fairlift_server.analysis.live_facts import (
+    all_orders,
+    busy_units,
+    costs_by_channel,
+    largest_action_values,
+    largest_orders,
+    lines_of_twins,
+    orders_by_channel,
+    orders_by_source,
+    perhaps_twins,
+    seen_orders,
+    units_by_hour,
+)
+from fairlift_server.analysis.query_tables import Traits
+from fairlift_server.analysis.shared_rows import Keeper, SharedRows
+from fairlift_server.analysis.untyped import Row, by_query
+
+_MOST_EXAMPLES: Final = 5
+
+
+def live_facts(
+    engine: Engine,
+    traits: Traits,
+    shared: SharedRows,
+    changes: int,
+    queries: Mapping[int, LedgerQuery],
+) -> dict[int, LedgerFacts]:
+    """By query, the facts of its units.
+
+    Args:
+        engine: that has the ledger.
+        traits: of the queries.
+        shared: what was read for all of them.
+        changes: how often clocks change.
+        queries: by number.
+    """
+    key = ("facts", traits, changes)
+    keep = Keeper(engine, key).keep
+    orders = shared.orders.filter(~shared.orders.test, ~shared.orders.cancelled).mutate()
+    counted = keep("counted", lambda: counted_orders(shared.orders, shared.changed))
+    twins = keep("twins", lambda: perhaps_twins(counted))
+    rows = {
+        "hours": lambda: units_by_hour(shared.persons, changes),
+        "largest": lambda: largest_orders(counted),
+        "sources": lambda: orders_by_source(counted),
+        "all orders": lambda: all_orders(engine.ledger),
+        "seen orders": lambda: seen_orders(shared.orders),
+        "busy": lambda: busy_units(shared.persons, orders),
+        "twin lines": lambda: lines_of_twins(engine.ledger.order_lines, twins),
+        "channels": lambda: orders_by_channel(orders, counted),
+        "costs": lambda: costs_by_channel(engine.ledger),
+    }
+    actions = shared.actions
+    if actions is not None:
+        rows["values"] = lambda: largest_action_values(actions)
+    rows_of = {
+        name: by_query(engine.rows((key, name), expression)) for name, expression in rows.items()
+    }
+    return {
+        number: _facts(
+            {name: numbered.get(number, []) for name, numbered in rows_of.items()},
+            _added_up(query),
+        )
+        for number, query in queries.items()
+    }
+
+
+def _added_up(query: LedgerQuery) -> set[str]:
+    """The actions whose values the query adds up; those of the others it has by chance."""
+    measures = [column.measure for column in query.columns]
+    return {
+        measure.name
+        for measure in measures
+        if isinstance(measure, ActionMeasure) and measure.of is ActionOf.VALUE
+    }
+
+
+def _facts(rows: Mapping[str, list[Row]], actions: Container[str]) -> LedgerFacts:
+    return LedgerFacts(
+        hours={(row["variant"], int(row["hour"])): int(row["units"]) for row in rows["hours"]},
+        largest_orders={row["variant"]: int(row["largest"]) for row in rows["largest"]},
+        largest_values={
+            (row["variant"], row["name"]): (float(row["largest"]), int(row["number"]))
+            for row in rows.get("values", ())
+            if row["name"] in actions
+        },
+        sources={(row["variant"], row["channel"]): int(row["orders"]) for row in rows["sources"]},
+        seen=_seen(_number(rows["all orders"]), _number(rows["seen orders"])),
+        busy_units={row["variant"]: int(row["units"]) for row in rows["busy"]},
+        twins=_twins(rows["twin lines"]),
+        channels=_channels(rows["channels"], rows["costs"]),
+    )
+
+
+def _number(rows: list[Row]) -> int:
+    return int(rows[0]["orders"]) if rows else 0
+
+
+def _seen(orders: int, seen: int) -> SeenOrders:
+    return SeenOrders(orders, orders - seen)
+
+
+def _twins(lines: Iterable[Row]) -> TwinOrders:
+    """Of the orders that are worth the same, those with the same lines."""
+    contents: dict[tuple[object, ...], list[tuple[object, ...]]] = defaultdict(list)
+    for row in lines:
+        order = (row["person"], row["minute"], row["time_us"], row["order_id"])
+        contents[order].append((row["product_id"], row["quantity"], row["unit_price_micros"]))
+    same: dict[tuple[object, ...], list[str]] = defaultdict(list)
+    for (person, minute, _, order_id), content in sorted(
+        contents.items(), key=lambda item: tuple(map(str, item[0]))
+    ):
+        lines_of_order = tuple(sorted(content, key=str))
+        same[person, minute, lines_of_order].append(str(order_id))
+    several = [ids for ids in same.values() if len(ids) > 1]
+    return TwinOrders(
+        sum(len(ids) - 1 for ids in several),
+        tuple((ids[0], ids[1]) for ids in several[:_MOST_EXAMPLES]),
+    )
+
+
+def _channels(orders: Iterable[Row], costs: Iterable[Row]) -> tuple[ChannelCount, ...]:
+    """By channel; nothing where nothing was spent."""
+    spent = {row["channel"]: int(row["cost_micros"]) for row in costs}
+    if not spent:
+        return ()
+    brought = {row["channel"]: row for row in orders}
+    return tuple(
+        ChannelCount(
+            channel,
+            **{
+                name: int(brought[channel][name]) if channel in brought else 0
+                for name in ("orders", "first_orders", "revenue_micros", "profit_micros")
+            },
+            cost_micros=spent.get(channel, 0),
+        )
+        for channel in sorted({*spent, *brought})
+    )

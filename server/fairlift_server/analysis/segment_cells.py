@@ -1,0 +1,111 @@
+"""Cells by segment: by each text of an exposure, or by the largest labels where texts are many."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from fairlift_server.analysis.cells import DayKeys, additions_of
+from fairlift_server.analysis.ledger_query import LedgerCell, LedgerQuery
+from fairlift_server.analysis.read_cells import group_cells
+from fairlift_server.analysis.segment_labels import (
+    MOST_TEXTS,
+    CappedLabels,
+    capped_labels,
+    label_columns,
+    labels_text,
+)
+from fairlift_server.analysis.shape_rows import ShapeRows
+from fairlift_server.analysis.untyped import Row, by_query
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentCells:
+    """The cells of one query that are cut by segments.
+
+    Attributes:
+        cells: of every group, and of every part of the attributes.
+        are_capped: labels that are not among the largest are one.
+    """
+
+    cells: tuple[LedgerCell, ...] = ()
+    are_capped: bool = False
+
+
+NO_SEGMENTS: Final = SegmentCells()
+
+
+def segment_cells(
+    rows: ShapeRows, queries: Mapping[int, LedgerQuery], keys: DayKeys, largest: Row
+) -> dict[int, SegmentCells]:
+    """By query, its cells by segment.
+
+    Args:
+        rows: of the queries' shape.
+        queries: by number.
+        keys: days that cells are cut by, too.
+        largest: values of columns.
+    """
+    if rows.number_of_texts() <= MOST_TEXTS:
+        by_text = replace(keys, segments=("segments", *label_columns(rows.segments)))
+        cells = _cells(
+            rows,
+            queries,
+            by_text,
+            largest,
+            lambda row, query: labels_text(row, query.segments, query.bands),
+        )
+        return {number: SegmentCells(tuple(of_query)) for number, of_query in cells.items()}
+    return _capped(rows, queries, keys, largest)
+
+
+def _capped(
+    rows: ShapeRows, queries: Mapping[int, LedgerQuery], keys: DayKeys, largest: Row
+) -> dict[int, SegmentCells]:
+    texts = by_query(rows.texts())
+    capped: dict[int, CappedLabels] = {
+        number: capped_labels(texts.get(number, []), query.segments, query.bands)
+        for number, query in queries.items()
+    }
+    rows.put_labels([(number, *row) for number, each in capped.items() for row in each.rows])
+    of_query: dict[int, list[LedgerCell]] = defaultdict(list)
+    for part in range(max((each.parts for each in capped.values()), default=0)):
+        by_labels = replace(keys, segments=("labels",), part=part)
+        cells = _cells(
+            rows,
+            queries,
+            by_labels,
+            largest,
+            lambda row, _query: capped[row["query_id"]].texts[row["labels"]],
+        )
+        for number, of_part in cells.items():
+            of_query[number] += of_part
+    return {number: SegmentCells(tuple(cells), True) for number, cells in of_query.items()}
+
+
+def _cells(
+    rows: ShapeRows,
+    queries: Mapping[int, LedgerQuery],
+    keys: DayKeys,
+    largest: Row,
+    text_of: Callable[[Row, LedgerQuery], str],
+) -> dict[int, list[LedgerCell]]:
+    groups = rows.segment_groups
+    additions = additions_of(groups, largest)
+    counts, sums = by_query(rows.counts(keys)), by_query(rows.sums(keys, additions))
+    return {
+        number: [
+            cell
+            for group in groups
+            for cell in group_cells(
+                group,
+                keys,
+                counts.get(number, []),
+                sums.get(number, []),
+                additions,
+                # Bound now: the function is used before the next query comes.
+                text_of=lambda row, query=query: text_of(row, query),  # type: ignore[misc]
+            )
+        ]
+        for number, query in queries.items()
+    }

@@ -1,0 +1,90 @@
+"""What all queries of a call share: each table of the ledger is read once and kept by person.
+
+Exposures, orders and actions are read apart. The rows that are kept are those of persons who were
+exposed, numbered by the query that they are for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import ibis
+
+from fairlift_server.analysis.engine import Engine
+from fairlift_server.analysis.identity import owners
+from fairlift_server.analysis.person_events import person_actions, person_orders
+from fairlift_server.analysis.persons import (
+    all_persons,
+    changed_persons,
+    counted_exposures,
+    known_ids,
+    stays,
+)
+from fairlift_server.analysis.query_tables import Traits, query_table
+from fairlift_server.analysis.restated_orders import RESTATED, RESTATED_COLUMNS
+from fairlift_server.analysis.untyped import Table
+
+# Tables that later steps do not read.
+_FREED: Final = ("owner", "stays")
+
+
+@dataclass(frozen=True, slots=True)
+class SharedRows:
+    """Tables that are kept by name.
+
+    Attributes:
+        persons: one row per query and person.
+        changed: of them those of whom several stays are known.
+        ids: of the persons, with their first exposure.
+        orders: of the persons, tests and cancelled ones too.
+        actions: of the persons, those that some query needs; None: no query needs any.
+    """
+
+    persons: Table
+    changed: Table
+    ids: Table
+    orders: Table
+    actions: Table | None
+
+
+class Keeper:
+    """Keeps steps as tables of an engine.
+
+    Args:
+        engine: that runs them.
+        key: of all that the texts of its steps depend on.
+    """
+
+    def __init__(self, engine: Engine, key: object) -> None:
+        self._engine = engine
+        self._key = key
+
+    def keep(self, name: str, expression: Callable[[], Table]) -> Table:
+        """The table with what the expression gives."""
+        return self._engine.keep(name, (self._key, name), expression)
+
+
+def shared_rows(engine: Engine, traits: Traits) -> SharedRows:
+    """Reads the ledger for all queries of a call.
+
+    Args:
+        engine: that has the ledger and the tables of the queries, restated orders among them.
+        traits: of the queries.
+    """
+    ledger, keep = engine.ledger, Keeper(engine, traits).keep
+    owner = None
+    if traits.follows_links:
+        owner = owners(ledger.identity_links, query_table(), keep)
+    all_stays = keep("stays", lambda: stays(counted_exposures(ledger, traits), owner))
+    changed = keep("changed", lambda: changed_persons(all_stays))
+    persons = keep("persons", lambda: all_persons(all_stays, changed))
+    ids = persons.mutate(unit=persons.person)
+    if owner is not None:
+        ids = keep("ids", lambda: known_ids(persons, owner))
+    restated = ibis.table(RESTATED_COLUMNS, name=RESTATED)
+    orders = keep("orders", lambda: person_orders(ledger, ids, traits, restated))
+    actions = None
+    if traits.actions != ():
+        actions = keep("actions", lambda: person_actions(ledger, ids, traits))
+    engine.drop(_FREED)
+    return SharedRows(persons, changed, ids, orders, actions)

@@ -1,0 +1,128 @@
+"""A session of Spark, and what its failures mean in words."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from fairlift.engine.errors import FairliftError, Unavailable, WrongState
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+CONNECT: Final = "sc://"
+# What an operator does not need to choose; everything else is Spark's own configuration.
+_SETTINGS: Final = {
+    "spark.sql.session.timeZone": "UTC",
+    # A sum that does not fit is an error, never another number.
+    "spark.sql.ansi.enabled": "true",
+    # What was kept is joined with itself: Spark 4 loses track of what it knows of its columns.
+    "spark.sql.constraintPropagation.enabled": "false",
+}
+_OWN_SETTINGS: Final = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+
+
+@contextmanager
+def spark_session(url: str) -> Iterator["SparkSession"]:
+    """A session, stopped when the block ends.
+
+    Args:
+        url: `local[*]`, `spark://HOST:PORT`, another master that Spark knows, or `sc://HOST:PORT`
+            of Spark Connect.
+
+    Raises:
+        WrongState: Spark cannot run here.
+        Unavailable: it cannot be reached, or it ended in the middle.
+    """
+    check_spark(url)
+    with failures_in_words(url):
+        session = _begun(url)
+        try:
+            yield session
+        finally:
+            _stop(session)
+
+
+def check_spark(url: str) -> None:
+    """Checks that what Spark needs on this machine is here.
+
+    Raises:
+        WrongState: something is missing.
+    """
+    if find_spec("pyspark") is None:
+        raise WrongState("PySpark is not installed; pip install 'fairlift[spark]'")
+    if url.startswith(CONNECT):
+        return
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which(str(Path(home) / "bin" / "java") if home else "java")
+    if java is None:
+        where = f"JAVA_HOME ({home}) has no bin/java" if home else "there is no `java` on the PATH"
+        raise WrongState(
+            f"Spark needs Java 17 or later, and {where}; install it, set JAVA_HOME, or use Spark "
+            "Connect (spark:sc://HOST:PORT), which needs none here"
+        )
+
+
+@contextmanager
+def failures_in_words(url: str) -> Iterator[None]:
+    """Says of Spark's failures what happened and what to do."""
+    try:
+        yield
+    except FairliftError:
+        raise
+    except Exception as error:
+        if not _is_of_spark(error):
+            raise
+        reason = _first_line(error)
+        if _is_of_query(error):
+            raise WrongState(f"Spark ({url}) cannot answer: {reason}") from error
+        raise Unavailable(
+            f"Spark ({url}) ended or cannot be reached: {reason}; nothing was written, run it again"
+        ) from error
+
+
+def _begun(url: str) -> "SparkSession":
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName("fairlift")
+    settings = dict(_SETTINGS)
+    if url.startswith(CONNECT):
+        builder = builder.remote(url)
+    else:
+        builder, settings = builder.master(url), {**_SETTINGS, **_OWN_SETTINGS}
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    for name, value in _SETTINGS.items():
+        session.conf.set(name, value)
+    return session
+
+
+def _stop(session: "SparkSession") -> None:
+    try:
+        session.stop()
+    except Exception as error:  # it may have ended already
+        if not _is_of_spark(error):
+            raise
+
+
+def _is_of_spark(error: BaseException) -> bool:
+    modules = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+    return bool(modules & {"pyspark", "py4j", "grpc"}) or isinstance(error, ConnectionError)
+
+
+def _is_of_query(error: BaseException) -> bool:
+    """Whether the query itself is at fault: another try would fail likewise."""
+    return any(
+        kind.__name__ in ("AnalysisException", "ParseException", "ArithmeticException")
+        for kind in type(error).__mro__
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    caused = [line for line in lines if line.startswith(("Caused by:", ": "))]
+    return (caused[-1] if caused else lines[0] if lines else type(error).__name__)[:500]

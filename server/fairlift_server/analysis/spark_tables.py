@@ -1,0 +1,56 @@
+"""Tables of the ledger for Spark: an export, or the shop's own tables in Spark's catalog."""
+
+from typing import TYPE_CHECKING, Final
+
+from fairlift_server.analysis.table_views import (
+    FILES_PREFIX,
+    KEY_TABLE,
+    LakeTables,
+    OwnTables,
+    lake_views,
+    own_views,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SPARK_TYPES: Final = {
+    "string": "STRING",
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "binary": "BINARY",
+}
+_FORMATS: Final = {"csv": {"header": "true", "inferSchema": "true"}}
+
+
+def open_spark_lake(session: "SparkSession", tables: LakeTables) -> None:
+    """Gives the session the ledger's tables from the files of an export.
+
+    The paths must be the same on all machines of the cluster.
+    """
+    for table, paths in tables.paths.items():
+        if paths:
+            session.read.parquet(*paths).createOrReplaceTempView(f"{FILES_PREFIX}{table}")
+    for name, query in lake_views(tables, SPARK_TYPES).items():
+        session.sql(query).createOrReplaceTempView(name)
+
+
+def open_spark_own(session: "SparkSession", tables: OwnTables) -> None:
+    """Gives the session the ledger's tables from the shop's own."""
+    open_spark_shop(session, tables)
+    for name, query in own_views(tables, SPARK_TYPES).items():
+        session.sql(query).createOrReplaceTempView(name)
+
+
+def open_spark_shop(session: "SparkSession", tables: OwnTables) -> None:
+    """Gives the session the files of the sources file under their names, and the key of ids."""
+    for name, pattern in tables.files.items():
+        kind = pattern.rpartition(".")[2].lower().replace("jsonl", "json").replace("nd", "")
+        reader = session.read.options(**_FORMATS.get(kind, {}))
+        reader.load(pattern, format=kind).createOrReplaceTempView(name)
+    if tables.key_states is not None:
+        # As a table: in a query's text it would stand in Spark's logs.
+        inner, outer = map(bytearray, tables.key_states)
+        key = session.createDataFrame([(inner, outer)], "inner_state binary, outer_state binary")
+        key.createOrReplaceTempView(KEY_TABLE)

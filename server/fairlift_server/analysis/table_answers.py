@@ -1,0 +1,55 @@
+"""DuckDB over an export or a shop's own tables: how a server without a ledger answers queries."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+
+import duckdb
+from fairlift.engine.errors import WrongState
+
+from fairlift_server.analysis.answering import answers_of
+from fairlift_server.analysis.duckdb_engine import DuckDBEngine, bounded_connection
+from fairlift_server.analysis.duckdb_tables import open_lake, open_own
+from fairlift_server.analysis.ledger_query import LedgerAnswer, LedgerQuery
+from fairlift_server.analysis.ledger_source import LedgerSource
+from fairlift_server.analysis.table_views import LakeTables, OwnTables, complete_until, named_ledger
+
+
+def table_answers(
+    tables: LakeTables | OwnTables, bounds: LedgerSource, queries: Sequence[LedgerQuery]
+) -> list[LedgerAnswer]:
+    """The answers to all queries.
+
+    Args:
+        tables: that hold the ledger.
+        bounds: of memory and files.
+        queries: to be answered.
+
+    Raises:
+        WrongState: the tables are not there, or do not fit.
+    """
+    with _opened(tables, bounds) as connection:
+        return answers_of(DuckDBEngine(connection, named_ledger(), place="tables"), queries)
+
+
+def complete_until_us(tables: LakeTables | OwnTables, bounds: LedgerSource) -> int:
+    """The moment until which the tables are complete; 0: they have no events."""
+    with _opened(tables, bounds) as connection:
+        [(moment_us,)] = connection.execute(complete_until(tables)).fetchall()
+        return int(moment_us or 0)
+
+
+@contextmanager
+def _opened(
+    tables: LakeTables | OwnTables, bounds: LedgerSource
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    with closing(bounded_connection(bounds)) as connection:
+        if isinstance(tables, LakeTables):
+            open_lake(connection, tables)
+        else:
+            open_own(connection, tables)
+        try:
+            yield connection
+        except duckdb.IOException as error:
+            raise WrongState(
+                f"a file could not be read: {error}; a newer export may have replaced it: try again"
+            ) from error

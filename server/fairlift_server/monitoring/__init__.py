@@ -1,0 +1,1 @@
+"""What operators watch: figures for Prometheus, and whether the server lives and is ready."""

@@ -1,0 +1,135 @@
+"""Connects the parts of the server to what operators look at; nothing of it is loaded without."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from fairlift_server.api.server import GrpcServer
+from fairlift_server.campaigns.live import LiveCampaigns
+from fairlift_server.events.ingest import Ingest, ReadEvents, StoreEvents
+from fairlift_server.events.journaled_store import JournaledStore
+from fairlift_server.events.ledger import EventOutcome
+from fairlift_server.settings import Settings
+
+if TYPE_CHECKING:
+    from fairlift_server.monitoring.metrics import ServerMetrics
+    from fairlift_server.tracing.spans import Tracing
+
+log = logging.getLogger("fairlift.server")
+
+
+def metrics_of(settings: Settings) -> "ServerMetrics | None":
+    """Counts what happens, where operators look; loaded only then."""
+    if not settings.http:
+        return None
+    from fairlift_server.monitoring.metrics import ServerMetrics
+
+    return ServerMetrics()
+
+
+def tracing_of(environment: Mapping[str, str]) -> "Tracing | None":
+    """Traces, where the variables of OpenTelemetry name a collector; loaded only then.
+
+    Args:
+        environment: the process's variables.
+    """
+    endpoints = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    is_off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    exporter = environment.get("OTEL_TRACES_EXPORTER") or "otlp"
+    if is_off or exporter != "otlp" or not any(map(environment.get, endpoints)):
+        return None
+    try:
+        from fairlift_server.tracing.spans import Tracing
+    except ImportError:
+        log.warning("OTEL_ variables ask for traces, which need: pip install 'fairlift[otel]'")
+        return None
+    return Tracing()
+
+
+def monitored(
+    settings: Settings, worker: int | None, metrics: "ServerMetrics | None", server: GrpcServer
+) -> AbstractAsyncContextManager[object]:
+    """Answers over HTTP until the block ends, where operators look."""
+    if metrics is None:
+        return nullcontext()
+    from fairlift_server.monitoring.monitor import answering, worker_address
+
+    listen = worker_address(settings.http, worker)
+    return answering(
+        listen, metrics, not_ready=lambda: server.not_ready, broken=lambda: server.broken
+    )
+
+
+def watch_server(
+    metrics: "ServerMetrics",
+    live: LiveCampaigns,
+    ingest: Ingest,
+    server: GrpcServer,
+    journaled: JournaledStore | None,
+    clock: Callable[[], datetime],
+) -> None:
+    """What is asked for at each scrape."""
+
+    def snapshot_age_s() -> float:
+        made = live.snapshot.create_time
+        return 0.0 if made is None else (clock() - made).total_seconds()
+
+    metrics.watch(
+        {
+            "fairlift_ready": (
+                "1: callers are welcome.",
+                lambda: float(not server.not_ready),
+            ),
+            "fairlift_waiting_events": (
+                "Events that wait for the disk.",
+                lambda: ingest.waiting_events,
+            ),
+            "fairlift_longest_wait_seconds": (
+                "How long the oldest batch of events has waited for its turn.",
+                lambda: ingest.longest_wait_s,
+            ),
+            "fairlift_snapshot_age_seconds": (
+                "Since the campaigns changed last, or the server started.",
+                snapshot_age_s,
+            ),
+            "fairlift_campaigns": (
+                "Campaigns that assignments are decided by.",
+                lambda: len(live.snapshot.campaigns),
+            ),
+        }
+    )
+    if journaled is not None:
+        metrics.watch(
+            {
+                "fairlift_journal_events": (
+                    "Events that wait in the journal for the database.",
+                    lambda: journaled.state.events,
+                ),
+                "fairlift_journal_bytes": (
+                    "How large the journal is.",
+                    lambda: journaled.state.size_bytes,
+                ),
+                "fairlift_journal_age_seconds": (
+                    "How long the oldest event has waited there.",
+                    lambda: journaled.state.age_s,
+                ),
+            }
+        )
+
+
+def timed(record: StoreEvents, metrics: "ServerMetrics") -> StoreEvents:
+    """Stores events, and has each transaction counted."""
+
+    async def timed_record(events: ReadEvents) -> list[EventOutcome]:
+        started, failed = time.perf_counter(), True
+        try:
+            outcomes = await record(events)
+            failed = False
+            return outcomes
+        finally:
+            metrics.commit(len(events), time.perf_counter() - started, failed=failed)
+
+    return timed_record

@@ -1,0 +1,155 @@
+"""Answers of the ledger that are remembered while its events stay the same, in files of a folder.
+
+They are a cache: a file that is missing, damaged or of other events is computed again. They hold
+sums, no ids of persons, and the ids of a few orders; when events were removed, all files from
+before go.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import astuple, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from fairlift_server.analysis.entry_rules import ENTRY_OF_ALL
+from fairlift_server.analysis.ledger_query import (
+    LedgerAnswer,
+    LedgerQuery,
+    OpenUnits,
+)
+from fairlift_server.analysis.maturing import as_known_at
+from fairlift_server.results.answer_files import current_files
+from fairlift_server.results.query_steps import Ask
+from fairlift_server.results.sealed_answer import answer_from_json, answer_to_json
+
+log = logging.getLogger("fairlift.results")
+
+# Of what an answer says, and how it is written: another number, as another release, forgets all
+# that was remembered.
+_FORMAT: Final = 3
+_VERSION: Final = version("fairlift")
+_MOST_BYTES: Final = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerMemory:
+    """What is remembered under one mark of the ledger.
+
+    Attributes:
+        folder: of the files.
+        mark: of the ledger before it is asked.
+        removals: how often events were removed.
+        is_settled: whether answers may be remembered under the mark.
+    """
+
+    folder: Path
+    mark: str
+    removals: int
+    is_settled: bool
+
+    def answer(self, query: LedgerQuery) -> LedgerAnswer | None:
+        """The answer to a query, if it is remembered."""
+        path = self._path(query)
+        try:
+            about, _, text = path.read_text().partition("\n")
+            if about != self._about(query, text):
+                return None
+            sums, waiting, now_us, are_capped, twins = json.loads(text)
+            if query.live is not None and query.live.now_us < now_us:
+                return None  # the clock was set back
+            summed = answer_from_json(sums, query)
+            examples = tuple((first, second) for first, second in twins)
+            answer = replace(
+                summed,
+                facts=replace(summed.facts, twins=replace(summed.facts.twins, examples=examples)),
+                open_units=tuple(OpenUnits(*each) for each in waiting),
+                segments_are_capped=are_capped,
+                is_remembered=True,
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return answer if query.live is None else as_known_at(answer, query.live.now_us)
+
+    def remember(self, answer: LedgerAnswer) -> None:
+        """Writes an answer down; a folder that cannot be written is logged."""
+        if not self.is_settled:
+            return
+        # JSON within JSON: the text of an answer has one writer and one reader.
+        waiting = [astuple(each) for each in answer.open_units]
+        now_us = 0 if answer.query.live is None else answer.query.live.now_us
+        twins = answer.facts.twins.examples
+        parts = [answer_to_json(answer), waiting, now_us, answer.segments_are_capped, twins]
+        text = json.dumps(parts)
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_room()
+            self._write(self._path(answer.query), f"{self._about(answer.query, text)}\n{text}")
+        except OSError as error:
+            fields = {"folder": str(self.folder), "reason": error.strerror}
+            log.warning("an answer cannot be remembered", extra={"fields": fields})
+
+    def _write(self, path: Path, text: str) -> None:
+        descriptor, name = tempfile.mkstemp(prefix=f"{self.removals}-", dir=self.folder)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(text)
+            Path(name).replace(path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    def _path(self, query: LedgerQuery) -> Path:
+        """One file for each epoch and question: the answer of another moment replaces it."""
+        live = None if query.live is None else replace(query.live, now_us=0, late=None)
+        question = repr(replace(query, live=live, entry=ENTRY_OF_ALL))
+        return self.folder / f"{self.removals}-{hashlib.sha256(question.encode()).hexdigest()}.json"
+
+    def _about(self, query: LedgerQuery, text: str) -> str:
+        """What an answer is about, and its check sum."""
+        live = query.live
+        question = replace(query, live=None if live is None else replace(live, now_us=0))
+        parts = (_VERSION, str(_FORMAT), self.mark, repr(question), text)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def _make_room(self) -> None:
+        """Removes files from before a removal of events, and the oldest ones beyond the bound."""
+        files = []
+        for entry in current_files(self.folder, self.removals):
+            with suppress(FileNotFoundError):  # another process removed it
+                files.append((entry.stat().st_mtime, entry.stat().st_size, entry.path))
+        total = sum(size for _, size, _ in files)
+        for _, size, path in sorted(files):
+            if total <= _MOST_BYTES:
+                break
+            Path(path).unlink(missing_ok=True)
+            total -= size
+
+
+def remembering(ask: Ask, memory: AnswerMemory) -> Ask:
+    """Answers from memory what it can; the rest together, and remembers it.
+
+    Queries as of a past day are asked once, for a look that is kept: they are not remembered.
+    """
+
+    def answer(queries: Sequence[LedgerQuery]) -> list[LedgerAnswer]:
+        answers = {
+            number: known
+            for number, query in enumerate(queries)
+            if query.as_of_day is None and (known := memory.answer(query)) is not None
+        }
+        open_ones = [number for number in range(len(queries)) if number not in answers]
+        if open_ones:
+            read = ask([queries[number] for number in open_ones])
+            for number, one in zip(open_ones, read, strict=True):
+                answers[number] = one
+                if one.query.as_of_day is None:
+                    memory.remember(one)
+        return [answers[number] for number in range(len(queries))]
+
+    return answer

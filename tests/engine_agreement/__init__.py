@@ -1,0 +1,1 @@
+"""Every engine says the same of random histories, to the last digit."""

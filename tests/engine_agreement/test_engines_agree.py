@@ -1,0 +1,41 @@
+"""A few histories of the long comparison, `python -m tests.engine_agreement`."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.engine_agreement.agreement import Agreement, by_duckdb, by_spark, compared
+from tests.ledger_oracle.product import empty_store
+from tests.spark_cluster import SparkCluster
+
+# The issue's bound; sums of whole numbers are equal to the last digit.
+ROUNDING = 1e-9
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return empty_store(tmp_path_factory.mktemp("stores"))
+
+
+@pytest.mark.slow
+def test_duckdb_says_the_same_of_an_export_as_of_the_database(empty: str, tmp_path: Path) -> None:
+    found: dict[str, Agreement] = {}
+    lines = compared(11, empty, tmp_path / "11", {"parquet": by_duckdb}, found)
+    assert not lines
+    assert found["parquet"].largest <= ROUNDING
+    assert found["parquet"].figures > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.timeout(900)
+def test_a_cluster_of_two_workers_says_the_same_as_duckdb(
+    empty: str, tmp_path: Path, spark_cluster: SparkCluster
+) -> None:
+    found: dict[str, Agreement] = {}
+    engines = {"spark": partial(by_spark, spark_cluster.url)}
+    lines = compared(12, empty, tmp_path / "12", engines, found)
+    assert not lines
+    assert found["spark"].largest <= ROUNDING
+    assert found["spark"].figures > 10_000
