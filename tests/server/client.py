@@ -92,14 +92,19 @@ async def running(
 ) -> AsyncIterator[Caller]:
     """A server in this process, its store in the folder, and a caller of it."""
     clock = clock or Clock()
-    chosen = {"listen": "127.0.0.1:0", "database": database_in(folder), **settings}
-    if is_url(str(chosen["database"])):
-        chosen = {**beside(folder, chosen), **chosen}
     async with (
-        serving(settings_of(chosen), workers=workers(), clock=clock) as server,
+        serving(settings_in(folder, settings), workers=workers(), clock=clock) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         yield Caller(channel, clock, f"127.0.0.1:{server.port}")
+
+
+def settings_in(folder: Path, settings: Mapping[str, object]) -> Settings:
+    """Of a server, or of a command beside it, whose store is in the folder."""
+    chosen = {"listen": "127.0.0.1:0", "database": database_in(folder), **settings}
+    if is_url(str(chosen["database"])):
+        chosen = {**beside(folder, chosen), **chosen}
+    return settings_of(chosen)
 
 
 def beside(folder: Path, chosen: Mapping[str, object]) -> dict[str, str]:

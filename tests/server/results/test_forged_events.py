@@ -15,9 +15,8 @@ from fairlift.v1.campaign_pb2 import Campaign
 from fairlift.v1.event_service_pb2 import Event
 from fairlift_server.commands.parked import PARKED
 
-from tests.databases import database_in
 from tests.server import shop
-from tests.server.client import Caller, running, settings_of
+from tests.server.client import Caller, running, settings_in
 from tests.server.crowds import NAME, START, send, start
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -89,7 +88,7 @@ async def test_an_order_of_a_hundred_billion_is_held_back_by_a_limit(
 
         held = await caller.record(*sent, real)
         kept = await report(caller)
-        PARKED.run(settings_of({"database": database_in(tmp_path)}), Namespace(limit=10))
+        PARKED.run(settings_in(tmp_path, {}), Namespace(limit=10))
         listed = capsys.readouterr().out.splitlines()
         again = await caller.record(forged)
         # The shop's own mistake, sent again as it should have been.
