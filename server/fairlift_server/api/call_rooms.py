@@ -18,8 +18,8 @@ from fairlift_server.api.loop_turns import LoopTurns
 
 # Reading a batch of events and writing a report take milliseconds of the event loop.
 _TAKING_TURNS = frozenset({CallClass.RECORD, CallClass.RESULTS})
-# More of one class would wait for longer than their callers should.
-_MOST_WAITING = 32
+# The last of a class waits no longer for its turn; small calls may be many, large ones few.
+_LONGEST_WAIT_S = 0.3
 _TAKING_EVENTS = frozenset({RECORD_EVENTS, STREAM_EVENTS})
 
 
@@ -59,9 +59,13 @@ class CallRooms:
         limit = LIMITS.get(kind)
         if limit is None:
             return ""
-        if self._running[kind] >= limit.at_once or self._waiting[kind] >= _MOST_WAITING:
+        if self._running[kind] >= limit.at_once or self._wait_s(kind) > _LONGEST_WAIT_S:
             return f"too many calls of this kind ({kind.name.lower()}) run; try again later"
         return self._disk_shortage(method)
+
+    def _wait_s(self, kind: CallClass) -> float:
+        """How long one more call of a class would wait for its turn."""
+        return self._waiting[kind] * self._turns.seconds_of_one(kind)
 
     def check_disk(self, method: str) -> None:
         """For a call that runs already: it has its place, whoever came later.

@@ -8,10 +8,16 @@ import asyncio
 import heapq
 import time
 
-# A turn ends when no call came in for so long, or after so much processor time: who floods the
+# So much work is done without a pause: one large batch, or many small ones.
+_WORK_S = 0.004
+# A pause ends when no call came in for so long, or after so much processor time: who floods the
 # server with calls must not keep it from work.
 _QUIET_S = 0.001
 _LONGEST_S = 0.05
+# How long a turn is taken to last until some were given.
+_FIRST_GUESS_S = 0.001
+# How much the newest turn counts in the time that one takes.
+_NEWEST = 0.1
 # The more important goes first if it came less than so much later for each rank between them:
 # whoever floods the server with important calls must not keep the others waiting for ever.
 _AHEAD_S = 1.0
@@ -26,9 +32,14 @@ class LoopTurns:
 
     def __init__(self) -> None:
         self.arrivals = 0
-        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[float, int, int, asyncio.Future[None]]] = []
         self._number = 0
         self._giving: asyncio.Task[None] | None = None
+        self._took_s: dict[int, float] = {}
+
+    def seconds_of_one(self, rank: int) -> float:
+        """How long one turn of a rank takes when many wait, with its share of the pauses."""
+        return self._took_s.get(rank, _FIRST_GUESS_S)
 
     async def wait(self, rank: int) -> None:
         """Returns when it is the caller's turn, which lasts until it waits for something else.
@@ -42,20 +53,37 @@ class LoopTurns:
         loop = asyncio.get_running_loop()
         turn = loop.create_future()
         self._number += 1
-        heapq.heappush(self._waiting, (loop.time() + rank * _AHEAD_S, self._number, turn))
+        heapq.heappush(self._waiting, (loop.time() + rank * _AHEAD_S, self._number, rank, turn))
         await turn
 
     async def _give_turns(self) -> None:
+        await asyncio.sleep(0)  # the turn of the one that did not wait
         await self._until_quiet()
         while self._waiting:
-            turn = heapq.heappop(self._waiting)[2]
-            if not turn.done():  # its caller has not gone away
-                turn.set_result(None)
-                await self._until_quiet()
+            await self._give_some()
         self._giving = None
 
+    async def _give_some(self) -> None:
+        """Gives turns without a pause for as long as a large one takes, and then pauses."""
+        given: list[tuple[int, float]] = []
+        pauses_after = time.thread_time() + _WORK_S
+        while self._waiting and time.thread_time() < pauses_after:
+            *_, rank, turn = heapq.heappop(self._waiting)
+            if turn.done():  # its caller has gone away
+                continue
+            began = time.perf_counter()
+            turn.set_result(None)
+            await asyncio.sleep(0)  # the turn itself
+            given.append((rank, time.perf_counter() - began))
+        began = time.perf_counter()
+        await self._until_quiet()
+        pause_s = time.perf_counter() - began
+        for rank, seconds in given:
+            known_s = self.seconds_of_one(rank)
+            newest_s = seconds + pause_s / len(given)
+            self._took_s[rank] = known_s + _NEWEST * (newest_s - known_s)
+
     async def _until_quiet(self) -> None:
-        await asyncio.sleep(0)  # the turn itself
         ends = time.thread_time() + _LONGEST_S
         while True:
             before = self.arrivals

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections import Counter
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -12,7 +13,11 @@ import grpc
 import pytest
 from fairlift.engine.errors import FairliftError, Overloaded
 from fairlift.v1 import assignment_service_pb2, campaign_service_pb2
-from fairlift.v1.event_service_pb2 import StreamEventsRequest, StreamEventsResponse
+from fairlift.v1.event_service_pb2 import (
+    EVENT_STATUS_ACCEPTED,
+    StreamEventsRequest,
+    StreamEventsResponse,
+)
 from fairlift.v1.results_service_pb2 import ListReportsRequest
 from fairlift_server.access.live_tokens import LiveTokens
 from fairlift_server.api import call_classes, loop_turns
@@ -99,11 +104,64 @@ async def test_events_are_refused_while_too_many_wait_for_the_disk_or_to_be_read
     assert not rooms.shortage(RESULTS)
     disk.room = True
 
-    batches = [asyncio.create_task(rooms.turn(RECORD_EVENTS, no_deadline)) for _ in range(40)]
+    await take_turns(rooms, 40, busy_s=0.02)  # so the server learns how long they take
+    waiting = take_turns(rooms, 40)
     await asyncio.sleep(0)
-    assert rooms.shortage(RECORD_EVENTS)
-    await asyncio.gather(*batches)
+    assert "too many calls of this kind (record)" in rooms.shortage(RECORD_EVENTS)
+    await waiting
     assert not rooms.shortage(RECORD_EVENTS)
+
+
+def take_turns(rooms: CallRooms, calls: int, *, busy_s: float = 0.0) -> asyncio.Future[list[None]]:
+    """Calls that all wait for their turn, in which each uses the processor."""
+
+    async def call() -> None:
+        await rooms.turn(RECORD_EVENTS, no_deadline)
+        until = time.thread_time() + busy_s
+        while time.thread_time() < until:
+            pass
+
+    return asyncio.gather(*(asyncio.create_task(call()) for _ in range(calls)))
+
+
+async def test_of_small_calls_many_may_wait() -> None:
+    rooms = CallRooms(Disk(), LoopTurns())
+    await take_turns(rooms, 100)
+    waiting = take_turns(rooms, 200)
+    await asyncio.sleep(0)
+
+    assert not rooms.shortage(RECORD_EVENTS)
+    await waiting
+
+
+async def test_small_calls_share_a_pause_and_large_ones_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses = Counter[str]()
+    pause = LoopTurns._until_quiet
+
+    async def counted(turns: LoopTurns) -> None:
+        pauses["now"] += 1
+        await pause(turns)
+
+    monkeypatch.setattr(LoopTurns, "_until_quiet", counted)
+    monkeypatch.setattr(loop_turns, "_WORK_S", 0.05)
+    rooms = CallRooms(Disk(), LoopTurns())
+
+    await take_turns(rooms, 100)
+    small = pauses.pop("now")
+    await take_turns(rooms, 10, busy_s=0.1)
+
+    assert small <= 10
+    assert pauses["now"] >= 9
+
+
+async def test_a_burst_of_calls_with_one_event_each_is_taken(caller: Caller) -> None:
+    calls = (caller.record(shop.action(f"v-{number}", "add_to_cart")) for number in range(300))
+
+    answers = await asyncio.gather(*calls)
+
+    assert {each.status for outcomes in answers for each in outcomes} == {EVENT_STATUS_ACCEPTED}
 
 
 @pytest.mark.parametrize(
