@@ -15,7 +15,7 @@ from fairlift_server.api.bad_tokens import BadTokens
 from fairlift_server.api.bearer import ENVIRONMENT_HEADER, address_of, bearer_token, value_of
 from fairlift_server.api.call_record import Context, RefusalObserver
 from fairlift_server.api.call_rooms import overloaded
-from fairlift_server.api.errors import Refusal, refusal
+from fairlift_server.api.errors import Refusal, end, refusal
 from fairlift_server.api.loop_turns import LoopTurns
 from fairlift_server.api.permissions import ROLES, WITHOUT_TOKEN, needed
 from fairlift_server.api.refusal_log import RefusalLog
@@ -167,7 +167,7 @@ class Admission(grpc.GenericRpcHandler):
         self.count(code.name, peer)
         if waits and code is grpc.StatusCode.UNAUTHENTICATED:
             await self._bad_tokens.pause(address_of(peer))
-        await context.abort(code, text, (*trailing, (request_ids.HEADER, request_id)))
+        await end(context, (code, text, (*trailing, (request_ids.HEADER, request_id))))
 
 
 def _not_allowed(method: str, grant: Grant) -> PermissionDenied:

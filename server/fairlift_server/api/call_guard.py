@@ -228,6 +228,8 @@ async def _send(method: str, response: Message, context: Context) -> None:
     try:
         async with asyncio.timeout(SLOW_READER_S):
             await context.write(response)
+    except grpc.aio.InternalError:  # the caller has gone away
+        raise asyncio.CancelledError from None
     except TimeoutError:
         text = f"the caller has read nothing for {SLOW_READER_S:g} s; connect again"
         try:

@@ -1,5 +1,6 @@
 """Maps Fairlift's errors to gRPC statuses; no other module names a status code."""
 
+import asyncio
 import re
 from typing import NoReturn, TypeAlias
 
@@ -112,7 +113,20 @@ async def abort(
     request_id: str = "",
 ) -> NoReturn:
     """Ends the call with the error."""
-    await context.abort(*refusal(error, request_id=request_id))
+    await end(context, refusal(error, request_id=request_id))
+
+
+async def end(context: "grpc.aio.ServicerContext[Message, Message]", answer: Refusal) -> NoReturn:
+    """Ends the call.
+
+    Raises:
+        grpc.aio.AbortError: always, as gRPC wants it.
+        asyncio.CancelledError: the caller has gone away, so that the answer could not be sent.
+    """
+    try:
+        await context.abort(*answer)
+    except grpc.aio.InternalError:
+        raise asyncio.CancelledError from None
 
 
 def _retry_after_s(error: FairliftError) -> float | None:

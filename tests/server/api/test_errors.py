@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 import pytest
@@ -21,12 +21,19 @@ from fairlift.v1 import (
     campaign_service_pb2,
     event_service_pb2,
 )
+from fairlift.v1.assignment_service_pb2 import AssignVariantsRequest, AssignVariantsResponse
+from fairlift_server.access.live_tokens import LiveTokens
+from fairlift_server.api.admission import Admission
+from fairlift_server.api.call_guard import CallGuard
+from fairlift_server.api.call_rooms import CallRooms
 from fairlift_server.api.errors import STATUS, reason, refusal, status_of
+from fairlift_server.api.loop_turns import LoopTurns
 from fairlift_server.events.ingest import Ingest
 from google.rpc.error_details_pb2 import RetryInfo
 
 from tests.databases import sqlite_only
 from tests.server import shop
+from tests.server.api.test_call_rooms import Disk
 from tests.server.client import Caller, details, running
 
 
@@ -88,6 +95,43 @@ async def test_an_error_carries_reason_domain_and_request_id(caller: Caller) -> 
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
     assert (info.reason, info.domain) == ("NOT_FOUND", "fairlift")
     assert info.metadata["request_id"] == "my-request"
+
+
+async def test_a_refusal_of_a_caller_who_left_is_no_error_of_the_server(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Gone:
+        """gRPC's context of a call whose connection has broken."""
+
+        def peer(self) -> str:
+            return "ipv4:192.0.2.1:5"
+
+        def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+            return ()
+
+        def set_trailing_metadata(self, metadata: object) -> None:
+            pass
+
+        async def abort(self, *_: object) -> NoReturn:
+            raise grpc.aio.InternalError("Failed to execute the batch")
+
+    tokens = LiveTokens(environment="shop", setting="secret", is_open=False, now_us=lambda: 0)
+    admission = Admission(tokens=tokens, turns=LoopTurns(), shortage=lambda _method: "")
+    guard = CallGuard(admission, CallRooms(Disk(), LoopTurns()))
+
+    def never(_request: AssignVariantsRequest, _context: object) -> AssignVariantsResponse:
+        raise AssertionError("the caller has no token")
+
+    method: Any = grpc.unary_unary_rpc_method_handler(
+        never, AssignVariantsRequest.FromString, AssignVariantsResponse.SerializeToString
+    )
+    guard.add_registered_method_handlers(
+        "fairlift.v1.AssignmentService", {"AssignVariants": method}
+    )
+    with pytest.raises(asyncio.CancelledError):
+        await guard.assignments["AssignVariants"].unary_unary(b"", Gone())
+
+    assert "Traceback" not in caplog.text
 
 
 async def test_a_token_is_asked_of_every_call_and_stream(tmp_path: Path) -> None:
