@@ -26,6 +26,7 @@ from fairlift_server.results.current_verdict import current_verdict
 from fairlift_server.results.data_quality import DataQuality, campaign_checks
 from fairlift_server.results.health_check import HealthCheck
 from fairlift_server.results.report_list import DEFAULT_STATES
+from fairlift_server.results.shared_work import SharedWork
 from fairlift_server.results.shop_quality import (
     AmendmentQuality,
     IntakeQuality,
@@ -56,14 +57,21 @@ class ResultsApi(ResultsServiceServicer):
         self._environment = environment
         self._watch_every_s = watch_every_s
         self._intake = intake
+        # Writing a report takes milliseconds of the event loop: once for all who wait for it.
+        self._reports: SharedWork[tuple[str, int, str], bytes] = SharedWork()
 
-    async def GetResults(self, request: pb.GetResultsRequest, context: Context) -> pb.Report:
-        """The report as of the newest look; makes a look first if one is due."""
+    async def GetResults(  # type: ignore[override]  # the guard sends bytes as they are
+        self, request: pb.GetResultsRequest, context: Context
+    ) -> bytes:
+        """The report as of the newest look, encoded; makes a look first if one is due."""
         language = language_of(request.language)
-        reading = await self._results.read(
-            campaign_id_of(request.name), epoch=_checked_epoch(request.epoch)
-        )
-        return await self._report(reading, language)
+        campaign, epoch = campaign_id_of(request.name), _checked_epoch(request.epoch)
+
+        async def encoded_report() -> bytes:
+            reading = await self._results.read(campaign, epoch=epoch)
+            return (await self._report(reading, language)).SerializeToString()
+
+        return await self._reports.run((campaign, epoch, language), encoded_report)
 
     async def ListReports(
         self, request: pb.ListReportsRequest, context: Context
