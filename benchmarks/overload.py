@@ -137,6 +137,7 @@ async def crowd(address: str, method: str) -> None:
     bodies = KINDS[method][1]()
     async with grpc.aio.insecure_channel(address) as channel:
         call: Call = channel.unary_unary(method)
+        await call(next(bodies), timeout=60)  # the first one waits for the mathematics
         for _ in range(ROUNDS):
             at_peak = await peak(call, bodies)
             waiting = [next(bodies) for _ in range(int(FACTOR * at_peak * ROUND_S))]
