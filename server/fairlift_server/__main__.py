@@ -27,7 +27,7 @@ from fairlift_server.commands.sources import SOURCES
 from fairlift_server.commands.token import TOKEN
 from fairlift_server.commands.unit import UNIT
 from fairlift_server.logs import JsonFormatter
-from fairlift_server.settings import settings_help, unknown_variables
+from fairlift_server.setting_variables import settings_help, unknown_variables
 from fairlift_server.settings_file import CONFIG, read_settings
 
 log = logging.getLogger("fairlift.server")

@@ -9,6 +9,7 @@ from typing import Final
 
 from fairlift.engine.errors import InvalidRequest, Violation
 
+from fairlift_server.setting_variables import settings_from
 from fairlift_server.settings import Settings, variable
 
 # Names the file; `fairlift-server --config` sets it, so that workers find the file too.
@@ -23,11 +24,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """
     path = environment.get(CONFIG, "")
     if not path:
-        return Settings.from_environment(environment)
+        return settings_from(environment)
     text = _text(Path(path))
     given = _variables(path, text)
     try:
-        return Settings.from_environment({**given, **environment})
+        return settings_from({**given, **environment})
     except InvalidRequest as error:
         names = {variable(setting): setting.name for setting in fields(Settings)}
         raise InvalidRequest(

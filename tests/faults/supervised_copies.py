@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from fairlift_server.settings import Settings
+from fairlift_server.setting_variables import settings_from
 from fairlift_server.workers.shared_port import SharedPort
 from fairlift_server.workers.supervisor import SupervisionPace, Supervisor, WorkerCommand
 
@@ -24,7 +24,7 @@ async def main(databases: list[str]) -> int:
                 [sys.executable, "-m", "fairlift_server", *arguments], {**os.environ, **changed}
             )
 
-        silence_s = Settings.from_environment(os.environ).worker_silence_s
+        silence_s = settings_from(os.environ).worker_silence_s
         supervisor = Supervisor(command, len(databases), SupervisionPace(silence_s))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, supervisor.stop)
 

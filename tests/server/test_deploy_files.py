@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 from fairlift_server.monitoring.metrics import ServerMetrics
-from fairlift_server.settings import Settings, unknown_variables
+from fairlift_server.setting_variables import unknown_variables
+from fairlift_server.settings import Settings
 
 DEPLOY = Path("deploy")
 ALERTS = DEPLOY / "prometheus" / "alerts.yaml"

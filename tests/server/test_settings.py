@@ -4,15 +4,16 @@ from dataclasses import fields
 
 import pytest
 from fairlift.engine.errors import InvalidRequest
-from fairlift_server.settings import Settings, settings_help, unknown_variables, variable
+from fairlift_server.setting_variables import settings_from, settings_help, unknown_variables
+from fairlift_server.settings import Settings, variable
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
-    assert Settings.from_environment({"PATH": "/bin"}) == Settings()
+    assert settings_from({"PATH": "/bin"}) == Settings()
 
 
 def test_values_are_read_by_their_kind() -> None:
-    settings = Settings.from_environment(
+    settings = settings_from(
         {
             "FAIRLIFT_LISTEN": "[::1]:0",
             "FAIRLIFT_QUEUE_EVENTS": "2000",
@@ -63,7 +64,7 @@ def test_values_are_read_by_their_kind() -> None:
 )
 def test_a_value_out_of_its_rules_is_named(name: str, value: str, says: str) -> None:
     with pytest.raises(InvalidRequest, match=says) as caught:
-        Settings.from_environment({f"FAIRLIFT_{name}": value})
+        settings_from({f"FAIRLIFT_{name}": value})
 
     assert caught.value.violations[0].field == f"FAIRLIFT_{name}"
 
@@ -84,7 +85,7 @@ def test_a_value_out_of_its_rules_is_named(name: str, value: str, says: str) -> 
 )
 def test_the_ends_of_a_range_are_in_it(name: str, low: str, high: str) -> None:
     for value in (low, high):
-        settings = Settings.from_environment({f"FAIRLIFT_{name}": value})
+        settings = settings_from({f"FAIRLIFT_{name}": value})
         assert getattr(settings, name.lower()) == float(value)
 
 
@@ -107,17 +108,17 @@ def test_every_setting_is_settings_help() -> None:
 
 def test_a_variable_named_almost_like_a_setting_is_a_slip() -> None:
     with pytest.raises(InvalidRequest, match="did you mean FAIRLIFT_DATABASE"):
-        Settings.from_environment({"FAIRLIFT_DATABSE": "shop.db"})
+        settings_from({"FAIRLIFT_DATABSE": "shop.db"})
 
 
 def test_variables_of_other_programs_are_theirs() -> None:
     others = ("SERVER", "CA", "LANGUAGE", "DATA", "PORT", "SERVICE_HOST", "PORT_50051_TCP_ADDR")
 
-    assert Settings.from_environment({f"FAIRLIFT_{name}": "x" for name in others}) == Settings()
+    assert settings_from({f"FAIRLIFT_{name}": "x" for name in others}) == Settings()
 
 
 def test_a_token_from_a_file_is_read_without_its_new_line() -> None:
-    assert Settings.from_environment({"FAIRLIFT_TOKEN": "s3cret\n"}).token == "s3cret"
+    assert settings_from({"FAIRLIFT_TOKEN": "s3cret\n"}).token == "s3cret"
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:50051", "0.0.0.0:50051"])
@@ -129,7 +130,7 @@ def test_an_empty_token_file_opens_no_door(listen: str, blank: str) -> None:
         "FAIRLIFT_ALLOW_OPEN": "yes",
     }
     with pytest.raises(InvalidRequest) as refused:
-        Settings.from_environment(environment)
+        settings_from(environment)
 
     (violation,) = refused.value.violations
     assert violation.field == "FAIRLIFT_TOKEN"
@@ -138,7 +139,7 @@ def test_an_empty_token_file_opens_no_door(listen: str, blank: str) -> None:
 
 def test_a_broken_token_is_named_once() -> None:
     with pytest.raises(InvalidRequest) as refused:
-        Settings.from_environment({"FAIRLIFT_LISTEN": "0.0.0.0:1", "FAIRLIFT_TOKEN": "\n"})
+        settings_from({"FAIRLIFT_LISTEN": "0.0.0.0:1", "FAIRLIFT_TOKEN": "\n"})
 
     assert [violation.field for violation in refused.value.violations] == ["FAIRLIFT_TOKEN"]
 
@@ -199,7 +200,7 @@ def test_settings_and_variables_of_other_programs_are_no_mistake() -> None:
     ],
 )
 def test_commands_of_the_machine_reach_its_server(listen: str, address: str) -> None:
-    settings = Settings.from_environment({"FAIRLIFT_LISTEN": listen, "FAIRLIFT_ALLOW_OPEN": "yes"})
+    settings = settings_from({"FAIRLIFT_LISTEN": listen, "FAIRLIFT_ALLOW_OPEN": "yes"})
     assert settings.own_address == address
 
 
