@@ -1,9 +1,10 @@
 """Cells by segment: by each text of an exposure, or by the largest labels where texts are many."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from fairlift_server.analysis.cells import DayKeys, additions_of
 from fairlift_server.analysis.ledger_query import LedgerCell, LedgerQuery
@@ -53,7 +54,7 @@ def segment_cells(
             queries,
             by_text,
             largest,
-            lambda row, query: labels_text(row, query.segments, query.bands),
+            lambda query, row: labels_text(row, query.segments, query.bands),
         )
         return {number: SegmentCells(tuple(of_query)) for number, of_query in cells.items()}
     return _capped(rows, queries, keys, largest)
@@ -76,7 +77,7 @@ def _capped(
             queries,
             by_labels,
             largest,
-            lambda row, _query: capped[row["query_id"]].texts[row["labels"]],
+            lambda _query, row: capped[row["query_id"]].texts[row["labels"]],
         )
         for number, of_part in cells.items():
             of_query[number] += of_part
@@ -88,7 +89,7 @@ def _cells(
     queries: Mapping[int, LedgerQuery],
     keys: DayKeys,
     largest: Row,
-    text_of: Callable[[Row, LedgerQuery], str],
+    text_of: Callable[[LedgerQuery, Row], str],
 ) -> dict[int, list[LedgerCell]]:
     groups = rows.segment_groups
     additions = additions_of(groups, largest)
@@ -103,9 +104,21 @@ def _cells(
                 counts.get(number, []),
                 sums.get(number, []),
                 additions,
-                # Bound now: the function is used before the next query comes.
-                text_of=lambda row, query=query: text_of(row, query),  # type: ignore[misc]
+                text_of=_remembered(partial(text_of, query), keys.segments),
             )
         ]
         for number, query in queries.items()
     }
+
+
+def _remembered(text_of: Callable[[Row], str], columns: Sequence[str]) -> Callable[[Row], str]:
+    """The same text for rows that are alike in these columns: there is a row for each day."""
+    texts: dict[tuple[Any, ...], str] = {}
+
+    def remembered(row: Row) -> str:
+        key = tuple(row[column] for column in columns)
+        if key not in texts:
+            texts[key] = text_of(row)
+        return texts[key]
+
+    return remembered
