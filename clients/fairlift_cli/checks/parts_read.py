@@ -47,7 +47,10 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
     "FL504": (),
     "FL510": ("@.metric", "plan.primary", *_ERRORS),
     "FL511": ("@.metric", _METRICS),
-    "FL512": ("@.window_days", "plan.window_days", "plan.window", _METRICS, *_DAYS),
+    "FL512": (
+        *("plan.primary", "plan.guardrails", "plan.window_days", "plan.window"),
+        *(_METRICS, *_DAYS),
+    ),
     "FL513": (),
     "FL514": ("plan.primary.metric", "plan.guardrails", _METRICS),
     "FL515": ("unit",),
