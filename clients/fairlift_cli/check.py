@@ -31,7 +31,7 @@ from fairlift_cli.project import Project, project_of
 from fairlift_cli.reader import Document, read
 from fairlift_cli.rule_of_violation import rule_of_violation
 from fairlift_cli.rules import Level, rules
-from fairlift_cli.shared_definitions import read_shared
+from fairlift_cli.shared_definitions import Shared, read_shared
 from fairlift_cli.traffic import ShopTraffic, read_traffic
 
 # What such a finding is about has campaigns that nobody knows.
@@ -96,6 +96,7 @@ def check_files(
         findings += result.findings
         if result.ignores:
             ignores[str(path)] = result.ignores
+    findings += _shadowed(documents, shared)
     known = traffic if traffic is not None and not traffic.findings else None
     findings += check_documents(
         documents,
@@ -230,6 +231,13 @@ def _missing_prerequisites(documents: Sequence[Document]) -> Iterator[Finding]:
                 )
                 field = f"prerequisites[{index}].campaign"
                 yield from _finding(document, Judgement("FL409", field, message))
+
+
+def _shadowed(documents: Sequence[Document], shared: Shared) -> Iterator[Finding]:
+    """Metrics of campaigns that hide a shared one of the same name."""
+    for document in documents:
+        for field, message in shared.shadowed(document.message):
+            yield from _finding(document, Judgement("FL704", field, message))
 
 
 def _taken_over(field: str) -> str:

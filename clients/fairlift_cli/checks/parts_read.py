@@ -68,6 +68,7 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
         *("variants.weight", "variants.control", _METRICS, *_ERRORS),
     ),
     "FL532": (*_COUPONS, _METRICS),
+    "FL533": (),
     "FL601": _TRAFFIC,
     "FL602": _TRAFFIC,
     "FL702": (),

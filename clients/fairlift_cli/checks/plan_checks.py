@@ -23,6 +23,7 @@ from fairlift_cli.checks.window_checks import window_judgements
 # A change that no shop plans for; a file that says 5 for five per cent means less.
 _LARGEST_EFFECT = 1.0
 _LARGEST_ALPHA = 0.1
+_LEAST_POWER = 0.7
 # Beyond it, one campaign in ten ships without any effect, if it is read every day for four weeks.
 _LARGEST_PRIOR_SD = 0.05
 # An 80/20 split; from there on, rare large orders decide in which variant the sum is larger.
@@ -83,6 +84,13 @@ def _errors(plan: Plan) -> Iterator[Judgement]:
             "alpha",
             f"is {plan.alpha:g}: of campaigns that change nothing, {100 * plan.alpha:g} in 100 "
             "would be called better or worse; 0.05 is usual",
+        )
+    if plan.power < _LEAST_POWER:
+        yield Judgement(
+            "FL533",
+            "power",
+            f"is {plan.power:g}: of 100 campaigns with the minimum effect, {100 * plan.power:g} "
+            "would detect it; 0.8 is usual",
         )
     if isinstance(plan.stopping, ExpectedLoss) and plan.stopping.prior_sd > _LARGEST_PRIOR_SD:
         yield Judgement(
