@@ -188,7 +188,7 @@ def test_a_server_of_another_environment_refuses_with_a_sentence(
     [
         ("production: {sever: 'a:1'}", "FL701", (2, 16), "sever is not known; did you mean server"),
         ("production: {token: A}", "FL701", (2, 15), "production.server is missing"),
-        ("production: {server: nohost}", "FL701", (2, 24), "must be like 127.0.0.1:50051"),
+        ("production: {server: nohost}", "FL701", (2, 24), "is nohost, must be HOST:PORT"),
         ("production:", "FL701", (2, 14), "must be a mapping"),
         ("Production: {server: 'a:1'}", "FL701", (2, 3), "must be up to 32 small letters"),
         ("production: {server: 'a:1', ca: [x]}", "FL701", (2, 35), "is a list"),
