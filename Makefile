@@ -17,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo docs hillstrom serve report-gallery fmt proto rules constraints sbom audit clean check proto-check test test-postgres test-spark test-compiled test-lowest calibrate \
-  faults production load mutants bench release
+  agreement faults production load mutants bench release
 
 help: ## print the targets
 	@awk '/^##@ / { print "\n" substr($$0, 5) } \
@@ -141,6 +141,9 @@ $(MUTANTS)/.ready: $(READY) tools/mutants.txt
 
 mutants: $(MUTANTS)/.ready ## change the decision rule one place at a time, and list what no test notices; some: ONLY=lines.py
 	@PYTHONPATH=$(CURDIR)/$(MUTANTS) $(PY) -m tools.mutants $(or $(PROCESSES),1) "$(ONLY)"
+
+agreement: $(READY) ## 100,000 mutated campaign files, and 4,000 sets that `check` and a server judge alike
+	@$(PY) -m tests.cli
 
 faults: $(READY) ## wrong clocks, killed servers and other faults, each with its counts; one: make faults FAULT=jumps
 	@$(PY) -m tests.faults $(FAULT)

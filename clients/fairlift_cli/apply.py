@@ -28,7 +28,7 @@ from fairlift.wire.campaign import campaign_from, campaign_id
 
 from fairlift_cli.campaign_commands import all_campaigns
 from fairlift_cli.check import check_files
-from fairlift_cli.failures import CommandRefused
+from fairlift_cli.failures import CommandRefused, Misused
 from fairlift_cli.formats.as_text import as_text
 from fairlift_cli.reader import Document
 from fairlift_cli.refusals import naming_campaigns
@@ -95,6 +95,9 @@ def documents_of(paths: Iterable[Path]) -> tuple[Document, ...]:
     checked = check_files(paths)
     if checked.findings:
         raise CommandRefused(f"{as_text(checked.findings)}\nNothing was applied.")
+    if not checked.documents:
+        # Pruning would take every campaign of the server for one that no file names.
+        raise Misused("there is no campaign in these files")
     return checked.documents
 
 

@@ -45,7 +45,7 @@ def campaign_files(paths: Iterable[Path]) -> list[Path]:
                 continue
         in_folder = sorted(_in_folder(path))
         if not in_folder:
-            raise NothingToRead(f"{path} contains no .yaml file")
+            raise NothingToRead(f"{path} contains no campaign file, which ends in .yaml or .yml")
         unique_paths.update(dict.fromkeys(in_folder))
     return list(unique_paths)
 

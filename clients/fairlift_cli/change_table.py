@@ -16,6 +16,7 @@ from fairlift.v1.campaign_service_pb2 import (
 from fairlift.wire.campaign import campaign_id
 
 from fairlift_cli.campaign_commands import state_word
+from fairlift_cli.change_words import field_in_words
 from fairlift_cli.screen import Screen, plain_table
 
 if TYPE_CHECKING:
@@ -141,12 +142,8 @@ def _is_shown(change: CampaignChange) -> bool:
 
 def _show_fields(screen: Screen, change: CampaignChange) -> None:
     for field in change.changes:
-        # As the file has it: traffic in per cent, not traffic_bps.
-        name = field.field.removesuffix("_bps")
-        before, after = field.before or "nothing", field.after or "nothing"
         reason = f" ({_WORDS[field.change_class][0]}: {field.reason})" if field.reason else ""
-        arrow = screen.glyphs.arrow
-        screen.line(f"{name}: {before} {arrow} {after}{reason}", indent=2)
+        screen.line(f"{field_in_words(screen, field)}{reason}", indent=2)
 
 
 def _id(change: CampaignChange) -> str:

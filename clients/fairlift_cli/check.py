@@ -14,6 +14,7 @@ from fairlift.wire.campaign import campaign_id
 from fairlift_cli.beside_campaigns import figures_of_nothing, not_read
 from fairlift_cli.campaign_files import (
     STANDARD_INPUT,
+    NothingToRead,
     campaign_files,
 )
 from fairlift_cli.checks.audience_checks import audience_judgements
@@ -30,7 +31,7 @@ from fairlift_cli.project import Project, project_of
 from fairlift_cli.reader import Document, read
 from fairlift_cli.rule_of_violation import rule_of_violation
 from fairlift_cli.rules import Level, rules
-from fairlift_cli.shared_definitions import read_shared
+from fairlift_cli.shared_definitions import Shared, read_shared
 from fairlift_cli.traffic import ShopTraffic, read_traffic
 
 # What such a finding is about has campaigns that nobody knows.
@@ -74,10 +75,10 @@ def check_files(
         project: default: what `fairlift.yaml` says that is nearest to the first path.
 
     Raises:
-        NothingToRead: a path leads to no campaign file.
+        NothingToRead: a path leads to no campaign file, and the files beside have no mistake.
     """
     paths = list(paths)
-    files = campaign_files(paths)
+    files, nothing_to_read = _files_of(paths)
     project = project or project_of(paths)
     folders = [path if path.is_dir() else path.parent for path in paths]
     shared = read_shared(folders, project)
@@ -86,6 +87,8 @@ def check_files(
     findings: list[Finding] = [*project.findings, *shared.findings]
     if traffic is not None:
         findings += traffic.findings
+    if nothing_to_read is not None and not findings:
+        raise nothing_to_read
     ignores: dict[str, list[Ignore]] = {}
     for path in files:
         result = read(path, shared)
@@ -93,6 +96,7 @@ def check_files(
         findings += result.findings
         if result.ignores:
             ignores[str(path)] = result.ignores
+    findings += _shadowed(documents, shared)
     known = traffic if traffic is not None and not traffic.findings else None
     findings += check_documents(
         documents,
@@ -115,6 +119,16 @@ def check_files(
     kept = without_ignored(findings, ignores)
     names = tuple("<stdin>" if path == STANDARD_INPUT else str(path) for path in files)
     return CheckResult(tuple(documents), tuple(in_order(levelled(kept, project))), names)
+
+
+def _files_of(paths: Sequence[Path]) -> tuple[list[Path], NothingToRead | None]:
+    """The campaign files, or why there are none; mistakes beside them, such as a token, count."""
+    try:
+        return campaign_files(paths), None
+    except NothingToRead as nothing:
+        if not all(path.is_dir() for path in paths):
+            raise
+        return [], nothing
 
 
 def levelled(findings: Iterable[Finding], project: Project) -> Iterator[Finding]:
@@ -217,6 +231,13 @@ def _missing_prerequisites(documents: Sequence[Document]) -> Iterator[Finding]:
                 )
                 field = f"prerequisites[{index}].campaign"
                 yield from _finding(document, Judgement("FL409", field, message))
+
+
+def _shadowed(documents: Sequence[Document], shared: Shared) -> Iterator[Finding]:
+    """Metrics of campaigns that hide a shared one of the same name."""
+    for document in documents:
+        for field, message in shared.shadowed(document.message):
+            yield from _finding(document, Judgement("FL704", field, message))
 
 
 def _taken_over(field: str) -> str:

@@ -59,7 +59,9 @@ def server_of(tree: YamlValue) -> str:
     """
     address = text_of(tree)
     if not is_server_address(address):
-        raise WrongValue(f"is {address}, must be like 127.0.0.1:50051")
+        # What stands before an @ may be a password.
+        shown = address.rpartition("@")[2]
+        raise WrongValue(f"is {shown}, must be HOST:PORT, such as shop.example:443")
     return address
 
 

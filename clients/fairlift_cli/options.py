@@ -121,7 +121,10 @@ def _address(_: click.Context, option: click.Parameter, text: str | None) -> str
     """The server's address: host and port, or another gRPC name."""
     if text is None or is_server_address(text):
         return text
-    raise click.BadParameter(f"is {text!r}, must be like 127.0.0.1:50051", param=option)
+    shown = text.rpartition("@")[2]
+    raise click.BadParameter(
+        f"is {shown!r}, must be HOST:PORT, such as shop.example:443", param=option
+    )
 
 
 def _token(_: click.Context, option: click.Parameter, text: str) -> str:

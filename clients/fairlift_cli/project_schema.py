@@ -14,7 +14,10 @@ from fairlift_cli.rules import Level, rules
 Schema = dict[str, Any]
 
 _ID = "https://github.com/fairlift/fairlift/blob/main/docs/campaigns.md#the-project-file"
-_SERVER: Schema = {"type": "string", "pattern": r"^(.+:\d+|.*/.*|unix:.*)$"}
+_SERVER: Schema = {
+    "type": "string",
+    "pattern": r"^((dns|ipv4|ipv6|unix|unix-abstract|xds):.+|[^/@]+:\d+)$",
+}
 _DESCRIPTIONS = {
     "server": "HOST:PORT, for commands that are given no other server.",
     "environments": "Servers that `--env NAME` chooses, by name.",

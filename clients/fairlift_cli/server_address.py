@@ -1,22 +1,27 @@
 """What reaches a server: its address, the token, and the certificate to trust."""
 
+import re
 from pathlib import Path
 from typing import Final
 
 from fairlift_cli.failures import Misused
 
 ON_THIS_MACHINE: Final = "127.0.0.1:50051"
+# Names that gRPC resolves by itself; an address of the web is none of them.
+_SCHEME: Final = re.compile(r"(dns|ipv4|ipv6|unix|unix-abstract|xds):.+")
 
 
 def is_server_address(text: str) -> bool:
     """Whether it is host and port, or another gRPC name.
 
-    >>> is_server_address("127.0.0.1:50051"), is_server_address("nohost")
+    >>> is_server_address("127.0.0.1:50051"), is_server_address("https://shop.example:443")
     (True, False)
     """
+    if _SCHEME.fullmatch(text):
+        return True
     host, _, port = text.rpartition(":")
-    has_port = host and port.isascii() and port.isdecimal() and int(port) < 65_536
-    return bool("/" in text or text.startswith("unix:") or has_port)
+    has_port = port.isascii() and port.isdecimal() and int(port) < 65_536
+    return bool(host and has_port and not set(host) & set("/@"))
 
 
 def sent_token(text: str) -> str:

@@ -1,8 +1,11 @@
 """What campaigns use by name: metrics.yaml, audiences.yaml, and the defaults of the project."""
 
+import contextlib
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from fairlift.engine.audience import Condition
@@ -20,6 +23,7 @@ from fairlift_cli.project import Project
 from fairlift_cli.side_files import MappingReader, SideFile
 from fairlift_cli.yaml_tree import YamlEntry, YamlList, YamlMapping, YamlScalar
 
+_NAMED = re.compile(r"\baudience\(\s*([^\s()]+)")
 _WINDOWS = ("window", "window_days")
 
 
@@ -47,6 +51,17 @@ class Shared:
                 if planned.metric not in own:
                     own.add(planned.metric)
                     plan.metrics.add().CopyFrom(self.metrics[planned.metric])
+
+    def shadowed(self, campaign: Campaign) -> Iterable[tuple[str, str]]:
+        """Fields of metrics that the campaign defines in another way than metrics.yaml; why."""
+        for index, metric in enumerate(campaign.plan.metrics):
+            if self.metrics.get(metric.name, metric) != metric:
+                message = (
+                    f"{metric.name} is defined in another way in {METRICS_FILE}, and this one "
+                    "counts here: reports would show two numbers under one name; remove it, or "
+                    "rename it"
+                )
+                yield f"plan.metrics[{index}].name", message
 
     def unused(self) -> Iterable[Finding]:
         """Shared metrics that no campaign uses."""
@@ -107,21 +122,65 @@ def _audiences(path: Path, shared: Shared) -> None:
         file.mistake("audiences", rule, content.position)
         return
     keys = MappingReader(content.value, file, "audiences.")
+    lines: dict[str, YamlScalar] = {}
     for entry in keys.entries:
         if entry.key in shared.audiences:
             keys.mistake(entry.key, "is already defined")
-            continue
-        if not isinstance(entry.value, YamlScalar) or entry.value.is_null:
+        elif not isinstance(entry.value, YamlScalar) or entry.value.is_null:
             keys.mistake(entry.key, "must be an audience in one line, such as `vip`")
-            continue
-        try:
-            # Audiences of the file may build on those above them.
-            shared.audiences[entry.key] = parse(entry.value.text.rstrip(), shared.audiences)
-        except InvalidAudience as error:
-            sentence = error.violations[0].message.partition(": ")[2]
-            keys.mistake(entry.key, sentence, entry.value.position_of(error.position))
-        except InvalidCampaign as error:
-            keys.mistake(entry.key, str(error))
+        else:
+            lines[entry.key] = entry.value
+    builds_on = {
+        name: [other for other in _NAMED.findall(line.text) if other in lines]
+        for name, line in lines.items()
+    }
+    placed = _in_order(builds_on)
+    circles = _circles({name: builds_on[name] for name in lines if name not in placed})
+    for first, *rest in circles:
+        way = " → ".join((first, *rest, first))
+        keys.mistake(first, f"leads in a circle, {way}; let one of them do without the next")
+    in_circles = {name for circle in circles for name in circle}
+    for name in dict.fromkeys((*placed, *lines)):
+        if name not in in_circles:
+            _audience(name, lines[name], keys, shared)
+
+
+def _audience(name: str, line: YamlScalar, keys: MappingReader, shared: Shared) -> None:
+    try:
+        shared.audiences[name] = parse(line.text.rstrip(), shared.audiences)
+    except InvalidAudience as error:
+        sentence = error.violations[0].message.partition(": ")[2]
+        keys.mistake(name, sentence, line.position_of(error.position))
+    except InvalidCampaign as error:
+        keys.mistake(name, str(error))
+
+
+def _in_order(builds_on: Mapping[str, Sequence[str]]) -> dict[str, None]:
+    """The names, each after those that it builds on; without those that lead into a circle."""
+    sorter = TopologicalSorter(builds_on)
+    with contextlib.suppress(CycleError):
+        sorter.prepare()
+    placed: dict[str, None] = {}
+    while ready := sorter.get_ready():
+        placed |= dict.fromkeys(ready)
+        sorter.done(*ready)
+    return placed
+
+
+def _circles(builds_on: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Circles that have no name in common, if each of the names leads into one."""
+    circles: list[list[str]] = []
+    walk_of: dict[str, str] = {}
+    for start in builds_on:
+        way: list[str] = []
+        name = start
+        while name not in walk_of:
+            walk_of[name] = start
+            way.append(name)
+            name = next(other for other in builds_on[name] if other in builds_on)
+        if walk_of[name] == start and name in way:
+            circles.append(way[way.index(name) :])
+    return circles
 
 
 def _content(file: SideFile, key: str, described: str) -> YamlEntry | None:

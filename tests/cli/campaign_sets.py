@@ -136,13 +136,23 @@ def campaigns(draw: st.DrawFn) -> dict[str, Any]:
     return campaign | draw(rest)
 
 
+def _is_whole(documents: list[dict[str, Any]]) -> bool:
+    """Whether every campaign that another requires is in the set; else only a server knows it."""
+    names = {document["campaign"] for document in documents}
+    required = (one for document in documents for one in document.get("prerequisites", ()))
+    return all(one["campaign"] in names for one in required)
+
+
+SETS = st.lists(campaigns(), min_size=1, max_size=4).filter(_is_whole)
+
+
 def text_of(documents: list[dict[str, Any]]) -> str:
     return str(yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=True))
 
 
-def mutated(text: str, rng: random.Random) -> str:
-    """The text with one to three signs, words or lines changed, as hands and merges do."""
-    for _ in range(rng.randint(1, 3)):
+def mutated(text: str, rng: random.Random, *, times: int) -> str:
+    """The text with so many signs, words or lines changed, as hands and merges do."""
+    for _ in range(times):
         lines = text.split("\n")
         number = rng.randrange(len(lines))
         line = lines[number]

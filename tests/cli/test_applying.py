@@ -13,6 +13,7 @@ from fairlift import Client
 from fairlift_cli import apply as applying
 from fairlift_cli.__main__ import main
 from fairlift_cli.commands import applying as command
+from fairlift_cli.commands import consent
 
 from examples.server import running_server
 
@@ -180,7 +181,7 @@ def test_people_are_asked_and_a_pipe_is_not(
     fairlift: Fairlift, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, "ship")
-    monkeypatch.setattr(command, "_somebody_can_answer", lambda: True)
+    monkeypatch.setattr(consent, "is_terminal", lambda: True)
 
     no = fairlift("apply", str(tmp_path), answer="n\n")
     nothing = states(fairlift)

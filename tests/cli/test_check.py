@@ -158,7 +158,7 @@ def test_folders_are_searched_and_files_found_once(tmp_path: Path) -> None:
 
 
 def test_a_path_to_nothing_is_a_misuse(tmp_path: Path) -> None:
-    with pytest.raises(Misused, match=r"contains no \.yaml file"):
+    with pytest.raises(Misused, match=r"contains no campaign file"):
         campaign_files([tmp_path])
     with pytest.raises(Misused, match="does not exist"):
         campaign_files([tmp_path / "absent.yaml"])

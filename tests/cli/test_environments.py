@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from fairlift_cli.__main__ import main
 from fairlift_cli.check import check_files
-from fairlift_cli.commands import applying as command
+from fairlift_cli.commands import consent
 from jsonschema import Draft7Validator
 
 from examples.server import running_server
@@ -188,7 +188,7 @@ def test_a_server_of_another_environment_refuses_with_a_sentence(
     [
         ("production: {sever: 'a:1'}", "FL701", (2, 16), "sever is not known; did you mean server"),
         ("production: {token: A}", "FL701", (2, 15), "production.server is missing"),
-        ("production: {server: nohost}", "FL701", (2, 24), "must be like 127.0.0.1:50051"),
+        ("production: {server: nohost}", "FL701", (2, 24), "is nohost, must be HOST:PORT"),
         ("production:", "FL701", (2, 14), "must be a mapping"),
         ("Production: {server: 'a:1'}", "FL701", (2, 3), "must be up to 32 small letters"),
         ("production: {server: 'a:1', ca: [x]}", "FL701", (2, 35), "is a list"),
@@ -240,6 +240,22 @@ def test_a_secret_in_the_file_is_an_error_that_does_not_repeat_it(
         assert secret not in run.output + run.stderr
 
 
+def test_a_token_is_found_before_there_is_a_campaign(fairlift: Fairlift, tmp_path: Path) -> None:
+    production_project(tmp_path, "127.0.0.1:2", token=TOKEN)
+
+    with_token = fairlift("check", ".")
+    refused = fairlift("apply", ".")
+    production_project(tmp_path, "127.0.0.1:2", token="SHOP_TOKEN")
+    without = fairlift("check", ".")
+
+    assert with_token.exit_code == 1
+    assert "error FL707: environments.production.token" in with_token.output
+    assert "0 campaigns checked: 1 mistake" in with_token.stderr
+    assert refused.exit_code == 1
+    # A folder without campaigns is never checked in silence.
+    assert (without.exit_code, "contains no campaign file" in without.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     "name", ["SHOP_TOKEN", "FAIRLIFT_PRODUCTION_TOKEN", "T2", "./t", "../a/b", "~/.t", "/run/t"]
 )
@@ -268,7 +284,7 @@ def test_a_change_of_what_runs_needs_consent(
     write("later")
     # Given one that runs, and a draft
     assert run("apply", "ship.yaml", "later.yaml").exit_code == 0
-    assert run("start", "ship").exit_code == 0
+    assert run("start", "--yes", "ship").exit_code == 0
     write("ship", "display_name: Renamed\n")
     write("later", "display_name: Later\n")
 
@@ -276,7 +292,7 @@ def test_a_change_of_what_runs_needs_consent(
     refused = run("apply", "ship.yaml", "later.yaml")
     unchanged = shown_name()
     dry = run("apply", "--dry-run", "ship.yaml")
-    monkeypatch.setattr(command, "_somebody_can_answer", lambda: True)
+    monkeypatch.setattr(consent, "is_terminal", lambda: True)
     no = run("apply", "ship.yaml", answer="n\n")
     still_unchanged = shown_name()
     monkeypatch.undo()
@@ -294,6 +310,57 @@ def test_a_change_of_what_runs_needs_consent(
     assert "Apply 1 change to production, where ship would change while running?" in no.stderr
     assert yes.exit_code == 0
     assert "Renamed" in shown_name()
+
+
+@pytest.mark.parametrize(
+    ("verb", "before", "after"),
+    [
+        ("start", (), "RUNNING"),
+        ("pause", ("start",), "PAUSED"),
+        ("resume", ("start", "pause"), "RUNNING"),
+        ("stop", ("start",), "STOPPED"),
+        ("archive", ("start", "stop"), "ARCHIVED"),
+    ],
+)
+def test_a_change_of_state_needs_consent(
+    fairlift: Fairlift, tmp_path: Path, production: str, monkeypatch: pytest.MonkeyPatch,
+    verb: str, before: tuple[str, ...], after: str,
+) -> None:  # fmt: skip
+    production_project(tmp_path, production)
+    name = f"to-{verb}"
+    (tmp_path / "campaign.yaml").write_text(f"campaign: {name}\n{CAMPAIGN}")
+
+    def run(*words: str, answer: str | None = None) -> Result:
+        return fairlift("--env", "production", *words, answer=answer, SHOP_TOKEN=TOKEN)
+
+    def state() -> str:
+        listed = json.loads(run("campaigns", "--all", "--json").output)
+        (found,) = (each["state"] for each in listed if each["name"] == f"campaigns/{name}")
+        return str(found).removeprefix("CAMPAIGN_STATE_")
+
+    # Given a campaign that can change its state
+    assert run("apply", "campaign.yaml").exit_code == 0
+    for each in before:
+        assert run(each, "--yes", name).exit_code == 0
+    unchanged = state()
+
+    in_a_pipe = run(verb, name)
+    monkeypatch.setattr(consent, "is_terminal", lambda: True)
+    no = run(verb, name, answer="n\n")
+    still_unchanged = state()
+    without_environment = fairlift(verb, "--server", production, "--token", TOKEN, "nowhere")
+    yes = run(verb, name, answer="y\n")
+
+    assert in_a_pipe.exit_code == 1
+    assert f"Nothing was changed: {verb} {name} in production needs consent" in in_a_pipe.stderr
+    assert "add --yes" in in_a_pipe.stderr
+    assert no.exit_code == 1
+    assert f"{verb.capitalize()} {name} in production?" in no.stderr
+    assert still_unchanged == unchanged != after
+    # Nothing is asked, and the server answers that there is no such campaign.
+    assert "nowhere" in without_environment.stderr
+    assert "?" not in without_environment.stderr
+    assert (yes.exit_code, state()) == (0, after)
 
 
 SCHEMA = Draft7Validator(json.loads(CliRunner().invoke(main, ["schema", "--of", "project"]).stdout))

@@ -74,7 +74,8 @@ def test_the_log_says_who_when_what_and_why(fairlift: Fairlift, tmp_path: Path) 
     fairlift("apply", "--new-epoch", "--reason", "SHOP-481", str(path))
     fairlift("stop", "first", "--reason", "shipped")
 
-    one = fairlift("log", "first").output.splitlines()
+    table, _, details = fairlift("log", "first").output.partition("\n\n")
+    one = table.splitlines()
     everything: list[dict[str, Any]] = json.loads(fairlift("log", "--json").output)
     newest: list[dict[str, Any]] = json.loads(fairlift("log", "--limit", "1", "--json").output)
     unknown = fairlift("log", "nowhere")
@@ -86,6 +87,8 @@ def test_the_log_says_who_when_what_and_why(fairlift: Fairlift, tmp_path: Path) 
     assert "variants[1].weight (epoch 2)" in one[2]
     assert one[2].rstrip().endswith("SHOP-481")
     assert one[3].rstrip().endswith("approved by Ana")
+    # What it was before, and what it is now
+    assert details.splitlines()[1:] == ["  variants[1].weight: 1 → 2"]
     assert [each["verb"] for each in everything] == ["stop", "update", "start", "create", "create"]
     assert [each["resource"] for each in everything][-2:] == [
         "campaigns/second",

@@ -65,7 +65,8 @@ def test_a_window_that_outlasts_the_plan_is_said(
     found = warnings_of(tmp_path, CAMPAIGN + PLAN.replace("revenue_per_visitor", metric) + more)
 
     assert bool(found) == is_warned
-    assert all(w.startswith(f"plan.primary[0].metric is {metric}: a visitor") for w in found)
+    place = "plan.window_days is 28, for " if more else "plan.primary[0].metric is "
+    assert all(w.startswith(f"{place}{metric}: a visitor") for w in found)
 
 
 def test_the_day_of_the_first_decision_is_named(tmp_path: Path) -> None:

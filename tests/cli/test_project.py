@@ -70,8 +70,10 @@ def test_a_project_file_above_the_repository_is_of_another_project(tmp_path: Pat
         ("defaults:\n  plan: {primary: x}", (2, 10), "is no default"),
         ("defaults: {unit: dog}", (1, 18), "must be visitor or customer"),
         ("server: a:1\nserver: b:1", (2, 1), "appears twice"),
-        ("server: nohost", (1, 9), "is nohost, must be like 127.0.0.1:50051"),
-        ("server: shop:１２", (1, 9), "must be like"),
+        ("server: nohost", (1, 9), "is nohost, must be HOST:PORT, such as shop.example:443"),
+        ("server: https://shop.example:443", (1, 9), "must be HOST:PORT"),
+        ("server: ana:secret@shop.example:443", (1, 9), "is shop.example:443, must be HOST:PORT"),
+        ("server: shop:１２", (1, 9), "must be HOST:PORT"),
         ("server:", (1, 8), "has no value, must be a text"),
         ("labels: [[a]]", (1, 10), "labels[0] is a list, must be a text"),
         ("defaults: {traffic_bps: 20000}", (1, 12), "defaults.traffic_bps is 20000, must be 0 to"),
@@ -152,10 +154,15 @@ def test_a_metric_of_the_plan_comes_before_the_shared_one(tmp_path: Path) -> Non
     metrics = "metrics: [{name: wishes, mean: {of: {action: {name: wish, of: count}}}}]"
     own = "secondary: [wishes], metrics: [{name: wishes, rate: {of: orders}}], planned_units"
 
-    taken = only(
-        checked(tmp_path, campaign=CAMPAIGN.replace("planned_units", own), metrics=metrics)
-    )
+    result = checked(tmp_path, campaign=CAMPAIGN.replace("planned_units", own), metrics=metrics)
+    (taken,) = (document.message for document in result.documents)
+    same = f"secondary: [wishes], {metrics}, planned_units"
+    as_shared = checked(tmp_path, campaign=CAMPAIGN.replace("planned_units", same), metrics=metrics)
 
+    (told,) = result.found
+    assert told.rule == "FL704"
+    assert "is defined in another way in metrics.yaml, and this one counts here" in told.message
+    assert as_shared.found == ()
     assert taken.plan.metrics[0].WhichOneof("kind") == "rate"
     assert len(taken.plan.metrics) == 1
 
@@ -179,6 +186,18 @@ def test_a_shared_audience_is_used_by_its_name(tmp_path: Path) -> None:
     assert taken.audience == only(checked(tmp_path, campaign=whole + CAMPAIGN)).audience
 
 
+def test_shared_audiences_may_stand_in_any_order(tmp_path: Path) -> None:
+    audiences = "audiences:\n  c: audience(b) or audience(a)\n  b: audience(a) and vip\n  a: new\n"
+
+    taken = only(
+        checked(tmp_path, campaign=f"audience: audience(c)\n{CAMPAIGN}", audiences=audiences)
+    )
+
+    (tmp_path / "audiences.yaml").unlink()
+    expected = checked(tmp_path, campaign=f"audience: (new and vip) or new\n{CAMPAIGN}")
+    assert taken.audience == only(expected).audience
+
+
 @pytest.mark.parametrize(
     ("audiences", "line", "rule", "says"),
     [
@@ -186,7 +205,12 @@ def test_a_shared_audience_is_used_by_its_name(tmp_path: Path) -> None:
         ("audiences: {}", "audience(spain)", "FL301", "define it in audiences.yaml"),
         ("audiences: {spain: vip}", "audience(spain", "FL301", 'must be closed by ")"'),
         ("audiences: {spain: vip ==}", "vip", "FL703", "audiences.spain"),
-        ("audiences: {a: audience(b), b: vip}", "vip", "FL703", "audience(b) is not defined"),
+        ("audiences: {a: audience(c), b: vip}", "vip", "FL703", "audience(c) is not defined"),
+        ("audiences: {a: audience(a)}", "vip", "FL703", "leads in a circle, a → a;"),
+        (
+            "audiences:\n  a: vip and audience(b)\n  b: audience( c )\n  c: not audience(a)",
+            *("vip", "FL703", "2:3: error FL703: audiences.a leads in a circle, a → b → c → a;"),
+        ),
         ("audiences: [vip]", "vip", "FL703", "must be a mapping"),
         ("audience: {a: vip}", "vip", "FL703", "this file has one key, audiences"),
         ("audiences: {a: vip, a: new}", "vip", "FL703", "1:21: error FL703: audiences.a appears"),

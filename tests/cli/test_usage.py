@@ -29,12 +29,15 @@ def test_wrong_usage_ends_as_a_server_that_is_not_there() -> None:
     )
 
 
-@pytest.mark.parametrize("address", ["", "127.0.0.1", "127.0.0.1:abc", "shop.example:99999", ":1"])
+@pytest.mark.parametrize(
+    "address",
+    ["", "127.0.0.1", "127.0.0.1:abc", "shop.example:99999", ":1", "https://shop.example:443"],
+)
 def test_an_address_that_cannot_be_one_is_refused_at_once(address: str) -> None:
     run = CliRunner().invoke(main, ["campaigns", "--server", address])
 
     assert run.exit_code == 2
-    assert f"is '{address}', must be like 127.0.0.1:50051" in run.stderr
+    assert f"is '{address}', must be HOST:PORT" in run.stderr
 
 
 @pytest.mark.parametrize("address", ["[::1]:1", "unix:/nowhere.sock", "dns:///localhost:1"])

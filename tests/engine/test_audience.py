@@ -84,6 +84,7 @@ def test_short_form_knows_every_condition(text: str, condition: Condition) -> No
         ("(a or b", 7, "the parenthesis is not closed"),
         ("a)", 1, 'join conditions by "and" or "or"'),
         ("a b", 2, 'join conditions by "and" or "or"'),
+        ("lower(a) == 5", 0, "lower(…) is not known; known are exists(…)"),
         ("a and", 5, "it must be an attribute"),
         ("a not 5", 6, 'it must be "in"'),
         ("a in 5", 5, "write a list as"),

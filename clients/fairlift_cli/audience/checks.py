@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from fairlift.engine.audience import (
     NOBODY,
     AllOf,
+    AnyOf,
     Between,
     Compare,
     CompareOp,
@@ -21,6 +22,7 @@ from fairlift.engine.audience import (
     Exists,
     In,
     Leaf,
+    Not,
     Scalar,
     Text,
     TextOp,
@@ -128,16 +130,19 @@ def is_true_where_known(condition: Condition) -> bool:
     >>> is_true_where_known(parse('country != "ES" or country != "RO"'))
     True
     """
-    of_attribute: dict[str, list[Leaf]] = {}
-    for leaf in leaves(condition):
-        of_attribute.setdefault(leaf.attribute, []).append(leaf)
-    known = [
-        (_is_known(name, found), True)
-        for name, found in of_attribute.items()
-        # Beside another condition the search cannot decide what versions exclude.
-        if not any(isinstance(leaf, Version) for leaf in found)
-    ]
+    known = ((each, True) for _, each in _known_values(condition))
     return Search().refutes((condition, False), *known)
+
+
+def is_true_known_or_not(condition: Condition) -> bool:
+    """Whether it is proved to hold, too, where attributes are missing.
+
+    >>> from fairlift_cli.audience.parser import parse
+    >>> is_true_known_or_not(parse("cart_value >= 30 or cart_value < 50 or not exists(cart_value)"))
+    True
+    """
+    sent = ((AnyOf((each, Not(Exists(name)))), True) for name, each in _known_values(condition))
+    return Search().refutes((condition, False), *sent)
 
 
 def undeclared(condition: Condition, declared: Iterable[str]) -> tuple[Undeclared, ...]:
@@ -182,6 +187,17 @@ def _typed(leaf: Leaf) -> Iterator[tuple[Leaf, tuple[AttributeType, ...]]]:
             yield leaf, _TEXTS
         case Version():
             yield leaf, _TEXTS[::-1]
+
+
+def _known_values(condition: Condition) -> Iterator[tuple[str, Condition]]:
+    """For each attribute, what holds for the values that count as known."""
+    of_attribute: dict[str, list[Leaf]] = {}
+    for leaf in leaves(condition):
+        of_attribute.setdefault(leaf.attribute, []).append(leaf)
+    for name, found in of_attribute.items():
+        # Beside another condition the search cannot decide what versions exclude.
+        if not any(isinstance(leaf, Version) for leaf in found):
+            yield name, _is_known(name, found)
 
 
 def _is_known(name: str, found: Iterable[Leaf]) -> Condition:

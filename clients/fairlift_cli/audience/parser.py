@@ -195,6 +195,9 @@ class _Parser:
             positions = {"value": self._token.position}
             value = self._string()
             return self._build(inner_start, lambda: Version(inner, op, value), positions)
+        if self._token.text == "(" and self._token.kind == "sign":
+            known = "exists(…), version(…) and audience(…)"
+            self._fail(f"{name}(…) is not known; known are {known}", start.position)
         return self._relation(start.position, name)
 
     def _shared(self) -> Condition:

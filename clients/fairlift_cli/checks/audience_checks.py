@@ -6,8 +6,13 @@ from fairlift.engine.audience import EVERYBODY, Condition, Exists, attributes, l
 from fairlift.engine.campaign import AttributeType
 from fairlift.engine.short_form import short_form
 
-from fairlift_cli.audience.checks import contradictions, is_true_where_known, mistyped, undeclared
-from fairlift_cli.audience.search import Search
+from fairlift_cli.audience.checks import (
+    contradictions,
+    is_true_known_or_not,
+    is_true_where_known,
+    mistyped,
+    undeclared,
+)
 from fairlift_cli.checks.judgement import Judgement
 
 _SHOWN = 80
@@ -20,7 +25,7 @@ def audience_judgements(
     if audience == EVERYBODY:
         return
     holds_where_known = is_true_where_known(audience)
-    matches_everybody = holds_where_known and Search().refutes((audience, False))
+    matches_everybody = holds_where_known and is_true_known_or_not(audience)
     for contradiction in contradictions(audience):
         if not contradiction.path:
             message = f"can never match a visitor: {contradiction}"

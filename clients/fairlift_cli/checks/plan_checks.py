@@ -12,17 +12,18 @@ from fairlift.engine.metric import (
     QuantileMetric,
     Quantity,
     RatioMetric,
-    ReturnMeasure,
 )
-from fairlift.engine.plan import ROLES, Decide, ExpectedLoss, Plan, PlannedMetric
+from fairlift.engine.plan import ROLES, Decide, ExpectedLoss, Plan
 
 from fairlift_cli.checks.guardrail_checks import can_fail, guardrail_judgements
 from fairlift_cli.checks.judgement import Judgement
 from fairlift_cli.checks.precision import margin_judgements, units_judgements
+from fairlift_cli.checks.window_checks import window_judgements
 
 # A change that no shop plans for; a file that says 5 for five per cent means less.
 _LARGEST_EFFECT = 1.0
 _LARGEST_ALPHA = 0.1
+_LEAST_POWER = 0.7
 # Beyond it, one campaign in ten ships without any effect, if it is read every day for four weeks.
 _LARGEST_PRIOR_SD = 0.05
 # An 80/20 split; from there on, rare large orders decide in which variant the sum is larger.
@@ -49,7 +50,7 @@ def plan_judgements(campaign: Campaign, declared: dict[str, AttributeType]) -> I
     for found in chain(
         _effects(plan),
         _errors(plan),
-        _windows(plan),
+        window_judgements(plan),
         _days(plan),
         _buyers(plan),
         margin_judgements(campaign, plan),
@@ -84,6 +85,13 @@ def _errors(plan: Plan) -> Iterator[Judgement]:
             f"is {plan.alpha:g}: of campaigns that change nothing, {100 * plan.alpha:g} in 100 "
             "would be called better or worse; 0.05 is usual",
         )
+    if plan.power < _LEAST_POWER:
+        yield Judgement(
+            "FL533",
+            "power",
+            f"is {plan.power:g}: of 100 campaigns with the minimum effect, {100 * plan.power:g} "
+            "would detect it; 0.8 is usual",
+        )
     if isinstance(plan.stopping, ExpectedLoss) and plan.stopping.prior_sd > _LARGEST_PRIOR_SD:
         yield Judgement(
             "FL521",
@@ -99,31 +107,6 @@ def _errors(plan: Plan) -> Iterator[Judgement]:
             f"has {len(plan.primary)} metrics: any of {names} that wins ships the variant, and "
             "each is tested with its share of alpha only; keep the one that decides",
         )
-
-
-def _windows(plan: Plan) -> Iterator[Judgement]:
-    for role in _JUDGED:
-        for index, planned in enumerate(getattr(plan, role)):
-            days = _window(plan, planned)
-            if days is not None and days >= plan.maximum_days:
-                last = days + plan.maximum_days
-                yield Judgement(
-                    "FL512",
-                    f"{role}[{index}].metric",
-                    f"is {planned.metric}: a visitor counts after {days} days, and visitors enter "
-                    f"for at most {plan.maximum_days}; the campaign ends up to {days} days after "
-                    f"that, on day {last}, and nothing is decided before day "
-                    f"{days + plan.minimum_days}",
-                )
-
-
-def _window(plan: Plan, planned: PlannedMetric) -> int | None:
-    """Days until a unit counts; None for a metric that stays open."""
-    metric = plan.metric(planned.metric)
-    returns = [m.to_day for m in metric.measures if isinstance(m, ReturnMeasure)]
-    if returns:
-        return max(returns)
-    return plan.window_days if metric.window_days is None else metric.window_days
 
 
 def _days(plan: Plan) -> Iterator[Judgement]:

@@ -1,6 +1,5 @@
 """The commands `diff` and `apply`: what campaign files change on the server."""
 
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from fairlift_cli.commands import consent
 from fairlift_cli.commands.output import new_screen, print_json
 from fairlift_cli.options import server_options
 
@@ -73,7 +73,7 @@ def diff(
 @_PATHS
 @_planning_options
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask before changing.")
+@consent.YES
 @click.option("--reason", default="", help='A note for the history, such as "SHOP-481".')
 @server_options
 def apply(
@@ -171,7 +171,7 @@ def _ask(steps: "Sequence[Step]", archived: int, environment: str, *, yes: bool)
     running = [campaign_id(step.change.campaign) for step in steps if step.is_change_of_running]
     if yes or not (changed or archived):
         return
-    if not _somebody_can_answer():
+    if not consent.is_terminal():
         needing = [f"--prune would archive {_counted(archived, 'campaign')}"] if archived else []
         if environment and running:
             needing.append(f"{', '.join(running)} would change while running in {environment}")
@@ -185,13 +185,8 @@ def _ask(steps: "Sequence[Step]", archived: int, environment: str, *, yes: bool)
     if archived:
         parts.append(f"archive {_counted(archived, 'campaign')}")
     question = " and ".join(parts)
-    if not click.confirm(f"{question[0].upper()}{question[1:]}?", err=True):
-        raise CommandRefused("Nothing was applied.")
+    consent.ask(f"{question[0].upper()}{question[1:]}?", refusal="Nothing was applied.")
 
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' if count > 1 else ''}"
-
-
-def _somebody_can_answer() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()

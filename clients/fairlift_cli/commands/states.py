@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fairlift_cli.commands import consent
 from fairlift_cli.commands.output import new_screen, print_json
 from fairlift_cli.options import parse_time, server_options
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from fairlift_cli.server_connection import Target
 
 _NAMES = click.argument("names", nargs=-1, required=True, metavar="NAME...")
+_CONSENT = "With --env, this needs consent: on a terminal it asks, elsewhere add --yes."
 # By command, with a note as somebody may write it.
 _REASON = {
     verb: click.option("--reason", default="", help=f'A note for the history, such as "{note}".')
@@ -35,20 +37,30 @@ _REASON = {
     "history; default: now.",
 )  # fmt: skip
 @_REASON["start"]
+@consent.YES
 @server_options
 def start(
-    names: Sequence[str], at: "datetime | None", reason: str, target: "Target", as_json: bool
-) -> None:
-    """Start campaigns and seal their plans."""
+    names: Sequence[str], at: "datetime | None", reason: str, yes: bool, target: "Target",
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Start campaigns and seal their plans.
+
+    With --env, this needs consent: on a terminal it asks, elsewhere add --yes.
+    """
+    consent.ask_for_states("start", names, target.environment, yes=yes)
     _change_states("start", names, target, as_json=as_json, reason=reason, start_time=at)
 
 
 def _state_command(verb: str, doc: str) -> click.Command:
-    @click.command(verb, help=doc)
+    @click.command(verb, help=f"{doc}\n\n{_CONSENT}")
     @_NAMES
     @_REASON[verb]
+    @consent.YES
     @server_options
-    def change_state(names: Sequence[str], reason: str, target: "Target", as_json: bool) -> None:
+    def change_state(
+        names: Sequence[str], reason: str, yes: bool, target: "Target", as_json: bool
+    ) -> None:
+        consent.ask_for_states(verb, names, target.environment, yes=yes)
         _change_states(verb, names, target, as_json=as_json, reason=reason)
 
     return change_state
