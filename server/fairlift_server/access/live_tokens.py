@@ -68,10 +68,14 @@ class LiveTokens:
             [_Secret(secret_hash_of(setting), grant, None, False, environment)] if setting else []
         )
         self._used: set[str] = set()
+        # Names of those that this server refuses though their end may not be stored.
+        self._ended_here: set[str] = set()
         self.replace(())
 
     def replace(self, tokens: Iterable[StoredToken]) -> None:
         """These tokens, and that of the setting, are all that there are."""
+        tokens = list(tokens)
+        self._ended_here &= {_NAME + token.id for token in tokens if token.revoked_us is None}
         secrets = [*self._setting, *(secret for token in tokens for secret in _secrets(token))]
         self._ends_us = sorted(each.ends_us for each in secrets if each.ends_us is not None)
         by_key: dict[bytes, list[_Secret]] = {}
@@ -88,7 +92,7 @@ class LiveTokens:
         if self.is_open:
             return OPEN
         secret = self._secret(token)
-        if secret is None or secret.is_revoked:
+        if secret is None or secret.is_revoked or secret.grant.token in self._ended_here:
             return None
         if secret.ends_us is not None and secret.ends_us <= self._now_us():
             return None
@@ -96,6 +100,12 @@ class LiveTokens:
             return None
         self._used.add(secret.grant.token)
         return secret.grant
+
+    def end(self, identifier: str) -> None:
+        """Refuses a stored token from now on, until its end is stored or this server ends."""
+        name = _NAME + identifier
+        if any(secret.grant.token == name for each in self._by_key.values() for secret in each):
+            self._ended_here.add(name)
 
     def foreign_environment(self, token: str) -> str:
         """The environment that a token names, if it is another one than the server's."""

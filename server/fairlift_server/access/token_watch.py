@@ -73,6 +73,11 @@ class TokenWatch:
         """Reads what changed."""
         self._take(await self._store.read_soon(self._changed))
 
+    def end(self, identifier: str) -> None:
+        """Refuses a stored token at once, whether or not its end can be stored."""
+        self._tokens.end(identifier)
+        self.on_end()
+
     async def note_uses(self) -> None:
         """Once a minute, writes down which tokens were used."""
         minute_us = self._now_us() // _MINUTE_US * _MINUTE_US

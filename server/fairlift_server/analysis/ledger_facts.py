@@ -60,9 +60,10 @@ class LedgerFacts:
 
     Attributes:
         hours: by variant and hour of the day in the campaign's zone, units first exposed then.
-        largest_orders: by variant, the largest order that the totals count, in micros.
-        largest_values: by variant and action, the largest value without its sign, and how many
-            values there are.
+        largest_buyers: by variant, what the units that spent most spent, in micros; of the orders
+            that the totals count, the largest first.
+        largest_values: by variant and action, the largest sums of values of a unit, the one that is
+            furthest from 0 first, and how many values there are.
         sources: by variant and channel, the orders that the totals count.
         seen: how many orders are of units that the campaign has seen.
         busy_units: by variant, units with so many exposures or orders that no person has them.
@@ -71,8 +72,10 @@ class LedgerFacts:
     """
 
     hours: Mapping[tuple[str, int], int] = field(default_factory=dict)
-    largest_orders: Mapping[str, int] = field(default_factory=dict)
-    largest_values: Mapping[tuple[str, str], tuple[float, int]] = field(default_factory=dict)
+    largest_buyers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    largest_values: Mapping[tuple[str, str], tuple[tuple[float, ...], int]] = field(
+        default_factory=dict
+    )
     sources: Mapping[tuple[str, str], int] = field(default_factory=dict)
     seen: SeenOrders = NO_ORDERS
     busy_units: Mapping[str, int] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """Expressions behind the facts of a live query; orders and persons are worked out by then."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import ibis
@@ -13,6 +14,9 @@ from fairlift_server.analysis.untyped import Table
 # No person has more exposures of one campaign, or orders.
 BUSY_EXPOSURES: Final = 200
 BUSY_ORDERS: Final = 20
+# So many units can hide each other from the sign of large amounts, and no more.
+MOST_LARGEST: Final = 20
+_ARM: Final = ("query_id", "variant")
 _SAME: Final = (
     "query_id",
     "person",
@@ -36,19 +40,31 @@ def units_by_hour(persons: Table, changes: int) -> Table:
     return rows.group_by(["query_id", "variant", "hour"]).aggregate(units=rows.count())
 
 
-def largest_orders(counted: Table) -> Table:
-    """By query and variant the largest order that the totals count."""
-    return counted.group_by(["query_id", "variant"]).aggregate(
-        largest=counted.shop_revenue_micros.max()
+def largest_buyers(counted: Table) -> Table:
+    """By query and variant what the units that spent most spent, of the orders that count."""
+    spent = counted.group_by([*_ARM, "person"]).aggregate(
+        total=counted.shop_revenue_micros.sum().cast("float64")
     )
+    return _largest(spent, _ARM)
 
 
 def largest_action_values(actions: Table) -> Table:
-    """By query, variant and action the largest value since the exposure, and how many there are."""
+    """By query, variant and action the largest sums of values of a unit since its exposure."""
     since = actions.filter(actions.value.notnull(), actions.time_us >= actions.first_us).mutate()
-    return since.group_by(["query_id", "variant", "name"]).aggregate(
-        largest=since.value.abs().max(), number=since.count()
+    sums = since.group_by([*_ARM, "name", "person"]).aggregate(
+        total=since.value.sum(), number=since.count()
     )
+    return _largest(sums, (*_ARM, "name"))
+
+
+def _largest(totals: Table, groups: Sequence[str]) -> Table:
+    """Of each group the rows with the largest totals, whatever their sign."""
+    rows = totals.mutate(size=totals.total.abs())
+    by_group = ibis.window(group_by=list(groups))
+    ordered = ibis.window(group_by=list(groups), order_by=[rows["size"].desc(), rows.person])
+    more = {"number": rows.number.sum().over(by_group)} if "number" in rows.columns else {}
+    ranked = rows.mutate(place=ibis.row_number().over(ordered), **more)
+    return ranked.filter(ranked.place < MOST_LARGEST).select(*groups, "total", *more, "place")
 
 
 def orders_by_source(counted: Table) -> Table:

@@ -15,7 +15,7 @@ from fairlift_server.analysis.live_facts import (
     busy_units,
     costs_by_channel,
     largest_action_values,
-    largest_orders,
+    largest_buyers,
     lines_of_twins,
     orders_by_channel,
     orders_by_source,
@@ -53,7 +53,7 @@ def live_facts(
     twins = keep("twins", lambda: perhaps_twins(counted))
     rows = {
         "hours": lambda: units_by_hour(shared.persons, changes),
-        "largest": lambda: largest_orders(counted),
+        "largest": lambda: largest_buyers(counted),
         "sources": lambda: orders_by_source(counted),
         "all orders": lambda: all_orders(engine.ledger),
         "seen orders": lambda: seen_orders(shared.orders),
@@ -90,11 +90,19 @@ def _added_up(query: LedgerQuery) -> set[str]:
 def _facts(rows: Mapping[str, list[Row]], actions: Container[str]) -> LedgerFacts:
     return LedgerFacts(
         hours={(row["variant"], int(row["hour"])): int(row["units"]) for row in rows["hours"]},
-        largest_orders={row["variant"]: int(row["largest"]) for row in rows["largest"]},
+        largest_buyers={
+            variant: tuple(int(row["total"]) for row in in_arm)
+            for (variant,), in_arm in _in_groups(rows["largest"], "variant").items()
+        },
         largest_values={
-            (row["variant"], row["name"]): (float(row["largest"]), int(row["number"]))
-            for row in rows.get("values", ())
-            if row["name"] in actions
+            (variant, name): (
+                tuple(float(row["total"]) for row in in_arm),
+                int(in_arm[0]["number"]),
+            )
+            for (variant, name), in_arm in _in_groups(
+                rows.get("values", ()), "variant", "name"
+            ).items()
+            if name in actions
         },
         sources={(row["variant"], row["channel"]): int(row["orders"]) for row in rows["sources"]},
         seen=_seen(_number(rows["all orders"]), _number(rows["seen orders"])),
@@ -102,6 +110,14 @@ def _facts(rows: Mapping[str, list[Row]], actions: Container[str]) -> LedgerFact
         twins=_twins(rows["twin lines"]),
         channels=_channels(rows["channels"], rows["costs"]),
     )
+
+
+def _in_groups(rows: Iterable[Row], *columns: str) -> dict[tuple[str, ...], list[Row]]:
+    """The rows with each values of these columns, by their places."""
+    groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: int(row["place"])):
+        groups[tuple(str(row[column]) for column in columns)].append(row)
+    return groups
 
 
 def _number(rows: list[Row]) -> int:

@@ -11,8 +11,10 @@ from fairlift.engine.errors import FairliftError, PermissionDenied, Unauthentica
 
 from fairlift_server import request_ids
 from fairlift_server.access.live_tokens import Grant, LiveTokens
+from fairlift_server.access.roles import Role
 from fairlift_server.api.bad_tokens import BadTokens
 from fairlift_server.api.bearer import ENVIRONMENT_HEADER, address_of, bearer_token, value_of
+from fairlift_server.api.call_classes import ASSIGN_VARIANTS
 from fairlift_server.api.call_record import Context, RefusalObserver
 from fairlift_server.api.call_rooms import overloaded
 from fairlift_server.api.errors import Refusal, end, refusal
@@ -23,8 +25,6 @@ from fairlift_server.api.refusal_log import RefusalLog
 # Answers that are kept as they are sent, the last ones: callers' own words stand in some, and must
 # neither fill the memory nor keep the others from being quick.
 _MAX_ANSWERS = 100
-# A thousand answers to bad tokens may wait: each with the message that was read, if it is small.
-_KEPT_BYTES = 16 * 1024
 _OURS = "/fairlift."
 
 Metadata = Iterable[tuple[str, Any]]  # Any: text, or bytes under binary keys
@@ -53,15 +53,18 @@ class Admission(grpc.GenericRpcHandler):
         self._observer = observer
         self._log = RefusalLog()
         self._bad_tokens = BadTokens()
-        self._handlers: dict[str, Any] = {}  # Any: grpcio's handlers are untyped tuples
+        # Any: grpcio's handlers are untyped tuples.
+        self._handlers: dict[str, Any] = {}
+        self._strangers_handlers: dict[str, Any] = {}
         self._answers: dict[str, Refusal] = {}
         self._turns = turns
 
-    def add(self, method: str, handler: Any) -> None:
+    def add(self, method: str, handler: Any, strangers_handler: Any = None) -> None:
         """Adds the handler of a method, such as /fairlift.v1.EventService/RecordEvents.
 
-        What a newer version of a library adds to its own services, such as List to Health, is not
-        served: callers get UNIMPLEMENTED.
+        Callers without a token, or with one that everyone can read, get the strangers' handler
+        where there is one. What a newer version of a library adds to its own services, such as List
+        to Health, is not served: callers get UNIMPLEMENTED.
 
         Raises:
             KeyError: it is ours, and api/permissions.py does not say who may call it.
@@ -70,22 +73,33 @@ class Admission(grpc.GenericRpcHandler):
             return
         needed(method)
         self._handlers[method] = handler
+        if strangers_handler is not None:
+            self._strangers_handlers[method] = strangers_handler
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """The handler of a call whose message was not read yet; None: no such method."""
-        self._turns.arrivals += 1
         method = handler_call_details.method
+        if method != ASSIGN_VARIANTS:
+            self._turns.arrivals += 1
         handler = self._handlers.get(method)
         if handler is None:
             return None
-        error = self.refused(method, handler_call_details.invocation_metadata or ())
-        if error is not None:
-            return self._handler_for(error)
-        shortage = self._shortage(method)
-        return self._handler_for(overloaded(shortage)) if shortage else handler
+        grant = self._grant(method, handler_call_details.invocation_metadata or ())
+        if isinstance(grant, FairliftError):
+            return self._handler_for(grant)
+        if shortage := self._shortage(method):
+            return self._handler_for(overloaded(shortage))
+        if grant is None or grant.role is Role.EVALUATE:
+            return self._strangers_handlers.get(method, handler)
+        return handler
 
     def refused(self, method: str, metadata: Metadata) -> FairliftError | None:
         """Why a caller may not call a method now; None: it may."""
+        grant = self._grant(method, metadata)
+        return grant if isinstance(grant, FairliftError) else None
+
+    def _grant(self, method: str, metadata: Metadata) -> Grant | FairliftError | None:
+        """What the caller's token allows, or why it may not call the method; None: needs none."""
         if method.startswith(WITHOUT_TOKEN):
             return None
         token = bearer_token(metadata)
@@ -98,24 +112,16 @@ class Admission(grpc.GenericRpcHandler):
                 f"the caller is of the environment {_named(environment)}, and this server is of "
                 "another one; check the address, or the environment of the client"
             )
-        return None if grant.role in ROLES[method] else _not_allowed(method, grant)
+        return grant if grant.role in ROLES[method] else _not_allowed(method, grant)
 
     async def refuse_overload(self, method: str, context: Context) -> None:
         """Ends a call for which there was room when it came, and is none now."""
         if shortage := self._shortage(method):
-            await self.refuse(overloaded(shortage), context, message_bytes=0)
+            await self.refuse(overloaded(shortage), context)
 
-    async def refuse(
-        self, error: FairliftError, context: Context, *, message_bytes: int
-    ) -> NoReturn:
-        """Ends a call whose message was read.
-
-        Args:
-            error: why.
-            context: of the call.
-            message_bytes: the message's size; a large one is not kept while the caller waits.
-        """
-        await self._refuse(self._answer_for(error), context, waits=message_bytes <= _KEPT_BYTES)
+    async def refuse(self, error: FairliftError, context: Context) -> NoReturn:
+        """Ends a call that was let in."""
+        await self._refuse(self._answer_for(error), context)
 
     def count(self, code: str, peer: str) -> None:
         """Counts a refusal, in the figures and in the log.
@@ -153,11 +159,11 @@ class Admission(grpc.GenericRpcHandler):
         """A handler for calls of every kind: a stream of requests is read only when asked for."""
 
         async def refuse(_requests: object, context: Context) -> NoReturn:
-            await self._refuse(answer, context, waits=True)
+            await self._refuse(answer, context)
 
         return grpc.stream_unary_rpc_method_handler(refuse)
 
-    async def _refuse(self, answer: Refusal, context: Context, *, waits: bool) -> NoReturn:
+    async def _refuse(self, answer: Refusal, context: Context) -> NoReturn:
         code, text, trailing = answer
         peer = context.peer()
         # A call whose message was read has one already.
@@ -165,7 +171,7 @@ class Admission(grpc.GenericRpcHandler):
             context.invocation_metadata() or ()
         )
         self.count(code.name, peer)
-        if waits and code is grpc.StatusCode.UNAUTHENTICATED:
+        if code is grpc.StatusCode.UNAUTHENTICATED:
             await self._bad_tokens.pause(address_of(peer))
         await end(context, (code, text, (*trailing, (request_ids.HEADER, request_id))))
 

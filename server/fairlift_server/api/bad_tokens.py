@@ -14,8 +14,8 @@ _MORE_PER_S = 100
 _LONGEST_S = 10.0
 # After so long without one an address begins anew.
 _FORGET_S = 10.0
-# Addresses that are told apart, and answers that may wait, each with 13 kB and, where the caller
-# has sent it, with its message: memory stays small whoever calls. Beyond, answers do not wait.
+# Addresses that are told apart, and answers that may wait, each with 13 kB and what has arrived of
+# its message: memory stays small whoever calls. Beyond, answers do not wait.
 _ADDRESSES = 1_000
 _WAITING = 1_000
 _OTHERS = "others"

@@ -27,6 +27,8 @@ from fairlift_server.api.call_record import (
 )
 from fairlift_server.api.call_rooms import CallRooms
 from fairlift_server.api.errors import STATUS
+from fairlift_server.api.message_arrival import MessageArrival
+from fairlift_server.api.permissions import WITHOUT_TOKEN
 from fairlift_server.api.request_parser import RequestParser
 
 # After so long without reading a subscriber is cut off.
@@ -52,8 +54,7 @@ class CallGuard:
         self._tracer = tracer
         self._admission = admission
         self._rooms = rooms
-        # Assignments, which gRPC takes in beside all others, with the handler of each.
-        self.assignments: dict[str, Any] = {}  # Any: grpcio's handlers are untyped tuples
+        self._arrival = MessageArrival()
         # Those that run, with the method and the metadata of each.
         self._streams: dict[asyncio.Task[Any], tuple[str, Metadata]] = {}
         # Why those are cancelled that may not go on.
@@ -66,10 +67,7 @@ class CallGuard:
         """Adds a service, with all its methods wrapped."""
         for name, handler in handlers.items():
             method = f"/{service}/{name}"
-            wrapped = self._wrapped(method, handler)
-            self._admission.add(method, wrapped)
-            if method == ASSIGN_VARIANTS:
-                self.assignments[name] = wrapped
+            self._admission.add(method, *self._wrapped(method, handler))
 
     def add_generic_rpc_handlers(self, handlers: Any) -> None:
         """Ignored: the generated code hands over the same handlers by the other method too."""
@@ -88,7 +86,8 @@ class CallGuard:
                 self._refused[stream] = error
                 stream.cancel()
 
-    def _wrapped(self, method: str, handler: Any) -> Any:
+    def _wrapped(self, method: str, handler: Any) -> tuple[Any, ...]:
+        """The handler, and where callers need no secret another one for those without."""
         # gRPC hands over the bytes, so that bytes that are no message get an answer of ours.
         codecs = (None, _encoded)
         parser = RequestParser(method, handler.request_deserializer)
@@ -97,14 +96,33 @@ class CallGuard:
             if self._tracer is not None:
                 unary = traced(method, unary, self._tracer)
             unary = recorded(method, unary, self._observer)
-            return grpc.unary_unary_rpc_method_handler(unary, *codecs)
+            wrapped: Any = grpc.unary_unary_rpc_method_handler(unary, *codecs)
+            arriving: Any = grpc.stream_unary_rpc_method_handler(self._arriving(unary), *codecs)
+            return wrapped, arriving
         if handler.unary_stream:
             stream = self._stream(method, handler.unary_stream, parser.message)
-            return grpc.unary_stream_rpc_method_handler(stream, *codecs)
+            wrapped = grpc.unary_stream_rpc_method_handler(stream, *codecs)
+            if not method.startswith(WITHOUT_TOKEN):
+                return (wrapped,)
+            arriving = grpc.stream_stream_rpc_method_handler(self._arriving(stream), *codecs)
+            return wrapped, arriving
         stream = self._stream(
             method, handler.stream_stream, partial(self._messages, method, parser)
         )
-        return grpc.stream_stream_rpc_method_handler(stream, *codecs)
+        return (grpc.stream_stream_rpc_method_handler(stream, *codecs),)
+
+    # Any: its handler answers with a message, or writes messages itself.
+    def _arriving(self, handler: Any) -> Any:
+        """A handler that receives its message itself, so that few can arrive slowly."""
+
+        async def arriving(_requests: object, context: Context) -> Any:
+            try:
+                data = await self._arrival.message(context)
+            except FairliftError as error:
+                await self._admission.refuse(error, context)
+            return await handler(data, context)
+
+        return arriving
 
     async def _messages(
         self, method: str, parser: RequestParser, stream: AsyncIterator[bytes]
@@ -119,9 +137,6 @@ class CallGuard:
 
         async def assigning(data: bytes, context: Context) -> Answer:
             try:
-                error = admission.refused(method, context.invocation_metadata() or ())
-                if error is not None:
-                    await admission.refuse(error, context, message_bytes=len(data))
                 return await handler(parser.message(data), context)
             except FairliftError as error:
                 await abort_logged(method, context, error)

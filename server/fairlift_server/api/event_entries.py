@@ -60,6 +60,7 @@ class EventReader:
         currency: the shop's.
         shift_us: what is added to the events' times, for the caller's clock.
         sent_us: when the call was sent, corrected; None where the caller did not say.
+        is_relayed: the sender passes on what browsers say.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class EventReader:
         currency: str,
         shift_us: int = 0,
         sent_us: int | None = None,
+        is_relayed: bool = False,
     ) -> None:
         self._live = live
         self._now_us = now_us
@@ -81,6 +83,7 @@ class EventReader:
         self._currency = currency
         self._shift_us = shift_us
         self._sent_us = sent_us
+        self._is_relayed = is_relayed
         self._exposures = ExposureReader(live, now_us)
         # Of the exposure that is being read.
         self._raw = ""
@@ -115,7 +118,8 @@ class EventReader:
         content = event_content(message)
         if raw_unit and raw_unit.encode() in content:
             content = self._content(message)
-        return new_tuple(Event, (event_id, digest(content), entry, content, self._shift_us))
+        fields = (event_id, digest(content), entry, content, self._shift_us, self._is_relayed)
+        return new_tuple(Event, fields)
 
     def _time_us(self, message: pb.Event) -> int:
         time_us = microseconds_of("event_time", message.event_time) + self._shift_us
@@ -184,6 +188,7 @@ class EventReader:
             refusal,
             units_in(message),
             order_in(message),
+            self._is_relayed,
         )
 
     def _content(self, message: pb.Event) -> bytes:

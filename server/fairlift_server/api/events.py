@@ -140,8 +140,9 @@ class EventApi(EventServiceServicer):
                 f"contains {len(events)}, must contain at most {MAX_EVENTS}; send several batches"
             )
             raise InvalidRequest([Violation("events", text)])
-        reader = self._reader(request, context.peer())
-        refused = self._senders.refused(request, context.invocation_metadata() or ())
+        metadata = context.invocation_metadata() or ()
+        reader = self._reader(request, context.peer(), self._senders.is_relay(metadata))
+        refused = self._senders.refused(request, metadata)
         if not refused:
             return self._answer(events, await self._outcomes(events, reader))
         allowed = [event for index, event in enumerate(events) if index not in refused]
@@ -180,7 +181,10 @@ class EventApi(EventServiceServicer):
         return _encoded_all(events, outcomes)
 
     def _reader(
-        self, request: pb.RecordEventsRequest | pb.StreamEventsRequest, caller: str
+        self,
+        request: pb.RecordEventsRequest | pb.StreamEventsRequest,
+        caller: str,
+        is_relayed: bool,
     ) -> EventReader:
         sent_us, shift_us = None, 0
         if request.HasField("sent_time"):
@@ -198,6 +202,7 @@ class EventApi(EventServiceServicer):
             self._rules,
             shift_us=shift_us,
             sent_us=sent_us,
+            is_relayed=is_relayed,
         )
 
 
@@ -208,6 +213,7 @@ def event_reader(
     *,
     shift_us: int = 0,
     sent_us: int | None = None,
+    is_relayed: bool = False,
 ) -> EventReader:
     """A reader of events as of now; they hold their ids as they are stored."""
     return EventReader(
@@ -218,6 +224,7 @@ def event_reader(
         currency=rules.currency,
         shift_us=shift_us,
         sent_us=sent_us,
+        is_relayed=is_relayed,
     )
 
 

@@ -29,6 +29,7 @@ from fairlift_server.events.ledger import (
 
 MAX_COUPONS = 10
 _MAX_LINES = 1_000
+# Of a line, and of an order or a refund: more would move the items of a variant by themselves.
 _MAX_QUANTITY = 1_000_000
 _LINE_KINDS = {
     pb.LINE_KIND_UNSPECIFIED: "regular",
@@ -84,6 +85,8 @@ def _content(message: pb.Order) -> OrderContent:
         cost += quantity * unit_cost
         upsell |= kind == "upsell"
         cross_sell |= kind == "cross_sell"
+    if items > _MAX_QUANTITY:
+        raise invalid("lines", f"have {items} items, must have at most {_MAX_QUANTITY} together")
     if goods > MAX_AMOUNT_MICROS or cost > MAX_AMOUNT_MICROS:
         checked_amount("lines", goods)
         checked_amount("lines", cost)
@@ -178,8 +181,8 @@ def _line(
 
 def _refund(refund: pb.Refund, identity: tuple[bytes, int, int, str]) -> AmendmentEntry:
     where = "amendment.refund"
-    if refund.items < 0:
-        raise invalid(f"{where}.items", f"is {refund.items}, must be 0 or more")
+    if not 0 <= refund.items <= _MAX_QUANTITY:
+        raise invalid(f"{where}.items", f"is {refund.items}, must be 0 to {_MAX_QUANTITY}")
     return AmendmentEntry(
         *identity,
         AmendmentKind.REFUND,

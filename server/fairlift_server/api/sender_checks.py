@@ -17,6 +17,7 @@ from fairlift_server.events.ledger import RefusalReason, RefusedEvent
 # What browsers may say through a relay: it carries no money and joins no ids.
 _RELAYED = frozenset({"exposure", "action"})
 _CAMPAIGNS = "campaigns/"
+Metadata = Iterable[tuple[str, Any]]  # Any: text, or bytes under binary keys
 _NONE: Mapping[int, RefusedEvent] = MappingProxyType({})
 
 
@@ -34,10 +35,17 @@ class SenderChecks:
         self._policy = policy
         self._now = now
 
+    def is_relay(self, metadata: Metadata) -> bool:
+        """Whether a sender passes on what browsers say; one whose token has ended may do so."""
+        if not self._tokens.has_relays:
+            return False
+        grant = self._tokens.grant(bearer_token(metadata))
+        return grant is None or grant.role is Role.RELAY
+
     def refused(
         self,
         request: pb.RecordEventsRequest | pb.StreamEventsRequest,
-        metadata: Iterable[tuple[str, Any]],  # Any: text, or bytes of binary keys
+        metadata: Metadata,
     ) -> Mapping[int, RefusedEvent]:
         """Those that are refused, by position; the ids in the events are as they came."""
         signer = self._policy.required_tokens

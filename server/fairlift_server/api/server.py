@@ -4,7 +4,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import grpc
 from fairlift.engine.errors import WrongState
@@ -183,9 +183,10 @@ class GrpcServer:
         guard = cast("grpc.aio.Server", self._call_guard)
         add_assignments(services.assignments, guard)
         # gRPC takes them in by a queue of their own: they do not wait behind a crowd of others.
-        self._server.add_registered_method_handlers(
-            "fairlift.v1.AssignmentService", self._call_guard.assignments
-        )
+        # Without a handler here it asks the admission for one, which checks the token before the
+        # message is received.
+        registered: dict[str, Any] = {"AssignVariants": None}
+        self._server.add_registered_method_handlers("fairlift.v1.AssignmentService", registered)
         add_campaigns(services.campaigns, guard)
         add_events(services.events, guard)
         add_results(services.results, guard)

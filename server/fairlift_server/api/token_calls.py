@@ -1,10 +1,13 @@
 """The calls of AdminService that concern tokens."""
 
+import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from fairlift.engine.errors import Overloaded
 from fairlift.v1 import admin_service_pb2 as pb
 
+from fairlift_server.access.live_tokens import SETTING
 from fairlift_server.access.token_changes import DEFAULT_OVERLAP, TokenChanges
 from fairlift_server.access.token_watch import TokenWatch
 from fairlift_server.api.authors import Authors
@@ -23,6 +26,8 @@ from fairlift_server.store.tokens import all_tokens
 
 T = TypeVar("T")
 _LISTING = "tokens"
+# Below the longest time of a call, so that the answer can say what is done and what is not.
+_LONGEST_WRITE_S = 5.0
 
 
 class TokenCalls:
@@ -104,14 +109,34 @@ class TokenCalls:
         return pb.RotateTokenResponse(token=token_to(made.token), secret=made.secret)
 
     async def revoke(self, request: pb.RevokeTokenRequest, context: Context) -> pb.Token:
-        """The token, which is not valid any more."""
+        """The token, which is not valid any more.
+
+        Raises:
+            Overloaded: it is refused by this server alone, as the database cannot write now.
+        """
         identifier, reason = token_id_of(request.name), checked_reason(request.reason)
         author = self._authors.of(context)
-        token = await self._changed(
-            lambda transaction: self._changes.revoke(
-                transaction, identifier, time_us=self._now_us(), author=author, reason=reason
-            )
-        )
+        if identifier != SETTING:
+            self._watch.end(identifier)
+        try:
+            async with asyncio.timeout(_LONGEST_WRITE_S):
+                token = await self._changed(
+                    lambda transaction: self._changes.revoke(
+                        transaction,
+                        identifier,
+                        time_us=self._now_us(),
+                        author=author,
+                        reason=reason,
+                    )
+                )
+        except (Overloaded, TimeoutError) as error:
+            why = str(error) or f"it has been busy for {_LONGEST_WRITE_S:g} s"
+            raise Overloaded(
+                f"tokens/{identifier} is refused by this server from now on, but that is not "
+                "stored yet: other servers take it, and so does this one after a restart; revoke "
+                f"it again until this call succeeds ({why})",
+                retry_after_s=1.0,
+            ) from error
         return token_to(token)
 
     async def _changed(self, change: Callable[[Transaction], T]) -> T:

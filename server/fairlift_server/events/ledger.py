@@ -190,6 +190,8 @@ class Event(NamedTuple):
     content: bytes = b""
     # By how much its time was corrected for the caller's clock.
     shift_us: int = 0
+    # By a sender that passes on what browsers say.
+    is_relayed: bool = False
 
 
 def units_of(entry: LedgerEntry) -> tuple[str, ...]:

@@ -28,6 +28,11 @@ class ParkingLimits:
     days: int
     size_bytes: int = 256 * 1024 * 1024
 
+    @property
+    def of_relayed(self) -> "ParkingLimits":
+        """Up to which a relayed event finds room: browsers must not take that of orders."""
+        return ParkingLimits(self.events // 2, self.days, self.size_bytes // 2)
+
 
 class WaitingEvent(NamedTuple):
     """An event that passed every check but one, which time or a change of state can heal."""
@@ -44,6 +49,8 @@ class WaitingEvent(NamedTuple):
     # The ids in it, and the order that it is about.
     units: tuple[str, ...] = ()
     order_id: str = ""
+    # By a sender that passes on what browsers say.
+    is_relayed: bool = False
 
     @classmethod
     def of(cls, event: Event, refusal: RefusedEvent) -> "WaitingEvent":
@@ -59,6 +66,7 @@ class WaitingEvent(NamedTuple):
             refusal,
             units_of(entry),
             order_of(entry),
+            event.is_relayed,
         )
 
     @property

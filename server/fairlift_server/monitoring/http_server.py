@@ -1,8 +1,10 @@
 """Answers /metrics, /healthz and /readyz over HTTP, in a thread of its own."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
-from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET
+from contextlib import suppress
+from socket import AF_INET, AF_INET6, SHUT_RDWR, SO_REUSEADDR, SOL_SOCKET, socket
 from socketserver import ThreadingMixIn
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -12,8 +14,11 @@ from fairlift.engine.errors import WrongState
 
 _TEXT: Final = "text/plain; charset=utf-8"
 _METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
-# Of one request: a caller that sends nothing must not keep a thread.
+# Of one read, and of a connection whatever it reads or sends: no caller may keep a thread.
 _TIMEOUT_S: Final = 5.0
+_LONGEST_S: Final = 10.0
+# One more cuts off the oldest, so that a probe is answered whoever else holds connections open.
+MOST_CONNECTIONS: Final = 32
 
 # Why the server is not well; empty: it is.
 Check = Callable[[], str]
@@ -85,6 +90,9 @@ class _Server(ThreadingMixIn, WSGIServer):
     request_queue_size = 16
 
     def __init__(self, host: str, port: int) -> None:
+        # Open connections, the oldest first, with the time at which each began.
+        self._since: dict[socket, float] = {}
+        self._lock = threading.Lock()
         self.address_family = AF_INET6 if ":" in host else AF_INET
         super().__init__((host, port), _Handler)
 
@@ -95,6 +103,39 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answers in a thread; with too many connections the oldest ends."""
+        with self._lock:
+            if len(self._since) >= MOST_CONNECTIONS:
+                self._cut(next(iter(self._since)))
+            is_full = len(self._since) >= 2 * MOST_CONNECTIONS  # those cut off have not ended yet
+            if not is_full:
+                self._since[request] = time.monotonic()
+        if is_full:
+            self.shutdown_request(request)
+        else:
+            super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Ends a connection, at the end of its thread."""
+        with self._lock:
+            self._since.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Twice a second: cuts off who takes too long."""
+        with self._lock:
+            oldest = time.monotonic() - _LONGEST_S
+            for request in [each for each, since in self._since.items() if since < oldest]:
+                self._cut(request)
+
+    def _cut(self, request: socket) -> None:
+        """Makes the connection's thread end: its next reading finds nothing."""
+        with suppress(OSError):  # the caller was quicker
+            request.shutdown(SHUT_RDWR)
+        # At the end, so that another one is the oldest until the thread has ended.
+        self._since[request] = self._since.pop(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing: a caller that hangs up is no event of the server."""

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fairlift.engine.measure import ActionMeasure, ActionOf
@@ -23,13 +23,23 @@ _FAR = 0.2
 _LEAST_EVIDENCE = math.log(1_000_000)
 
 
+# Fewer than a tenth of those who bought can be outsized: the others would say nothing.
+_MOST_OF_ALL = 10
+# Of the sum of squares, what rounding may leave of it when nearly all was one value.
+_ROUNDING = 1e-12
+
+
 @dataclass(frozen=True, slots=True)
 class LargeValue:
-    """A value of an action that moves the mean of a variant by more than its standard error."""
+    """Units whose values of an action each move the mean of a variant beyond its standard error.
+
+    Attributes:
+        values: of one unit each, the one that is furthest from 0 first.
+    """
 
     variant: str
     action: str
-    value: float
+    values: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +59,39 @@ class OneSidedChannel:
     expected: float
 
 
-def moved_by_one(summary: Summary, column: str, value: float) -> bool:
-    """Whether one unit with this value moves the mean by more than its standard error without it.
+def outsized(
+    summary: Summary, column: str, largest: Sequence[float], number: int
+) -> tuple[float, ...]:
+    """Those that move the mean, each by more than the standard error of all units without them.
 
-    With it the standard error says nothing: of a value that is far above all others it is as large
-    as what the value moves.
+    With them the standard error says nothing: of a value that is far above all others it is as
+    large as what the value moves, and two such values would hide each other. So the most that can
+    be outsized are left out first, then fewer.
+
+    Args:
+        summary: of all units.
+        column: in which the values are.
+        largest: what units add, the one that is furthest from 0 first.
+        number: how many units, or values, there are in all.
     """
     n = summary.n
-    if n < 3:
-        return False
     at = summary.columns.index(column)
-    distance = value - float(summary.means[at])
-    others = float(summary.comoments[at, at]) - distance**2 * n / (n - 1)
-    # Where one value is nearly all, rounding leaves less than nothing of the others.
-    error = math.sqrt(max(others, 0.0) / (n - 2) / (n - 1))
-    return distance / (n - 1) > error
+    mean, squares = float(summary.means[at]), float(summary.comoments[at, at])
+    for count in range(min(len(largest), max(1, number // _MOST_OF_ALL), n - 2), 0, -1):
+        left_out, rest = largest[:count], n - count
+        rest_mean = (n * mean - sum(left_out)) / rest
+        others = squares - sum((value - mean) ** 2 for value in left_out)
+        others -= rest * (rest_mean - mean) ** 2
+        error = math.sqrt(max(others, _ROUNDING * squares) / (rest - 1) / rest)
+        if abs(left_out[-1] - rest_mean) / (rest + 1) > error:
+            return tuple(left_out)
+    return ()
 
 
 def large_values(
     plan: AnalysisPlan, facts: LedgerFacts, summaries: Mapping[int | None, Summaries]
 ) -> tuple[LargeValue, ...]:
-    """Of each variant and action at most one value, by any column that adds its values up."""
+    """Of each variant and action at most one, by any column that adds its values up."""
     adding = {
         column.name: column.measure.name
         for column in plan.columns
@@ -78,18 +100,20 @@ def large_values(
         and not (column.is_indicator or column.before_days or column.cap)
     }
     largest = {
-        (arm, action): LargeValue(arm, action, facts.largest_values[arm, action][0])
+        (arm, action): LargeValue(arm, action, values)
         for by_arm in summaries.values()
         for arm, summary in by_arm.items()
         for column, action in adding.items()
-        if column in summary.columns and _is_large(facts, summary, arm, column, action)
+        if column in summary.columns and (values := _large(facts, summary, arm, column, action))
     }
     return tuple(largest[key] for key in sorted(largest))
 
 
-def _is_large(facts: LedgerFacts, summary: Summary, arm: str, column: str, action: str) -> bool:
-    largest, number = facts.largest_values.get((arm, action), (0.0, 0))
-    return number >= _FEWEST_VALUES and moved_by_one(summary, column, largest)
+def _large(
+    facts: LedgerFacts, summary: Summary, arm: str, column: str, action: str
+) -> tuple[float, ...]:
+    sums, number = facts.largest_values.get((arm, action), ((), 0))
+    return outsized(summary, column, sums, number) if number >= _FEWEST_VALUES else ()
 
 
 def one_sided_channel(

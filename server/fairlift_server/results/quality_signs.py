@@ -23,8 +23,8 @@ from fairlift_server.results.outsized import (
     LargeValue,
     OneSidedChannel,
     large_values,
-    moved_by_one,
     one_sided_channel,
+    outsized,
 )
 
 # With fewer units a day, a day without any may be chance.
@@ -63,8 +63,8 @@ class QualitySigns:
         orders: that the totals count.
         busy_units: by variant, units with more exposures or orders than a person has.
         twins: orders that were perhaps sent twice.
-        large_orders: by variant, an order that moves its mean by more than its standard error; in
-            the shop's currency.
+        large_orders: by variant, what units spent that each move its mean by more than its standard
+            error; in the shop's currency, the largest first.
         large_values: likewise, values of actions.
         one_sided: the channel that has most orders too many in one variant; None: there is none.
         seen: how many orders are of units that the campaign has seen.
@@ -78,7 +78,7 @@ class QualitySigns:
     orders: int = 0
     busy_units: Mapping[str, int] = field(default_factory=dict)
     twins: TwinOrders = NO_TWINS
-    large_orders: Mapping[str, float] = field(default_factory=dict)
+    large_orders: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     large_values: tuple[LargeValue, ...] = ()
     one_sided: OneSidedChannel | None = None
     seen: SeenOrders = NO_ORDERS
@@ -179,12 +179,13 @@ def _missing_days(
 
 def _large_orders(
     plan: AnalysisPlan, answer: LedgerAnswer, totals: Summaries
-) -> Iterator[tuple[str, float]]:
+) -> Iterator[tuple[str, tuple[float, ...]]]:
     revenue, buyers = plan.column(OrderMeasure.REVENUE), plan.column(OrderMeasure.BUYERS)
     for variant, summary in totals.items():
-        largest = answer.facts.largest_orders.get(variant, 0) / 1_000_000
-        if summary.sum(buyers) >= _FEWEST_BUYERS and moved_by_one(summary, revenue, largest):
-            yield variant, largest
+        number = int(summary.sum(buyers))
+        spent = [micros / 1_000_000 for micros in answer.facts.largest_buyers.get(variant, ())]
+        if number >= _FEWEST_BUYERS and (large := outsized(summary, revenue, spent, number)):
+            yield variant, large
 
 
 def _earlier(

@@ -137,8 +137,11 @@ def answer_from_json(text: str, query: LedgerQuery) -> LedgerAnswer:
 def _facts_to(facts: LedgerFacts) -> dict[str, Any]:
     return {
         "hours": [[variant, hour, units] for (variant, hour), units in sorted(facts.hours.items())],
-        "largest_orders": dict(facts.largest_orders),
-        "largest_values": [[*key, *value] for key, value in sorted(facts.largest_values.items())],
+        "largest_buyers": {arm: list(spent) for arm, spent in facts.largest_buyers.items()},
+        "largest_sums": [
+            [*key, list(sums), number]
+            for key, (sums, number) in sorted(facts.largest_values.items())
+        ],
         "sources": [[*key, orders] for key, orders in sorted(facts.sources.items())],
         "seen": [facts.seen.orders, facts.seen.unseen],
         "busy_units": dict(facts.busy_units),
@@ -160,11 +163,11 @@ def _facts_to(facts: LedgerFacts) -> dict[str, Any]:
 def _facts_from(read: Mapping[str, Any]) -> LedgerFacts:
     return LedgerFacts(
         hours={(variant, hour): units for variant, hour, units in read["hours"]},
-        largest_orders=read["largest_orders"],
         # An older version kept none of these.
+        largest_buyers={arm: tuple(spent) for arm, spent in read.get("largest_buyers", {}).items()},
         largest_values={
-            (arm, name): (largest, number)
-            for arm, name, largest, number in read.get("largest_values", ())
+            (arm, name): (tuple(sums), number)
+            for arm, name, sums, number in read.get("largest_sums", ())
         },
         sources={(arm, channel): orders for arm, channel, orders in read.get("sources", ())},
         seen=SeenOrders(*read.get("seen", ())),

@@ -101,22 +101,30 @@ def _twins(signs: QualitySigns) -> Iterator[HealthCheck]:
 
 
 def _large_orders(signs: QualitySigns, currency: str) -> Iterator[HealthCheck]:
-    for variant, amount in signs.large_orders.items():
-        message = Message.of(
-            "health.large_order", variant=VariantName(variant), amount=Amount(amount, currency)
+    for variant, amounts in signs.large_orders.items():
+        amount = sum(amounts)
+        message = Message.counted(
+            "health.large_orders",
+            "buyers",
+            buyers=Number(len(amounts)),
+            variant=VariantName(variant),
+            amount=Amount(amount, currency),
         )
         yield HealthCheck("large_orders", _WARNING, message, amount)
 
 
 def _large_values(signs: QualitySigns) -> Iterator[HealthCheck]:
     for each in signs.large_values:
-        message = Message.of(
-            "health.large_value",
+        value = max(each.values, key=abs)
+        message = Message.counted(
+            "health.large_values",
+            "units",
+            units=Number(len(each.values)),
             variant=VariantName(each.variant),
             action=Verbatim(each.action),
-            value=Verbatim(f"{each.value:g}"),
+            value=Verbatim(f"{value:g}"),
         )
-        yield HealthCheck("large_values", _WARNING, message, each.value)
+        yield HealthCheck("large_values", _WARNING, message, abs(value))
 
 
 def _one_channel(signs: QualitySigns) -> Iterator[HealthCheck]:

@@ -46,16 +46,16 @@ def park(
 ) -> list[EventOutcome]:
     """Parks events whose ids were not seen, within the limits; one outcome per event, in order."""
     summary = summarized(connection)
-    room = limits.events - summary.waiting_total - summary.refused
-    room_bytes = limits.size_bytes - summary.size_bytes
+    parked, parked_bytes = summary.waiting_total + summary.refused, summary.size_bytes
     outcomes: list[EventOutcome] = []
     rows = []
     for event in events:
         size_bytes = len(event.content)
-        if room < 1 or room_bytes < size_bytes:
-            outcomes.append(_without_room(event.refusal, limits))
+        most = limits.of_relayed if event.is_relayed else limits
+        if parked >= most.events or parked_bytes + size_bytes > most.size_bytes:
+            outcomes.append(_without_room(event, most))
             continue
-        room, room_bytes = room - 1, room_bytes - size_bytes
+        parked, parked_bytes = parked + 1, parked_bytes + size_bytes
         rows.append(_row(event))
         outcomes.append(ParkedEvent(event.refusal))
     if rows:
@@ -239,10 +239,12 @@ def _row(event: WaitingEvent) -> dict[str, Any]:
     }
 
 
-def _without_room(refusal: RefusedEvent, limits: ParkingLimits) -> RefusedEvent:
+def _without_room(event: WaitingEvent, limits: ParkingLimits) -> RefusedEvent:
+    refusal = event.refusal
     full = (
         f"{refusal.message}; the server keeps at most {limits.events} such events "
-        f"({limits.size_bytes // 2**20} MiB) and has no room: keep it, and send it again later"
+        f"({limits.size_bytes // 2**20} MiB){' of relays' if event.is_relayed else ''} and has no "
+        "room: keep it, and send it again later"
     )
     return refusal._replace(message=full, is_retryable=True)
 

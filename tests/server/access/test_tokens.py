@@ -1,8 +1,10 @@
 """The life of a token: made, used, rotated, expired, revoked; and callers who try tricks."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,10 @@ import grpc
 import pytest
 from fairlift.v1 import admin_service_pb2 as pb
 from fairlift.v1 import assignment_service_pb2, campaign_service_pb2, results_service_pb2
+from fairlift_server.api import token_calls
 from google.protobuf.duration_pb2 import Duration
 
-from tests.databases import database_in, rows
+from tests.databases import database_in, rows, sqlite_only
 from tests.server import shop
 from tests.server.access.callers import ADMIN, ROLES, bearer, made, status
 from tests.server.client import Caller, Clock, details, running
@@ -103,6 +106,34 @@ async def test_a_revoked_token_ends_its_streams_and_calls_and_no_other(guarded: 
     assert await assigns(guarded, other.secret) == "OK"
     # Again: it is as it was.
     assert await revoked(guarded, victim.token.name) == gone
+
+
+@sqlite_only
+async def test_a_revoked_token_is_refused_at_once_though_the_database_cannot_be_written(
+    guarded: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_calls, "_LONGEST_WRITE_S", 1.0)
+    victim, other = await made(guarded, "storefront"), await made(guarded, "storefront")
+    stream = guarded.assignments.WatchSnapshot(WATCH, metadata=bearer(victim.secret))
+    await stream.read()
+    with closing(sqlite3.connect(tmp_path / "shop.db", isolation_level=None)) as program:
+        program.execute("BEGIN IMMEDIATE")
+        error = await refused(revoked(guarded, victim.token.name))
+        ended = await refused(_drained(stream))
+        meanwhile = [await assigns(guarded, each.secret) for each in (victim, other)]
+        program.execute("ROLLBACK")
+    await made(guarded, "reader")  # servers read all tokens again
+    later = await assigns(guarded, victim.secret)
+    stored = await revoked(guarded, victim.token.name)
+
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert (error.details() or "").startswith(
+        f"{victim.token.name} is refused by this server from now on, but that is not stored yet"
+    )
+    assert ended.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert meanwhile == ["UNAUTHENTICATED", "OK"]
+    assert later == "UNAUTHENTICATED"
+    assert stored.HasField("revoke_time")
 
 
 async def _drained(stream: grpc.aio.UnaryStreamCall[Any, Any]) -> None:  # any stream

@@ -12,6 +12,7 @@ from fairlift.transport import Endpoint
 from fairlift.v1 import assignment_service_pb2, campaign_service_pb2, event_service_pb2
 from fairlift_server import request_ids
 from fairlift_server.api.call_classes import longest_s
+from fairlift_server.api.call_rooms import CallRooms
 from fairlift_server.api.permissions import ROLES
 from fairlift_server.api.slow_calls import EVERY_S, SlowCalls
 from fairlift_server.logs import JsonFormatter
@@ -108,9 +109,12 @@ async def test_a_call_that_is_refused_after_it_was_read_has_one_id(
 
     counted = SimpleNamespace(HEADER=request_ids.HEADER, set_request_id=set_request_id)
     monkeypatch.setattr("fairlift_server.api.call_record.request_ids", counted)
-    async with running(tmp_path, token="s" * 16) as caller:
+    # There is room when the call comes, and none any more when its message was read.
+    shortages = iter(["", "too many run"])
+    monkeypatch.setattr(CallRooms, "shortage", lambda *_: next(shortages))
+    async with running(tmp_path) as caller:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await answered(caller)
+            await caller.events.RecordEvents(event_service_pb2.RecordEventsRequest())
 
     ids = [value for key, value in caught.value.trailing_metadata() or () if key == "x-request-id"]
     (line,) = [line for line in json_log.lines if line["message"] == "calls refused"]

@@ -69,12 +69,13 @@ REFUSALS = st.builds(
     RefusedEvent, st.sampled_from(RefusalReason), TEXTS, TEXTS, TEXTS, st.booleans()
 )
 EVENTS: st.SearchStrategy[ReadEvent] = st.builds(
-    Event, IDS, DIGESTS, st.one_of(*ENTRIES.values()), st.binary(max_size=50), WHOLE
+    Event, IDS, DIGESTS, st.one_of(*ENTRIES.values()), st.binary(max_size=50), WHOLE, st.booleans()
 ) | st.builds(
     WaitingEvent,
     *(IDS, DIGESTS, st.binary(), WHOLE, WHOLE, WHOLE, REFUSALS),
     st.lists(TEXTS, max_size=2).map(tuple),
     TEXTS,
+    st.booleans(),
 )
 
 

@@ -61,6 +61,21 @@ async def test_an_order_in_a_currency_without_a_rate_is_parked(caller: Caller) -
     assert "the shop's currency is EUR" in outcome.message
 
 
+async def test_an_order_and_a_refund_have_at_most_a_million_items(caller: Caller) -> None:
+    half = shop.line(0.01, quantity=500_000)
+    await caller.accepted([shop.order("v", "most", half, half), shop.refund("most", 1)])
+
+    more = await refusal(caller, shop.order("v", "more", half, half, shop.line(1)))
+    corrected = await refusal(
+        caller, shop.correction("most", shop.order("v", "", half, half, shop.line(1)))
+    )
+    refunded = await refusal(caller, shop.refund("most", 1, items=1_000_001))
+
+    assert more.message == ("order.lines: have 1000001 items, must have at most 1000000 together")
+    assert corrected.field == "amendment.correction.lines"
+    assert refunded.field == "amendment.refund.items"
+
+
 async def test_a_refused_event_may_come_again_when_what_it_lacked_is_there(caller: Caller) -> None:
     await caller.accepted([shop.order("v", "o-1")])
     order = shop.order("v", "o-1", shop.line(1))

@@ -145,14 +145,43 @@ async def test_without_a_limit_one_order_and_one_value_are_called_out(tmp_path: 
     assert not {"large_orders", "large_values", "one_channel"} & checks(sound).keys()
     assert sound.verdict.kind == broken["en"].verdict.kind
     found = checks(broken["en"])
-    assert (found["large_orders"].value, found["large_values"].value) == (99 * BILLION, 1e15)
+    assert found["large_orders"].value == 99 * BILLION
+    assert found["large_values"].value == pytest.approx(1e15)
     assert found["large_orders"].status == pb.HEALTH_STATUS_WARNING
-    assert "One order of €99,000,000,000.00 moves the revenue of free" in (
-        found["large_orders"].sentence
+    assert found["large_orders"].sentence.startswith(
+        "1 visitor bought for €99,000,000,000.00, which moves the revenue of free by more than its "
     )
-    assert "One value 1e+15 of rated moves the mean of control" in found["large_values"].sentence
-    assert "Un solo valor" in checks(broken["es"])["large_values"].sentence
-    assert "O singură valoare" in checks(broken["ro"])["large_values"].sentence
+    assert "1 visitor with 1e+15 of rated moves the mean of control" in (
+        found["large_values"].sentence
+    )
+    assert "1 visitante con 1e+15" in checks(broken["es"])["large_values"].sentence
+    assert "1 vizitator cu 1e+15" in checks(broken["ro"])["large_values"].sentence
+
+
+async def test_several_forged_orders_and_values_do_not_hide_each_other(tmp_path: Path) -> None:
+    at = START + 3 * DAY
+    forged = [
+        shop.order(f"free-{n}", f"forged-{n}", shop.line(99 * BILLION), at=at) for n in (1, 2, 3)
+    ]
+    # Two orders of one unit are one sum.
+    forged.append(shop.order("control-1", "forged-4", shop.line(BILLION), at=at))
+    forged.append(shop.order("control-1", "forged-5", shop.line(BILLION), at=at + MINUTE))
+    ratings = [shop.action(f"control-{n}", "rated", 1e15, at=at) for n in (2, 3)]
+    async with running(tmp_path) as caller:
+        await start(caller, rated_campaign())
+        await send(caller, visits())
+        await caller.accepted([*forged, *ratings])
+        found = [check for check in (await report(caller)).health.checks if "large_" in check.name]
+
+    assert [(check.name, check.value) for check in found] == [
+        ("large_orders", 2 * BILLION),
+        ("large_orders", 297 * BILLION),
+        ("large_values", pytest.approx(1e15)),
+    ]
+    assert found[1].sentence.startswith(
+        "3 visitors bought for €297,000,000,000.00 together, and each of them moves the revenue of"
+    )
+    assert found[2].sentence.startswith("2 visitors, one of them with 1e+15 of rated, each move")
 
 
 async def test_a_channel_that_brings_one_variants_orders_alone_is_called_out(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fairlift_server.analysis.ledger_facts import LedgerFacts
 from fairlift_server.results.analysis_plan import AnalysisPlan
-from fairlift_server.results.outsized import moved_by_one, one_sided_channel
+from fairlift_server.results.outsized import one_sided_channel, outsized
 from fairlift_stats import Summary
 
 ARMS = ("control", "free")
@@ -35,11 +35,37 @@ def test_a_value_is_compared_with_the_error_of_all_others(size: int) -> None:
     # What moves the mean of the others, by (r - mean) / n, a little less and a little more.
     limit = float(mean + error_without * size)
     for value, expected in ((limit * 0.98, False), (limit * 1.02, True), (1e15, True)):
-        assert moved_by_one(summary_of([*others, value]), "revenue", value) is expected
+        found = outsized(summary_of([*others, value]), "revenue", [value], size)
+        assert found == ((value,) if expected else ())
 
 
 def test_no_value_of_two_is_large() -> None:
-    assert not moved_by_one(summary_of([1.0, 1e9]), "revenue", 1e9)
+    assert outsized(summary_of([1.0, 1e9]), "revenue", [1e9], 2) == ()
+
+
+@pytest.mark.parametrize("huge", [[1e5] * 2, [1e11, 9e10], [1e8] * 15, [-1e5, 1e5]])
+def test_large_values_do_not_hide_each_other(huge: list[float]) -> None:
+    rng = np.random.default_rng(3)
+    others = rng.exponential(20, 1_000).tolist()
+    largest = sorted([*huge, *others], key=abs, reverse=True)[:20]
+
+    found = outsized(summary_of([*others, *huge]), "revenue", largest, 1_000)
+
+    assert found == tuple(largest[: len(huge)])
+
+
+@pytest.mark.parametrize("buyers", [30, 200])
+def test_what_shops_usually_sell_is_not_called_out(buyers: int) -> None:
+    """Of the largest alone, one in five such shops is; leaving more out must not add many."""
+    rng = np.random.default_rng(buyers)
+    alone = together = 0
+    for _ in range(300):
+        values = np.zeros(1_000)
+        values[:buyers] = rng.lognormal(3, 1, buyers)
+        largest = sorted(values.tolist(), reverse=True)[:20]
+        alone += bool(outsized(summary_of(values.tolist()), "revenue", largest[:1], buyers))
+        together += bool(outsized(summary_of(values.tolist()), "revenue", largest, buyers))
+    assert alone <= together <= alone + 9  # 3 % of the shops
 
 
 def test_neither_chance_nor_a_lift_of_all_channels_is_one_sided() -> None:
