@@ -26,9 +26,11 @@ async def test_twelve_readers_cost_two_computations(
     run = WorkerPool.run
 
     # Any: a function of any arguments.
-    async def counting(pool: WorkerPool, function: Callable[..., Any], *args: Any) -> Any:
+    async def counting(
+        pool: WorkerPool, function: Callable[..., Any], *args: Any, **options: Any
+    ) -> Any:
         computed.append(function.__name__)
-        return await run(pool, function, *args)
+        return await run(pool, function, *args, **options)
 
     monkeypatch.setattr(WorkerPool, "run", counting)
     request = pb.GetResultsRequest(name="campaigns/free-shipping")
@@ -41,9 +43,11 @@ async def test_twelve_readers_cost_two_computations(
 class Busy(WorkerPool):
     """A pool that is computing the report of a large campaign."""
 
-    async def run(self, function: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
+    async def run(  # type: ignore[override]
+        self, function: Callable[..., Any], *args: Any, **options: Any
+    ) -> Any:
         """Never returns."""
-        del function, args
+        del function, args, options
         await asyncio.Event().wait()
 
 
