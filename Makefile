@@ -17,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo docs hillstrom serve report-gallery fmt proto rules constraints sbom audit clean check proto-check test test-postgres test-spark test-compiled test-lowest calibrate \
-  agreement faults production load mutants bench release
+  agreement faults histories production load mutants bench release
 
 help: ## print the targets
 	@awk '/^##@ / { print "\n" substr($$0, 5) } \
@@ -147,7 +147,10 @@ agreement: $(READY) ## 100,000 mutated campaign files, and 4,000 sets that `chec
 
 faults: $(READY) ## wrong clocks, killed servers and other faults, each with its counts; one: make faults FAULT=jumps
 	@$(PY) -m tests.faults $(FAULT)
-	@test -n "$(FAULT)" || $(PY) -m tests.ledger_oracle --histories 5000
+	@test -n "$(FAULT)" || $(MAKE) --no-print-directory histories
+
+histories: $(READY) ## random histories against a reference of the ledger in plain loops; fewer: make histories HISTORIES=200
+	@$(PY) -m tests.ledger_oracle --histories $(or $(HISTORIES),5000)
 
 production: $(READY) ## the commands of docs/production.md, from a new environment to a server with TLS and roles, with times
 	@$(PY) -m tests.e2e.production_page

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -24,6 +25,7 @@ class CannedServer(ResultsServiceServicer):
         address: the same after `stop` and `start`.
         token: that calls must carry; empty for none.
         calls: the names of the methods that were called.
+        progress: of reports that are not there yet, for those who watch; None: they are.
     """
 
     def __init__(self) -> None:
@@ -31,6 +33,7 @@ class CannedServer(ResultsServiceServicer):
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self.token = ""
         self.calls: list[str] = []
+        self.progress: pb.ReportProgress | None = None
         self._reports: dict[str, pb.Report] = {}
         self._summaries: dict[str, pb.ReportSummary] = {}
         self._looks: dict[str, Sequence[pb.Look]] = {}
@@ -94,6 +97,7 @@ class CannedServer(ResultsServiceServicer):
             self._summaries.clear()
             self._campaigns.clear()
             self.token = ""
+            self.progress = None
 
     def GetResults(  # noqa: N802 - the contract names the methods
         self, request: pb.GetResultsRequest, context: Context
@@ -129,6 +133,10 @@ class CannedServer(ResultsServiceServicer):
         self._check("WatchResults", context)
         if request.name not in self._reports:
             context.abort(grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist")
+        while self.progress is not None and context.is_active():
+            if request.with_progress:
+                yield pb.Report(campaign=request.name, progress=self.progress)
+            time.sleep(0.1)
         sent: tuple[object, ...] = ()
         while context.is_active() and self._server is not None:
             report = self._reports[request.name]

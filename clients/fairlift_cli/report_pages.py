@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fairlift.v1.campaign_pb2 import Campaign
 from fairlift.v1.campaign_service_pb2 import GetCampaignRequest
-from fairlift.v1.results_service_pb2 import GetResultsRequest, Report
 from fairlift_report.view import CampaignView
 
 from fairlift_cli.all_results import all_reports
@@ -15,7 +14,8 @@ from fairlift_cli.failures import CommandRefused, Misused
 from fairlift_cli.looks_command import all_looks
 from fairlift_cli.report import campaign_view
 from fairlift_cli.report.portfolio import portfolio_view
-from fairlift_cli.server_connection import RESULTS_TIMEOUT_S, ServerConnection, full_name
+from fairlift_cli.report_reading import read_report
+from fairlift_cli.server_connection import ServerConnection, full_name
 
 # A server's answer must not choose where a file is written.
 _ID = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -31,8 +31,7 @@ def read_view(
         CommandRefused, Unreachable: as `ServerConnection.call`.
     """
     name = full_name(campaign)
-    request = GetResultsRequest(name=name, epoch=epoch, language=language)
-    report: Report = server.call(server.results.GetResults, request, timeout_s=RESULTS_TIMEOUT_S)
+    report = read_report(server, campaign, epoch=epoch, language=language)
     stored: Campaign = server.call(server.campaigns.GetCampaign, GetCampaignRequest(name=name))
     # After the report: reading it makes the looks that are due.
     looks = list(all_looks(server, campaign, epoch=report.epoch))

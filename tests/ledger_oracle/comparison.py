@@ -1,7 +1,7 @@
 """Holds the product's figures against the reference's."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from .events import VariantFigures
@@ -19,8 +19,16 @@ FIGURES = len(_TOTALS) + (len(_SUMS) + 1) * len(CATALOGUE)
 _ROUNDING = 1e-9
 
 
-def part_differences(part: History, product: ProductReport) -> Iterator[str]:
-    """One line for each event that was refused, and for each figure that is not the same."""
+def part_differences(
+    part: History, product: ProductReport, note_rounding: Callable[[float], object] = float
+) -> Iterator[str]:
+    """One line for each event that was refused, and for each figure that is not the same.
+
+    Args:
+        part: what happened.
+        product: what the product says of it.
+        note_rounding: is told the relative difference of each figure that may be rounded.
+    """
     for event in part.events:
         if event.id in product.refused:
             yield f"refused {product.refused[event.id]}"
@@ -32,7 +40,10 @@ def part_differences(part: History, product: ProductReport) -> Iterator[str]:
             yield f"- contradictions of {order.order}: {sorted(order.contradictions)}"
     expected = report(accepted, part.campaign, part.as_of)
     for variant, reference in expected.items():
-        yield from variant_differences(variant, reference, product.figures[variant])
+        figures = product.figures[variant]
+        yield from variant_differences(variant, reference, figures)
+        for name, metric in reference.metrics.items():
+            note_rounding(_relative(metric.squares, figures.metrics[name].squares))
 
 
 def kind_of(line: str) -> str:
@@ -56,6 +67,12 @@ def variant_differences(
             )
         if not math.isclose(wanted.squares, got.squares, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
             yield f"{variant} {metric} squares: {float(wanted.squares)}, is {float(got.squares)}"
+
+
+def _relative(wanted: Fraction | float, got: Fraction | float) -> float:
+    exact, rounded = Fraction(wanted), Fraction(got)
+    largest = max(abs(exact), abs(rounded))
+    return float(abs(exact - rounded) / largest) if largest else 0.0
 
 
 def _different(where: str, wanted: Fraction | int, got: Fraction | int) -> Iterator[str]:

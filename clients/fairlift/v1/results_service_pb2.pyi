@@ -733,15 +733,21 @@ class WatchResultsRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     LANGUAGE_FIELD_NUMBER: builtins.int
+    WITH_PROGRESS_FIELD_NUMBER: builtins.int
     name: builtins.str
     language: builtins.str
+    with_progress: builtins.bool
+    """While a report takes longer than a second: says every second how far it is, in messages that
+    have `campaign` and `progress` and nothing else.
+    """
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         language: builtins.str = ...,
+        with_progress: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["language", b"language", "name", b"name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["language", b"language", "name", b"name", "with_progress", b"with_progress"]) -> None: ...
 
 Global___WatchResultsRequest: typing_extensions.TypeAlias = WatchResultsRequest
 
@@ -774,6 +780,7 @@ class Report(google.protobuf.message.Message):
     CHANNELS_FIELD_NUMBER: builtins.int
     WORTHS_FIELD_NUMBER: builtins.int
     FORECAST_FIELD_NUMBER: builtins.int
+    PROGRESS_FIELD_NUMBER: builtins.int
     campaign: builtins.str
     """campaigns/{campaign}"""
     display_name: builtins.str
@@ -846,6 +853,10 @@ class Report(google.protobuf.message.Message):
         after a decision, after the end, and while the campaign is paused.
         """
 
+    @property
+    def progress(self) -> Global___ReportProgress:
+        """How far the report is that comes next; only in streams that were asked for it."""
+
     def __init__(
         self,
         *,
@@ -874,11 +885,36 @@ class Report(google.protobuf.message.Message):
         channels: collections.abc.Iterable[Global___ChannelReturn] | None = ...,
         worths: collections.abc.Iterable[Global___Worth] | None = ...,
         forecast: Global___Forecast | None = ...,
+        progress: Global___ReportProgress | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "forecast", b"forecast", "health", b"health", "late", b"late", "look", b"look", "next_look_time", b"next_look_time", "verdict", b"verdict"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "channels", b"channels", "coupons", b"coupons", "create_time", b"create_time", "currency_code", b"currency_code", "days", b"days", "decompositions", b"decompositions", "display_name", b"display_name", "environment", b"environment", "epoch", b"epoch", "forecast", b"forecast", "health", b"health", "late", b"late", "look", b"look", "metrics", b"metrics", "next_look_time", b"next_look_time", "notes", b"notes", "plan_hash", b"plan_hash", "replayed", b"replayed", "segments", b"segments", "time_zone", b"time_zone", "totals", b"totals", "unit", b"unit", "verdict", b"verdict", "worths", b"worths"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "forecast", b"forecast", "health", b"health", "late", b"late", "look", b"look", "next_look_time", b"next_look_time", "progress", b"progress", "verdict", b"verdict"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["campaign", b"campaign", "channels", b"channels", "coupons", b"coupons", "create_time", b"create_time", "currency_code", b"currency_code", "days", b"days", "decompositions", b"decompositions", "display_name", b"display_name", "environment", b"environment", "epoch", b"epoch", "forecast", b"forecast", "health", b"health", "late", b"late", "look", b"look", "metrics", b"metrics", "next_look_time", b"next_look_time", "notes", b"notes", "plan_hash", b"plan_hash", "progress", b"progress", "replayed", b"replayed", "segments", b"segments", "time_zone", b"time_zone", "totals", b"totals", "unit", b"unit", "verdict", b"verdict", "worths", b"worths"]) -> None: ...
 
 Global___Report: typing_extensions.TypeAlias = Report
+
+@typing.final
+class ReportProgress(google.protobuf.message.Message):
+    """How far a report is that is being computed."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SHARE_FIELD_NUMBER: builtins.int
+    ELAPSED_S_FIELD_NUMBER: builtins.int
+    share: builtins.float
+    """Of the steps of reading events, from 0 to 1. It never falls while one report is computed; one
+    that has begun anew, since events came in, begins at 0.
+    """
+    elapsed_s: builtins.float
+    """Since it was begun."""
+    def __init__(
+        self,
+        *,
+        share: builtins.float = ...,
+        elapsed_s: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["elapsed_s", b"elapsed_s", "share", b"share"]) -> None: ...
+
+Global___ReportProgress: typing_extensions.TypeAlias = ReportProgress
 
 @typing.final
 class Worth(google.protobuf.message.Message):

@@ -36,12 +36,11 @@ def results(
 
     Without NAME: every campaign with its verdict, as of its last analysis.
     """
-    from fairlift.v1.results_service_pb2 import GetResultsRequest
-
     from fairlift_cli.all_results import all_reports, show_reports
     from fairlift_cli.figures import Figures
     from fairlift_cli.report import show_report
-    from fairlift_cli.server_connection import RESULTS_TIMEOUT_S, connected, full_name
+    from fairlift_cli.report_reading import read_report
+    from fairlift_cli.server_connection import connected
 
     if table_format is not None:
         if as_json or details:
@@ -58,9 +57,8 @@ def results(
         else:
             show_reports(new_screen(), reports, Figures(language))
         return
-    request = GetResultsRequest(name=full_name(name), epoch=epoch or 0, language=language)
     with connected(target) as server:
-        report = server.call(server.results.GetResults, request, timeout_s=RESULTS_TIMEOUT_S)
+        report = read_report(server, name, epoch=epoch or 0, language=language)
     if as_json:
         print_json(report)
     else:
@@ -71,10 +69,9 @@ def _write_table(
     target: "Target", name: str | None, epoch: int, language: str, kind: str, path: Path | None
 ) -> None:
     """Writes the figures of a campaign, or of all that have started."""
-    from fairlift.v1.results_service_pb2 import GetResultsRequest
-
     from fairlift_cli.all_results import all_reports
-    from fairlift_cli.server_connection import RESULTS_TIMEOUT_S, connected, full_name
+    from fairlift_cli.report_reading import read_report
+    from fairlift_cli.server_connection import connected, full_name
     from fairlift_cli.tables import figure_rows, table_content
 
     if path is None and kind == "xlsx" and sys.stdout.isatty():
@@ -84,13 +81,7 @@ def _write_table(
         rows = [
             row
             for campaign in names
-            for row in figure_rows(
-                server.call(
-                    server.results.GetResults,
-                    GetResultsRequest(name=campaign, epoch=epoch, language=language),
-                    timeout_s=RESULTS_TIMEOUT_S,
-                )
-            )
+            for row in figure_rows(read_report(server, campaign, epoch=epoch, language=language))
         ]
     content = table_content(rows, kind)
     if path is None:

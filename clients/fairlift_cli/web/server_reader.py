@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.campaign_pb2 import CAMPAIGN_STATE_ARCHIVED, Campaign
@@ -14,10 +15,17 @@ from fairlift_cli.campaign_commands import all_campaigns
 from fairlift_cli.campaign_status import is_running
 from fairlift_cli.looks_command import all_looks
 from fairlift_cli.report.shared_visitors import MOST_COMPARED
-from fairlift_cli.server_connection import ServerConnection, ServerStream, full_name
+from fairlift_cli.report_reading import watched_report
+from fairlift_cli.server_connection import (
+    RESULTS_TIMEOUT_S,
+    ServerConnection,
+    ServerStream,
+    full_name,
+)
+from fairlift_cli.web.long_reports import PATIENCE_S, LongReports, Tell
 
-# A reader who waits longer has left; the server goes on and answers the next time.
-_PAGE_TIMEOUT_S = 60.0
+# A file cannot say how far it is, and is waited for.
+_FILE_PATIENCE_S = 60.0
 _SENTENCES = ("sentence", "action", "assumptions")
 
 
@@ -38,6 +46,7 @@ class ServerReader:
     """
 
     server: ServerConnection
+    long_reports: LongReports = field(default_factory=LongReports)
 
     def summaries(self, language: str, *, archived: bool = False) -> list[pb.ReportSummary]:
         """Every campaign that has started, as of its last look; or those that are archived."""
@@ -51,14 +60,27 @@ class ServerReader:
             return []
         return list(all_campaigns(self.server, archived=False))
 
-    def report(self, campaign: str, language: str, epoch: int = 0) -> pb.Report:
-        """The report of a campaign; epoch 0 is the current one."""
-        request = pb.GetResultsRequest(name=full_name(campaign), language=language, epoch=epoch)
-        return self.server.call(self.server.results.GetResults, request, timeout_s=_PAGE_TIMEOUT_S)
+    def report(
+        self, campaign: str, language: str, epoch: int = 0, *, is_file: bool = False
+    ) -> pb.Report:
+        """The report of a campaign; epoch 0 is the current one.
 
-    def campaign(self, campaign: str, language: str, epoch: int = 0) -> ReadCampaign:
-        """The report of a campaign, its looks and its plan."""
-        report = self.report(campaign, language, epoch)
+        Raises:
+            StillReading: it takes long; less soon for a file, which cannot be read again.
+        """
+        patience_s = _FILE_PATIENCE_S if is_file else PATIENCE_S
+        read = partial(self._read, campaign, language, epoch)
+        return self.long_reports.report((campaign, language, epoch), read, patience_s=patience_s)
+
+    def campaign(
+        self, campaign: str, language: str, epoch: int = 0, *, is_file: bool = False
+    ) -> ReadCampaign:
+        """The report of a campaign, its looks and its plan.
+
+        Raises:
+            StillReading: as `report` does.
+        """
+        report = self.report(campaign, language, epoch, is_file=is_file)
         # After the report: reading it makes the looks that are due.
         looks = tuple(all_looks(self.server, campaign, epoch=report.epoch))
         request = GetCampaignRequest(name=full_name(campaign))
@@ -69,6 +91,13 @@ class ServerReader:
         """The report now, and again after each look."""
         request = pb.WatchResultsRequest(name=full_name(campaign))
         return self.server.watch(self.server.results.WatchResults, request)
+
+    def _read(self, campaign: str, language: str, epoch: int, tell: Tell) -> pb.Report:
+        if not epoch:
+            return watched_report(self.server, campaign, language=language, tell=tell)
+        request = pb.GetResultsRequest(name=full_name(campaign), language=language, epoch=epoch)
+        results = self.server.results
+        return self.server.call(results.GetResults, request, timeout_s=RESULTS_TIMEOUT_S)
 
 
 def running_count(summaries: Sequence[pb.ReportSummary]) -> int:
@@ -97,9 +126,9 @@ def list_version(summaries: list[pb.ReportSummary]) -> str:
 
 def _leave_out_sentences(message: Message) -> None:
     """Clears what is written in the reader's language, here and in the messages within."""
-    for field, value in message.ListFields():
-        if field.name in _SENTENCES:
-            message.ClearField(field.name)
+    for each, value in message.ListFields():
+        if each.name in _SENTENCES:
+            message.ClearField(each.name)
         elif isinstance(value, Message):
             _leave_out_sentences(value)
 

@@ -18,12 +18,14 @@ from starlette.types import ASGIApp
 from fairlift_cli.failures import Failure
 from fairlift_cli.figures import Figures
 from fairlift_cli.report.shared_visitors import MOST_COMPARED
+from fairlift_cli.report_reading import progress_text
 from fairlift_cli.tables import TABLE_FORMATS, figure_rows, table_content
 from fairlift_cli.web.campaign_filter import STATES, CampaignFilter, all_labels, campaign_filter
 from fairlift_cli.web.drawn_parts import campaign_markup, list_markup, report_file
 from fairlift_cli.web.guard import PageGuard
 from fairlift_cli.web.html_pages import WebPages, asset, page_style
 from fairlift_cli.web.live_updates import ALL_CAMPAIGNS, LiveUpdates, PageNews
+from fairlift_cli.web.long_reports import StillReading
 from fairlift_cli.web.preferences import preferences_of
 from fairlift_cli.web.problems import PageProblem, problem_of
 from fairlift_cli.web.server_reader import ServerReader, list_version, report_version, running_count
@@ -35,6 +37,7 @@ _MEDIA: Final = {
     "json": "application/json",
     "markdown": "text/markdown; charset=utf-8",
 }
+_READ_AGAIN_S: Final = "2"
 _CACHED: Final = {"Cache-Control": "private, max-age=86400"}
 
 
@@ -58,6 +61,7 @@ def web_application(reader: ServerReader, settings: WebSettings) -> ASGIApp:
         routes=routes,
         exception_handlers={
             Failure: answers.failed,
+            StillReading: answers.still_reading,
             HTTPException: answers.missing,
             Exception: answers.broken,
         },
@@ -123,7 +127,8 @@ class _Answers:
     def report(self, request: Request) -> Response:
         """The same as one file that needs nothing else."""
         language = preferences_of(request).language
-        read = self._reader.campaign(_campaign(request), language, _epoch(request))
+        epoch = _epoch(request)
+        read = self._reader.campaign(_campaign(request), language, epoch, is_file=True)
         content = report_file(read, language).encode()
         return _download(content, "text/html; charset=utf-8", request, "html")
 
@@ -133,7 +138,8 @@ class _Answers:
         if kind not in TABLE_FORMATS:
             raise HTTPException(404)
         language = preferences_of(request).language
-        report = self._reader.report(_campaign(request), language, _epoch(request))
+        campaign, epoch = _campaign(request), _epoch(request)
+        report = self._reader.report(campaign, language, epoch, is_file=True)
         return _download(table_content(figure_rows(report), kind), _MEDIA[kind], request, kind)
 
     async def events(self, request: Request) -> Response:
@@ -155,6 +161,20 @@ class _Answers:
         """The page that says why the server gave no answer."""
         problem = problem_of(failure) if isinstance(failure, Failure) else PageProblem("broken")
         return await run_in_threadpool(self.pages.problem, request, problem)
+
+    async def still_reading(self, request: Request, reading: Exception) -> Response:
+        """The page that says how far a report is, and asks for it again."""
+        assert isinstance(reading, StillReading), reading
+        figures = Figures(preferences_of(request).language)
+        response = self.pages.page(
+            request, "waiting.html",
+            # Scripts see that this is not yet the page that they asked for.
+            status=202,
+            title=figures.say("web.waiting"),
+            progress=progress_text(reading.progress, figures),
+        )  # fmt: skip
+        response.headers["Refresh"] = _READ_AGAIN_S
+        return response
 
     async def missing(self, request: Request, _: Exception) -> Response:
         """The page that says that there is none."""

@@ -10,6 +10,7 @@ from fairlift_stats.methods.quantiles import QuantileArm
 from fairlift_server.analysis.cells import DayKeys, additions_of
 from fairlift_server.analysis.columns import maturity_us
 from fairlift_server.analysis.engine import Engine
+from fairlift_server.analysis.job_control import JobControl
 from fairlift_server.analysis.ledger_facts import NO_FACTS, LedgerFacts
 from fairlift_server.analysis.ledger_query import (
     CouponCount,
@@ -38,20 +39,29 @@ from fairlift_server.analysis.restated_orders import (
 )
 from fairlift_server.analysis.segment_cells import NO_SEGMENTS, segment_cells
 from fairlift_server.analysis.shape_rows import Place, ShapeRows
-from fairlift_server.analysis.shared_rows import SharedRows, shared_rows
+from fairlift_server.analysis.shared_rows import SHARED_STEPS, SharedRows, shared_rows
 from fairlift_server.analysis.unit_quantiles import read_quantile
 from fairlift_server.analysis.untyped import Row, by_query
 
 # Each query of one campaign has rows of its own for all of its persons.
 _MOST_OF_ONE_CAMPAIGN: Final = 4
+# Of a computation that is followed: units, segments, sums, what is asked of now.
+_SHAPE_STEPS: Final = 4
 
 
-def answers_of(engine: Engine, queries: Sequence[LedgerQuery]) -> list[LedgerAnswer]:
-    """The answers to all queries, in their order."""
+def answers_of(
+    engine: Engine, queries: Sequence[LedgerQuery], control: JobControl
+) -> list[LedgerAnswer]:
+    """The answers to all queries, in their order.
+
+    Raises:
+        JobStopped: they are not wanted any more.
+    """
+    batches = [(batch, [queries[place] for place in batch]) for batch in _batches(queries)]
+    control.begin_round(sum(_steps(together) for _, together in batches))
     answers: dict[int, LedgerAnswer] = {}
-    for batch in _batches(queries):
-        together = [queries[place] for place in batch]
-        answers |= zip(batch, _Call(engine, together).answers(), strict=True)
+    for batch, together in batches:
+        answers |= zip(batch, _Call(engine, together, control).answers(), strict=True)
     return [answers[place] for place in range(len(queries))]
 
 
@@ -66,11 +76,16 @@ def _batches(queries: Sequence[LedgerQuery]) -> Iterator[list[int]]:
     yield from batches.values()
 
 
+def _steps(queries: Sequence[LedgerQuery]) -> int:
+    return SHARED_STEPS + _SHAPE_STEPS * len(set(map(shape_of, queries)))
+
+
 class _Call:
     """Queries that are answered together."""
 
-    def __init__(self, engine: Engine, queries: Sequence[LedgerQuery]) -> None:
+    def __init__(self, engine: Engine, queries: Sequence[LedgerQuery], control: JobControl) -> None:
         self._engine = engine
+        self._control = control
         self._queries = queries
         shapes = [shape_of(query) for query in queries]
         self._shapes = list(dict.fromkeys(shapes))
@@ -89,14 +104,14 @@ class _Call:
 
     def answers(self) -> list[LedgerAnswer]:
         """One for each query."""
-        shared = shared_rows(self._engine, self._traits)
+        shared = shared_rows(self._engine, self._traits, self._control)
         [restated] = self._engine.rows("restated", lambda: last_restated(self._engine.ledger))
         answers: dict[int, LedgerAnswer] = {}
         for number, shape in enumerate(self._shapes):
             place = Place(shape, number, len(self._shapes) == 1)
             queries = {query: self._queries[query] for query in self._of_shape[number]}
             rows = _OneShape(self._engine, self._traits, shared, place)
-            answers |= rows.answers(queries, restated)
+            answers |= rows.answers(queries, restated, self._control)
         return [answers[number] for number in range(len(self._queries))]
 
 
@@ -111,22 +126,26 @@ class _OneShape:
         self._rows = ShapeRows(engine, traits, shared, place)
 
     def answers(
-        self, queries: Mapping[int, LedgerQuery], restated: Row
+        self, queries: Mapping[int, LedgerQuery], restated: Row, control: JobControl
     ) -> Iterator[tuple[int, LedgerAnswer]]:
         """Each query's number, and its answer."""
         shape, rows = self._shape, self._rows
         changes = self._put_clocks(queries)
+        control.end_step()
         groups = [*shape.groups, *shape.segment_groups]
         windows = tuple(dict.fromkeys(group.maturity for group in groups))
         by_day = DayKeys(windows, changes)
         largest = rows.largest()
         additions = additions_of(shape.groups, largest)
         segments = segment_cells(rows, queries, by_day, largest) if shape.segment_groups else {}
+        control.end_step()
         counts, sums = by_query(rows.counts(by_day)), by_query(rows.sums(by_day, additions))
         quantiles = self._quantiles()
+        control.end_step()
         live = self._live(queries, changes)
         by_minute = by_query(rows.open_units(by_day)) if live else {}
         facts = self._facts(queries, changes)
+        control.end_step()
         for number, query in queries.items():
             of_persons, of_units = counts.get(number, []), sums.get(number, [])
             orders, coupons, late = live.get(number, ((), (), 0))

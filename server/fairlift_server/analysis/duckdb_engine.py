@@ -14,6 +14,7 @@ from ibis.backends.sql.compilers.duckdb import compiler
 from fairlift_server.analysis.answering import answers_of
 from fairlift_server.analysis.attached_ledger import DUCKDB_TYPES, THREADS, attach_ledger, quoted
 from fairlift_server.analysis.engine import KEPT
+from fairlift_server.analysis.job_control import JobControl, not_followed
 from fairlift_server.analysis.ledger_query import LedgerAnswer, LedgerQuery
 from fairlift_server.analysis.ledger_source import LedgerSource
 from fairlift_server.analysis.ledger_tables import Ledger, attached_ledger
@@ -36,19 +37,28 @@ _statements: OrderedDict[Hashable, _Statement] = OrderedDict()
 
 
 def answers(
-    source: str | Path | LedgerSource, queries: Sequence[LedgerQuery]
+    source: str | Path | LedgerSource,
+    queries: Sequence[LedgerQuery],
+    control: JobControl | None = None,
 ) -> list[LedgerAnswer]:
     """The answers to all queries, as of one moment.
 
     Call it in a process of its own: DuckDB brings its own SQLite, and two copies of SQLite in one
     process drop each other's locks on the file.
+
+    Raises:
+        JobStopped: they are not wanted any more.
     """
+    control = control or not_followed()
     if not isinstance(source, LedgerSource):
         source = LedgerSource(str(source))
-    with closing(bounded_connection(source)) as connection:
+    with (
+        closing(bounded_connection(source)) as connection,
+        control.stopping(connection.interrupt),
+    ):
         attach_ledger(connection, source.database)
         connection.begin()
-        answers = answers_of(DuckDBEngine(connection, attached_ledger()), queries)
+        answers = answers_of(DuckDBEngine(connection, attached_ledger()), queries, control)
         connection.commit()
         return answers
 

@@ -12,6 +12,7 @@ import ibis
 
 from fairlift_server.analysis.engine import Engine
 from fairlift_server.analysis.identity import owners
+from fairlift_server.analysis.job_control import JobControl
 from fairlift_server.analysis.person_events import person_actions, person_orders
 from fairlift_server.analysis.persons import (
     all_persons,
@@ -26,6 +27,8 @@ from fairlift_server.analysis.untyped import Table
 
 # Tables that later steps do not read.
 _FREED: Final = ("owner", "stays")
+# Of a computation that is followed: persons, orders, actions.
+SHARED_STEPS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,13 @@ class Keeper:
         return self._engine.keep(name, (self._key, name), expression)
 
 
-def shared_rows(engine: Engine, traits: Traits) -> SharedRows:
+def shared_rows(engine: Engine, traits: Traits, control: JobControl) -> SharedRows:
     """Reads the ledger for all queries of a call.
 
     Args:
         engine: that has the ledger and the tables of the queries, restated orders among them.
         traits: of the queries.
+        control: is told of SHARED_STEPS steps.
     """
     ledger, keep = engine.ledger, Keeper(engine, traits).keep
     owner = None
@@ -81,10 +85,13 @@ def shared_rows(engine: Engine, traits: Traits) -> SharedRows:
     ids = persons.mutate(unit=persons.person)
     if owner is not None:
         ids = keep("ids", lambda: known_ids(persons, owner))
+    control.end_step()
     restated = ibis.table(RESTATED_COLUMNS, name=RESTATED)
     orders = keep("orders", lambda: person_orders(ledger, ids, traits, restated))
+    control.end_step()
     actions = None
     if traits.actions != ():
         actions = keep("actions", lambda: person_actions(ledger, ids, traits))
     engine.drop(_FREED)
+    control.end_step()
     return SharedRows(persons, changed, ids, orders, actions)

@@ -2,11 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 from fairlift.engine.errors import FairliftError, Unavailable, WrongState
 
@@ -64,6 +65,17 @@ def check_spark(url: str) -> None:
             f"Spark needs Java 17 or later, and {where}; install it, set JAVA_HOME, or use Spark "
             "Connect (spark:sc://HOST:PORT), which needs none here"
         )
+
+
+@contextmanager
+def interruptible(session: "SparkSession") -> Iterator[Callable[[], object]]:
+    """What interrupts the statements of the block, from any thread."""
+    tag = f"fairlift-{uuid4().hex}"
+    session.addTag(tag)
+    try:
+        yield lambda: session.interruptTag(tag)
+    finally:
+        session.removeTag(tag)
 
 
 @contextmanager

@@ -9,13 +9,17 @@ from fairlift.engine.errors import WrongState
 from fairlift_server.analysis.answering import answers_of
 from fairlift_server.analysis.duckdb_engine import DuckDBEngine, bounded_connection
 from fairlift_server.analysis.duckdb_tables import open_lake, open_own
+from fairlift_server.analysis.job_control import JobControl, not_followed
 from fairlift_server.analysis.ledger_query import LedgerAnswer, LedgerQuery
 from fairlift_server.analysis.ledger_source import LedgerSource
 from fairlift_server.analysis.table_views import LakeTables, OwnTables, complete_until, named_ledger
 
 
 def table_answers(
-    tables: LakeTables | OwnTables, bounds: LedgerSource, queries: Sequence[LedgerQuery]
+    tables: LakeTables | OwnTables,
+    bounds: LedgerSource,
+    queries: Sequence[LedgerQuery],
+    control: JobControl | None = None,
 ) -> list[LedgerAnswer]:
     """The answers to all queries.
 
@@ -23,26 +27,39 @@ def table_answers(
         tables: that hold the ledger.
         bounds: of memory and files.
         queries: to be answered.
+        control: follows and stops it.
 
     Raises:
         WrongState: the tables are not there, or do not fit.
+        JobStopped: the answers are not wanted any more.
     """
-    with _opened(tables, bounds) as connection:
-        return answers_of(DuckDBEngine(connection, named_ledger(), place="tables"), queries)
+    control = control or not_followed()
+    with _opened(tables, bounds, control) as connection:
+        engine = DuckDBEngine(connection, named_ledger(), place="tables")
+        return answers_of(engine, queries, control)
 
 
-def complete_until_us(tables: LakeTables | OwnTables, bounds: LedgerSource) -> int:
-    """The moment until which the tables are complete; 0: they have no events."""
-    with _opened(tables, bounds) as connection:
+def complete_until_us(
+    tables: LakeTables | OwnTables, bounds: LedgerSource, control: JobControl
+) -> int:
+    """The moment until which the tables are complete; 0: they have no events.
+
+    Raises:
+        WrongState, JobStopped: as table_answers does.
+    """
+    with _opened(tables, bounds, control) as connection:
         [(moment_us,)] = connection.execute(complete_until(tables)).fetchall()
         return int(moment_us or 0)
 
 
 @contextmanager
 def _opened(
-    tables: LakeTables | OwnTables, bounds: LedgerSource
+    tables: LakeTables | OwnTables, bounds: LedgerSource, control: JobControl
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    with closing(bounded_connection(bounds)) as connection:
+    with (
+        closing(bounded_connection(bounds)) as connection,
+        control.stopping(connection.interrupt),
+    ):
         if isinstance(tables, LakeTables):
             open_lake(connection, tables)
         else:

@@ -7,7 +7,7 @@ from fairlift.wire.values import time_to
 from fairlift_stats.verdict.look_figures import LookFigures
 
 from fairlift_server.api.metric_messages import interval_to
-from fairlift_server.results.campaign_results import CampaignLook, ReportInput
+from fairlift_server.results.report_input import CampaignLook, ReportInput
 from fairlift_server.store.campaigns import moment
 
 

@@ -39,11 +39,11 @@ from fairlift_server.api.verdict_messages import verdict_input, verdict_to
 from fairlift_server.api.weekly_worth_messages import weekly_worth_to
 from fairlift_server.events.ledger import MICROS
 from fairlift_server.results.analysis_plan import TOTALS, AnalysisPlan
-from fairlift_server.results.campaign_results import ReportInput
 from fairlift_server.results.current_verdict import current_verdict
 from fairlift_server.results.frozen_look import FrozenLook
 from fairlift_server.results.health_check import HealthCheck
 from fairlift_server.results.live_figures import DayCount
+from fairlift_server.results.report_input import ReportInput
 from fairlift_server.results.report_line import forecast_of
 from fairlift_server.results.shop_quality import has_currency_gaps
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 
 from fairlift.engine.campaign import State
 from fairlift.engine.errors import InvalidRequest, Violation
@@ -21,10 +22,11 @@ from fairlift_server.api.report_messages import report_to
 from fairlift_server.api.report_summary_messages import report_summary_to
 from fairlift_server.api.verdict_messages import verdict_input
 from fairlift_server.results.analysis_plan import AnalysisPlan
-from fairlift_server.results.campaign_results import CampaignResults, ReportInput
+from fairlift_server.results.campaign_results import CampaignResults, ReadingProgress
 from fairlift_server.results.current_verdict import current_verdict
 from fairlift_server.results.data_quality import DataQuality, campaign_checks
 from fairlift_server.results.health_check import HealthCheck
+from fairlift_server.results.report_input import ReportInput
 from fairlift_server.results.report_list import DEFAULT_STATES
 from fairlift_server.results.shared_work import SharedWork
 from fairlift_server.results.shop_quality import (
@@ -34,6 +36,9 @@ from fairlift_server.results.shop_quality import (
     shop_checks,
 )
 from fairlift_server.store.amendments import IdleAmendments
+
+# As the contract says.
+_PROGRESS_EVERY_S = 1.0
 
 
 class ResultsApi(ResultsServiceServicer):
@@ -118,13 +123,30 @@ class ResultsApi(ResultsServiceServicer):
         language, campaign = language_of(request.language), campaign_id_of(request.name)
         sent: object = None
         while True:
-            reading = await self._results.read(campaign)
-            verdict = current_verdict(verdict_input(reading))
-            version = (len(reading.look_times), reading.campaign.lifecycle, verdict)
-            if version != sent:
-                sent = version
-                yield await self._report(reading, language)
+            async with aclosing(self._read_with_progress(campaign)) as steps:
+                async for step in steps:
+                    if isinstance(step, ReportInput):
+                        verdict = current_verdict(verdict_input(step))
+                        version = (len(step.look_times), step.campaign.lifecycle, verdict)
+                        if version != sent:
+                            sent = version
+                            yield await self._report(step, language)
+                    elif request.with_progress:
+                        yield pb.Report(campaign=request.name, progress=_progress_to(step))
             await asyncio.sleep(self._watch_every_s)
+
+    async def _read_with_progress(
+        self, campaign: str
+    ) -> AsyncGenerator[ReadingProgress | ReportInput]:
+        """Every second how far the reading is, and at last what it gives."""
+        reading = asyncio.create_task(self._results.read(campaign))
+        try:
+            while not (await asyncio.wait([reading], timeout=_PROGRESS_EVERY_S))[0]:
+                if (progress := self._results.progress(campaign)) is not None:
+                    yield progress
+            yield reading.result()
+        finally:
+            reading.cancel()
 
     async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.Health:
         """The data quality checks as of now; makes no look."""
@@ -159,6 +181,10 @@ def _all_checks(
     """Whether the data can be trusted: the campaign's own checks, then those of the shop."""
     amendments = AmendmentQuality(idle.any_came, idle.contradicting)
     return (*campaign_checks(plan, quality), *shop_checks(intake, amendments))
+
+
+def _progress_to(progress: ReadingProgress) -> pb.ReportProgress:
+    return pb.ReportProgress(share=progress.share, elapsed_s=progress.elapsed_s)
 
 
 def _checked_epoch(epoch: int) -> int:

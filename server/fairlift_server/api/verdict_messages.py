@@ -15,9 +15,9 @@ from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.api.look_messages import numbered_look_to, verdict_cause_to, verdict_kind_to
 from fairlift_server.api.metric_messages import interval_to
 from fairlift_server.results.campaign_days import CampaignDays
-from fairlift_server.results.campaign_results import ReportInput
 from fairlift_server.results.current_verdict import VerdictInput, current_verdict
 from fairlift_server.results.frozen_look import FrozenLook
+from fairlift_server.results.report_input import ReportInput
 from fairlift_server.results.report_line import judged_comparison
 from fairlift_server.store.campaigns import moment
 

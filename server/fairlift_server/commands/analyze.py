@@ -10,7 +10,7 @@ from fairlift_server.commands.interruption import interruptible
 from fairlift_server.settings import Settings
 
 if TYPE_CHECKING:
-    from fairlift_server.results.campaign_results import ReportInput
+    from fairlift_server.results.report_input import ReportInput
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fairlift_server.analysis.job_control import JobControl
 from fairlift_server.analysis.ledger_source import LedgerSource
 from fairlift_server.events.intake import Intake
 from fairlift_server.results.look import LookRequest
@@ -76,8 +77,12 @@ class OpenedSource:
 
 
 @contextmanager
-def opened_source(source: AnalysisSource) -> Iterator[OpenedSource]:
+def opened_source(source: AnalysisSource, control: JobControl) -> Iterator[OpenedSource]:
     """What answers queries from this source. Call it in a worker process.
+
+    Args:
+        source: is read.
+        control: follows and stops what answers.
 
     Raises:
         WrongState: the engine cannot run here, or the tables are not there or do not fit.
@@ -86,20 +91,20 @@ def opened_source(source: AnalysisSource) -> Iterator[OpenedSource]:
     if source.reads_database:
         from fairlift_server.analysis.duckdb_engine import answers
 
-        yield OpenedSource(partial(answers, source.ledger))
+        yield OpenedSource(partial(answers, source.ledger, control=control))
         return
     tables, until_us = _tables_of(source)
     if source.master:
         from fairlift_server.analysis.spark_answers import spark_answers
 
-        with spark_answers(source.master, tables) as spark:
+        with spark_answers(source.master, tables, control) as spark:
             yield OpenedSource(spark.answers, until_us or spark.complete_until_us())
         return
     from fairlift_server.analysis.table_answers import complete_until_us, table_answers
 
     yield OpenedSource(
-        partial(table_answers, tables, source.ledger),
-        until_us or complete_until_us(tables, source.ledger),
+        partial(table_answers, tables, source.ledger, control=control),
+        until_us or complete_until_us(tables, source.ledger, control),
     )
 
 

@@ -1,11 +1,12 @@
 """Results of campaigns: looks made when they are due, written down before anybody sees them."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from fairlift.engine.campaign import Campaign, State
@@ -18,15 +19,19 @@ from fairlift_server.results.analysis_plan import AnalysisPlan
 from fairlift_server.results.analysis_source import AnalysisSource
 from fairlift_server.results.answer_files import answers_folder
 from fairlift_server.results.answer_memory import AnswerMemory
-from fairlift_server.results.campaign_days import CampaignDays
 from fairlift_server.results.data_quality import DataQuality
-from fairlift_server.results.due_campaigns import WITH_LOOKS, due_campaigns, forget_removed
+from fairlift_server.results.due_campaigns import (
+    WITH_LOOKS,
+    due_campaigns,
+    forget_removed,
+    next_is_due,
+)
 from fairlift_server.results.frozen_look import sealed_to_json
-from fairlift_server.results.listed_look import ListedLook
 from fairlift_server.results.look import LookResult, stored_looks
+from fairlift_server.results.report_input import CampaignLook, ReportInput
 from fairlift_server.results.report_list import ListedReport, listed_reports
 from fairlift_server.results.report_seal import CheckedLooks, sealed_line
-from fairlift_server.results.shared_work import SharedWork
+from fairlift_server.results.shared_work import SharedWork, to_the_end
 from fairlift_server.results.stored_epoch import StoredEpoch, stored_epoch
 from fairlift_server.results.worker_jobs import (
     answer_of_epoch,
@@ -34,10 +39,10 @@ from fairlift_server.results.worker_jobs import (
     looks_of_campaigns,
     quality_of_campaign,
 )
-from fairlift_server.results.worker_pool import WorkerPool
+from fairlift_server.results.worker_pool import JobProgress, WorkerPool
 from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store.amendments import IdleAmendments, idle_amendments
-from fairlift_server.store.campaigns import microseconds, moment
+from fairlift_server.store.campaigns import microseconds
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.ledger_mark import ledger_mark
 from fairlift_server.store.looks import LookRecord, LookTaken, add_look, put_report_line
@@ -49,60 +54,11 @@ _MAX_AMENDMENTS = 100
 _MOST_RACES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class CampaignLook:
-    """A look of one epoch of a campaign, with the time at which it was made."""
+class ReadingProgress(NamedTuple):
+    """How much of a reading is done, from 0 to 1, and how long it has taken so far."""
 
-    listed: ListedLook
-    time: datetime
-    epoch: int
-    plan_hash: str
-    days: CampaignDays
-
-
-@dataclass(frozen=True, slots=True)
-class ReportInput:
-    """What a report is written from.
-
-    Attributes:
-        campaign: as it was when the epoch began, with its lifecycle as it is now.
-        plan: how it is analysed.
-        days: of the epoch.
-        result: the looks and what they say.
-        look_times: when each look was made, the newest last.
-        time: of this reading.
-    """
-
-    campaign: Campaign
-    plan: AnalysisPlan
-    days: CampaignDays
-    result: LookResult
-    look_times: tuple[datetime, ...]
-    time: datetime
-
-    @property
-    def next_look_time(self) -> datetime | None:
-        """When the next look is due; None when there is none, or while the campaign is paused."""
-        looks = self.result.looks
-        if self.days.is_paused or (looks and looks[-1].look.closing is not None):
-            return None
-        return self.look_time((looks[-1].look.day if looks else 0) + 1)
-
-    def look_time(self, day: int) -> datetime | None:
-        """When the look of this campaign day, counted from 1, is due; None if it never comes."""
-        campaign_day = self.days.nth(day)
-        return None if campaign_day is None else moment(campaign_day.due_us)
-
-    def look(self, number: int) -> CampaignLook:
-        """The look with this number, counted from 1."""
-        lifecycle = self.campaign.lifecycle
-        return CampaignLook(
-            self.result.listed[number - 1],
-            self.look_times[number - 1],
-            lifecycle.epoch,
-            lifecycle.plan_hash,
-            self.days,
-        )
+    share: float
+    elapsed_s: float
 
 
 class CampaignResults:
@@ -150,11 +106,16 @@ class CampaignResults:
         # Held only as long as somebody waits: callers may name any campaign.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._checked_looks = CheckedLooks()
+        # Of the readings that run.
+        self._progress: dict[tuple[str, int], JobProgress] = {}
         self._readings: SharedWork[tuple[str, int], ReportInput] = SharedWork()
         self._checks: SharedWork[str, tuple[Campaign, AnalysisPlan, DataQuality]] = SharedWork()
 
     async def read(self, campaign: str, *, epoch: int = 0) -> ReportInput:
         """What the plan allows to say now; looks that are due are made and written down first.
+
+        When all who ask for the same have left, what is computed for them is stopped, unless a look
+        may be due: that is made and written down.
 
         Args:
             campaign: its id.
@@ -164,10 +125,16 @@ class CampaignResults:
             NotFound: there is no such campaign or epoch.
             WrongState: the campaign has not started, or what was sealed at its start was changed.
         """
-        # A reader who goes away must not part a look from its being written down.
         return await self._readings.run(
             (campaign, epoch), lambda: self._read_alone(campaign, epoch)
         )
+
+    def progress(self, campaign: str, *, epoch: int = 0) -> ReadingProgress | None:
+        """How far the reading is that runs at present; None: none runs."""
+        progress = self._progress.get((campaign, epoch))
+        if progress is None:
+            return None
+        return ReadingProgress(progress.share(), time.monotonic() - progress.began_s)
 
     async def listed(
         self, *, states: Collection[State], after: str, limit: int
@@ -315,12 +282,25 @@ class CampaignResults:
     async def _read(self, campaign: str, epoch: int) -> ReportInput:
         stored = await self._store.read(lambda t: self._stored(t, campaign, epoch))
         now = self._now()
+        newest = stored.records[-1] if stored.records else None
+        if next_is_due(stored.days, newest, microseconds(now)):
+            return await to_the_end(self._made(stored, epoch, now))
+        return await self._made(stored, epoch, now)
+
+    async def _made(self, stored: StoredEpoch, epoch: int, now: datetime) -> ReportInput:
+        campaign = stored.campaign.id
         request = stored.request(now, await self._intake())
-        with _edits_named(campaign):
-            result = await self._workers.run(
-                looks_of_campaign, self._source, await self._memory(), request
-            )
-        return await self._written(stored, result, now)
+        memory = await self._memory()
+        progress = self._progress[campaign, epoch] = JobProgress()
+        try:
+            with _edits_named(campaign):
+                result = await self._workers.run(
+                    looks_of_campaign, self._source, memory, request, progress=progress
+                )
+        finally:
+            del self._progress[campaign, epoch]
+        # A look must not be parted from its being written down.
+        return await to_the_end(self._written(stored, result, now))
 
     async def _written(self, stored: StoredEpoch, result: LookResult, now: datetime) -> ReportInput:
         """The report, once its new looks are written down.

@@ -74,10 +74,11 @@ def _may_be_due(transaction: Transaction, campaign: str, now_us: int) -> bool:
     epochs = campaign_store.epochs_of(transaction, campaign)[campaign]
     of_epoch = campaign_of_epoch(current, epochs, 0)
     newest = newest_look_of(transaction, campaign, of_epoch.lifecycle.epoch)
-    return _next_is_due(days_of_epoch(transaction, of_epoch, epochs), newest, now_us)
+    return next_is_due(days_of_epoch(transaction, of_epoch, epochs), newest, now_us)
 
 
-def _next_is_due(days: CampaignDays, newest: LookRecord | None, now_us: int) -> bool:
+def next_is_due(days: CampaignDays, newest: LookRecord | None, now_us: int) -> bool:
+    """Whether the clock has passed the day after the newest look."""
     looks_made = 0
     if newest is not None:
         day = look_day(newest.content)

@@ -28,7 +28,7 @@ from fairlift_server.results.query_steps import QuerySteps
 from fairlift_server.results.segment_cuts import summaries_by_label
 
 # Days of the past that one query each is asked for at a time.
-_DAYS_AT_ONCE = 4
+DAYS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def due_looks(
         if not live.holds_for(days.end_us(calendar_day)):
             if calendar_day not in answers:
                 ahead = [d for d in over[day - 1 :] if not live.holds_for(days.end_us(d))]
-                queries = [plan.query(as_of_day=d) for d in ahead[:_DAYS_AT_ONCE]]
+                queries = [plan.query(as_of_day=d) for d in ahead[:DAYS_AT_ONCE]]
                 answers = dict(zip(ahead, (yield queries), strict=False))
             answer = answers[calendar_day]
         is_stopped = _is_last(plan, days, arrivals, calendar_days)

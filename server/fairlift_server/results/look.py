@@ -4,9 +4,11 @@ Runs in a process of its own; everything that goes in and comes out is a plain v
 of the end of a campaign day, so it does not matter who reads when.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import takewhile
 
 from fairlift.engine.identity import IdentityPolicy
 from fairlift_stats.sequential.calendar import last_day
@@ -32,7 +34,7 @@ from fairlift_server.results.data_quality import (
     gravest_status,
     with_verdict,
 )
-from fairlift_server.results.due_looks import LookMoment, due_looks
+from fairlift_server.results.due_looks import DAYS_AT_ONCE, LookMoment, due_looks
 from fairlift_server.results.frozen_look import FrozenLook, log_of, sealed
 from fairlift_server.results.listed_look import ListedLook, listed_looks
 from fairlift_server.results.live_figures import LiveFigures, live_figures
@@ -139,6 +141,16 @@ def looking(request: LookRequest) -> QuerySteps[LookResult]:
     )
     hashes = [look.hash for look in (*request.stored, *new)]
     return _with_report(result, plan, request.days, hashes) if looks else result
+
+
+def expected_rounds(request: LookRequest) -> int:
+    """How often the ledger is asked at most for the looks that the clock says are due."""
+    if request.stored and _is_closed([FrozenLook.from_json(request.stored[-1].content)]):
+        return 1
+    days = request.days
+    passed_us = request.now_us - days.settle_us
+    passed = takewhile(lambda day: days.end_us(day) <= passed_us, days.calendar_days())
+    return 1 + math.ceil((sum(1 for _ in passed) - len(request.stored)) / DAYS_AT_ONCE)
 
 
 def live_query(

@@ -9,7 +9,14 @@ from functools import partial
 from fairlift_server.results.analysis_source import AnalysisSource, opened_source
 from fairlift_server.results.answer_memory import AnswerMemory, remembering
 from fairlift_server.results.data_quality import DataQuality
-from fairlift_server.results.look import LookRequest, LookResult, check_data, make_looks
+from fairlift_server.results.job_slots import current_job
+from fairlift_server.results.look import (
+    LookRequest,
+    LookResult,
+    check_data,
+    expected_rounds,
+    make_looks,
+)
 from fairlift_server.results.looks_together import make_all_looks
 from fairlift_server.results.query_steps import Ask
 from fairlift_server.results.sealed_answer import answers_from_seal, seal_answer
@@ -20,6 +27,7 @@ def looks_of_campaign(
     source: AnalysisSource, memory: AnswerMemory | None, request: LookRequest
 ) -> LookResult:
     """The looks of one campaign."""
+    current_job().expect_rounds(expected_rounds(request))
     with _answering(source, memory, request) as (ask, as_read):
         return make_looks(ask, as_read)
 
@@ -28,7 +36,7 @@ def looks_of_campaigns(
     source: AnalysisSource, memory: AnswerMemory | None, requests: Sequence[LookRequest]
 ) -> list[LookResult | Exception]:
     """The looks of each campaign, or why there are none; the ledger is read for all at once."""
-    with opened_source(source) as ledger:
+    with opened_source(source, current_job()) as ledger:
         ask = _remembering(ledger.ask, memory)
         results = make_all_looks(ask, list(map(ledger.as_read, requests)))
     return [
@@ -58,7 +66,7 @@ def _answering(
     if request.sealed_answer:
         yield partial(answers_from_seal, request), request
         return
-    with opened_source(source) as ledger:
+    with opened_source(source, current_job()) as ledger:
         yield _remembering(ledger.ask, memory), ledger.as_read(request)
 
 

@@ -13,15 +13,17 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import wait
 from typing import Generic, NamedTuple, TypeAlias, TypeVar, TypeVarTuple
 
 from fairlift.engine.errors import Overloaded, Unavailable
+
+from fairlift_server.results.job_slots import FreeSlots, SharedSlots, begin_job, open_slots
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -50,6 +52,19 @@ class Raised:
     trace: str
 
 
+@dataclass(slots=True)
+class JobProgress:
+    """How far a job is that may not have begun.
+
+    Attributes:
+        began_s: when it was handed to a process, by the monotonic clock.
+        share: says how much of it is done, from 0 to 1; it never falls.
+    """
+
+    began_s: float = field(default_factory=time.monotonic)
+    share: Callable[[], float] = lambda: 0.0
+
+
 # Is told of every job its name, how many seconds it took, and whether it failed.
 ObserveJob: TypeAlias = Callable[[str, float, bool], None]
 TraceJob: TypeAlias = Callable[[str], AbstractContextManager[None]]
@@ -74,10 +89,19 @@ class WorkerPool:
         self._observe = observe
         self._trace = trace
         self._pool: ProcessPoolExecutor | None = None
-        self._waiting = 0
+        self._slots: FreeSlots | None = None
 
-    async def run(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
+    async def run(
+        self, function: Callable[[*Ts], T], *args: *Ts, progress: JobProgress | None = None
+    ) -> T:
         """What the function returns, computed in another process.
+
+        If the caller is cancelled the job is stopped: at once while it reads the ledger.
+
+        Args:
+            function: of a module.
+            args: its arguments.
+            progress: is told how far it is.
 
         Raises:
             Overloaded: too many wait already.
@@ -85,35 +109,48 @@ class WorkerPool:
             WorkerError: the function raised what cannot travel between processes.
             Exception: whatever else the function raised.
         """
-        if self._trace is None:
-            return await self._run(function, *args)
-        with self._trace(function.__name__):
-            return await self._run(function, *args)
+        with nullcontext() if self._trace is None else self._trace(function.__name__):
+            return await self._run(partial(function, *args), function.__name__, progress)
 
-    async def _run(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
-        if self._waiting >= _MOST_WAITING:
-            raise Overloaded(f"{self._waiting} results are being computed; try again later")
-        self._waiting += 1
+    async def _run(self, function: Callable[[], T], name: str, progress: JobProgress | None) -> T:
+        slots = self._slots = self._slots or _slots()
+        slot = slots.take()
+        if slot is None:
+            raise Overloaded(f"{_MOST_WAITING} results are being computed; try again later")
         started = time.monotonic()
-        pool = self._pool = self._pool or _pool(self._processes)
+        if progress is not None:
+            progress.share = partial(slots.shared.share, slot)
+        pool = self._pool = self._pool or _pool(self._processes, slots.shared)
         try:
-            packed = await asyncio.wrap_future(pool.submit(_packed, partial(function, *args)))
+            job = pool.submit(_packed, slot, function)
+        except BaseException:
+            slots.give_back(slot)
+            raise
+        job.add_done_callback(partial(_give_back, slots, slot))
+        try:
+            packed = await asyncio.wrap_future(job)
         except BrokenProcessPool:
-            if self._pool is pool:
-                self._pool = None
-            raise Unavailable("the process that computes results ended; try again") from None
-        finally:
-            self._waiting -= 1
+            raise self._broken(pool) from None
+        except asyncio.CancelledError:
+            slots.shared.stop(slot)
+            raise
         outcome: Returned[T] | Raised = pickle.loads(packed)
         if self._observe is not None:
             seconds = time.monotonic() - started
-            self._observe(function.__name__, seconds, isinstance(outcome, Raised))
+            self._observe(name, seconds, isinstance(outcome, Raised))
         if isinstance(outcome, Raised):
             raise outcome.error from WorkerError(outcome.trace)
         return outcome.value
 
+    def _broken(self, pool: ProcessPoolExecutor) -> Unavailable:
+        if self._pool is pool:
+            self._pool = None
+        return Unavailable("the process that computes results ended; try again")
+
     def close(self) -> None:
-        """Ends the processes."""
+        """Ends the processes, and what they compute."""
+        if self._slots is not None:
+            self._slots.stop_all()
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
@@ -135,13 +172,14 @@ class WorkerPools(NamedTuple):
         self.checks.close()
 
 
-def _packed(function: Callable[[], T]) -> bytes:
+def _packed(slot: int, function: Callable[[], T]) -> bytes:
     """What the function returned or raised, as bytes.
 
     An exception that pickle cannot rebuild would break the pool for everybody if the pool itself
     had to carry it: bytes always arrive.
     """
     try:
+        begin_job(slot)
         return pickle.dumps(Returned(function()))
     except Exception as error:
         trace = traceback.format_exc()
@@ -153,13 +191,26 @@ def _packed(function: Callable[[], T]) -> bytes:
         return packed
 
 
-def _pool(processes: int) -> ProcessPoolExecutor:
-    # Spawned, never forked: gRPC's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(processes, mp_context=context, initializer=_begin)
+# Spawned, never forked: gRPC's threads do not survive a fork.
+_SPAWNED = multiprocessing.get_context("spawn")
 
 
-def _begin() -> None:
+def _slots() -> FreeSlots:
+    return FreeSlots(SharedSlots(_SPAWNED, _MOST_WAITING), _MOST_WAITING)
+
+
+def _give_back(slots: FreeSlots, slot: int, _job: Future[bytes]) -> None:
+    slots.give_back(slot)
+
+
+def _pool(processes: int, slots: SharedSlots) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        processes, mp_context=_SPAWNED, initializer=_begin, initargs=(slots,)
+    )
+
+
+def _begin(slots: SharedSlots) -> None:
+    open_slots(slots)
     # Visitors come first: what computes results takes the processor time that serving leaves.
     with suppress(OSError):  # a service manager may forbid it
         os.nice(_NICENESS)

@@ -34,9 +34,11 @@ async def test_twelve_readers_cost_two_computations_and_two_reports(
     monkeypatch.setattr("fairlift_server.api.results.report_to", writing)
 
     # Any: a function of any arguments.
-    async def counting(pool: WorkerPool, function: Callable[..., Any], *args: Any) -> Any:
+    async def counting(
+        pool: WorkerPool, function: Callable[..., Any], *args: Any, **options: Any
+    ) -> Any:
         computed.append(function.__name__)
-        return await run(pool, function, *args)
+        return await run(pool, function, *args, **options)
 
     monkeypatch.setattr(WorkerPool, "run", counting)
     request = pb.GetResultsRequest(name="campaigns/free-shipping")
@@ -67,9 +69,11 @@ async def test_readers_of_two_languages_get_their_own(caller: Caller) -> None:
 class Busy(WorkerPool):
     """A pool that is computing the report of a large campaign."""
 
-    async def run(self, function: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
+    async def run(  # type: ignore[override]
+        self, function: Callable[..., Any], *args: Any, **options: Any
+    ) -> Any:
         """Never returns."""
-        del function, args
+        del function, args, options
         await asyncio.Event().wait()
 
 

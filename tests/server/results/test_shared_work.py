@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from fairlift_server.results.shared_work import SharedWork
+from fairlift_server.results.shared_work import SharedWork, to_the_end
 
 
 class Computation:
@@ -11,12 +11,17 @@ class Computation:
 
     def __init__(self) -> None:
         self.begun = 0
+        self.cancelled = 0
         self.may_end = asyncio.Event()
 
     async def __call__(self) -> int:
         self.begun += 1
         number = self.begun
-        await self.may_end.wait()
+        try:
+            await self.may_end.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
         return number
 
 
@@ -55,7 +60,7 @@ async def test_different_keys_do_not_wait_for_each_other() -> None:
     assert await waiting == 1
 
 
-async def test_a_caller_who_goes_away_stops_nothing() -> None:
+async def test_a_caller_who_goes_away_stops_nothing_that_others_wait_for() -> None:
     shared: SharedWork[str, int] = SharedWork()
     work = Computation()
     gone, waits = (asyncio.create_task(shared.run("a", work)) for _ in range(2))
@@ -67,6 +72,59 @@ async def test_a_caller_who_goes_away_stops_nothing() -> None:
 
     assert await waits == 1
     assert gone.cancelled()
+
+
+async def test_work_is_cancelled_when_the_last_of_its_callers_has_left() -> None:
+    shared: SharedWork[str, int] = SharedWork()
+    work = Computation()
+    callers = [asyncio.create_task(shared.run("a", work)) for _ in range(2)]
+    await settled()
+
+    callers[0].cancel()
+    await settled()
+    cancelled_after_one = work.cancelled
+    callers[1].cancel()
+    await settled()
+    work.may_end.set()
+
+    assert (cancelled_after_one, work.cancelled) == (0, 1)
+    assert await shared.run("a", work) == 2
+
+
+async def test_work_that_nobody_waits_for_any_more_is_never_begun() -> None:
+    shared: SharedWork[str, int] = SharedWork()
+    work = Computation()
+    first = asyncio.create_task(shared.run("a", work))
+    await settled()
+    gone = asyncio.create_task(shared.run("a", work))
+    await settled()
+
+    gone.cancel()
+    await settled()
+    comes_later = asyncio.create_task(shared.run("a", work))
+    await settled()
+    work.may_end.set()
+
+    assert await first == 1
+    assert await comes_later == 2
+    assert work.begun == 2
+
+
+async def test_what_must_be_done_is_done_though_all_callers_have_left() -> None:
+    shared: SharedWork[str, int] = SharedWork()
+    work = Computation()
+    gone = asyncio.create_task(shared.run("a", lambda: to_the_end(work())))
+    await settled()
+
+    gone.cancel()
+    await settled()
+    follows = asyncio.create_task(shared.run("a", work))
+    await settled()
+    begun_meanwhile = work.begun
+    work.may_end.set()
+
+    assert (begun_meanwhile, work.cancelled) == (1, 0)
+    assert await follows == 2
 
 
 async def test_a_failure_reaches_all_who_wait_and_not_the_next() -> None:

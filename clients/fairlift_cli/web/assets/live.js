@@ -31,7 +31,12 @@
 
   async function refresh() {
     try {
-      const answer = await fetch(location.href);
+      let answer = await fetch(location.href);
+      // The report is being computed: what is shown stays until it is there.
+      while (answer.status === 202) {
+        await new Promise((go) => setTimeout(go, AGAIN_MS));
+        answer = await fetch(location.href);
+      }
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       const main = fresh.querySelector("main#content");
       if (!main || answer.status === 503) return false;
