@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from fairlift_server.events.parking import ParkingLimits
 from fairlift_server.events.unit_ids import UnitIds
 from fairlift_server.grpc_services import results_on_first_use, services_of
 from fairlift_server.monitoring_hooks import metrics_of, monitored, timed, tracing_of, watch_server
+from fairlift_server.results.answer_files import analysis_folder, remove_copy
 from fairlift_server.results.worker_pool import WorkerPool, WorkerPools
 from fairlift_server.server_parts import ServerParts
 from fairlift_server.settings import Settings
@@ -152,7 +154,8 @@ def _connected(
     apply_tombstones(store, tombstones, time_us=start.now_us())
     erased = ErasedUnits(ids)
     pools = _worker_pools(opened, start, workers)
-    units = UnitRequests(store, ids, tombstones)
+    folder = analysis_folder(settings.analysis_folder, store.file)
+    units = UnitRequests(store, ids, tombstones, partial(remove_copy, folder))
     opened.push_async_callback(units.close)
     live = LiveCampaigns(
         store.read_now(lambda transaction: published_snapshot(transaction, clock()))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fairlift.engine.identity import IdentityPolicy
+from fairlift_server.analysis.answer_origin import Origin
 from fairlift_server.analysis.duckdb_engine import answers
 from fairlift_server.analysis.ledger_facts import TwinOrders
 from fairlift_server.analysis.ledger_query import LedgerAnswer, LedgerQuery
@@ -118,7 +119,7 @@ def test_a_remembered_answer_is_that_of_the_ledger_at_each_step(
         known = reader.read([at(query, whole.as_of + 5 * HOUR) for query in queries])
 
         assert reader.scans == before + 1  # at the first reading alone
-        assert all(answer.is_remembered for answer in (*again, *known))
+        assert all(answer.origin is Origin.REMEMBERED for answer in (*again, *known))
         fresh = answers(database, queries)
         for one, other in zip([*first, *again], [*fresh, *fresh], strict=True):
             assert same(text(one), text(other))
@@ -146,9 +147,9 @@ def test_a_damaged_file_is_computed_again(empty: str, harm: str, tmp_path: Path)
 
     (found,) = reader.read([query])
 
-    assert not found.is_remembered
+    assert found.origin is Origin.READ
     assert same(text(found), text(fresh))
-    assert reader.read([query])[0].is_remembered
+    assert reader.read([query])[0].origin is Origin.REMEMBERED
 
 
 def test_after_a_removal_no_file_from_before_stays(empty: str, tmp_path: Path) -> None:
@@ -184,7 +185,7 @@ def test_questions_of_one_epoch_that_differ_are_remembered_beside_each_other(
     again = reader.read([query, *policies])
 
     assert reader.scans == 2
-    assert all(answer.is_remembered for answer in again)
+    assert all(answer.origin is Origin.REMEMBERED for answer in again)
 
 
 def test_what_is_kept_of_twin_orders_is_how_many(empty: str, tmp_path: Path) -> None:
@@ -214,7 +215,7 @@ def test_after_a_release_nothing_is_remembered(
 
     monkeypatch.setattr(answer_memory, "_VERSION", "another")
 
-    assert not reader.read([query])[0].is_remembered
+    assert reader.read([query])[0].origin is Origin.READ
 
 
 def test_what_was_remembered_before_a_removal_goes_without_another_reading(

@@ -1,6 +1,6 @@
 """A query of the ledger and its answer: plain values that travel between processes."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,8 +8,10 @@ from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import CapAtQuantile
 from fairlift.engine.plan_lists import SegmentBands
 from fairlift_stats.data.summary import Pair, Summary, Triple
+from fairlift_stats.data.sums import Sum
 from fairlift_stats.methods.quantiles import Quantiles
 
+from fairlift_server.analysis.answer_origin import CopyState, Origin
 from fairlift_server.analysis.columns import UnitColumn, UnitQuantile, Window
 from fairlift_server.analysis.entry_rules import ENTRY_OF_ALL, EntryRules
 from fairlift_server.analysis.ledger_facts import NO_FACTS, LedgerFacts
@@ -32,14 +34,24 @@ class ColumnGroup:
     products: tuple[Pair, ...] = ()
     thirds: tuple[Triple, ...] = ()
 
+    @property
+    def totals(self) -> tuple[str | Pair | Triple, ...]:
+        """What is added up: columns, products and thirds."""
+        return (*self.columns, *self.products, *self.thirds)
+
+    def summary(self, units: int, totals: Sequence[Sum]) -> Summary:
+        """The sums over so many units, in the order of what is added up."""
+        known = dict(zip(self.totals, totals, strict=True))
+        return Summary.from_sums(
+            units,
+            {name: known[name] for name in self.columns},
+            {pair: known[pair] for pair in self.products},
+            {triple: known[triple] for triple in self.thirds},
+        )
+
     def empty(self) -> Summary:
         """The sums over no units."""
-        return Summary.from_sums(
-            0,
-            dict.fromkeys(self.columns, 0),
-            dict.fromkeys(self.products, 0),
-            dict.fromkeys(self.thirds, 0),
-        )
+        return self.summary(0, [0] * len(self.totals))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +211,8 @@ class LedgerCell:
     Attributes:
         segments: a text with the labels at first exposure, where cells are cut by them; see
             `segment_labels`.
+        totals: the sums that the summary was made of, in the order of the group's totals;
+            empty where they were not kept.
     """
 
     maturity: Window
@@ -208,6 +222,7 @@ class LedgerCell:
     mixed_day: int | None
     segments: str | None
     summary: Summary
+    totals: tuple[Sum, ...] = ()
 
     def counts_on(self, day: int | None, last_entry: int | None) -> bool:
         """Whether its units are in the sample of a day; None is the sample of everybody."""
@@ -247,7 +262,9 @@ class LedgerAnswer:
         facts: of the units of a live query.
         segments_are_capped: the segments had so many labels that only the largest are told apart.
         open_units: units whose windows were not all over when a live query was answered.
-        is_remembered: nothing was read for it: the events were still the same.
+        origin: what was read for it.
+        state: of the copy that it was worked out from; None: new events cannot be folded in.
+        folds: how often new events were folded in since every event was read.
     """
 
     query: LedgerQuery
@@ -262,7 +279,9 @@ class LedgerAnswer:
     segments_are_capped: bool = False
     facts: LedgerFacts = NO_FACTS
     open_units: tuple[OpenUnits, ...] = ()
-    is_remembered: bool = False
+    origin: Origin = Origin.READ
+    state: CopyState | None = None
+    folds: int = 0
 
     @property
     def late(self) -> LateCounts:

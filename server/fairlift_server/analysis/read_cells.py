@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from fairlift_stats.data.summary import Summary
-
 from fairlift_server.analysis.cells import LOW, Additions, DayKeys, mature_day_of
 from fairlift_server.analysis.columns import Window, maturity_us
 from fairlift_server.analysis.day_calendar import DAY_US, MINUTE_US
@@ -92,11 +90,9 @@ def group_cells(
         total = totals[_key(row, group.maturity, keys, text_of)]
         for place, name in enumerate(names):
             total[place] += _number(row, name)
-    wanted = (*group.columns, *group.products, *group.thirds)
     cells = []
     for key in sorted(units, key=lambda key: (*key[:3], key[3] or 0, key[4] or "")):
         variant, entry_day, mature_day, mixed_day, text = key
-        known = dict(zip(wanted, totals[key], strict=True))
         cells.append(
             LedgerCell(
                 group.maturity,
@@ -105,12 +101,8 @@ def group_cells(
                 mature_day,
                 mixed_day,
                 text,
-                Summary.from_sums(
-                    units[key],
-                    {name: known[name] for name in group.columns},
-                    {pair: known[pair] for pair in group.products},
-                    {triple: known[triple] for triple in group.thirds},
-                ),
+                group.summary(units[key], totals[key]),
+                tuple(totals[key]),
             )
         )
     return tuple(cells)

@@ -88,15 +88,25 @@ def lake_views(tables: LakeTables, types: Mapping[str, str]) -> Mapping[str, str
         types: the engine's, by Ibis's.
     """
     queries = {name: _of_files(name, types) for name in LEDGER_COLUMNS if tables.paths.get(name)}
-    return _views({**queries, "shop": _shop(tables.currency, types)}, types)
+    return ledger_views(queries, tables.currency, types)
 
 
 def own_views(tables: OwnTables, types: Mapping[str, str]) -> Mapping[str, str]:
     """By the name of each view its query, over the shop's own tables."""
-    return _views({**tables.queries, "shop": _shop(tables.currency, types)}, types)
+    return ledger_views(tables.queries, tables.currency, types)
 
 
-def _views(queries: Mapping[str, str], types: Mapping[str, str]) -> dict[str, str]:
+def ledger_views(
+    queries: Mapping[str, str], currency: str, types: Mapping[str, str]
+) -> Mapping[str, str]:
+    """By the name of each view its query.
+
+    Args:
+        queries: by table of the ledger; a table without a query has no rows.
+        currency: the shop's.
+        types: the engine's, by Ibis's.
+    """
+    queries = {**queries, "shop": _shop(currency, types)}
     return {
         f"{_PREFIX}{name}": _typed(columns, queries[name], types)
         if name in queries

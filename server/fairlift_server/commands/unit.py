@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -92,6 +93,7 @@ def _units(settings: Settings, server: str | None) -> Iterator[_Units]:
 def _offline(settings: Settings) -> Iterator[_Units]:
     from fairlift_server.api.offline_units import OfflineUnits
     from fairlift_server.build import id_settings_of
+    from fairlift_server.results.answer_files import analysis_folder, remove_copy
     from fairlift_server.store.database import existing_store
     from fairlift_server.store.tombstone_file import TombstoneFile
     from fairlift_server.store.unit_requests import UnitRequests
@@ -106,7 +108,8 @@ def _offline(settings: Settings) -> Iterator[_Units]:
         store.migrate()
         ids = store.write_now(lambda transaction: id_settings.settled(transaction, store.name))
         file = TombstoneFile.of(settings.erased_file, store.file)
-        yield OfflineUnits(UnitRequests(store, ids, file))
+        folder = analysis_folder(settings.analysis_folder, store.file)
+        yield OfflineUnits(UnitRequests(store, ids, file, partial(remove_copy, folder)))
     finally:
         store.close()
 

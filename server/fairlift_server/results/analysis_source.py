@@ -11,7 +11,7 @@ from fairlift_server.analysis.job_control import JobControl
 from fairlift_server.analysis.ledger_source import LedgerSource
 from fairlift_server.events.intake import Intake
 from fairlift_server.results.look import LookRequest
-from fairlift_server.results.query_steps import Ask
+from fairlift_server.results.query_steps import Ask, AskAgain
 
 if TYPE_CHECKING:
     from fairlift_server.analysis.table_views import LakeTables, OwnTables
@@ -57,10 +57,12 @@ class OpenedSource:
 
     Attributes:
         ask: answers.
+        ask_again: answers, given earlier answers that lack newer events; None: they are of no use.
         complete_until_us: what happened before is in the tables; None: they are as of now.
     """
 
     ask: Ask
+    ask_again: AskAgain | None = None
     complete_until_us: int | None = None
 
     def as_read(self, request: LookRequest) -> LookRequest:
@@ -89,22 +91,24 @@ def opened_source(source: AnalysisSource, control: JobControl) -> Iterator[Opene
         Unavailable: the engine cannot be reached.
     """
     if source.reads_database:
-        from fairlift_server.analysis.duckdb_engine import answers
+        from fairlift_server.analysis.copy_answers import answers_from_copy
 
-        yield OpenedSource(partial(answers, source.ledger, control=control))
+        ask = partial(answers_from_copy, source.ledger, control=control)
+        yield OpenedSource(ask, ask)
         return
     tables, until_us = _tables_of(source)
     if source.master:
         from fairlift_server.analysis.spark_answers import spark_answers
 
         with spark_answers(source.master, tables, control) as spark:
-            yield OpenedSource(spark.answers, until_us or spark.complete_until_us())
+            until_us = until_us or spark.complete_until_us()
+            yield OpenedSource(spark.answers, complete_until_us=until_us)
         return
     from fairlift_server.analysis.table_answers import complete_until_us, table_answers
 
     yield OpenedSource(
         partial(table_answers, tables, source.ledger, control=control),
-        until_us or complete_until_us(tables, source.ledger, control),
+        complete_until_us=until_us or complete_until_us(tables, source.ledger, control),
     )
 
 

@@ -1,7 +1,13 @@
-"""The folder of remembered answers; each file's name begins with how often events were removed."""
+"""Folders of remembered answers and of the copy of the ledger that they are worked out from.
+
+The name of each file begins with how often events were removed.
+"""
 
 import os
+from contextlib import suppress
 from pathlib import Path
+
+from fairlift_server.analysis.ledger_source import COPY_FOLDER
 
 # In the folder of the analysis.
 _FOLDER = "answers"
@@ -19,6 +25,30 @@ def answers_folder(folder: str) -> Path | None:
         folder: of the analysis.
     """
     return Path(folder) / _FOLDER if folder else None
+
+
+def forget_before(answers: Path, removals: int) -> None:
+    """Removes what was remembered and copied before events were removed.
+
+    Args:
+        answers: the folder of remembered answers.
+        removals: how often events were removed.
+    """
+    for folder in (answers, answers.parent / COPY_FOLDER):
+        with suppress(OSError):
+            current_files(folder, removals)
+
+
+def remove_copy(folder: str) -> None:
+    """Removes the copy of the ledger at once: it has the ids of persons.
+
+    Args:
+        folder: of the analysis; empty: there is none.
+    """
+    if folder:
+        with suppress(OSError):
+            for entry in os.scandir(Path(folder) / COPY_FOLDER):
+                Path(entry.path).unlink(missing_ok=True)
 
 
 def current_files(folder: Path, removals: int) -> list[os.DirEntry[str]]:

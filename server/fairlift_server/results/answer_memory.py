@@ -15,24 +15,22 @@ from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from fairlift_server.analysis.answer_origin import CopyState, Origin
 from fairlift_server.analysis.entry_rules import ENTRY_OF_ALL
-from fairlift_server.analysis.ledger_query import (
-    LedgerAnswer,
-    LedgerQuery,
-    OpenUnits,
-)
+from fairlift_server.analysis.folding import is_additive
+from fairlift_server.analysis.ledger_query import LedgerAnswer, LedgerQuery, OpenUnits
 from fairlift_server.analysis.maturing import as_known_at
 from fairlift_server.results.answer_files import current_files
-from fairlift_server.results.query_steps import Ask
+from fairlift_server.results.query_steps import Ask, AskAgain
 from fairlift_server.results.sealed_answer import answer_from_json, answer_to_json
 
 log = logging.getLogger("fairlift.results")
 
 # Of what an answer says, and how it is written: another number, as another release, forgets all
 # that was remembered.
-_FORMAT: Final = 3
+_FORMAT: Final = 4
 _VERSION: Final = version("fairlift")
 _MOST_BYTES: Final = 256 * 1024 * 1024
 
@@ -53,14 +51,21 @@ class AnswerMemory:
     removals: int
     is_settled: bool
 
-    def answer(self, query: LedgerQuery) -> LedgerAnswer | None:
-        """The answer to a query, if it is remembered."""
-        path = self._path(query)
+    def recall(self, query: LedgerQuery) -> LedgerAnswer | None:
+        """What is remembered of a query.
+
+        Its origin says whether the events are still the same; the answer of other events is given
+        if new ones can be folded in.
+        """
         try:
-            about, _, text = path.read_text().partition("\n")
-            if about != self._about(query, text):
+            about, _, text = self._path(query).read_text().partition("\n")
+            mark, _, seal = about.partition(" ")
+            is_current = mark == self._mark
+            if seal != self._seal(query, mark, text):
                 return None
-            sums, waiting, now_us, are_capped, twins = json.loads(text)
+            sums, waiting, now_us, are_capped, twins, copied = json.loads(text)
+            if not is_current and copied is None:
+                return None
             if query.live is not None and query.live.now_us < now_us:
                 return None  # the clock was set back
             summed = answer_from_json(sums, query)
@@ -70,8 +75,10 @@ class AnswerMemory:
                 facts=replace(summed.facts, twins=replace(summed.facts.twins, examples=examples)),
                 open_units=tuple(OpenUnits(*each) for each in waiting),
                 segments_are_capped=are_capped,
-                is_remembered=True,
+                origin=Origin.REMEMBERED if is_current else Origin.READ,
             )
+            if copied is not None:
+                answer = _with_copied(answer, copied)
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return answer if query.live is None else as_known_at(answer, query.live.now_us)
@@ -84,12 +91,14 @@ class AnswerMemory:
         waiting = [astuple(each) for each in answer.open_units]
         now_us = 0 if answer.query.live is None else answer.query.live.now_us
         twins = answer.facts.twins.examples
-        parts = [answer_to_json(answer), waiting, now_us, answer.segments_are_capped, twins]
+        copied = _copied(answer)
+        parts = [answer_to_json(answer), waiting, now_us, answer.segments_are_capped, twins, copied]
         text = json.dumps(parts)
+        about = f"{self._mark} {self._seal(answer.query, self._mark, text)}"
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._make_room()
-            self._write(self._path(answer.query), f"{self._about(answer.query, text)}\n{text}")
+            self._write(self._path(answer.query), f"{about}\n{text}")
         except OSError as error:
             fields = {"folder": str(self.folder), "reason": error.strerror}
             log.warning("an answer cannot be remembered", extra={"fields": fields})
@@ -110,11 +119,15 @@ class AnswerMemory:
         question = repr(replace(query, live=live, entry=ENTRY_OF_ALL))
         return self.folder / f"{self.removals}-{hashlib.sha256(question.encode()).hexdigest()}.json"
 
-    def _about(self, query: LedgerQuery, text: str) -> str:
-        """What an answer is about, and its check sum."""
+    @property
+    def _mark(self) -> str:
+        return hashlib.sha256(self.mark.encode()).hexdigest()
+
+    def _seal(self, query: LedgerQuery, mark: str, text: str) -> str:
+        """What tells that an answer is to this question, and whole."""
         live = query.live
         question = replace(query, live=None if live is None else replace(live, now_us=0))
-        parts = (_VERSION, str(_FORMAT), self.mark, repr(question), text)
+        parts = (_VERSION, str(_FORMAT), mark, repr(question), text)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def _make_room(self) -> None:
@@ -131,21 +144,29 @@ class AnswerMemory:
             total -= size
 
 
-def remembering(ask: Ask, memory: AnswerMemory) -> Ask:
+def remembering(ask: Ask, memory: AnswerMemory, ask_again: AskAgain | None = None) -> Ask:
     """Answers from memory what it can; the rest together, and remembers it.
 
     Queries as of a past day are asked once, for a look that is kept: they are not remembered.
+
+    Args:
+        ask: answers.
+        memory: of earlier answers.
+        ask_again: answers, given earlier answers that lack newer events; None: they are of no use.
     """
 
     def answer(queries: Sequence[LedgerQuery]) -> list[LedgerAnswer]:
+        recalled = [memory.recall(q) if q.as_of_day is None else None for q in queries]
         answers = {
             number: known
-            for number, query in enumerate(queries)
-            if query.as_of_day is None and (known := memory.answer(query)) is not None
+            for number, known in enumerate(recalled)
+            if known is not None and known.origin is Origin.REMEMBERED
         }
         open_ones = [number for number in range(len(queries)) if number not in answers]
         if open_ones:
-            read = ask([queries[number] for number in open_ones])
+            asked = [queries[number] for number in open_ones]
+            known = [recalled[number] for number in open_ones]
+            read = ask(asked) if ask_again is None else ask_again(asked, known)
             for number, one in zip(open_ones, read, strict=True):
                 answers[number] = one
                 if one.query.as_of_day is None:
@@ -153,3 +174,27 @@ def remembering(ask: Ask, memory: AnswerMemory) -> Ask:
         return [answers[number] for number in range(len(queries))]
 
     return answer
+
+
+def _copied(answer: LedgerAnswer) -> list[Any] | None:
+    """What new events are folded in by; None: they cannot be."""
+    if answer.state is None or not is_additive(answer.query):
+        return None
+    cells = [[cell.totals for cell in cells] for cells in (answer.cells, answer.segment_cells)]
+    return [answer.state.copy, answer.state.generation, answer.folds, *cells]
+
+
+def _with_copied(answer: LedgerAnswer, copied: Sequence[Any]) -> LedgerAnswer:
+    """The answer with what `_copied` gave."""
+    name, generation, folds, *totals = copied
+    cells, segment_cells = (
+        tuple(replace(cell, totals=tuple(each)) for cell, each in zip(cells, of_cells, strict=True))
+        for cells, of_cells in zip((answer.cells, answer.segment_cells), totals, strict=True)
+    )
+    return replace(
+        answer,
+        cells=cells,
+        segment_cells=segment_cells,
+        state=CopyState(name, generation),
+        folds=folds,
+    )

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Final
 from fairlift.engine.campaign import State
 from fairlift.engine.errors import Overloaded, Unavailable
 
-from fairlift_server.results.answer_files import current_files
+from fairlift_server.results.answer_files import forget_before
 from fairlift_server.results.campaign_days import CampaignDays
 from fairlift_server.results.campaign_history import campaign_of_epoch, days_of_epoch
 from fairlift_server.results.look_text import look_day
@@ -62,10 +61,9 @@ def due_campaigns(transaction: Transaction, now_us: int) -> list[str]:
 
 
 async def forget_removed(store: Store, folder: Path) -> None:
-    """Removes the answers that were remembered before events were removed."""
+    """Removes the answers, and the copy of the ledger, from before events were removed."""
     mark = await store.read(ledger_mark)
-    with suppress(OSError):
-        await asyncio.to_thread(current_files, folder, mark.removals)
+    await asyncio.to_thread(forget_before, folder, mark.removals)
 
 
 def _may_be_due(transaction: Transaction, campaign: str, now_us: int) -> bool:

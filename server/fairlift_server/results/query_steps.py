@@ -8,6 +8,10 @@ from fairlift_server.analysis.ledger_query import LedgerAnswer, LedgerQuery
 T = TypeVar("T")
 
 Ask: TypeAlias = Callable[[Sequence[LedgerQuery]], list[LedgerAnswer]]
+# By query also an earlier answer, which lacks newer events; None: there is none.
+AskAgain: TypeAlias = Callable[
+    [Sequence[LedgerQuery], Sequence[LedgerAnswer | None]], list[LedgerAnswer]
+]
 # Yields queries, is sent their answers, and returns what was wanted.
 QuerySteps: TypeAlias = Generator[Sequence[LedgerQuery], Sequence[LedgerAnswer], T]
 

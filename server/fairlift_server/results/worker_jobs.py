@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from fairlift_server.results.analysis_source import AnalysisSource, opened_source
+from fairlift_server.results.analysis_source import AnalysisSource, OpenedSource, opened_source
 from fairlift_server.results.answer_memory import AnswerMemory, remembering
 from fairlift_server.results.data_quality import DataQuality
 from fairlift_server.results.job_slots import current_job
@@ -37,7 +37,7 @@ def looks_of_campaigns(
 ) -> list[LookResult | Exception]:
     """The looks of each campaign, or why there are none; the ledger is read for all at once."""
     with opened_source(source, current_job()) as ledger:
-        ask = _remembering(ledger.ask, memory)
+        ask = _remembering(ledger, memory)
         results = make_all_looks(ask, list(map(ledger.as_read, requests)))
     return [
         _that_travels(result) if isinstance(result, Exception) else result for result in results
@@ -67,11 +67,11 @@ def _answering(
         yield partial(answers_from_seal, request), request
         return
     with opened_source(source, current_job()) as ledger:
-        yield _remembering(ledger.ask, memory), ledger.as_read(request)
+        yield _remembering(ledger, memory), ledger.as_read(request)
 
 
-def _remembering(ask: Ask, memory: AnswerMemory | None) -> Ask:
-    return ask if memory is None else remembering(ask, memory)
+def _remembering(ledger: OpenedSource, memory: AnswerMemory | None) -> Ask:
+    return ledger.ask if memory is None else remembering(ledger.ask, memory, ledger.ask_again)
 
 
 def _that_travels(error: Exception) -> Exception:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from fairlift_server.events.unit_ids import UnitIds
@@ -30,12 +30,20 @@ class UnitRequests:
         store: the database.
         ids: how ids are stored in it.
         file: where tombstones outlive the database; None: nowhere.
+        after_erasing: removes what was copied from the database; called in a thread.
     """
 
-    def __init__(self, store: Store, ids: UnitIds, file: TombstoneFile | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        ids: UnitIds,
+        file: TombstoneFile | None,
+        after_erasing: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
         self._ids = ids
         self._file = file
+        self._after_erasing = after_erasing
         self._emptying: set[asyncio.Task[None]] = set()
 
     async def erase(self, units: Iterable[str], request: Request) -> Erasure:
@@ -52,6 +60,7 @@ class UnitRequests:
         erased = await self._store.write(
             lambda transaction: self._erase(transaction, stored, known, request)
         )
+        await asyncio.to_thread(self._after_erasing)
         _log("a unit was erased", request, erased)
         # The caller need not wait for readers.
         task = asyncio.create_task(self._empty_log())

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import grpc
@@ -21,11 +22,9 @@ from fairlift.v1 import (
     campaign_service_pb2,
     event_service_pb2,
 )
-from fairlift.v1.assignment_service_pb2 import AssignVariantsRequest, AssignVariantsResponse
 from fairlift_server.access.live_tokens import LiveTokens
 from fairlift_server.api.admission import Admission
-from fairlift_server.api.call_guard import CallGuard
-from fairlift_server.api.call_rooms import CallRooms
+from fairlift_server.api.call_classes import ASSIGN_VARIANTS
 from fairlift_server.api.errors import STATUS, reason, refusal, status_of
 from fairlift_server.api.loop_turns import LoopTurns
 from fairlift_server.events.ingest import Ingest
@@ -33,7 +32,6 @@ from google.rpc.error_details_pb2 import RetryInfo
 
 from tests.databases import sqlite_only
 from tests.server import shop
-from tests.server.api.test_call_rooms import Disk
 from tests.server.client import Caller, details, running
 
 
@@ -109,27 +107,15 @@ async def test_a_refusal_of_a_caller_who_left_is_no_error_of_the_server(
         def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
             return ()
 
-        def set_trailing_metadata(self, metadata: object) -> None:
-            pass
-
         async def abort(self, *_: object) -> NoReturn:
             raise grpc.aio.InternalError("Failed to execute the batch")
 
     tokens = LiveTokens(environment="shop", setting="secret", is_open=False, now_us=lambda: 0)
     admission = Admission(tokens=tokens, turns=LoopTurns(), shortage=lambda _method: "")
-    guard = CallGuard(admission, CallRooms(Disk(), LoopTurns()))
-
-    def never(_request: AssignVariantsRequest, _context: object) -> AssignVariantsResponse:
-        raise AssertionError("the caller has no token")
-
-    method: Any = grpc.unary_unary_rpc_method_handler(
-        never, AssignVariantsRequest.FromString, AssignVariantsResponse.SerializeToString
-    )
-    guard.add_registered_method_handlers(
-        "fairlift.v1.AssignmentService", {"AssignVariants": method}
-    )
+    admission.add(ASSIGN_VARIANTS, object())
+    call: Any = SimpleNamespace(method=ASSIGN_VARIANTS, invocation_metadata=())
     with pytest.raises(asyncio.CancelledError):
-        await guard.assignments["AssignVariants"].unary_unary(b"", Gone())
+        await admission.service(call).stream_unary((), Gone())
 
     assert "Traceback" not in caplog.text
 
