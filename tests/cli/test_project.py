@@ -261,7 +261,7 @@ def test_the_server_of_the_project_is_called_unless_another_is_named(
     assert "answers at 127.0.0.1:4 " in called()
     monkeypatch.delenv("FAIRLIFT_SERVER")
     (tmp_path / "fairlift.yaml").write_text("server: nohost")
-    assert "fairlift.yaml:1:9: error FL701: server is nohost, must be like" in called()
+    assert "fairlift.yaml:1:9: error FL701: server is nohost, must be HOST:PORT" in called()
 
 
 def test_help_names_both_servers() -> None:
