@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from fairlift.engine.errors import Invalid, InvalidRequest, Violation
 
+from fairlift_server.currency_codes import CURRENCIES
 from fairlift_server.events.retention_days import RETENTION_RULE, may_retain
 from fairlift_server.store.id_key import id_key_from
 
@@ -255,7 +256,6 @@ class Settings:
         metadata={"help": "debug, info, warning or error; one JSON object a line on stderr"},
     )
 
-    CURRENCY: ClassVar[re.Pattern[str]] = re.compile(r"[A-Z]{3}")
     ENVIRONMENT: ClassVar[re.Pattern[str]] = re.compile(r"([a-z][a-z0-9-]{0,31})?")
 
     def __post_init__(self) -> None:
@@ -435,9 +435,9 @@ def _violations(settings: Settings) -> list[Violation]:
         "FAIRLIFT_DATABASE=postgresql://…",
     )
     check(
-        Settings.CURRENCY.fullmatch(settings.currency) is not None,
+        settings.currency in CURRENCIES,
         "currency",
-        "must be an ISO 4217 code such as EUR",
+        "must be the ISO 4217 code of a currency, in capital letters, such as EUR",
     )
     check(
         Settings.ENVIRONMENT.fullmatch(settings.environment) is not None,
