@@ -40,7 +40,7 @@ from fairlift_server.store.contents import last_received_us
 from fairlift_server.store.database import Store, Transaction, is_url
 from fairlift_server.store.erased_units import ErasedUnits
 from fairlift_server.store.event_groups import store_group
-from fairlift_server.store.history import chain
+from fairlift_server.store.history import chain, newest
 from fairlift_server.store.stored_ids import IdSettings
 from fairlift_server.store.tombstone_file import TombstoneFile
 from fairlift_server.store.unit_requests import UnitRequests, apply_tombstones
@@ -259,13 +259,20 @@ def prepared(store: Store, settings: Settings, id_settings: IdSettings) -> UnitI
         WrongState: it is in another currency, or its ids are stored in another way.
     """
     ids: list[UnitIds] = []
+    history = (0, "")
 
     def check(transaction: Transaction) -> None:
+        nonlocal history
         set_currency(transaction, settings.currency)
         ids.append(id_settings.settled(transaction, store.name))
         chain(transaction)  # what an older version added to the history
+        history = newest(transaction)
 
     store.migrate(check)
+    # Logs are often kept where whoever writes to the database cannot: `audit check --expect`.
+    log.info(
+        "the newest entry of the history", extra={"fields": {"entry": f"{history[0]}:{history[1]}"}}
+    )
     return ids[-1]
 
 

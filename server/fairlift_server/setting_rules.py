@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from fairlift.engine.errors import Violation
 
+from fairlift_server.currency_codes import CURRENCIES
 from fairlift_server.events.retention_days import RETENTION_RULE, may_retain
 from fairlift_server.setting_values import PREFIX, SettingValues
 from fairlift_server.store.id_key import id_key_from
@@ -57,9 +58,9 @@ def violations(settings: SettingValues) -> list[Violation]:
         "FAIRLIFT_DATABASE=postgresql://…",
     )
     check(
-        settings.CURRENCY.fullmatch(settings.currency) is not None,
+        settings.currency in CURRENCIES,
         "currency",
-        "must be an ISO 4217 code such as EUR",
+        "must be the ISO 4217 code of a currency, in capital letters, such as EUR",
     )
     check(
         settings.ENVIRONMENT.fullmatch(settings.environment) is not None,

@@ -206,7 +206,6 @@ class SettingValues:
         metadata={"help": "debug, info, warning or error; one JSON object a line on stderr"},
     )
 
-    CURRENCY: ClassVar[re.Pattern[str]] = re.compile(r"[A-Z]{3}")
     ENVIRONMENT: ClassVar[re.Pattern[str]] = re.compile(r"([a-z][a-z0-9-]{0,31})?")
 
     @property

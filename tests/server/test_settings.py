@@ -40,6 +40,9 @@ def test_values_are_read_by_their_kind() -> None:
         ("CONNECTION_AGE_S", "-1", "must be 0 to 86,400"),
         ("JOURNAL_MB", "0", "must be 1 to 1,048,576"),
         ("CURRENCY", "euro", "ISO 4217"),
+        ("CURRENCY", "XXZ", "ISO 4217"),
+        ("CURRENCY", "eur", "ISO 4217"),
+        ("CURRENCY", "XXX", "ISO 4217"),  # no currency
         ("HISTORY_DAYS", "0", "must be 1 to 36,500"),
         ("HISTORY_DAYS", "99999999999", "must be 1 to 36,500"),
         ("PARKED_EVENTS", "-1", "must be 0 to 10,000,000"),

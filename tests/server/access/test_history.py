@@ -173,13 +173,48 @@ async def test_removed_newest_entries_are_found_by_what_was_kept(tmp_path: Path)
     changed(database, "DELETE FROM changes WHERE number > 5")
 
     without = command(database, "check")
+    changed(database, "UPDATE tokens SET revoked_us = NULL")  # as who removes the entry would
+    covered = command(database, "check")
     with_it = command(database, "check", "--expect", newest)
     wrong = command(database, "check", "--expect", "the newest")
 
-    assert without.returncode == 0
+    assert "tokens/ana is there, and the entry of its 'revoke' is missing" in without.stderr
+    assert covered.returncode == 0
     assert with_it.returncode == wrong.returncode == 1
     assert "entry 7 is not the one that was expected" in with_it.stderr
     assert "must be such as 17:3f0c" in wrong.stderr
+
+
+async def test_an_emptied_history_is_found(tmp_path: Path) -> None:
+    async with running(tmp_path, token=ADMIN) as caller:
+        await everything_changed(caller)
+    database = database_in(tmp_path)
+    changed(database, "DELETE FROM changes")
+
+    emptied = command(database, "check")
+
+    assert emptied.returncode == 1
+    assert "is there, and the entry of its 'create' is missing" in emptied.stderr
+
+
+async def test_what_a_file_keeps_is_compared_and_then_written_anew(tmp_path: Path) -> None:
+    kept = tmp_path / "history-of-the-shop"
+    database = database_in(tmp_path)
+    async with running(tmp_path, token=ADMIN) as caller:
+        await everything_changed(caller)
+        first = command(database, "check", "--kept", str(kept))
+        await made(caller, "reader")
+        second = command(database, "check", "--kept", str(kept))
+    newest = kept.read_text()
+    changed(database, "DELETE FROM changes WHERE number = 8")
+    changed(database, "DELETE FROM tokens WHERE role = 'reader'")
+    third = command(database, "check", "--kept", str(kept))
+
+    assert first.returncode == second.returncode == 0
+    assert newest.startswith("8:")
+    assert third.returncode == 1
+    assert "entry 8 is not the one that was expected" in third.stderr
+    assert kept.read_text() == newest
 
 
 @pytest.mark.parametrize("times", [1, 2])
