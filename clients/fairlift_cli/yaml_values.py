@@ -12,6 +12,8 @@ from fairlift_cli.schema import ValueForm, enum_words
 from fairlift_cli.yaml_tree import YAML_NUMBER, YamlMapping, YamlScalar, YamlValue
 
 _PERCENT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?%", re.ASCII)
+# Numbers of YAML 1.2 that JSON writes in another way, or not at all.
+_ONLY_YAML = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)|0x[0-9a-fA-F]+|0o[0-7]+")
 _EXACT = 2**53
 # Characters of a value in an error.
 _SHOWN = 60
@@ -89,7 +91,7 @@ def json_value(value: YamlScalar) -> str | float | bool | None:
     """The value as JSON has it, for payloads and audiences.
 
     Raises:
-        Mistaken: a number that a double cannot hold.
+        Mistaken: a number that a double cannot hold, or that JSON does not have.
     """
     if value.is_null:
         return None
@@ -97,6 +99,10 @@ def json_value(value: YamlScalar) -> str | float | bool | None:
         return truth
     number = value.as_number
     if number is None:
+        if not value.quoted and _ONLY_YAML.fullmatch(value.text):
+            raise WrongValue(
+                f"is {value.text}, a number in YAML and none in JSON; quote it if a text is meant"
+            )
         return value.text
     if (abs(number) > _EXACT and isinstance(number, int)) or not math.isfinite(number):
         raise WrongValue(f"is {as_written(value)}, which is too large to be exact; quote it")

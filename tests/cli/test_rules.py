@@ -127,6 +127,7 @@ def test_the_document_is_the_page() -> None:
         ("FL515", f"{plan_checks._USUAL_SETTLE_HOURS} hours are for"),
         ("FL515", f"are {plan_checks._NIGHTLY_SETTLE_HOURS}."),
         ("FL518", f"Above {plan_checks._LARGEST_ALPHA:g},"),
+        ("FL533", f"Below {plan_checks._LEAST_POWER:g} "),
         ("FL519", f"at {plan_checks._UNEVEN} to 1, where this rule begins"),
         ("FL521", f"with {100 * plan_checks._LARGEST_PRIOR_SD:g} %, where this rule begins"),
         ("FL528", f"{100 * guardrail_checks._LARGEST_MARGIN:g} % or more, where this rule begins"),
