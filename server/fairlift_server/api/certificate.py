@@ -3,13 +3,15 @@
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import grpc
 from fairlift.engine.errors import WrongState
 
-# X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL.
-_EXPIRED = 10
+# X509_V_FLAG_NO_CHECK_TIME of OpenSSL.
+_WHATEVER_THE_TIME = 0x20_0000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +47,44 @@ def read_certificate(chain_file: str, key_file: str) -> Certificate:
     return Certificate(chain, key)
 
 
-def has_ended(chain_file: str, key_file: str) -> bool:
-    """Whether callers refuse a certificate because its time is over.
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What callers check of a certificate.
+
+    Attributes:
+        names: of hosts and addresses; one that a star stands for, where it has a star.
+        ends: when its time is over.
+    """
+
+    names: tuple[str, ...]
+    ends: datetime
+
+
+def certificate_facts(chain_file: str, key_file: str) -> CertificateFacts:
+    """What the first certificate of a file says.
 
     A caller that trusts this certificate alone shakes hands with a server in memory.
+
+    Raises:
+        WrongState: a file cannot be read, is not PEM, or the two do not match.
     """
+    read_certificate(chain_file, key_file)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(chain_file, key_file, _no_password)
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     client.load_verify_locations(chain_file)
-    client.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    client.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | _WHATEVER_THE_TIME
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     caller = client.wrap_bio(to_client, to_server)
     answerer = server.wrap_bio(to_server, to_client, server_side=True)
-    for side in (caller, answerer):
+    for side in (caller, answerer, caller):
         with suppress(ssl.SSLWantReadError):
             side.do_handshake()
-    try:
-        caller.do_handshake()
-    except ssl.SSLCertVerificationError as error:
-        return error.verify_code == _EXPIRED
-    return False
+    peer: Any = caller.getpeercert() or {}  # its shape depends on its keys
+    ends_s = ssl.cert_time_to_seconds(peer["notAfter"])
+    names = tuple(str(name).replace("*", "any", 1) for _, name in peer.get("subjectAltName", ()))
+    return CertificateFacts(names, datetime.fromtimestamp(ends_s, UTC))
 
 
 def _no_password() -> str:
