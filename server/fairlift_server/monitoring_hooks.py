@@ -1,6 +1,7 @@
 """Connects the parts of the server to what operators look at; nothing of it is loaded without."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -117,6 +118,15 @@ def watch_server(
             ),
         }
     )
+    if not math.isinf(server.certificate_end_s()):
+        metrics.watch(
+            {
+                "fairlift_certificate_end_seconds": (
+                    "When the certificate of new connections ends, in seconds since 1970.",
+                    server.certificate_end_s,
+                )
+            }
+        )
     if journaled is not None:
         metrics.watch(
             {

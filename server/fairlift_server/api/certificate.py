@@ -15,11 +15,29 @@ _WHATEVER_THE_TIME = 0x20_0000
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What callers check of a certificate.
+
+    Attributes:
+        names: of hosts and addresses; one that a star stands for, where it has a star.
+        ends: when its time is over.
+    """
+
+    names: tuple[str, ...]
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
-    """The certificate chain and private key of the server, in PEM."""
+    """The certificate chain and private key of the server, in PEM.
+
+    Attributes:
+        facts: None: it is of a kind that callers do not take.
+    """
 
     chain: bytes
     key: bytes
+    facts: CertificateFacts | None
 
     @property
     def configuration(self) -> grpc.ServerCertificateConfiguration:
@@ -44,31 +62,14 @@ def read_certificate(chain_file: str, key_file: str) -> Certificate:
         ) from None
     except OSError as error:
         raise WrongState(f"cannot read {error.filename}: {error.strerror}") from None
-    return Certificate(chain, key)
+    return Certificate(chain, key, _facts(chain_file, key_file))
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateFacts:
-    """What callers check of a certificate.
-
-    Attributes:
-        names: of hosts and addresses; one that a star stands for, where it has a star.
-        ends: when its time is over.
-    """
-
-    names: tuple[str, ...]
-    ends: datetime
-
-
-def certificate_facts(chain_file: str, key_file: str) -> CertificateFacts:
-    """What the first certificate of a file says.
+def _facts(chain_file: str, key_file: str) -> CertificateFacts | None:
+    """What the first certificate of a file says; None: callers do not take it at any time.
 
     A caller that trusts this certificate alone shakes hands with a server in memory.
-
-    Raises:
-        WrongState: a file cannot be read, is not PEM, or the two do not match.
     """
-    read_certificate(chain_file, key_file)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(chain_file, key_file, _no_password)
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -78,9 +79,12 @@ def certificate_facts(chain_file: str, key_file: str) -> CertificateFacts:
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     caller = client.wrap_bio(to_client, to_server)
     answerer = server.wrap_bio(to_server, to_client, server_side=True)
-    for side in (caller, answerer, caller):
-        with suppress(ssl.SSLWantReadError):
-            side.do_handshake()
+    try:
+        for side in (caller, answerer, caller):
+            with suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    except ssl.SSLError:
+        return None
     peer: Any = caller.getpeercert() or {}  # its shape depends on its keys
     ends_s = ssl.cert_time_to_seconds(peer["notAfter"])
     names = tuple(str(name).replace("*", "any", 1) for _, name in peer.get("subjectAltName", ()))
@@ -96,12 +100,13 @@ class ServerCertificate:
     """Gives new connections the newest certificate; those that are open go on as they are."""
 
     def __init__(self, first: Certificate) -> None:
+        self.newest = first
         self._replacement: Certificate | None = None
         self.credentials = grpc.dynamic_ssl_server_credentials(first.configuration, self._fetched)
 
     def replace(self, certificate: Certificate) -> None:
         """From the next connection on."""
-        self._replacement = certificate
+        self.newest = self._replacement = certificate
 
     def _fetched(self) -> grpc.ServerCertificateConfiguration:
         replacement, self._replacement = self._replacement, None

@@ -10,7 +10,7 @@ from fairlift.engine.errors import WrongState
 from fairlift.tls_faults import TlsFault, tls_fault
 from fairlift.transport import Endpoint
 
-from fairlift_server.api.certificate import certificate_facts
+from fairlift_server.api.certificate import read_certificate
 
 _WAYS_OUT = {
     TlsFault.SERVER_HAS_NONE: "leave out FAIRLIFT_TLS_CERTIFICATE, or name the server with TLS",
@@ -76,10 +76,12 @@ class ServerAccess:
         if not (self.is_own and self.certificate and self.key):
             return ()
         try:
-            names = certificate_facts(self.certificate, self.key).names
+            facts = read_certificate(self.certificate, self.key).facts
         except WrongState:  # the user of a command may not read the key
             return ()
-        return (("grpc.ssl_target_name_override", names[0]),) if names else ()
+        if facts is None or not facts.names:
+            return ()
+        return (("grpc.ssl_target_name_override", facts.names[0]),)
 
 
 def _content(certificate: str) -> bytes | None:

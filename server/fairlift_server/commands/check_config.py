@@ -58,7 +58,7 @@ def _check_folders(settings: Settings) -> None:
 
 def _doubts(settings: Settings) -> Iterator[str]:
     """What works, and is seldom meant."""
-    from fairlift_server.api.certificate import certificate_facts
+    from fairlift_server.api.certificate import read_certificate
 
     if not settings.is_loopback and not settings.tls_certificate:
         yield (
@@ -76,8 +76,8 @@ def _doubts(settings: Settings) -> Iterator[str]:
             "keep the port inside your network"
         )
     if settings.tls_certificate:
-        ends = certificate_facts(settings.tls_certificate, settings.tls_key).ends
-        if ends <= datetime.now(UTC):
+        facts = read_certificate(settings.tls_certificate, settings.tls_key).facts
+        if facts is not None and facts.ends <= datetime.now(UTC):
             yield f"doubt: the certificate {settings.tls_certificate} has ended; callers refuse it"
     for name in ("tls_key", "id_key_file"):
         path = Path(getattr(settings, name) or os.devnull)
