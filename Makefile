@@ -178,7 +178,7 @@ TOOLS := build/tools
 # The server and the command line with the locked versions, and nothing else.
 $(RUNTIME)/.ready: $(READY) pyproject.toml constraints.txt
 	@$(PY) -m uv venv --quiet --clear --python $(PY) $(RUNTIME)
-	@FAIRLIFT_COMPILE=no $(PY) -m uv pip install --quiet --python $(RUNTIME) $(LOCKED) '.[server,postgres,cli,report,web]'
+	@FAIRLIFT_COMPILE=no $(PY) -m uv pip install --quiet --python $(RUNTIME) $(LOCKED) '.[server,postgres,otel,cli,report,web]'
 	@touch $@
 
 $(TOOLS)/.ready: $(READY) tools/supply_chain.txt

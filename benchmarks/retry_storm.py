@@ -109,12 +109,15 @@ def main() -> None:
             each.stop()
         seen = counted(http)
         calls = sum(each.calls for each in storefronts) - before
-        waiting = sum(each.client.stats().waiting for each in storefronts)
+        stats = [each.client.stats() for each in storefronts]
+        waiting = sum(each.waiting for each in stats)
+        lost = sum(sum((*each.dropped.values(), *each.refused.values())) for each in stats)
         for each in storefronts:
             each.client.close(0)
         second.terminate()
         second.wait()
     print({"/".join(key): value for key, value in seen.items()}, f"waiting events: {waiting}")
+    print(f"lost events (dropped by a full queue, or refused for good): {lost}")
     print(f"load of the machine: {os.getloadavg()[0]:.1f}")
     assigned = sum(value for (method, _), value in seen.items() if method == "AssignVariants")
     sent = seen["RecordEvents", "OK"]

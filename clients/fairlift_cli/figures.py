@@ -214,4 +214,5 @@ def unit_of(kind: value_pb2.UnitKind.ValueType) -> UnitWord:
 
 def is_too_early(kind: "pb.VerdictKind.ValueType", cause: "pb.VerdictCause.ValueType") -> bool:
     """Whether a verdict blames no fault of the data: the campaign is merely young."""
-    return kind == pb.VERDICT_KIND_DO_NOT_TRUST and cause in _TOO_EARLY
+    has_nobody = kind == pb.VERDICT_KIND_KEEP_GOING and cause == pb.VERDICT_CAUSE_NO_UNITS
+    return has_nobody or (kind == pb.VERDICT_KIND_DO_NOT_TRUST and cause in _TOO_EARLY)

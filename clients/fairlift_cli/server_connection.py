@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar, cast
 
 import grpc
 from fairlift.channel_options import Options
+from fairlift.tls_faults import TlsFault, tls_fault
 from fairlift.transport import Endpoint, new_request_id
 from fairlift.v1.admin_service_pb2 import ListAuditRequest, ListAuditResponse
 from fairlift.v1.admin_service_pb2_grpc import AdminServiceStub
@@ -40,6 +41,14 @@ _HINTS = {
     grpc.StatusCode.UNAUTHENTICATED: "; give a token with --token or FAIRLIFT_TOKEN",
     grpc.StatusCode.NOT_FOUND: "; `fairlift campaigns --all` lists what exists",
     grpc.StatusCode.UNIMPLEMENTED: "; this server is older than this command",
+}
+_TLS_WAYS_OUT = {
+    TlsFault.SERVER_HAS_NONE: "leave out --ca, or use --plaintext inside your own network",
+    TlsFault.UNKNOWN_CERTIFICATE: "give its certificate, or that of its CA, with --ca FILE",
+    TlsFault.OTHER_NAME: "call it by the name in its certificate",
+    TlsFault.ENDED: "it needs a new one",
+    TlsFault.SERVER_MAY_HAVE_IT: "give its certificate, or that of its CA, with --ca FILE, and "
+    "leave out --plaintext",
 }
 # Errors of a server, or of what stands before it.
 _UNEXPECTED = frozenset(
@@ -90,10 +99,15 @@ class Target:
         }
         return tuple((name, value) for name, value in values.items() if value)
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether it is called by TLS."""
+        needs_tls = self.root is not None or Endpoint(self.address).is_encrypted
+        return needs_tls and not self.plaintext
+
     def connect(self, options: Options = ()) -> grpc.Channel:
         """A channel to the server; it connects at the first call."""
-        is_plain = self.root is None and not Endpoint(self.address).is_encrypted
-        if self.plaintext or is_plain:
+        if not self.is_encrypted:
             return grpc.insecure_channel(self.address, options)
         credentials = grpc.ssl_channel_credentials(self.root)
         return grpc.secure_channel(self.address, credentials, options)
@@ -205,10 +219,11 @@ def _failure(
             "it may be busy: try again"
         )
     if code is grpc.StatusCode.UNAVAILABLE:
-        return Unreachable(
-            f"no Fairlift server answers at {target.address} ({details}); "
-            "is it running? Set its address with --server or FAIRLIFT_SERVER"
-        )
+        fault = tls_fault(details, is_encrypted=target.is_encrypted)
+        way_out = "is it running? Set its address with --server or FAIRLIFT_SERVER"
+        if fault is not None:
+            way_out = f"{fault.value}: {_TLS_WAYS_OUT[fault]}"
+        return Unreachable(f"no Fairlift server answers at {target.address} ({details}); {way_out}")
     hint = _HINTS.get(code, "")
     if code is grpc.StatusCode.UNAUTHENTICATED and target.token:
         hint = "; the token that was given with --token or FAIRLIFT_TOKEN is not accepted"

@@ -45,7 +45,12 @@ def services_of(parts: ServerParts, results: "OnFirstUse[ResultsParts]") -> Serv
             parts.ingest,
             parts.live,
             parts.clocks,
-            SenderChecks(rights.tokens, rights.policy, parts.clock),
+            SenderChecks(
+                rights.tokens,
+                rights.policy,
+                parts.clock,
+                None if parts.metrics is None else parts.metrics.exposures_without_token,
+            ),
             rules=parts.event_rules,
             stored=parts.ids.stored,
             now=parts.clock,

@@ -1,6 +1,7 @@
 """Connects the parts of the server to what operators look at; nothing of it is loaded without."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -39,14 +40,30 @@ def tracing_of(environment: Mapping[str, str]) -> "Tracing | None":
     endpoints = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
     is_off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
     exporter = environment.get("OTEL_TRACES_EXPORTER") or "otlp"
-    if is_off or exporter != "otlp" or not any(map(environment.get, endpoints)):
+    if is_off or exporter == "none" or not any(map(environment.get, endpoints)):
         return None
+    name, protocol = _protocol(environment)
+    for variable, value, known in (
+        ("OTEL_TRACES_EXPORTER", exporter, "otlp"),
+        (name, protocol, "grpc"),
+    ):
+        if value != known:
+            text = "no traces are exported: {} is {!r}, and this server knows {!r} alone"
+            log.warning(text.format(variable, value[:40], known))
+            return None
     try:
         from fairlift_server.tracing.spans import Tracing
     except ImportError:
         log.warning("OTEL_ variables ask for traces, which need: pip install 'fairlift[otel]'")
         return None
     return Tracing()
+
+
+def _protocol(environment: Mapping[str, str]) -> tuple[str, str]:
+    """The variable that says how spans are sent, and what it says."""
+    names = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    found = ((name, environment[name]) for name in names if environment.get(name))
+    return next(found, (names[-1], "grpc"))
 
 
 def monitored(
@@ -101,6 +118,15 @@ def watch_server(
             ),
         }
     )
+    if not math.isinf(server.certificate_end_s()):
+        metrics.watch(
+            {
+                "fairlift_certificate_end_seconds": (
+                    "When the certificate of new connections ends, in seconds since 1970.",
+                    server.certificate_end_s,
+                )
+            }
+        )
     if journaled is not None:
         metrics.watch(
             {

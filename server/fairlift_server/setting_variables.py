@@ -69,11 +69,18 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
         word = name.removeprefix(PREFIX)
         if word == name or word in names | _OF_OTHERS or _is_of_kubernetes(word, text):
             continue
+        if _is_token_of_an_environment(word, names):
+            continue
         near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
         setting = _OTHER_WORDS.get(word) or next(iter(near), "")
         way_out = f"did you mean {PREFIX}{setting}?" if setting else "see fairlift-server --help"
         lines.append(f"{name} is not a setting and is ignored; {way_out}")
     return lines
+
+
+def _is_token_of_an_environment(word: str, names: Iterable[str]) -> bool:
+    """Whether `fairlift.yaml` may name it as the place of a token, such as PRODUCTION_TOKEN."""
+    return word.endswith("_TOKEN") and not difflib.get_close_matches(word, names, n=1, cutoff=0.8)
 
 
 def _is_of_kubernetes(word: str, text: str) -> bool:

@@ -14,7 +14,7 @@ from fairlift.v1 import admin_service_pb2 as pb
 from fairlift.v1 import assignment_service_pb2
 from fairlift.v1.admin_service_pb2_grpc import AdminServiceStub
 
-from tests.databases import new_database
+from tests.databases import changed, new_database
 from tests.e2e.test_server_process import PATIENCE_S, SERVER, process
 from tests.server.client import ID_KEY
 
@@ -86,6 +86,32 @@ def test_tokens_are_made_and_ended_beside_a_running_server(tmp_path: Path) -> No
     assert re.fullmatch(r"tokens/ana  admin, revoked \d{4}-\d\d-\d\d \d\d:\d\d", listed)
     assert again == ["OK", "UNAUTHENTICATED"]
     assert audit.stdout.startswith("the history holds: 4 entries")
+
+
+def test_tokens_that_never_end_are_named_when_they_are_made_and_when_they_are_forgotten(
+    tmp_path: Path,
+) -> None:
+    with process(tmp_path):
+        pass  # it makes the database
+    made = [
+        command(tmp_path, "token", "create", "--role", "admin", "--name", name, *more).stderr
+        for name, more in (("Ana", ()), ("Ben", ("--lifetime", "90d")), ("Cleo", ()))
+    ]
+    changed(str(tmp_path / "shop.db"), "UPDATE tokens SET created_us = 1 WHERE id <> 'cleo'")
+    listed = command(tmp_path, "token", "list")
+    used = "UPDATE tokens SET last_used_us = (SELECT created_us FROM tokens WHERE id = 'cleo')"
+    changed(str(tmp_path / "shop.db"), used)
+    none = command(tmp_path, "token", "list")
+
+    assert "it does not end; --lifetime 365d makes one that does" in made[0]
+    assert re.search(r"role admin; it ends \d{4}-\d\d-\d\d \d\d:\d\d; shown only now:", made[1])
+    assert re.search(
+        "^tokens/ana  admin, made 1970-.*, never ends, never used$", listed.stdout, re.M
+    )
+    assert listed.stderr == (
+        "not used for 90 days, and never ending: tokens/ana; revoke what nobody needs\n"
+    )
+    assert none.stderr == ""
 
 
 def test_a_revocation_reaches_all_servers_and_workers_within_a_second(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ ALERTS = DEPLOY / "prometheus" / "alerts.yaml"
 OF_OTHERS = {"up", "process_resident_memory_bytes", "process_cpu_seconds_total"}
 # Those that `monitoring_hooks` adds to a running server; see tests/server/test_monitoring.py.
 ADDED = {
+    "fairlift_certificate_end_seconds",
     "fairlift_ready",
     "fairlift_campaigns",
     "fairlift_longest_wait_seconds",

@@ -5,7 +5,7 @@ import socket
 import threading
 import urllib.error
 import urllib.request
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from fairlift.v1 import assignment_service_pb2, results_service_pb2
 from fairlift.v1.campaign_service_pb2 import ListCampaignsRequest
 from fairlift_server.api import call_classes
 from fairlift_server.api.call_rooms import CallRooms
+from fairlift_server.api.certificate import read_certificate
 from fairlift_server.build import serving
 from fairlift_server.campaigns.lifecycle import CampaignLifecycle
 from fairlift_server.monitoring.loop_lag import LoopLag
@@ -186,6 +187,27 @@ async def test_not_ready_while_no_event_can_be_taken(tmp_path: Path) -> None:
         assert figure(figures((await page(http, "/metrics"))[1]), "fairlift_ready") == 0
         await server.set_writable(False, True)  # the journal takes them
         assert (await page(http, "/readyz"))[0] == 200
+
+
+async def test_the_end_of_the_certificate_is_that_of_the_newest(tmp_path: Path) -> None:
+    http = free_address()
+    pems = Path(__file__).parents[1] / "client" / "certificates"
+    tls = {"tls_certificate": str(pems / "ended.pem"), "tls_key": str(pems / "localhost.key")}
+    settings = settings_of(
+        {"listen": "127.0.0.1:0", "http": http, "database": str(tmp_path / "shop.db"), **tls}
+    )
+    name = "fairlift_certificate_end_seconds"
+    async with serving(settings, clock=Clock()) as server:
+        first = figure(figures((await page(http, "/metrics"))[1]), name)
+        newer = str(pems / "shop.example.pem"), str(pems / "shop.example.key")
+        server.replace_certificate(read_certificate(*newer))
+        second = figure(figures((await page(http, "/metrics"))[1]), name)
+    async with running(tmp_path, http=http):
+        without = figures((await page(http, "/metrics"))[1])
+
+    assert first == datetime(2025, 4, 1, tzinfo=UTC).timestamp()
+    assert second > first
+    assert (name, frozenset()) not in without
 
 
 async def test_unwell_for_good_once_nothing_stores_events(

@@ -120,6 +120,15 @@ def test_variables_of_other_programs_are_theirs() -> None:
     assert settings_from({f"FAIRLIFT_{name}": "x" for name in others}) == Settings()
 
 
+def test_the_tokens_of_environments_are_of_the_command_line() -> None:
+    """docs/campaigns.md: `token: FAIRLIFT_PRODUCTION_TOKEN` in fairlift.yaml."""
+    tokens = {"FAIRLIFT_PRODUCTION_TOKEN": "x", "FAIRLIFT_STAGING_TOKEN": "y"}
+    slips = {"FAIRLIFT_FIRST_TOKEN": "/x", "FAIRLIFT_STAGING_TOKN": "y"}
+
+    assert unknown_variables(tokens) == []
+    assert [line.split()[0] for line in unknown_variables({**tokens, **slips})] == sorted(slips)
+
+
 def test_a_token_from_a_file_is_read_without_its_new_line() -> None:
     assert settings_from({"FAIRLIFT_TOKEN": "s3cret\n"}).token == "s3cret"
 

@@ -75,10 +75,9 @@ def tell_changes(
         summaries = list(all_reports(server, language=figures.language))
         if sent is None:
             write_sent(path, {campaign_id(each.campaign): sent_verdict(each) for each in summaries})
-            return (
-                f"{len(summaries)} verdicts are recorded in {path}; "
-                "changes are told from the next run on"
-            )
+            number = len(summaries)
+            recorded = "1 verdict is" if number == 1 else f"{number} verdicts are"
+            return f"{recorded} recorded in {path}; changes are told from the next run on"
         changes = verdict_changes(summaries, sent)
         news = [(change, news_line(change, figures, base_url)) for change in changes]
         for group in _groups(news):

@@ -2,31 +2,28 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import grpc
 from fairlift.engine.errors import WrongState
-from fairlift.transport import Endpoint
 from fairlift.v1 import admin_service_pb2 as pb
 from fairlift.v1.admin_service_pb2_grpc import AdminServiceStub
 from fairlift.v1.event_service_pb2 import Event
 
+from fairlift_server.api.own_server import ServerAccess
 from fairlift_server.api.unit_export import person_json
 
 # It reads through the whole database.
 _TIMEOUT_S = 1_800.0
 
-Metadata: TypeAlias = tuple[tuple[str, str], ...]
-
 
 class AdminClient:
     """The calls; they raise WrongState with the server's sentence."""
 
-    def __init__(self, channel: grpc.Channel, address: str, token: str) -> None:
+    def __init__(self, channel: grpc.Channel, access: ServerAccess) -> None:
         self._admin: AdminServiceStub = AdminServiceStub(channel)
-        self._address = address
-        self._metadata: Metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._access = access
+        self._metadata = access.metadata
 
     def erase(self, unit: str, reason: str) -> tuple[int, int]:
         """How many ids were erased, and how many events."""
@@ -59,38 +56,21 @@ class AdminClient:
             call = cast("grpc.Call", error)
             reason = f"{call.details() or call.code().name}"
             if call.code() is grpc.StatusCode.UNAVAILABLE:
-                reason += "; give the server's address with --server HOST:PORT, or stop it"
+                way_out = "give the server's address with --server HOST:PORT, or stop it"
+                reason += f"; {self._access.fault(reason) or way_out}"
             if call.code() is grpc.StatusCode.UNAUTHENTICATED:
                 reason += "; set FAIRLIFT_TOKEN to the server's token"
-            raise WrongState(f"the server at {self._address} did not do it: {reason}") from None
+            raise WrongState(
+                f"the server at {self._access.address} did not do it: {reason}"
+            ) from None
 
 
 @contextmanager
-def admin_client(address: str, *, token: str, certificate: str) -> Iterator[AdminClient]:
+def admin_client(access: ServerAccess) -> Iterator[AdminClient]:
     """A connection to a server.
-
-    Args:
-        address: host:port; other machines are called by TLS.
-        token: of the server; empty: none.
-        certificate: the path of the server's own certificate; empty: it has none, or one that this
-            machine trusts.
 
     Raises:
         WrongState: the certificate cannot be read.
     """
-    if certificate or Endpoint(address).is_encrypted:
-        credentials = grpc.ssl_channel_credentials(_root(certificate))
-        channel = grpc.secure_channel(address, credentials)
-    else:
-        channel = grpc.insecure_channel(address)
-    with channel:
-        yield AdminClient(channel, address, token)
-
-
-def _root(certificate: str) -> bytes | None:
-    if not certificate:
-        return None
-    try:
-        return Path(certificate).read_bytes()
-    except OSError as error:
-        raise WrongState(f"cannot read {certificate}: {error.strerror}") from None
+    with access.connected() as channel:
+        yield AdminClient(channel, access)

@@ -3,21 +3,41 @@
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import grpc
 from fairlift.engine.errors import WrongState
 
-# X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL.
-_EXPIRED = 10
+# X509_V_FLAG_NO_CHECK_TIME of OpenSSL.
+_WHATEVER_THE_TIME = 0x20_0000
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What callers check of a certificate.
+
+    Attributes:
+        names: of hosts and addresses; one that a star stands for, where it has a star.
+        ends: when its time is over.
+    """
+
+    names: tuple[str, ...]
+    ends: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The certificate chain and private key of the server, in PEM."""
+    """The certificate chain and private key of the server, in PEM.
+
+    Attributes:
+        facts: None: it is of a kind that callers do not take.
+    """
 
     chain: bytes
     key: bytes
+    facts: CertificateFacts | None
 
     @property
     def configuration(self) -> grpc.ServerCertificateConfiguration:
@@ -42,11 +62,11 @@ def read_certificate(chain_file: str, key_file: str) -> Certificate:
         ) from None
     except OSError as error:
         raise WrongState(f"cannot read {error.filename}: {error.strerror}") from None
-    return Certificate(chain, key)
+    return Certificate(chain, key, _facts(chain_file, key_file))
 
 
-def has_ended(chain_file: str, key_file: str) -> bool:
-    """Whether callers refuse a certificate because its time is over.
+def _facts(chain_file: str, key_file: str) -> CertificateFacts | None:
+    """What the first certificate of a file says; None: callers do not take it at any time.
 
     A caller that trusts this certificate alone shakes hands with a server in memory.
     """
@@ -55,18 +75,20 @@ def has_ended(chain_file: str, key_file: str) -> bool:
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     client.load_verify_locations(chain_file)
-    client.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    client.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | _WHATEVER_THE_TIME
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     caller = client.wrap_bio(to_client, to_server)
     answerer = server.wrap_bio(to_server, to_client, server_side=True)
-    for side in (caller, answerer):
-        with suppress(ssl.SSLWantReadError):
-            side.do_handshake()
     try:
-        caller.do_handshake()
-    except ssl.SSLCertVerificationError as error:
-        return error.verify_code == _EXPIRED
-    return False
+        for side in (caller, answerer, caller):
+            with suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    except ssl.SSLError:
+        return None
+    peer: Any = caller.getpeercert() or {}  # its shape depends on its keys
+    ends_s = ssl.cert_time_to_seconds(peer["notAfter"])
+    names = tuple(str(name).replace("*", "any", 1) for _, name in peer.get("subjectAltName", ()))
+    return CertificateFacts(names, datetime.fromtimestamp(ends_s, UTC))
 
 
 def _no_password() -> str:
@@ -78,12 +100,13 @@ class ServerCertificate:
     """Gives new connections the newest certificate; those that are open go on as they are."""
 
     def __init__(self, first: Certificate) -> None:
+        self.newest = first
         self._replacement: Certificate | None = None
         self.credentials = grpc.dynamic_ssl_server_credentials(first.configuration, self._fetched)
 
     def replace(self, certificate: Certificate) -> None:
         """From the next connection on."""
-        self._replacement = certificate
+        self.newest = self._replacement = certificate
 
     def _fetched(self) -> grpc.ServerCertificateConfiguration:
         replacement, self._replacement = self._replacement, None

@@ -7,10 +7,12 @@ from typing import TypeVar
 
 import grpc
 from fairlift.engine.errors import FairliftError, Unauthenticated, Unavailable
-from fairlift.transport import Endpoint, error_from
+from fairlift.transport import error_from
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
 from google.protobuf.message import Message
+
+from fairlift_server.api.own_server import ServerAccess
 
 _PAGE = 200
 # The first look of a large shop takes minutes.
@@ -37,9 +39,9 @@ class CampaignReport:
 class ReportReader:
     """The reports of one server."""
 
-    def __init__(self, address: str, token: str, stub: ResultsServiceStub) -> None:
-        self._address = address
-        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+    def __init__(self, access: ServerAccess, stub: ResultsServiceStub) -> None:
+        self._access = access
+        self._metadata = access.metadata
         self._stub = stub
 
     def reports(self, language: str) -> Iterator[CampaignReport]:
@@ -74,28 +76,19 @@ class ReportReader:
         except grpc.RpcError as failed:
             error = error_from(failed)
             if isinstance(error, Unavailable):
+                way_out = (
+                    "start it, or name another with --server: reading results makes the looks that "
+                    "are due, which is the server's work"
+                )
                 raise Unavailable(
-                    f"no Fairlift server answers at {self._address} ({error}); start it, or name "
-                    "another with --server: reading results makes the looks that are due, which "
-                    "is the server's work"
+                    f"no Fairlift server answers at {self._access.address} ({error}); "
+                    f"{self._access.fault(str(error)) or way_out}"
                 ) from None
             raise error from None
 
 
 @contextmanager
-def report_reader(address: str, token: str, root: bytes | None) -> Iterator[ReportReader]:
-    """A connection to a server; the first call shows whether it answers.
-
-    Args:
-        address: host:port.
-        token: empty: none.
-        root: the certificate to trust, in PEM; None: the system's for other machines, and none for
-            this one.
-    """
-    if root is not None or Endpoint(address).is_encrypted:
-        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(root))
-    else:
-        channel = grpc.insecure_channel(address)
-    with channel:
-        stub: ResultsServiceStub = ResultsServiceStub(channel)
-        yield ReportReader(address, token, stub)
+def report_reader(access: ServerAccess) -> Iterator[ReportReader]:
+    """A connection to a server; the first call shows whether it answers."""
+    with access.connected() as channel:
+        yield ReportReader(access, ResultsServiceStub(channel))

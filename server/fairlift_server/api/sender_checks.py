@@ -28,9 +28,18 @@ class SenderChecks:
         tokens: tell the roles of senders.
         policy: whether exposures need tokens.
         now: the server's clock.
+        count: is told of exposures that are taken now, and would be refused if the tokens that are
+            issued were required.
     """
 
-    def __init__(self, tokens: LiveTokens, policy: ShopPolicy, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        tokens: LiveTokens,
+        policy: ShopPolicy,
+        now: Callable[[], datetime],
+        count: Callable[[int], None] | None = None,
+    ) -> None:
+        self._count = count
         self._tokens = tokens
         self._policy = policy
         self._now = now
@@ -48,7 +57,8 @@ class SenderChecks:
         metadata: Metadata,
     ) -> Mapping[int, RefusedEvent]:
         """Those that are refused, by position; the ids in the events are as they came."""
-        signer = self._policy.required_tokens
+        is_required = self._policy.required_tokens is not None
+        signer = self._policy.issued_tokens if is_required or self._count is not None else None
         if signer is None and not self._tokens.has_relays:
             return _NONE
         grant = self._tokens.grant(bearer_token(metadata))
@@ -59,6 +69,7 @@ class SenderChecks:
         sent = request.sent_time if request.HasField("sent_time") else None
         behind_s = 0.0 if sent is None else now_s - sent.seconds
         refused: dict[int, RefusedEvent] = {}
+        without = 0
         for index, event in enumerate(request.events):
             kind = event.WhichOneof("kind")
             refusal = None
@@ -67,8 +78,12 @@ class SenderChecks:
             elif kind == "exposure" and signer is not None:
                 time_s = event.event_time.seconds + behind_s
                 refusal = _without_token(event.exposure, signer, role, now_s, time_s)
+                if refusal is not None and not is_required:
+                    refusal, without = None, without + 1
             if refusal is not None:
                 refused[index] = refusal
+        if without and self._count is not None:
+            self._count(without)
         return refused
 
 

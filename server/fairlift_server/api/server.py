@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -141,6 +142,11 @@ class GrpcServer:
         """New connections get it; the server has had one since its start."""
         assert self._certificate is not None, "TLS is turned on at the start"
         self._certificate.replace(certificate)
+
+    def certificate_end_s(self) -> float:
+        """When the newest certificate ends, in seconds since 1970; infinite where none is known."""
+        facts = None if self._certificate is None else self._certificate.newest.facts
+        return math.inf if facts is None else facts.ends.timestamp()
 
     async def start(
         self,

@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -58,7 +59,7 @@ def _check_folders(settings: Settings) -> None:
 
 def _doubts(settings: Settings) -> Iterator[str]:
     """What works, and is seldom meant."""
-    from fairlift_server.api.certificate import has_ended
+    from fairlift_server.api.certificate import read_certificate
 
     if not settings.is_loopback and not settings.tls_certificate:
         yield (
@@ -75,8 +76,10 @@ def _doubts(settings: Settings) -> Iterator[str]:
             "doubt: other machines can read the pages of FAIRLIFT_HTTP, which ask for no token; "
             "keep the port inside your network"
         )
-    if settings.tls_certificate and has_ended(settings.tls_certificate, settings.tls_key):
-        yield f"doubt: the certificate {settings.tls_certificate} has ended; callers refuse it"
+    if settings.tls_certificate:
+        facts = read_certificate(settings.tls_certificate, settings.tls_key).facts
+        if facts is not None and facts.ends <= datetime.now(UTC):
+            yield f"doubt: the certificate {settings.tls_certificate} has ended; callers refuse it"
     for name in ("tls_key", "id_key_file"):
         path = Path(getattr(settings, name) or os.devnull)
         if path.is_file() and path.stat().st_mode & 0o004:

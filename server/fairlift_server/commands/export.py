@@ -57,13 +57,13 @@ def _export_ledger(settings: Settings, folder: Path) -> None:
 def _export_results(settings: Settings, arguments: argparse.Namespace) -> None:
     from fairlift_server.api.report_reading import report_reader
     from fairlift_server.api.report_rows import metric_rows, variant_rows
+    from fairlift_server.commands.server_access import settings_access
     from fairlift_server.commands.spreadsheets import write_tables
 
     folder: Path = arguments.folder
     if not folder.absolute().parent.is_dir():
         raise WrongState(f"the folder {folder.absolute().parent} does not exist; create it first")
-    address = arguments.server or settings.own_address
-    with report_reader(address, settings.token.strip(), _root(settings)) as reader:
+    with report_reader(settings_access(settings, arguments.server)) as reader:
         read = list(reader.reports(arguments.language))
     tables = {
         "variants": [row for each in read for row in variant_rows(each)],
@@ -76,16 +76,6 @@ def _export_results(settings: Settings, arguments: argparse.Namespace) -> None:
     if refused:
         lines = (f"{each.summary.campaign}: {each.refusal}" for each in refused)
         sys.exit("\n".join(f"fairlift-server: {line}" for line in lines))
-
-
-def _root(settings: Settings) -> bytes | None:
-    """The server's own certificate, which the command trusts."""
-    if not settings.tls_certificate:
-        return None
-    try:
-        return Path(settings.tls_certificate).read_bytes()
-    except OSError as error:
-        raise WrongState(f"cannot read {error.filename}: {error.strerror}") from None
 
 
 def _show_progress(rows: int) -> None:

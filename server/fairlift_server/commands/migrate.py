@@ -52,7 +52,8 @@ def _check(settings: Settings, to: str) -> None:
     for migration in missing:
         lost = f" It removes {migration.loses} for good." if migration.loses else ""
         print(f"{migration.revision}  {migration.title}{lost}")
-    print(f"{name} lacks {len(missing)} migrations" if missing else f"{name} is up to date")
+    number = "1 migration" if len(missing) == 1 else f"{len(missing)} migrations"
+    print(f"{name} lacks {number}" if missing else f"{name} is up to date")
     if missing:
         sys.exit(1)
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # As in access/roles.py, which is not loaded for `--help`.
 _ROLES = ("evaluate", "relay", "storefront", "reader", "editor", "admin")
 _PREFIX = "tokens/"
+# A token that is not used for so long may not be needed any more.
+_FORGOTTEN = timedelta(days=90)
 # Servers learn of changes within a second.
 _KNOWN_EVERYWHERE_S = 1.0
 
@@ -96,7 +98,15 @@ def _show(made: "NewSecret") -> None:
     time.sleep(_KNOWN_EVERYWHERE_S)
     token = made.token
     place = f", environment {token.environment}" if token.environment else ""
-    print(f"{_PREFIX}{token.id}, role {token.role}{place}; shown only now:", file=sys.stderr)
+    ends = (
+        "does not end; --lifetime 365d makes one that does"
+        if token.expires_us is None
+        else f"ends {_shown(token.expires_us)}"
+    )
+    print(
+        f"{_PREFIX}{token.id}, role {token.role}{place}; it {ends}; shown only now:",
+        file=sys.stderr,
+    )
     print(made.secret)
 
 
@@ -105,11 +115,26 @@ def _list(settings: Settings) -> None:
     from fairlift_server.store.tokens import all_tokens
 
     now_us = time.time_ns() // 1_000
-    for token in read_beside(settings.database, all_tokens):
+    tokens = read_beside(settings.database, all_tokens)
+    for token in tokens:
         place = f", environment {token.environment}" if token.environment else ""
         print(f"{_PREFIX}{token.id}  {token.role}{place}, {_state(token, now_us)}")
     if settings.token:
         print(f"{_PREFIX}FAIRLIFT_TOKEN  admin, set in the environment of the server")
+    unused = [f"{_PREFIX}{token.id}" for token in tokens if _is_forgotten(token, now_us)]
+    if unused:
+        print(
+            f"not used for {_FORGOTTEN.days} days, and never ending: {', '.join(unused)}; revoke "
+            "what nobody needs",
+            file=sys.stderr,
+        )
+
+
+def _is_forgotten(token: "StoredToken", now_us: int) -> bool:
+    if token.revoked_us is not None or token.expires_us is not None:
+        return False
+    since_us = token.created_us if token.last_used_us is None else token.last_used_us
+    return now_us - since_us > _FORGOTTEN // timedelta(microseconds=1)
 
 
 def _state(token: "StoredToken", now_us: int) -> str:
@@ -118,8 +143,8 @@ def _state(token: "StoredToken", now_us: int) -> str:
     if token.expires_us is not None and token.expires_us <= now_us:
         return f"expired {_shown(token.expires_us)}"
     parts = [f"made {_shown(token.created_us)}"]
-    if token.expires_us is not None:
-        parts.append(f"expires {_shown(token.expires_us)}")
+    ends_us = token.expires_us
+    parts.append("never ends" if ends_us is None else f"expires {_shown(ends_us)}")
     old_us = token.old_secret_expires_us
     if old_us is not None and old_us > now_us:
         parts.append(f"its older secret ends {_shown(old_us)}")

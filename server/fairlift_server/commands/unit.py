@@ -76,13 +76,12 @@ def _export(units: _Units, ids: list[str], reason: str) -> None:
 @contextmanager
 def _units(settings: Settings, server: str | None) -> Iterator[_Units]:
     from fairlift_server.api.admin_client import admin_client
+    from fairlift_server.commands.server_access import settings_access
     from fairlift_server.store.file_locks import is_used
 
     path = Path(settings.database)
     if server or is_used(path):
-        address = server or settings.own_address
-        certificate = settings.tls_certificate
-        with admin_client(address, token=settings.token, certificate=certificate) as client:
+        with admin_client(settings_access(settings, server)) as client:
             yield client
     else:
         with _offline(settings) as offline:

@@ -81,6 +81,11 @@ class ServerMetrics:
         self._looks = Counter(
             "fairlift_looks", "Looks that were made and written down.", registry=registry
         )
+        self._without_token = Counter(
+            "fairlift_exposures_without_token",
+            "Exposures that were taken, and would be refused if exposure tokens were required.",
+            registry=registry,
+        )
         # By campaign.
         self._unseen_orders: dict[str, int] = {}
         unseen = Gauge(
@@ -126,6 +131,10 @@ class ServerMetrics:
     def looks(self, number: int) -> None:
         """Counts looks that were made and written down."""
         self._looks.inc(number)
+
+    def exposures_without_token(self, number: int) -> None:
+        """Counts exposures that need a token once the policy is `required`."""
+        self._without_token.inc(number)
 
     def unseen_orders(self, campaign: str, orders: int) -> None:
         """Notes the orders of units that a campaign has not seen; only the most of all is shown."""

@@ -88,7 +88,7 @@ def _before_the_first_look(facts: VerdictInput) -> CurrentVerdict:
     """When the first decision is due."""
     day = facts.days.nth(facts.first_decision)
     assert day is not None, "a campaign that is not paused has days to come"
-    headline = Message.of("verdict.not_yet_judged", day=Day(day.date.isoformat()))
+    headline = Message.of("verdict.nothing_yet", day=Day(day.date.isoformat()))
     return CurrentVerdict(headline, Message.of("action.wait"), "not_yet_judged")
 
 

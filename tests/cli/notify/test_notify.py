@@ -78,7 +78,7 @@ def test_the_first_run_records_and_tells_nothing(canned: CannedServer, tmp_path:
     run = notify("--stdout")
 
     assert (run.exit_code, run.stdout) == (0, "")
-    assert "1 verdicts are recorded" in run.stderr
+    assert "1 verdict is recorded" in run.stderr
     assert notify("--stdout").output == ""
 
 

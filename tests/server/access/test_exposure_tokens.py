@@ -22,6 +22,7 @@ from tests.databases import database_in
 from tests.server import shop
 from tests.server.access.callers import ADMIN, Metadata, bearer, made
 from tests.server.client import Caller, Clock, running
+from tests.server.test_monitoring import figure, figures, free_address, page
 
 HOUR = timedelta(hours=1)
 BY_ADMIN = bearer(ADMIN)
@@ -370,3 +371,26 @@ async def test_a_stream_checks_as_a_call_does_and_a_repeat_is_a_duplicate(tmp_pa
 
     assert statuses(list(streamed.outcomes)) == ["accepted", "exposure_token"]
     assert statuses(repeated) == ["duplicate"]
+
+
+async def test_what_would_be_refused_is_counted_while_tokens_are_issued(tmp_path: Path) -> None:
+    http = free_address()
+    name = "fairlift_exposures_without_token_total"
+    async with running(tmp_path, token=ADMIN, http=http) as caller:
+        await started(caller)
+        by = {role: bearer((await made(caller, role)).secret) for role in ("storefront", "relay")}
+        bare = [shop.exposure(f"v{number}") for number in range(6)]
+        await sent(caller, bare[0], by=by["relay"])
+        off = figure(figures((await page(http, "/metrics"))[1]), name)
+        await require(caller, use=admin.EXPOSURE_TOKEN_USE_ISSUED)
+        shown = await assigned(caller, "w")
+        counted = [bare[1], bare[2], exposed(shown, unit_id="other"), exposed(shown)]
+        taken = await sent(caller, *counted, by=by["relay"])
+        taken += await sent(caller, bare[3], by=by["storefront"])  # is trusted
+        issued = figure(figures((await page(http, "/metrics"))[1]), name)
+        await require(caller)
+        await sent(caller, bare[4], bare[5], by=by["relay"])
+        required = figure(figures((await page(http, "/metrics"))[1]), name)
+
+    assert statuses(taken) == ["accepted"] * 5
+    assert (off, issued, required) == (0, 3, 3)

@@ -41,7 +41,10 @@ async def test_a_list_says_what_the_last_look_said_and_makes_no_look(tmp_path: P
 
     assert before.verdict.cause == pb.VERDICT_CAUSE_NOT_YET_JUDGED
     assert (before.day, before.units, before.health) == (0, 0, pb.HEALTH_STATUS_UNSPECIFIED)
-    assert "the next decision is made with the data of" in before.verdict.sentence
+    assert (
+        "Nothing to judge yet: the first decision is made with the data of"
+        in before.verdict.sentence
+    )
     assert unread == before
     assert not looks_unread
     short = pb.Verdict()

@@ -1,11 +1,14 @@
 """Where there is nothing to measure a report says so, and shows no zero in its place."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from fairlift.v1 import plan_pb2
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.campaign_pb2 import Campaign
+from fairlift_cli.__main__ import main
 
 from tests.server import shop
 from tests.server.client import running
@@ -58,8 +61,13 @@ async def test_a_campaign_without_a_visitor_has_a_report_without_figures(tmp_pat
         ]
         await start(caller, planned(micro_values=micro_values, segments=["new_or_returning"]))
         found = await results(caller)
+        shown = await asyncio.to_thread(
+            CliRunner().invoke, main, ["results", found.campaign, "--server", caller.address]
+        )
 
     assert found.verdict.kind == pb.VERDICT_KIND_KEEP_GOING
+    assert found.verdict.sentence == ("Nothing to judge yet: no visitors have seen this campaign.")
+    assert "[TOO EARLY]" in shown.output
     assert not any(arm.HasField("estimate") for row in found.metrics for arm in row.arms)
     assert not found.segments
     assert not found.channels

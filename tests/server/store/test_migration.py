@@ -109,11 +109,13 @@ def test_check_lists_what_is_missing_and_changes_nothing(database: str) -> None:
 
     before = command(database, "--check")
     version = rows(database, "SELECT version_num FROM alembic_version")
+    one = command(database, "--check", "--to", "0002")
     step = command(database, "--to", "0002")
     upgraded = command(database)
     after = command(database, "--check")
 
     assert before.returncode == 1
+    assert one.stdout.endswith(" lacks 1 migration\n")
     assert before.stdout.splitlines()[0].startswith("0002  Events that cannot be judged yet")
     assert version == [("0001",)]
     assert step.stdout.endswith("is at 0002\n")
