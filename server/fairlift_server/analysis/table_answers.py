@@ -1,7 +1,7 @@
 """DuckDB over an export or a shop's own tables: how a server without a ledger answers queries."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from textwrap import shorten
 from typing import Final
 
@@ -10,7 +10,7 @@ from fairlift.engine.errors import WrongState
 
 from fairlift_server.analysis.answering import answers_of
 from fairlift_server.analysis.attached_ledger import first_line
-from fairlift_server.analysis.duckdb_engine import DuckDBEngine, bounded_connection
+from fairlift_server.analysis.duckdb_engine import DuckDBEngine, stoppable_connection
 from fairlift_server.analysis.duckdb_tables import open_lake, open_own
 from fairlift_server.analysis.job_control import JobControl, not_followed
 from fairlift_server.analysis.ledger_query import LedgerAnswer, LedgerQuery
@@ -62,10 +62,7 @@ def complete_until_us(
 def _opened(
     tables: LakeTables | OwnTables, bounds: LedgerSource, control: JobControl
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    with (
-        closing(bounded_connection(bounds)) as connection,
-        control.stopping(connection.interrupt),
-    ):
+    with stoppable_connection(bounds, control) as connection:
         if isinstance(tables, LakeTables):
             open_lake(connection, tables)
         else:

@@ -133,6 +133,13 @@ def test_a_file_of_an_export_that_is_not_whole_is_named(
     assert "\n" not in str(refused.value)
 
 
+def test_too_little_memory_is_said_with_the_setting(lake: Path) -> None:
+    paths = lake_files(lake).paths
+
+    with pytest.raises(WrongState, match="need more than the 1 MB of FAIRLIFT_ANALYSIS_MB"):
+        table_answers(LakeTables(paths, "EUR"), LedgerSource("", 1), [query_of(HISTORY)])
+
+
 def places(tmp_path: Path) -> Iterator[Path]:
     file = tmp_path / "file"
     file.touch()
