@@ -1,14 +1,15 @@
 """The parts of a result: estimates, intervals, posteriors, warnings, and why there is none."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from fairlift_stats.locale import text
 from fairlift_stats.messages import Message
 
 __all__ = [
+    "LOWEST_LIFT",
     "Arm",
     "CannotSay",
     "CannotSayCode",
@@ -19,9 +20,18 @@ __all__ = [
     "NonInferiority",
     "Posterior",
     "Role",
+    "possible_lift",
 ]
 
+# Of a figure that is never negative: everything is lost.
+LOWEST_LIFT: Final = -1.0
+
 Role: TypeAlias = Literal["primary", "secondary", "guardrail"]
+
+
+def possible_lift(lift: float) -> float:
+    """The nearest lift that a figure can have which is never negative; infinite: none is known."""
+    return max(LOWEST_LIFT, lift) if math.isfinite(lift) else lift
 
 
 class CannotSayCode(Enum):
@@ -70,6 +80,10 @@ class Interval:
         """Distance between the limits."""
         return self.high - self.low
 
+    def possible(self) -> "Interval":
+        """Of a lift of a figure that is never negative: without the lifts below −100 %."""
+        return Interval(possible_lift(self.low), possible_lift(self.high))
+
 
 @dataclass(frozen=True, slots=True)
 class CannotSay:
@@ -91,6 +105,11 @@ class Effect:
     value: float
     interval: Interval
     simultaneous: Interval
+
+    def possible(self) -> "Effect":
+        """The lift of a figure that is never negative: without those below −100 %."""
+        value = possible_lift(self.value)
+        return Effect(value, self.interval.possible(), self.simultaneous.possible())
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +150,13 @@ class Posterior:
     control_expected_loss: float
     p_equivalent: float | None
     prior: str
+
+    def possible(self) -> "Posterior":
+        """Of a figure that is never negative: without the lifts below −100 %."""
+        if self.lift is None or self.interval is None:
+            return self
+        lift, interval = possible_lift(self.lift), self.interval.possible()
+        return replace(self, lift=lift, interval=interval)
 
 
 @dataclass(frozen=True, slots=True)

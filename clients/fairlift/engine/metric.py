@@ -171,6 +171,14 @@ class Metric:
         )
 
     @property
+    def is_never_negative(self) -> bool:
+        """Whether no figure of it can be below zero; values that actions bring along can be."""
+        return not self.may_be_negative and not any(
+            isinstance(measure, ActionMeasure) and measure.of is ActionOf.VALUE
+            for measure in self.measures
+        )
+
+    @property
     def reads_as(self) -> Quantity:
         """What its numbers are, as declared or else as its kind and measures imply."""
         if self.quantity is not None:

@@ -55,8 +55,10 @@ class LongReports:
             self._forget_left()
             reading = self._readings.get(key)
             if reading is None:
-                reading = self._readings[key] = _Reading(read, self._left_s)
-        if not reading.wait(patience_s):
+                reading = self._readings[key] = _Reading(read, patience_s + self._left_s)
+            else:
+                reading.wanted_for(patience_s + self._left_s)
+        if not reading.has_ended_within(patience_s):
             raise StillReading(reading.progress)
         with self._lock:
             # What others may have put in its place stays.
@@ -76,29 +78,31 @@ class _ReadersLeft(Exception):
 class _Reading:
     """One report that a thread reads."""
 
-    def __init__(self, read: ReadReport, left_s: float) -> None:
+    def __init__(self, read: ReadReport, wanted_s: float) -> None:
         self._began_s = time.monotonic()
         self._told: pb.ReportProgress | None = None
         self._read = read
-        self._left_s = left_s
-        self._asked_s = time.monotonic()
+        self._wanted_until_s = self._began_s + wanted_s
         self._ended = threading.Event()
         self._outcome: pb.Report | Exception | None = None
         threading.Thread(target=self._run, name="read a report", daemon=True).start()
 
     @property
     def was_left(self) -> bool:
-        """Whether no page has asked for long."""
-        return time.monotonic() > self._asked_s + self._left_s
+        """Whether no page waits for it, and none has asked for long."""
+        return time.monotonic() > self._wanted_until_s
 
     @property
     def progress(self) -> pb.ReportProgress:
         """How far it is; before the server says so, how long it has taken."""
         return self._told or pb.ReportProgress(elapsed_s=time.monotonic() - self._began_s)
 
-    def wait(self, seconds: float) -> bool:
+    def wanted_for(self, seconds: float) -> None:
+        """A page waits for it, and may ask again within so long."""
+        self._wanted_until_s = max(self._wanted_until_s, time.monotonic() + seconds)
+
+    def has_ended_within(self, seconds: float) -> bool:
         """Whether it ends within so long."""
-        self._asked_s = time.monotonic()
         return self._ended.wait(seconds)
 
     def result(self) -> pb.Report:
@@ -106,10 +110,13 @@ class _Reading:
 
         Raises:
             Failure: the server gave none.
+            StillReading: it was ended at the moment when a page came back, which asks again.
         """
         if isinstance(self._outcome, pb.Report):
             return self._outcome
         assert self._outcome is not None, "it has ended"
+        if isinstance(self._outcome, _ReadersLeft):
+            raise StillReading(self.progress)
         raise self._outcome
 
     def _run(self) -> None:

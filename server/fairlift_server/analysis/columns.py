@@ -205,6 +205,7 @@ class ColumnSet:
         """The metric over the columns it needs."""
         window = self.window if metric.window_days is None else metric.window_days
         direction, unit = _DIRECTIONS[metric.direction], _UNITS[metric.reads_as]
+        never = metric.is_never_negative
         match metric.kind:
             case planned.RateMetric(of):
                 column = self._indicator(of, window)
@@ -213,7 +214,7 @@ class ColumnSet:
                 column = self._plain(of, window, metric.cap)
                 buyers = self._indicator(_nonzero_where(of), window)
                 before = self._before(of, column)
-                return Mean(metric.name, column, buyers, unit, direction, before)
+                return Mean(metric.name, column, buyers, unit, direction, before, never)
             case planned.RatioMetric(top, base) if top in _ZERO_OR_ONE and base in _AMONG:
                 among = self._indicator(base, window)
                 return Rate(metric.name, self._indicator(top, window), among, direction)
@@ -222,13 +223,13 @@ class ColumnSet:
                 below = self._plain(base, window)
                 buyers = self._indicator(base, window)
                 pairs = self._pairs(top, base)
-                return Ratio(metric.name, above, below, buyers, unit, direction, pairs)
+                return Ratio(metric.name, above, below, buyers, unit, direction, pairs, never)
             case planned.FunnelMetric(steps):
                 return self._funnel(metric.name, steps, window, direction)
             case planned.QuantileMetric(of, at):
                 column = self._plain(of, window, metric.cap)
                 self.quantiles.append(UnitQuantile(metric.name, column, at))
-                return Quantile(metric.name, at, unit, direction)
+                return Quantile(metric.name, at, unit, direction, is_never_negative=never)
 
     def worth_columns(self, metric: Metric) -> WorthColumns | None:
         """What the worth behind a metric is worked out from; None where none is behind it."""

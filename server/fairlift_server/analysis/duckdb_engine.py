@@ -2,17 +2,24 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 import ibis
+from fairlift.engine.errors import WrongState
 from ibis.backends.sql.compilers.duckdb import compiler
 
 from fairlift_server.analysis.answering import answers_of
-from fairlift_server.analysis.attached_ledger import DUCKDB_TYPES, THREADS, attach_ledger, quoted
+from fairlift_server.analysis.attached_ledger import (
+    DUCKDB_TYPES,
+    THREADS,
+    attach_ledger,
+    first_line,
+    quoted,
+)
 from fairlift_server.analysis.engine import KEPT
 from fairlift_server.analysis.job_control import JobControl, not_followed
 from fairlift_server.analysis.ledger_query import LedgerAnswer, LedgerQuery
@@ -52,15 +59,35 @@ def answers(
     control = control or not_followed()
     if not isinstance(source, LedgerSource):
         source = LedgerSource(str(source))
-    with (
-        closing(bounded_connection(source)) as connection,
-        control.stopping(connection.interrupt),
-    ):
+    with stoppable_connection(source, control) as connection:
         attach_ledger(connection, source.database)
         connection.begin()
         answers = answers_of(DuckDBEngine(connection, attached_ledger()), queries, control)
         connection.commit()
         return answers
+
+
+@contextmanager
+def stoppable_connection(
+    source: LedgerSource, control: JobControl
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A bounded connection whose statements are interrupted once they are not wanted any more.
+
+    Raises:
+        WrongState: memory, or room for files, is not enough.
+        JobStopped: the block was interrupted.
+    """
+    with (
+        closing(bounded_connection(source)) as connection,
+        control.stopping(connection.interrupt),
+    ):
+        try:
+            yield connection
+        except duckdb.OutOfMemoryException as error:
+            raise WrongState(
+                f"results need more than the {source.memory_mb} MB of FAIRLIFT_ANALYSIS_MB, or "
+                f"more room in {source.spill_folder.parent}: {first_line(error)}"
+            ) from error
 
 
 def bounded_connection(source: LedgerSource) -> duckdb.DuckDBPyConnection:

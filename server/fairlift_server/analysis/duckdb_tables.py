@@ -33,17 +33,27 @@ _READERS: Final = {
 
 
 def open_lake(connection: duckdb.DuckDBPyConnection, tables: LakeTables) -> None:
-    """Gives the connection the ledger's tables from the files of an export."""
-    for table, paths in tables.paths.items():
-        if paths:
-            files = ", ".join(map(quoted, paths))
-            _view(
-                connection,
-                f"{FILES_PREFIX}{table}",
-                f"SELECT * FROM read_parquet([{files}], hive_partitioning = false)",
-            )
-    for name, query in lake_views(tables, DUCKDB_TYPES).items():
-        _view(connection, name, query)
+    """Gives the connection the ledger's tables from the files of an export.
+
+    Raises:
+        WrongState: a file cannot be read, or is no table of an export.
+    """
+    try:
+        for table, paths in tables.paths.items():
+            if paths:
+                files = ", ".join(map(quoted, paths))
+                _view(
+                    connection,
+                    f"{FILES_PREFIX}{table}",
+                    f"SELECT * FROM read_parquet([{files}], hive_partitioning = false)",
+                )
+        for name, query in lake_views(tables, DUCKDB_TYPES).items():
+            _view(connection, name, query)
+    except duckdb.Error as error:
+        raise WrongState(
+            f"a file of the export cannot be read: {first_line(error)}; it was changed or damaged: "
+            "copy the export again, or export to another folder"
+        ) from error
 
 
 def shop_connection(tables: OwnTables) -> duckdb.DuckDBPyConnection:

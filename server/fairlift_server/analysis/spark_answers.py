@@ -8,11 +8,7 @@ from fairlift_server.analysis.answering import answers_of
 from fairlift_server.analysis.job_control import JobControl, not_followed
 from fairlift_server.analysis.ledger_query import LedgerAnswer, LedgerQuery
 from fairlift_server.analysis.spark_engine import SparkEngine
-from fairlift_server.analysis.spark_session import (
-    failures_in_words,
-    interruptible,
-    spark_session,
-)
+from fairlift_server.analysis.spark_session import failures_in_words, spark_session
 from fairlift_server.analysis.spark_tables import open_spark_lake, open_spark_own
 from fairlift_server.analysis.table_views import LakeTables, OwnTables, complete_until, named_ledger
 
@@ -62,11 +58,9 @@ class SparkAnswers:
 
     @contextmanager
     def _stopping(self) -> Iterator[None]:
-        with (
-            interruptible(self._session) as interrupt,
-            self._control.stopping(interrupt),
-            failures_in_words(self._url),
-        ):
+        # The session is of this job alone.
+        interrupt = self._session.interruptAll
+        with self._control.stopping(interrupt), failures_in_words(self._url):
             yield
 
 

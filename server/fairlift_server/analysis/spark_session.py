@@ -2,12 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from uuid import uuid4
 
 from fairlift.engine.errors import FairliftError, Unavailable, WrongState
 
@@ -23,6 +22,13 @@ _SETTINGS: Final = {
     # What was kept is joined with itself: Spark 4 loses track of what it knows of its columns.
     "spark.sql.constraintPropagation.enabled": "false",
 }
+# A statement that does not fit the tables, or a value in them that does not fit its column.
+_OF_QUERIES: Final = frozenset(
+    {
+        *("AnalysisException", "ParseException", "ArithmeticException"),
+        *("NumberFormatException", "DateTimeException"),
+    }
+)
 _OWN_SETTINGS: Final = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
 
 
@@ -65,17 +71,6 @@ def check_spark(url: str) -> None:
             f"Spark needs Java 17 or later, and {where}; install it, set JAVA_HOME, or use Spark "
             "Connect (spark:sc://HOST:PORT), which needs none here"
         )
-
-
-@contextmanager
-def interruptible(session: "SparkSession") -> Iterator[Callable[[], object]]:
-    """What interrupts the statements of the block, from any thread."""
-    tag = f"fairlift-{uuid4().hex}"
-    session.addTag(tag)
-    try:
-        yield lambda: session.interruptTag(tag)
-    finally:
-        session.removeTag(tag)
 
 
 @contextmanager
@@ -128,10 +123,7 @@ def _is_of_spark(error: BaseException) -> bool:
 
 def _is_of_query(error: BaseException) -> bool:
     """Whether the query itself is at fault: another try would fail likewise."""
-    return any(
-        kind.__name__ in ("AnalysisException", "ParseException", "ArithmeticException")
-        for kind in type(error).__mro__
-    )
+    return any(kind.__name__ in _OF_QUERIES for kind in type(error).__mro__)
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,18 +1,24 @@
 """DuckDB over an export or a shop's own tables: how a server without a ledger answers queries."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+from textwrap import shorten
+from typing import Final
 
 import duckdb
 from fairlift.engine.errors import WrongState
 
 from fairlift_server.analysis.answering import answers_of
-from fairlift_server.analysis.duckdb_engine import DuckDBEngine, bounded_connection
+from fairlift_server.analysis.attached_ledger import first_line
+from fairlift_server.analysis.duckdb_engine import DuckDBEngine, stoppable_connection
 from fairlift_server.analysis.duckdb_tables import open_lake, open_own
 from fairlift_server.analysis.job_control import JobControl, not_followed
 from fairlift_server.analysis.ledger_query import LedgerAnswer, LedgerQuery
 from fairlift_server.analysis.ledger_source import LedgerSource
 from fairlift_server.analysis.table_views import LakeTables, OwnTables, complete_until, named_ledger
+
+# A value may be written with hundreds of digits.
+_LONGEST_REASON: Final = 200
 
 
 def table_answers(
@@ -56,17 +62,32 @@ def complete_until_us(
 def _opened(
     tables: LakeTables | OwnTables, bounds: LedgerSource, control: JobControl
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    with (
-        closing(bounded_connection(bounds)) as connection,
-        control.stopping(connection.interrupt),
-    ):
+    with stoppable_connection(bounds, control) as connection:
         if isinstance(tables, LakeTables):
             open_lake(connection, tables)
         else:
             open_own(connection, tables)
-        try:
+        with _failures_in_words():
             yield connection
-        except duckdb.IOException as error:
-            raise WrongState(
-                f"a file could not be read: {error}; a newer export may have replaced it: try again"
-            ) from error
+
+
+@contextmanager
+def _failures_in_words() -> Iterator[None]:
+    """Says of failures that the tables are the cause of what it is; others stay as they are."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise WrongState(
+            f"a file could not be read: {error}; a newer export may have replaced it: try again"
+        ) from error
+    except duckdb.DataError as error:
+        reason = shorten(first_line(error), _LONGEST_REASON, placeholder="…")
+        raise WrongState(
+            f"a value of the tables does not fit: {reason}; mend it, or leave its row out with "
+            "`where` in the sources file"
+        ) from error
+    except duckdb.Error as error:
+        # What DuckDB has no class for comes from the readers of files.
+        if type(error) is not duckdb.Error:
+            raise
+        raise WrongState(f"a file is damaged: {first_line(error)}; write it again") from error

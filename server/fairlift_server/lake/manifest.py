@@ -94,8 +94,10 @@ def read_lake_manifest(folder: Path) -> LakeManifest | None:
     path = folder / NAME
     try:
         return _manifest(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise WrongState(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         raise WrongState(
             f"{path} is not a manifest of this version of `fairlift-server export`; export to "

@@ -150,7 +150,8 @@ def expected_rounds(request: LookRequest) -> int:
     days = request.days
     passed_us = request.now_us - days.settle_us
     passed = takewhile(lambda day: days.end_us(day) <= passed_us, days.calendar_days())
-    return 1 + math.ceil((sum(1 for _ in passed) - len(request.stored)) / DAYS_AT_ONCE)
+    due = max(0, sum(1 for _ in passed) - len(request.stored))
+    return 1 + math.ceil(due / DAYS_AT_ONCE)
 
 
 def live_query(

@@ -85,6 +85,7 @@ def _metric(in_role: MetricInRole, metric: Metric, effect: float | None) -> Sequ
         in_role.absolute_margin,
         effect,
         isinstance(metric.kind, RatioMetric) and metric.kind.denominator in _OF_BUYERS,
+        metric.is_never_negative,
     )
 
 

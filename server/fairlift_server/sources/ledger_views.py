@@ -68,6 +68,8 @@ class LedgerViews:
                 "variant": self._text(table, "variant"),
                 "segments": self._json(table),
             },
+            # No visitor was seen; all such rows would count as one.
+            where=f"TRIM({self._text(table, 'unit')}) <> ''",
         )
 
     def _actions(self, table: SourceTable) -> str:
@@ -156,7 +158,9 @@ class LedgerViews:
             },
         )
 
-    def _select(self, table: SourceTable, columns: Mapping[str, str], *, joined: str = "") -> str:
+    def _select(
+        self, table: SourceTable, columns: Mapping[str, str], *, joined: str = "", where: str = ""
+    ) -> str:
         """The columns over what the file gives: nothing of the shop's meets a name of ours."""
         of_shop = {f"given_{name}": column.sql for name, column in table.columns.items()}
         of_shop |= {
@@ -165,7 +169,9 @@ class LedgerViews:
         inner = ", ".join(f"{sql} AS {name}" for name, sql in of_shop.items())
         outer = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
         key = f" CROSS JOIN {KEY_TABLE} AS k" if "k.inner_state" in outer else ""
-        return f"SELECT {outer} FROM (SELECT {inner} FROM {rows_of(table)}) AS g{joined}{key}"
+        condition = f" WHERE {where}" if where else ""
+        rows = f"(SELECT {inner} FROM {rows_of(table)}) AS g{joined}{key}"
+        return f"SELECT {outer} FROM {rows}{condition}"
 
     def _event(self, table: SourceTable) -> dict[str, str]:
         return {"unit": self._id(table, "unit"), **self._times(table)}

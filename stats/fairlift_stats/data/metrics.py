@@ -48,6 +48,11 @@ class Rate:
         return "share"
 
     @property
+    def is_never_negative(self) -> bool:
+        """A share is 0 or more."""
+        return True
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Columns that the summary must have."""
         base = () if self.of is None else (self.of,)
@@ -59,7 +64,8 @@ class Mean:
     """A number per unit, zeros included, e.g. revenue per visitor.
 
     `buyers` names the 0/1 column of the units that can be non-zero. With it, low counts are flagged
-    and the posterior is the hurdle model: who buys, times how much.
+    and the posterior is the hurdle model: who buys, times how much. `is_never_negative` says that
+    no unit is below zero: then no lift is below −100 %.
     """
 
     name: str
@@ -68,6 +74,7 @@ class Mean:
     unit: MetricUnit = "money"
     direction: Direction = "higher"
     covariates: tuple[str, ...] = ()
+    is_never_negative: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -81,7 +88,7 @@ class Ratio:
 
     `buyers` names the 0/1 column of units with a denominator: degrees of freedom come from them.
     `covariates` are pairs (numerator, denominator) of the pre-period; without a denominator it is a
-    plain number per unit.
+    plain number per unit. `is_never_negative` is said of both columns, as in `Mean`.
     """
 
     name: str
@@ -91,6 +98,7 @@ class Ratio:
     unit: MetricUnit = "money"
     direction: Direction = "higher"
     covariates: tuple[tuple[str, str | None], ...] = ()
+    is_never_negative: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -104,7 +112,8 @@ class Quantile:
     """The value that a share `at` of the values does not exceed, e.g. the median order.
 
     It cannot be computed from sums: pass one `QuantileArm` per variant with the summaries, or name
-    the `column` of the frame whose values it is of.
+    the `column` of the frame whose values it is of. `is_never_negative` is said of the values, as
+    in `Mean`.
 
     Raises:
         BadQuestion: the share is not between 0 and 1.
@@ -115,6 +124,7 @@ class Quantile:
     unit: MetricUnit = "money"
     direction: Direction = "higher"
     column: str | None = None
+    is_never_negative: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a share that is not a quantile."""

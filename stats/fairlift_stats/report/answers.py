@@ -116,7 +116,10 @@ class Answers:
         There is none without data: it would be the prior alone. Without a meaningful lift it has
         the chances and losses of the difference. A rate's lift without an upper end has one.
         """
-        return self.reasons[i - 1] or self._posteriors[i - 1]
+        answer = self.reasons[i - 1] or self._posteriors[i - 1]
+        if isinstance(answer, CannotSay) or not self.row.metric.is_never_negative:
+            return answer
+        return answer.possible()
 
     @cached_property
     def _posteriors(self) -> MetricPosteriors:
@@ -162,7 +165,8 @@ def _lift(row: ResultRow, i: int, k: float) -> Effect | CannotSay:
     if why is None and not all(map(math.isfinite, ends)):
         why = CannotSayCode.CONTROL_NEAR_ZERO
     if why is None:
-        return _effect(limits)
+        effect = _effect(limits)
+        return effect.possible() if row.metric.is_never_negative else effect
     # The lower limit of a rate's lift holds though there is no upper one.
     interval = Interval(limits.low if row.is_rate else -math.inf, math.inf)
     words = _NO_LIFT[why].format(control=row.value[0])

@@ -43,6 +43,7 @@ class SequentialMetric:
         absolute_margin: the same in the metric's own unit, e.g. 0.60 of the currency.
         minimum_effect: the smallest lift worth finding, for the sentence on what is missing.
         among_buyers: the metric looks at buyers only (average ticket, items per order).
+        is_never_negative: no figure of it is below zero, so no lift is below −100 %.
     """
 
     name: str
@@ -54,6 +55,7 @@ class SequentialMetric:
     absolute_margin: float | None = None
     minimum_effect: float | None = None
     among_buyers: bool = False
+    is_never_negative: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a metric that cannot be judged."""

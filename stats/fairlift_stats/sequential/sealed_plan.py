@@ -107,7 +107,7 @@ def _plan_from(read: dict[str, Any]) -> SequentialPlan:
 
 
 def _metric_to(metric: SequentialMetric) -> dict[str, object]:
-    return {
+    written: dict[str, object] = {
         "name": metric.name,
         "role": metric.role,
         "direction": metric.direction,
@@ -118,6 +118,8 @@ def _metric_to(metric: SequentialMetric) -> dict[str, object]:
         "minimum_effect": metric.minimum_effect,
         "among_buyers": metric.among_buyers,
     }
+    # A seal from before it was written has no such name.
+    return written | ({"is_never_negative": True} if metric.is_never_negative else {})
 
 
 def _metric_from(read: dict[str, Any]) -> SequentialMetric:
@@ -131,6 +133,7 @@ def _metric_from(read: dict[str, Any]) -> SequentialMetric:
         absolute_margin=read["absolute_margin"],
         minimum_effect=read["minimum_effect"],
         among_buyers=read["among_buyers"],
+        is_never_negative=read.get("is_never_negative", False),
     )
 
 

@@ -17,6 +17,7 @@ from fairlift_stats.verdict.facts import (
     confidence_of,
     estimate_between,
     oriented,
+    possible_estimate,
     table_k,
 )
 from fairlift_stats.verdict.standings import (
@@ -61,8 +62,10 @@ def arm_standing(
         crossed_look=None if first is None else first + 1,
         gives_up=bool(judged) and success is None and standings[judged[-1]].gives_up,
         loss=now.loss,
-        raw=_raw(standings[raw_at], height, largest_k),
-        corrected=_corrected(plan, metric, standings, stop, ks, largest_k),
+        raw=possible_estimate(metric, _raw(standings[raw_at], height, largest_k)),
+        corrected=possible_estimate(
+            metric, _corrected(plan, metric, standings, stop, ks, largest_k)
+        ),
         largest_k=largest_k,
     )
 

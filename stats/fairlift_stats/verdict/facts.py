@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, TypeVar
 
 from scipy.special import ndtri
 
-from fairlift_stats.effects import CannotSayCode, Interval
+from fairlift_stats.effects import CannotSayCode, Interval, possible_lift
 from fairlift_stats.methods.contrast import Contrast, Margin
 from fairlift_stats.sequential.anytime.counts import SequentialSampleRatio
 from fairlift_stats.sequential.errors import UnknownArm
@@ -37,6 +37,13 @@ class Estimate:
     lift: float | None
     lift_interval: Interval | None
     no_lift: CannotSayCode | None = None
+
+    def possible(self) -> "Estimate":
+        """Of a figure that is never negative: without the lifts below −100 %."""
+        if self.lift is None or self.lift_interval is None:
+            return self
+        lift, interval = possible_lift(self.lift), self.lift_interval.possible()
+        return replace(self, lift=lift, lift_interval=interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +291,13 @@ def table_k(plan: SequentialPlan) -> float:
 def oriented(metric: SequentialMetric, value: float) -> float:
     """The value with its sign turned so that more is better."""
     return value if metric.direction == "higher" else -value
+
+
+def possible_estimate(metric: SequentialMetric, estimate: Estimate | None) -> Estimate | None:
+    """The estimate, without lifts that the metric cannot have."""
+    if estimate is None or not metric.is_never_negative:
+        return estimate
+    return estimate.possible()
 
 
 def estimate_between(

@@ -28,6 +28,7 @@ from fairlift_stats.verdict.facts import (
     Safety,
     estimate_between,
     oriented,
+    possible_estimate,
     table_k,
 )
 from fairlift_stats.verdict.standings import moment_of
@@ -192,7 +193,7 @@ def guardrail_standing(
         units_missing=None if needed is None or math.isinf(needed) else max(1, math.ceil(needed)),
         shortage=now.counts.shortage if is_open else None,
         is_at_margin=needed == math.inf,
-        raw=_raw(shown, line, _largest_k(plan, line)),
+        raw=possible_estimate(metric, _raw(shown, line, _largest_k(plan, line))),
         confidence=guardrail_confidence(plan, is_harmed=state == "harmed"),
         has_no_share=is_open and now.has_no_share,
         largest_k=_largest_k(plan, line),

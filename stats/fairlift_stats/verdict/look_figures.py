@@ -125,6 +125,6 @@ def _figures(
         evidence.arm,
         z,
         line,
-        estimate,
+        estimate.possible() if plan.metric(evidence.metric).is_never_negative else estimate,
         None if height is None else confidence,
     )

@@ -93,6 +93,18 @@ def test_a_reading_that_no_page_asks_for_any_more_is_ended() -> None:
     assert read.has_left.wait(60)
 
 
+def test_a_file_that_waits_longer_than_pages_ask_is_not_left() -> None:
+    reports, read = LongReports(left_s=0.0), Reading()
+    file = threading.Thread(target=lambda: reports.report(KEY, read, patience_s=60.0))
+    file.start()
+    read.told.wait()
+    has_left = read.has_left.wait(0.3)
+    read.may_end.set()
+    file.join()
+
+    assert not has_left
+
+
 def test_why_there_is_no_report_reaches_the_page() -> None:
     def fail(_: Tell) -> pb.Report:
         raise Unreachable("no Fairlift server answers")

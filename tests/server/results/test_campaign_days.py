@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from fairlift_server.events.intake import Intake, IntakeWatch, Silence
@@ -13,8 +14,12 @@ from fairlift_server.results.campaign_days import (
     is_over,
 )
 from fairlift_server.results.campaign_history import _until
+from fairlift_server.results.look import LookRequest, expected_rounds
 
 from tests.server import shop
+
+if TYPE_CHECKING:
+    from fairlift_server.results.analysis_plan import AnalysisPlan
 
 MADRID = "Europe/Madrid"
 HOUR = timedelta(hours=1)
@@ -55,6 +60,20 @@ def test_days_that_a_pause_touches_do_not_count() -> None:
     # A pause that ends at midnight touches no other day.
     pause = Pause(us(noon), us(start + 48 * HOUR))
     assert dates(days_of(start, pauses=(pause,)), 2) == ["2026-03-02", "2026-03-04"]
+
+
+@pytest.mark.parametrize(("hours", "rounds"), [(-100, 1), (25, 1), (26, 2), (98, 2), (122, 3)])
+def test_the_ledger_is_asked_once_and_once_for_every_four_days_that_are_due(
+    hours: int, rounds: int
+) -> None:
+    """A day is due two hours after its end."""
+    start = shop.midnight(date(2026, 3, 2), MADRID)
+    plan = cast("AnalysisPlan", None)  # which says nothing of days
+    now_us = us(start + hours * HOUR)
+
+    request = LookRequest(plan, "", days_of(start), (), None, now_us, Intake(up_since_us=0))
+
+    assert expected_rounds(request) == rounds
 
 
 def test_while_a_campaign_is_paused_it_has_no_days_ahead() -> None:
