@@ -47,6 +47,7 @@ class CopyManifest:
             another row of that id.
         files: the oldest first.
         costs_since: the generation in which all costs were copied again.
+        newest_costs: the generation of the newest costs and exchange rates.
         currency: the shop's.
     """
 
@@ -56,6 +57,7 @@ class CopyManifest:
     marks: Mapping[str, tuple[int, str]]
     files: tuple[CopiedFile, ...]
     costs_since: int
+    newest_costs: int
     currency: str
 
 

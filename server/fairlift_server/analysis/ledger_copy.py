@@ -141,7 +141,7 @@ class _Copying:
         with self._transaction():
             self._removals, about, currency = self._ledger()
             removals = self._removals
-            marks = self._marks(newest_rows())
+            marks = {**no_rows(), **self._marks(newest_rows())}
             if sum(row_id for row_id, _ in marks.values()) < least_rows:
                 return None
             before = read_copy_manifest(self._folder, removals)
@@ -150,9 +150,9 @@ class _Copying:
             # What a process that was killed has left goes, and a copy that is of no use.
             remove_other_files(self._folder, removals, () if before is None else before.files)
             if before is None:
-                before = CopyManifest(about, secrets.token_hex(8), 0, no_rows(), (), 1, currency)
+                before = CopyManifest(about, secrets.token_hex(8), 0, no_rows(), (), 1, 1, currency)
             after = before
-            if {**no_rows(), **marks} != before.marks:
+            if marks != before.marks:
                 self._check_room(is_new=not before.files)
                 after = self._with_new_rows(before, marks)
         if after is not before:
@@ -223,16 +223,17 @@ class _Copying:
         restated = 0
         if before.files:
             restated = self._insert(RESTATED, newly_restated(since), generation)
-        has_new_rates = marks.get("exchange_rates") != since["exchange_rates"]
+        has_new_rates = marks["exchange_rates"] != since["exchange_rates"]
         file = CopiedFile(
             self._new_name(), sum(counts.values()), restated, counts["identity_links"], generation
         )
         return replace(
             before,
             generation=generation,
-            marks={**no_rows(), **marks},
+            marks=marks,
             files=(*before.files, file),
             costs_since=generation if has_new_rates else before.costs_since,
+            newest_costs=generation if counts["costs"] or has_new_rates else before.newest_costs,
         )
 
     def _merged(self, before: CopyManifest) -> CopyManifest:

@@ -349,11 +349,27 @@ class LedgerAnswer:
             group: whose columns are added up; None takes every group.
             last_entry: the last day of entry that counts.
         """
-        for cell in self.segment_cells:
-            if group is not None and cell.maturity != group.maturity:
-                continue
-            if cell.counts_on(day, last_entry):
-                yield cell.segments or "", cell.variant, self._in_own_units(cell.summary)
+        for cell in self._segment_cells(day, group, last_entry):
+            yield cell.segments or "", cell.variant, self._in_own_units(cell.summary)
+
+    def segment_units(self, group: ColumnGroup) -> Iterator[tuple[str, str, int]]:
+        """The segments' text, the variant and the units of each cell, in the sample of everybody.
+
+        Args:
+            group: whose cells are counted; those of any group have all units.
+        """
+        for cell in self._segment_cells(None, group, None):
+            yield cell.segments or "", cell.variant, cell.summary.n
+
+    def _segment_cells(
+        self, day: int | None, group: ColumnGroup | None, last_entry: int | None
+    ) -> Iterator[LedgerCell]:
+        return (
+            cell
+            for cell in self.segment_cells
+            if (group is None or cell.maturity == group.maturity)
+            and cell.counts_on(day, last_entry)
+        )
 
     def _totals(self, cells: Iterable[LedgerCell]) -> dict[str, Summary]:
         by_variant: dict[str, list[Summary]] = {}
