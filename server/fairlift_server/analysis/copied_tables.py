@@ -70,7 +70,7 @@ def all_rows(table: str) -> str:
     return f"SELECT {columns} FROM shop.main.{table}"
 
 
-def new_rows(table: str, since: Marks) -> str:
+def rows_to_copy(table: str, since: Marks) -> str:
     """The columns of a table of the ledger, what is new or restated since the marks.
 
     SQLite's own SQL finds rows by their ids; DuckDB's reader would read all of them. What it hands

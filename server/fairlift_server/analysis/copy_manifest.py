@@ -25,14 +25,12 @@ class CopiedFile:
         rows: in all of its tables.
         restated: rows of them that say which orders were restated.
         links: rows of them that link ids.
-        first: the generation of its oldest rows.
     """
 
     name: str
     rows: int
     restated: int
     links: int
-    first: int
 
 
 @dataclass(frozen=True, slots=True)
