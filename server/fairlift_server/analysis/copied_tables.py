@@ -22,6 +22,8 @@ _OF_ORDERS: Final = ("orders", "order_lines", "amendments")
 # put in its place. Lines come and go with their orders.
 _KEYS: Final[Mapping[str, str]] = {
     **{name: "hex(event_id) || ' ' || received_us" for name in COPIED if name != "order_lines"},
+    # An order that is sent again takes the event id of the earlier sending.
+    "orders": "order_id || ' ' || received_us",
     "order_changes": "order_id",
 }
 

@@ -110,6 +110,24 @@ def test_the_answer_says_that_new_events_were_folded_in(shop: Shop) -> None:
     assert (second.folds, third.folds) == (1, 2)
 
 
+def test_an_order_that_is_sent_again_is_restated(shop: Shop) -> None:
+    answer = shop.read()
+    [(row, order_id)] = rows(
+        shop.database, "SELECT id, order_id FROM orders ORDER BY id DESC LIMIT 1"
+    )
+    rows(
+        shop.database,
+        "UPDATE orders SET event_id = ?, time_us = time_us - 3600000000 WHERE id = ?",
+        (b"2" * 16, row),
+    )
+    rows(shop.database, "INSERT INTO order_changes (order_id) VALUES (?)", (order_id,))
+
+    again = shop.read(answer)
+
+    assert answer.state is not None
+    assert again.state == replace(answer.state, generation=2)
+
+
 def test_new_costs_are_read_with_everything_else(shop: Shop) -> None:
     answer = shop.read()
     statement = (
