@@ -7,7 +7,7 @@ that on the same data. Each runs in a process of its own, in turns; ratios are o
 import math
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ from benchmarks.form import Measure, publish
 from benchmarks.large_shop.campaigns import LARGE, SMALL
 from benchmarks.large_shop.cost import Cost, cost_of
 from benchmarks.large_shop.databases import exported, fill
-from benchmarks.large_shop.events import write_events
-from benchmarks.large_shop.looking import by_hand, by_tea_tasting, look
+from benchmarks.large_shop.events import visitors_of, write_events
+from benchmarks.large_shop.looking import by_hand, by_tea_tasting, look, look_from_copy
 from benchmarks.large_shop.server_reading import reading_ms
 from tests.postgres import PostgresServer
 from tests.spark_cluster import SparkCluster, configured, missing_for_spark
@@ -65,12 +65,12 @@ def by_cpu(costs: list[Cost]) -> Cost:
     return sorted(costs, key=lambda cost: cost.cpu_s)[len(costs) // 2]
 
 
-def measures(ledger: Ledger, events: int) -> Iterator[Measure]:
+def measures(ledger: Ledger, events: int, asked: Callable[..., object] = look) -> Iterator[Measure]:
     """A full look beside the query by hand."""
     hands, looks = [], []
     for _ in range(ROUNDS):
         hands.append(ledger.cost("by hand", by_hand))
-        looks.append(ledger.cost("look", look, (LARGE,)))
+        looks.append(ledger.cost("look", asked, (LARGE,)))
     hand, ours = by_cpu(hands), by_cpu(looks)
     for row, expected in zip(ours.value, hand.value, strict=True):
         assert all(map(math.isclose, row, expected)), (ledger.name, row, expected)
@@ -97,9 +97,9 @@ def tea_tasting(ledger: Ledger) -> Measure:
     return Measure("look_tea_tasting_ratio", ours.cpu_s / theirs.cpu_s, "× tea-tasting")
 
 
-def reading(ledger: Ledger) -> Iterator[Measure]:
+def reading(ledger: Ledger, events: int) -> Iterator[Measure]:
     """A server that is asked again."""
-    read = reading_ms(ledger.source)
+    read = reading_ms(ledger.source, visitors_of(events))
     print(f"  {read}", flush=True)
     yield Measure("look_first_ms", read.first, "ms")
     yield Measure("look_cached_ms", read.again, "ms")
@@ -191,7 +191,10 @@ def main() -> None:
         lake = Ledger("a tenth", str(exported(str(few), folder / "few" / "lake")), parquet.small)
         cpu_s = next(m.value for m in found if m.what == "look_parquet_cpu_s")
         found.append(growth(lake, events // 10, cpu_s, events))
-        found += reading(sqlite)
+        # Which has its copy from the first call in each process.
+        copy = Ledger("copy", sqlite.source, sqlite.source)
+        found += measures(copy, events, look_from_copy)
+        found += reading(sqlite, events)
         found += spark(parquet, events)
     peaks = [measure.value for measure in found if measure.what.endswith("_peak_gb")]
     publish("looks", [*found, Measure("look_peak_gb", max(peaks), "GB")])

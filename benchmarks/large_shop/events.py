@@ -5,6 +5,7 @@ exposures to the small ones, 60,000 orders and 440,000 actions. Numbers come fro
 numbers: the same for the same size. No order is amended and no visitor is linked.
 """
 
+import hashlib
 from contextlib import closing
 from pathlib import Path
 
@@ -68,10 +69,20 @@ _ROWS = {
 }
 
 
+def visitors_of(events: int) -> int:
+    """How many visitors meet the large campaign in so many events."""
+    return events * 40 // 100
+
+
+def unit_of(visitor: int) -> str:
+    """The id of a visitor, as the macro of this name makes it."""
+    return hashlib.md5(f"visitor{visitor}".encode(), usedforsecurity=False).hexdigest()[:22]
+
+
 def write_events(folder: Path, events: int) -> dict[str, Path]:
     """Writes a file for each table of TABLES, in the order of time."""
     sizes = {
-        "visitors": events * 40 // 100,
+        "visitors": visitors_of(events),
         "more": events * 10 // 100,
         "actions": events * 44 // 100,
         "orders": events * 6 // 100,

@@ -1,12 +1,13 @@
 """A full look, the same metrics by hand, and by tea-tasting: each is called in a process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from fairlift_server.analysis.attached_ledger import attach_ledger
+from fairlift_server.analysis.ledger_query import LedgerAnswer
 from fairlift_server.analysis.ledger_source import LedgerSource
 from fairlift_server.analysis.table_views import LakeTables
 from fairlift_server.lake.reading import lake_files
@@ -35,9 +36,21 @@ def look(source: str, campaigns: tuple[str, ...], spark: str = "") -> Rows:
         from fairlift_server.analysis.duckdb_engine import answers
 
         found = answers(source, queries)
+    return _sums(found)
+
+
+def look_from_copy(source: str, campaigns: tuple[str, ...]) -> Rows:
+    """The same from the columnar copy of a SQLite file, which the first call makes."""
+    from fairlift_server.analysis.copy_answers import answers_from_copy
+
+    ledger = LedgerSource(source, folder=f"{source}.look", least_copied_rows=1)
+    return _sums(answers_from_copy(ledger, [full_look(name) for name in campaigns]))
+
+
+def _sums(answers: Sequence[LedgerAnswer]) -> Rows:
     return [
         (summary.n, *(summary.sum(f"{name}@{WINDOW_DAYS}") for name in _SUMS))
-        for answer in found
+        for answer in answers
         for summary in answer.sample(None).summaries[WINDOW_DAYS].values()
     ]
 

@@ -17,6 +17,7 @@ from fairlift.v1.results_service_pb2_grpc import ResultsServiceStub
 from fairlift.wire.values import time_to
 
 from benchmarks.large_shop.campaigns import LARGE, VARIANTS
+from benchmarks.large_shop.events import unit_of
 from benchmarks.serve import process
 
 _NEW, _BATCH = 5_000, 1_000
@@ -31,7 +32,8 @@ class Reading:
     Attributes:
         first: of the first report, which makes all looks that are due.
         again: of one with nothing new.
-        after_new: of one after 5,000 new events.
+        after_new: of one after 5,000 new events, half of them of new visitors and half actions of
+            as many known ones.
         assign_quiet, assign_during: 99th percentiles of assignments at a steady rate, with nothing
             else to do, and while the first report is made.
     """
@@ -43,8 +45,13 @@ class Reading:
     assign_during: float
 
 
-def reading_ms(database: str) -> Reading:
-    """What readers and storefronts wait for at one server."""
+def reading_ms(database: str, visitors: int) -> Reading:
+    """What readers and storefronts wait for at one server.
+
+    Args:
+        database: of the large shop.
+        visitors: that the large campaign has.
+    """
     settings = {
         "FAIRLIFT_LISTEN": "127.0.0.1:0",
         "FAIRLIFT_DATABASE": database,
@@ -63,7 +70,7 @@ def reading_ms(database: str) -> Reading:
             while not report.done():
                 during += _assigned_ms(channel, 20)
         again = [_report_ms(channel) for _ in range(_ROUNDS)]
-        _send(channel)
+        _send(channel, visitors)
         return Reading(
             report.result(),
             statistics.median(again),
@@ -92,19 +99,23 @@ def _report_ms(channel: grpc.Channel) -> float:
     return (time.perf_counter() - begun) * 1_000
 
 
-def _send(channel: grpc.Channel) -> None:
+def _send(channel: grpc.Channel, visitors: int) -> None:
     stub, now = EventServiceStub(channel), datetime.now(UTC) - timedelta(minutes=1)
     for start in range(0, _NEW, _BATCH):
-        batch = [
-            events.Event(
-                event_id=uuid7(),
-                event_time=time_to(now + timedelta(milliseconds=number)),
-                exposure=events.Exposure(
-                    campaign=f"campaigns/{LARGE}", variant=VARIANTS[number % 2],
-                    unit_id=f"new-{number}", epoch=1,
-                ),
-            )
-            for number in range(start, start + _BATCH)
-        ]  # fmt: skip
+        batch = [_event(number, visitors, now) for number in range(start, start + _BATCH)]
         outcomes = stub.RecordEvents(events.RecordEventsRequest(events=batch)).outcomes
         assert all(each.status == events.EVENT_STATUS_ACCEPTED for each in outcomes), outcomes[0]
+
+
+def _event(number: int, visitors: int, now: datetime) -> events.Event:
+    """An exposure of a new visitor, or an action of a known one, from all over the campaign."""
+    event = events.Event(event_id=uuid7(), event_time=time_to(now + timedelta(milliseconds=number)))
+    if number % 2:
+        event.action.unit_id = unit_of(number * visitors // _NEW)
+        event.action.name = "add_to_cart"
+    else:
+        event.exposure.campaign = f"campaigns/{LARGE}"
+        event.exposure.variant = VARIANTS[number // 2 % 2]
+        event.exposure.unit_id = f"new-{number}"
+        event.exposure.epoch = 1
+    return event

@@ -178,9 +178,9 @@ class SettingValues:
     analysis_folder: str = field(
         default="",
         metadata={
-            "help": "folder of this machine for answers that are remembered, and for rows that do "
-            "not fit into memory; default: FAIRLIFT_DATABASE.analysis; with PostgreSQL nothing is "
-            "remembered without it"
+            "help": "folder of this machine for answers that are remembered, a copy of a SQLite "
+            "database that looks read, and rows that do not fit into memory; default: "
+            "FAIRLIFT_DATABASE.analysis; with PostgreSQL nothing is remembered without it"
         },
     )
     look_every_s: float = field(

@@ -47,6 +47,14 @@ def fill(address: str) -> None:
     assert event_service_pb2.EVENT_STATUS_REFUSED not in found
 
 
+def plant_copy(folder: Path) -> Path:
+    """Where looks keep their copy of the database, with a file in it."""
+    copy = folder / "shop.db.analysis" / "copy"
+    copy.mkdir(parents=True)
+    (copy / "0-rows.duckdb").write_text("v and c")
+    return copy
+
+
 def check_export(folder: Path, text: str) -> None:
     found = json.loads(text)
     v, c = stored(folder, "v"), stored(folder, "c")
@@ -91,6 +99,7 @@ def test_the_command_asks_the_server_that_uses_the_database(tmp_path: Path) -> N
     listen = {"FAIRLIFT_LISTEN": f"127.0.0.1:{port}", "FAIRLIFT_TOKEN": "s3cret"}
     with process(tmp_path, FAIRLIFT_LISTEN=listen["FAIRLIFT_LISTEN"]) as (_, address):
         fill(address)
+        copy = plant_copy(tmp_path)
         exported = unit(tmp_path, "export", "c", **listen)
         erased = unit(tmp_path, "erase", "c", "nobody", **listen)
         nothing = unit(tmp_path, "export", "v", **listen)
@@ -102,6 +111,7 @@ def test_the_command_asks_the_server_that_uses_the_database(tmp_path: Path) -> N
         "erased 2 of 2: nothing was kept about it; is it written as the shop sends it?\n"
     )
     assert set(json.loads(nothing.stdout)["counts"].values()) == {0}
+    assert [*copy.iterdir()] == []
     assert elsewhere.returncode == 1
     assert "--server HOST:PORT" in elsewhere.stderr
 
@@ -111,6 +121,7 @@ def test_the_command_works_on_the_database_when_no_server_runs(tmp_path: Path) -
         fill(address)
         time.sleep(0.1)
 
+    copy = plant_copy(tmp_path)
     exported = unit(tmp_path, "export", "v")
     erased = unit(tmp_path, "erase", "-", "--reason", "asked", typed="v\nc\n")
     with process(tmp_path) as (_, address), grpc.insecure_channel(address) as channel:
@@ -118,6 +129,7 @@ def test_the_command_works_on_the_database_when_no_server_runs(tmp_path: Path) -
 
     check_export(tmp_path, exported.stdout)
     assert erased.stdout.splitlines()[0] == "erased 1 of 2: 6 events of 2 linked ids"
+    assert [*copy.iterdir()] == []
     assert again == [event_service_pb2.EVENT_STATUS_REFUSED] * 2
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from fairlift.engine.metric import CapAtQuantile, OrderMeasure
 from fairlift_server.analysis.columns import UnitColumn, UnitQuantile
 from fairlift_server.analysis.duckdb_engine import answers
+from fairlift_server.analysis.ledger_cell import LedgerCell
 from fairlift_server.analysis.ledger_query import (
     ColumnGroup,
     Lateness,
     LedgerAnswer,
-    LedgerCell,
     LedgerQuery,
     LiveQuestion,
 )

@@ -12,13 +12,8 @@ from fairlift.engine.metric import OrderMeasure
 from fairlift.wire.campaign import campaign_from
 from fairlift_server.analysis.columns import maturity_us
 from fairlift_server.analysis.day_calendar import DAY_US, DayCalendar
-from fairlift_server.analysis.ledger_query import (
-    ColumnGroup,
-    EntryCount,
-    LedgerAnswer,
-    LedgerCell,
-    LedgerQuery,
-)
+from fairlift_server.analysis.ledger_cell import LedgerCell
+from fairlift_server.analysis.ledger_query import ColumnGroup, EntryCount, LedgerAnswer, LedgerQuery
 from fairlift_server.events.intake import Intake
 from fairlift_server.results.analysis_plan import analysis_plan_of
 from fairlift_server.results.campaign_days import HOUR_US, CampaignDays

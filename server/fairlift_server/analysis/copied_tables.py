@@ -22,6 +22,8 @@ _OF_ORDERS: Final = ("orders", "order_lines", "amendments")
 # put in its place. Lines come and go with their orders.
 _KEYS: Final[Mapping[str, str]] = {
     **{name: "hex(event_id) || ' ' || received_us" for name in COPIED if name != "order_lines"},
+    # An order that is sent again takes the event id of the earlier sending.
+    "orders": "order_id || ' ' || received_us",
     "order_changes": "order_id",
 }
 
@@ -70,7 +72,7 @@ def all_rows(table: str) -> str:
     return f"SELECT {columns} FROM shop.main.{table}"
 
 
-def new_rows(table: str, since: Marks) -> str:
+def rows_to_copy(table: str, since: Marks) -> str:
     """The columns of a table of the ledger, what is new or restated since the marks.
 
     SQLite's own SQL finds rows by their ids; DuckDB's reader would read all of them. What it hands

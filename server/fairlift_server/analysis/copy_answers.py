@@ -108,7 +108,7 @@ class _CopyAnswers:
             if answer is None or answer.state is None or not may_be_folded(answer, queries[number]):
                 continue
             since = answer.state.generation
-            if answer.state.copy == manifest.name and since >= manifest.costs_since:
+            if answer.state.copy == manifest.name and since >= manifest.newest_costs:
                 by_generation[since][number] = replace(answer, query=queries[number])
         return by_generation
 

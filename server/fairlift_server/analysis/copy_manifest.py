@@ -25,14 +25,12 @@ class CopiedFile:
         rows: in all of its tables.
         restated: rows of them that say which orders were restated.
         links: rows of them that link ids.
-        first: the generation of its oldest rows.
     """
 
     name: str
     rows: int
     restated: int
     links: int
-    first: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +45,7 @@ class CopyManifest:
             another row of that id.
         files: the oldest first.
         costs_since: the generation in which all costs were copied again.
+        newest_costs: the generation of the newest costs and exchange rates.
         currency: the shop's.
     """
 
@@ -56,6 +55,7 @@ class CopyManifest:
     marks: Mapping[str, tuple[int, str]]
     files: tuple[CopiedFile, ...]
     costs_since: int
+    newest_costs: int
     currency: str
 
 

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -92,6 +92,9 @@ def stoppable_connection(
 
 def bounded_connection(source: LedgerSource) -> duckdb.DuckDBPyConnection:
     """A connection that takes no more memory than is allowed, and writes the rest to files."""
+    # DuckDB makes the folder of its files, but none above it.
+    with suppress(OSError):
+        source.spill_folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return duckdb.connect(
         config={
             "threads": THREADS,

@@ -22,12 +22,12 @@ from fairlift_server.analysis.fold_numbers import (
     folded_sum,
 )
 from fairlift_server.analysis.folded_facts import folded_facts
+from fairlift_server.analysis.ledger_cell import LedgerCell
 from fairlift_server.analysis.ledger_query import (
     ColumnGroup,
     CouponCount,
     EntryCount,
     LedgerAnswer,
-    LedgerCell,
     LedgerQuery,
     OpenUnits,
     OrderCount,

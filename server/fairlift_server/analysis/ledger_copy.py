@@ -28,12 +28,12 @@ from fairlift_server.analysis.copied_tables import (
     all_rows,
     counted_rows,
     created,
-    new_rows,
     newest_rows,
     newly_restated,
     no_rows,
     of_sqlite,
     rows_of_marks,
+    rows_to_copy,
 )
 from fairlift_server.analysis.copy_lock import CopyUnavailable, locked_copy
 from fairlift_server.analysis.copy_manifest import (
@@ -141,7 +141,7 @@ class _Copying:
         with self._transaction():
             self._removals, about, currency = self._ledger()
             removals = self._removals
-            marks = self._marks(newest_rows())
+            marks = {**no_rows(), **self._marks(newest_rows())}
             if sum(row_id for row_id, _ in marks.values()) < least_rows:
                 return None
             before = read_copy_manifest(self._folder, removals)
@@ -150,10 +150,10 @@ class _Copying:
             # What a process that was killed has left goes, and a copy that is of no use.
             remove_other_files(self._folder, removals, () if before is None else before.files)
             if before is None:
-                before = CopyManifest(about, secrets.token_hex(8), 0, no_rows(), (), 1, currency)
+                before = CopyManifest(about, secrets.token_hex(8), 0, no_rows(), (), 1, 1, currency)
             after = before
-            if {**no_rows(), **marks} != before.marks:
-                self._check_room(is_new=not before.files)
+            if marks != before.marks:
+                self._check_room(0 if before.files else self._ledger_bytes)
                 after = self._with_new_rows(before, marks)
         if after is not before:
             self._finish(after)
@@ -179,9 +179,9 @@ class _Copying:
             # Which moves what was written from the log of the file into the file.
             self._connection.execute(f"DETACH DATABASE IF EXISTS {_NEW}")
 
-    def _check_room(self, *, is_new: bool) -> None:
+    def _check_room(self, new_bytes: int) -> None:
         """Leaves the disk to events, which may be on the same one."""
-        needed = _LEAST_FREE_BYTES + (self._ledger_bytes if is_new else 0)
+        needed = _LEAST_FREE_BYTES + new_bytes
         free = shutil.disk_usage(self._folder).free
         if free < needed:
             raise CopyUnavailable(f"{free:,} bytes are free, {needed:,} are needed")
@@ -215,7 +215,7 @@ class _Copying:
         counts = {
             table: self._insert(
                 table,
-                new_rows(table, since) if before.files else all_rows(table),
+                rows_to_copy(table, since) if before.files else all_rows(table),
                 generation,
             )
             for table in COPIED
@@ -223,16 +223,17 @@ class _Copying:
         restated = 0
         if before.files:
             restated = self._insert(RESTATED, newly_restated(since), generation)
-        has_new_rates = marks.get("exchange_rates") != since["exchange_rates"]
+        has_new_rates = marks["exchange_rates"] != since["exchange_rates"]
         file = CopiedFile(
-            self._new_name(), sum(counts.values()), restated, counts["identity_links"], generation
+            self._new_name(), sum(counts.values()), restated, counts["identity_links"]
         )
         return replace(
             before,
             generation=generation,
-            marks={**no_rows(), **marks},
+            marks=marks,
             files=(*before.files, file),
             costs_since=generation if has_new_rates else before.costs_since,
+            newest_costs=generation if counts["costs"] or has_new_rates else before.newest_costs,
         )
 
     def _merged(self, before: CopyManifest) -> CopyManifest:
@@ -241,6 +242,7 @@ class _Copying:
         small = [file for file in before.files if file.rows <= _LARGE * total]
         if len(small) < 2:
             small = list(before.files)
+        self._check_room(sum((self._folder / file.name).stat().st_size for file in small))
         opened = self._attached(replace(before, files=tuple(small)))
         self._create()
         for table in (*COPIED, RESTATED):
@@ -252,7 +254,6 @@ class _Copying:
             sum(file.rows for file in small),
             sum(file.restated for file in small),
             sum(file.links for file in small),
-            min(file.first for file in small),
         )
         others = [file for file in before.files if file not in small]
         return replace(before, files=(*others, file))

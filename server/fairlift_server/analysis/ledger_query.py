@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from fairlift.engine.identity import IdentityPolicy
@@ -14,6 +15,7 @@ from fairlift_stats.methods.quantiles import Quantiles
 from fairlift_server.analysis.answer_origin import CopyState, Origin
 from fairlift_server.analysis.columns import UnitColumn, UnitQuantile, Window
 from fairlift_server.analysis.entry_rules import ENTRY_OF_ALL, EntryRules
+from fairlift_server.analysis.ledger_cell import LedgerCell
 from fairlift_server.analysis.ledger_facts import NO_FACTS, LedgerFacts
 
 # A segment that the ledger tells where the storefront does not.
@@ -202,38 +204,6 @@ class LateCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerCell:
-    """Sums over the units of one variant that came to count on one day; money in micros.
-
-    A unit that enters on a day is mature a window later, to the moment: where the clock changes in
-    between, units of one day are mature on two.
-
-    Attributes:
-        segments: a text with the labels at first exposure, where cells are cut by them; see
-            `segment_labels`.
-        totals: the sums that the summary was made of, in the order of the group's totals;
-            empty where they were not kept.
-    """
-
-    maturity: Window
-    variant: str
-    entry_day: int
-    mature_day: int
-    mixed_day: int | None
-    segments: str | None
-    summary: Summary
-    totals: tuple[Sum, ...] = ()
-
-    def counts_on(self, day: int | None, last_entry: int | None) -> bool:
-        """Whether its units are in the sample of a day; None is the sample of everybody."""
-        if day is None:
-            return self.mixed_day is None
-        has_entered = last_entry is None or self.entry_day <= last_entry
-        is_clean = self.mixed_day is None or self.mixed_day > day
-        return has_entered and self.mature_day <= day and is_clean
-
-
-@dataclass(frozen=True, slots=True)
 class LedgerSample:
     """What is known at the end of a day. Money is in the currency's own unit.
 
@@ -250,7 +220,7 @@ class LedgerSample:
     quantiles: Mapping[str, Quantiles]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LedgerAnswer:
     """Everything by day: the sample of a day is a sum over the days up to it.
 
@@ -320,6 +290,15 @@ class LedgerAnswer:
             day: in the query's time zone.
             last_entries: by window, the last day of entry that counts; all count where it is None.
         """
+        if day is None and last_entries is None:
+            return self._everybody
+        return self._sample(day, last_entries or {})
+
+    @cached_property
+    def _everybody(self) -> LedgerSample:
+        return self._sample(None, {})
+
+    def _sample(self, day: int | None, last_entries: Mapping[Window, int]) -> LedgerSample:
         entries = [e for e in self.entries if day is None or e.entry_day <= day]
         mixed = [
             e for e in entries if e.mixed_day is not None and (day is None or e.mixed_day <= day)
@@ -332,7 +311,7 @@ class LedgerAnswer:
                     cell
                     for cell in self.cells
                     if cell.maturity == group.maturity
-                    and cell.counts_on(day, (last_entries or {}).get(group.maturity))
+                    and cell.counts_on(day, last_entries.get(group.maturity))
                 )
                 for group in self.query.groups
             },
@@ -349,11 +328,27 @@ class LedgerAnswer:
             group: whose columns are added up; None takes every group.
             last_entry: the last day of entry that counts.
         """
-        for cell in self.segment_cells:
-            if group is not None and cell.maturity != group.maturity:
-                continue
-            if cell.counts_on(day, last_entry):
-                yield cell.segments or "", cell.variant, self._in_own_units(cell.summary)
+        for cell in self._segment_cells(day, group, last_entry):
+            yield cell.segments or "", cell.variant, self._in_own_units(cell.summary)
+
+    def segment_units(self, group: ColumnGroup) -> Iterator[tuple[str, str, int]]:
+        """The segments' text, the variant and the units of each cell, in the sample of everybody.
+
+        Args:
+            group: whose cells are counted; those of any group have all units.
+        """
+        for cell in self._segment_cells(None, group, None):
+            yield cell.segments or "", cell.variant, cell.summary.n
+
+    def _segment_cells(
+        self, day: int | None, group: ColumnGroup | None, last_entry: int | None
+    ) -> Iterator[LedgerCell]:
+        return (
+            cell
+            for cell in self.segment_cells
+            if (group is None or cell.maturity == group.maturity)
+            and cell.counts_on(day, last_entry)
+        )
 
     def _totals(self, cells: Iterable[LedgerCell]) -> dict[str, Summary]:
         by_variant: dict[str, list[Summary]] = {}

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 from fairlift_server.analysis.cells import LOW, Additions, DayKeys, mature_day_of
 from fairlift_server.analysis.columns import Window, maturity_us
 from fairlift_server.analysis.day_calendar import DAY_US, MINUTE_US
-from fairlift_server.analysis.ledger_query import ColumnGroup, EntryCount, LedgerCell, OpenUnits
+from fairlift_server.analysis.ledger_cell import LedgerCell
+from fairlift_server.analysis.ledger_query import ColumnGroup, EntryCount, OpenUnits
 from fairlift_server.analysis.untyped import Row
 
 # Variant, day of entry, of maturity and of mixing, and the segments' text.

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any, Final
 
 from fairlift_server.analysis.cells import DayKeys, additions_of
-from fairlift_server.analysis.ledger_query import LedgerCell, LedgerQuery
+from fairlift_server.analysis.ledger_cell import LedgerCell
+from fairlift_server.analysis.ledger_query import LedgerQuery
 from fairlift_server.analysis.read_cells import group_cells
 from fairlift_server.analysis.segment_labels import (
     MOST_TEXTS,

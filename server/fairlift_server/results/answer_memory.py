@@ -58,14 +58,12 @@ class AnswerMemory:
         if new ones can be folded in.
         """
         try:
-            about, _, text = self._path(query).read_text().partition("\n")
+            about, _, content = self._path(query).read_text().partition("\n")
             mark, _, seal = about.partition(" ")
-            is_current = mark == self._mark
-            if seal != self._seal(query, mark, text):
+            if seal != self._seal(query, mark, content):
                 return None
-            sums, waiting, now_us, are_capped, twins, copied = json.loads(text)
-            if not is_current and copied is None:
-                return None
+            text, _, copied = content.partition("\n")
+            sums, waiting, now_us, are_capped, twins = json.loads(text)
             if query.live is not None and query.live.now_us < now_us:
                 return None  # the clock was set back
             summed = answer_from_json(sums, query)
@@ -75,10 +73,13 @@ class AnswerMemory:
                 facts=replace(summed.facts, twins=replace(summed.facts.twins, examples=examples)),
                 open_units=tuple(OpenUnits(*each) for each in waiting),
                 segments_are_capped=are_capped,
-                origin=Origin.REMEMBERED if is_current else Origin.READ,
             )
-            if copied is not None:
-                answer = _with_copied(answer, copied)
+            if mark == self._mark:
+                answer = replace(answer, origin=Origin.REMEMBERED)
+            elif copied:
+                answer = _with_copied(answer, json.loads(copied))
+            else:
+                return None
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return answer if query.live is None else as_known_at(answer, query.live.now_us)
@@ -91,14 +92,14 @@ class AnswerMemory:
         waiting = [astuple(each) for each in answer.open_units]
         now_us = 0 if answer.query.live is None else answer.query.live.now_us
         twins = answer.facts.twins.examples
-        copied = _copied(answer)
-        parts = [answer_to_json(answer), waiting, now_us, answer.segments_are_capped, twins, copied]
-        text = json.dumps(parts)
-        about = f"{self._mark} {self._seal(answer.query, self._mark, text)}"
+        parts = [answer_to_json(answer), waiting, now_us, answer.segments_are_capped, twins]
+        # A line of its own: it is read only when there are new events.
+        content = f"{json.dumps(parts)}\n{_copied(answer)}"
+        about = f"{self._mark} {self._seal(answer.query, self._mark, content)}"
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._make_room()
-            self._write(self._path(answer.query), f"{about}\n{text}")
+            self._write(self._path(answer.query), f"{about}\n{content}")
         except OSError as error:
             fields = {"folder": str(self.folder), "reason": error.strerror}
             log.warning("an answer cannot be remembered", extra={"fields": fields})
@@ -123,11 +124,11 @@ class AnswerMemory:
     def _mark(self) -> str:
         return hashlib.sha256(self.mark.encode()).hexdigest()
 
-    def _seal(self, query: LedgerQuery, mark: str, text: str) -> str:
+    def _seal(self, query: LedgerQuery, mark: str, content: str) -> str:
         """What tells that an answer is to this question, and whole."""
         live = query.live
         question = replace(query, live=None if live is None else replace(live, now_us=0))
-        parts = (_VERSION, str(_FORMAT), mark, repr(question), text)
+        parts = (_VERSION, str(_FORMAT), mark, repr(question), content)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def _make_room(self) -> None:
@@ -176,12 +177,12 @@ def remembering(ask: Ask, memory: AnswerMemory, ask_again: AskAgain | None = Non
     return answer
 
 
-def _copied(answer: LedgerAnswer) -> list[Any] | None:
-    """What new events are folded in by; None: they cannot be."""
+def _copied(answer: LedgerAnswer) -> str:
+    """What new events are folded in by, as JSON; empty: they cannot be."""
     if answer.state is None or not is_additive(answer.query):
-        return None
+        return ""
     cells = [[cell.totals for cell in cells] for cells in (answer.cells, answer.segment_cells)]
-    return [answer.state.copy, answer.state.generation, answer.folds, *cells]
+    return json.dumps([answer.state.copy, answer.state.generation, answer.folds, *cells])
 
 
 def _with_copied(answer: LedgerAnswer, copied: Sequence[Any]) -> LedgerAnswer:

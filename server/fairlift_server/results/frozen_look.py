@@ -7,7 +7,8 @@ field, so that code may be renamed without breaking a seal.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import numpy as np
 from fairlift_stats.data.summary import Summary
@@ -24,6 +25,9 @@ from fairlift_stats.sequential.sealed_plan import fingerprint, plan_from_json, p
 
 from fairlift_server.analysis.columns import Window
 from fairlift_server.results.look_text import content_and_hash, stored_text
+
+# Looks that a process keeps as they were read; each takes some 100 kB.
+_MOST_READ: Final = 128
 
 # By variant, every one of them.
 Summaries = Mapping[str, Summary]
@@ -106,6 +110,12 @@ class FrozenLook:
             read["verdict"],
             _cuts_from(read["segments"]),
         )
+
+
+@lru_cache(maxsize=_MOST_READ)
+def frozen_look(content: str) -> FrozenLook:
+    """The look that `to_json` wrote; a process that makes reports reads each look once."""
+    return FrozenLook.from_json(content)
 
 
 def log_of(plan: SequentialPlan, looks: Sequence[FrozenLook]) -> LookLog:

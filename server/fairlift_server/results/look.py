@@ -35,7 +35,7 @@ from fairlift_server.results.data_quality import (
     with_verdict,
 )
 from fairlift_server.results.due_looks import DAYS_AT_ONCE, LookMoment, due_looks
-from fairlift_server.results.frozen_look import FrozenLook, log_of, sealed
+from fairlift_server.results.frozen_look import FrozenLook, frozen_look, log_of, sealed
 from fairlift_server.results.listed_look import ListedLook, listed_looks
 from fairlift_server.results.live_figures import LiveFigures, live_figures
 from fairlift_server.results.look_report import LookReport, attempt, report_of
@@ -115,7 +115,7 @@ def looking(request: LookRequest) -> QuerySteps[LookResult]:
         LookEdited: a look in the store is not the one that was written.
     """
     check_chain(request.plan_hash, request.stored)
-    looks = tuple(FrozenLook.from_json(look.content) for look in request.stored)
+    looks = tuple(frozen_look(look.content) for look in request.stored)
     plan = request.plan
     if looks:
         plan = replace(plan, sequential=looks[0].plan)
@@ -169,13 +169,13 @@ def stored_looks(request: LookRequest) -> tuple[ListedLook, ...]:
         LookEdited: a look in the store is not the one that was written.
     """
     check_chain(request.plan_hash, request.stored)
-    looks = [FrozenLook.from_json(look.content) for look in request.stored]
+    looks = [frozen_look(look.content) for look in request.stored]
     return listed_looks(looks, [look.hash for look in request.stored], {})
 
 
 def check_data(ask: Ask, request: LookRequest) -> DataQuality:
     """Whether the data can be trusted; makes no look."""
-    looks = tuple(FrozenLook.from_json(look.content) for look in request.stored)
+    looks = tuple(frozen_look(look.content) for look in request.stored)
     plan, verdict = request.plan, None
     if looks:
         plan = replace(plan, sequential=looks[0].plan)

@@ -146,11 +146,11 @@ def _causes(plan: AnalysisPlan, answer: LedgerAnswer) -> tuple[ImbalanceCause, .
     for (variant, hour), units in answer.facts.hours.items():
         add("hour", f"{hour}:00", variant, units)
     # Every group has all units.
-    for text, variant, summary in answer.segment_summaries(None, next(iter(plan.segment_groups))):
+    for text, variant, units in answer.segment_units(next(iter(plan.segment_groups))):
         for attribute in plan.plan.segments:
             label = label_of(text, attribute)
             if label is not None:
-                add(attribute, label, variant, summary.n)
+                add(attribute, label, variant, units)
     weights = dict(zip(plan.arms, plan.sequential.shares, strict=True))
     return imbalance_causes(counts, weights)
 

@@ -11,6 +11,7 @@ from typing import Any
 from fairlift_stats.sequential.errors import LookEdited
 from fairlift_stats.sequential.sealed_looks import SealedContent, check_chain, link
 
+from fairlift_server.analysis.ledger_cell import LedgerCell
 from fairlift_server.analysis.ledger_facts import (
     NO_FACTS,
     ChannelCount,
@@ -22,7 +23,6 @@ from fairlift_server.analysis.ledger_query import (
     CouponCount,
     EntryCount,
     LedgerAnswer,
-    LedgerCell,
     LedgerQuery,
     OrderCount,
 )

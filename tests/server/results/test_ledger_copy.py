@@ -25,7 +25,8 @@ from fairlift_server.store.history import Author
 from fairlift_server.store.ledger_mark import ledger_mark
 
 from tests.databases import copied, rows, sqlite_only
-from tests.ledger_oracle.histories import histories, together
+from tests.ledger_oracle.events import Action, Exposure, Link
+from tests.ledger_oracle.histories import History, histories, together
 from tests.ledger_oracle.product import Arrival, empty_store, feed, query_of
 from tests.ledger_oracle.test_folded_in import assert_same
 
@@ -40,8 +41,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> str:
 class Shop:
     """A ledger with a part of a history, and its copy."""
 
-    def __init__(self, empty: str, folder: Path) -> None:
-        self.history = together(histories(7)[:4])
+    def __init__(self, empty: str, folder: Path, history: History | None = None) -> None:
+        self.history = history or together(histories(7)[:4])
         self.database = copied(empty, folder / "shop.db")
         self.source = LedgerSource(
             self.database, folder=str(folder / "analysis"), least_copied_rows=1
@@ -107,6 +108,51 @@ def test_the_answer_says_that_new_events_were_folded_in(shop: Shop) -> None:
     assert first.origin is Origin.READ
     assert {second.origin, third.origin} <= {Origin.FOLDED_IN}
     assert (second.folds, third.folds) == (1, 2)
+
+
+def test_an_order_that_is_sent_again_is_restated(shop: Shop) -> None:
+    answer = shop.read()
+    [(row, order_id)] = rows(
+        shop.database, "SELECT id, order_id FROM orders ORDER BY id DESC LIMIT 1"
+    )
+    rows(
+        shop.database,
+        "UPDATE orders SET event_id = ?, time_us = time_us - 3600000000 WHERE id = ?",
+        (b"2" * 16, row),
+    )
+    rows(shop.database, "INSERT INTO order_changes (order_id) VALUES (?)", (order_id,))
+
+    again = shop.read(answer)
+
+    assert answer.state is not None
+    assert again.state == replace(answer.state, generation=2)
+
+
+def test_new_costs_are_read_with_everything_else(shop: Shop) -> None:
+    answer = shop.read()
+    statement = (
+        "INSERT INTO costs (event_id, time_us, received_us, campaign, channel, currency_code, "
+        "amount_micros, shop_amount_micros) VALUES (?, ?, 0, ?, 'mail', 'EUR', 7, 7)"
+    )
+    rows(shop.database, statement, (b"1" * 16, 0, shop.history.campaign.id))
+
+    second = shop.read(answer)
+    shop.send(3)
+    third = shop.read(second)
+
+    assert second.origin is Origin.READ
+    assert third.origin is Origin.FOLDED_IN
+
+
+def test_a_shop_of_one_currency_has_new_events_folded_in(empty: str, tmp_path: Path) -> None:
+    whole = together(histories(7)[:4])
+    kinds = (Exposure, Action, Link)
+    history = replace(whole, events=tuple(e for e in whole.events if isinstance(e, kinds)))
+    shop = Shop(empty, tmp_path, history)
+    answer = shop.read()
+    shop.send(3)
+
+    assert shop.read(answer).origin is Origin.FOLDED_IN
 
 
 def test_many_small_files_become_few(shop: Shop) -> None:
