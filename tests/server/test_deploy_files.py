@@ -37,7 +37,7 @@ def alerts() -> list[dict[str, Any]]:
 def known_figures() -> set[str]:
     metrics = ServerMetrics()
     metrics.call("m", "OK", 0.1)
-    metrics.refused("UNAUTHENTICATED")
+    metrics.refused("assign", "UNAUTHENTICATED")
     metrics.stream("m", 1)
     metrics.events([("order", "accepted")])
     metrics.commit(1, 0.1, failed=False)

@@ -331,9 +331,10 @@ async def test_calls_that_are_refused_before_they_are_read_are_counted(tmp_path:
                 await assign(caller, "v")
         found = figures((await page(http, "/metrics"))[1])
 
-    assert figure(found, "fairlift_refused_calls_total", code="UNAUTHENTICATED") == 3
+    of_class = {"class": "assign"}
+    assert figure(found, "fairlift_refused_calls_total", code="UNAUTHENTICATED", **of_class) == 3
     with pytest.raises(KeyError):
-        figure(found, "fairlift_refused_calls_total", code="RESOURCE_EXHAUSTED")
+        figure(found, "fairlift_refused_calls_total", code="RESOURCE_EXHAUSTED", **of_class)
 
 
 async def test_calls_that_are_refused_after_they_were_read_are_counted_too(
@@ -359,6 +360,7 @@ async def test_calls_that_are_refused_after_they_were_read_are_counted_too(
 
     code = {"code": "RESOURCE_EXHAUSTED"}
     method = {"method": "/fairlift.v1.CampaignService/ListCampaigns"}
-    assert figure(found, "fairlift_refused_calls_total", **code) == 2
+    of_class = {"class": "admin"}
+    assert figure(found, "fairlift_refused_calls_total", **code, **of_class) == 2
     # Their messages were received, so that they have a time as well.
     assert figure(found, "fairlift_call_seconds_count", **code, **method) == 2

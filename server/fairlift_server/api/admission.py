@@ -14,17 +14,14 @@ from fairlift_server.access.live_tokens import Grant, LiveTokens
 from fairlift_server.access.roles import Role
 from fairlift_server.api.bad_tokens import BadTokens
 from fairlift_server.api.bearer import ENVIRONMENT_HEADER, address_of, bearer_token, value_of
-from fairlift_server.api.call_classes import ASSIGN_VARIANTS
+from fairlift_server.api.call_classes import ASSIGN_VARIANTS, class_of
 from fairlift_server.api.call_record import Context, RefusalObserver
 from fairlift_server.api.call_rooms import overloaded
-from fairlift_server.api.errors import Refusal, end, refusal
+from fairlift_server.api.errors import end, refusal
 from fairlift_server.api.loop_turns import LoopTurns
 from fairlift_server.api.permissions import ROLES, WITHOUT_TOKEN, needed
 from fairlift_server.api.refusal_log import RefusalLog
 
-# Answers that are kept as they are sent, the last ones: callers' own words stand in some, and must
-# neither fill the memory nor keep the others from being quick.
-_MAX_ANSWERS = 100
 _OURS = "/fairlift."
 
 Metadata = Iterable[tuple[str, Any]]  # Any: text, or bytes under binary keys
@@ -56,7 +53,6 @@ class Admission(grpc.GenericRpcHandler):
         # Any: grpcio's handlers are untyped tuples.
         self._handlers: dict[str, Any] = {}
         self._strangers_handlers: dict[str, Any] = {}
-        self._answers: dict[str, Refusal] = {}
         self._turns = turns
 
     def add(self, method: str, handler: Any, strangers_handler: Any = None) -> None:
@@ -86,9 +82,9 @@ class Admission(grpc.GenericRpcHandler):
             return None
         grant = self._grant(method, handler_call_details.invocation_metadata or ())
         if isinstance(grant, FairliftError):
-            return self._handler_for(grant)
+            return self._handler_for(grant, method)
         if shortage := self._shortage(method):
-            return self._handler_for(overloaded(shortage))
+            return self._handler_for(overloaded(shortage), method)
         if grant is None or grant.role is Role.EVALUATE:
             return self._strangers_handlers.get(method, handler)
         return handler
@@ -117,22 +113,32 @@ class Admission(grpc.GenericRpcHandler):
     async def refuse_overload(self, method: str, context: Context) -> None:
         """Ends a call for which there was room when it came, and is none now."""
         if shortage := self._shortage(method):
-            await self.refuse(overloaded(shortage), context)
+            await self.refuse(overloaded(shortage), method, context)
 
-    async def refuse(self, error: FairliftError, context: Context) -> NoReturn:
-        """Ends a call that was let in."""
-        await self._refuse(self._answer_for(error), context)
+    async def refuse(self, error: FairliftError, method: str, context: Context) -> NoReturn:
+        """Ends a call of a method, before or after its message was received."""
+        peer = context.peer()
+        # A call whose message was read has one already.
+        request_id = request_ids.CURRENT.get() or request_ids.set_request_id(
+            context.invocation_metadata() or ()
+        )
+        answer = refusal(error, request_id=request_id)
+        self.count(method, answer[0].name, peer)
+        if isinstance(error, Unauthenticated):
+            await self._bad_tokens.pause(address_of(peer))
+        await end(context, answer)
 
-    def count(self, code: str, peer: str) -> None:
+    def count(self, method: str, code: str, peer: str) -> None:
         """Counts a refusal, in the figures and in the log.
 
         Args:
+            method: that was called.
             code: gRPC's name of it.
             peer: the caller, as gRPC names it.
         """
         self._log.add(code, peer)
         if self._observer is not None:
-            self._observer.refused(code)
+            self._observer.refused(class_of(method).name.lower(), code)
 
     def _unauthenticated(self, token: str) -> Unauthenticated:
         """The same for every token that is not valid, unless it names another environment."""
@@ -143,37 +149,13 @@ class Admission(grpc.GenericRpcHandler):
             )
         return Unauthenticated("send the metadata `authorization: Bearer TOKEN` with a valid token")
 
-    def _answer_for(self, error: FairliftError) -> Refusal:
-        text = str(error)
-        # Back at the end: the first one is the one that was not sent for the longest time.
-        answer = self._answers.pop(text, None) or refusal(error)
-        self._answers[text] = answer
-        if len(self._answers) > _MAX_ANSWERS:
-            del self._answers[next(iter(self._answers))]
-        return answer
-
-    def _handler_for(self, error: FairliftError) -> Any:
-        return self._handler_of(self._answer_for(error))
-
-    def _handler_of(self, answer: Refusal) -> Any:
+    def _handler_for(self, error: FairliftError, method: str) -> Any:
         """A handler for calls of every kind: a stream of requests is read only when asked for."""
 
         async def refuse(_requests: object, context: Context) -> NoReturn:
-            await self._refuse(answer, context)
+            await self.refuse(error, method, context)
 
         return grpc.stream_unary_rpc_method_handler(refuse)
-
-    async def _refuse(self, answer: Refusal, context: Context) -> NoReturn:
-        code, text, trailing = answer
-        peer = context.peer()
-        # A call whose message was read has one already.
-        request_id = request_ids.CURRENT.get() or request_ids.set_request_id(
-            context.invocation_metadata() or ()
-        )
-        self.count(code.name, peer)
-        if code is grpc.StatusCode.UNAUTHENTICATED:
-            await self._bad_tokens.pause(address_of(peer))
-        await end(context, (code, text, (*trailing, (request_ids.HEADER, request_id))))
 
 
 def _not_allowed(method: str, grant: Grant) -> PermissionDenied:

@@ -97,14 +97,18 @@ class CallGuard:
                 unary = traced(method, unary, self._tracer)
             unary = recorded(method, unary, self._observer)
             wrapped: Any = grpc.unary_unary_rpc_method_handler(unary, *codecs)
-            arriving: Any = grpc.stream_unary_rpc_method_handler(self._arriving(unary), *codecs)
+            arriving: Any = grpc.stream_unary_rpc_method_handler(
+                self._arriving(method, unary), *codecs
+            )
             return wrapped, arriving
         if handler.unary_stream:
             stream = self._stream(method, handler.unary_stream, parser.message)
             wrapped = grpc.unary_stream_rpc_method_handler(stream, *codecs)
             if not method.startswith(WITHOUT_TOKEN):
                 return (wrapped,)
-            arriving = grpc.stream_stream_rpc_method_handler(self._arriving(stream), *codecs)
+            arriving = grpc.stream_stream_rpc_method_handler(
+                self._arriving(method, stream), *codecs
+            )
             return wrapped, arriving
         stream = self._stream(
             method, handler.stream_stream, partial(self._messages, method, parser)
@@ -112,14 +116,14 @@ class CallGuard:
         return (grpc.stream_stream_rpc_method_handler(stream, *codecs),)
 
     # Any: its handler answers with a message, or writes messages itself.
-    def _arriving(self, handler: Any) -> Any:
+    def _arriving(self, method: str, handler: Any) -> Any:
         """A handler that receives its message itself, so that few can arrive slowly."""
 
         async def arriving(_requests: object, context: Context) -> Any:
             try:
                 data = await self._arrival.message(context)
             except FairliftError as error:
-                await self._admission.refuse(error, context)
+                await self._admission.refuse(error, method, context)
             return await handler(data, context)
 
         return arriving
@@ -230,7 +234,7 @@ class CallGuard:
     async def _end(self, method: str, context: Context, error: FairliftError) -> NoReturn:
         """Ends a call with an error, which may be a refusal."""
         if isinstance(error, Overloaded):
-            self._admission.count(STATUS[Overloaded].name, context.peer())
+            self._admission.count(method, STATUS[Overloaded].name, context.peer())
         await abort_logged(method, context, error)
 
 

@@ -23,8 +23,13 @@ _CODES: Mapping[object, str] = {code.value[0]: code.name for code in grpc.Status
 class RefusalObserver(Protocol):
     """Is told of refused calls: no valid token, no room, or not to be answered in time."""
 
-    def refused(self, code: str) -> None:
-        """Refused before or after the message was read, with gRPC's name of the code."""
+    def refused(self, kind: str, code: str) -> None:
+        """Refused before or after the message was read.
+
+        Args:
+            kind: the class of the call, such as record.
+            code: gRPC's name of it.
+        """
 
 
 class CallObserver(RefusalObserver, Protocol):

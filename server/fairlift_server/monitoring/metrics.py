@@ -46,7 +46,7 @@ class ServerMetrics:
         self._refused = Counter(
             "fairlift_refused_calls",
             "Calls that were refused: no valid token, no room, or not to be answered in time.",
-            ["code"],
+            ["class", "code"],
             registry=registry,
         )
         self._streams = Gauge(
@@ -105,9 +105,9 @@ class ServerMetrics:
         """Counts a unary call whose message was received, by gRPC's name of its code."""
         self._calls.labels(method, code).observe(seconds)
 
-    def refused(self, code: str) -> None:
-        """Counts a call that was refused, before or after its message was read."""
-        self._refused.labels(code).inc()
+    def refused(self, kind: str, code: str) -> None:
+        """Counts a call of a class that was refused, before or after its message was read."""
+        self._refused.labels(kind, code).inc()
 
     def stream(self, method: str, change: int) -> None:
         """Counts a stream that opened (1) or ended (-1)."""

@@ -6,12 +6,10 @@ import time
 from collections import Counter
 from contextlib import ExitStack, closing
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import grpc
 import pytest
-from fairlift.engine.errors import FairliftError, Overloaded
+from fairlift.engine.errors import Overloaded
 from fairlift.v1 import assignment_service_pb2, campaign_service_pb2
 from fairlift.v1.event_service_pb2 import (
     EVENT_STATUS_ACCEPTED,
@@ -19,10 +17,7 @@ from fairlift.v1.event_service_pb2 import (
     StreamEventsResponse,
 )
 from fairlift.v1.results_service_pb2 import ListReportsRequest
-from fairlift_server.access.live_tokens import LiveTokens
 from fairlift_server.api import call_classes, loop_turns
-from fairlift_server.api.admission import Admission
-from fairlift_server.api.bearer import ENVIRONMENT_HEADER
 from fairlift_server.api.call_classes import (
     ASSIGN_VARIANTS,
     LIMITS,
@@ -34,7 +29,6 @@ from fairlift_server.api.call_classes import (
     longest_s,
 )
 from fairlift_server.api.call_rooms import CallRooms
-from fairlift_server.api.errors import Refusal, refusal
 from fairlift_server.api.loop_turns import LoopTurns
 from fairlift_server.api.permissions import ROLES
 from fairlift_server.campaigns.lifecycle import CampaignLifecycle
@@ -395,32 +389,3 @@ async def test_a_timeout_inside_of_a_call_is_an_error_of_the_server(
 
     assert ended.value.code() is grpc.StatusCode.INTERNAL
     assert "Connection timed out" in caplog.text
-
-
-async def test_invented_environments_do_not_push_out_the_answers_that_are_given_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    built = Counter[str]()
-
-    def counted(error: FairliftError) -> Refusal:
-        built[str(error)] += 1
-        return refusal(error)
-
-    monkeypatch.setattr("fairlift_server.api.admission.refusal", counted)
-    tokens = LiveTokens(environment="shop", setting="", is_open=True, now_us=lambda: 0)
-    admission = Admission(tokens=tokens, turns=LoopTurns(), shortage=lambda _method: "full")
-    admission.add(CAMPAIGNS, object())
-
-    def call(environment: str) -> None:
-        metadata = ((ENVIRONMENT_HEADER, environment),) if environment else ()
-        details: Any = SimpleNamespace(method=CAMPAIGNS, invocation_metadata=metadata)
-        assert admission.service(details) is not None
-
-    for number in range(300):
-        call(f"invented-{number}")
-        if number >= 150:
-            call("")
-    call("invented-0")  # forgotten: what callers invent does not fill the memory
-
-    assert built.pop("full") == 1
-    assert sum(built.values()) == 301

@@ -94,6 +94,8 @@ async def test_a_refused_call_has_an_id_and_the_log_names_its_peer(
             await answered(caller, ("x-request-id", "refused-1"))
 
     assert dict(caught.value.trailing_metadata())["x-request-id"] == "refused-1"
+    info, *_ = details(caught.value)
+    assert info.metadata["request_id"] == "refused-1"
     (line,) = [line for line in json_log.lines if line["message"] == "calls refused"]
     assert (line["request_id"], line["peer"]) == ("refused-1", "ipv4:127.0.0.1")
 
