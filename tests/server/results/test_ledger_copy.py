@@ -25,8 +25,18 @@ from fairlift_server.store.history import Author
 from fairlift_server.store.ledger_mark import ledger_mark
 
 from tests.databases import copied, rows, sqlite_only
-from tests.ledger_oracle.events import Action, Exposure, Link
-from tests.ledger_oracle.histories import History, histories, together
+from tests.ledger_oracle.events import (
+    DAY,
+    HOUR,
+    Action,
+    Content,
+    Correction,
+    Exposure,
+    Line,
+    Link,
+    Order,
+)
+from tests.ledger_oracle.histories import CENT, START, History, histories, together
 from tests.ledger_oracle.product import Arrival, empty_store, feed, query_of
 from tests.ledger_oracle.test_folded_in import assert_same
 
@@ -126,6 +136,38 @@ def test_an_order_that_is_sent_again_is_restated(shop: Shop) -> None:
 
     assert answer.state is not None
     assert again.state == replace(answer.state, generation=2)
+
+
+def test_an_order_that_goes_to_another_person_leaves_the_first_one(shop: Shop) -> None:
+    campaign, rng = shop.history.campaign, random.Random(1)
+    first, second, *_ = campaign.variants
+    moment = START + DAY
+    content = Content("a", "EUR", (Line(1, 5_000 * CENT),))
+    ids = (rng.randbytes(16).hex() for _ in range(4))
+
+    def met(unit: str, variant: str) -> Exposure:
+        return Exposure(
+            id=next(ids),
+            at=moment,
+            campaign=campaign.id,
+            epoch=campaign.epoch,
+            variant=variant,
+            unit=unit,
+        )
+
+    order = Order(id=next(ids), at=moment + HOUR, order="order-a", content=content)
+    correction = Correction(
+        id=next(ids), at=moment + DAY, order="order-a", content=replace(content, unit="b")
+    )
+    shop.history = replace(
+        shop.history, events=(met("a", first), met("b", second), order, correction)
+    )
+    shop.sent = 0
+    shop.send(3)
+    answer = shop.read()
+    shop.send(1)
+
+    assert shop.read(answer).origin is Origin.FOLDED_IN
 
 
 def test_new_costs_are_read_with_everything_else(shop: Shop) -> None:
