@@ -44,8 +44,9 @@ def test_calls_without_a_token_are_refused_before_they_are_parsed(tmp_path: Path
         growth = rss_bytes(server.pid) - before
 
     assert codes == {grpc.StatusCode.UNAUTHENTICATED}
-    # Read and parsed they took 2.9 GiB, and only read 94 MiB, in buffers that stay.
-    assert growth <= 24 * MEBIBYTE
+    # Read and parsed they took 2.9 GiB, and only read 94 MiB, in buffers that stay. What had come
+    # in before a refusal went out takes up to 30 MiB.
+    assert growth <= 48 * MEBIBYTE
 
 
 def test_callers_without_a_token_are_logged_with_their_address(tmp_path: Path) -> None:
