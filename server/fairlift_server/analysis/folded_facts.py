@@ -42,13 +42,13 @@ def folded_facts(old: LedgerFacts, before: LedgerFacts, after: LedgerFacts) -> L
 
 
 def _largest_orders(old: LedgerFacts, before: LedgerFacts, after: LedgerFacts) -> dict[str, int]:
-    found: dict[str, int] = {}
+    by_key: dict[str, int] = {}
     for variant in sorted({*old.largest_orders, *after.largest_orders}):
         known = (facts.largest_orders.get(variant) for facts in (old, before, after))
         largest = folded_extreme(max, *known)
         assert largest is not None, "one of them has it"
-        found[variant] = int(largest)
-    return found
+        by_key[variant] = int(largest)
+    return by_key
 
 
 def _largest_values(
@@ -58,13 +58,13 @@ def _largest_values(
     numbers = folded_counts(
         *({key: number for key, (_, number) in facts.largest_values.items()} for facts in parts)
     )
-    found: dict[tuple[str, str], tuple[float, int]] = {}
+    by_key: dict[tuple[str, str], tuple[float, int]] = {}
     for key, number in numbers.items():
         known = (facts.largest_values.get(key, (None, 0))[0] for facts in parts)
         largest = folded_extreme(max, *known)
         assert largest is not None, "there are values"
-        found[key] = (largest, number)
-    return found
+        by_key[key] = (largest, number)
+    return by_key
 
 
 def _channels(
