@@ -85,18 +85,18 @@ class _CopyAnswers:
         self, queries: Sequence[LedgerQuery], known: Sequence[LedgerAnswer | None]
     ) -> list[LedgerAnswer]:
         """One for each query."""
-        found: dict[int, LedgerAnswer] = {}
+        by_number: dict[int, LedgerAnswer] = {}
         for generation, old in self._foldable(queries, known).items():
-            found |= self._folded(generation, old)
-        others = [number for number in range(len(queries)) if number not in found]
+            by_number |= self._folded(generation, old)
+        others = [number for number in range(len(queries)) if number not in by_number]
         if others:
             every = {table: self._copy.counted(table) for table in COPIED}
             read = self._answered(every, [queries[number] for number in others])
-            found |= {
+            by_number |= {
                 number: replace(answer, state=self._copy.state)
                 for number, answer in zip(others, read, strict=True)
             }
-        return [found[number] for number in range(len(queries))]
+        return [by_number[number] for number in range(len(queries))]
 
     def _foldable(
         self, queries: Sequence[LedgerQuery], known: Sequence[LedgerAnswer | None]
@@ -122,12 +122,12 @@ class _CopyAnswers:
             self._answered(touched.counted(generation), queries)
             for generation in (since, self._copy.manifest.generation)
         )
-        found = {}
+        by_number = {}
         for number, one, other in zip(old, before, after, strict=True):
             answer = folded_in(old[number], one, other, touched.newest_restated)
             if answer is not None:
-                found[number] = replace(answer, state=self._copy.state)
-        return found
+                by_number[number] = replace(answer, state=self._copy.state)
+        return by_number
 
     def _answered(
         self, tables: Mapping[str, str], queries: Sequence[LedgerQuery]

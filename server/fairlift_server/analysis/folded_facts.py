@@ -46,11 +46,11 @@ def _largest_buyers(
     old: LedgerFacts, before: LedgerFacts, after: LedgerFacts
 ) -> dict[str, tuple[int, ...]]:
     parts = [facts.largest_buyers for facts in (old, before, after)]
-    found = {
+    by_variant = {
         variant: folded_largest(MOST_LARGEST, *(part.get(variant, ()) for part in parts))
         for variant in sorted({variant for part in parts for variant in part})
     }
-    return {variant: tuple(map(int, amounts)) for variant, amounts in found.items() if amounts}
+    return {variant: tuple(map(int, amounts)) for variant, amounts in by_variant.items() if amounts}
 
 
 def _largest_values(

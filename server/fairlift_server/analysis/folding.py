@@ -214,9 +214,9 @@ def _entry(
 
     def extreme(name: str, *, smallest: bool = False) -> int:
         known = (None if part is None else getattr(part, name) for part in (old, before, after))
-        found = folded_extreme(min if smallest else max, *known)
-        assert found is not None, "the old one has it"
-        return int(found)
+        value = folded_extreme(min if smallest else max, *known)
+        assert value is not None, "the old one has it"
+        return int(value)
 
     return replace(
         old,

@@ -272,7 +272,7 @@ class _Copying:
     def _insert(self, table: str, query: str, generation: int) -> int:
         """Writes the rows of a query; how many there were."""
         row = self._connection.execute(
-            f"INSERT INTO {_NEW}.{table} SELECT *, {generation} FROM ({query}) AS given"
+            f"INSERT INTO {_NEW}.{table} SELECT *, {generation} FROM ({query}) AS rows_of_query"
         ).fetchone()
         return int(row[0]) if row else 0
 

@@ -31,7 +31,9 @@ class TouchedPersons:
     def counted(self, generation: int) -> dict[str, str]:
         """By table of the ledger, a query for the rows that count in a generation."""
         return {
-            table: counted_rows(table, _kept(table), _kept(RESTATED), generation, self.costs_since)
+            table: counted_rows(
+                table, _table_of(table), _table_of(RESTATED), generation, self.costs_since
+            )
             for table in COPIED
         }
 
@@ -92,7 +94,7 @@ class _Reading:
     def keep_rows(self) -> None:
         """Keeps the persons' rows, and who restated them."""
         of_units = f"unit IN (FROM {_UNITS})"
-        of_orders = f"order_id IN (SELECT order_id FROM {_kept('orders')})"
+        of_orders = f"order_id IN (SELECT order_id FROM {_table_of('orders')})"
         conditions = {
             **dict.fromkeys((*_OF_UNITS, "orders"), of_units),
             "identity_links": f"visitor IN (FROM {_UNITS})",
@@ -102,7 +104,7 @@ class _Reading:
         }
         for table, condition in conditions.items():
             self._run(
-                f"CREATE OR REPLACE TEMP TABLE {_kept(table)} AS "
+                f"CREATE OR REPLACE TEMP TABLE {_table_of(table)} AS "
                 f"SELECT * FROM {self._copy.rows(table)} AS copied WHERE {condition}"
             )
 
@@ -126,5 +128,5 @@ class _Reading:
         self._connection.execute(statement)
 
 
-def _kept(table: str) -> str:
+def _table_of(table: str) -> str:
     return f"touched_{table}"
