@@ -30,7 +30,15 @@ from fairlift_server.events.ledger import EventOutcome
 from fairlift_server.events.parking import ParkingLimits
 from fairlift_server.events.unit_ids import UnitIds
 from fairlift_server.grpc_services import results_on_first_use, services_of
-from fairlift_server.monitoring_hooks import metrics_of, monitored, timed, tracing_of, watch_server
+from fairlift_server.monitoring_hooks import (
+    exports,
+    metric_export_of,
+    metrics_of,
+    monitored,
+    timed,
+    tracing_of,
+    watch_server,
+)
 from fairlift_server.results.answer_files import analysis_folder, remove_copy
 from fairlift_server.results.worker_pool import WorkerPool, WorkerPools
 from fairlift_server.server_parts import ServerParts
@@ -98,7 +106,10 @@ async def serving(
             connection_age_s=settings.connection_age_s,
         )
         opened.push_async_callback(server.close)
-        metrics = metrics_of(settings)
+        are_exported = exports("metrics", os.environ)
+        metrics = metrics_of(settings, are_exported=are_exported)
+        if metrics is not None and are_exported:
+            opened.push_async_callback(asyncio.to_thread, metric_export_of(metrics).close)
         await opened.enter_async_context(monitored(settings, worker, metrics, server))
         store = Store(settings.database)
         opened.callback(store.close)

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from fairlift_server.api.server import GrpcServer
 from fairlift_server.campaigns.live import LiveCampaigns
@@ -17,14 +18,17 @@ from fairlift_server.settings import Settings
 
 if TYPE_CHECKING:
     from fairlift_server.monitoring.metrics import ServerMetrics
+    from fairlift_server.tracing.metric_export import MetricExport
     from fairlift_server.tracing.spans import Tracing
+
+Signal: TypeAlias = Literal["traces", "metrics"]
 
 log = logging.getLogger("fairlift.server")
 
 
-def metrics_of(settings: Settings) -> "ServerMetrics | None":
+def metrics_of(settings: Settings, *, are_exported: bool) -> "ServerMetrics | None":
     """Counts what happens, where operators look; loaded only then."""
-    if not settings.http:
+    if not settings.http and not are_exported:
         return None
     from fairlift_server.monitoring.metrics import ServerMetrics
 
@@ -37,31 +41,56 @@ def tracing_of(environment: Mapping[str, str]) -> "Tracing | None":
     Args:
         environment: the process's variables.
     """
-    endpoints = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-    is_off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
-    exporter = environment.get("OTEL_TRACES_EXPORTER") or "otlp"
-    if is_off or exporter == "none" or not any(map(environment.get, endpoints)):
+    if not exports("traces", environment):
         return None
-    name, protocol = _protocol(environment)
-    for variable, value, known in (
-        ("OTEL_TRACES_EXPORTER", exporter, "otlp"),
-        (name, protocol, "grpc"),
-    ):
-        if value != known:
-            text = "no traces are exported: {} is {!r}, and this server knows {!r} alone"
-            log.warning(text.format(variable, value[:40], known))
-            return None
-    try:
-        from fairlift_server.tracing.spans import Tracing
-    except ImportError:
-        log.warning("OTEL_ variables ask for traces, which need: pip install 'fairlift[otel]'")
-        return None
+    from fairlift_server.tracing.spans import Tracing
+
     return Tracing()
 
 
-def _protocol(environment: Mapping[str, str]) -> tuple[str, str]:
-    """The variable that says how spans are sent, and what it says."""
-    names = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+def metric_export_of(metrics: "ServerMetrics") -> "MetricExport":
+    """Sends figures to the collector that the variables of OpenTelemetry name."""
+    from fairlift_server.tracing.metric_export import MetricExport
+
+    return MetricExport(metrics.families)
+
+
+def exports(signal: Signal, environment: Mapping[str, str]) -> bool:
+    """Whether the variables of OpenTelemetry ask for a signal that this server can send.
+
+    What they ask for and it cannot is a warning.
+    """
+    kind = signal.upper()
+    endpoints = (f"OTEL_EXPORTER_OTLP_{kind}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    is_off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    exporter = environment.get(f"OTEL_{kind}_EXPORTER") or "otlp"
+    if is_off or exporter == "none" or not any(map(environment.get, endpoints)):
+        return False
+    name, protocol = _protocol(kind, environment)
+    for variable, value, known in (
+        (f"OTEL_{kind}_EXPORTER", exporter, "otlp"),
+        (name, protocol, "grpc"),
+    ):
+        if value != known:
+            text = "no {} are exported: {} is {!r}, and this server knows {!r} alone"
+            log.warning(text.format(signal, variable, value[:40], known))
+            return False
+    if not _has_opentelemetry():
+        log.warning("OTEL_ variables ask for %s, which need: pip install 'fairlift[otel]'", signal)
+        return False
+    return True
+
+
+def _has_opentelemetry() -> bool:
+    try:
+        return find_spec("opentelemetry.exporter.otlp.proto.grpc") is not None
+    except ModuleNotFoundError:  # not even the packages above it
+        return False
+
+
+def _protocol(kind: str, environment: Mapping[str, str]) -> tuple[str, str]:
+    """The variable that says how a signal is sent, and what it says."""
+    names = (f"OTEL_EXPORTER_OTLP_{kind}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
     found = ((name, environment[name]) for name in names if environment.get(name))
     return next(found, (names[-1], "grpc"))
 
@@ -69,13 +98,13 @@ def _protocol(environment: Mapping[str, str]) -> tuple[str, str]:
 def monitored(
     settings: Settings, worker: int | None, metrics: "ServerMetrics | None", server: GrpcServer
 ) -> AbstractAsyncContextManager[object]:
-    """Answers over HTTP until the block ends, where operators look."""
+    """Measures, and answers over HTTP, until the block ends, where operators look."""
     if metrics is None:
         return nullcontext()
-    from fairlift_server.monitoring.monitor import answering, worker_address
+    from fairlift_server.monitoring.monitor import monitoring, worker_address
 
     listen = worker_address(settings.http, worker)
-    return answering(
+    return monitoring(
         listen, metrics, not_ready=lambda: server.not_ready, broken=lambda: server.broken
     )
 

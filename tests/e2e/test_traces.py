@@ -201,12 +201,3 @@ def test_no_span_names_a_person_or_an_order(traced: tuple[Collector, str, str]) 
 )
 def test_nothing_is_traced_unless_a_collector_is_named(variables: dict[str, str]) -> None:
     assert tracing_of(variables) is None
-
-
-def test_what_is_missing_is_said(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setitem(sys.modules, "fairlift_server.tracing.spans", None)  # cannot be imported
-
-    assert tracing_of({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4317"}) is None
-    assert "pip install 'fairlift[otel]'" in caplog.text

@@ -1,1 +1,1 @@
-"""Traces by OpenTelemetry (the extra `otel`); loaded where its variables name a collector."""
+"""Traces and figures by OpenTelemetry (extra `otel`); loaded where variables name a collector."""

@@ -6,18 +6,17 @@ along: a collector is no place for ids.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import Final, NamedTuple
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from fairlift_server.request_ids import CURRENT
+from fairlift_server.tracing.resource import server_resource
 
 # Of one commit: so many calls are linked to it; a link takes about 100 bytes.
 _MOST_LINKS: Final = 128
@@ -43,12 +42,8 @@ class Tracing:
     """Makes spans and exports them by OTLP; where to and how many, OTEL_… variables say."""
 
     def __init__(self) -> None:
-        resource = Resource.create()
-        if str(resource.attributes.get(SERVICE_NAME, "")).startswith("unknown_service"):
-            resource = resource.merge(Resource({SERVICE_NAME: "fairlift-server"}))
-        resource = resource.merge(Resource({SERVICE_VERSION: version("fairlift")}))
         # Not the global provider: the server's spans are its own.
-        self._provider = TracerProvider(resource=resource)
+        self._provider = TracerProvider(resource=server_resource())
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("fairlift_server")
         self._propagator = TraceContextTextMapPropagator()
