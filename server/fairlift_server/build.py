@@ -117,6 +117,10 @@ async def serving(
         parts = _connected(opened, start, id_settings, workers)
         results = results_on_first_use(parts)
         log.info("opened %s: %s", store.name, store.contents())
+        number, digest = store.read_now(newest)
+        # Logs are often kept where whoever writes to the database cannot: `audit check --expect`.
+        newest_entry = {"fields": {"entry": f"{number}:{digest}"}}
+        log.info("the newest entry of the history", extra=newest_entry)
         await server.start(
             services_of(parts, results),
             tokens=parts.rights.tokens,
@@ -270,20 +274,13 @@ def prepared(store: Store, settings: Settings, id_settings: IdSettings) -> UnitI
         WrongState: it is in another currency, or its ids are stored in another way.
     """
     ids: list[UnitIds] = []
-    history = (0, "")
 
     def check(transaction: Transaction) -> None:
-        nonlocal history
         set_currency(transaction, settings.currency)
         ids.append(id_settings.settled(transaction, store.name))
         chain(transaction)  # what an older version added to the history
-        history = newest(transaction)
 
     store.migrate(check)
-    # Logs are often kept where whoever writes to the database cannot: `audit check --expect`.
-    log.info(
-        "the newest entry of the history", extra={"fields": {"entry": f"{history[0]}:{history[1]}"}}
-    )
     return ids[-1]
 
 
