@@ -102,13 +102,14 @@ class LiveCampaigns:
     def publish(self, published: PublishedSnapshot, compiled: CompiledSnapshot) -> None:
         """Replaces the current state in one step and wakes all watchers.
 
-        A state that is older than the current one is left: two writers may come in either order.
+        A state that is not newer than the current one is left: two writers may come in either
+        order, and what one of them changed is also read because of its own announcement.
 
         Args:
             published: the new state.
             compiled: what `compiled_with` made of it since the last change.
         """
-        if published.version < self.published.version:
+        if published.version <= self.published.version:
             return
         self.compiled, self.published = compiled, published
         self._changed.set()

@@ -19,7 +19,7 @@ from fairlift.engine.plan import Plan, PlannedMetric
 from fairlift_server.campaigns import snapshot_build
 from fairlift_server.campaigns.lifecycle import CampaignLifecycle
 from fairlift_server.campaigns.live import LiveCampaigns, PublishedSnapshot
-from fairlift_server.campaigns.snapshot_build import published_snapshot
+from fairlift_server.campaigns.snapshot_build import caught_up, published_snapshot
 from fairlift_server.campaigns.update import CampaignUpdate
 from fairlift_server.store.campaigns import Shop, put_shop
 from fairlift_server.store.database import Store
@@ -153,6 +153,20 @@ async def test_a_change_leaves_the_other_campaigns_as_they_are(campaigns: Campai
     await campaigns.lifecycle.move("pause", "b", etag="", author=Author())
 
     assert campaigns.live.compiled.campaigns["a"] is before
+
+
+async def test_a_change_that_is_read_again_is_published_once(campaigns: Campaigns) -> None:
+    """On PostgreSQL a server is told of its own changes, too: each would be sent twice."""
+    before = campaigns.live.published
+    await campaigns.lifecycle.create(plain_campaign("a"), validate_only=False, author=Author())
+    await campaigns.lifecycle.move("start", "a", etag="", author=Author())
+    published = campaigns.live.published
+    again = campaigns.store.read_now(lambda transaction: caught_up(before, transaction, NOW))
+
+    campaigns.live.publish(again, campaigns.live.compiled_with(again))
+
+    assert again.version == published.version
+    assert campaigns.live.published is published
 
 
 async def test_a_snapshot_has_a_limit_that_what_makes_it_smaller_may_pass(
