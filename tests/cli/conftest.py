@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from examples.server import running_server
+from tests.cli.production import TOKEN
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +20,10 @@ def guarded() -> Iterator[str]:
     """Where a server listens that asks for the token `open-sesame`."""
     with running_server(currency="EUR", token="open-sesame") as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def production() -> Iterator[str]:
+    """The address of a server whose environment is production, and which wants a token."""
+    with running_server(currency="EUR", environment="production", token=TOKEN) as address:
+        yield address

@@ -1,7 +1,7 @@
 """Consent to changes in a named environment: asked on a terminal, or given by --yes."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,19 +9,9 @@ from click.testing import CliRunner, Result
 from fairlift_cli.__main__ import main
 from fairlift_cli.commands import consent
 
-from examples.server import running_server
+from tests.cli.production import CAMPAIGN, TOKEN
 
-TOKEN = "fairlift_production_3Jk5pQ7sT9vW1xY3zA5bC7dE9fG1hJ3kL5mN7pQ9rS1tU3v"
-PLAN = "plan: {primary: {metric: conversion_rate, minimum_effect: 5%}, planned_units: 40000}"
-CAMPAIGN = f"variants: [{{id: a}}, {{id: b}}]\n{PLAN}\n"
 Fairlift = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def production() -> Iterator[str]:
-    """The address of a server whose environment is production, and which wants a token."""
-    with running_server(currency="EUR", environment="production", token=TOKEN) as address:
-        yield address
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """`environments` of the project file: which server a command calls, with which token."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,10 @@ from fairlift_cli.__main__ import main
 from fairlift_cli.check import check_files
 from jsonschema import Draft7Validator
 
-from examples.server import running_server
+from tests.cli.production import CAMPAIGN, TOKEN
 
-TOKEN = "fairlift_production_3Jk5pQ7sT9vW1xY3zA5bC7dE9fG1hJ3kL5mN7pQ9rS1tU3v"
-PLAN = "plan: {primary: {metric: conversion_rate, minimum_effect: 5%}, planned_units: 40000}"
-CAMPAIGN = f"variants: [{{id: a}}, {{id: b}}]\n{PLAN}\n"
 VARIABLES = ("FAIRLIFT_SERVER", "FAIRLIFT_TOKEN", "FAIRLIFT_CA", "FAIRLIFT_ENV")
 Fairlift = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def production() -> Iterator[str]:
-    """The address of a server whose environment is production, and which wants a token."""
-    with running_server(currency="EUR", environment="production", token=TOKEN) as address:
-        yield address
 
 
 @pytest.fixture

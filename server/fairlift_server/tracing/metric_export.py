@@ -27,12 +27,10 @@ from prometheus_client.samples import Sample
 
 from fairlift_server.tracing.resource import server_resource
 
-# OpenTelemetry's own default, in milliseconds.
-_USUAL_INTERVAL_MS: Final = 60_000.0
+# OpenTelemetry's own default.
+_USUAL_INTERVAL_S: Final = 60.0
 _SCOPE: Final = InstrumentationScope("fairlift_server")
 _CUMULATIVE: Final = AggregationTemporality.CUMULATIVE
-
-Families = Callable[[], Iterable[Family]]
 
 
 class MetricExport:
@@ -44,11 +42,12 @@ class MetricExport:
         families: gives the figures as they are now; called in that thread.
     """
 
-    def __init__(self, families: Families) -> None:
+    def __init__(self, families: Callable[[], Iterable[Family]]) -> None:
         self._families = families
         self._started_ns = time.time_ns()
         self._resource = server_resource()
         self._exporter = OTLPMetricExporter()
+        self._interval_s = _interval_s()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="metric export", daemon=True)
         self._thread.start()
@@ -62,7 +61,7 @@ class MetricExport:
     def _run(self) -> None:
         is_last = False
         while not is_last:
-            is_last = self._closing.wait(_interval_s())
+            is_last = self._closing.wait(self._interval_s)
             # The exporter logs its failures itself.
             self._exporter.export(self._data())
 
@@ -132,7 +131,7 @@ def _unit(name: str) -> str:
 
 def _interval_s() -> float:
     try:
-        interval_ms = float(os.environ.get("OTEL_METRIC_EXPORT_INTERVAL") or _USUAL_INTERVAL_MS)
+        interval_s = float(os.environ.get("OTEL_METRIC_EXPORT_INTERVAL", "")) / 1_000
     except ValueError:
-        interval_ms = _USUAL_INTERVAL_MS
-    return interval_ms / 1_000 if interval_ms > 0 else _USUAL_INTERVAL_MS / 1_000
+        return _USUAL_INTERVAL_S
+    return interval_s if interval_s > 0 else _USUAL_INTERVAL_S

@@ -165,18 +165,3 @@ def test_an_old_disk_is_forgotten() -> None:
         times.add(10, 9.0 if number < 60 else 0.01)
 
     assert times.expected_s(1, 10) == pytest.approx(0.01)
-
-
-async def test_a_store_that_answers_too_little_ends_the_writer_with_its_error(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async def forget(_events: Sequence[object]) -> list[EventOutcome]:
-        return []
-
-    ingest = Ingest(forget, limit_events=50_000)
-    with pytest.raises(Unavailable, match="restart the server"):
-        async with asyncio.timeout(5):
-            await ingest.record(BATCH)
-
-    assert "Traceback" in caplog.text
-    await ingest.close()
