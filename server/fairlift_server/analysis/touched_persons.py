@@ -13,7 +13,7 @@ from fairlift_server.analysis.ledger_copy import OpenedCopy
 _MOST_UNITS: Final = 200_000
 _LONGEST_CHAIN: Final = 40
 _UNITS: Final = "touched_units"
-_OF_UNITS: Final = ("exposures", "actions", "customer_attributes")
+_OF_UNITS: Final = ("exposures", "actions", "customer_attributes", "orders")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,6 @@ class _Reading:
         rows = self._copy.rows
         parts = [
             *(f"SELECT unit FROM {rows(table)} WHERE {self._new}" for table in _OF_UNITS),
-            f"SELECT unit FROM {rows('orders')} WHERE {self._new}",
             f"SELECT visitor FROM {rows('identity_links')} WHERE {self._new}",
             f"SELECT customer FROM {rows('identity_links')} WHERE {self._new}",
         ]
@@ -96,7 +95,7 @@ class _Reading:
         of_units = f"unit IN (FROM {_UNITS})"
         of_orders = f"order_id IN (SELECT order_id FROM {_table_of('orders')})"
         conditions = {
-            **dict.fromkeys((*_OF_UNITS, "orders"), of_units),
+            **dict.fromkeys(_OF_UNITS, of_units),
             "identity_links": f"visitor IN (FROM {_UNITS})",
             **dict.fromkeys(("order_lines", "amendments", RESTATED), of_orders),
             "costs": "true",
