@@ -50,8 +50,8 @@ print(f"{compare(Rate('conversion_rate', 'bought'), control, banner).lift.value:
 OF_WEB = "fairlift_cli.web. fairlift_cli.notify.pictures"
 # Of the statistics, what reads frames: extra `notebook`.
 OF_NOTEBOOKS = "fairlift_stats.frames."
-# Of the server, what traces: extra `otel`.
-OF_TRACES = "fairlift_server.tracing.spans"
+# Of the server, what sends spans and metrics: extra `otel`.
+OF_TRACES = "fairlift_server.tracing."
 
 
 @pytest.mark.parametrize(
