@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from fairlift.engine.campaign import Campaign
 from fairlift.v1 import campaign_pb2, plan_pb2
 from fairlift_server.analysis.ledger_query import LedgerQuery, LiveQuestion
-from fairlift_server.results.analysis_plan import analysis_plan_of
+from fairlift_server.results.analysis_plan import AnalysisPlan, analysis_plan_of
 from fairlift_server.store.campaigns import microseconds
 
 from benchmarks.serve import running_since
@@ -53,8 +53,13 @@ def started(name: str) -> Campaign:
     return running_since(campaign_message(name), START)
 
 
+def plan_of(name: str) -> AnalysisPlan:
+    """How a campaign is analysed."""
+    return analysis_plan_of(started(name), currency="EUR")
+
+
 def full_look(name: str) -> LedgerQuery:
     """All metrics, the three cuts, and cells by day, as of now."""
-    plan = analysis_plan_of(started(name), currency="EUR")
+    plan = plan_of(name)
     now_us = microseconds(START + timedelta(days=DAYS + 11))
     return plan.query(as_of_day=None, live=LiveQuestion(now_us, plan.window))

@@ -11,9 +11,10 @@ from fairlift_server.analysis.ledger_query import LedgerAnswer
 from fairlift_server.analysis.ledger_source import LedgerSource
 from fairlift_server.analysis.table_views import LakeTables
 from fairlift_server.lake.reading import lake_files
+from fairlift_server.results.segment_cuts import summaries_by_label
 
 from benchmarks.large_shop.bare_query import lake_tables, metrics_query, units_query
-from benchmarks.large_shop.campaigns import WINDOW_DAYS, full_look
+from benchmarks.large_shop.campaigns import SEGMENTS, WINDOW_DAYS, full_look, plan_of
 
 Rows = list[tuple[Any, ...]]
 # Of the look's sums, those that the query by hand has too, in its order after units.
@@ -36,7 +37,7 @@ def look(source: str, campaigns: tuple[str, ...], spark: str = "") -> Rows:
         from fairlift_server.analysis.duckdb_engine import answers
 
         found = answers(source, queries)
-    return _sums(found)
+    return _sums(found, campaigns)
 
 
 def look_from_copy(source: str, campaigns: tuple[str, ...]) -> Rows:
@@ -44,10 +45,17 @@ def look_from_copy(source: str, campaigns: tuple[str, ...]) -> Rows:
     from fairlift_server.analysis.copy_answers import answers_from_copy
 
     ledger = LedgerSource(source, folder=f"{source}.look", least_copied_rows=1)
-    return _sums(answers_from_copy(ledger, [full_look(name) for name in campaigns]))
+    found = answers_from_copy(ledger, [full_look(name) for name in campaigns])
+    return _sums(found, campaigns)
 
 
-def _sums(answers: Sequence[LedgerAnswer]) -> Rows:
+def _sums(answers: Sequence[LedgerAnswer], campaigns: Sequence[str]) -> Rows:
+    """Of the sample; the cuts are made, too, as a look makes them."""
+    for answer, name in zip(answers, campaigns, strict=True):
+        plan = plan_of(name)
+        for group in plan.segment_groups:
+            cuts = summaries_by_label(plan, answer, group, day=None, last_entry=None)
+            assert set(cuts) == set(SEGMENTS)
     return [
         (summary.n, *(summary.sum(f"{name}@{WINDOW_DAYS}") for name in _SUMS))
         for answer in answers

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,15 +66,25 @@ class Agreement:
         assert one.facts == other.facts
         assert one.last_restated_us == other.last_restated_us
         self.figures += 9 * len(one.entries) + 2 * len(one.orders) + 2 * len(one.coupons) + 2
-        for ours, theirs in ((one.cells, other.cells), (one.segment_cells, other.segment_cells)):
-            assert list(map(_place, ours)) == list(map(_place, theirs))
-            for a, b in zip(ours, theirs, strict=True):
-                self._add_numbers(_numbers(a.summary), _numbers(b.summary))
+        self._add_cells(one.query.groups, one.cells, other.cells)
+        self._add_cells(one.query.segment_groups, one.segment_cells, other.segment_cells)
         assert one.quantiles.keys() == other.quantiles.keys()
         for variant, arms in one.quantiles.items():
             assert arms.keys() == other.quantiles[variant].keys()
             for name, arm in arms.items():
                 self._add_numbers(_arm(arm), _arm(other.quantiles[variant][name]))
+
+    def _add_cells(
+        self,
+        groups: Iterable[ColumnGroup],
+        ours: Sequence[LedgerCell],
+        theirs: Sequence[LedgerCell],
+    ) -> None:
+        of_window = {group.maturity: group for group in groups}
+        assert list(map(_place, ours)) == list(map(_place, theirs))
+        for a, b in zip(ours, theirs, strict=True):
+            group = of_window[a.maturity]
+            self._add_numbers(_numbers(group.summary(a.sums)), _numbers(group.summary(b.sums)))
 
     def _add_numbers(self, ours: Iterator[float], theirs: Iterator[float]) -> None:
         for a, b in zip(ours, theirs, strict=True):
@@ -156,7 +166,7 @@ def by_duckdb(lake: LakeTables, queries: Sequence[LedgerQuery]) -> list[LedgerAn
 
 def _place(cell: LedgerCell) -> tuple[object, ...]:
     days = (cell.entry_day, cell.mature_day, cell.mixed_day)
-    return cell.maturity, cell.variant, *days, cell.segments, cell.summary.n
+    return cell.maturity, cell.variant, *days, cell.segments, cell.sums.units
 
 
 def _numbers(summary: Summary) -> Iterator[float]:

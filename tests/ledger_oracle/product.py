@@ -300,7 +300,7 @@ def _total(answer: LedgerAnswer, maturity: int | None, variant: str, day: int | 
         [
             group.empty(),
             *(
-                cell.summary
+                group.summary(cell.sums)
                 for cell in answer.cells
                 if cell.maturity == maturity
                 and cell.variant == variant

@@ -12,13 +12,12 @@ from fairlift.engine.metric import OrderMeasure
 from fairlift.wire.campaign import campaign_from
 from fairlift_server.analysis.columns import maturity_us
 from fairlift_server.analysis.day_calendar import DAY_US, DayCalendar
-from fairlift_server.analysis.ledger_cell import LedgerCell
+from fairlift_server.analysis.ledger_cell import LedgerCell, UnitSums
 from fairlift_server.analysis.ledger_query import ColumnGroup, EntryCount, LedgerAnswer, LedgerQuery
 from fairlift_server.events.intake import Intake
 from fairlift_server.results.analysis_plan import analysis_plan_of
 from fairlift_server.results.campaign_days import HOUR_US, CampaignDays
 from fairlift_server.results.look import LookRequest, LookResult, make_looks
-from fairlift_stats.data.summary import Summary
 from fairlift_stats.sequential.sealed_looks import SealedContent
 from fairlift_stats.verdict.ruling import FINAL
 from hypothesis import given, settings
@@ -107,14 +106,14 @@ def _cells(v: Visitors, now_us: int, group: ColumnGroup) -> Iterator[LedgerCell]
     of_refunds = {c.name for c in PLAN.columns if c.measure is OrderMeasure.REFUNDED_ORDERS}
     amount |= dict.fromkeys(of_refunds, 0)
     mature_us = v.first_us + maturity_us(group.maturity)
-    summary = Summary.from_sums(
-        v.units,
-        {name: buyers * amount[name] for name in group.columns},
-        {(a, b): buyers * amount[a] * amount[b] for a, b in group.products},
-        {(a, b, c): buyers * amount[a] * amount[b] * amount[c] for a, b, c in group.thirds},
+    totals = (
+        *(buyers * amount[name] for name in group.columns),
+        *(buyers * amount[a] * amount[b] for a, b in group.products),
+        *(buyers * amount[a] * amount[b] * amount[c] for a, b, c in group.thirds),
     )
     mature_day = DayCalendar(ZONE).day_of(mature_us)
-    yield LedgerCell(group.maturity, v.arm, FIRST_DAY + v.day, mature_day, None, None, summary)
+    sums = UnitSums(v.units, totals)
+    yield LedgerCell(group.maturity, v.arm, FIRST_DAY + v.day, mature_day, None, None, sums)
 
 
 def read_at(

@@ -22,7 +22,7 @@ from fairlift_server.analysis.fold_numbers import (
     folded_sum,
 )
 from fairlift_server.analysis.folded_facts import folded_facts
-from fairlift_server.analysis.ledger_cell import LedgerCell
+from fairlift_server.analysis.ledger_cell import LedgerCell, UnitSums
 from fairlift_server.analysis.ledger_query import (
     ColumnGroup,
     CouponCount,
@@ -138,12 +138,12 @@ def _cells(
 ) -> tuple[LedgerCell, ...]:
     """The cells in their order: by group, then by their keys."""
     parts = [{_cell_key(cell): cell for cell in part} for part in (old, before, after)]
-    units = folded_counts(*({key: cell.summary.n for key, cell in part.items()} for part in parts))
+    units = folded_counts(*({key: cell.sums.units for key, cell in part.items()} for part in parts))
     by_window: dict[Window, list[tuple[Any, ...]]] = {}
     for key in units:
         by_window.setdefault(key[0], []).append(key)
     return tuple(
-        _cell(group, key, units[key], _totals(parts, key))
+        _cell(key, UnitSums(units[key], _totals(parts, key)))
         for group in groups
         for key in sorted(by_window.get(group.maturity, ()), key=_cell_order)
     )
@@ -168,19 +168,16 @@ def _cell_order(key: tuple[Any, ...]) -> tuple[Any, ...]:
 def _totals(
     parts: Iterable[Mapping[tuple[Any, ...], LedgerCell]], key: tuple[Any, ...]
 ) -> tuple[Sum, ...]:
-    known = [part[key].totals if key in part else () for part in parts]
+    known = [part[key].sums.totals if key in part else () for part in parts]
     number = max(map(len, known))
     return tuple(
         folded_sum(*each) for each in zip(*(one or (0,) * number for one in known), strict=True)
     )
 
 
-def _cell(
-    group: ColumnGroup, key: tuple[Any, ...], units: int, totals: tuple[Sum, ...]
-) -> LedgerCell:
+def _cell(key: tuple[Any, ...], sums: UnitSums) -> LedgerCell:
     window, variant, entry_day, mature_day, mixed_day, segments = key
-    summary = group.summary(units, totals)
-    return LedgerCell(window, variant, entry_day, mature_day, mixed_day, segments, summary, totals)
+    return LedgerCell(window, variant, entry_day, mature_day, mixed_day, segments, sums)
 
 
 def _entries(

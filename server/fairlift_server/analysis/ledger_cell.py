@@ -1,16 +1,32 @@
 """Sums over a few units, which looks add up."""
 
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from fairlift_stats.data.summary import Summary
 from fairlift_stats.data.sums import Sum
 
 from fairlift_server.analysis.columns import Window
 
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSums:
+    """Sums over some units, of one group of columns; money in micros.
+
+    Attributes:
+        units: how many.
+        totals: in the order of the group's totals.
+    """
+
+    units: int
+    totals: tuple[Sum, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerCell:
-    """Sums over the units of one variant that came to count on one day; money in micros.
+    """Sums over the units of one variant that came to count on one day.
 
     A unit that enters on a day is mature a window later, to the moment: where the clock changes in
     between, units of one day are mature on two.
@@ -18,8 +34,6 @@ class LedgerCell:
     Attributes:
         segments: a text with the labels at first exposure, where cells are cut by them; see
             `segment_labels`.
-        totals: the sums that the summary was made of, in the order of the group's totals;
-            empty where they were not kept.
     """
 
     maturity: Window
@@ -28,8 +42,7 @@ class LedgerCell:
     mature_day: int
     mixed_day: int | None
     segments: str | None
-    summary: Summary
-    totals: tuple[Sum, ...] = ()
+    sums: UnitSums
 
     def counts_on(self, day: int | None, last_entry: int | None) -> bool:
         """Whether its units are in the sample of a day; None is the sample of everybody."""
@@ -38,3 +51,17 @@ class LedgerCell:
         has_entered = last_entry is None or self.entry_day <= last_entry
         is_clean = self.mixed_day is None or self.mixed_day > day
         return has_entered and self.mature_day <= day and is_clean
+
+
+def added_up(parts: Iterable[tuple[K, UnitSums]]) -> dict[K, UnitSums]:
+    """The sums of all parts with the same key, in the order in which the keys come."""
+    by_key: dict[K, list[UnitSums]] = {}
+    for key, sums in parts:
+        by_key.setdefault(key, []).append(sums)
+    return {
+        key: UnitSums(
+            sum(each.units for each in of_key),
+            tuple(map(sum, zip(*(each.totals for each in of_key), strict=True))),
+        )
+        for key, of_key in by_key.items()
+    }

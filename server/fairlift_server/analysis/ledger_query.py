@@ -1,6 +1,6 @@
 """A query of the ledger and its answer: plain values that travel between processes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -9,13 +9,12 @@ from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import CapAtQuantile
 from fairlift.engine.plan_lists import SegmentBands
 from fairlift_stats.data.summary import Pair, Summary, Triple
-from fairlift_stats.data.sums import Sum
 from fairlift_stats.methods.quantiles import Quantiles
 
 from fairlift_server.analysis.answer_origin import CopyState, Origin
 from fairlift_server.analysis.columns import UnitColumn, UnitQuantile, Window
 from fairlift_server.analysis.entry_rules import ENTRY_OF_ALL, EntryRules
-from fairlift_server.analysis.ledger_cell import LedgerCell
+from fairlift_server.analysis.ledger_cell import LedgerCell, UnitSums, added_up
 from fairlift_server.analysis.ledger_facts import NO_FACTS, LedgerFacts
 
 # A segment that the ledger tells where the storefront does not.
@@ -41,19 +40,19 @@ class ColumnGroup:
         """What is added up: columns, products and thirds."""
         return (*self.columns, *self.products, *self.thirds)
 
-    def summary(self, units: int, totals: Sequence[Sum]) -> Summary:
-        """The sums over so many units, in the order of what is added up."""
-        known = dict(zip(self.totals, totals, strict=True))
+    def summary(self, sums: UnitSums) -> Summary:
+        """The sums as a summary of the columns."""
+        known = dict(zip(self.totals, sums.totals, strict=True))
         return Summary.from_sums(
-            units,
+            sums.units,
             {name: known[name] for name in self.columns},
             {pair: known[pair] for pair in self.products},
             {triple: known[triple] for triple in self.thirds},
         )
 
     def empty(self) -> Summary:
-        """The sums over no units."""
-        return self.summary(0, [0] * len(self.totals))
+        """The summary of no units."""
+        return self.summary(UnitSums(0, (0,) * len(self.totals)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,63 +306,47 @@ class LedgerAnswer:
             entered=_units_by_variant(entry for entry in entries if entry not in mixed),
             contaminated=_units_by_variant(mixed),
             summaries={
-                group.maturity: self._totals(
-                    cell
-                    for cell in self.cells
-                    if cell.maturity == group.maturity
-                    and cell.counts_on(day, last_entries.get(group.maturity))
+                group.maturity: self._by_variant(
+                    group,
+                    (
+                        cell
+                        for cell in self.cells
+                        if cell.maturity == group.maturity
+                        and cell.counts_on(day, last_entries.get(group.maturity))
+                    ),
                 )
                 for group in self.query.groups
             },
             quantiles=self.quantiles,
         )
 
-    def segment_summaries(
-        self, day: int | None, group: ColumnGroup | None = None, last_entry: int | None = None
-    ) -> Iterator[tuple[str, str, Summary]]:
-        """The segments' text, the variant and the sums of each cell in the sample of a day.
+    def segment_sums(
+        self, day: int | None, group: ColumnGroup, last_entry: int | None = None
+    ) -> dict[tuple[str, str], UnitSums]:
+        """By the segments' text and the variant, the sums in the sample of a day.
 
         Args:
             day: of the sample; None takes everybody.
-            group: whose columns are added up; None takes every group.
+            group: whose columns are added up; each group has all units.
             last_entry: the last day of entry that counts.
         """
-        for cell in self._segment_cells(day, group, last_entry):
-            yield cell.segments or "", cell.variant, self._in_own_units(cell.summary)
-
-    def segment_units(self, group: ColumnGroup) -> Iterator[tuple[str, str, int]]:
-        """The segments' text, the variant and the units of each cell, in the sample of everybody.
-
-        Args:
-            group: whose cells are counted; those of any group have all units.
-        """
-        for cell in self._segment_cells(None, group, None):
-            yield cell.segments or "", cell.variant, cell.summary.n
-
-    def _segment_cells(
-        self, day: int | None, group: ColumnGroup | None, last_entry: int | None
-    ) -> Iterator[LedgerCell]:
-        return (
-            cell
+        return added_up(
+            ((cell.segments or "", cell.variant), cell.sums)
             for cell in self.segment_cells
-            if (group is None or cell.maturity == group.maturity)
-            and cell.counts_on(day, last_entry)
+            if cell.maturity == group.maturity and cell.counts_on(day, last_entry)
         )
 
-    def _totals(self, cells: Iterable[LedgerCell]) -> dict[str, Summary]:
-        by_variant: dict[str, list[Summary]] = {}
-        for cell in cells:
-            by_variant.setdefault(cell.variant, []).append(cell.summary)
-        return {
-            variant: self._in_own_units(Summary.total(summaries))
-            for variant, summaries in sorted(by_variant.items())
-        }
-
-    def _in_own_units(self, summary: Summary) -> Summary:
+    def summary(self, group: ColumnGroup, sums: UnitSums) -> Summary:
+        """The summary of some units; money is in the currency's own unit."""
+        summary = group.summary(sums)
         units = {column.name: column.unit for column in self.query.columns}
         return summary.scaled(
             {name: units[name] for name in summary.columns if units.get(name, 1.0) != 1.0}
         )
+
+    def _by_variant(self, group: ColumnGroup, cells: Iterable[LedgerCell]) -> dict[str, Summary]:
+        sums = added_up((cell.variant, cell.sums) for cell in cells)
+        return {variant: self.summary(group, sums[variant]) for variant in sorted(sums)}
 
 
 def _units_by_variant(entries: Iterable[EntryCount]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from fairlift_server.analysis.cells import LOW, Additions, DayKeys, mature_day_of
 from fairlift_server.analysis.columns import Window, maturity_us
 from fairlift_server.analysis.day_calendar import DAY_US, MINUTE_US
-from fairlift_server.analysis.ledger_cell import LedgerCell
+from fairlift_server.analysis.ledger_cell import LedgerCell, UnitSums
 from fairlift_server.analysis.ledger_query import ColumnGroup, EntryCount, OpenUnits
 from fairlift_server.analysis.untyped import Row
 
@@ -102,8 +102,7 @@ def group_cells(
                 mature_day,
                 mixed_day,
                 text,
-                group.summary(units[key], totals[key]),
-                tuple(totals[key]),
+                UnitSums(units[key], tuple(totals[key])),
             )
         )
     return tuple(cells)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fairlift_server.analysis.answer_origin import CopyState, Origin
 from fairlift_server.analysis.entry_rules import ENTRY_OF_ALL
@@ -30,7 +30,7 @@ log = logging.getLogger("fairlift.results")
 
 # Of what an answer says, and how it is written: another number, as another release, forgets all
 # that was remembered.
-_FORMAT: Final = 4
+_FORMAT: Final = 5
 _VERSION: Final = version("fairlift")
 _MOST_BYTES: Final = 256 * 1024 * 1024
 
@@ -62,8 +62,8 @@ class AnswerMemory:
             mark, _, seal = about.partition(" ")
             if seal != self._seal(query, mark, content):
                 return None
-            text, _, copied = content.partition("\n")
-            sums, waiting, now_us, are_capped, twins = json.loads(text)
+            sums, _, beside = content.partition("\n")
+            waiting, now_us, are_capped, twins, copied = json.loads(beside)
             if query.live is not None and query.live.now_us < now_us:
                 return None  # the clock was set back
             summed = answer_from_json(sums, query)
@@ -76,8 +76,9 @@ class AnswerMemory:
             )
             if mark == self._mark:
                 answer = replace(answer, origin=Origin.REMEMBERED)
-            elif copied:
-                answer = _with_copied(answer, json.loads(copied))
+            elif copied is not None:
+                copy, generation, folds = copied
+                answer = replace(answer, state=CopyState(copy, generation), folds=folds)
             else:
                 return None
         except (OSError, ValueError, KeyError, TypeError):
@@ -88,13 +89,11 @@ class AnswerMemory:
         """Writes an answer down; a folder that cannot be written is logged."""
         if not self.is_settled:
             return
-        # JSON within JSON: the text of an answer has one writer and one reader.
         waiting = [astuple(each) for each in answer.open_units]
         now_us = 0 if answer.query.live is None else answer.query.live.now_us
         twins = answer.facts.twins.examples
-        parts = [answer_to_json(answer), waiting, now_us, answer.segments_are_capped, twins]
-        # A line of its own: it is read only when there are new events.
-        content = f"{json.dumps(parts)}\n{_copied(answer)}"
+        beside = [waiting, now_us, answer.segments_are_capped, twins, _copied(answer)]
+        content = f"{answer_to_json(answer)}\n{json.dumps(beside)}"
         about = f"{self._mark} {self._seal(answer.query, self._mark, content)}"
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -177,25 +176,8 @@ def remembering(ask: Ask, memory: AnswerMemory, ask_again: AskAgain | None = Non
     return answer
 
 
-def _copied(answer: LedgerAnswer) -> str:
-    """What new events are folded in by, as JSON; empty: they cannot be."""
+def _copied(answer: LedgerAnswer) -> tuple[str, int, int] | None:
+    """What new events are folded in by; None: they cannot be."""
     if answer.state is None or not is_additive(answer.query):
-        return ""
-    cells = [[cell.totals for cell in cells] for cells in (answer.cells, answer.segment_cells)]
-    return json.dumps([answer.state.copy, answer.state.generation, answer.folds, *cells])
-
-
-def _with_copied(answer: LedgerAnswer, copied: Sequence[Any]) -> LedgerAnswer:
-    """The answer with what `_copied` gave."""
-    name, generation, folds, *totals = copied
-    cells, segment_cells = (
-        tuple(replace(cell, totals=tuple(each)) for cell, each in zip(cells, of_cells, strict=True))
-        for cells, of_cells in zip((answer.cells, answer.segment_cells), totals, strict=True)
-    )
-    return replace(
-        answer,
-        cells=cells,
-        segment_cells=segment_cells,
-        state=CopyState(name, generation),
-        folds=folds,
-    )
+        return None
+    return answer.state.copy, answer.state.generation, answer.folds

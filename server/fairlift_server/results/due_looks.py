@@ -142,7 +142,7 @@ def _cuts(
         return {}
     return {
         group.maturity: summaries_by_label(
-            plan, group, answer.segment_summaries(today, group, last_entries[group.maturity])
+            plan, answer, group, day=today, last_entry=last_entries[group.maturity]
         )
         for group in plan.segment_groups
     }

@@ -146,11 +146,12 @@ def _causes(plan: AnalysisPlan, answer: LedgerAnswer) -> tuple[ImbalanceCause, .
     for (variant, hour), units in answer.facts.hours.items():
         add("hour", f"{hour}:00", variant, units)
     # Every group has all units.
-    for text, variant, units in answer.segment_units(next(iter(plan.segment_groups))):
+    sums = answer.segment_sums(None, next(iter(plan.segment_groups)))
+    for (text, variant), of_units in sums.items():
         for attribute in plan.plan.segments:
             label = label_of(text, attribute)
             if label is not None:
-                add(attribute, label, variant, units)
+                add(attribute, label, variant, of_units.units)
     weights = dict(zip(plan.arms, plan.sequential.shares, strict=True))
     return imbalance_causes(counts, weights)
 

@@ -11,7 +11,7 @@ from typing import Any
 from fairlift_stats.sequential.errors import LookEdited
 from fairlift_stats.sequential.sealed_looks import SealedContent, check_chain, link
 
-from fairlift_server.analysis.ledger_cell import LedgerCell
+from fairlift_server.analysis.ledger_cell import LedgerCell, UnitSums
 from fairlift_server.analysis.ledger_facts import (
     NO_FACTS,
     ChannelCount,
@@ -20,6 +20,7 @@ from fairlift_server.analysis.ledger_facts import (
     TwinOrders,
 )
 from fairlift_server.analysis.ledger_query import (
+    ColumnGroup,
     CouponCount,
     EntryCount,
     LedgerAnswer,
@@ -32,8 +33,6 @@ from fairlift_server.results.frozen_look import (
     quantile_to,
     sealed_from_json,
     sealed_to_json,
-    summary_from,
-    summary_to,
 )
 from fairlift_server.results.look import LookRequest, live_query
 from fairlift_server.results.query_steps import Ask
@@ -89,6 +88,8 @@ def answer_to_json(answer: LedgerAnswer) -> str:
     return json.dumps(
         {
             "entries": [_entry_to(entry) for entry in answer.entries],
+            "groups": [_group_to(group) for group in answer.query.groups],
+            "segment_groups": [_group_to(group) for group in answer.query.segment_groups],
             "cells": [_cell_to(cell) for cell in answer.cells],
             "segment_cells": [_cell_to(cell) for cell in answer.segment_cells],
             "quantiles": {
@@ -112,10 +113,13 @@ def answer_to_json(answer: LedgerAnswer) -> str:
 
 
 def answer_from_json(text: str, query: LedgerQuery) -> LedgerAnswer:
-    """What `answer_to_json` wrote, as the answer to a query."""
+    """What `answer_to_json` wrote, as the answer to a query that adds up what was added up then."""
     read = json.loads(text)
+    groups, segment_groups = (
+        tuple(_group_from(group) for group in read[name]) for name in ("groups", "segment_groups")
+    )
     return LedgerAnswer(
-        query=query,
+        query=replace(query, groups=groups, segment_groups=segment_groups),
         entries=tuple(_entry_from(entry) for entry in read["entries"]),
         cells=tuple(_cell_from(cell) for cell in read["cells"]),
         segment_cells=tuple(_cell_from(cell) for cell in read["segment_cells"]),
@@ -211,6 +215,24 @@ def _entry_from(read: Mapping[str, Any]) -> EntryCount:
     )
 
 
+def _group_to(group: ColumnGroup) -> dict[str, Any]:
+    return {
+        "window_days": group.maturity,
+        "columns": list(group.columns),
+        "products": [list(pair) for pair in group.products],
+        "thirds": [list(triple) for triple in group.thirds],
+    }
+
+
+def _group_from(read: Mapping[str, Any]) -> ColumnGroup:
+    return ColumnGroup(
+        read["window_days"],
+        tuple(read["columns"]),
+        tuple((a, b) for a, b in read["products"]),
+        tuple((a, b, c) for a, b, c in read["thirds"]),
+    )
+
+
 def _cell_to(cell: LedgerCell) -> dict[str, Any]:
     return {
         "window_days": cell.maturity,
@@ -219,7 +241,8 @@ def _cell_to(cell: LedgerCell) -> dict[str, Any]:
         "mature_day": cell.mature_day,
         "mixed_day": cell.mixed_day,
         "segments": cell.segments,
-        "summary": summary_to(cell.summary),
+        "units": cell.sums.units,
+        "totals": list(cell.sums.totals),
     }
 
 
@@ -231,5 +254,5 @@ def _cell_from(read: Mapping[str, Any]) -> LedgerCell:
         read["mature_day"],
         read["mixed_day"],
         read["segments"],
-        summary_from(read["summary"]),
+        UnitSums(read["units"], tuple(read["totals"])),
     )

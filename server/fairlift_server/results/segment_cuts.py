@@ -1,18 +1,19 @@
 """Metrics by segment: each segment alone, and adjusted towards the overall result."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from fairlift_stats.data.summary import Summary
 from fairlift_stats.methods.multiplicity import adjusted_p
 from fairlift_stats.report.analysis import Analysis
 from fairlift_stats.report.segment_report import SegmentFamily
 
-from fairlift_server.analysis.ledger_query import ColumnGroup
+from fairlift_server.analysis.ledger_cell import UnitSums, added_up
+from fairlift_server.analysis.ledger_query import ColumnGroup, LedgerAnswer
 from fairlift_server.analysis.segment_labels import OTHERS, label_of, largest
 from fairlift_server.results.analysis_plan import AnalysisPlan
-from fairlift_server.results.frozen_look import Cuts, FrozenLook, Summaries
+from fairlift_server.results.frozen_look import Cuts, FrozenLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +30,33 @@ class SegmentCut:
 
 
 def summaries_by_label(
-    plan: AnalysisPlan, group: ColumnGroup, cells: Iterable[tuple[str, str, Summary]]
+    plan: AnalysisPlan,
+    answer: LedgerAnswer,
+    group: ColumnGroup,
+    *,
+    day: int | None,
+    last_entry: int | None,
 ) -> Cuts:
     """Summaries by attribute, label and variant, every variant in each; small labels as one.
 
     Args:
         plan: of the campaign.
-        group: whose columns the cells add up.
-        cells: the text of the labels, the variant and the sums of each cell.
+        answer: that has the cells.
+        group: whose columns they add up.
+        day: of the sample; None takes everybody.
+        last_entry: the last day of entry that counts.
     """
-    parts: dict[str, dict[str, dict[str, list[Summary]]]] = {
-        attribute: {} for attribute in plan.plan.segments
+    sums = answer.segment_sums(day, group, last_entry)
+    return {
+        attribute: {
+            label: {
+                arm: answer.summary(group, by_arm[arm]) if arm in by_arm else group.empty()
+                for arm in plan.arms
+            }
+            for label, by_arm in sorted(_largest(_by_label(sums, attribute)).items())
+        }
+        for attribute in plan.plan.segments
     }
-    for text, variant, summary in cells:
-        for attribute, by_label in parts.items():
-            label = label_of(text, attribute)
-            # Where labels are many, a cell is cut by some of the attributes.
-            if label is not None:
-                by_label.setdefault(label, {}).setdefault(variant, []).append(summary)
-    return {attribute: _largest(plan, group, by_label) for attribute, by_label in parts.items()}
 
 
 def segment_cut(plan: AnalysisPlan, attribute: str, look: FrozenLook) -> SegmentCut | None:
@@ -90,23 +99,32 @@ def _corrected(families: Sequence[SegmentFamily]) -> tuple[SegmentFamily, ...]:
     )
 
 
-def _largest(
-    plan: AnalysisPlan, group: ColumnGroup, parts: Mapping[str, Mapping[str, list[Summary]]]
-) -> dict[str, Summaries]:
-    """The labels with the most units, and the others as one."""
-    empty = group.empty()
-    by_label = {
-        label: {arm: Summary.total(arms.get(arm, [empty])) for arm in plan.arms}
-        for label, arms in parts.items()
-    }
-    # What was made one before stays it.
-    units = {label: _units(arms) for label, arms in by_label.items() if label != OTHERS}
+def _by_label(
+    sums: Mapping[tuple[str, str], UnitSums], attribute: str
+) -> dict[tuple[str, str], UnitSums]:
+    """By label and variant."""
+    labels = {text: label_of(text, attribute) for text, _ in sums}
+    # Where labels are many, a cell is cut by some of the attributes.
+    return added_up(
+        ((label, variant), each)
+        for (text, variant), each in sums.items()
+        if (label := labels[text]) is not None
+    )
+
+
+def _largest(sums: Mapping[tuple[str, str], UnitSums]) -> dict[str, dict[str, UnitSums]]:
+    """By label and variant: the labels with the most units, and the others as one."""
+    units: Counter[str] = Counter()
+    for (label, _), each in sums.items():
+        # What was made one before stays it.
+        if label != OTHERS:
+            units[label] += each.units
     kept = largest(units)
-    if rest := [label for label in by_label if label not in kept]:
-        cuts = [by_label.pop(label) for label in rest]
-        by_label[OTHERS] = {arm: Summary.total(cut[arm] for cut in cuts) for arm in plan.arms}
-    return {label: by_label[label] for label in sorted(by_label)}
-
-
-def _units(arms: Summaries) -> int:
-    return sum(summary.n for summary in arms.values())
+    by_label: dict[str, dict[str, UnitSums]] = defaultdict(dict)
+    together = added_up(
+        ((label if label in kept else OTHERS, variant), each)
+        for (label, variant), each in sums.items()
+    )
+    for (label, variant), each in together.items():
+        by_label[label][variant] = each
+    return by_label

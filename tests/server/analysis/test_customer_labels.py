@@ -118,10 +118,11 @@ def query(policy: IdentityPolicy, as_of: date | None = None) -> LedgerQuery:
 
 def read_cuts(database: str, asked: LedgerQuery) -> dict[Cut, tuple[int, float]]:
     found: dict[Cut, tuple[int, float]] = defaultdict(lambda: (0, 0.0))
-    for text, variant, summary in answer_to(database, asked).segment_summaries(None):
+    answer, (group,) = answer_to(database, asked), asked.segment_groups
+    for (text, variant), sums in answer.segment_sums(None, group).items():
         key = shop.segment(text, "country"), shop.segment(text, "tier"), variant
         n, orders = found[key]
-        found[key] = n + summary.n, orders + summary.sum("orders")
+        found[key] = n + sums.units, orders + answer.summary(group, sums).sum("orders")
     return dict(found)
 
 

@@ -141,12 +141,13 @@ def expected(
 
 def agree(answer: LedgerAnswer, column: str, wanted: dict[Key, list[float]]) -> None:
     calendar = DayCalendar(answer.query.time_zone)
+    (group,) = answer.query.groups
     cells = {
         (
             cell.variant,
             calendar.date_of(cell.mature_day),
             None if cell.mixed_day is None else calendar.date_of(cell.mixed_day),
-        ): cell.summary
+        ): group.summary(cell.sums)
         for cell in answer.cells
     }
     (unit,) = (c for c in answer.query.columns if c.name == column)
@@ -289,10 +290,11 @@ def test_segments_are_those_of_the_first_exposure(made: Shop, path: str) -> None
 
     units: dict[tuple[str, str], int] = defaultdict(int)
     orders: dict[tuple[str, str], float] = defaultdict(float)
-    for text, variant, summary in answer.segment_summaries(None):
+    (group,) = answer.query.segment_groups
+    for (text, variant), sums in answer.segment_sums(None, group).items():
         country = shop.segment(text, "country")
-        units[country, variant] += summary.n
-        orders[country, variant] += summary.sum("orders")
+        units[country, variant] += sums.units
+        orders[country, variant] += answer.summary(group, sums).sum("orders")
     assert units == {key: len(values) for key, values in wanted.items()}
     assert orders == {key: sum(values) for key, values in wanted.items()}
 

@@ -49,8 +49,10 @@ def sums(folder: Path, events: list[Event], *, as_of_days: int | None = None) ->
         (ColumnGroup(None, tuple(MEASURES)),),
         as_of_day=None if as_of_days is None else day + as_of_days,
     )
-    (cell,) = answers(database_in(folder), [query])[0].cells
-    return {column.name: cell.summary.sum(column.name) * column.unit for column in columns}
+    (answer,) = answers(database_in(folder), [query])
+    (cell,) = answer.cells
+    summary = answer.summary(query.groups[0], cell.sums)
+    return {column.name: summary.sum(column.name) for column in columns}
 
 
 def line(

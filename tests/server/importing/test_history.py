@@ -50,7 +50,7 @@ def totals(folder: Path) -> dict[str, float]:
     group = ColumnGroup(None, tuple(column.name for column in columns))
     query = LedgerQuery("free-shipping", 1, IdentityPolicy.FIRST_SEEN, "UTC", columns, (group,))
     (answer,) = answers(database_in(folder), [query])
-    summaries = [cell.summary for cell in answer.cells]
+    summaries = [group.summary(cell.sums) for cell in answer.cells]
     return {
         column.name: sum(summary.n * summary.mean(column.name) for summary in summaries)
         for column in columns
