@@ -1,6 +1,6 @@
 """Sums over a few units, which looks add up."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -59,9 +59,10 @@ def added_up(parts: Iterable[tuple[K, UnitSums]]) -> dict[K, UnitSums]:
     for key, sums in parts:
         by_key.setdefault(key, []).append(sums)
     return {
-        key: UnitSums(
-            sum(each.units for each in of_key),
-            tuple(map(sum, zip(*(each.totals for each in of_key), strict=True))),
-        )
-        for key, of_key in by_key.items()
+        key: of_key[0] if len(of_key) == 1 else _together(of_key) for key, of_key in by_key.items()
     }
+
+
+def _together(parts: Sequence[UnitSums]) -> UnitSums:
+    totals = zip(*(each.totals for each in parts), strict=True)
+    return UnitSums(sum(each.units for each in parts), tuple(map(sum, totals)))

@@ -2,13 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
+from operator import itemgetter
 from typing import Any, TypeAlias
+
+from fairlift_stats.data.sums import Sum
 
 from fairlift_server.analysis.cells import LOW, Additions, DayKeys, mature_day_of
 from fairlift_server.analysis.columns import Window, maturity_us
 from fairlift_server.analysis.day_calendar import DAY_US, MINUTE_US
-from fairlift_server.analysis.ledger_cell import LedgerCell, UnitSums
+from fairlift_server.analysis.ledger_cell import LedgerCell, UnitSums, added_up
 from fairlift_server.analysis.ledger_query import ColumnGroup, EntryCount, OpenUnits
 from fairlift_server.analysis.untyped import Row
 
@@ -82,30 +84,21 @@ def group_cells(
         additions: that the sums are of.
         text_of: gives the labels by which cells are cut; None: they are not.
     """
+    key_of = _key_of(group.maturity, keys, text_of)
     units: dict[_Key, int] = defaultdict(int)
     for row in counts:
-        units[_key(row, group.maturity, keys, text_of)] += int(row["units"])
-    names = _sources(group, additions)
-    totals: dict[_Key, list[int | float]] = defaultdict(lambda: [0] * len(names))
-    for row in sums:
-        total = totals[_key(row, group.maturity, keys, text_of)]
-        for place, name in enumerate(names):
-            total[place] += _number(row, name)
-    cells = []
-    for key in sorted(units, key=lambda key: (*key[:3], key[3] or 0, key[4] or "")):
-        variant, entry_day, mature_day, mixed_day, text = key
-        cells.append(
-            LedgerCell(
-                group.maturity,
-                variant,
-                entry_day,
-                mature_day,
-                mixed_day,
-                text,
-                UnitSums(units[key], tuple(totals[key])),
-            )
+        units[key_of(row)] += int(row["units"])
+    totals_of = _totals_of(group, additions, sums)
+    totals = dict(added_up((key_of(row), UnitSums(0, totals_of(row))) for row in sums))
+    nothing = UnitSums(0, (0,) * len(group.totals))
+    return tuple(
+        LedgerCell(
+            group.maturity,
+            *key,
+            UnitSums(units[key], totals.get(key, nothing).totals),
         )
-    return tuple(cells)
+        for key in sorted(units, key=lambda key: (*key[:3], key[3] or 0, key[4] or ""))
+    )
 
 
 def _sources(group: ColumnGroup, additions: Additions) -> list[str]:
@@ -120,22 +113,51 @@ def _sources(group: ColumnGroup, additions: Additions) -> list[str]:
     ]
 
 
-def _key(row: Row, window: Window, keys: DayKeys, text_of: Callable[[Row], str] | None) -> _Key:
-    entry_day = int(row["entry_day"])
-    if window in keys.own:
-        mature_day = int(row[mature_day_of(window)])
-    else:
-        mature_day = entry_day + maturity_us(window) // DAY_US
-    text = None if text_of is None else text_of(row)
-    return row["variant"], entry_day, mature_day, _whole(row["mixed_day"]), text
+def _key_of(
+    window: Window, keys: DayKeys, text_of: Callable[[Row], str] | None
+) -> Callable[[Row], _Key]:
+    """What tells which cell a row belongs to."""
+    mature_day = mature_day_of(window) if window in keys.own else None
+    days = maturity_us(window) // DAY_US
+
+    def key_of(row: Row) -> _Key:
+        entry_day = int(row["entry_day"])
+        return (
+            row["variant"],
+            entry_day,
+            entry_day + days if mature_day is None else int(row[mature_day]),
+            _whole(row["mixed_day"]),
+            None if text_of is None else text_of(row),
+        )
+
+    return key_of
 
 
-def _number(row: Row, name: str) -> int | float:
-    if f"{name}_0" in row:
-        low, middle, high = (int(row[f"{name}_{power}"]) for power in range(3))
-        return low + LOW * (middle + LOW * high)
-    value: int | float | Decimal = row[name]
-    return int(value) if isinstance(value, Decimal) else value
+def _totals_of(
+    group: ColumnGroup, additions: Additions, rows: Sequence[Row]
+) -> Callable[[Row], tuple[Sum, ...]]:
+    """What reads the group's totals from a row."""
+    names = _sources(group, additions)
+    # All rows of one statement have the same columns; wide products are in three parts.
+    parted = [place for place, name in enumerate(names) if rows and f"{name}_0" in rows[0]]
+    values_of = _values_of([f"{name}_0" if n in parted else name for n, name in enumerate(names)])
+    higher = [(place, f"{names[place]}_1", f"{names[place]}_2") for place in parted]
+
+    def totals_of(row: Row) -> tuple[Sum, ...]:
+        totals = [int(value) if isinstance(value, str) else value for value in values_of(row)]
+        for place, middle, high in higher:
+            totals[place] += LOW * (int(row[middle]) + LOW * int(row[high]))
+        return tuple(totals)
+
+    return totals_of
+
+
+def _values_of(names: Sequence[str]) -> Callable[[Row], tuple[float | str, ...]]:
+    """What reads these columns of a row."""
+    if len(names) == 1:
+        (name,) = names
+        return lambda row: (row[name],)
+    return itemgetter(*names)
 
 
 def _total(rows: Sequence[Row], name: str) -> int:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import itemgetter
 from typing import Any, Final
 
 from fairlift_server.analysis.cells import DayKeys, additions_of
@@ -114,10 +115,11 @@ def _cells(
 
 def _remembered(text_of: Callable[[Row], str], columns: Sequence[str]) -> Callable[[Row], str]:
     """The same text for rows that are alike in these columns: there is a row for each day."""
-    texts: dict[tuple[Any, ...], str] = {}
+    texts: dict[Any, str] = {}
+    key_of = itemgetter(*columns)
 
     def remembered(row: Row) -> str:
-        key = tuple(row[column] for column in columns)
+        key = key_of(row)
         if key not in texts:
             texts[key] = text_of(row)
         return texts[key]

@@ -36,13 +36,13 @@ from fairlift_server.results.data_quality import (
 )
 from fairlift_server.results.due_looks import DAYS_AT_ONCE, LookMoment, due_looks
 from fairlift_server.results.frozen_look import FrozenLook, frozen_look, log_of, sealed
+from fairlift_server.results.last_report import last_report
 from fairlift_server.results.listed_look import ListedLook, listed_looks
 from fairlift_server.results.live_figures import LiveFigures, live_figures
-from fairlift_server.results.look_report import LookReport, attempt, report_of
+from fairlift_server.results.look_report import LookReport, attempt
 from fairlift_server.results.quality_signs import NO_SIGNS, QualitySigns, quality_signs
 from fairlift_server.results.query_steps import Ask, QuerySteps, answered
 from fairlift_server.results.report_line import ReportLine, forecast_of, verdict_line
-from fairlift_server.results.treatment_worths import treatment_worths
 
 NOTHING_LATE = LateCounts()
 
@@ -225,38 +225,32 @@ def _under_policies(
 def _with_report(
     result: LookResult, plan: AnalysisPlan, days: CampaignDays, hashes: Sequence[str]
 ) -> LookResult:
-    failures: dict[str, str] = {}
-    log = log_of(plan.sequential, result.looks)
-    verdict = attempt("verdict", failures, decide, plan.sequential, log)
+    newest = last_report(plan, days, result.looks, hashes)
+    verdict, look = newest.verdict, result.looks[-1].look
     quality = with_verdict(result.quality, verdict)
-    report = report_of(plan, result.looks[-1], verdict)
-    listed = listed_looks(result.looks, hashes, failures)
-    worths: tuple[WeeklyWorth, ...] = ()
-    if verdict is not None:
-        arguments = (plan, days, result.looks, verdict, report)
-        worths = attempt("worth", failures, treatment_worths, *arguments) or ()
-    last = result.looks[-1]
     line = ReportLine(
-        last.look.day,
-        sum(last.entered.values()),
+        look.day,
+        sum(result.looks[-1].entered.values()),
         gravest_status(plan, quality),
         None if verdict is None else verdict_line(verdict),
-        failures.get("verdict", ""),
-        _last_day(plan, last.look),
-        plan.sequential.information(last.look.units),
-        last.look.units,
-        None if verdict is None else chosen_worth(worths, verdict.variant, lambda w: w.weekly),
+        newest.failures.get("verdict", ""),
+        _last_day(plan, look),
+        plan.sequential.information(look.units),
+        look.units,
+        None
+        if verdict is None
+        else chosen_worth(newest.worths, verdict.variant, lambda worth: worth.weekly),
         None if verdict is None else forecast_of(verdict),
     )
     return replace(
         result,
         quality=quality,
-        listed=listed,
+        listed=newest.listed,
         verdict=verdict,
         line=line,
-        report=report,
-        worths=worths,
-        failures={**failures, **report.failures},
+        report=newest.report,
+        worths=newest.worths,
+        failures=newest.failures,
     )
 
 
