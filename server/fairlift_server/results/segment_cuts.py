@@ -46,7 +46,11 @@ def summaries_by_label(
         day: of the sample; None takes everybody.
         last_entry: the last day of entry that counts.
     """
-    sums = answer.segment_sums(day, group, last_entry)
+    sums = {
+        (text, arm): each
+        for (text, arm), each in answer.segment_sums(day, group, last_entry).items()
+        if arm in plan.arms
+    }
     return {
         attribute: {
             label: {
