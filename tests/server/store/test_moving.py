@@ -20,11 +20,12 @@ from fairlift_server.store.database import Store
 from fairlift_server.store.moving import move
 from fairlift_server.store.tables import metadata
 
-from tests.databases import new_database, rows
+from tests.databases import changed, new_database, rows
 from tests.server import shop
 from tests.server.client import ID_KEY, Caller, Clock, running
 from tests.server.crowds import start
 from tests.server.live_days import day_of, list_looks, live_until, planned, read
+from tests.server.store.test_migration import TOKEN
 
 # Each database has these of its own.
 OWN = {"ledger_state", "order_locks"}
@@ -121,9 +122,14 @@ async def test_a_move_waits_until_no_server_runs(tmp_path: Path) -> None:
     async with running(tmp_path, database=old), running(tmp_path, database=new):
         from_file = await asyncio.to_thread(moved, old, new_database("other"))
         from_postgres = await asyncio.to_thread(moved, new, str(tmp_path / "x.db"))
+        Store(tmp_path / "idle.db").close()
+        into_file = await asyncio.to_thread(moved, str(tmp_path / "idle.db"), old)
+        into_postgres = await asyncio.to_thread(moved, str(tmp_path / "idle.db"), new)
 
     assert "another server uses" in from_file.stderr
     assert "a server of Fairlift uses postgresql://" in from_postgres.stderr
+    assert "another server uses" in into_file.stderr
+    assert "a server of Fairlift uses postgresql://" in into_postgres.stderr
     missing = await asyncio.to_thread(moved, str(tmp_path / "none.db"), new_database("third"))
     assert "there is no database at" in missing.stderr
     assert not (tmp_path / "none.db").exists()
@@ -163,9 +169,15 @@ async def test_what_changed_since_a_move_was_stopped_moves_too(tmp_path: Path) -
         while rows(old, "SELECT count(*) FROM parked_events") != [(0,)]:
             await asyncio.sleep(0.05)
 
+    changed(old, TOKEN, [b"\x01" * 32])
+
     done = await asyncio.to_thread(moved, old, new)
 
     assert done.returncode == 0, done.stderr
+    assert [rows(new, f"SELECT count(*) > 0 FROM {t}") for t in ("tokens", "erased_units")] == [
+        [(True,)],
+        [(True,)],
+    ]
     assert rows(old, "SELECT refunded_micros FROM orders WHERE order_id = 'o-a'") == [(20_000_000,)]
     assert contents(new) == contents(old)
 
@@ -199,14 +211,14 @@ def test_a_move_that_is_killed_goes_on(tmp_path: Path) -> None:
         if process.returncode == 0:
             break
     half = Store(new)
-    refusal = ""  # stays empty if the last kill came after the end
+    refusal = ""  # stays empty if the last kill came after the end, or before it had begun
     try:
         half.migrate()
     except WrongState as error:
         refusal = str(error)
     half.close()
-    if refusal:
-        assert re.search(r"a move into .* was begun and not ended", refusal)
+    if process.returncode != 0:
+        assert not refusal or re.search(r"a move into .* was begun and not ended", refusal)
         assert moved(old, new).returncode == 0
 
     assert killed
