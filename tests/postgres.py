@@ -10,9 +10,10 @@ import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,8 @@ from pathlib import Path
 import psycopg
 
 _START_S = 60.0
+# Not by `user=` of Popen: then the threads of gRPC would be forked with this process, and crash.
+_AS_USER = "import os, sys; os.setuid(int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])"
 
 
 class PostgresServer:
@@ -52,6 +55,13 @@ class PostgresServer:
                   "--locale=C", "--no-sync")  # fmt: skip
 
     @property
+    def _as_user(self) -> Sequence[str]:
+        """What runs a program as the user of the server."""
+        if self._user is None:
+            return ()
+        return (sys.executable, "-I", "-S", "-c", _AS_USER, str(pwd.getpwnam(self._user).pw_uid))
+
+    @property
     def programs(self) -> Path:
         """The folder of PostgreSQL's programs."""
         return self._programs
@@ -80,10 +90,10 @@ class PostgresServer:
         options = [f"-c{name}={value}" for name, value in self._settings.items()]
         with (self._home / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self.data, "-p", str(self.port),
+                [*self._as_user, self._programs / "postgres", "-D", self.data, "-p", str(self.port),
                  "-k", self._home, "-clisten_addresses=127.0.0.1", "-cmax_connections=200",
                  *options],
-                stdout=log, stderr=log, user=self._user, cwd=self._home,
+                stdout=log, stderr=log, cwd=self._home,
             )  # fmt: skip
         self.wait()
 
@@ -160,7 +170,7 @@ class PostgresServer:
     def _run(self, program: str | Path, *arguments: str | Path) -> None:
         path = program if isinstance(program, Path) else self._programs / program
         subprocess.run(
-            [path, *arguments], check=True, capture_output=True, user=self._user, cwd=self._home
+            [*self._as_user, path, *arguments], check=True, capture_output=True, cwd=self._home
         )
 
 

@@ -7,25 +7,25 @@ import asyncio
 import logging
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from tests.faults import (
     damaged_database,
-    database_away,
     hostile_callers,
-    killed_while_erasing,
     killed_while_parked,
     large_shop,
+    ledger_faults,
     postgres_faults,
-    postgres_journal,
     rolling_restart,
     swallowed_connection,
     versions,
     workers_restart,
     wrong_clocks,
 )
+from tests.faults.ledgers import postgres
 
 Counts = Mapping[str, float]
 
@@ -55,6 +55,15 @@ def _restarted(
     }
 
 
+def _drained_on_postgres(
+    servers: int, *, times: int, decide: rolling_restart.Decide = "server"
+) -> rolling_restart.Counts:
+    with postgres() as database:
+        return rolling_restart.drained(
+            servers, times=times, down_s=3.0, database=database.url, decide=decide
+        )
+
+
 def _swallowed(run: Callable[[], swallowed_connection.Counts]) -> Counts:
     counts = run()
     return {
@@ -69,18 +78,18 @@ def _swallowed(run: Callable[[], swallowed_connection.Counts]) -> Counts:
 FAULTS: dict[str, Callable[[], Counts]] = {
     **{fault.name: partial(_wrong_clock, fault) for fault in wrong_clocks.FAULTS},
     "killed while parked events": partial(killed_while_parked.run, batches=60, kills=5),
-    "killed while it erases": partial(killed_while_erasing.run, rounds=50),
     "a table is missing": partial(_damaged, damaged_database.broken_table),
-    "the disk is full": partial(_damaged, damaged_database.full_disk),
-    "the database is away": partial(database_away.away_for, 30),
-    "killed while the database is away": partial(database_away.run, kills=25),
-    "PostgreSQL is away, with a journal": partial(postgres_journal.postgres_away, seconds=30),
-    "database away, journal's disk full": database_away.full_disk,
+    "no file of SQLite may grow": partial(_damaged, damaged_database.full_disk),
+    **ledger_faults.FAULTS,
     "one server restarts": partial(_restarted, rolling_restart.killed, 1, down_s=3.0),
     "two servers restart in turn": partial(_restarted, rolling_restart.killed, 2, down_s=3.0),
     "two servers drain in turn": partial(_restarted, rolling_restart.drained, 2, down_s=3.0),
     "two servers drain, SDK decides": partial(
         _restarted, rolling_restart.drained, 2, down_s=3.0, decide="local"
+    ),
+    "two servers on PostgreSQL drain in turn": partial(_restarted, _drained_on_postgres, 2),
+    "two servers on PostgreSQL drain, SDK decides": partial(
+        _restarted, _drained_on_postgres, 2, decide="local"
     ),
     "two workers drain in turn": partial(_restarted, workers_restart.drained_workers, 2),
     "two workers drain, SDK decides": partial(
@@ -120,10 +129,12 @@ def main(words: list[str]) -> int:
     }
     harm = 0.0
     for name, run in chosen.items():
+        started = time.monotonic()
         counts = run()
         harm += sum(counts.get(failure, 0) for failure in _FAILURES)
         figures = "  ".join(f"{key} {count:,.7g}" for key, count in counts.items())
-        sys.stdout.write(f"{name:<38} {figures}\n")
+        took_s = time.monotonic() - started
+        sys.stdout.write(f"{name:<48} {figures}  ({took_s:.0f} s)\n")
         sys.stdout.flush()
     return int(harm > 0)
 

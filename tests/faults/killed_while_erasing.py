@@ -4,12 +4,11 @@ Either all of the person is there or nothing, and the tombstone is on disk befor
 """
 
 import random
-import sqlite3
-import tempfile
+import subprocess
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import grpc
@@ -17,7 +16,9 @@ from fairlift.v1 import admin_service_pb2 as admin_pb
 from fairlift.v1 import event_service_pb2 as pb
 from fairlift.v1.admin_service_pb2_grpc import AdminServiceStub
 
+from tests.databases import rows
 from tests.e2e.test_server_process import PATIENCE_S, process, statuses
+from tests.faults.ledgers import KEY, Counts, Ledger, OpenLedger, sqlite_ledger
 from tests.server import shop
 
 # Raw ids: the check reads the tables by itself.
@@ -30,21 +31,21 @@ _NAMING = (
 )
 
 
-def run(*, rounds: int, events: int = 3_000) -> dict[str, int]:
+def run(*, rounds: int, events: int = 3_000, open_ledger: OpenLedger = sqlite_ledger) -> Counts:
     """The counts at the end.
 
     Args:
         rounds: persons, each erased once with a kill and once without.
         events: of each before it is erased.
+        open_ledger: the database.
     """
-    counts = dict.fromkeys(("erased", "kept", "half", "early", "resurrected", "lost"), 0)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    counts: Counts = dict.fromkeys(("erased", "kept", "half", "early", "resurrected", "lost"), 0)
+    with open_ledger() as ledger:
         others: list[pb.Event] = []
         for number in range(rounds):
             person = _Person(f"p{number}")
             with (
-                process(folder, FAIRLIFT_RAW_IDS=_RAW) as (server, address),
+                _served(ledger) as (server, address),
                 grpc.insecure_channel(address) as channel,
             ):
                 person.send(channel, events)
@@ -66,17 +67,18 @@ def run(*, rounds: int, events: int = 3_000) -> dict[str, int]:
                     sender.join()
                 with suppress(grpc.RpcError):
                     erasing.result()
-            _check_killed(folder, person, counts)
+            _wait_until_ended(ledger)
+            _check_killed(ledger, person, counts)
             with (
-                process(folder, FAIRLIFT_RAW_IDS=_RAW) as (_, address),
+                _served(ledger) as (_, address),
                 grpc.insecure_channel(address) as channel,
             ):
                 _begun(channel, person.ids[0]).result()
                 again = statuses(channel, person.sent[:500])
                 counts["resurrected"] += len(again) - again.count(pb.EVENT_STATUS_REFUSED)
-                counts["resurrected"] += person.rows(folder)
+                counts["resurrected"] += person.rows(ledger)
         with (
-            process(folder, FAIRLIFT_RAW_IDS=_RAW) as (_, address),
+            _served(ledger) as (_, address),
             grpc.insecure_channel(address) as channel,
         ):
             for start in range(0, len(others), 1_000):
@@ -104,15 +106,14 @@ class _Person:
             while not self.stop.is_set():
                 self._record(channel, self._some(50))
 
-    def rows(self, folder: Path) -> int:
+    def rows(self, ledger: Ledger) -> int:
         """How many rows name the person."""
-        with closing(sqlite3.connect(folder / "shop.db")) as database:
-            return sum(
-                database.execute(
-                    f"SELECT count(*) FROM {table} WHERE {column} IN (?, ?)", self.ids
-                ).fetchone()[0]
-                for table, column in _NAMING
-            )
+        return sum(
+            rows(ledger.url, f"SELECT count(*) FROM {table} WHERE {column} IN (?, ?)", self.ids)[0][
+                0
+            ]
+            for table, column in _NAMING
+        )
 
     def _some(self, count: int) -> list[pb.Event]:
         orders = count // 5
@@ -132,20 +133,27 @@ def _begun(channel: grpc.Channel, unit: str) -> "grpc.Future[admin_pb.EraseUnitR
     return stub.EraseUnit.future(admin_pb.EraseUnitRequest(unit_id=unit), timeout=PATIENCE_S)
 
 
-def _check_killed(folder: Path, person: _Person, counts: dict[str, int]) -> None:
+def _served(ledger: Ledger) -> AbstractContextManager[tuple["subprocess.Popen[str]", str]]:
+    settings = {name: value for name, value in ledger.settings.items() if name not in KEY}
+    return process(Path(), log=None, **settings, FAIRLIFT_RAW_IDS=_RAW)
+
+
+def _wait_until_ended(ledger: Ledger) -> None:
+    """Returns when the database does nothing any more for the server that was killed."""
+    while ledger.is_used():
+        time.sleep(0.02)
+
+
+def _check_killed(ledger: Ledger, person: _Person, counts: Counts) -> None:
     """What is on disk after the kill, before another server starts."""
-    rows = person.rows(folder)
-    with closing(sqlite3.connect(folder / "shop.db")) as database:
-        requests = database.execute(
-            "SELECT count(*) FROM changes WHERE resource = 'units'"
-        ).fetchone()[0]
-        tombstones = {row[0] for row in database.execute("SELECT hash FROM erased_units")}
-    file = folder / "shop.db.erased"
-    noted = file.read_text() if file.exists() else ""
-    if not rows:
+    there = person.rows(ledger)
+    requests = rows(ledger.url, "SELECT count(*) FROM changes WHERE resource = 'units'")[0][0]
+    tombstones = {row[0] for row in rows(ledger.url, "SELECT hash FROM erased_units")}
+    noted = ledger.erased.read_text() if ledger.erased.exists() else ""
+    if not there:
         counts["erased"] += 1
         counts["early"] += not requests or any(each not in noted for each in tombstones)
     else:
         counts["kept"] += 1
         # The link names two; one event that was stored may be without an acknowledgement.
-        counts["half"] += rows < person.acknowledged + 1
+        counts["half"] += there < person.acknowledged + 1

@@ -27,6 +27,7 @@ from fairlift.wire.campaign import campaign_to
 
 from tests.client.shop import eventually, running
 from tests.client.shop_process import ShopProcess
+from tests.faults.ledgers import KEY
 
 CALLERS = 4
 VISITORS = [f"v{number}" for number in range(100)]
@@ -95,6 +96,7 @@ class DrainingServer:
                 "FAIRLIFT_LISTEN": self.target,
                 "FAIRLIFT_DATABASE": self._database,
                 "FAIRLIFT_LOG_LEVEL": "error",
+                **KEY,
             },
             stdout=subprocess.PIPE,
             text=True,

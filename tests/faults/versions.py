@@ -20,12 +20,12 @@ from fairlift_server.store.schema_version import MIGRATIONS, newest_revision
 
 from tests.databases import rows
 from tests.e2e.test_server_process import start_campaign
-from tests.faults.postgres_faults import Counts, Server, postgres
+from tests.faults.ledgers import KEY, Counts, postgres
 from tests.faults.senders import Senders
+from tests.faults.servers import Server
 
 ROOT = Path(__file__).parent.parent.parent
 VISITORS = [f"visitor-{number}" for number in range(300)]
-KEY = {"FAIRLIFT_ID_KEY": "5a" * 32}
 BETWEEN_S = 3.0
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from fairlift import Client
 
 from tests.client.shop import eventually
+from tests.faults.ledgers import KEY
 from tests.faults.rolling_restart import (
     BETWEEN_S,
     SPAIN,
@@ -154,7 +155,8 @@ def supervised(
         environment: Further settings.
     """
     with tempfile.TemporaryDirectory() as folder:
-        settings = {"FAIRLIFT_LISTEN": "127.0.0.1:0", "FAIRLIFT_LOG_LEVEL": "error", **environment}
+        listen = {"FAIRLIFT_LISTEN": "127.0.0.1:0", "FAIRLIFT_LOG_LEVEL": "error"}
+        settings = {**listen, **KEY, **environment}
         if database:
             fill(database)
             command = [sys.executable, "-m", "fairlift_server", "serve"]

@@ -99,13 +99,15 @@ def _subtotal(values: RowValues, gross: int, left_out: int) -> int:
 
 
 def _is_included(values: RowValues, paid: int, tax: int) -> bool:
-    """Whether tax stands in the prices: as the file says, or as its total adds up."""
+    """Whether tax stands in the prices: as the file says, or as its total adds up.
+
+    A total may have more in it than goods, delivery and tax, such as a tip, but never less.
+    """
     if "tax_included" in values:
         return bool(values["tax_included"])
     if "total" not in values:
         return False
-    total = int(values["total"])
-    return abs(total - paid) + _ROUNDING_MICROS < abs(total - paid - tax)
+    return int(values["total"]) + _ROUNDING_MICROS < paid + tax
 
 
 def _refund(refunded: int, ticket: int, goods_paid: int) -> tuple[int, int, int] | None:

@@ -11,6 +11,12 @@ from fairlift.engine.errors import WrongState
 MAX_LINE_BYTES = 2_000_000
 _PIECE_BYTES = 1 << 20
 _BLANK = re.compile(r"\n(?=\n)")
+# How files begin that are no text yet, and what to do with them.
+_NO_TEXT = {
+    b"PK\x03\x04": "is a workbook of a spreadsheet, or a zip file; save it as CSV, or unpack it",
+    b"\x1f\x8b": "is compressed; unpack it first",
+}
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,10 @@ def readable_text(path: Path, encoding: str, copy: Path) -> TextFile:
     name = codecs.lookup(encoding).name
     lines = _Lines(path)
     with path.open("rb") as source:
-        # DuckDB reads no row of a text whose lines end as on Windows when it is told so.
-        is_windows = b"\r\n" in source.read(2 * MAX_LINE_BYTES)
+        start = source.read(2 * MAX_LINE_BYTES)
+    _refuse_other_kinds(path, start, name)
+    # DuckDB reads no row of a text whose lines end as on Windows when it is told so.
+    is_windows = b"\r\n" in start
     if name == "utf-8" and not is_windows:
         for text in _decoded(path, name):
             lines.add(text)
@@ -75,6 +83,20 @@ def readable_text(path: Path, encoding: str, copy: Path) -> TextFile:
             target.write(text)
         target.write(end)
     return TextFile(copy, lines.total, lines.blank)
+
+
+def _refuse_other_kinds(path: Path, start: bytes, name: str) -> None:
+    for begin, text in _NO_TEXT.items():
+        if start.startswith(begin):
+            raise WrongState(f"{path} {text}")
+    if start.startswith(_UTF_16) and not name.startswith("utf-16"):
+        raise WrongState(
+            f"{path} is text in UTF-16; set `encoding: utf-16` in the mapping's `file`"
+        )
+    if b"\r" in start and b"\n" not in start:
+        raise WrongState(
+            f"{path}: its lines end with a carriage return alone; save it with line feeds"
+        )
 
 
 class _Lines:

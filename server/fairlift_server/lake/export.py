@@ -19,6 +19,7 @@ from fairlift_server.lake.writing import Written, write_changes
 from fairlift_server.store.database import is_url
 from fairlift_server.store.decided_ids import decided_ids
 from fairlift_server.store.durable_files import failures_named
+from fairlift_server.store.schema_version import newer_tables, newest_revision
 
 # Rows of a table in one step; a killed export repeats at most one.
 STEP_ROWS = 2_000_000
@@ -83,6 +84,9 @@ def _begun(database: str, lake: LakeFolder) -> LakeManifest:
                 f"{name_of(database)} has no ledger of this version; run `fairlift-server migrate` "
                 "once"
             )
+        ((tables_version,),) = ledger.ask("SELECT version_num FROM alembic_version")
+        if tables_version > (known := newest_revision()):
+            raise newer_tables(name_of(database), tables_version, known)
         names = [name for (name,) in ledger.ask("SELECT ledger FROM ledger_state")]
     if not names:
         raise WrongState(f"{name_of(database)} has no name yet; run `fairlift-server migrate` once")

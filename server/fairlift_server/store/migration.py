@@ -10,7 +10,7 @@ from fairlift.engine.errors import WrongState
 from sqlalchemy import Connection, inspect, text
 
 from fairlift_server.store.locks import lock_migration
-from fairlift_server.store.schema_version import MIGRATIONS, NEWEST, Pending
+from fairlift_server.store.schema_version import MIGRATIONS, NEWEST, Pending, newer_tables
 
 
 def migrate(
@@ -65,11 +65,7 @@ def pending(
     # One after the other: none has branches.
     known = {script.revision: script for script in reversed(list(scripts.walk_revisions()))}
     if current is not None and current not in known:
-        raise WrongState(
-            f"{name} was written by a newer Fairlift (its tables are of version {current}, this "
-            f"program knows {max(known)}); run that version, or set FAIRLIFT_DATABASE to another "
-            "database"
-        )
+        raise newer_tables(name, current, max(known))
     if to not in {NEWEST, *known}:
         raise WrongState(f"there is no migration {to}; there are {', '.join(sorted(known))}")
     following = list(known)[list(known).index(current) + 1 :] if current else list(known)

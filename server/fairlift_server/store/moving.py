@@ -1,4 +1,8 @@
-"""Copies a shop from one database to another, of either kind; goes on where it was stopped."""
+"""Copies a shop from one database to another, of either kind; goes on where it was stopped.
+
+A server may have used the old database since a move was stopped. So what was copied is compared
+with what is there now before more is copied.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -30,7 +34,7 @@ Report = Callable[[str, int, int], None]
 
 
 def move(source: Store, target: Store, report: Report = lambda _table, _done, _all: None) -> None:
-    """Copies everything; what was copied before it was stopped is not copied again.
+    """Copies everything; what was copied before it was stopped is copied again where it changed.
 
     Args:
         source: which no server uses meanwhile.
@@ -47,6 +51,7 @@ def move(source: Store, target: Store, report: Report = lambda _table, _done, _a
     contents = {table: source.read_now(partial(_all_rows, table)) for table in small}
     target.write_now(partial(_replace, contents))
     for table in large:
+        _renew(source, target, table)
         rows, done = _counts(table, source, target)
         report(table.name, done, rows)
         for copied in _copy(source, target, table):
@@ -85,6 +90,32 @@ def _replace(contents: Mapping[Table, Sequence[tuple[Any, ...]]], connection: Co
         connection.execute(delete(table))
     for table, rows in contents.items():
         _insert(table, rows, connection)
+
+
+def _renew(source: Store, target: Store, table: Table) -> None:
+    """Makes the rows that the target has those of the source, batch by batch."""
+    key, last = table.c[_KEYS[table.name]], None
+    while True:
+        query = select(table).order_by(key)
+        if last is not None:
+            query = query.where(key > last)
+        copied = target.read_now(partial(_rows, query.limit(_BATCH)))
+        if not copied:
+            return
+        last = copied[-1][list(table.c).index(key)]
+        rows = source.read_now(partial(_rows, query.where(key <= last)))
+        if rows != copied:
+            first = copied[0][list(table.c).index(key)]
+            target.write_now(partial(_exchange, table, first, last, rows))
+
+
+def _exchange(
+    table: Table, first: Any, last: Any, rows: Sequence[tuple[Any, ...]], connection: Connection
+) -> None:
+    """Puts rows in the place of those whose keys are from the first to the last."""
+    key = table.c[_KEYS[table.name]]
+    connection.execute(delete(table).where(key.between(first, last)))
+    _insert(table, rows, connection)
 
 
 def _copy(source: Store, target: Store, table: Table) -> Iterator[int]:

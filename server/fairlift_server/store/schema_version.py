@@ -6,6 +6,7 @@ Alembic takes a tenth of a second to load, and most starts need no migration.
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairlift.engine.errors import WrongState
 from sqlalchemy import Connection, inspect, text
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -33,6 +34,14 @@ def is_newest(connection: Connection) -> bool:
         return False
     versions = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
     return list(versions) == [newest_revision()]
+
+
+def newer_tables(name: str, version: str, known: str) -> WrongState:
+    """What refuses a database whose tables this program does not know."""
+    return WrongState(
+        f"{name} was written by a newer Fairlift (its tables are of version {version}, this "
+        f"program knows {known}); run that version, or set FAIRLIFT_DATABASE to another database"
+    )
 
 
 def newest_revision() -> str:

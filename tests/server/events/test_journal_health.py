@@ -11,7 +11,8 @@ from fairlift.v1 import assignment_service_pb2, event_service_pb2, results_servi
 from fairlift.v1.event_service_pb2 import EVENT_STATUS_ACCEPTED
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.faults.database_away import away, has_files
+from tests.faults.database_away import has_files
+from tests.faults.ledgers import locked
 from tests.server import shop
 from tests.server.client import Caller, details, running
 
@@ -69,7 +70,7 @@ async def test_events_are_taken_while_campaigns_cannot_be_changed(tmp_path: Path
         await caller.start(shop.campaign())
         assert (await journal_check(caller)).status == results_service_pb2.HEALTH_STATUS_OK
 
-        with away(tmp_path / "shop.db"):
+        with locked(tmp_path / "shop.db"):
             outcomes = await caller.record(*batch())
             assert {outcome.status for outcome in outcomes} == {EVENT_STATUS_ACCEPTED}
             await becomes(caller, CAMPAIGNS, NOT_SERVING)
@@ -99,7 +100,7 @@ async def test_events_are_taken_while_campaigns_cannot_be_changed(tmp_path: Path
 async def test_a_full_journal_is_not_ready_until_the_database_is_back(tmp_path: Path) -> None:
     async with running(tmp_path, journal=str(tmp_path / "journal"), journal_mb=1) as caller:
         await caller.start(shop.campaign())
-        with away(tmp_path / "shop.db"):
+        with locked(tmp_path / "shop.db"):
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await until_refused(caller, batch(1_000))
             assert "the journal has reached 1 MiB" in (refused.value.details() or "")

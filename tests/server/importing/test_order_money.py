@@ -78,6 +78,16 @@ def test_a_gift_card_beside_goods_takes_no_tax_out_of_them() -> None:
     assert (list(money.unit_prices), money.discount) == ([1_000 * CENT], 0)
 
 
+@pytest.mark.parametrize(("tip", "price"), [(0, 1_000), (150, 1_000), (207, 1_000), (211, 1_210)])
+def test_a_tip_in_the_total_hides_no_tax_that_is_larger(tip: int, price: int) -> None:
+    # A hat for 12.10 with 2.10 in it: as the total is below 14.20, the tax is not added to it.
+    total = {"subtotal": 1_210 * CENT, "tax": 210 * CENT, "total": (1_210 + tip) * CENT}
+
+    money = order_money(total, [PricedLine(1, 1_210 * CENT, None)])
+
+    assert list(money.unit_prices) == [price * CENT]
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [

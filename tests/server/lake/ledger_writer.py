@@ -60,6 +60,11 @@ class Writer:
         for store in self._stores:
             store.write_now(lambda connection: store_events(connection, events, "EUR"))
 
+    def go_on_in(self, database: str) -> None:
+        """Writes into another database from now on; the first one was closed, and has moved."""
+        self._stores = [Store(database)]
+        self._stores[0].migrate()
+
     def close(self) -> None:
         for store in self._stores:
             store.close()

@@ -176,6 +176,16 @@ def test_the_folder_of_another_database_is_refused(
     assert "is the export of another database; export to a new folder" in said
 
 
+def test_tables_of_a_newer_version_are_not_exported(database: str, lake: Path) -> None:
+    """They may have columns that this program would leave out."""
+    changed(database, "UPDATE alembic_version SET version_num = '9999'")
+
+    said = refused(database, lake)
+
+    assert "was written by a newer Fairlift (its tables are of version 9999" in said
+    assert not (lake / "manifest.json").exists()
+
+
 def test_a_folder_with_something_else_in_it_is_left_alone(database: str, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_text("cat")

@@ -13,6 +13,7 @@ import pytest
 from fairlift_server.lake.tables import TABLES
 from fairlift_server.store.campaigns import Shop, put_shop
 from fairlift_server.store.database import Store
+from fairlift_server.store.moving import move
 
 from tests.databases import new_database
 from tests.ledger_oracle.product import empty_store
@@ -36,12 +37,15 @@ EXPOSURE = (
 @pytest.fixture
 def shared(tmp_path: Path) -> str:
     """A database of PostgreSQL, whatever the other tests run on."""
-    url = new_database(str(tmp_path))
-    store = Store(url)
+    return with_a_shop(new_database(str(tmp_path)))
+
+
+def with_a_shop(database: str) -> str:
+    store = Store(database)
     store.migrate()
     store.write_now(lambda transaction: put_shop(transaction, Shop("EUR", 0, "salt")))
     store.close()
-    return url
+    return database
 
 
 def without_ids(lake: Path, table: str) -> Counter[tuple[Any, ...]]:
@@ -77,6 +81,36 @@ def test_both_databases_give_the_same_lake(tmp_path: Path, shared: str) -> None:
         # The writer knows no attributes of customers; test_customers_in_lake.py does.
         assert first.total() > 1 or table == "customer_attributes", table
     assert any(row[-1] is not None and row[-1] % 1 for row in lake_rows(lakes[1], "actions"))
+
+
+@pytest.mark.slow
+def test_a_folder_that_was_begun_from_a_file_goes_on_after_a_move(
+    tmp_path: Path, lake: Path
+) -> None:
+    old, new = with_a_shop(str(tmp_path / "old.db")), new_database(str(tmp_path))
+    writer = Writer(old, 11)
+    groups = writer.groups()
+    for _ in range(10):
+        next(groups)
+    writer.close()
+    first, _ = exported(old, lake)
+    source, target = Store(old), Store(new)
+    target.migrate()
+    move(source, target)
+    source.close()
+    target.close()
+
+    nothing = exported(new, lake)
+    writer.go_on_in(new)
+    for _ in groups:
+        pass
+    writer.close()
+    second, _ = exported(new, lake)
+
+    assert min(first, second) > 50
+    assert nothing == (0, 0)
+    check_equal(new, lake)
+    check_files(lake)
 
 
 def added(connection: psycopg.Connection, number: int) -> int:

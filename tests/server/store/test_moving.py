@@ -8,21 +8,24 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from fairlift.engine.errors import WrongState
-from fairlift.v1 import assignment_service_pb2
+from fairlift.v1 import admin_service_pb2, assignment_service_pb2
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift_server.store.database import Store
 from fairlift_server.store.moving import move
 from fairlift_server.store.tables import metadata
 
-from tests.databases import new_database, rows
+from tests.databases import changed, new_database, rows
 from tests.server import shop
 from tests.server.client import ID_KEY, Caller, Clock, running
 from tests.server.crowds import start
 from tests.server.live_days import day_of, list_looks, live_until, planned, read
+from tests.server.store.test_migration import TOKEN
 
 # Each database has these of its own.
 OWN = {"ledger_state", "order_locks"}
@@ -119,12 +122,64 @@ async def test_a_move_waits_until_no_server_runs(tmp_path: Path) -> None:
     async with running(tmp_path, database=old), running(tmp_path, database=new):
         from_file = await asyncio.to_thread(moved, old, new_database("other"))
         from_postgres = await asyncio.to_thread(moved, new, str(tmp_path / "x.db"))
+        Store(tmp_path / "idle.db").close()
+        into_file = await asyncio.to_thread(moved, str(tmp_path / "idle.db"), old)
+        into_postgres = await asyncio.to_thread(moved, str(tmp_path / "idle.db"), new)
 
     assert "another server uses" in from_file.stderr
     assert "a server of Fairlift uses postgresql://" in from_postgres.stderr
+    assert "another server uses" in into_file.stderr
+    assert "a server of Fairlift uses postgresql://" in into_postgres.stderr
     missing = await asyncio.to_thread(moved, str(tmp_path / "none.db"), new_database("third"))
     assert "there is no database at" in missing.stderr
     assert not (tmp_path / "none.db").exists()
+
+
+class Stopped(Exception):
+    """As a kill in the middle of a move."""
+
+
+def stop_after(table: str, name: str, done: int, rows: int) -> None:
+    if name == table and done == rows:
+        raise Stopped
+
+
+async def test_what_changed_since_a_move_was_stopped_moves_too(tmp_path: Path) -> None:
+    """Its server was started again: an order was refunded, a person erased, a batch came in."""
+    old, new = str(tmp_path / "old.db"), new_database(str(tmp_path))
+    async with running(tmp_path, database=old, id_key=ID_KEY) as caller:
+        await caller.start(shop.campaign())
+        for name in ("a", "b", "gone"):
+            await caller.accepted([shop.exposure(name), shop.order(name, f"o-{name}")])
+        await caller.record(shop.order("v", "o-usd", currency="USD"))
+    source, target = Store(old), Store(new)
+    target.migrate()
+    with pytest.raises(Stopped):
+        move(source, target, partial(stop_after, "order_lines"))
+    source.close()
+    target.close()
+    async with running(tmp_path, database=old, id_key=ID_KEY) as caller:
+        yesterday = shop.now() - timedelta(days=1)
+        await caller.accepted(
+            [shop.refund("o-a", 20.0), shop.exchange_rate("USD", 1, at=yesterday)]
+        )
+        await caller.admin.EraseUnit(admin_service_pb2.EraseUnitRequest(unit_id="gone"))
+        # Its id is older than all that were copied.
+        await caller.accepted([shop.exposure("late", named="01800000-0000-7000-8000-000000000000")])
+        while rows(old, "SELECT count(*) FROM parked_events") != [(0,)]:
+            await asyncio.sleep(0.05)
+
+    changed(old, TOKEN, [b"\x01" * 32])
+
+    done = await asyncio.to_thread(moved, old, new)
+
+    assert done.returncode == 0, done.stderr
+    assert [rows(new, f"SELECT count(*) > 0 FROM {t}") for t in ("tokens", "erased_units")] == [
+        [(True,)],
+        [(True,)],
+    ]
+    assert rows(old, "SELECT refunded_micros FROM orders WHERE order_id = 'o-a'") == [(20_000_000,)]
+    assert contents(new) == contents(old)
 
 
 @pytest.mark.slow
@@ -156,14 +211,14 @@ def test_a_move_that_is_killed_goes_on(tmp_path: Path) -> None:
         if process.returncode == 0:
             break
     half = Store(new)
-    refusal = ""  # stays empty if the last kill came after the end
+    refusal = ""  # stays empty if the last kill came after the end, or before it had begun
     try:
         half.migrate()
     except WrongState as error:
         refusal = str(error)
     half.close()
-    if refusal:
-        assert re.search(r"a move into .* was begun and not ended", refusal)
+    if process.returncode != 0:
+        assert not refusal or re.search(r"a move into .* was begun and not ended", refusal)
         assert moved(old, new).returncode == 0
 
     assert killed
