@@ -12,21 +12,19 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
-from fairlift_server.analysis.answer_origin import CopyState
 from fairlift_server.analysis.attached_ledger import quoted
 from fairlift_server.analysis.copied_tables import (
     COPIED,
     RESTATED,
     Marks,
     all_rows,
-    counted_rows,
     created,
     newest_rows,
     newly_restated,
@@ -43,7 +41,9 @@ from fairlift_server.analysis.copy_manifest import (
     remove_other_files,
     write_copy_manifest,
 )
+from fairlift_server.analysis.job_control import JobControl
 from fairlift_server.analysis.ledger_source import LedgerSource
+from fairlift_server.analysis.opened_copy import OpenedCopy, schema_of
 
 # Another number, as another release or DuckDB, makes every copy anew.
 _FORMAT: Final = 1
@@ -59,49 +59,8 @@ _NEW: Final = "new_file"
 _BLOCK_BYTES: Final = 16_384
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedCopy:
-    """A copy whose files are attached to a connection: they are read even if they are removed.
-
-    Attributes:
-        manifest: of what it holds.
-        schemas: of the attached files.
-    """
-
-    manifest: CopyManifest
-    schemas: tuple[str, ...]
-
-    @property
-    def state(self) -> CopyState:
-        """The state that it is in."""
-        return CopyState(self.manifest.name, self.manifest.generation)
-
-    @property
-    def has_links(self) -> bool:
-        """Whether any ids are linked."""
-        return any(file.links for file in self.manifest.files)
-
-    @property
-    def has_restated(self) -> bool:
-        """Whether any rows count no more."""
-        return any(file.restated for file in self.manifest.files)
-
-    def rows(self, table: str) -> str:
-        """What stands after FROM for all that was copied of a table, with its generation."""
-        parts = " UNION ALL ".join(f"SELECT * FROM {schema}.{table}" for schema in self.schemas)
-        return f"({parts})"
-
-    def counted(self, table: str) -> str:
-        """A query for the rows of a table of the ledger as it is now."""
-        restated = self.rows(RESTATED) if self.has_restated else ""
-        manifest = self.manifest
-        return counted_rows(
-            table, self.rows(table), restated, manifest.generation, manifest.costs_since
-        )
-
-
 def opened_copy(
-    connection: duckdb.DuckDBPyConnection, source: LedgerSource, folder: Path
+    connection: duckdb.DuckDBPyConnection, source: LedgerSource, folder: Path, control: JobControl
 ) -> OpenedCopy | None:
     """The copy, brought up to the ledger; None: the ledger is so small that it needs none.
 
@@ -109,15 +68,17 @@ def opened_copy(
         connection: outside a transaction, with the SQLite file attached as `shop`.
         source: the ledger.
         folder: of the copy.
+        control: stops the wait for another process.
 
     Raises:
+        JobStopped: the answers are not wanted any more.
         CopyUnavailable: there is too little room, or another process works on the copy for too
             long.
         duckdb.Error: a file of it is damaged.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with locked_copy(folder):
+        with locked_copy(folder, control):
             ledger_bytes = Path(source.database).stat().st_size
             copying = _Copying(connection, folder, ledger_bytes)
             return copying.opened(source.least_copied_rows)
@@ -158,9 +119,12 @@ class _Copying:
         if after is not before:
             self._finish(after)
         if len(after.files) > _MOST_FILES:
-            with self._transaction():
-                after = self._merged(after)
-            self._finish(after)
+            # Without room for it the copy is as true as before.
+            with suppress(CopyUnavailable):
+                with self._transaction():
+                    merged = self._merged(after)
+                self._finish(merged)
+                after = merged
         remove_other_files(self._folder, removals, after.files)
         return self._attached(after)
 
@@ -288,17 +252,15 @@ class _Copying:
         new.replace(final)
         _sync(self._folder)
         write_copy_manifest(self._folder, self._removals, after)
+        # Before an answer names its generation: after a power cut another one must not have it.
+        _sync(self._folder)
 
     def _attached(self, manifest: CopyManifest) -> OpenedCopy:
         for file in manifest.files:
             path = quoted(str(self._folder / file.name))
-            schema = _schema(file)
+            schema = schema_of(file)
             self._connection.execute(f"ATTACH IF NOT EXISTS {path} AS {schema} (READ_ONLY)")
-        return OpenedCopy(manifest, tuple(map(_schema, manifest.files)))
-
-
-def _schema(file: CopiedFile) -> str:
-    return "copy_" + file.name.partition(".")[0].replace("-", "_")
+        return OpenedCopy(manifest)
 
 
 def _sync(path: Path) -> None:

@@ -7,7 +7,7 @@ import duckdb
 
 from fairlift_server.analysis.copied_tables import COPIED, RESTATED, counted_rows
 from fairlift_server.analysis.folding import NewestRestated
-from fairlift_server.analysis.ledger_copy import OpenedCopy
+from fairlift_server.analysis.opened_copy import OpenedCopy
 
 # With more than so many ids, or with chains of links that are longer, all is read.
 _MOST_UNITS: Final = 200_000
