@@ -236,7 +236,7 @@ def test_without_room_to_merge_files_the_copy_is_read_as_it_is(
     usage = shutil.disk_usage(shop.folder)
     # Enough for what is new, and for nothing beside it.
     barely = usage._replace(free=ledger_copy._LEAST_FREE_BYTES)
-    monkeypatch.setattr(ledger_copy.shutil, "disk_usage", lambda _folder: barely)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: barely)
 
     for _ in range(13):
         shop.send(2)
@@ -260,7 +260,7 @@ def test_a_generation_is_on_disk_before_an_answer_names_it(
         if stat.S_ISDIR(os.fstat(descriptor).st_mode) and manifest is not None:
             synced.append(manifest.generation)
 
-    monkeypatch.setattr(ledger_copy.os, "fsync", note)
+    monkeypatch.setattr(os, "fsync", note)
     answer = shop.read()
     shop.send(2)
     answer = shop.read(answer)
