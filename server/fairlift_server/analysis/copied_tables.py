@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from fairlift_server.analysis.attached_ledger import DUCKDB_TYPES, quoted
 from fairlift_server.analysis.ledger_tables import LEDGER_COLUMNS
+from fairlift_server.events.numbered_rows import ROW_KEYS
 
 # A table of the copy alone: `order_id` and `generation`.
 RESTATED: Final = "restated_orders"
@@ -18,13 +19,10 @@ COPIED: Final[Mapping[str, Mapping[str, str]]] = {
 }
 # Tables of which rows may count no more.
 _OF_ORDERS: Final = ("orders", "order_lines", "amendments")
-# What tells a row from another one of the same id in another database, such as a back-up that was
-# put in its place. Lines come and go with their orders.
+# In SQLite's own SQL, what tells a row from another one of the same id in another database.
 _KEYS: Final[Mapping[str, str]] = {
-    **{name: "hex(event_id) || ' ' || received_us" for name in COPIED if name != "order_lines"},
-    # An order that is sent again takes the event id of the earlier sending.
-    "orders": "order_id || ' ' || received_us",
-    "order_changes": "order_id",
+    table: key if table == "order_changes" else f"hex({key}) || ' ' || received_us"
+    for table, key in ROW_KEYS.items()
 }
 
 # By table the id of the newest row, and its key; 0 and an empty key: there is none.
