@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import duckdb
 
-from fairlift_server.analysis.attached_ledger import quoted
+from fairlift_server.analysis.attached_ledger import first_line, quoted
 from fairlift_server.analysis.copied_tables import (
     COPIED,
     RESTATED,
@@ -55,6 +55,8 @@ _LARGE: Final = 0.25
 # That stay free.
 _LEAST_FREE_BYTES: Final = 256 * 1024 * 1024
 _NEW: Final = "new_file"
+# Of a disk that is full.
+_FAILED_WRITING: Final = (duckdb.IOException, duckdb.TransactionException)
 # The least that DuckDB allows: files of a few rows are many.
 _BLOCK_BYTES: Final = 16_384
 
@@ -130,7 +132,21 @@ class _Copying:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """One moment of the ledger, and a new file that is written whole or not at all."""
+        """One moment of the ledger, and a new file that is written whole or not at all.
+
+        Raises:
+            CopyUnavailable: the file cannot be written; what was copied before stays.
+        """
+        try:
+            with self._detaching_new_file():
+                yield
+        except _FAILED_WRITING as error:
+            for path in self._folder.glob(f"{self._partial.name}*"):
+                path.unlink(missing_ok=True)
+            raise CopyUnavailable(first_line(error)) from error
+
+    @contextmanager
+    def _detaching_new_file(self) -> Iterator[None]:
         self._connection.begin()
         try:
             yield

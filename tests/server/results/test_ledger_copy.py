@@ -424,6 +424,28 @@ def test_a_full_disk_costs_no_answer(
     assert shop.read(answer).origin is Origin.FOLDED_IN
 
 
+def test_a_disk_that_fills_up_meanwhile_costs_no_copy(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = shop.read()
+    shop.send(5)
+
+    def written(_schema: str) -> list[str]:
+        return [f"COPY (SELECT 1) TO '{shop.folder / 'no-such-folder' / 'file'}'"]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_copy, "created", written)
+        without_copy = shop.read(answer)
+
+    assert (without_copy.origin, without_copy.state) == (Origin.READ, None)
+    assert not [*shop.folder.glob("*.partial*")]
+    again = shop.read(answer)
+    assert again.origin is Origin.FOLDED_IN
+    assert again.state is not None
+    assert answer.state is not None
+    assert again.state.copy == answer.state.copy
+
+
 def _write_until_killed(source: LedgerSource, query: LedgerQuery) -> None:
     answers_from_copy(source, [query])
 
