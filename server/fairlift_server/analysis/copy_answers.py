@@ -110,7 +110,9 @@ class _CopyAnswers:
             if answer is None or answer.state is None or not may_be_folded(answer, queries[number]):
                 continue
             since = answer.state.generation
-            if answer.state.copy == manifest.name and since >= manifest.newest_costs:
+            # A folder that was put back has fewer generations than answers know.
+            is_known = manifest.newest_costs <= since <= manifest.generation
+            if answer.state.copy == manifest.name and is_known:
                 by_generation[since][number] = replace(answer, query=queries[number])
         return by_generation
 

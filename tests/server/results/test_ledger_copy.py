@@ -229,6 +229,27 @@ def test_many_small_files_become_few(shop: Shop) -> None:
     assert answer.state.generation == 17
 
 
+def test_an_answer_of_a_later_generation_than_the_copy_is_of_no_use(
+    shop: Shop, tmp_path: Path
+) -> None:
+    shop.read()
+    earlier = shutil.copytree(shop.folder, tmp_path / "earlier")
+    for _ in range(3):
+        shop.send(2)
+        answer = shop.read()
+    shutil.rmtree(shop.folder)
+    shutil.copytree(earlier, shop.folder)
+    shop.send(2)
+
+    again = shop.read(answer)
+
+    assert again.origin is Origin.READ
+    assert again.state is not None
+    assert answer.state is not None
+    assert again.state.copy == answer.state.copy
+    assert again.state.generation < answer.state.generation
+
+
 def test_without_room_to_merge_files_the_copy_is_read_as_it_is(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
