@@ -10,7 +10,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import version
@@ -22,7 +22,7 @@ import duckdb
 from fairlift_server.analysis.attached_ledger import first_line, quoted
 from fairlift_server.analysis.copied_tables import (
     COPIED,
-    RESTATED,
+    RESTATEMENTS,
     Marks,
     all_rows,
     created,
@@ -46,7 +46,7 @@ from fairlift_server.analysis.ledger_source import LedgerSource
 from fairlift_server.analysis.opened_copy import OpenedCopy, schema_of
 
 # Another number, as another release or DuckDB, makes every copy anew.
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _WRITTEN_BY: Final = f"{_FORMAT} {version('fairlift')} {duckdb.__version__}"
 # Each file is one more part of every statement.
 _MOST_FILES: Final = 12
@@ -191,27 +191,23 @@ class _Copying:
     def _with_new_rows(self, before: CopyManifest, marks: Marks) -> CopyManifest:
         """Writes what is new into a file; the copy with it."""
         generation, since = before.generation + 1, before.marks
-        self._create()
-        counts = {
-            table: self._insert(
-                table,
-                rows_to_copy(table, since) if before.files else all_rows(table),
-                generation,
-            )
+        queries = {
+            table: rows_to_copy(table, since) if before.files else all_rows(table)
             for table in COPIED
         }
-        restated = 0
         if before.files:
-            restated = self._insert(RESTATED, newly_restated(since), generation)
+            queries[RESTATEMENTS] = newly_restated(since)
+        self._create()
+        counts = {
+            table: self._insert(table, f"SELECT *, {generation} FROM ({query}) AS new_rows")
+            for table, query in queries.items()
+        }
         has_new_rates = marks["exchange_rates"] != since["exchange_rates"]
-        file = CopiedFile(
-            self._new_name(), sum(counts.values()), restated, counts["identity_links"]
-        )
         return replace(
             before,
             generation=generation,
             marks=marks,
-            files=(*before.files, file),
+            files=(*before.files, self._file(counts)),
             costs_since=generation if has_new_rates else before.costs_since,
             newest_costs=generation if counts["costs"] or has_new_rates else before.newest_costs,
         )
@@ -224,19 +220,25 @@ class _Copying:
             small = list(before.files)
         self._check_room(sum((self._folder / file.name).stat().st_size for file in small))
         opened = self._attached(replace(before, files=tuple(small)))
+        # Costs from before all were added again are not read any more.
+        oldest = {"costs": before.costs_since}
         self._create()
-        for table in (*COPIED, RESTATED):
-            self._connection.execute(
-                f"INSERT INTO {_NEW}.{table} SELECT * FROM {opened.rows(table)} AS copied"
+        counts = {
+            table: self._insert(
+                table,
+                f"SELECT * FROM {opened.rows(table)} AS copied "
+                f"WHERE generation >= {oldest.get(table, 0)}",
             )
-        file = CopiedFile(
-            self._new_name(),
-            sum(file.rows for file in small),
-            sum(file.restated for file in small),
-            sum(file.links for file in small),
-        )
+            for table in (*COPIED, RESTATEMENTS)
+        }
         others = [file for file in before.files if file not in small]
-        return replace(before, files=(*others, file))
+        return replace(before, files=(*others, self._file(counts)))
+
+    def _file(self, counts: Mapping[str, int]) -> CopiedFile:
+        """The file that was written now, with so many rows by table."""
+        name = f"{self._removals}-{secrets.token_hex(8)}.duckdb"
+        rows, restated = sum(counts.values()), counts.get(RESTATEMENTS, 0)
+        return CopiedFile(name, rows, restated, counts["identity_links"])
 
     @property
     def _partial(self) -> Path:
@@ -249,15 +251,10 @@ class _Copying:
         for statement in created(_NEW):
             self._connection.execute(statement)
 
-    def _insert(self, table: str, query: str, generation: int) -> int:
+    def _insert(self, table: str, query: str) -> int:
         """Writes the rows of a query; how many there were."""
-        row = self._connection.execute(
-            f"INSERT INTO {_NEW}.{table} SELECT *, {generation} FROM ({query}) AS rows_of_query"
-        ).fetchone()
+        row = self._connection.execute(f"INSERT INTO {_NEW}.{table} {query}").fetchone()
         return int(row[0]) if row else 0
-
-    def _new_name(self) -> str:
-        return f"{self._removals}-{secrets.token_hex(8)}.duckdb"
 
     def _finish(self, after: CopyManifest) -> None:
         """Makes the new file part of the copy."""

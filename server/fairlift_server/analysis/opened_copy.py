@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fairlift_server.analysis.answer_origin import CopyState
-from fairlift_server.analysis.copied_tables import RESTATED, counted_rows
+from fairlift_server.analysis.copied_tables import RESTATEMENTS, counted_rows
 from fairlift_server.analysis.copy_manifest import CopiedFile, CopyManifest
 
 
@@ -40,7 +40,7 @@ class OpenedCopy:
 
     def counted(self, table: str) -> str:
         """A query for the rows of a table of the ledger as it is now."""
-        restated = self.rows(RESTATED) if self.has_restated else ""
+        restated = self.rows(RESTATEMENTS) if self.has_restated else ""
         manifest = self.manifest
         return counted_rows(
             table, self.rows(table), restated, manifest.generation, manifest.costs_since

@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 from fairlift_server.analysis import ledger_copy
 from fairlift_server.analysis.answer_origin import Origin
@@ -269,6 +270,29 @@ def test_without_room_to_merge_files_the_copy_is_read_as_it_is(
     shop.send(2)
     shop.read(answer)
     assert len(shop.files()) <= 12
+
+
+def test_costs_that_a_later_rate_restated_are_copied_once_in_the_end(shop: Shop) -> None:
+    cost = (
+        "INSERT INTO costs (event_id, time_us, received_us, campaign, channel, currency_code, "
+        "amount_micros, shop_amount_micros) VALUES (?, ?, 0, ?, 'mail', 'USD', 7, 7)"
+    )
+    rate = (
+        "INSERT INTO exchange_rates (event_id, time_us, received_us, currency_code, "
+        "shop_picos_per_unit) VALUES (?, ?, 0, 'USD', 1)"
+    )
+    rows(shop.database, cost, (b"1" * 16, START, shop.history.campaign.id))
+    answer = shop.read()
+    for number in range(14):
+        rows(shop.database, rate, (bytes([number]) * 16, START - 1 - number))
+        answer = shop.read(answer)
+
+    copied_costs = 0
+    for path in shop.folder.glob("*.duckdb"):
+        with duckdb.connect(str(path), read_only=True) as connection:
+            copied_costs += len(connection.execute("FROM costs").fetchall())
+    # Of the first file, and of those since the others became one: not of all fifteen.
+    assert copied_costs <= 4
 
 
 def test_a_generation_is_on_disk_before_an_answer_names_it(
