@@ -108,8 +108,8 @@ async def serving(
         opened.push_async_callback(server.close)
         are_exported = exports("metrics", os.environ)
         metrics = metrics_of(settings, are_exported=are_exported)
-        if metrics is not None and are_exported:
-            opened.push_async_callback(asyncio.to_thread, metric_export_of(metrics).close)
+        if metrics is not None and are_exported and (export := metric_export_of(metrics)):
+            opened.push_async_callback(asyncio.to_thread, export.close)
         await opened.enter_async_context(monitored(settings, worker, metrics, server))
         store = Store(settings.database)
         opened.callback(store.close)

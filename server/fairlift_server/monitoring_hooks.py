@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from fairlift_server.api.server import GrpcServer
 from fairlift_server.campaigns.live import LiveCampaigns
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fairlift_server.tracing.metric_export import MetricExport
     from fairlift_server.tracing.spans import Tracing
 
+T = TypeVar("T")
 Signal: TypeAlias = Literal["traces", "metrics"]
 
 log = logging.getLogger("fairlift.server")
@@ -45,14 +46,23 @@ def tracing_of(environment: Mapping[str, str]) -> "Tracing | None":
         return None
     from fairlift_server.tracing.spans import Tracing
 
-    return Tracing()
+    return _made("traces", Tracing)
 
 
-def metric_export_of(metrics: "ServerMetrics") -> "MetricExport":
-    """Sends figures to the collector that the variables of OpenTelemetry name."""
+def metric_export_of(metrics: "ServerMetrics") -> "MetricExport | None":
+    """Sends figures to the collector that the variables of OpenTelemetry name, if they allow it."""
     from fairlift_server.tracing.metric_export import MetricExport
 
-    return MetricExport(metrics.families)
+    return _made("metrics", lambda: MetricExport(metrics.families))
+
+
+def _made(signal: Signal, make: Callable[[], T]) -> T | None:
+    """What exports a signal; None, and a warning: a variable of OpenTelemetry's is wrong."""
+    try:
+        return make()
+    except Exception as error:  # of no common class: OpenTelemetry reads its variables itself
+        log.warning("no %s are exported: %s: %s", signal, type(error).__name__, error)
+        return None
 
 
 def exports(signal: Signal, environment: Mapping[str, str]) -> bool:

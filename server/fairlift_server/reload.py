@@ -8,7 +8,8 @@ from fairlift.engine.errors import FairliftError, Invalid
 
 from fairlift_server.api.server import GrpcServer
 from fairlift_server.build import certificate_of
-from fairlift_server.settings import Settings, variable
+from fairlift_server.setting_values import variable
+from fairlift_server.settings import Settings
 from fairlift_server.settings_file import read_settings
 
 log = logging.getLogger("fairlift.server")

@@ -39,12 +39,10 @@ def violations(settings: SettingValues) -> list[Violation]:
             value = getattr(settings, name)
             broken.append(Violation(PREFIX + name.upper(), f"is {value!r}, {message}"))
 
-    host, colon, port = settings.listen.rpartition(":")
-    check(
-        bool(host and colon and port.isdigit() and int(port) < 65_536),
-        "listen",
-        "must be host:port, such as 127.0.0.1:50051",
-    )
+    check(_is_address(settings.listen), "listen", "must be host:port, such as 127.0.0.1:50051")
+    # Without a host it would answer on every address of the machine.
+    http = settings.http
+    check(not http or _is_address(http), "http", "must be host:port, such as 127.0.0.1:9464")
     check(bool(settings.database), "database", "must be a path, such as fairlift.db")
     scheme, is_url, _ = settings.database.partition("://")
     if is_url and scheme not in ("postgresql", "postgres"):
@@ -87,6 +85,12 @@ def violations(settings: SettingValues) -> list[Violation]:
     broken += _token_violations(settings)
     broken += _key_violations(settings)
     return broken
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is host:port."""
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdecimal() and int(port) < 65_536
 
 
 def _analysis_violations(settings: SettingValues) -> list[Violation]:

@@ -1,7 +1,7 @@
 """The server's settings: their names, defaults and meanings."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from ipaddress import ip_address
 from typing import ClassVar
 
@@ -212,6 +212,11 @@ class SettingValues:
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
         return is_loopback(self.listen)
+
+
+def variable(setting: "Field[object]") -> str:
+    """The environment variable of a setting."""
+    return PREFIX + setting.name.upper()
 
 
 def is_loopback(address: str) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import MISSING, Field, fields
 
 from fairlift.engine.errors import Invalid, InvalidRequest, Violation
 
-from fairlift_server.setting_values import PREFIX
-from fairlift_server.settings import Settings, variable
+from fairlift_server.setting_values import PREFIX, variable
+from fairlift_server.settings import Settings
 
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})

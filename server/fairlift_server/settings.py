@@ -1,11 +1,11 @@
 """The server's settings, which break no rule."""
 
-from dataclasses import Field, dataclass
+from dataclasses import dataclass
 
 from fairlift.engine.errors import InvalidRequest, Violation
 
 from fairlift_server.setting_rules import violations
-from fairlift_server.setting_values import PREFIX, SettingValues
+from fairlift_server.setting_values import SettingValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,3 @@ class Settings(SettingValues):
     def has_reflection(self) -> bool:
         """Whether the services describe themselves."""
         return self.is_loopback if self.reflection is None else self.reflection
-
-
-def variable(setting: "Field[object]") -> str:
-    """The environment variable of a setting."""
-    return PREFIX + setting.name.upper()

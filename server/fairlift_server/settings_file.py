@@ -9,8 +9,9 @@ from typing import Final
 
 from fairlift.engine.errors import InvalidRequest, Violation
 
+from fairlift_server.setting_values import variable
 from fairlift_server.setting_variables import settings_from
-from fairlift_server.settings import Settings, variable
+from fairlift_server.settings import Settings
 
 # Names the file; `fairlift-server --config` sets it, so that workers find the file too.
 CONFIG: Final = "FAIRLIFT_CONFIG"

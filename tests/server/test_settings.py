@@ -4,8 +4,9 @@ from dataclasses import fields
 
 import pytest
 from fairlift.engine.errors import InvalidRequest
+from fairlift_server.setting_values import variable
 from fairlift_server.setting_variables import settings_from, settings_help, unknown_variables
-from fairlift_server.settings import Settings, variable
+from fairlift_server.settings import Settings
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -32,6 +33,11 @@ def test_values_are_read_by_their_kind() -> None:
     [
         ("LISTEN", "50051", "must be host:port"),
         ("LISTEN", "127.0.0.1:70000", "must be host:port"),
+        ("LISTEN", "127.0.0.1:²", "must be host:port"),
+        ("HTTP", "9464", "must be host:port"),
+        ("HTTP", "localhost:", "must be host:port"),
+        ("HTTP", "127.0.0.1:metrics", "must be host:port"),
+        ("HTTP", ":9464", "must be host:port"),  # which would be every address of the machine
         ("DATABASE", "", "must be a path"),
         ("DATABASE", "mysql://u:secret@host/shop", "begins with mysql://"),
         ("WORKERS", "2", "must be 1 with a SQLite file, which one process uses"),

@@ -7,6 +7,7 @@ from typing import Final
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.value_pb2 import Direction, Quantity
 from fairlift.wire.campaign import campaign_id
+from fairlift.wire.variant_counts import variant_counts
 from fairlift_report.spreadsheets import SheetRow
 
 from fairlift_cli.tables.figure_cells import enum_word, figure_cells
@@ -19,7 +20,6 @@ COLUMNS: Final = (
     *("attribute", "segment", "variant", "variant_name", "control", "units"),
     *("figure", "value", "lower", "upper", "confidence", "note"),
 )
-_MICROS: Final = 1_000_000
 _OF_ARMS: Final = (
     *("provisional_estimate", "probability_best", "expected_loss", "expected_loss_relative"),
 )
@@ -62,17 +62,7 @@ def figure_rows(report: pb.Report) -> list[SheetRow]:
 
 def _count_rows(report: pb.Report, arms: Mapping[str, SheetRow]) -> Iterator[SheetRow]:
     for total in report.totals:
-        counts: dict[str, float] = {
-            "units": total.units,
-            "mature_units": total.mature_units,
-            "contaminated_units": total.contaminated_units,
-            "buyers": total.buyers,
-            "orders": total.orders,
-            "refunded_orders": total.refunded_orders,
-            "revenue": total.revenue_micros / _MICROS,
-            "net_revenue": total.net_revenue_micros / _MICROS,
-        }
-        for figure, value in counts.items():
+        for figure, value in variant_counts(total).items():
             yield {**arms[total.variant], "figure": figure, "value": value}
 
 

@@ -1,7 +1,7 @@
 """What a columnar copy holds of each table of the ledger, and what is new for it in SQLite.
 
 Every row has the generation in which it was added. An order that is restated is added again, with
-its lines and amendments; `restated_orders` says which orders were, and when: older rows of theirs
+its lines and amendments; `restatements` says which orders were, and when: older rows of theirs
 do not count any more.
 """
 
@@ -10,21 +10,19 @@ from typing import Final, TypeAlias
 
 from fairlift_server.analysis.attached_ledger import DUCKDB_TYPES, quoted
 from fairlift_server.analysis.ledger_tables import LEDGER_COLUMNS
+from fairlift_server.events.numbered_rows import ROW_KEYS
 
 # A table of the copy alone: `order_id` and `generation`.
-RESTATED: Final = "restated_orders"
+RESTATEMENTS: Final = "restatements"
 COPIED: Final[Mapping[str, Mapping[str, str]]] = {
     name: columns for name, columns in LEDGER_COLUMNS.items() if name != "shop"
 }
 # Tables of which rows may count no more.
 _OF_ORDERS: Final = ("orders", "order_lines", "amendments")
-# What tells a row from another one of the same id in another database, such as a back-up that was
-# put in its place. Lines come and go with their orders.
+# In SQLite's own SQL, what tells a row from another one of the same id in another database.
 _KEYS: Final[Mapping[str, str]] = {
-    **{name: "hex(event_id) || ' ' || received_us" for name in COPIED if name != "order_lines"},
-    # An order that is sent again takes the event id of the earlier sending.
-    "orders": "order_id || ' ' || received_us",
-    "order_changes": "order_id",
+    table: key if table == "order_changes" else f"hex({key}) || ' ' || received_us"
+    for table, key in ROW_KEYS.items()
 }
 
 # By table the id of the newest row, and its key; 0 and an empty key: there is none.
@@ -55,7 +53,7 @@ def no_rows() -> Marks:
 
 def created(schema: str) -> list[str]:
     """Statements that make the tables of one file of the copy."""
-    tables: dict[str, Mapping[str, str]] = {**COPIED, RESTATED: {"order_id": "string"}}
+    tables: dict[str, Mapping[str, str]] = {**COPIED, RESTATEMENTS: {"order_id": "string"}}
     return [
         f"CREATE TABLE {schema}.{name} ("
         + ", ".join(f"{column} {DUCKDB_TYPES[kind]}" for column, kind in columns.items())
@@ -105,7 +103,7 @@ def counted_rows(table: str, rows: str, restated: str, until: int, costs_since: 
     Args:
         table: of the ledger.
         rows: what stands after FROM for all that was copied of it.
-        restated: the same for RESTATED; empty: nothing was restated.
+        restated: the same for RESTATEMENTS; empty: nothing was restated.
         until: the generation.
         costs_since: the generation in which all costs were added again.
     """

@@ -17,9 +17,10 @@ from fairlift_server.analysis.copy_manifest import drop_copy
 from fairlift_server.analysis.duckdb_engine import DuckDBEngine, answers, bounded_connection
 from fairlift_server.analysis.folding import folded_in, may_be_folded
 from fairlift_server.analysis.job_control import JobControl, not_followed
-from fairlift_server.analysis.ledger_copy import OpenedCopy, opened_copy
+from fairlift_server.analysis.ledger_copy import opened_copy
 from fairlift_server.analysis.ledger_query import LedgerAnswer, LedgerQuery
 from fairlift_server.analysis.ledger_source import LedgerSource
+from fairlift_server.analysis.opened_copy import OpenedCopy
 from fairlift_server.analysis.table_views import ledger_views, named_ledger
 from fairlift_server.analysis.touched_persons import touched_persons
 
@@ -55,7 +56,7 @@ def answers_from_copy(
                 control.stopping(connection.interrupt),
             ):
                 attach_ledger(connection, source.database)
-                copy = opened_copy(connection, source, source.copy_folder)
+                copy = opened_copy(connection, source, source.copy_folder, control)
                 if copy is not None:
                     return _CopyAnswers(connection, copy, control).answers(queries, known)
         except (CopyUnavailable, duckdb.OutOfMemoryException) as error:
@@ -91,7 +92,8 @@ class _CopyAnswers:
         others = [number for number in range(len(queries)) if number not in by_number]
         if others:
             every = {table: self._copy.counted(table) for table in COPIED}
-            read = self._answered(every, [queries[number] for number in others])
+            asked = [queries[number] for number in others]
+            read = self._answered(every, asked, self._control)
             by_number |= {
                 number: replace(answer, state=self._copy.state)
                 for number, answer in zip(others, read, strict=True)
@@ -108,7 +110,9 @@ class _CopyAnswers:
             if answer is None or answer.state is None or not may_be_folded(answer, queries[number]):
                 continue
             since = answer.state.generation
-            if answer.state.copy == manifest.name and since >= manifest.newest_costs:
+            # A folder that was put back has fewer generations than answers know.
+            is_known = manifest.newest_costs <= since <= manifest.generation
+            if answer.state.copy == manifest.name and is_known:
                 by_generation[since][number] = replace(answer, query=queries[number])
         return by_generation
 
@@ -118,8 +122,10 @@ class _CopyAnswers:
         if touched is None:
             return {}
         queries = [answer.query for answer in old.values()]
+        # Of what is read for an answer this is little, and all may have to be read after it.
+        control = self._control.without_steps()
         before, after = (
-            self._answered(touched.counted(generation), queries)
+            self._answered(touched.counted(generation), queries, control)
             for generation in (since, self._copy.manifest.generation)
         )
         by_number = {}
@@ -130,11 +136,11 @@ class _CopyAnswers:
         return by_number
 
     def _answered(
-        self, tables: Mapping[str, str], queries: Sequence[LedgerQuery]
+        self, tables: Mapping[str, str], queries: Sequence[LedgerQuery], control: JobControl
     ) -> list[LedgerAnswer]:
         """The answers from the rows of these tables."""
         views = ledger_views(tables, self._copy.manifest.currency, DUCKDB_TYPES)
         for name, query in views.items():
             self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
         engine = DuckDBEngine(self._connection, named_ledger(), place=_PLACE)
-        return answers_of(engine, queries, self._control)
+        return answers_of(engine, queries, control)

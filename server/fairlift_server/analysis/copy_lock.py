@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from fairlift_server.analysis.job_control import JobControl
+
 # Whoever waits for longer reads the database itself.
 _WAIT_S: Final = 10.0
 _POLL_S: Final = 0.02
@@ -18,10 +20,11 @@ class CopyUnavailable(Exception):
 
 
 @contextmanager
-def locked_copy(folder: Path) -> Iterator[None]:
+def locked_copy(folder: Path, control: JobControl) -> Iterator[None]:
     """Keeps other processes from the copy.
 
     Raises:
+        JobStopped: the answers are not wanted any more.
         CopyUnavailable: one of them has worked on it for too long.
     """
     # In the folder itself all files go when events are removed.
@@ -36,6 +39,7 @@ def locked_copy(folder: Path) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > until:
                     raise CopyUnavailable("another process works on it") from None
+                control.check()
                 time.sleep(_POLL_S)
         yield
     finally:

@@ -16,6 +16,8 @@ K = TypeVar("K", bound=Hashable)
 
 # By so much what goes out and comes in may be larger than the sum that is left.
 _MOST_CANCELLED: Final = 16
+# A sum of floats that was added up in another order is more than so much of what it was before.
+_NEARLY_ALL: Final = 1 - 1e-9
 
 
 class UnknownNumber(Exception):
@@ -91,15 +93,16 @@ def folded_largest(
         UnknownNumber: another person, whose value is not known, may be among them.
     """
     rest = Counter(old)
-    # All that is not among a full list is nearer to 0 than the last one there.
-    known_from = abs(old[-1]) if len(old) == most else 0.0
+    is_full = len(old) == most
+    # All that is not among a full list is no further from 0 than the last one there.
+    known_from = abs(old[-1]) if is_full else 0.0
     for value in before:
         if rest[value]:
             rest[value] -= 1
-        elif abs(value) > known_from:
+        elif abs(value) != known_from and abs(value) > _NEARLY_ALL * known_from:
             raise UnknownNumber
     new = sorted((*rest.elements(), *after), key=abs, reverse=True)[: most + 1]
-    is_short = len(new) < most and known_from > 0
+    is_short = is_full and len(new) < most
     if is_short or any(abs(value) < known_from for value in new[:most]):
         raise UnknownNumber
     if any(abs(one) == abs(other) and one != other for one, other in pairwise(new)):

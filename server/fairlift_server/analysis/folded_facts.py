@@ -81,7 +81,8 @@ def _channels(
         )
         for channel in sorted(spent)
     )
-    return tuple(each for each in channels if each.orders or each.cost_micros)
+    # Those that cost anything, if only 0, are in every part.
+    return tuple(each for each in channels if each.orders or each.channel in parts[-1])
 
 
 def _number(parts: Sequence[Mapping[str, ChannelCount]], channel: str, name: str) -> int:

@@ -51,7 +51,7 @@ class JobControl:
             self._rounds_done += 1
         self._rounds = max(self._rounds, self._rounds_done + 1)
         self._steps, self._steps_done = steps, 0
-        self._check()
+        self.check()
 
     def end_step(self) -> None:
         """One step more is done.
@@ -63,7 +63,11 @@ class JobControl:
         done = self._rounds_done + min(1.0, self._steps_done / self._steps)
         self._told = max(self._told, done / self._rounds)
         self._tell(self._told)
-        self._check()
+        self.check()
+
+    def without_steps(self) -> "JobControl":
+        """Of what is done beside the rounds, and is short: it is stopped too, and tells nothing."""
+        return JobControl(is_stopped=self._is_stopped)
 
     @contextmanager
     def stopping(self, interrupt: Callable[[], object]) -> Iterator[None]:
@@ -94,7 +98,12 @@ class JobControl:
             has_ended.set()
             watcher.join()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Ends the computation if its answer is not wanted any more.
+
+        Raises:
+            JobStopped: it is not.
+        """
         if self._is_stopped():
             raise JobStopped("all who waited for the answer have left")
 

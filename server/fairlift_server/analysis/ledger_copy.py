@@ -10,23 +10,21 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
-from fairlift_server.analysis.answer_origin import CopyState
-from fairlift_server.analysis.attached_ledger import quoted
+from fairlift_server.analysis.attached_ledger import first_line, quoted
 from fairlift_server.analysis.copied_tables import (
     COPIED,
-    RESTATED,
+    RESTATEMENTS,
     Marks,
     all_rows,
-    counted_rows,
     created,
     newest_rows,
     newly_restated,
@@ -43,10 +41,12 @@ from fairlift_server.analysis.copy_manifest import (
     remove_other_files,
     write_copy_manifest,
 )
+from fairlift_server.analysis.job_control import JobControl
 from fairlift_server.analysis.ledger_source import LedgerSource
+from fairlift_server.analysis.opened_copy import OpenedCopy, schema_of
 
 # Another number, as another release or DuckDB, makes every copy anew.
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _WRITTEN_BY: Final = f"{_FORMAT} {version('fairlift')} {duckdb.__version__}"
 # Each file is one more part of every statement.
 _MOST_FILES: Final = 12
@@ -55,53 +55,14 @@ _LARGE: Final = 0.25
 # That stay free.
 _LEAST_FREE_BYTES: Final = 256 * 1024 * 1024
 _NEW: Final = "new_file"
+# Of a disk that is full.
+_FAILED_WRITING: Final = (duckdb.IOException, duckdb.TransactionException)
 # The least that DuckDB allows: files of a few rows are many.
 _BLOCK_BYTES: Final = 16_384
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedCopy:
-    """A copy whose files are attached to a connection: they are read even if they are removed.
-
-    Attributes:
-        manifest: of what it holds.
-        schemas: of the attached files.
-    """
-
-    manifest: CopyManifest
-    schemas: tuple[str, ...]
-
-    @property
-    def state(self) -> CopyState:
-        """The state that it is in."""
-        return CopyState(self.manifest.name, self.manifest.generation)
-
-    @property
-    def has_links(self) -> bool:
-        """Whether any ids are linked."""
-        return any(file.links for file in self.manifest.files)
-
-    @property
-    def has_restated(self) -> bool:
-        """Whether any rows count no more."""
-        return any(file.restated for file in self.manifest.files)
-
-    def rows(self, table: str) -> str:
-        """What stands after FROM for all that was copied of a table, with its generation."""
-        parts = " UNION ALL ".join(f"SELECT * FROM {schema}.{table}" for schema in self.schemas)
-        return f"({parts})"
-
-    def counted(self, table: str) -> str:
-        """A query for the rows of a table of the ledger as it is now."""
-        restated = self.rows(RESTATED) if self.has_restated else ""
-        manifest = self.manifest
-        return counted_rows(
-            table, self.rows(table), restated, manifest.generation, manifest.costs_since
-        )
-
-
 def opened_copy(
-    connection: duckdb.DuckDBPyConnection, source: LedgerSource, folder: Path
+    connection: duckdb.DuckDBPyConnection, source: LedgerSource, folder: Path, control: JobControl
 ) -> OpenedCopy | None:
     """The copy, brought up to the ledger; None: the ledger is so small that it needs none.
 
@@ -109,15 +70,17 @@ def opened_copy(
         connection: outside a transaction, with the SQLite file attached as `shop`.
         source: the ledger.
         folder: of the copy.
+        control: stops the wait for another process.
 
     Raises:
+        JobStopped: the answers are not wanted any more.
         CopyUnavailable: there is too little room, or another process works on the copy for too
             long.
         duckdb.Error: a file of it is damaged.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with locked_copy(folder):
+        with locked_copy(folder, control):
             ledger_bytes = Path(source.database).stat().st_size
             copying = _Copying(connection, folder, ledger_bytes)
             return copying.opened(source.least_copied_rows)
@@ -158,15 +121,32 @@ class _Copying:
         if after is not before:
             self._finish(after)
         if len(after.files) > _MOST_FILES:
-            with self._transaction():
-                after = self._merged(after)
-            self._finish(after)
+            # Without room for it the copy is as true as before.
+            with suppress(CopyUnavailable):
+                with self._transaction():
+                    merged = self._merged(after)
+                self._finish(merged)
+                after = merged
         remove_other_files(self._folder, removals, after.files)
         return self._attached(after)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """One moment of the ledger, and a new file that is written whole or not at all."""
+        """One moment of the ledger, and a new file that is written whole or not at all.
+
+        Raises:
+            CopyUnavailable: the file cannot be written; what was copied before stays.
+        """
+        try:
+            with self._detaching_new_file():
+                yield
+        except _FAILED_WRITING as error:
+            for path in self._folder.glob(f"{self._partial.name}*"):
+                path.unlink(missing_ok=True)
+            raise CopyUnavailable(first_line(error)) from error
+
+    @contextmanager
+    def _detaching_new_file(self) -> Iterator[None]:
         self._connection.begin()
         try:
             yield
@@ -211,27 +191,23 @@ class _Copying:
     def _with_new_rows(self, before: CopyManifest, marks: Marks) -> CopyManifest:
         """Writes what is new into a file; the copy with it."""
         generation, since = before.generation + 1, before.marks
-        self._create()
-        counts = {
-            table: self._insert(
-                table,
-                rows_to_copy(table, since) if before.files else all_rows(table),
-                generation,
-            )
+        queries = {
+            table: rows_to_copy(table, since) if before.files else all_rows(table)
             for table in COPIED
         }
-        restated = 0
         if before.files:
-            restated = self._insert(RESTATED, newly_restated(since), generation)
+            queries[RESTATEMENTS] = newly_restated(since)
+        self._create()
+        counts = {
+            table: self._insert(table, f"SELECT *, {generation} FROM ({query}) AS new_rows")
+            for table, query in queries.items()
+        }
         has_new_rates = marks["exchange_rates"] != since["exchange_rates"]
-        file = CopiedFile(
-            self._new_name(), sum(counts.values()), restated, counts["identity_links"]
-        )
         return replace(
             before,
             generation=generation,
             marks=marks,
-            files=(*before.files, file),
+            files=(*before.files, self._file(counts)),
             costs_since=generation if has_new_rates else before.costs_since,
             newest_costs=generation if counts["costs"] or has_new_rates else before.newest_costs,
         )
@@ -244,19 +220,25 @@ class _Copying:
             small = list(before.files)
         self._check_room(sum((self._folder / file.name).stat().st_size for file in small))
         opened = self._attached(replace(before, files=tuple(small)))
+        # Costs from before all were added again are not read any more.
+        oldest = {"costs": before.costs_since}
         self._create()
-        for table in (*COPIED, RESTATED):
-            self._connection.execute(
-                f"INSERT INTO {_NEW}.{table} SELECT * FROM {opened.rows(table)} AS copied"
+        counts = {
+            table: self._insert(
+                table,
+                f"SELECT * FROM {opened.rows(table)} AS copied "
+                f"WHERE generation >= {oldest.get(table, 0)}",
             )
-        file = CopiedFile(
-            self._new_name(),
-            sum(file.rows for file in small),
-            sum(file.restated for file in small),
-            sum(file.links for file in small),
-        )
+            for table in (*COPIED, RESTATEMENTS)
+        }
         others = [file for file in before.files if file not in small]
-        return replace(before, files=(*others, file))
+        return replace(before, files=(*others, self._file(counts)))
+
+    def _file(self, counts: Mapping[str, int]) -> CopiedFile:
+        """The file that was written now, with so many rows by table."""
+        name = f"{self._removals}-{secrets.token_hex(8)}.duckdb"
+        rows, restated = sum(counts.values()), counts.get(RESTATEMENTS, 0)
+        return CopiedFile(name, rows, restated, counts["identity_links"])
 
     @property
     def _partial(self) -> Path:
@@ -269,15 +251,10 @@ class _Copying:
         for statement in created(_NEW):
             self._connection.execute(statement)
 
-    def _insert(self, table: str, query: str, generation: int) -> int:
+    def _insert(self, table: str, query: str) -> int:
         """Writes the rows of a query; how many there were."""
-        row = self._connection.execute(
-            f"INSERT INTO {_NEW}.{table} SELECT *, {generation} FROM ({query}) AS rows_of_query"
-        ).fetchone()
+        row = self._connection.execute(f"INSERT INTO {_NEW}.{table} {query}").fetchone()
         return int(row[0]) if row else 0
-
-    def _new_name(self) -> str:
-        return f"{self._removals}-{secrets.token_hex(8)}.duckdb"
 
     def _finish(self, after: CopyManifest) -> None:
         """Makes the new file part of the copy."""
@@ -288,17 +265,15 @@ class _Copying:
         new.replace(final)
         _sync(self._folder)
         write_copy_manifest(self._folder, self._removals, after)
+        # Before an answer names its generation: after a power cut another one must not have it.
+        _sync(self._folder)
 
     def _attached(self, manifest: CopyManifest) -> OpenedCopy:
         for file in manifest.files:
             path = quoted(str(self._folder / file.name))
-            schema = _schema(file)
+            schema = schema_of(file)
             self._connection.execute(f"ATTACH IF NOT EXISTS {path} AS {schema} (READ_ONLY)")
-        return OpenedCopy(manifest, tuple(map(_schema, manifest.files)))
-
-
-def _schema(file: CopiedFile) -> str:
-    return "copy_" + file.name.partition(".")[0].replace("-", "_")
+        return OpenedCopy(manifest)
 
 
 def _sync(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Where a ledger is, and what an analysis of it may take: plain values that travel to workers."""
 
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ _MEMORY_MB = 1_500
 _LEAST_COPIED_ROWS = 100_000
 # In the folder of the analysis.
 COPY_FOLDER = "copy"
+_SPILLED = "fairlift-spilled-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +43,26 @@ class LedgerSource:
     @property
     def spill_folder(self) -> Path:
         """Where this process writes what does not fit into memory."""
-        return Path(self.folder or tempfile.gettempdir()) / f"fairlift-spilled-{os.getpid()}"
+        return Path(self.folder or tempfile.gettempdir()) / f"{_SPILLED}{os.getpid()}"
+
+
+def remove_left_rows(folder: Path) -> None:
+    """Removes what processes wrote that were killed: rows with the ids of persons.
+
+    Args:
+        folder: of the analysis, which processes of this machine alone use.
+    """
+    for path in folder.glob(f"{_SPILLED}*"):
+        process = path.name.removeprefix(_SPILLED)
+        if process.isdecimal() and not _runs(int(process)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass  # of another user, or no process's number: it is not ours to say
+    return True

@@ -5,9 +5,9 @@ from typing import Final
 
 import duckdb
 
-from fairlift_server.analysis.copied_tables import COPIED, RESTATED, counted_rows
+from fairlift_server.analysis.copied_tables import COPIED, RESTATEMENTS, counted_rows
 from fairlift_server.analysis.folding import NewestRestated
-from fairlift_server.analysis.ledger_copy import OpenedCopy
+from fairlift_server.analysis.opened_copy import OpenedCopy
 
 # With more than so many ids, or with chains of links that are longer, all is read.
 _MOST_UNITS: Final = 200_000
@@ -32,7 +32,7 @@ class TouchedPersons:
         """By table of the ledger, a query for the rows that count in a generation."""
         return {
             table: counted_rows(
-                table, _table_of(table), _table_of(RESTATED), generation, self.costs_since
+                table, _table_of(table), _table_of(RESTATEMENTS), generation, self.costs_since
             )
             for table in COPIED
         }
@@ -69,7 +69,7 @@ class _Reading:
             # A correction may give an order to another person.
             parts.append(
                 f"SELECT unit FROM {rows('orders')} WHERE order_id IN "
-                f"(SELECT order_id FROM {rows(RESTATED)} WHERE {self._new})"
+                f"(SELECT order_id FROM {rows(RESTATEMENTS)} WHERE {self._new})"
             )
         self._run(f"CREATE OR REPLACE TEMP TABLE {_UNITS} AS {' UNION '.join(parts)}")
         number = self._number()
@@ -97,7 +97,7 @@ class _Reading:
         conditions = {
             **dict.fromkeys(_OF_UNITS, of_units),
             "identity_links": f"visitor IN (FROM {_UNITS})",
-            **dict.fromkeys(("order_lines", "amendments", RESTATED), of_orders),
+            **dict.fromkeys(("order_lines", "amendments", RESTATEMENTS), of_orders),
             "costs": "true",
             "exchange_rates": "false",
         }

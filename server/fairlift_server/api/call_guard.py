@@ -27,7 +27,11 @@ from fairlift_server.api.call_record import (
 )
 from fairlift_server.api.call_rooms import CallRooms
 from fairlift_server.api.errors import STATUS
-from fairlift_server.api.message_arrival import MessageArrival
+from fairlift_server.api.message_arrival import (
+    MOST_SLOW_WITH_TOKEN,
+    MOST_SLOW_WITHOUT_TOKEN,
+    MessageArrival,
+)
 from fairlift_server.api.permissions import WITHOUT_TOKEN
 from fairlift_server.api.request_parser import RequestParser
 
@@ -54,7 +58,8 @@ class CallGuard:
         self._tracer = tracer
         self._admission = admission
         self._rooms = rooms
-        self._arrival = MessageArrival()
+        self._arrival_with_token = MessageArrival(MOST_SLOW_WITH_TOKEN)
+        self._arrival_without_token = MessageArrival(MOST_SLOW_WITHOUT_TOKEN)
         # Those that run, with the method and the metadata of each.
         self._streams: dict[asyncio.Task[Any], tuple[str, Metadata]] = {}
         # Why those are cancelled that may not go on.
@@ -118,10 +123,12 @@ class CallGuard:
     # Any: its handler answers with a message, or writes messages itself.
     def _arriving(self, method: str, handler: Any) -> Any:
         """A handler that receives its message itself, so that few can arrive slowly."""
+        needs_none = method.startswith(WITHOUT_TOKEN)
+        arrival = self._arrival_without_token if needs_none else self._arrival_with_token
 
         async def arriving(_requests: object, context: Context) -> Any:
             try:
-                data = await self._arrival.message(context)
+                data = await arrival.message(context)
             except FairliftError as error:
                 await self._admission.refuse(error, method, context)
             return await handler(data, context)

@@ -16,6 +16,8 @@ _STOREFRONT = _ADMIN | {Role.STOREFRONT}
 _RECORD = _STOREFRONT | {Role.RELAY}
 _ASSIGN = _RECORD | {Role.EVALUATE}
 _ANY = frozenset(Role)
+# A token of the role evaluate stands in every page.
+_SECRET = _ANY - {Role.EVALUATE}
 
 # Load balancers check health without a token.
 WITHOUT_TOKEN = "/grpc.health.v1.Health/"
@@ -64,7 +66,7 @@ _BY_SERVICE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         "ExportUnit": _ADMIN,
     },
     "grpc.health.v1.Health": {"Check": _ANY, "Watch": _ANY},
-    "grpc.reflection.v1alpha.ServerReflection": {"ServerReflectionInfo": _ANY},
+    "grpc.reflection.v1alpha.ServerReflection": {"ServerReflectionInfo": _SECRET},
 }
 
 ROLES: Mapping[str, frozenset[Role]] = {

@@ -1,18 +1,16 @@
 """Reports as two tables: a row for each variant, and a row for each variant and metric."""
 
 from datetime import UTC
-from typing import Final
 
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift.v1.value_pb2 import Direction, Interval, Quantity, UnitKind
 from fairlift.wire.campaign import campaign_id
+from fairlift.wire.variant_counts import variant_counts
 from fairlift_report.spreadsheets import SheetRow
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fairlift_server.api.report_reading import CampaignReport
-
-_MICROS: Final = 1_000_000
 
 
 def variant_rows(read: CampaignReport) -> list[SheetRow]:
@@ -38,14 +36,7 @@ def variant_rows(read: CampaignReport) -> list[SheetRow]:
             "variant": total.variant,
             "variant_name": total.display_name,
             "control": total.control,
-            "units": total.units,
-            "mature_units": total.mature_units,
-            "contaminated_units": total.contaminated_units,
-            "buyers": total.buyers,
-            "orders": total.orders,
-            "refunded_orders": total.refunded_orders,
-            "revenue": total.revenue_micros / _MICROS,
-            "net_revenue": total.net_revenue_micros / _MICROS,
+            **variant_counts(total),
         }
         for total in report.totals
     ]

@@ -11,8 +11,8 @@ from typing import Final
 from fairlift.engine.errors import WrongState
 
 from fairlift_server.commands import Command, without_arguments
-from fairlift_server.setting_values import PREFIX, is_loopback
-from fairlift_server.settings import Settings, variable
+from fairlift_server.setting_values import PREFIX, is_loopback, variable
+from fairlift_server.settings import Settings
 
 # Shown as set or unset only.
 _SECRET: Final = frozenset({"token", "id_key"})

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from fairlift_server.analysis.attached_ledger import quoted
+from fairlift_server.events.numbered_rows import ROW_KEYS
 from fairlift_server.events.unit_ids import UnitIds
 from fairlift_server.lake.ledger import LedgerReader
 from fairlift_server.lake.manifest import Erasures, LakeFile, LakeManifest
 from fairlift_server.lake.tables import TABLES
-from fairlift_server.lake.watermark import KEYS, Mark, is_known
+from fairlift_server.lake.watermark import Mark, is_known
 from fairlift_server.lake.writing import Written, described, parquet_of
 
 # Visitors and customers who were erased, as the tables name them; older databases have none.
@@ -172,7 +173,7 @@ def _last_known(ledger: LedgerReader, table: str, paths: list[str]) -> Mark:
     """
     if not paths:
         return Mark()
-    column = KEYS[table]
+    column = ROW_KEYS[table]
     key = ledger.dialect.key(column)
     kept = ledger.source(f"SELECT id, {key} AS row_key FROM {table}")
     written = "row_key" if column == "order_id" else "CAST(CAST(row_key AS UUID) AS VARCHAR)"

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from fairlift.engine.errors import WrongState
 
+from fairlift_server.events.numbered_rows import ROW_KEYS
 from fairlift_server.lake.changes import changed_rows
 from fairlift_server.lake.erasing import erasures, without_erased
 from fairlift_server.lake.folder import LakeFolder, held
 from fairlift_server.lake.ledger import LedgerReader, name_of, opened
 from fairlift_server.lake.manifest import LakeManifest
 from fairlift_server.lake.tables import TABLES
-from fairlift_server.lake.watermark import KEYS, is_known, next_watermark
+from fairlift_server.lake.watermark import is_known, next_watermark
 from fairlift_server.lake.writing import Written, write_changes
 from fairlift_server.store.database import is_url
 from fairlift_server.store.decided_ids import decided_ids
@@ -66,7 +67,7 @@ def export_ledger(
     with failures_named(f"exporting to {folder}"), held(folder) as lake:
         manifest = _begun(database, lake)
         # Before the transactions of all steps, which must see every row up to these.
-        decided = decided_ids(database, KEYS) if is_url(database) else None
+        decided = decided_ids(database, ROW_KEYS) if is_url(database) else None
         is_all = False
         while not is_all:
             step, is_all = _step(database, lake, manifest, step_rows, decided)

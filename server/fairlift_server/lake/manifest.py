@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from fairlift.engine.errors import WrongState
 
-from fairlift_server.lake.watermark import KEYS, NOTHING, Mark, Watermark
+from fairlift_server.events.numbered_rows import ROW_KEYS
+from fairlift_server.lake.watermark import NOTHING, Mark, Watermark
 
 NAME: Final = "manifest.json"
 _FORMAT: Final = 1
@@ -114,7 +115,7 @@ def _manifest(content: Any) -> LakeManifest:
         content["ledger"],
         content["version"],
         content["made"],
-        {table: Mark(*marks[table]) for table in KEYS},
+        {table: Mark(*marks[table]) for table in ROW_KEYS},
         Erasures(**content["erasures"]),
         tuple(LakeFile(**file) for file in content["files"]),
     )

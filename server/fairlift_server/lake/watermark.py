@@ -8,21 +8,8 @@ ids become visible out of order: a step ends before the first id that may still 
 from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeAlias
 
+from fairlift_server.events.numbered_rows import ROW_KEYS
 from fairlift_server.lake.ledger import LedgerReader
-
-# What is read by its ids, and what tells whether a row still is the same one; lines are read with
-# their orders.
-KEYS: Final[Mapping[str, str]] = {
-    "exposures": "event_id",
-    "actions": "event_id",
-    "orders": "order_id",
-    "amendments": "event_id",
-    "identity_links": "event_id",
-    "customer_attributes": "event_id",
-    "costs": "event_id",
-    "exchange_rates": "event_id",
-    "order_changes": "order_id",
-}
 
 
 class Mark(NamedTuple):
@@ -33,7 +20,7 @@ class Mark(NamedTuple):
 
 
 Watermark: TypeAlias = Mapping[str, Mark]
-NOTHING: Final[Watermark] = dict.fromkeys(KEYS, Mark())
+NOTHING: Final[Watermark] = dict.fromkeys(ROW_KEYS, Mark())
 
 
 def next_watermark(
@@ -50,7 +37,7 @@ def next_watermark(
     until = dict(since)
     is_all = True
     for table, mark in since.items():
-        key = ledger.dialect.key(KEYS[table])
+        key = ledger.dialect.key(ROW_KEYS[table])
         cap = "" if decided is None else f" AND id <= {decided[table]}"
         later = f"SELECT id, {key} AS row_key FROM {table} WHERE id > {mark.id}{cap} ORDER BY id"
         cut = ledger.ask(f"{later} LIMIT 1 OFFSET {most - 1}")
@@ -63,7 +50,7 @@ def next_watermark(
 def is_known(ledger: LedgerReader, table: str, mark: Mark) -> bool:
     """Whether the row of a mark is still there."""
     return mark == Mark() or ledger.ask(
-        f"SELECT {ledger.dialect.key(KEYS[table])} AS row_key FROM {table} WHERE id = {mark.id}"
+        f"SELECT {ledger.dialect.key(ROW_KEYS[table])} AS row_key FROM {table} WHERE id = {mark.id}"
     ) == [(mark.key,)]
 
 

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from fairlift_server.analysis.ledger_source import COPY_FOLDER
+from fairlift_server.analysis.ledger_source import COPY_FOLDER, remove_left_rows
 
 # In the folder of the analysis.
 _FOLDER = "answers"
@@ -28,7 +28,7 @@ def answers_folder(folder: str) -> Path | None:
 
 
 def forget_before(answers: Path, removals: int) -> None:
-    """Removes what was remembered and copied before events were removed.
+    """Removes what was remembered and copied before events were removed, and what is left over.
 
     Args:
         answers: the folder of remembered answers.
@@ -37,10 +37,11 @@ def forget_before(answers: Path, removals: int) -> None:
     for folder in (answers, answers.parent / COPY_FOLDER):
         with suppress(OSError):
             current_files(folder, removals)
+    remove_left_rows(answers.parent)
 
 
 def remove_copy(folder: str) -> None:
-    """Removes the copy of the ledger at once: it has the ids of persons.
+    """Removes the copy of the ledger, and what is left over, at once: they have ids of persons.
 
     Args:
         folder: of the analysis; empty: there is none.
@@ -49,6 +50,7 @@ def remove_copy(folder: str) -> None:
         with suppress(OSError):
             for entry in os.scandir(Path(folder) / COPY_FOLDER):
                 Path(entry.path).unlink(missing_ok=True)
+        remove_left_rows(Path(folder))
 
 
 def current_files(folder: Path, removals: int) -> list[os.DirEntry[str]]:

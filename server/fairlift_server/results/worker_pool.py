@@ -132,7 +132,9 @@ class WorkerPool:
         except BrokenProcessPool:
             raise self._broken(pool) from None
         except asyncio.CancelledError:
-            slots.shared.stop(slot)
+            # Of one that has ended the slot may be that of another job by now.
+            if not job.done():
+                slots.shared.stop(slot)
             raise
         outcome: Returned[T] | Raised = pickle.loads(packed)
         if self._observe is not None:

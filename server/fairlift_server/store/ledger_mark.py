@@ -13,22 +13,12 @@ from typing import Final
 
 from sqlalchemy import Connection, insert
 
+from fairlift_server.events.numbered_rows import ROW_KEYS
 from fairlift_server.store import tables
 from fairlift_server.store.decided_ids import writing
 from fairlift_server.store.statements import execute, is_postgres
 
-_KEYS: Final[Mapping[str, str]] = {
-    "exposures": "event_id",
-    "actions": "event_id",
-    "orders": "event_id",
-    "amendments": "event_id",
-    "identity_links": "event_id",
-    "customer_attributes": "event_id",
-    "costs": "event_id",
-    "exchange_rates": "event_id",
-    "order_changes": "order_id",
-    "removals": "time_us",
-}
+_KEYS: Final[Mapping[str, str]] = {**ROW_KEYS, "removals": "time_us"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Sends the figures of `/metrics` to a collector of OTLP, under the same names."""
 
+import logging
 import math
 import os
 import threading
@@ -25,7 +26,10 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client import Metric as Family
 from prometheus_client.samples import Sample
 
+from fairlift_server.tracing.last_export import last_export
 from fairlift_server.tracing.resource import server_resource
+
+log = logging.getLogger("fairlift.server")
 
 # OpenTelemetry's own default.
 _USUAL_INTERVAL_S: Final = 60.0
@@ -53,17 +57,22 @@ class MetricExport:
         self._thread.start()
 
     def close(self) -> None:
-        """Exports the last figures; takes a few seconds where the collector is away."""
+        """Exports the last figures; takes a few seconds where the collector is away or slow."""
         self._closing.set()
-        self._thread.join()
+        with last_export(self._exporter):
+            self._thread.join()
         self._exporter.shutdown()
 
     def _run(self) -> None:
         is_last = False
         while not is_last:
             is_last = self._closing.wait(self._interval_s)
-            # The exporter logs its failures itself.
-            self._exporter.export(self._data())
+            try:
+                # The exporter logs its failures itself.
+                self._exporter.export(self._data())
+            except Exception:
+                # Another thread may have changed what a figure is read from: the next time it fits.
+                log.warning("the figures were not exported this time", exc_info=True)
 
     def _data(self) -> MetricsData:
         metrics = tuple(exported(self._families(), self._started_ns, time.time_ns()))
@@ -134,4 +143,4 @@ def _interval_s() -> float:
         interval_s = float(os.environ.get("OTEL_METRIC_EXPORT_INTERVAL", "")) / 1_000
     except ValueError:
         return _USUAL_INTERVAL_S
-    return interval_s if interval_s > 0 else _USUAL_INTERVAL_S
+    return interval_s if 0 < interval_s < threading.TIMEOUT_MAX else _USUAL_INTERVAL_S

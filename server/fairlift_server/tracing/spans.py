@@ -16,6 +16,7 @@ from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, get_cu
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from fairlift_server.request_ids import CURRENT
+from fairlift_server.tracing.last_export import last_export
 from fairlift_server.tracing.resource import server_resource
 
 # Of one commit: so many calls are linked to it; a link takes about 100 bytes.
@@ -44,7 +45,8 @@ class Tracing:
     def __init__(self) -> None:
         # Not the global provider: the server's spans are its own.
         self._provider = TracerProvider(resource=server_resource())
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._exporter = OTLPSpanExporter()
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         self._tracer = self._provider.get_tracer("fairlift_server")
         self._propagator = TraceContextTextMapPropagator()
 
@@ -109,8 +111,9 @@ class Tracing:
                 raise
 
     def close(self) -> None:
-        """Exports what is left; takes a few seconds where the collector is away."""
-        self._provider.shutdown()
+        """Exports what is left; takes a few seconds where the collector is away or slow."""
+        with last_export(self._exporter):
+            self._provider.shutdown()
 
     @contextmanager
     def _span(

@@ -98,6 +98,20 @@ async def test_health_needs_no_token(guarded: Caller) -> None:
     assert await status(guarded.channel, "/grpc.health.v1.Health/Check", ()) == ("OK", "")
 
 
+async def test_a_token_that_stands_in_every_page_describes_no_services(guarded: Caller) -> None:
+    # The messages of a stream are received by gRPC, which keeps what has arrived of each.
+    tokens = await tokens_of_all_roles(guarded)
+    method = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+
+    refused = {
+        role
+        for role, token in tokens.items()
+        if (await status(guarded.channel, method, bearer(token)))[0] == "PERMISSION_DENIED"
+    }
+
+    assert refused == {"evaluate"}
+
+
 def test_the_documents_have_the_same_table() -> None:
     rows = {}
     for line in OPERATING.read_text().splitlines():

@@ -40,6 +40,19 @@ def test_a_person_below_the_list_may_have_come_up() -> None:
         folded_largest(2, (9, 5), (9,), (3,))
 
 
+def test_a_person_at_zero_may_have_come_up_too() -> None:
+    with pytest.raises(UnknownNumber):
+        folded_largest(2, (9, 0), (9,), ())
+
+
+def test_a_sum_that_was_added_up_in_another_order_is_not_taken_for_another_person() -> None:
+    other_order = 0.1 + (0.2 + 0.3)
+    assert other_order != 0.1 + 0.2 + 0.3
+
+    with pytest.raises(UnknownNumber):
+        folded_largest(2, (9.0, 0.1 + 0.2 + 0.3), (other_order,), (0.7,))
+
+
 def test_which_of_two_signs_comes_first_depends_on_the_persons() -> None:
     with pytest.raises(UnknownNumber):
         folded_largest(2, (9, 5), (), (-9,))

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from fairlift_server.events.numbered_rows import ROW_KEYS
 from fairlift_server.lake.changes import changed_rows
 from fairlift_server.lake.dialect import SQLITE
 from fairlift_server.lake.tables import TABLES
-from fairlift_server.lake.watermark import KEYS, Mark
+from fairlift_server.lake.watermark import Mark
 from fairlift_server.store.tables import metadata
 
 from tests.databases import changed, copied, rows, sqlite_only
@@ -213,8 +214,8 @@ def test_a_lake_that_is_ahead_of_a_restored_database_is_refused(
 
 @sqlite_only
 def test_an_increment_reads_no_table_from_its_beginning(database: str) -> None:
-    since = {table: Mark(1_000_000, "a") for table in KEYS}
-    until = {table: Mark(1_000_100, "b") for table in KEYS}
+    since = {table: Mark(1_000_000, "a") for table in ROW_KEYS}
+    until = {table: Mark(1_000_100, "b") for table in ROW_KEYS}
     with closing(sqlite3.connect(database)) as connection:
         for table in TABLES:
             plan = connection.execute(

@@ -1,15 +1,19 @@
 """Errors travel from the processes that compute, and break nothing for others."""
 
+import asyncio
 import inspect
 import multiprocessing
 import os
 import pickle
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from typing import cast
 
 import pytest
 from fairlift.engine import errors as engine_errors
 from fairlift.engine.errors import NotFound, Violation
+from fairlift_server.results.job_slots import FreeSlots, SharedSlots
 from fairlift_server.results.worker_pool import WorkerError, WorkerPool
 from fairlift_stats import errors as stats_errors
 from fairlift_stats.sequential import errors as sequential_errors
@@ -137,3 +141,30 @@ async def test_operators_are_told_of_each_job_and_how_it_ended() -> None:
         *("own_niceness begins", "own_niceness ends"),
         *("raise_not_found begins", "raise_not_found ends"),
     ]
+
+
+class OneJob:
+    """A pool of processes whose only job ends when the test says so."""
+
+    def __init__(self) -> None:
+        self.job: Future[bytes] = Future()
+
+    def submit(self, *_arguments: object) -> Future[bytes]:
+        return self.job
+
+
+async def test_whoever_leaves_as_a_job_ends_does_not_stop_the_job_that_follows() -> None:
+    slots = FreeSlots(SharedSlots(multiprocessing.get_context("spawn"), 1), 1)
+    processes, pool = OneJob(), WorkerPool(1)
+    pool._slots, pool._pool = slots, cast("ProcessPoolExecutor", processes)
+    caller = asyncio.create_task(pool.run(abs, -3))
+    await asyncio.sleep(0)
+
+    processes.job.set_result(b"")
+    following = slots.take()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+    assert following is not None
+    slots.shared.control(following).check()
