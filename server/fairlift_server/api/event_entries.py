@@ -32,7 +32,6 @@ from fairlift_server.events.ledger import (
     AmendmentEntry,
     CostEntry,
     Event,
-    ExposureEntry,
     IdentityEntry,
     LedgerEntry,
     OrderEntry,
@@ -99,7 +98,7 @@ class EventReader:
         try:
             kind = message.WhichOneof("kind")
             if kind is None:
-                kinds = ", ".join(_READ_BY_KIND)
+                kinds = ", ".join(("exposure", *_READ_BY_KIND))
                 raise EventRefusal(
                     RefusalReason.INVALID, "", f"contains no event; set one of {kinds}"
                 )
@@ -110,7 +109,11 @@ class EventReader:
         ahead = None if time_us <= self._now_us else self._ahead(time_us)
         try:
             counted_us = time_us if time_us <= self._now_us else self._now_us
-            entry = _READ_BY_KIND[kind](self, event_id, counted_us, getattr(message, kind))
+            entry: LedgerEntry
+            if kind == "exposure":  # as most are
+                entry = self._exposures.entry(event_id, counted_us, message.exposure, raw_unit)
+            else:
+                entry = _READ_BY_KIND[kind](self, event_id, counted_us, getattr(message, kind))
         except EventRefusal as refusal:
             return self._waiting(message, event_id, time_us, refusal.event, ahead)
         if ahead is not None:
@@ -199,9 +202,6 @@ class EventReader:
             content = event_content(message)
         return content
 
-    def _exposure(self, event_id: bytes, time_us: int, message: pb.Exposure) -> ExposureEntry:
-        return self._exposures.entry(event_id, time_us, message, self._raw)
-
     def _action(self, event_id: bytes, time_us: int, message: pb.Action) -> ActionEntry:
         if not _ACTION.fullmatch(message.name):
             rule = "must be lower-case letters, digits and _, a letter first, 63 at most"
@@ -262,7 +262,6 @@ class EventReader:
 
 # Any: each method takes the message of its own kind.
 _READ_BY_KIND: dict[str, Callable[[EventReader, bytes, int, Any], LedgerEntry]] = {
-    "exposure": EventReader._exposure,
     "action": EventReader._action,
     "order": EventReader._order,
     "amendment": EventReader._amendment,

@@ -134,7 +134,7 @@ class EventApi(EventServiceServicer):
         context: RecordContext | StreamContext,
     ) -> bytes:
         """The outcomes, encoded as a RecordEventsResponse has them."""
-        events = request.events
+        events = list(request.events)  # each is made once so, and not whenever it is read
         if len(events) > MAX_EVENTS:
             text = (
                 f"contains {len(events)}, must contain at most {MAX_EVENTS}; send several batches"
@@ -158,7 +158,8 @@ class EventApi(EventServiceServicer):
     ) -> Sequence[EventOutcome]:
         raw_units = hide_ids(events, self._stored)
         known = self._live.published
-        read = list(map(reader.read, events, raw_units))
+        # Not by `map`: between two events the thread that writes may have the interpreter.
+        read = [reader.read(event, unit) for event, unit in zip(events, raw_units, strict=True)]
         ready = [event for event in read if isinstance(event, Event)]
         if len(ready) == len(read):  # as nearly always
             return await self._ingest.record(ready)

@@ -10,7 +10,10 @@ import time
 
 # So much work is done without a pause: one large batch, or many small ones.
 _WORK_S = 0.004
-# A pause ends when no call came in for so long, or after so much processor time: who floods the
+# gRPC takes in a call in about three rounds of the loop. Where no call came in during a turn, a
+# pause is so many rounds.
+_ROUNDS = 5
+# Else it ends when no call came in for so long, or after so much processor time: who floods the
 # server with calls must not keep it from work.
 _QUIET_S = 0.001
 _LONGEST_S = 0.05
@@ -36,6 +39,8 @@ class LoopTurns:
         self._number = 0
         self._giving: asyncio.Task[None] | None = None
         self._took_s: dict[int, float] = {}
+        # Of the arrivals, those before the end of the last pause.
+        self._known = 0
 
     def seconds_of_one(self, rank: int) -> float:
         """How long one turn of a rank takes when many wait, with its share of the pauses."""
@@ -85,8 +90,11 @@ class LoopTurns:
 
     async def _until_quiet(self) -> None:
         ends = time.thread_time() + _LONGEST_S
-        while True:
-            before = self.arrivals
+        for _ in range(_ROUNDS):
+            if self.arrivals != self._known:
+                break
+            await asyncio.sleep(0)
+        while self.arrivals != self._known and time.thread_time() <= ends:
+            self._known = self.arrivals
             await asyncio.sleep(_QUIET_S)
-            if self.arrivals == before or time.thread_time() > ends:
-                return
+        self._known = self.arrivals

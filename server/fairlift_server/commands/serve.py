@@ -23,8 +23,8 @@ _END_S = 30.0
 # New objects between two runs of the garbage collector; one over so many takes milliseconds.
 _COLLECTED_OBJECTS = 50_000
 # After which a thread gives the interpreter away. The one that writes needs it for a moment between
-# two statements; the database would idle for longer than they take.
-_TURN_S = 0.001
+# two statements, of which a transaction has a dozen; the database idles until it has it.
+_TURN_S = 0.0002
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from math import ceil
 from typing import Any, Protocol, TypeAlias
 
@@ -171,11 +172,11 @@ class Ingest:
         return group
 
     async def _write(self, group: list[_Batch]) -> None:
-        events = [event for batch in group for event in batch.events]
+        events = list(chain.from_iterable(batch.events for batch in group))
         begun = self._now()
         try:
             with self._traced(group, len(events)):
-                outcomes = iter(await self._store(events))
+                outcomes = await self._store(events)
         except Exception as error:
             # The transaction was rolled back: every caller gets the error, and may send again.
             failure = error if isinstance(error, FairliftError) else Unavailable(_INTERNAL_ERROR)
@@ -185,10 +186,13 @@ class Ingest:
                     batch.outcomes.set_exception(failure)
         else:
             self._commit_time.add(len(events), self._now() - begun)
+            assert len(outcomes) == len(events), "the store has an outcome for each event"
+            start = 0
             for batch in group:
-                batch_outcomes = [next(outcomes) for _ in batch.events]
+                end = start + len(batch.events)
                 if not batch.outcomes.done():  # a caller may hang up; its events are stored
-                    batch.outcomes.set_result(batch_outcomes)
+                    batch.outcomes.set_result(outcomes[start:end])
+                start = end
         finally:
             self._waiting_events -= len(events)
 

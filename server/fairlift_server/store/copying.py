@@ -1,8 +1,9 @@
 """PostgreSQL's COPY: rows in the driver's binary form, many times faster than INSERT."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -17,6 +18,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
+if TYPE_CHECKING:
+    import psycopg
+
+# Of what is copied in the binary form: no flags, and no more in the head.
+_HEAD = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+_END = b"\xff\xff"
 # The first that fits: a BigInteger is an Integer to SQLAlchemy, and Text is a String.
 _TYPES = (
     (BigInteger, "int8"),
@@ -39,6 +46,28 @@ def copy_rows(
     Raises:
         sqlalchemy.exc.DatabaseError: as for any statement.
     """
+    with _copying(connection, table, columns) as copy:
+        copy.set_types(_column_types(table, columns))
+        for row in rows:
+            copy.write_row(row)
+
+
+def copy_encoded(
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: bytes
+) -> None:
+    """Adds rows that are in PostgreSQL's binary form already, without its head and its end.
+
+    Raises:
+        sqlalchemy.exc.DatabaseError: as for any statement.
+    """
+    with _copying(connection, table, columns) as copy:
+        copy.write(b"".join((_HEAD, rows, _END)))
+
+
+@contextmanager
+def _copying(
+    connection: Connection, table: Table, columns: tuple[str, ...]
+) -> "Iterator[psycopg.Copy]":
     import psycopg
 
     statement = _statement(table, columns)
@@ -47,9 +76,7 @@ def copy_rows(
     driver: psycopg.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.set_types(_column_types(table, columns))
-            for row in rows:
-                copy.write_row(row)
+            yield copy
     except psycopg.Error as error:
         raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
 

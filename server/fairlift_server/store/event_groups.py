@@ -50,13 +50,19 @@ def store_group(
         if len(allowed) < len(events):
             stored_allowed = iter(store_group(connection, allowed, currency, limits, store=store))
             return [ERASED if erased.covers(event) else next(stored_allowed) for event in events]
-    ready = [(index, event) for index, event in enumerate(events) if isinstance(event, Event)]
+    ready = [event for event in events if isinstance(event, Event)]
+    stored = stored_apart(connection, ready, currency, store)
+    if stored.count("accepted") == len(events):  # as nearly always
+        _note_corrections(connection, events, stored)
+        return stored
     outcomes: list[EventOutcome] = ["duplicate"] * len(events)
-    waiting = [
-        (index, event) for index, event in enumerate(events) if isinstance(event, WaitingEvent)
-    ]
-    stored = stored_apart(connection, [event for _, event in ready], currency, store)
-    for (index, event), outcome in zip(ready, stored, strict=True):
+    waiting: list[tuple[int, WaitingEvent]] = []
+    following = iter(stored)
+    for index, event in enumerate(events):
+        if isinstance(event, WaitingEvent):
+            waiting.append((index, event))
+            continue
+        outcome = next(following)
         if isinstance(outcome, RefusedEvent) and outcome.waits_for:
             waiting.append((index, WaitingEvent.of(event, outcome)))
         else:
@@ -212,6 +218,8 @@ def _note_corrections(
     events: Sequence[Event | WaitingEvent],
     outcomes: Sequence[EventOutcome],
 ) -> None:
+    if not any(event.shift_us for event in events):
+        return
     rows = [
         {"event_id": event.event_id, "shift_us": event.shift_us}
         for event, outcome in zip(events, outcomes, strict=True)

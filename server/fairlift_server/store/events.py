@@ -1,7 +1,8 @@
 """Stores events in the ledger, each event once, a group of events per transaction."""
 
-from collections import defaultdict
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from fairlift_server.events.ledger import (
     EventOutcome,
     ExposureEntry,
     IdentityEntry,
+    LedgerEntry,
     OrderEntry,
     RateEntry,
     RefusalReason,
@@ -43,9 +45,13 @@ _INSERT_BY_TYPE = {
     AttributeEntry: insertion(tables.customer_attributes, AttributeEntry._fields),
 }
 # What may have a limit.
-_LIMITED = (ActionEntry, OrderEntry, AmendmentEntry)
+_LIMITED = {ActionEntry, OrderEntry, AmendmentEntry}
+# What may be refused, or change nothing, after its id was marked.
+_WITH_OUTCOMES = {*_LIMITED, CostEntry}
 # What is worth something in the shop's currency.
 _EXCHANGED = (OrderEntry, AmendmentEntry, CostEntry)
+# The id and the digest of an event.
+_MARK = itemgetter(0, 1)
 _COST = insertion(tables.costs, (*CostEntry._fields, "shop_amount_micros"))
 
 
@@ -62,6 +68,14 @@ def store_events(
     return _EventGroup(connection, currency).outcomes(events)
 
 
+def _by_kind(entries: Sequence[LedgerEntry]) -> dict[type, list[Any]]:
+    """Entries by their type, in order. `Any`: of that type."""
+    by_kind: dict[type, list[Any]] = {}
+    for kind, run in groupby(entries, type):  # most events of a call are of one kind
+        by_kind.setdefault(kind, []).extend(run)
+    return by_kind
+
+
 class _EventGroup:
     """Stores one group of events."""
 
@@ -73,20 +87,33 @@ class _EventGroup:
         self._outcomes: dict[int, EventOutcome] = {}
 
     def outcomes(self, events: Sequence[Event]) -> list[EventOutcome]:
-        self._wait_for_rates(events)
+        entries = [event.entry for event in events]
+        self._wait_for_rates(set(map(type, entries)))
         new = self._mark_new(events)
-        by_kind: dict[type, list[tuple[int, Any]]] = defaultdict(list)
-        for index in new:
-            entry = events[index].entry
-            by_kind[type(entry)].append((index, entry))
-        self._hold_above_limits(by_kind)
+        if len(new) < len(events):
+            entries = [entries[index] for index in new]
+        by_kind = _by_kind(entries)
+        placed: dict[type, list[tuple[int, Any]]] = {
+            kind: [
+                (index, entry)
+                for index, entry in zip(new, entries, strict=True)
+                if type(entry) is kind
+            ]
+            for kind in by_kind.keys() & _WITH_OUTCOMES
+        }
+        self._hold_above_limits(placed)
         for kind, inserted in _INSERT_BY_TYPE.items():
-            insert_many(self._connection, inserted, [entry for _, entry in by_kind[kind]])
+            rows = [entry for _, entry in placed[kind]] if kind in placed else by_kind.get(kind, ())
+            insert_many(self._connection, inserted, rows)
         # After the exchange rates: orders and costs of the same group use them.
-        self._costs(by_kind[CostEntry])
-        restated = self._rates.restate(rate for _, rate in by_kind[RateEntry])
+        self._costs(placed.get(CostEntry, []))
+        restated = self._rates.restate(by_kind.get(RateEntry, ()))
         book = OrderBook(self._connection, self._rates, self._currency)
-        self._outcomes |= book.store(by_kind[OrderEntry], by_kind[AmendmentEntry], restated)
+        self._outcomes |= book.store(
+            placed.get(OrderEntry, []), placed.get(AmendmentEntry, []), restated
+        )
+        if len(new) == len(events) and not self._outcomes:  # as nearly always
+            return ["accepted"] * len(events)
         outcomes: list[EventOutcome] = ["duplicate"] * len(events)
         for index in new:
             outcomes[index] = "accepted"
@@ -95,26 +122,25 @@ class _EventGroup:
         self._unmark_refused(events, new, outcomes)
         return outcomes
 
-    def _hold_above_limits(self, by_kind: dict[type, list[tuple[int, Any]]]) -> None:
+    def _hold_above_limits(self, placed: dict[type, list[tuple[int, Any]]]) -> None:
         """Takes out what is above a limit."""
-        if by_kind.keys().isdisjoint(_LIMITED):
+        if placed.keys().isdisjoint(_LIMITED):
             return
         limits = ValueLimits(self._connection, self._rates, self._currency)
-        for kind in by_kind.keys() & set(_LIMITED):
+        for kind in placed.keys() & _LIMITED:
             below = []
-            for index, entry in by_kind[kind]:
+            for index, entry in placed[kind]:
                 if problem := limits.problem(entry):
                     self._outcomes[index] = problem
                 else:
                     below.append((index, entry))
-            by_kind[kind] = below
+            placed[kind] = below
 
-    def _wait_for_rates(self, events: Sequence[Event]) -> None:
+    def _wait_for_rates(self, kinds: set[type]) -> None:
         """Lets rates, and what is exchanged by them, come one after the other.
 
         An order in the shop's own currency, too: a correction that waits for it may name another.
         """
-        kinds = {type(event.entry) for event in events}
         if RateEntry in kinds:
             lock_rates(self._connection, to_write=True)
         elif not kinds.isdisjoint(_EXCHANGED):
@@ -122,7 +148,7 @@ class _EventGroup:
 
     def _mark_new(self, events: Sequence[Event]) -> Sequence[int]:
         """Positions of the events with new ids; stores these ids as seen."""
-        marks = [(event.event_id, event.digest) for event in events]
+        marks = list(map(_MARK, events))
         new, others = mark_new(self._connection, marks)
         self._outcomes |= dict.fromkeys(others, CONFLICT)
         return new

@@ -1,10 +1,11 @@
 """Marks event ids as seen on PostgreSQL: many through a table of the connection's own."""
 
 from collections.abc import Mapping
+from itertools import chain, repeat
 
 from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table
 
-from fairlift_server.store.copying import copy_rows
+from fairlift_server.store.copying import copy_encoded
 
 # Executed once on each connection.
 NEW_IDS = "CREATE TEMP TABLE new_ids (event_id bytea, digest bytea) ON COMMIT DELETE ROWS"
@@ -23,6 +24,8 @@ _MARK = (
     "(SELECT 1 FROM marked WHERE marked.event_id = new.event_id)"
 )
 _MARK_COPIED = _MARK.format(new="SELECT event_id, digest FROM new_ids")
+# Of a row in the binary form: it has two columns, of 16 bytes and of 8.
+_ID, _DIGEST = b"\0\2\0\0\0\x10", b"\0\0\0\x08"
 _MARK_FEW = _MARK.format(
     new="SELECT * FROM unnest(%s::bytea[], %s::bytea[]) AS given (event_id, digest)"
 )
@@ -36,6 +39,11 @@ def mark_on_postgres(connection: Connection, marks: Mapping[bytes, bytes]) -> se
     else:
         # A group of events may be tried again in the same transaction.
         connection.exec_driver_sql("DELETE FROM new_ids")
-        copy_rows(connection, _TABLE, ("event_id", "digest"), list(marks.items()))
+        copy_encoded(connection, _TABLE, ("event_id", "digest"), _encoded(marks))
         rows = connection.exec_driver_sql(_MARK_COPIED)
     return {bytes(event_id) for (event_id,) in rows}
+
+
+def _encoded(marks: Mapping[bytes, bytes]) -> bytes:
+    rows = zip(repeat(_ID), marks, repeat(_DIGEST), marks.values())
+    return b"".join(chain.from_iterable(rows))

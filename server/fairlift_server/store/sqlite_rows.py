@@ -12,8 +12,11 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, LargeBinary, Table
 
-# In one statement; the rest one by one.
-_ROWS = (400, 20)
+# In one statement, the most first; the rest one by one. After each, the thread waits for the
+# interpreter.
+_ROWS = (2_000, 400, 100, 20)
+# SQLite's own limit is 32,766.
+_MOST_VALUES = 32_000
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ def insert_rows(
     """How many rows were inserted. `Any`: whatever type the driver accepts."""
     count = start = 0
     for size in _ROWS:
+        if size * len(inserted.columns) > _MOST_VALUES:
+            continue
         while len(rows) - start >= size:
             statement, values = _bound(inserted, rows[start : start + size])
             count += connection.exec_driver_sql(statement, values).rowcount

@@ -199,6 +199,22 @@ async def test_the_most_important_goes_first_and_one_who_left_is_skipped() -> No
     assert order == [1, 2, 3]
 
 
+async def test_a_pause_takes_no_time_while_no_call_comes_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop_turns, "_QUIET_S", 60)
+    turns = LoopTurns()
+    rooms = CallRooms(Disk(), turns)
+
+    async with asyncio.timeout(30):
+        await take_turns(rooms, 10, busy_s=0.01)
+
+    turns.arrivals += 1  # one came in: others may follow
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await take_turns(rooms, 10, busy_s=0.01)
+
+
 async def test_a_turn_waits_while_calls_come_in_but_not_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -36,7 +36,7 @@ def _stored(path: Path, table: str, columns: tuple[str, ...]) -> list[Any]:
     [lambda _: True, lambda _: False, lambda number: number % 3 == 0, lambda number: number < 400],
     ids=["all", "none", "some", "first"],
 )
-@pytest.mark.parametrize("count", [0, 1, 19, 20, 41, 400, 850])
+@pytest.mark.parametrize("count", [0, 1, 19, 20, 41, 400, 850, 2_523])
 def test_rows_are_stored_as_they_are(
     store: Store, tmp_path: Path, is_null: Any, count: int
 ) -> None:
