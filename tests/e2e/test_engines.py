@@ -388,3 +388,23 @@ def test_without_java_spark_says_what_it_needs(made: Shop, tmp_path: Path) -> No
     )  # fmt: skip
     assert done.returncode == 1
     assert "Spark needs Java 17 or later, and there is no `java` on the PATH" in done.stderr
+
+
+@sqlite_only
+@pytest.mark.slow
+def test_a_java_that_is_too_old_is_said(made: Shop, tmp_path: Path) -> None:
+    """As Java 11 does: it refuses classes of Java 17, and ends."""
+    pytest.importorskip("pyspark")
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho UnsupportedClassVersionError >&2\nexit 1\n")
+    java.chmod(0o755)
+    database = made.database("old-java.db")
+    done = run(
+        database, "analyze", ID, "--engine", "spark", "--tables", lake_of(made),
+        JAVA_HOME=str(tmp_path),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Spark needs Java 17 or later (`java -version` says which this is)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert looks_in(database) == []

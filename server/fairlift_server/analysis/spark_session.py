@@ -35,6 +35,8 @@ _OF_QUERIES: Final = frozenset(
         *("NumberFormatException", "DateTimeException", "PySparkImportError"),
     }
 )
+# Java ended before Spark had begun in it.
+_NOT_BEGUN: Final = "JAVA_GATEWAY_EXITED"
 _OWN_SETTINGS: Final = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
 
 
@@ -91,6 +93,11 @@ def failures_in_words(url: str) -> Iterator[None]:
     except Exception as error:
         if not _is_of_spark(error):
             raise
+        if _NOT_BEGUN in str(error):
+            raise WrongState(
+                "Spark could not start: Java ended at once, and what it said stands above; Spark "
+                "needs Java 17 or later (`java -version` says which this is) and memory for it"
+            ) from error
         reason = _first_line(error)
         if _is_of_query(error):
             raise WrongState(f"Spark ({_shown(url)}) cannot answer: {reason}") from error

@@ -1,4 +1,4 @@
-"""A server of Spark Connect that is not there: said at once, and without the token of its URL."""
+"""What Spark needs and is not there: said at once, in words, without the token of a URL."""
 
 import socket
 import time
