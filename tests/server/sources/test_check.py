@@ -171,7 +171,10 @@ def check_columns(mapping: str, lines: list[str], text: str) -> None:
     assert "arrm" in lines[0]
     assert lines[0].endswith("; did you mean arm?")
     where = numbered(mapping, "  where: state")
-    assert lines[1].startswith(f"{where}: orders.where: ")
+    assert lines[1] == (
+        f"{where}: orders.where: is {text}, must be a boolean; write an expression that makes it "
+        "one"
+    )
     where = numbered(mapping, "    time: loaded")
     assert lines[2] == (
         f"{where}: orders.columns.time: is {text}, must be a timestamp or a date; write an "
@@ -203,6 +206,17 @@ def test_columns_that_are_missing_or_of_another_type_are_named(
     check_columns(wrong, lines, "VARCHAR")
 
 
+def test_a_value_that_does_not_fit_is_said_without_a_trace(tmp_path: Path, mapping: str) -> None:
+    unread = mapping.replace("revenue: total", "revenue: CAST(state AS DOUBLE)")
+    code, lines, errors = checked(tmp_path, unread)
+    assert (code, errors) == (1, "")
+    line = numbered(unread, "  from: sales")
+    (said,) = [each for each in lines if "'paid'" in each]
+    assert said.startswith(f"{line}: orders.from: has a value that cannot be read: Could not ")
+    assert said.endswith("; leave its row out with orders.where")
+    assert lines[-1] == " 3 tables, 4 mistakes"
+
+
 def test_tables_that_fit_have_no_mistake(tmp_path: Path, mapping: str) -> None:
     mended = mapping.replace("from: views", "from: SELECT * FROM views WHERE visitor_id = 'v1'")
     newest = "SELECT max(id) AS id, 'v1' AS client, max(placed) AS placed, 1.5 AS total FROM sales"
@@ -224,3 +238,8 @@ def test_spark_names_the_same_mistakes(tmp_path: Path, spark_cluster: SparkClust
     code, lines, _ = checked(tmp_path, wrong, "--engine", engine)
     assert code == 1
     check_columns(wrong, lines, "STRING")
+    unread = mapping.replace("revenue: total", "revenue: CAST(state AS DOUBLE)")
+    code, lines, errors = checked(tmp_path, unread, "--engine", engine)
+    assert code == 1
+    assert "Traceback" not in errors
+    assert [each for each in lines if "orders.from: has a value that cannot be read" in each]
