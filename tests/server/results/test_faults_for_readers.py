@@ -107,7 +107,7 @@ SAID = [
     "visitors saw more than one variant and are left out.",
     "Visitors by identity policy: first_seen: ",
     "1 event waits for the exchange rate of CHF. Send or import a rate of its time;",
-    # The four above, the two of the twin, and the company's; 112 came in time, and one of them is of
+    # The four above, two of the twin, and the company's; 112 came in time, and one of them is of
     # a visitor who is left out.
     "7 of 118 orders came after the analysis of their day, and are not in it.",
 ]
@@ -138,7 +138,7 @@ async def test_an_imbalance_is_told_with_where_it_lies(tmp_path: Path, lost: str
             return False
         at = event.event_time.ToDatetime(tzinfo=START.tzinfo) - START
         return {
-            "day": at.days == 2,
+            "day": at.days == 3,
             "hour": at.seconds // 3_600 == 2,
             "device": event.exposure.attributes["device"].string_value == "phone",
         }[lost]
@@ -151,7 +151,7 @@ async def test_an_imbalance_is_told_with_where_it_lies(tmp_path: Path, lost: str
         said = await told(caller)
 
     where = {
-        "day": f"day {START + 2 * DAY:%Y-%m-%d}",
+        "day": f"day {START + 3 * DAY:%Y-%m-%d}",
         "hour": "hour 2:00",
         "device": "device phone",
     }
