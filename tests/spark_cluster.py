@@ -45,8 +45,14 @@ def configured(folder: Path) -> Iterator[None]:
     }
     lines = (f"{name} {value}\n" for name, value in settings.items())
     (folder / "spark-defaults.conf").write_text("".join(lines))
-    before = {name: os.environ.get(name) for name in ("SPARK_CONF_DIR", "SPARK_LOCAL_IP")}
-    os.environ |= {"SPARK_CONF_DIR": str(folder), "SPARK_LOCAL_IP": "127.0.0.1"}
+    variables = {
+        "SPARK_CONF_DIR": str(folder),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        # The machines of a cluster need no Python.
+        "PYSPARK_PYTHON": "/no/python/on/executors",
+    }
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ |= variables
     try:
         yield
     finally:
