@@ -5,7 +5,10 @@ from contextlib import closing
 from pathlib import Path
 
 import duckdb
+import psycopg
 from fairlift.v1.event_service_pb2 import Event
+
+from tests.databases import new_database
 
 _EURO = 1_000_000
 _MAPPING = """\
@@ -31,7 +34,7 @@ links:
 
 
 def warehouse(folder: Path, events: Iterable[Event]) -> dict[str, Path]:
-    """Sources files, for DuckDB over a DuckDB file and for Spark over Parquet files."""
+    """Sources files: DuckDB over a DuckDB file and over PostgreSQL, Spark over Parquet files."""
     events = list(events)
     views = [
         (e.exposure.unit_id, _us(e), e.exposure.campaign.removeprefix("campaigns/"),
@@ -50,15 +53,24 @@ def warehouse(folder: Path, events: Iterable[Event]) -> dict[str, Path]:
         for e in events
         if e.HasField("identity")
     ]
+    tables: dict[str, tuple[tuple[str, ...], Sequence[tuple[object, ...]]]] = {
+        "views": (("visitor", "seen_at", "experiment", "arm", "country"), views),
+        "sales": (("id", "client", "placed_at", "total", "cogs", "pieces"), sales),
+        "logins": (("visitor", "client", "at_time"), logins),
+    }
     with closing(duckdb.connect(folder / "warehouse.duckdb")) as connection:
-        _table(connection, "views", ("visitor", "seen_at", "experiment", "arm", "country"), views)
-        _table(connection, "sales", ("id", "client", "placed_at", "total", "cogs", "pieces"), sales)
-        _table(connection, "logins", ("visitor", "client", "at_time"), logins)
-        for name in ("views", "sales", "logins"):
+        for name, (columns, rows) in tables.items():
+            connection.execute(_table(name, columns, rows, "make_timestamp({})"))
             connection.execute(f"COPY {name} TO '{folder / name}.parquet'")
-    files = "".join(f"  {name}: {name}.parquet\n" for name in ("views", "sales", "logins"))
+    url = new_database(str(folder))
+    with psycopg.connect(url) as postgres:
+        for name, (columns, rows) in tables.items():
+            moment = "TIMESTAMP 'epoch' + {} * INTERVAL '1 microsecond'"
+            postgres.execute(_table(name, columns, rows, moment).encode())
+    files = "".join(f"  {name}: {name}.parquet\n" for name in tables)
     made = {
         "duckdb": _MAPPING.format(now="now()", where="database: warehouse.duckdb"),
+        "postgres": _MAPPING.format(now="now()", where=f"database: {url}"),
         "spark": _MAPPING.format(now="current_timestamp()", where=f"files:\n{files}"),
     }
     for name, text in made.items():
@@ -71,19 +83,18 @@ def _us(event: Event) -> int:
 
 
 def _table(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    columns: Sequence[str],
-    rows: Sequence[tuple[object, ...]],
-) -> None:
-    """A table; columns that end in `_at` or `_time` are timestamps without a zone, in UTC."""
+    name: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]], moment: str
+) -> str:
+    """The statement that makes a table, in SQL of DuckDB and PostgreSQL alike.
+
+    Columns that end in `_at` or `_time` are timestamps without a zone, in UTC, by `moment` of their
+    microseconds.
+    """
     values = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows)
     typed = ", ".join(
-        f"make_timestamp({c}) AS {c}" if c.endswith(("_at", "_time")) else c for c in columns
+        f"{moment.format(c)} AS {c}" if c.endswith(("_at", "_time")) else c for c in columns
     )
-    connection.execute(
-        f"CREATE TABLE {name} AS SELECT {typed} FROM (VALUES {values}) t({', '.join(columns)})"
-    )
+    return f"CREATE TABLE {name} AS SELECT {typed} FROM (VALUES {values}) t({', '.join(columns)})"
 
 
 def _literal(value: object) -> str:

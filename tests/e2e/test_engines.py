@@ -25,7 +25,12 @@ from tests.server import shop
 from tests.server.client import ID_KEY, running
 from tests.server.crowds import NAME, START, send
 from tests.server.live_days import day_of
-from tests.spark_cluster import SparkCluster, configured, missing_for_spark
+from tests.spark_cluster import (
+    SparkCluster,
+    SparkConnectServer,
+    configured,
+    missing_for_spark,
+)
 
 ENTRY_DAYS = 12
 ID = NAME.removeprefix("campaigns/")
@@ -162,10 +167,13 @@ def test_looks_from_an_export_are_the_server_s(made: Shop) -> None:
 
 @sqlite_only
 @pytest.mark.slow
-def test_looks_of_a_shop_that_sent_no_event_are_the_same(made: Shop, tmp_path: Path) -> None:
-    database = made.database("from-warehouse.db", without_events=True)
+@pytest.mark.parametrize("place", ["duckdb", "postgres"])
+def test_looks_of_a_shop_that_sent_no_event_are_the_same(
+    made: Shop, tmp_path: Path, place: str
+) -> None:
+    database = made.database(f"from-{place}.db", without_events=True)
     assert rows(database, "SELECT count(*) FROM exposures") == [(0,)]
-    file = warehouse(tmp_path, events())["duckdb"]
+    file = warehouse(tmp_path, events())[place]
     checked = run(database, "sources", "check", str(file))
     assert checked.returncode == 0, checked.stdout
     assert checked.stdout.endswith("3 tables, 0 mistakes\n")
@@ -201,6 +209,84 @@ def test_spark_makes_the_looks_of_a_shop_that_sent_no_event(
     done = run(database, "analyze", ID, "--engine", engine, "--tables", f"sources:{file}")
     assert done.returncode == 0, done.stderr
     check_same(made, database)
+
+
+@sqlite_only
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.timeout(900)
+def test_a_machine_of_the_cluster_that_dies_costs_no_look(made: Shop, tmp_path: Path) -> None:
+    """Either the others go on, or nothing is written and a second run is right."""
+    if reason := missing_for_spark():
+        pytest.skip(reason)
+    database, tables = made.database("lost-worker.db"), lake_of(made)
+    with configured(tmp_path):
+        cluster = SparkCluster()
+        try:
+            arguments = ("analyze", ID, "--engine", f"spark:{cluster.url}", "--tables", tables)
+            job = subprocess.Popen(
+                [sys.executable, "-m", "fairlift_server", *arguments],
+                env=environment(database), stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            try:
+                java_below(job.pid)
+                cluster.kill_worker()
+                _, errors = job.communicate(timeout=400)
+            finally:
+                job.kill()
+            assert "Traceback" not in errors
+            if job.returncode:
+                assert errors.strip().splitlines()[-1].startswith("fairlift-server: Spark (")
+                assert looks_in(database) == []
+                again = run(database, *arguments)
+                assert again.returncode == 0, again.stderr
+        finally:
+            cluster.stop()
+    check_same(made, database)
+
+
+@pytest.fixture
+def connect_server(tmp_path: Path) -> Iterator[SparkConnectServer]:
+    if reason := missing_for_spark():
+        pytest.skip(reason)
+    with configured(tmp_path):
+        server = SparkConnectServer()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@sqlite_only
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.timeout(900)
+def test_spark_connect_makes_the_looks_of_the_server_and_needs_no_java_here(
+    made: Shop, connect_server: SparkConnectServer, tmp_path: Path
+) -> None:
+    database, engine = made.database("from-connect.db"), f"spark:{connect_server.url}"
+    no_java = {"PATH": str(tmp_path), "JAVA_HOME": ""}
+    done = run(database, "analyze", ID, "--engine", engine, "--tables", lake_of(made), **no_java)
+    assert done.returncode == 0, done.stderr
+    check_same(made, database)
+    database = made.database("connect-warehouse.db", without_events=True)
+    tables = warehouse(tmp_path, events())["spark"]
+    checked = run(database, "sources", "check", str(tables), "--engine", engine, **no_java)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    done = run(database, "analyze", ID, "--engine", engine, "--tables", f"sources:{tables}")
+    assert done.returncode == 0, done.stderr
+    check_same(made, database)
+    connect_server.kill()
+    database = made.database("no-connect.db")
+    began = time.monotonic()
+    gone = run(database, "analyze", ID, "--engine", engine, "--tables", lake_of(made))
+    assert gone.returncode == 1
+    last = gone.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"fairlift-server: Spark ({connect_server.url}) ended or cannot be")
+    assert "Traceback" not in gone.stderr
+    assert looks_in(database) == []
+    # Not for the ten minutes for which Spark's own client tries again.
+    assert time.monotonic() - began < 60
 
 
 @sqlite_only
@@ -302,3 +388,23 @@ def test_without_java_spark_says_what_it_needs(made: Shop, tmp_path: Path) -> No
     )  # fmt: skip
     assert done.returncode == 1
     assert "Spark needs Java 17 or later, and there is no `java` on the PATH" in done.stderr
+
+
+@sqlite_only
+@pytest.mark.slow
+def test_a_java_that_is_too_old_is_said(made: Shop, tmp_path: Path) -> None:
+    """As Java 11 does: it refuses classes of Java 17, and ends."""
+    pytest.importorskip("pyspark")
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho UnsupportedClassVersionError >&2\nexit 1\n")
+    java.chmod(0o755)
+    database = made.database("old-java.db")
+    done = run(
+        database, "analyze", ID, "--engine", "spark", "--tables", lake_of(made),
+        JAVA_HOME=str(tmp_path),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Spark needs Java 17 or later (`java -version` says which this is)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert looks_in(database) == []

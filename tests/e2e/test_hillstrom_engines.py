@@ -16,7 +16,7 @@ from fairlift.v1.results_service_pb2 import GetResultsRequest
 
 from examples.hillstrom.data import CAMPAIGN, CURRENCY, REPLAYED_DAYS, events
 from examples.hillstrom.figures import figures
-from tests.databases import database_in
+from tests.databases import database_in, new_database, sqlite_only
 from tests.server.client import ID_KEY, Caller, running
 from tests.server.crowds import send
 from tests.spark_cluster import SparkCluster
@@ -129,25 +129,49 @@ async def test_spark_over_the_shop_s_own_tables(
     await check(tmp_path, database, analysis=engine, analysis_tables=f"sources:{file}")
 
 
-@pytest.mark.spark
-@pytest.mark.timeout(900)
-async def test_the_database_and_its_export(tmp_path: Path, spark_cluster: SparkCluster) -> None:
-    """A look that was made is read again: each engine makes its looks in a database of its own."""
-    database = database_in(tmp_path)
-    async with running(tmp_path, **settings_of(database)) as caller:
+async def replayed(folder: Path) -> tuple[str, Path]:
+    """A database into which the history was sent, before its first look; and its export."""
+    database = str(folder / "replayed.db")
+    async with running(folder, **settings_of(database)) as caller:
         await begin(caller)
         await send(caller, events(DATA, sent=SENT))
-    lake = tmp_path / "lake"
-    export = await asyncio.to_thread(
+    lake = folder / "lake"
+    await server_command("export", str(lake), database=database)
+    return database, lake
+
+
+async def server_command(*arguments: str, database: str) -> None:
+    done = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-m", "fairlift_server", "export", str(lake)],
+        [sys.executable, "-m", "fairlift_server", *arguments],
         env={**os.environ, "FAIRLIFT_DATABASE": database}, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
-    assert export.returncode == 0, export.stderr
+    assert done.returncode == 0, done.stderr
+
+
+async def check_export(folder: Path, lake: Path, engine: str) -> None:
+    """A look that was made is read again: each engine makes its looks in a database of its own."""
+    empty = str(folder / "empty.db")
+    async with running(folder, **settings_of(empty)) as caller:
+        await begin(caller)
+    await check(folder, empty, analysis=engine, analysis_tables=f"lake:{lake}")
+
+
+@sqlite_only
+@pytest.mark.timeout(900)
+async def test_duckdb_over_both_databases_and_the_export(tmp_path: Path) -> None:
+    database, lake = await replayed(tmp_path)
+    postgres = new_database(str(tmp_path))
+    await server_command("move", "--from", database, "--to", postgres, database=database)
+    await check_export(tmp_path, lake, "duckdb")
+    await check(tmp_path, postgres)
     await check(tmp_path, database)
-    for number, engine in enumerate(("duckdb", f"spark:{spark_cluster.url}")):
-        empty = database_in(tmp_path, f"{number}.db")
-        async with running(tmp_path, **settings_of(empty)) as caller:
-            await begin(caller)
-        await check(tmp_path, empty, analysis=engine, analysis_tables=f"lake:{lake}")
+
+
+@sqlite_only
+@pytest.mark.spark
+@pytest.mark.timeout(900)
+async def test_spark_over_the_export(tmp_path: Path, spark_cluster: SparkCluster) -> None:
+    _, lake = await replayed(tmp_path)
+    await check_export(tmp_path, lake, f"spark:{spark_cluster.url}")

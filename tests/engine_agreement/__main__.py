@@ -7,7 +7,16 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from tests.engine_agreement.agreement import Agreement, Engine, by_duckdb, by_spark, compared
+from tests.databases import ON_POSTGRES
+from tests.engine_agreement.agreement import (
+    Agreement,
+    Engine,
+    by_copy,
+    by_duckdb,
+    by_postgres,
+    by_spark,
+    compared,
+)
 from tests.ledger_oracle.product import empty_store
 
 
@@ -22,6 +31,8 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         engines: dict[str, Engine] = {"parquet": by_duckdb}
+        if not ON_POSTGRES:
+            engines |= {"copy": by_copy, "postgres": by_postgres}
         if arguments.spark:
             engines["spark"] = partial(by_spark, arguments.spark)
         empty = empty_store(folder)

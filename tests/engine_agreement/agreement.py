@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fairlift.engine.metric import CapAtQuantile, OrderMeasure
 from fairlift_server.analysis.columns import UnitColumn, UnitQuantile
+from fairlift_server.analysis.copy_answers import answers_from_copy
 from fairlift_server.analysis.duckdb_engine import answers
 from fairlift_server.analysis.ledger_cell import LedgerCell
 from fairlift_server.analysis.ledger_query import (
@@ -22,18 +23,36 @@ from fairlift_server.analysis.spark_answers import spark_answers
 from fairlift_server.analysis.table_answers import table_answers
 from fairlift_server.analysis.table_views import LakeTables
 from fairlift_server.lake.reading import lake_files
+from fairlift_server.store.database import Store
+from fairlift_server.store.moving import move
 from fairlift_stats.data.summary import Summary
 from fairlift_stats.methods.quantiles import QuantileArm
 
-from tests.databases import changed
+from tests.databases import changed, new_database
 from tests.ledger_oracle.comparison import part_differences
 from tests.ledger_oracle.events import DAY
 from tests.ledger_oracle.histories import TOGETHER, History, histories, together
 from tests.ledger_oracle.product import Arrival, answer_report, fed, query_of
 from tests.server.lake.lake_reading import exported
 
-# An engine: answers queries of the ledger in this export.
-Engine = Callable[[LakeTables, Sequence[LedgerQuery]], list[LedgerAnswer]]
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where one ledger is.
+
+    Attributes:
+        folder: of its own, for whatever an engine writes.
+        database: the server's.
+        lake: its export.
+    """
+
+    folder: Path
+    database: str
+    lake: LakeTables
+
+
+# An engine: answers queries of the ledger, in the place that it reads.
+Engine = Callable[[Places, Sequence[LedgerQuery]], list[LedgerAnswer]]
 
 
 @dataclass(slots=True)
@@ -148,20 +167,43 @@ def compared(
     label(database)
     exported(database, folder / "lake")
     lake = LakeTables(lake_files(folder / "lake").paths, "EUR")
+    places = Places(folder, database, lake)
     queries = queries_of(history)
     expected = answers(database, queries)
     for name, engine in engines.items():
         agreement = found.setdefault(name, Agreement())
         agreement.histories += TOGETHER
-        for one, other in zip(expected, engine(lake, queries), strict=True):
+        for one, other in zip(expected, engine(places, queries), strict=True):
             agreement.add(one, other)
     report = answer_report(history, ledger, expected[0])
     return [line for part in parts for line in part_differences(part, report)]
 
 
-def by_duckdb(lake: LakeTables, queries: Sequence[LedgerQuery]) -> list[LedgerAnswer]:
+def by_duckdb(places: Places, queries: Sequence[LedgerQuery]) -> list[LedgerAnswer]:
     """DuckDB over the export."""
-    return table_answers(lake, LedgerSource(""), queries)
+    return table_answers(places.lake, LedgerSource(""), queries)
+
+
+def by_copy(places: Places, queries: Sequence[LedgerQuery]) -> list[LedgerAnswer]:
+    """DuckDB over the columnar copy of a SQLite file."""
+    folder = places.folder / "analysis"
+    source = LedgerSource(places.database, folder=str(folder), least_copied_rows=1)
+    read = answers_from_copy(source, queries)
+    assert all(answer.state is not None for answer in read), "there is no copy"
+    return read
+
+
+def by_postgres(places: Places, queries: Sequence[LedgerQuery]) -> list[LedgerAnswer]:
+    """DuckDB over PostgreSQL, into which the SQLite file was moved."""
+    url = new_database(str(places.folder / "moved"))
+    source, target = Store(places.database), Store(url)
+    try:
+        target.migrate(may_be_unfinished=True)
+        move(source, target)
+    finally:
+        target.close()
+        source.close()
+    return answers(url, queries)
 
 
 def _place(cell: LedgerCell) -> tuple[object, ...]:
@@ -179,7 +221,7 @@ def _arm(arm: QuantileArm) -> Iterator[float]:
     yield from (arm.n, arm.value, arm.lower, arm.upper, arm.largest_tie or 0)
 
 
-def by_spark(url: str, lake: LakeTables, queries: Sequence[LedgerQuery]) -> list[LedgerAnswer]:
+def by_spark(url: str, places: Places, queries: Sequence[LedgerQuery]) -> list[LedgerAnswer]:
     """Spark over the export."""
-    with spark_answers(url, lake) as spark:
+    with spark_answers(url, places.lake) as spark:
         return spark.answers(queries)

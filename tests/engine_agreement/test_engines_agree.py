@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine_agreement.agreement import Agreement, by_duckdb, by_spark, compared
+from tests.databases import ON_POSTGRES
+from tests.engine_agreement.agreement import (
+    Agreement,
+    Engine,
+    by_copy,
+    by_duckdb,
+    by_postgres,
+    by_spark,
+    compared,
+)
 from tests.ledger_oracle.product import empty_store
 from tests.spark_cluster import SparkCluster
 
@@ -19,12 +28,17 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.slow
-def test_duckdb_says_the_same_of_an_export_as_of_the_database(empty: str, tmp_path: Path) -> None:
+def test_duckdb_says_the_same_in_every_place(empty: str, tmp_path: Path) -> None:
     found: dict[str, Agreement] = {}
-    lines = compared(11, empty, tmp_path / "11", {"parquet": by_duckdb}, found)
+    engines: dict[str, Engine] = {"parquet": by_duckdb}
+    if not ON_POSTGRES:
+        engines |= {"copy": by_copy, "postgres": by_postgres}
+    lines = compared(11, empty, tmp_path / "11", engines, found)
     assert not lines
-    assert found["parquet"].largest <= ROUNDING
-    assert found["parquet"].figures > 10_000
+    assert found.keys() == engines.keys()
+    for each in found.values():
+        assert each.largest <= ROUNDING
+        assert each.figures > 10_000
 
 
 @pytest.mark.slow

@@ -77,11 +77,15 @@ def other_events(ledger: Ledger, ids: Table) -> Table:
 
 
 def _of_persons(events: Table, ids: Table, is_same: list[Any]) -> Table:
-    """The events until the query's moment, with whose they are, and whether they came late."""
+    """The events until the query's moment, with whose they are, and whether they came late.
+
+    What happened before the first exposure is no outcome: an import of old orders is not late.
+    """
     # Joins of three tables need a name of its own for each key.
     queries = query_table().rename(number="query_id")
     joined = events.join(ids, is_same).join(queries, ids.query_id == queries.number)
     at = events.time_us
+    is_outcome = (at >= ids.first_us) & (at < queries.late_end_us)
     return (
         joined.filter(at < queries.end_us)
         .select(
@@ -89,7 +93,7 @@ def _of_persons(events: Table, ids: Table, is_same: list[Any]) -> Table:
             person=ids.person,
             first_us=ids.first_us,
             variant=ids.variant,
-            is_late=(at < queries.late_end_us) & (events.received_us > queries.late_made_us),
+            is_late=is_outcome & (events.received_us > queries.late_made_us),
             **{name: events[name] for name in events.columns if name not in ("unit", "known_to")},
         )
         .mutate()

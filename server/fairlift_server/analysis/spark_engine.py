@@ -8,7 +8,7 @@ from ibis.backends.sql.compilers.pyspark import compiler
 
 from fairlift_server.analysis.engine import KEPT
 from fairlift_server.analysis.ledger_tables import Ledger
-from fairlift_server.analysis.spark_tables import SPARK_TYPES
+from fairlift_server.analysis.spark_tables import small_table
 from fairlift_server.analysis.untyped import Row, Table
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ class SparkEngine:
 
     def put(self, name: str, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Writes a small table of this name, in place of any before."""
-        schema = ", ".join(f"`{column}` {SPARK_TYPES[kind]}" for column, kind in columns.items())
-        self._session.createDataFrame(list(rows), schema).createOrReplaceTempView(name)
+        small_table(self._session, columns, rows).createOrReplaceTempView(name)
 
     def keep(self, name: str, key: Hashable, expression: Callable[[], Table]) -> Table:
         """Keeps the rows of a statement as a table of this name, in place of any before.

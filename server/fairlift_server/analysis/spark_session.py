@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from fairlift.engine.errors import FairliftError, Unavailable, WrongState
 
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 CONNECT: Final = "sc://"
+_CONNECT_PORT: Final = 15002
+_REACHED_WITHIN_S: Final = 10.0
+# Its client would try for ten minutes: a server that restarts has forgotten the session.
+_CONNECT_RETRIES: Final = 6
 # What an operator does not need to choose; everything else is Spark's own configuration.
 _SETTINGS: Final = {
     "spark.sql.session.timeZone": "UTC",
@@ -26,9 +32,11 @@ _SETTINGS: Final = {
 _OF_QUERIES: Final = frozenset(
     {
         *("AnalysisException", "ParseException", "ArithmeticException"),
-        *("NumberFormatException", "DateTimeException"),
+        *("NumberFormatException", "DateTimeException", "PySparkImportError"),
     }
 )
+# Java ended before Spark had begun in it.
+_NOT_BEGUN: Final = "JAVA_GATEWAY_EXITED"
 _OWN_SETTINGS: Final = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
 
 
@@ -45,6 +53,8 @@ def spark_session(url: str) -> Iterator["SparkSession"]:
         Unavailable: it cannot be reached, or it ended in the middle.
     """
     check_spark(url)
+    if url.startswith(CONNECT):
+        _reach(url)
     with failures_in_words(url):
         session = _begun(url)
         try:
@@ -83,12 +93,41 @@ def failures_in_words(url: str) -> Iterator[None]:
     except Exception as error:
         if not _is_of_spark(error):
             raise
+        if _NOT_BEGUN in str(error):
+            raise WrongState(
+                "Spark could not start: Java ended at once, and what it said stands above; Spark "
+                "needs Java 17 or later (`java -version` says which this is) and memory for it"
+            ) from error
         reason = _first_line(error)
         if _is_of_query(error):
-            raise WrongState(f"Spark ({url}) cannot answer: {reason}") from error
-        raise Unavailable(
-            f"Spark ({url}) ended or cannot be reached: {reason}; nothing was written, run it again"
-        ) from error
+            raise WrongState(f"Spark ({_shown(url)}) cannot answer: {reason}") from error
+        raise _unavailable(url, reason) from error
+
+
+def _unavailable(url: str, reason: str) -> Unavailable:
+    return Unavailable(
+        f"Spark ({_shown(url)}) ended or cannot be reached: {reason}; nothing was written, run it "
+        "again"
+    )
+
+
+def _shown(url: str) -> str:
+    """The URL without parameters: one of them may be a token."""
+    return url.partition(";")[0].rstrip("/")
+
+
+def _reach(url: str) -> None:
+    """Opens a connection to a server of Spark Connect, and closes it.
+
+    Raises:
+        Unavailable: it cannot be reached.
+    """
+    parts = urlsplit(url)
+    try:
+        address = parts.hostname or "", parts.port or _CONNECT_PORT
+        socket.create_connection(address, _REACHED_WITHIN_S).close()
+    except (OSError, ValueError) as error:  # a port that is no number
+        raise _unavailable(url, getattr(error, "strerror", "") or str(error)) from error
 
 
 def _begun(url: str) -> "SparkSession":
@@ -103,9 +142,18 @@ def _begun(url: str) -> "SparkSession":
     for name, value in settings.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
+    if url.startswith(CONNECT):
+        _try_less_often(session)
     for name, value in _SETTINGS.items():
         session.conf.set(name, value)
     return session
+
+
+def _try_less_often(session: Any) -> None:
+    """Of a session of Spark Connect, which `SparkSession` is not typed to be."""
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+
+    session.client.set_retry_policies([DefaultPolicy(max_retries=_CONNECT_RETRIES)])
 
 
 def _stop(session: "SparkSession") -> None:

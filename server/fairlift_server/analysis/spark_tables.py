@@ -1,6 +1,7 @@
 """Tables of the ledger for Spark: an export, or the shop's own tables in Spark's catalog."""
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from fairlift_server.analysis.table_views import (
     FILES_PREFIX,
@@ -12,7 +13,7 @@ from fairlift_server.analysis.table_views import (
 )
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 SPARK_TYPES: Final = {
     "string": "STRING",
@@ -20,6 +21,13 @@ SPARK_TYPES: Final = {
     "float64": "DOUBLE",
     "boolean": "BOOLEAN",
     "binary": "BINARY",
+}
+_ARROW_TYPES: Final = {
+    "string": "string",
+    "int64": "int64",
+    "float64": "float64",
+    "boolean": "bool_",
+    "binary": "binary",
 }
 _FORMATS: Final = {"csv": {"header": "true", "inferSchema": "true"}}
 
@@ -51,6 +59,27 @@ def open_spark_shop(session: "SparkSession", tables: OwnTables) -> None:
         reader.load(pattern, format=kind).createOrReplaceTempView(name)
     if tables.key_states is not None:
         # As a table: in a query's text it would stand in Spark's logs.
-        inner, outer = map(bytearray, tables.key_states)
-        key = session.createDataFrame([(inner, outer)], "inner_state binary, outer_state binary")
-        key.createOrReplaceTempView(KEY_TABLE)
+        columns = dict.fromkeys(("inner_state", "outer_state"), "binary")
+        small_table(session, columns, [tables.key_states]).createOrReplaceTempView(KEY_TABLE)
+
+
+def small_table(
+    session: "SparkSession", columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]]
+) -> "DataFrame":
+    """Rows as a table of Spark.
+
+    As Arrow: of a list Spark makes rows by a Python of its own on the executors, which may have
+    none or another version, and begins one for every statement that reads the table.
+
+    Args:
+        session: of Spark.
+        columns: by name their types, as Ibis names them.
+        rows: of values in the order of the columns.
+    """
+    import pyarrow as pa
+
+    made = {
+        name: pa.array([row[place] for row in rows], type=getattr(pa, _ARROW_TYPES[kind])())
+        for place, (name, kind) in enumerate(columns.items())
+    }
+    return session.createDataFrame(pa.table(made))

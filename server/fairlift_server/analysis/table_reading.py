@@ -1,5 +1,6 @@
 """Reads a shop's own tables as they are: for checks before the first analysis."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -48,7 +49,7 @@ class DuckdbShop:
         try:
             return self._connection.execute(query).fetchall()
         except duckdb.Error as error:
-            raise UnreadableTable(first_line(error)) from None
+            raise UnreadableTable(_reason(error)) from None
 
 
 class SparkShop:
@@ -64,7 +65,7 @@ class SparkShop:
         try:
             schema = self._session.sql(query).schema
         except PySparkException as error:
-            raise UnreadableTable(first_line(error)) from None
+            raise UnreadableTable(_reason(error)) from None
         return {field.name: field.dataType.simpleString().upper() for field in schema.fields}
 
     def rows(self, query: str) -> Sequence[Sequence[Any]]:
@@ -74,4 +75,9 @@ class SparkShop:
         try:
             return self._session.sql(query).collect()
         except PySparkException as error:
-            raise UnreadableTable(first_line(error)) from None
+            raise UnreadableTable(_reason(error)) from None
+
+
+def _reason(error: Exception) -> str:
+    """The first line without what DuckDB calls its errors, and without its exclamation mark."""
+    return re.sub(r"^\w+ Error: ", "", first_line(error)).rstrip("!")

@@ -1,7 +1,7 @@
 """Whether the data can be trusted, in messages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from fairlift_stats.messages import (
     Percent,
     PValue,
     VariantName,
+    Verbatim,
 )
 from fairlift_stats.methods.sample_ratio import sample_ratio
 from fairlift_stats.sequential.anytime.counts import (
@@ -33,6 +34,8 @@ from fairlift_server.results.sign_checks import sign_checks
 
 # Above this share of mixed-up units something is wrong with how units are told apart.
 MANY_MIXED = 0.01
+_MOST_UNKNOWN = 5
+_LONGEST_NAME = 64
 
 
 class MetricShortage(NamedTuple):
@@ -58,6 +61,8 @@ class DataQuality:
         blocked_by: why the newest look may not be judged, in a sentence; None when it may.
         cause: the rule that blocks it; empty when none does.
         signs: what else the ledger tells of its own soundness.
+        unknown: units by a variant that the campaign does not have: a shop's own tables may name
+            any.
     """
 
     units: Mapping[str, int]
@@ -71,6 +76,7 @@ class DataQuality:
     blocked_by: Message | None = None
     cause: str = ""
     signs: QualitySigns = NO_SIGNS
+    unknown: Mapping[str, int] = field(default_factory=dict)
 
 
 def data_quality(
@@ -105,6 +111,7 @@ def data_quality(
         day,
         shortage,
         signs=signs,
+        unknown={arm: units for arm, units in live.entered.items() if arm not in plan.arms},
     )
 
 
@@ -136,7 +143,7 @@ def _shortage(last: FrozenLook) -> MetricShortage | None:
 
 def campaign_checks(plan: AnalysisPlan, quality: DataQuality) -> tuple[HealthCheck, ...]:
     """The checks of one campaign's data; before anybody came there is less to check."""
-    always = (_minimum_days(plan, quality), _exposures(quality))
+    always = (_minimum_days(plan, quality), _exposures(quality), *_unknown_variants(quality))
     if not sum(quality.units.values()) + sum(quality.contaminated.values()):
         return always
     return (
@@ -243,3 +250,21 @@ def _exposures(quality: DataQuality) -> HealthCheck:
         message = Message.of("health.unexposed", variants=Listed(empty, "or"))
         return HealthCheck("exposures", HealthStatus.WARNING, message, units)
     return HealthCheck("exposures", HealthStatus.OK, Message.of("health.exposed"), units)
+
+
+def _unknown_variants(quality: DataQuality) -> tuple[HealthCheck, ...]:
+    unknown = sum(quality.unknown.values())
+    if not unknown:
+        return ()
+    largest = sorted(quality.unknown, key=lambda name: (-quality.unknown[name], name))
+    shown = (
+        "".join(character if character.isprintable() else " " for character in name)
+        for name in (name[:_LONGEST_NAME] for name in largest[:_MOST_UNKNOWN])
+    )
+    message = Message.counted(
+        "health.unknown_variants",
+        "unknown",
+        unknown=Number(unknown),
+        variants=Listed(tuple(map(Verbatim, shown)), "or"),
+    )
+    return (HealthCheck("unknown_variants", HealthStatus.WARNING, message, float(unknown)),)

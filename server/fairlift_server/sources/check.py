@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,8 +66,19 @@ def check_rows(sources: Sources, shop: ShopTables, dialect: SqlDialect) -> list[
     return [
         finding
         for name, table in sources.tables.items()
-        for finding in (*_empty_values(name, table, shop, dialect), *_repeated(name, table, shop))
+        for finding in _rows_of(name, table, shop, dialect)
     ]
+
+
+def _rows_of(
+    name: str, table: SourceTable, shop: ShopTables, dialect: SqlDialect
+) -> Sequence[SourceFinding]:
+    try:
+        return (*_empty_values(name, table, shop, dialect), *_repeated(name, table, shop))
+    except UnreadableTable as error:
+        # The columns fit, and a value in them does not.
+        text = f"has a value that cannot be read: {error}; leave its row out with {name}.where"
+        return (SourceFinding(table.table.line, f"{name}.from", text),)
 
 
 def _columns_of(name: str, table: SourceTable, shop: ShopTables) -> Iterator[SourceFinding]:
@@ -78,8 +89,7 @@ def _columns_of(name: str, table: SourceTable, shop: ShopTables) -> Iterator[Sou
         yield SourceFinding(table.table.line, f"{name}.from", f"cannot be read: {error}")
         return
     if table.where is not None:
-        condition = Expression(f"({table.where.sql}) IS NULL", table.where.line)
-        yield from _type_of(f"{name}.where", condition, FieldType.YES_NO, whole, there, shop)
+        yield from _type_of(f"{name}.where", table.where, FieldType.YES_NO, whole, there, shop)
     for field, column in table.columns.items():
         kind = MAPPED_TABLES[name].fields[field].type
         yield from _type_of(f"{name}.columns.{field}", column, kind, whole, there, shop)

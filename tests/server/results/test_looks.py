@@ -121,7 +121,9 @@ async def test_late_events_are_counted_and_change_nothing(tmp_path: Path) -> Non
         at = START + 3 * DAY
         late = [shop.order(f"free-2-{n}", f"late-{n}", at=at) for n in range(60, 74)]
         refunds = [shop.refund(f"o-free-2-{n}", 5, at=at) for n in range(2)]
-        await send(caller, iter([*late, *refunds, shop.exposure("new", "free", at=at)]))
+        # An import of what customers bought before they saw anything: late for no look.
+        old = [shop.order(f"free-2-{n}", f"old-{n}", at=START - DAY) for n in range(50)]
+        await send(caller, iter([*late, *refunds, *old, shop.exposure("new", "free", at=at)]))
         after = await read(caller)
         looks = await list_looks(caller)
 
