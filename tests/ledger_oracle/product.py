@@ -20,7 +20,8 @@ from fairlift.engine.metric import (
     catalogue_metric,
 )
 from fairlift.engine.snapshot import Snapshot
-from fairlift_server.analysis.columns import ColumnSet, MetricColumns
+from fairlift_server.analysis.column_set import ColumnSet
+from fairlift_server.analysis.columns import MetricColumns
 from fairlift_server.analysis.duckdb_engine import answers
 from fairlift_server.analysis.entry_rules import EntryRules
 from fairlift_server.analysis.ledger_query import ColumnGroup, LedgerAnswer, LedgerQuery

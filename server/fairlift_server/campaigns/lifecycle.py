@@ -1,17 +1,12 @@
 """The lifecycle of campaigns: each step is checked, stored, logged and published."""
 
-import asyncio
-import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 
 from fairlift.engine.bucketing import HASH_VERSION
 from fairlift.engine.campaign import Campaign, Lifecycle, State
 from fairlift.engine.change import ChangeClass, FieldChange
-from fairlift.engine.decision import CompiledSnapshot
 from fairlift.engine.errors import (
     AlreadyExists,
     InvalidCampaign,
@@ -23,7 +18,8 @@ from fairlift.engine.errors import (
 from fairlift.engine.plan_hash import plan_hash
 
 from fairlift_server.campaigns.live import LiveCampaigns, PublishedSnapshot
-from fairlift_server.campaigns.snapshot_build import caught_up, check_snapshot_size, with_changes
+from fairlift_server.campaigns.publishing import Publishing
+from fairlift_server.campaigns.snapshot_build import caught_up
 from fairlift_server.campaigns.update import (
     CampaignUpdate,
     PlannedChange,
@@ -36,16 +32,8 @@ from fairlift_server.store import campaigns as campaign_store
 from fairlift_server.store import history
 from fairlift_server.store.database import Store, Transaction
 from fairlift_server.store.history import Author, HistoryEntry, changed_field
-from fairlift_server.store.locks import lock_campaigns
-
-T = TypeVar("T")
 
 HOLDOUT_MAX_BPS = 5_000
-
-# How long a thread may keep the interpreter while a change is written and another one waits. An
-# assignment waits for it several times: by Python's 5 ms until the writer is done. Not at all
-# times, because events are stored a fifth more slowly by it.
-_SHORT_TURN_S = 0.0001
 
 # By verb: the states it is allowed in, and the state it leads to.
 _TRANSITIONS: dict[str, tuple[tuple[State, ...], State]] = {
@@ -74,7 +62,7 @@ class CampaignLifecycle:
         self._currency = currency
         self._now = now
         self._random_text = random_text
-        self._publishing = asyncio.Lock()
+        self._publishing = Publishing(store, live, now)
 
     async def get(self, campaign: str) -> Campaign:
         """The campaign with this id.
@@ -116,7 +104,7 @@ class CampaignLifecycle:
             )
             return self._apply(transaction, published, [update], author)
 
-        [created] = await self._write_and_publish(job, changed=[campaign.id])
+        [created] = await self._publishing.write(job, changed=[campaign.id])
         return created
 
     async def update(self, updates: Sequence[CampaignUpdate], *, author: Author) -> list[Campaign]:
@@ -136,7 +124,7 @@ class CampaignLifecycle:
                     raise _missing(update.id)
             return self._apply(transaction, published, updates, author)
 
-        return await self._write_and_publish(job, changed=[update.id for update in updates])
+        return await self._publishing.write(job, changed=[update.id for update in updates])
 
     async def plan_changes(self, updates: Sequence[CampaignUpdate]) -> list[PlannedChange]:
         """What the updates would do together; changes nothing.
@@ -204,7 +192,7 @@ class CampaignLifecycle:
 
         # Whoever wants to pause or stop a campaign must be able to.
         may_be_refused = state is State.RUNNING
-        return await self._write_and_publish(job, changed=[campaign], may_be_refused=may_be_refused)
+        return await self._publishing.write(job, changed=[campaign], may_be_refused=may_be_refused)
 
     async def history(self, campaign: str | None, *, after: int, limit: int) -> list[HistoryEntry]:
         """Who changed what, oldest first, starting after the entry `after`; None: all campaigns."""
@@ -246,45 +234,7 @@ class CampaignLifecycle:
             )
             return share_bps
 
-        return await self._write_and_publish(job, changed=())
-
-    async def _write_and_publish(
-        self,
-        job: Callable[[Transaction, PublishedSnapshot], T],
-        *,
-        changed: Collection[str],
-        may_be_refused: bool = True,
-    ) -> T:
-        """What the job returns, after its changes of these campaigns are stored and published.
-
-        Raises:
-            InvalidRequest: the snapshot would become too large, and the change may be refused.
-        """
-
-        def run_and_build(
-            transaction: Transaction,
-        ) -> tuple[T, PublishedSnapshot, CompiledSnapshot]:
-            lock_campaigns(transaction)
-            before = caught_up(self._live.published, transaction, self._now())
-            result = job(transaction, before)
-            history.chain(transaction)
-            campaign_store.count_change(transaction, changed)
-            after = with_changes(before, transaction, changed, self._now())
-            if may_be_refused:
-                check_snapshot_size(before, after)
-            # Here and not on the event loop, where assignments would wait for it.
-            return result, after, self._live.compiled_with(after)
-
-        async def locked() -> T:
-            # One at a time: what is in memory, and checked against, is what is stored.
-            async with self._publishing:
-                with _short_turns():
-                    result, published, compiled = await self._store.write(run_and_build)
-                self._live.publish(published, compiled)
-            return result
-
-        # A caller who hangs up must not leave a stored change unpublished.
-        return await asyncio.shield(asyncio.create_task(locked()))
+        return await self._publishing.write(job, changed=())
 
     def _apply(
         self,
@@ -387,17 +337,6 @@ class CampaignLifecycle:
             fields=fields,
             reason=reason,
         )
-
-
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    """Lets the event loop interrupt the writer often; one at a time in a process."""
-    usual_s = sys.getswitchinterval()
-    sys.setswitchinterval(_SHORT_TURN_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual_s)
 
 
 def _existing(transaction: Transaction, campaign: str) -> Campaign:

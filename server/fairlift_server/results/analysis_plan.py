@@ -12,8 +12,8 @@ from fairlift_stats.report.analysis import Analysis
 from fairlift_stats.report.question import Guardrail
 from fairlift_stats.sequential.plan import SequentialPlan
 
+from fairlift_server.analysis.column_set import ColumnSet
 from fairlift_server.analysis.columns import (
-    ColumnSet,
     FunnelColumns,
     FunnelStep,
     MetricColumns,

@@ -144,14 +144,19 @@ def looking(request: LookRequest) -> QuerySteps[LookResult]:
 
 
 def expected_rounds(request: LookRequest) -> int:
-    """How often the ledger is asked at most for the looks that the clock says are due."""
-    if request.stored and _is_closed([FrozenLook.from_json(request.stored[-1].content)]):
+    """How often the ledger is asked at most for the looks that the clock says are due.
+
+    Once more where many units are mixed, as far as the last look says so.
+    """
+    last = frozen_look(request.stored[-1].content) if request.stored else None
+    if last is not None and _is_closed([last]):
         return 1
+    are_compared = last is not None and _are_many_mixed(last.contaminated, last.entered)
     days = request.days
     passed_us = request.now_us - days.settle_us
     passed = takewhile(lambda day: days.end_us(day) <= passed_us, days.calendar_days())
     due = max(0, sum(1 for _ in passed) - len(request.stored))
-    return 1 + math.ceil(due / DAYS_AT_ONCE)
+    return 1 + math.ceil(due / DAYS_AT_ONCE) + int(are_compared)
 
 
 def live_query(
@@ -206,14 +211,19 @@ def _is_closed(looks: Sequence[FrozenLook]) -> bool:
     return bool(looks) and looks[-1].look.closing is not None
 
 
+def _are_many_mixed(contaminated: Mapping[str, int], entered: Mapping[str, int]) -> bool:
+    mixed = sum(contaminated.values())
+    return mixed > MANY_MIXED * (mixed + sum(entered.values()))
+
+
 def _under_policies(
     plan: AnalysisPlan, request: LookRequest, live: LedgerAnswer, looks: Sequence[FrozenLook]
 ) -> QuerySteps[list[LedgerAnswer]]:
     """The units under every identity policy, where many are mixed and the campaign goes on."""
     sample = live.sample(None)
-    mixed, entered = sum(sample.contaminated.values()), sum(sample.entered.values())
+    are_many = _are_many_mixed(sample.contaminated, sample.entered)
     # What is kept of a closed epoch knows its own policy alone.
-    if request.sealed_answer or _is_closed(looks) or mixed <= MANY_MIXED * (mixed + entered):
+    if request.sealed_answer or _is_closed(looks) or not are_many:
         return []
     units = replace(
         plan.query(as_of_day=None), groups=plan.groups[:1], segment_groups=(), quantiles=()

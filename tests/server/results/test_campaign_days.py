@@ -1,11 +1,14 @@
 """Which days a campaign has, and when their events have arrived."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import pytest
+from fairlift.wire.campaign import campaign_from
 from fairlift_server.events.intake import Intake, IntakeWatch, Silence
+from fairlift_server.results.analysis_plan import AnalysisPlan, analysis_plan_of
 from fairlift_server.results.campaign_days import (
     Arrivals,
     CampaignDays,
@@ -15,11 +18,10 @@ from fairlift_server.results.campaign_days import (
 )
 from fairlift_server.results.campaign_history import _until
 from fairlift_server.results.look import LookRequest, expected_rounds
+from fairlift_stats.sequential.sealed_looks import SealedContent
 
 from tests.server import shop
-
-if TYPE_CHECKING:
-    from fairlift_server.results.analysis_plan import AnalysisPlan
+from tests.server.results.test_look_report import look_of
 
 MADRID = "Europe/Madrid"
 HOUR = timedelta(hours=1)
@@ -72,6 +74,23 @@ def test_the_ledger_is_asked_once_and_once_for_every_four_days_that_are_due(
     now_us = us(start + hours * HOUR)
 
     request = LookRequest(plan, "", days_of(start), (), None, now_us, Intake(up_since_us=0))
+
+    assert expected_rounds(request) == rounds
+
+
+@pytest.mark.parametrize(("mixed", "rounds"), [(2, 1), (3, 2)])
+def test_the_ledger_is_asked_once_more_where_more_than_one_in_a_hundred_is_mixed(
+    mixed: int, rounds: int
+) -> None:
+    start = shop.midnight(date(2026, 3, 2), MADRID)
+    plan = analysis_plan_of(campaign_from(shop.campaign()), currency="EUR")
+    # Of a day: 200 units met one variant.
+    look = replace(look_of(plan), contaminated={plan.arms[0]: mixed})
+    stored = (SealedContent(look.to_json(), "seal"),)
+
+    request = LookRequest(
+        plan, "", days_of(start), stored, None, us(start + 26 * HOUR), Intake(up_since_us=0)
+    )
 
     assert expected_rounds(request) == rounds
 
