@@ -64,6 +64,11 @@ def _drained_on_postgres(
         )
 
 
+def _workers_on_postgres(workers: int, *, times: int) -> rolling_restart.Counts:
+    with postgres() as database:
+        return workers_restart.drained_workers(workers, times=times, database=database.url)
+
+
 def _swallowed(run: Callable[[], swallowed_connection.Counts]) -> Counts:
     counts = run()
     return {
@@ -91,6 +96,7 @@ FAULTS: dict[str, Callable[[], Counts]] = {
     "two servers on PostgreSQL drain, SDK decides": partial(
         _restarted, _drained_on_postgres, 2, decide="local"
     ),
+    "two workers on PostgreSQL drain in turn": partial(_restarted, _workers_on_postgres, 2),
     "two workers drain in turn": partial(_restarted, workers_restart.drained_workers, 2),
     "two workers drain, SDK decides": partial(
         _restarted, workers_restart.drained_workers, 2, decide="local"

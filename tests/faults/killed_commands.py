@@ -54,12 +54,14 @@ def killed_exports(*, open_ledger: OpenLedger, kills: int, events: int = 40_000)
         _migrate(ledger.url)
         added = [0]
 
-        def grow() -> int:
+        def grow() -> None:
             _add_actions(ledger.url, added[0], events // (kills + 1))
             added[0] += events // (kills + 1)
-            return len(list(lake.glob("*/day=*/*.parquet")))
 
-        counts = _in_spite_of_kills(ledger, ("export", str(lake)), kills, grow)
+        def files() -> list[str]:
+            return sorted(str(path) for path in lake.rglob("*") if path.is_file())
+
+        counts = _in_spite_of_kills(ledger, ("export", str(lake)), kills, files, grow)
         pairs = [(lake_rows(lake, table), ledger_rows(ledger.url, table)) for table in TABLES]
     return counts | {
         "rows": added[0],
@@ -117,27 +119,35 @@ def rows_or_none(ledger: Ledger, select: str) -> object:
 
 
 def _in_spite_of_kills(
-    ledger: Ledger, words: Sequence[str], kills: int, look: Callable[[], object]
+    ledger: Ledger,
+    words: Sequence[str],
+    kills: int,
+    look: Callable[[], object],
+    before: Callable[[], None] = lambda: None,
 ) -> Counts:
-    """Runs a command to its end after so many kills; counts those that came before its end."""
+    """Runs a command to its end after so many kills; counts those that came before its end.
+
+    Args:
+        ledger: of the command.
+        words: of the command.
+        kills: every other one comes when the command has changed something.
+        look: what the command changes.
+        before: is done before each run.
+    """
     chance = random.Random(3)
-    started = time.monotonic()
-    process = _begun(ledger, ("--help",))
-    process.communicate()
-    begins_s = time.monotonic() - started
-    killed, seen = 0, [look()]
-    longest_s = begins_s
-    for _ in range(kills):
+    killed = amid = 0
+    for number in range(kills):
+        before()
+        there = look()
         process = _begun(ledger, words)
-        # First as soon as Python runs; later as long as it lives.
-        time.sleep(begins_s * 0.7 + chance.uniform(0, longest_s))
-        was_running = _killed(process)
-        killed += was_running
-        longest_s = longest_s * (1.3 if was_running else 0.7)
-        seen.append(look())
+        while number % 2 and process.poll() is None and look() == there:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.4 if number % 2 else 2.0))
+        killed += _killed(process)
+        amid += look() != there
+    before()
     _finish(ledger, words)
-    moments = len({str(each) for each in seen})
-    return {"kills": killed, "states seen": moments}
+    return {"kills": killed, "amid": amid}
 
 
 def _begun(ledger: Ledger, words: Sequence[str]) -> "subprocess.Popen[str]":

@@ -42,6 +42,7 @@ def run(*, rounds: int, events: int = 3_000, open_ledger: OpenLedger = sqlite_le
     counts: Counts = dict.fromkeys(("erased", "kept", "half", "early", "resurrected", "lost"), 0)
     with open_ledger() as ledger:
         others: list[pb.Event] = []
+        takes_s = 0.2
         for number in range(rounds):
             person = _Person(f"p{number}")
             with (
@@ -59,8 +60,8 @@ def run(*, rounds: int, events: int = 3_000, open_ledger: OpenLedger = sqlite_le
                     sender.start()
                 time.sleep(0.05)
                 erasing = _begun(channel, person.ids[1])
-                # Some kills come before it, some in it, some after it.
-                time.sleep(random.uniform(0, 0.25))
+                # Some kills come before it, some in it, some after it: as long as one took.
+                time.sleep(random.uniform(0, 1.5 * takes_s))
                 server.kill()
                 person.stop.set()
                 for sender in senders:
@@ -73,7 +74,10 @@ def run(*, rounds: int, events: int = 3_000, open_ledger: OpenLedger = sqlite_le
                 _served(ledger) as (_, address),
                 grpc.insecure_channel(address) as channel,
             ):
+                is_there, start = person.rows(ledger) > 0, time.monotonic()
                 _begun(channel, person.ids[0]).result()
+                if is_there:
+                    takes_s = time.monotonic() - start
                 again = statuses(channel, person.sent[:500])
                 counts["resurrected"] += len(again) - again.count(pb.EVENT_STATUS_REFUSED)
                 counts["resurrected"] += person.rows(ledger)
@@ -81,8 +85,8 @@ def run(*, rounds: int, events: int = 3_000, open_ledger: OpenLedger = sqlite_le
             _served(ledger) as (_, address),
             grpc.insecure_channel(address) as channel,
         ):
-            for start in range(0, len(others), 1_000):
-                found = statuses(channel, others[start : start + 1_000])
+            for first in range(0, len(others), 1_000):
+                found = statuses(channel, others[first : first + 1_000])
                 counts["lost"] += len(found) - found.count(pb.EVENT_STATUS_DUPLICATE)
     return counts
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import new_database
 from tests.faults import large_shop, rolling_restart, swallowed_connection, workers_restart
 
 
@@ -45,6 +46,19 @@ def test_servers_that_drain_in_turns_cost_a_thin_client_no_answer() -> None:
 
 def test_an_sdk_that_decides_loses_no_event_while_servers_drain() -> None:
     counts = rolling_restart.drained(2, times=2, down_s=0.5, decide="local")
+
+    assert counts.answers > 0
+    assert (counts.controls, counts.flips, counts.lost) == (0, 0, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decide", ["server", "local"])
+def test_servers_on_one_postgresql_that_drain_in_turns_cost_no_answer(
+    tmp_path: Path, decide: rolling_restart.Decide
+) -> None:
+    counts = rolling_restart.drained(
+        2, times=2, down_s=0.5, timeout_s=5.0, database=new_database(str(tmp_path)), decide=decide
+    )
 
     assert counts.answers > 0
     assert (counts.controls, counts.flips, counts.lost) == (0, 0, 0)

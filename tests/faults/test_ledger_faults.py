@@ -104,7 +104,7 @@ def test_killed_commands_leave_nothing_half_done(open_ledger: OpenLedger) -> Non
         killed_commands.killed_migrations(open_ledger=open_ledger, kills=3),
     ):
         assert harm(counts) == {}
-        assert counts["kills"] > 0
+        assert min(counts["kills"], counts.get("amid", 1)) > 0
 
 
 @pytest.mark.slow
