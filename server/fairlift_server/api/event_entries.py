@@ -87,12 +87,15 @@ class EventReader:
         # Of the exposure that is being read.
         self._raw = ""
 
-    def read(self, message: pb.Event, raw_unit: str = "") -> Event | WaitingEvent | RefusedEvent:
+    def read(
+        self, message: pb.Event, raw_unit: str = "", content: bytes = b""
+    ) -> Event | WaitingEvent | RefusedEvent:
         """The event, ready to store or to wait, or the first rule that it breaks.
 
         Args:
             message: with its ids as they are stored.
             raw_unit: the raw id of an exposure's unit, which attributes may repeat.
+            content: of `contents_of`, where it was made for all events of the call.
         """
         self._raw = raw_unit
         try:
@@ -102,7 +105,8 @@ class EventReader:
                 raise EventRefusal(
                     RefusalReason.INVALID, "", f"contains no event; set one of {kinds}"
                 )
-            event_id = event_id_from(message.event_id)
+            id_text = message.event_id
+            event_id = event_id_from(id_text)
             time_us = self._time_us(message)
         except EventRefusal as refusal:
             return refusal.event
@@ -118,7 +122,8 @@ class EventReader:
             return self._waiting(message, event_id, time_us, refusal.event, ahead)
         if ahead is not None:
             return self._waiting(message, event_id, time_us, ahead, None)
-        content = event_content(message)
+        if not content or id_text.lower() != id_text:
+            content = event_content(message)
         if raw_unit and raw_unit.encode() in content:
             content = self._content(message)
         fields = (event_id, digest(content), entry, content, self._shift_us, self._is_relayed)

@@ -7,6 +7,7 @@ from fairlift.engine.campaign import CONTROL_CHARACTER, MAX_UNIT, is_identifier
 from fairlift.v1 import event_service_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from fairlift_server.api.request_parts import fields_in
 from fairlift_server.events.ledger import MAX_AMOUNT_MICROS, RefusalReason, RefusedEvent
 
 _MAX_TIME_S = 253_402_300_799
@@ -151,6 +152,17 @@ def event_content(message: pb.Event) -> bytes:
     copy.CopyFrom(message)
     copy.event_id = event_id.lower()
     return content_of(copy)
+
+
+def contents_of(request: pb.RecordEventsRequest | pb.StreamEventsRequest) -> list[bytes]:
+    """`event_content` of each event, apart from the case of its id, in half of the time."""
+    content = request.SerializeToString(deterministic=True)
+    events: int = request.DESCRIPTOR.fields_by_name["events"].number
+    return [
+        content[first:last]
+        for number, first, last in fields_in(content, 0, len(content))
+        if number == events
+    ]
 
 
 def content_of(message: pb.Event | pb.Order) -> bytes:

@@ -11,7 +11,7 @@ from fairlift.v1 import event_service_pb2 as pb
 from fairlift.v1.event_service_pb2_grpc import EventServiceServicer
 
 from fairlift_server.api.event_entries import EventReader
-from fairlift_server.api.event_fields import EventRefusal, microseconds_of
+from fairlift_server.api.event_fields import EventRefusal, contents_of, microseconds_of
 from fairlift_server.api.sender_checks import SenderChecks
 from fairlift_server.api.unit_fields import Stored, hide_ids
 from fairlift_server.campaigns.live import LiveCampaigns
@@ -144,7 +144,7 @@ class EventApi(EventServiceServicer):
         reader = self._reader(request, context.peer(), self._senders.is_relay(metadata))
         refused = self._senders.refused(request, metadata)
         if not refused:
-            return self._answer(events, await self._outcomes(events, reader))
+            return self._answer(events, await self._outcomes(events, reader, request))
         allowed = [event for index, event in enumerate(events) if index not in refused]
         allowed_outcomes = iter(await self._outcomes(allowed, reader))
         outcomes = [
@@ -154,12 +154,20 @@ class EventApi(EventServiceServicer):
         return self._answer(events, outcomes)
 
     async def _outcomes(
-        self, events: Sequence[pb.Event], reader: EventReader
+        self,
+        events: Sequence[pb.Event],
+        reader: EventReader,
+        request: pb.RecordEventsRequest | pb.StreamEventsRequest | None = None,
     ) -> Sequence[EventOutcome]:
+        """The outcomes of events, which may be all events of a request."""
         raw_units = hide_ids(events, self._stored)
+        contents = [b""] * len(events) if request is None else contents_of(request)
         known = self._live.published
         # Not by `map`: between two events the thread that writes may have the interpreter.
-        read = [reader.read(event, unit) for event, unit in zip(events, raw_units, strict=True)]
+        read = [
+            reader.read(event, raw_unit, content)
+            for event, raw_unit, content in zip(events, raw_units, contents, strict=True)
+        ]
         ready = [event for event in read if isinstance(event, Event)]
         if len(ready) == len(read):  # as nearly always
             return await self._ingest.record(ready)

@@ -51,8 +51,6 @@ class ExposureReader:
             checked_text("exposure.unit_id", unit)
         if message.HasField("first_seen_time"):
             refuse_unsupported("exposure.first_seen_time", "the time of the first visit is")
-        if message.exposure_token:
-            message.exposure_token = ""  # it was checked when it came, and says nothing later
         rules = self._rules.get(campaign) if known is None else known[1]
         if rules is None:
             raise unknown_campaign("exposure.campaign", campaign)

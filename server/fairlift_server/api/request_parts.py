@@ -38,7 +38,7 @@ def check_parts(data: bytes, request: Descriptor) -> None:
         TooManyParts: it has too many fields, or too many messages within.
     """
     try:
-        for count, _ in enumerate(_fields(data, 0, len(data)), 1):
+        for count, _ in enumerate(fields_in(data, 0, len(data)), 1):
             if count > MOST_FIELDS:
                 raise TooManyParts(f"has more than {MOST_FIELDS:,} fields")
         if len(data) > LARGE_BYTES:
@@ -52,7 +52,7 @@ def _check_within(data: bytes, request: Descriptor) -> None:
     while waiting:
         kind, start, end = waiting.pop()
         messages = _messages_of(kind)
-        for number, first, last in _fields(data, start, end):
+        for number, first, last in fields_in(data, start, end):
             inner = messages.get(number)
             if inner is not None:
                 parts += 1
@@ -62,7 +62,7 @@ def _check_within(data: bytes, request: Descriptor) -> None:
                     waiting.append((inner, first, last))
 
 
-def _fields(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+def fields_in(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """The number of each field, and where its bytes begin and end."""
     at = start
     while at < end:

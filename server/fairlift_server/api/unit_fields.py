@@ -16,7 +16,7 @@ def hide_ids(events: Iterable[pb.Event], stored: Stored) -> list[str]:
 
     So nothing that is kept of an event shows an id: its entry, its digest, the event that waits.
     All events of a call in one go: one by one, each would cost twice as much. What cannot be an id
-    stays; the event is refused for it.
+    stays; the event is refused for it. Tokens of exposures go as well.
 
     Returns:
         For each event the raw id of its exposure, which attributes may repeat; else empty.
@@ -27,7 +27,10 @@ def hide_ids(events: Iterable[pb.Event], stored: Stored) -> list[str]:
 def _hidden(event: pb.Event, stored: Stored) -> str:
     kind = event.WhichOneof("kind")
     if kind == "exposure":
-        return _hide_unit(event.exposure, stored)
+        exposure = event.exposure
+        if exposure.exposure_token:
+            exposure.exposure_token = ""  # it was checked when it came, and says nothing later
+        return _hide_unit(exposure, stored)
     if kind == "action":
         _hide_unit(event.action, stored)
     elif kind == "order":
