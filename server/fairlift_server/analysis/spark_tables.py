@@ -82,4 +82,6 @@ def small_table(
         name: pa.array([row[place] for row in rows], type=getattr(pa, _ARROW_TYPES[kind])())
         for place, (name, kind) in enumerate(columns.items())
     }
-    return session.createDataFrame(pa.table(made))
+    # Of a table without rows Spark Connect knows no types.
+    schema = ", ".join(f"`{name}` {SPARK_TYPES[kind]}" for name, kind in columns.items())
+    return session.createDataFrame(pa.table(made), schema)

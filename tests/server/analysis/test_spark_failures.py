@@ -7,6 +7,7 @@ import pytest
 from fairlift.engine.errors import WrongState
 from fairlift_server.analysis.job_control import JobControl, JobStopped
 from fairlift_server.analysis.spark_session import failures_in_words, spark_session
+from fairlift_server.analysis.spark_tables import small_table
 
 from tests.spark_cluster import configured, missing_for_spark
 
@@ -50,3 +51,17 @@ def test_a_value_that_does_not_fit_is_no_failure_of_the_cluster(kind: str) -> No
         spark_session(MASTER) as session,
     ):
         session.sql(query).collect()
+
+
+def test_small_tables_need_no_python_on_the_executors() -> None:
+    """`configured` names a Python that is not there."""
+    columns = {"a": "int64", "b": "string", "c": "binary", "d": "float64", "e": "boolean"}
+    rows = [(2**62, "x", b"\x00", 1.5, True), (None,) * 5]
+
+    with spark_session(MASTER) as session:
+        read = small_table(session, columns, rows).collect()
+        empty = small_table(session, columns, [])
+
+        assert [tuple(row) for row in read] == rows
+        assert not empty.collect()
+        assert empty.schema == small_table(session, columns, rows).schema

@@ -150,13 +150,15 @@ async def test_an_imbalance_is_told_with_where_it_lies(tmp_path: Path, lost: str
         await results(caller)
         said = await told(caller)
 
+    last = START + 3 * DAY
     where = {
-        "day": f"day {START + 3 * DAY:%Y-%m-%d}",
+        "day": f"day {last:%B} {last.day}",
         "hour": "hour 2:00",
         "device": "device phone",
     }
     for place, text in said.items():
-        assert "The traffic split does not match the plan" in text, place
+        # What was odd once is told as it was then.
+        assert re.search("raffic split d(oes|id) not match the plan", text), place
         assert f"{where[lost]}: without its" in text, (place, text)
         assert "of the imbalance is gone." in text, place
         # The first cause is the true one.
