@@ -70,7 +70,7 @@ class LoopTurns:
 
     async def _give_some(self) -> None:
         """Gives turns without a pause for as long as a large one takes, and then pauses."""
-        given: list[tuple[int, float]] = []
+        given: dict[int, list[float]] = {}
         pauses_after = time.thread_time() + _WORK_S
         while self._waiting and time.thread_time() < pauses_after:
             *_, rank, turn = heapq.heappop(self._waiting)
@@ -79,14 +79,20 @@ class LoopTurns:
             began = time.perf_counter()
             turn.set_result(None)
             await asyncio.sleep(0)  # the turn itself
-            given.append((rank, time.perf_counter() - began))
-        began = time.perf_counter()
+            given.setdefault(rank, []).append(time.perf_counter() - began)
+        began, known = time.perf_counter(), self._number
         await self._until_quiet()
         pause_s = time.perf_counter() - began
-        for rank, seconds in given:
-            known_s = self.seconds_of_one(rank)
-            newest_s = seconds + pause_s / len(given)
-            self._took_s[rank] = known_s + _NEWEST * (newest_s - known_s)
+        # A burst is taken in by one pause, which few turns came before.
+        number = max(sum(map(len, given.values())), self._number - known)
+        for rank, seconds in given.items():
+            self._note(rank, len(seconds), sum(seconds) / len(seconds) + pause_s / number)
+
+    def _note(self, rank: int, turns: int, mean_s: float) -> None:
+        """Adds what turns took to the time of one; one slow turn of many weighs no more than it."""
+        known_s = self.seconds_of_one(rank)
+        weight = 1 - (1 - _NEWEST) ** turns
+        self._took_s[rank] = known_s + weight * (mean_s - known_s)
 
     async def _until_quiet(self) -> None:
         ends = time.thread_time() + _LONGEST_S

@@ -150,6 +150,26 @@ async def test_small_calls_share_a_pause_and_large_ones_do_not(
     assert pauses["now"] >= 9
 
 
+async def test_a_burst_that_one_pause_takes_in_is_not_charged_to_the_turn_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rooms, pauses, burst = CallRooms(Disk(), LoopTurns()), 0, []
+
+    async def pause(_turns: LoopTurns) -> None:
+        nonlocal pauses
+        pauses += 1
+        if pauses == 2:  # after the turn of the second call
+            burst.append(take_turns(rooms, 250))
+        await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(LoopTurns, "_until_quiet", pause)
+    await take_turns(rooms, 2)
+    while pauses < 3:
+        assert not rooms.shortage(RECORD_EVENTS)
+        await asyncio.sleep(0.001)
+    await burst[0]
+
+
 async def test_a_burst_of_calls_with_one_event_each_is_taken(caller: Caller) -> None:
     calls = (caller.record(shop.action(f"v-{number}", "add_to_cart")) for number in range(300))
 
