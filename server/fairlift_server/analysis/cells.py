@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any, Final
 
 import ibis
@@ -56,14 +57,15 @@ class Additions:
     """What is added up, each once, and how exactly.
 
     Attributes:
-        exact: pairs whose products are added up as whole numbers.
-        parted: those for which this takes three parts; the others are added up as doubles.
+        exact: pairs and triples whose products are added up as whole numbers: doubles depend, in
+            the last digit, on the order in which threads add them up.
+        parted: pairs for which this takes three parts; the others are added up as doubles.
     """
 
     columns: tuple[str, ...]
     products: tuple[Pair, ...]
     thirds: tuple[Triple, ...]
-    exact: frozenset[Pair]
+    exact: frozenset[Pair | Triple]
     parted: frozenset[Pair]
 
 
@@ -107,8 +109,8 @@ def unit_sums(units: Table, keys: DayKeys, additions: Additions) -> Table:
     double = {name: rows[name].cast("float64") for name in columns}
     whole = {
         name: rows[name].cast(_WIDE)
-        for pair in (*additions.exact, *additions.parted)
-        for name in pair
+        for product in (*additions.exact, *additions.parted)
+        for name in product
     }
     sums = {f"s{n}": _sum(rows[name]) for n, name in enumerate(additions.columns)}
     for n, (a, b) in enumerate(additions.products):
@@ -120,7 +122,8 @@ def unit_sums(units: Table, keys: DayKeys, additions: Additions) -> Table:
         else:
             sums[f"p{n}"] = (double[a] * double[b]).sum()
     for n, (a, b, c) in enumerate(additions.thirds):
-        sums[f"t{n}"] = (double[a] * double[b] * double[c]).sum()
+        numbers = whole if (a, b, c) in additions.exact else double
+        sums[f"t{n}"] = _sum(numbers[a] * numbers[b] * numbers[c])
     return rows.group_by(list(keys.names)).aggregate(
         last_us=rows.last_us.max(),
         received_us=rows.received_us.max(),
@@ -152,8 +155,12 @@ def additions_of(groups: Collection[ColumnGroup], largest: Mapping[str, Any]) ->
     whole = {name: int(value or 0) for name, value in largest.items() if name != "n"}
     known = [(a, b) for a, b in products.values() if a in whole and b in whole]
     # They add up to less than 38 digits, whoever the units are.
+    candidates: list[Pair | Triple] = [*known]
+    candidates += (triple for triple in thirds if whole.keys() >= set(triple))
     exact = frozenset(
-        (a, b) for a, b in known if int(largest["n"]) * whole[a] * whole[b] < _WIDE_LIMIT
+        product
+        for product in candidates
+        if int(largest["n"]) * prod(whole[name] for name in product) < _WIDE_LIMIT
     )
     return Additions(
         tuple(dict.fromkeys(name for group in groups for name in group.columns)),

@@ -113,11 +113,11 @@ def _facts(rows: Mapping[str, list[Row]], actions: Container[str]) -> LedgerFact
 
 
 def _in_groups(rows: Iterable[Row], *columns: str) -> dict[tuple[str, ...], list[Row]]:
-    """The rows with each values of these columns, by their places."""
+    """The rows with each values of these columns, by their places; in the order of the values."""
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: int(row["place"])):
         groups[tuple(str(row[column]) for column in columns)].append(row)
-    return groups
+    return dict(sorted(groups.items()))
 
 
 def _number(rows: list[Row]) -> int:

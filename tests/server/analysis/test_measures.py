@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -275,6 +276,24 @@ def test_a_quantile_cap_is_that_of_all_arms_together(
     )
 
     agree(answer_to(path, query_of(policy, [column], 3, as_of=as_of)), "capped", wanted)
+
+
+def test_cubes_of_money_are_added_up_as_whole_numbers(made: Shop, path: str) -> None:
+    # Doubles would depend on the order in which threads add them up.
+    policy, name = IdentityPolicy.FIRST_SEEN, "revenue"
+    query = query_of(policy, [UnitColumn(name, OrderMeasure.REVENUE, 3)], 3)
+    group = ColumnGroup(3, (name,), ((name, name),), ((name, name, name),))
+    wanted: dict[str, int] = defaultdict(int)
+    for person in people_of(made, policy):
+        micros = round(value_of(person, OrderMeasure.REVENUE, span_of(3)) * 1_000_000)
+        wanted[person.variant] += micros**3
+
+    cubes: dict[str, int] = defaultdict(int)
+    for cell in answer_to(path, replace(query, groups=(group,))).cells:
+        *_, cube = cell.sums.totals
+        assert isinstance(cube, int)
+        cubes[cell.variant] += cube
+    assert cubes == wanted
 
 
 def test_segments_are_those_of_the_first_exposure(made: Shop, path: str) -> None:
