@@ -15,7 +15,6 @@ from fairlift_server.analysis.copy_answers import answers_from_copy
 from fairlift_server.analysis.duckdb_engine import answers
 from fairlift_server.analysis.folding import is_additive
 from fairlift_server.analysis.ledger_query import (
-    Lateness,
     LedgerAnswer,
     LedgerQuery,
     LiveQuestion,
@@ -167,40 +166,3 @@ def test_what_is_folded_into_remembered_answers_is_right_also_after_a_restart(
         assert len(remembered) >= len(by_question) - 1
         origins.update(answer.origin for answer in first)
     assert origins[Origin.FOLDED_IN] > 5, origins
-
-
-@pytest.mark.parametrize("seed", [6_200, 6_201])
-def test_after_a_look_was_made_of_an_answer_the_next_reader_need_not_wait_for_all_events(
-    empty: str, seed: int, tmp_path: Path
-) -> None:
-    telling = Telling(seed, empty, tmp_path)
-    ask = partial(answers_from_copy, telling.source)
-    reader = Reader(telling.database, tmp_path / "answers")
-    late: Lateness | None = None
-    origins: Counter[Origin] = Counter()
-    for queries in telling.steps():
-        now_us = max(telling.whole.as_of, *last_received(telling.database))
-        of_this_step = [asked_at(query, now_us, late) for query in queries]
-        first = remembering(ask, reader.memory(), ask)(of_this_step)
-        # The look was made just now, as of the end of a day that is over.
-        late = Lateness(telling.whole.as_of - DAY, now_us)
-        after_look = [asked_at(query, now_us + 1, late) for query in queries]
-        next_read = remembering(ask, reader.memory(), ask)(after_look)
-
-        read = answers(telling.database, [*of_this_step, *after_look])
-        for one, other in zip([*first, *next_read], read, strict=True):
-            assert_same(one, other)
-        origins.update(answer.origin for answer in next_read)
-    assert origins[Origin.REMEMBERED] > 5 * origins[Origin.READ], origins
-    assert late is not None
-
-
-def asked_at(query: LedgerQuery, now_us: int, late: Lateness | None) -> LedgerQuery:
-    assert query.live is not None
-    return replace(query, live=replace(query.live, now_us=now_us, late=late))
-
-
-def last_received(database: str) -> list[int]:
-    tables = ("exposures", "orders", "actions", "amendments")
-    statements = [f"SELECT coalesce(max(received_us), 0) FROM {table}" for table in tables]
-    return [value for each in statements for ((value,),) in [rows(database, each)]]

@@ -20,12 +20,7 @@ from typing import Final
 from fairlift_server.analysis.answer_origin import CopyState, Origin
 from fairlift_server.analysis.entry_rules import ENTRY_OF_ALL
 from fairlift_server.analysis.folding import is_additive
-from fairlift_server.analysis.ledger_query import (
-    Lateness,
-    LedgerAnswer,
-    LedgerQuery,
-    OpenUnits,
-)
+from fairlift_server.analysis.ledger_query import LedgerAnswer, LedgerQuery, OpenUnits
 from fairlift_server.analysis.maturing import as_known_at
 from fairlift_server.results.answer_files import current_files
 from fairlift_server.results.query_steps import Ask, AskAgain
@@ -68,14 +63,10 @@ class AnswerMemory:
             if seal != self._seal(query, mark, content):
                 return None
             sums, _, beside = content.partition("\n")
-            waiting, now_us, late, are_capped, twins, copied = json.loads(beside)
+            waiting, now_us, are_capped, twins, copied = json.loads(beside)
             if query.live is not None and query.live.now_us < now_us:
                 return None  # the clock was set back
             summed = answer_from_json(sums, query)
-            if _late_to(query) != late:
-                if not _was_made_since(query.late, now_us):
-                    return None
-                summed = _nothing_late(summed)
             examples = tuple((first, second) for first, second in twins)
             answer = replace(
                 summed,
@@ -101,8 +92,7 @@ class AnswerMemory:
         waiting = [astuple(each) for each in answer.open_units]
         now_us = 0 if answer.query.live is None else answer.query.live.now_us
         twins = answer.facts.twins.examples
-        late = _late_to(answer.query)
-        beside = [waiting, now_us, late, answer.segments_are_capped, twins, _copied(answer)]
+        beside = [waiting, now_us, answer.segments_are_capped, twins, _copied(answer)]
         content = f"{answer_to_json(answer)}\n{json.dumps(beside)}"
         about = f"{self._mark} {self._seal(answer.query, self._mark, content)}"
         try:
@@ -135,8 +125,8 @@ class AnswerMemory:
 
     def _seal(self, query: LedgerQuery, mark: str, content: str) -> str:
         """What tells that an answer is to this question, and whole."""
-        live = None if query.live is None else replace(query.live, now_us=0, late=None)
-        question = replace(query, live=live)
+        live = query.live
+        question = replace(query, live=None if live is None else replace(live, now_us=0))
         parts = (_VERSION, str(_FORMAT), mark, repr(question), content)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -184,23 +174,6 @@ def remembering(ask: Ask, memory: AnswerMemory, ask_again: AskAgain | None = Non
         return [answers[number] for number in range(len(queries))]
 
     return answer
-
-
-def _late_to(query: LedgerQuery) -> list[int] | None:
-    """What counts as late, as JSON has it."""
-    return None if query.late is None else [query.late.end_us, query.late.made_us]
-
-
-def _was_made_since(late: Lateness | None, now_us: int) -> bool:
-    """Whether the look was made from what was known then, or later: nothing of it is late."""
-    return late is not None and late.made_us >= now_us
-
-
-def _nothing_late(answer: LedgerAnswer) -> LedgerAnswer:
-    entries = (
-        replace(entry, late_orders=0, late_exposures=0, late_actions=0) for entry in answer.entries
-    )
-    return replace(answer, entries=tuple(entries), late_amendments=0)
 
 
 def _copied(answer: LedgerAnswer) -> tuple[str, int, int] | None:
