@@ -7,15 +7,12 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from tests.databases import ON_POSTGRES
 from tests.engine_agreement.agreement import (
+    ROUNDING,
     Agreement,
-    Engine,
-    by_copy,
-    by_duckdb,
-    by_postgres,
     by_spark,
     compared,
+    duckdb_engines,
 )
 from tests.ledger_oracle.product import empty_store
 
@@ -30,9 +27,7 @@ def main() -> int:
     began, found, lines = time.monotonic(), dict[str, Agreement](), list[str]()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        engines: dict[str, Engine] = {"parquet": by_duckdb}
-        if not ON_POSTGRES:
-            engines |= {"copy": by_copy, "postgres": by_postgres}
+        engines = duckdb_engines()
         if arguments.spark:
             engines["spark"] = partial(by_spark, arguments.spark)
         empty = empty_store(folder)
@@ -43,7 +38,7 @@ def main() -> int:
     for name, each in found.items():
         print(f"{name}: {each.summary}")
     print(f"{len(lines)} figures differ from the reference; {time.monotonic() - began:.0f} s")
-    return int(bool(lines) or any(each.largest > 1e-9 for each in found.values()))
+    return int(bool(lines) or any(each.largest > ROUNDING for each in found.values()))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from fairlift_server.store.moving import move
 from fairlift_stats.data.summary import Summary
 from fairlift_stats.methods.quantiles import QuantileArm
 
-from tests.databases import changed, new_database
+from tests.databases import ON_POSTGRES, changed, new_database
 from tests.ledger_oracle.comparison import part_differences
 from tests.ledger_oracle.events import DAY
 from tests.ledger_oracle.histories import TOGETHER, History, histories, together
@@ -53,6 +53,8 @@ class Places:
 
 # An engine: answers queries of the ledger, in the place that it reads.
 Engine = Callable[[Places, Sequence[LedgerQuery]], list[LedgerAnswer]]
+# The issue's bound; sums of whole numbers are equal to the last digit.
+ROUNDING = 1e-9
 
 
 @dataclass(slots=True)
@@ -225,3 +227,11 @@ def by_spark(url: str, places: Places, queries: Sequence[LedgerQuery]) -> list[L
     """Spark over the export."""
     with spark_answers(url, places.lake) as spark:
         return spark.answers(queries)
+
+
+def duckdb_engines() -> dict[str, Engine]:
+    """DuckDB in every place beside the database itself."""
+    engines: dict[str, Engine] = {"parquet": by_duckdb}
+    if not ON_POSTGRES:
+        engines |= {"copy": by_copy, "postgres": by_postgres}
+    return engines

@@ -5,21 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import ON_POSTGRES
 from tests.engine_agreement.agreement import (
+    ROUNDING,
     Agreement,
-    Engine,
-    by_copy,
-    by_duckdb,
-    by_postgres,
     by_spark,
     compared,
+    duckdb_engines,
 )
 from tests.ledger_oracle.product import empty_store
 from tests.spark_cluster import SparkCluster
-
-# The bound; sums of whole numbers are equal to the last digit.
-ROUNDING = 1e-9
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +24,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.slow
 def test_duckdb_says_the_same_in_every_place(empty: str, tmp_path: Path) -> None:
     found: dict[str, Agreement] = {}
-    engines: dict[str, Engine] = {"parquet": by_duckdb}
-    if not ON_POSTGRES:
-        engines |= {"copy": by_copy, "postgres": by_postgres}
+    engines = duckdb_engines()
     lines = compared(11, empty, tmp_path / "11", engines, found)
     assert not lines
     assert found.keys() == engines.keys()

@@ -50,9 +50,14 @@ class ColumnGroup:
             {triple: known[triple] for triple in self.thirds},
         )
 
+    @property
+    def nothing(self) -> UnitSums:
+        """The sums over no units."""
+        return UnitSums(0, (0,) * len(self.totals))
+
     def empty(self) -> Summary:
         """The summary of no units."""
-        return self.summary(UnitSums(0, (0,) * len(self.totals)))
+        return self.summary(self.nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,11 +343,13 @@ class LedgerAnswer:
 
     def summary(self, group: ColumnGroup, sums: UnitSums) -> Summary:
         """The summary of some units; money is in the currency's own unit."""
-        summary = group.summary(sums)
-        units = {column.name: column.unit for column in self.query.columns}
-        return summary.scaled(
-            {name: units[name] for name in summary.columns if units.get(name, 1.0) != 1.0}
-        )
+        summary, units = group.summary(sums), self._units_of_columns
+        return summary.scaled({name: units[name] for name in summary.columns if name in units})
+
+    @cached_property
+    def _units_of_columns(self) -> dict[str, float]:
+        """By column the unit that its numbers are in, where it is not 1."""
+        return {column.name: column.unit for column in self.query.columns if column.unit != 1.0}
 
     def _by_variant(self, group: ColumnGroup, cells: Iterable[LedgerCell]) -> dict[str, Summary]:
         sums = added_up((cell.variant, cell.sums) for cell in cells)

@@ -89,8 +89,8 @@ def group_cells(
     for row in counts:
         units[key_of(row)] += int(row["units"])
     totals_of = _totals_of(group, additions, sums)
-    totals = dict(added_up((key_of(row), UnitSums(0, totals_of(row))) for row in sums))
-    nothing = UnitSums(0, (0,) * len(group.totals))
+    totals = added_up((key_of(row), UnitSums(0, totals_of(row))) for row in sums)
+    nothing = group.nothing
     return tuple(
         LedgerCell(
             group.maturity,

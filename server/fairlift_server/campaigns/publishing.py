@@ -18,9 +18,8 @@ from fairlift_server.store.locks import lock_campaigns
 
 T = TypeVar("T")
 
-# How long a thread may keep the interpreter while a change is written and another one waits. An
-# assignment waits for it several times: by Python's 5 ms until the writer is done. Not at all
-# times, because events are stored a fifth more slowly by it.
+# How long a thread may keep the interpreter while a change is written and another one waits: an
+# assignment waits for it several times. At other times it is what `serve` sets.
 _SHORT_TURN_S: Final = 0.0001
 
 
