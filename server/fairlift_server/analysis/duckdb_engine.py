@@ -140,7 +140,14 @@ class DuckDBEngine:
     def keep(self, name: str, key: Hashable, expression: Callable[[], Table]) -> Table:
         """Keeps the rows of a statement as a table of this name."""
         statement = _statement((self._place, key), expression)
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {KEPT}{name} AS {statement.text}")
+        columns = ", ".join(
+            f'CAST("{column}" AS BIGINT) AS "{column}"' if kind.is_int64() else f'"{column}"'
+            for column, kind in statement.schema.items()
+        )
+        # Sums have 128 bits here; as the definition has it, and other engines, they have 64.
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {KEPT}{name} AS SELECT {columns} FROM ({statement.text})"
+        )
         return ibis.table(statement.schema, name=f"{KEPT}{name}")
 
     def rows(self, key: Hashable, expression: Callable[[], Table]) -> Iterator[Row]:

@@ -37,11 +37,11 @@ def order_numbers(orders: Table, column: UnitColumn) -> Numbers:
         case ReturnMeasure(bought=True):
             return {column.name: any_of(counts)}
         case OrderMeasure.ORDERS | OrderMeasure.ABANDONED_CARTS:
-            return {_orders_of(column): _count(counts)}
+            return {_orders_of(column): count_of(counts)}
         case OrderMeasure.BUYERS:
             return {column.name: any_of(counts)}
         case OrderMeasure.REPEAT_BUYERS:
-            return {column.name: (_count(counts) >= 2).cast("int64")}
+            return {column.name: (count_of(counts) >= 2).cast("int64")}
         case OrderMeasure.FIRST_PURCHASES:
             # The shop says so, or it says nothing and no order was before.
             said = any_of(counts & ibis.coalesce(orders.first_purchase, False))
@@ -49,12 +49,12 @@ def order_numbers(orders: Table, column: UnitColumn) -> Numbers:
             is_first = ibis.coalesce(unsaid == orders.time_us.min(), False)
             return {column.name: ibis.greatest(said, is_first.cast("int64"))}
         case OrderMeasure.REPEAT_ORDERS:
-            return {column.name: ibis.greatest(_count(counts) - 1, 0)}
+            return {column.name: ibis.greatest(count_of(counts) - 1, 0)}
         case OrderMeasure.DAYS_BETWEEN_ORDERS:
             moments = when(counts, orders.time_us)
             return {column.name: ibis.coalesce(moments.max() - moments.min(), 0)}
         case OrderMeasure.COUPON_ORDERS:
-            return {column.name: _count(counts & orders.uses_own_coupon)}
+            return {column.name: count_of(counts & orders.uses_own_coupon)}
         case OrderMeasure() | LineMeasure() as measure:
             return {column.name: _sum(counts, order_amount(orders, measure))}
     return {}
@@ -67,7 +67,7 @@ def action_numbers(actions: Table, column: UnitColumn) -> Numbers:
         case ActionMeasure(name, of):
             return {column.name: _action(actions, of, counts & (actions.name == name))}
         case OrderMeasure.ABANDONED_CARTS:
-            return {_carts_of(column): _count(counts & (actions.name == CART))}
+            return {_carts_of(column): count_of(counts & (actions.name == CART))}
     return {}
 
 
@@ -153,12 +153,12 @@ def _action(actions: Table, of: ActionOf, counts: Value) -> Value:
         case ActionOf.ANY:
             return any_of(counts)
         case ActionOf.COUNT | ActionOf.WORTH:
-            return _count(counts)
+            return count_of(counts)
         case ActionOf.VALUE:
             return _sum(counts, actions.value)
         case ActionOf.NPS:
             promoters = counts & actions.value.between(9, 10)
-            return _count(promoters) - _count(counts & actions.value.between(0, 6))
+            return count_of(promoters) - count_of(counts & actions.value.between(0, 6))
 
 
 def _orders_of(column: UnitColumn) -> str:
@@ -174,5 +174,6 @@ def _sum(condition: Value, value: Value) -> Value:
     return ibis.ifelse(condition, value, 0).sum()
 
 
-def _count(condition: Value) -> Value:
-    return ibis.ifelse(condition, 1, 0).sum()
+def count_of(condition: Value) -> Value:
+    """The number of events for which the condition holds."""
+    return when(condition, ibis.literal(1, "int8")).count()

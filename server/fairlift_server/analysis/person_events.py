@@ -29,6 +29,14 @@ ORDER_FACTS: Final = {
     "rate_picos": "int64",
     "channel": "string",
 }
+# Of them, what measures add up.
+ORDER_AMOUNTS: Final = (
+    "items",
+    "shop_revenue_micros",
+    "shop_net_revenue_micros",
+    "shop_profit_micros",
+    "shop_discount_micros",
+)
 
 
 def person_orders(ledger: Ledger, ids: Table, traits: Traits, restated: Table) -> Table:

@@ -3,7 +3,7 @@
 import ibis
 
 from fairlift_server.analysis.ledger_tables import Ledger
-from fairlift_server.analysis.measures import when
+from fairlift_server.analysis.measures import count_of, when
 from fairlift_server.analysis.query_tables import Traits, query_table
 from fairlift_server.analysis.untyped import Table
 
@@ -50,24 +50,22 @@ def stays(exposures: Table, owner: Table | None) -> Table:
         exposures: that count.
         owner: persons behind visitors; None: each id is a person.
     """
-    keys = ["query_id", "person", "variant", "segments"]
-    if owner is None:
-        rows = exposures.rename(person="unit")
-    else:
-        rows = exposures.left_join(
-            owner, [exposures.query_id == owner.query_id, exposures.unit == owner.visitor]
-        ).select(
-            *[exposures[name] for name in exposures.columns],
-            person=ibis.coalesce(owner.person, exposures.unit),
-        )
-        rows, keys = rows.mutate(), [*keys, "unit"]
-    return rows.group_by(keys).aggregate(
-        first_us=rows.time_us.min(),
-        last_us=rows.time_us.max(),
-        received_us=rows.received_us.max(),
-        late_exposures=rows.is_late.cast("int64").sum().cast("int64"),
-        exposures=rows.count(),
+    by_unit = exposures.group_by(["query_id", "unit", "variant", "segments"]).aggregate(
+        first_us=exposures.time_us.min(),
+        last_us=exposures.time_us.max(),
+        received_us=exposures.received_us.max(),
+        late_exposures=count_of(exposures.is_late),
+        exposures=exposures.count(),
     )
+    if owner is None:
+        return by_unit.rename(person="unit")
+    joined = by_unit.left_join(
+        owner, [by_unit.query_id == owner.query_id, by_unit.unit == owner.visitor]
+    )
+    return joined.select(
+        *[by_unit[name] for name in by_unit.columns],
+        person=ibis.coalesce(owner.person, by_unit.unit),
+    ).mutate()
 
 
 def changed_persons(stays: Table) -> Table:
@@ -100,8 +98,8 @@ def changed_persons(stays: Table) -> Table:
         mixed_us=when(rows.variant != rows.agreed, rows.first_us).min(),
         last_us=rows.last_us.max(),
         received_us=rows.received_us.max(),
-        late_exposures=rows.late_exposures.sum().cast("int64"),
-        exposures=rows.exposures.sum().cast("int64"),
+        late_exposures=rows.late_exposures.sum(),
+        exposures=rows.exposures.sum(),
     )
 
 
@@ -112,19 +110,23 @@ def all_persons(stays: Table, changed: Table) -> Table:
     return ibis.union(steady.select(*names), changed.select(*names), distinct=False)
 
 
-def known_ids(persons: Table, owner: Table) -> Table:
-    """Each id of each person that was exposed, with what its events are compared with."""
-    own = persons.select("query_id", "person", "first_us", "variant", unit=persons.person)
+def linked_ids(persons: Table, owner: Table) -> Table:
+    """The other ids of persons that were exposed; they are few."""
     # Of ids that lead in a circle one is its own person.
     linked = owner.filter(owner.visitor != owner.person).mutate()
     joined = linked.join(
         persons, [linked.query_id == persons.query_id, linked.person == persons.person]
     )
-    others = joined.select(
+    return joined.select(
         query_id=persons.query_id,
         person=persons.person,
         first_us=persons.first_us,
         variant=persons.variant,
         unit=linked.visitor,
-    )
-    return ibis.union(own, others.select(*own.columns), distinct=False)
+    ).mutate()
+
+
+def known_ids(persons: Table, linked: Table | None) -> Table:
+    """Each id of each person that was exposed, with what its events are compared with."""
+    own = persons.select("query_id", "person", "first_us", "variant", unit=persons.person)
+    return own if linked is None else ibis.union(own, linked, distinct=False)

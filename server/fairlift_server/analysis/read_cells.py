@@ -1,18 +1,19 @@
 """Counts and sums by day as an answer has them: rolled up, in Python, to each group's own cells."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, TypeAlias
 
 from fairlift_stats.data.sums import Sum
 
-from fairlift_server.analysis.cells import LOW, Additions, DayKeys, mature_day_of
+from fairlift_server.analysis.cells import Addition, DayKeys, mature_day_of, total_key
 from fairlift_server.analysis.columns import Window, maturity_us
 from fairlift_server.analysis.day_calendar import DAY_US, MINUTE_US
 from fairlift_server.analysis.ledger_cell import LedgerCell, UnitSums, added_up
 from fairlift_server.analysis.ledger_query import ColumnGroup, EntryCount, OpenUnits
 from fairlift_server.analysis.untyped import Row
+from fairlift_server.analysis.whole_sums import put_together
 
 # Variant, day of entry, of maturity and of mixing, and the segments' text.
 _Key: TypeAlias = tuple[str, int, int, int | None, str | None]
@@ -70,7 +71,7 @@ def group_cells(
     keys: DayKeys,
     counts: Sequence[Row],
     sums: Sequence[Row],
-    additions: Additions,
+    additions: Mapping[Hashable, Addition],
     *,
     text_of: Callable[[Row], str] | None = None,
 ) -> tuple[LedgerCell, ...]:
@@ -81,14 +82,14 @@ def group_cells(
         keys: of the rows.
         counts: of units of one query.
         sums: of the same query.
-        additions: that the sums are of.
+        additions: that the sums are of, by `total_key`.
         text_of: gives the labels by which cells are cut; None: they are not.
     """
     key_of = _key_of(group.maturity, keys, text_of)
     units: dict[_Key, int] = defaultdict(int)
     for row in counts:
         units[key_of(row)] += int(row["units"])
-    totals_of = _totals_of(group, additions, sums)
+    totals_of = _totals_of([additions[total_key(total)] for total in group.totals])
     totals = added_up((key_of(row), UnitSums(0, totals_of(row))) for row in sums)
     nothing = group.nothing
     return tuple(
@@ -99,18 +100,6 @@ def group_cells(
         )
         for key in sorted(units, key=lambda key: (*key[:3], key[3] or 0, key[4] or ""))
     )
-
-
-def _sources(group: ColumnGroup, additions: Additions) -> list[str]:
-    """The columns of the sums with what the group adds up."""
-    columns = {name: f"s{n}" for n, name in enumerate(additions.columns)}
-    products = {frozenset(pair): f"p{n}" for n, pair in enumerate(additions.products)}
-    thirds = {triple: f"t{n}" for n, triple in enumerate(additions.thirds)}
-    return [
-        *(columns[name] for name in group.columns),
-        *(products[frozenset(pair)] for pair in group.products),
-        *(thirds[triple] for triple in group.thirds),
-    ]
 
 
 def _key_of(
@@ -133,20 +122,15 @@ def _key_of(
     return key_of
 
 
-def _totals_of(
-    group: ColumnGroup, additions: Additions, rows: Sequence[Row]
-) -> Callable[[Row], tuple[Sum, ...]]:
-    """What reads the group's totals from a row."""
-    names = _sources(group, additions)
-    # All rows of one statement have the same columns; wide products are in three parts.
-    parted = [place for place, name in enumerate(names) if rows and f"{name}_0" in rows[0]]
-    values_of = _values_of([f"{name}_0" if n in parted else name for n, name in enumerate(names)])
-    higher = [(place, f"{names[place]}_1", f"{names[place]}_2") for place in parted]
+def _totals_of(additions: Sequence[Addition]) -> Callable[[Row], tuple[Sum, ...]]:
+    """What reads these sums from a row."""
+    values_of = _values_of([next((name for _, name in a.parts), a.name) for a in additions])
+    in_parts = [(place, each.parts) for place, each in enumerate(additions) if each.parts]
 
     def totals_of(row: Row) -> tuple[Sum, ...]:
         totals = [int(value) if isinstance(value, str) else value for value in values_of(row)]
-        for place, middle, high in higher:
-            totals[place] += LOW * (int(row[middle]) + LOW * int(row[high]))
+        for place, parts in in_parts:
+            totals[place] = put_together([(shift, int(row[name])) for shift, name in parts])
         return tuple(totals)
 
     return totals_of

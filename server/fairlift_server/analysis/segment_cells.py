@@ -95,7 +95,7 @@ def _cells(
 ) -> dict[int, list[LedgerCell]]:
     groups = rows.segment_groups
     additions = additions_of(groups, largest)
-    counts, sums = by_query(rows.counts(keys)), by_query(rows.sums(keys, additions))
+    counts, sums = by_query(rows.counts(keys)), by_query(rows.sums(keys, additions.values()))
     return {
         number: [
             cell

@@ -1,6 +1,6 @@
 """The units of queries of one shape, and all that is rolled up from them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Final
@@ -16,7 +16,7 @@ from fairlift_server.analysis.capped_segments import (
     with_capped_labels,
 )
 from fairlift_server.analysis.cells import (
-    Additions,
+    Addition,
     DayKeys,
     largest_values,
     open_unit_rows,
@@ -41,12 +41,16 @@ from fairlift_server.analysis.unit_quantiles import quantile_rows
 from fairlift_server.analysis.units import (
     actions_by_person,
     active_units,
+    amount_totals,
     events_by_person,
     orders_by_person,
     with_caps,
+    with_wide_amounts,
 )
 from fairlift_server.analysis.untyped import Row, Table
 
+# Doubles add up to a little more or less.
+_LARGEST_TOTAL: Final = 2.0**62
 _OF_ANY_EVENT: Final = ("query_id", "person", "first_us", "time_us", "received_us")
 
 
@@ -74,9 +78,12 @@ class ShapeRows:
         self._place = place
         self._shape = place.shape
         self._traits = traits
-        self._key = (traits, place)
+        self._key: Hashable = (traits, place)
         self._keep = Keeper(engine, self._key).keep
-        self._units = self._kept_units()
+        are_wide = self._are_wide()
+        # All that follows is worked out from units.
+        self._key = (traits, place, are_wide)
+        self._units = self._kept_units(are_wide)
         self._labels = self._kept_labels()
 
     def largest(self) -> Row:
@@ -99,12 +106,13 @@ class ShapeRows:
         """Units whose windows are not all over, by minute."""
         return list(self._rows(("open", keys), lambda: open_unit_rows(self._persons, keys)))
 
-    def sums(self, keys: DayKeys, additions: Additions) -> list[Row]:
+    def sums(self, keys: DayKeys, additions: Iterable[Addition]) -> list[Row]:
         """Sums by variant and day, and by segment if the keys say so."""
+        added = tuple(additions)
         return list(
             self._rows(
-                ("sums", keys, additions),
-                lambda: unit_sums(self._cut(self._units, keys), keys, additions),
+                ("sums", keys, added),
+                lambda: unit_sums(self._cut(self._units, keys), keys, added),
             )
         )
 
@@ -122,9 +130,17 @@ class ShapeRows:
         """A column by its name."""
         return next(column for column in self._shape.columns if column.name == name)
 
-    def _kept_units(self) -> Table:
+    def _are_wide(self) -> bool:
+        """Whether the amounts of a unit might add up to more than 64 bits hold."""
         # Kept before the text of a statement that reads them is looked up.
+        orders = self._orders
+        [row] = self._rows("amounts", lambda: amount_totals(orders, self._shape.columns))
+        return any((total or 0) >= _LARGEST_TOTAL for total in row.values())
+
+    def _kept_units(self, are_wide: bool) -> Table:
         columns, orders, others = self._shape.columns, self._orders, self._others
+        if are_wide:
+            orders = with_wide_amounts(orders, columns)
         funnels = funnel_columns(columns)
         steps = None
         if funnels:
@@ -140,7 +156,7 @@ class ShapeRows:
                 parts.append(funnel_numbers(funnels, steps))
             return with_caps(active_units(self._persons, parts, columns), columns)
 
-        return self._keep("units", units)
+        return self._engine.keep("units", (self._key, "units"), units)
 
     @cached_property
     def _orders(self) -> Table:

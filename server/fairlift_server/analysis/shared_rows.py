@@ -19,6 +19,7 @@ from fairlift_server.analysis.persons import (
     changed_persons,
     counted_exposures,
     known_ids,
+    linked_ids,
     stays,
 )
 from fairlift_server.analysis.query_tables import Traits, query_table
@@ -82,9 +83,8 @@ def shared_rows(engine: Engine, traits: Traits, control: JobControl) -> SharedRo
     all_stays = keep("stays", lambda: stays(counted_exposures(ledger, traits), owner))
     changed = keep("changed", lambda: changed_persons(all_stays))
     persons = keep("persons", lambda: all_persons(all_stays, changed))
-    ids = persons.mutate(unit=persons.person)
-    if owner is not None:
-        ids = keep("ids", lambda: known_ids(persons, owner))
+    linked = None if owner is None else keep("linked", lambda: linked_ids(persons, owner))
+    ids = known_ids(persons, linked)
     control.end_step()
     restated = ibis.table(RESTATED_COLUMNS, name=RESTATED)
     orders = keep("orders", lambda: person_orders(ledger, ids, traits, restated))

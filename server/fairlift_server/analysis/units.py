@@ -9,33 +9,55 @@ from typing import Final
 import ibis
 from fairlift.engine.metric import CapAtAmount, CapAtQuantile
 
-from fairlift_server.analysis.columns import MICROS, UnitColumn, maturity_us
+from fairlift_server.analysis.columns import MICROS, UnitColumn, maturity_us, name_of_lines
 from fairlift_server.analysis.measures import (
     Numbers,
     action_numbers,
+    count_of,
     event_numbers,
     known_or_zero,
     order_numbers,
     unit_number,
     when,
 )
+from fairlift_server.analysis.order_lines import line_measures
+from fairlift_server.analysis.person_events import ORDER_AMOUNTS
 from fairlift_server.analysis.query_tables import NEVER_US, query_table
 from fairlift_server.analysis.untyped import Table, Value
+from fairlift_server.analysis.whole_sums import WIDE
 
 _PERSON: Final = ["query_id", "person"]
 _LAST: Final = ("last_us", "received_us")
+# What units do not need of their persons.
+_OF_PERSONS: Final = (*_LAST, "late_exposures", "exposures")
+
+
+def amount_totals(orders: Table, columns: Sequence[UnitColumn]) -> Table:
+    """One row: what the amounts of all orders add up to, about and whatever their sign."""
+    return orders.aggregate(
+        **{name: orders[name].abs().cast("float64").sum() for name in _amounts(columns)}
+    )
+
+
+def with_wide_amounts(orders: Table, columns: Sequence[UnitColumn]) -> Table:
+    """The orders with amounts that add up without an end."""
+    return orders.mutate(**{name: orders[name].cast(WIDE) for name in _amounts(columns)})
+
+
+def _amounts(columns: Sequence[UnitColumn]) -> list[str]:
+    return [*ORDER_AMOUNTS, *map(name_of_lines, line_measures(columns))]
 
 
 def orders_by_person(orders: Table, columns: Sequence[UnitColumn]) -> Table:
     """One row per person with an order that counts: what the columns need of it."""
     numbers = [order_numbers(orders, column) for column in columns]
-    return _by_person(orders, numbers, late_orders=_late(orders))
+    return _by_person(orders, numbers, late_orders=count_of(orders.is_late))
 
 
 def actions_by_person(actions: Table, columns: Sequence[UnitColumn]) -> Table:
     """One row per person with an action: what the columns need of it."""
     numbers = [action_numbers(actions, column) for column in columns]
-    return _by_person(actions, numbers, late_actions=_late(actions))
+    return _by_person(actions, numbers, late_actions=count_of(actions.is_late))
 
 
 def events_by_person(events: Table, columns: Sequence[UnitColumn]) -> Table:
@@ -51,7 +73,7 @@ def active_units(persons: Table, parts: Sequence[Table], columns: Sequence[UnitC
         parts: by person, what each kind of event tells.
         columns: of the queries.
     """
-    rows = persons.drop(*_LAST)
+    rows = persons.drop(*_OF_PERSONS)
     lasts: list[str] = []
     for number, part in enumerate(parts):
         renamed = {"of_query_id": "query_id", f"did{number}": "person"}
@@ -66,7 +88,7 @@ def active_units(persons: Table, parts: Sequence[Table], columns: Sequence[UnitC
     is_active = [rows[f"did{number}"].notnull() for number in range(len(parts))]
     rows = rows.filter(ibis.or_(*is_active)).mutate()
     return rows.select(
-        *[name for name in persons.columns if name not in _LAST],
+        *[name for name in persons.columns if name not in _OF_PERSONS],
         **{
             name: _greatest([ibis.coalesce(rows[f"{name}{number}"], 0) for number in lasts])
             for name in _LAST
@@ -122,10 +144,6 @@ def _by_person(events: Table, numbers: Sequence[Numbers], **late: Value) -> Tabl
         **late,
         **{name: value for each in numbers for name, value in each.items()},
     )
-
-
-def _late(events: Table) -> Value:
-    return events.is_late.cast("int64").sum().cast("int64")
 
 
 def _number(rows: Table, column: UnitColumn) -> Value:
