@@ -28,6 +28,11 @@ FORBIDDEN = {
         *("ibis", "duckdb", "pyspark", "pandas", "pyarrow", "click", "yaml", "alembic", "numpy"),
         *("scipy", "fairlift_stats", "babel", "prometheus_client", "opentelemetry"),
     ),
+    # It computes no look: what reads the ledger would hold up assignments while it loads.
+    "fairlift_server.results_parts": (
+        *("ibis", "duckdb", "sqlglot", "pyspark", "pandas", "pyarrow", "scipy.stats"),
+        *("click", "alembic"),
+    ),
     # Pages are there within a second: pictures and mathematics load with the first campaign.
     "fairlift_cli.web.serving": (
         *("numpy", "scipy", "altair", "vl_convert", "xlsxwriter", "fairlift_server"),

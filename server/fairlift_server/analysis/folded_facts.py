@@ -8,8 +8,12 @@ from fairlift_server.analysis.fold_numbers import (
     folded_counts,
     folded_largest,
 )
-from fairlift_server.analysis.ledger_facts import ChannelCount, LedgerFacts, SeenOrders
-from fairlift_server.analysis.live_facts import MOST_LARGEST
+from fairlift_server.analysis.ledger_facts import (
+    MOST_LARGEST,
+    ChannelCount,
+    LedgerFacts,
+    SeenOrders,
+)
 
 _COUNTED = ("orders", "first_orders", "revenue_micros", "profit_micros")
 

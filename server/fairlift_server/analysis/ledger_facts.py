@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+# So many units can hide each other from the sign of large amounts, and no more.
+MOST_LARGEST: Final = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Final
 import ibis
 
 from fairlift_server.analysis.day_calendar import MINUTE_US
+from fairlift_server.analysis.ledger_facts import MOST_LARGEST
 from fairlift_server.analysis.ledger_tables import Ledger
 from fairlift_server.analysis.local_days import clocks_table, local_hour
 from fairlift_server.analysis.query_tables import query_table
@@ -14,8 +15,6 @@ from fairlift_server.analysis.untyped import Table
 # No person has more exposures of one campaign, or orders.
 BUSY_EXPOSURES: Final = 200
 BUSY_ORDERS: Final = 20
-# So many units can hide each other from the sign of large amounts, and no more.
-MOST_LARGEST: Final = 20
 _ARM: Final = ("query_id", "variant")
 _SAME: Final = (
     "query_id",
