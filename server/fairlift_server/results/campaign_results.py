@@ -172,6 +172,9 @@ class CampaignResults:
     async def make_looks(self, campaigns: Collection[str]) -> dict[str, Exception]:
         """Makes all looks that are due, of all campaigns at once: the ledger is read once.
 
+        What their readers will ask is asked then, to be remembered: what counts as late is another
+        question after a look, and the first of them would wait for the answer.
+
         Returns:
             By campaign, why its looks could not be made.
         """
@@ -191,6 +194,13 @@ class CampaignResults:
                 await self._keep_looks(epoch, result, now)
             except Exception as error:
                 failures[campaign] = error
+        made = [
+            campaign
+            for campaign, result in zip(stored, results, strict=True)
+            if campaign not in failures and isinstance(result, LookResult) and result.new
+        ]
+        if made and memory is not None:
+            failures |= await self.make_looks(made)
         return failures
 
     async def _keep_looks(

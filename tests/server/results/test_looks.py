@@ -156,6 +156,29 @@ async def test_a_timer_makes_looks_that_nobody_reads(tmp_path: Path) -> None:
     assert [look.number for look in looks] == [1]
 
 
+async def test_the_first_reader_after_a_look_is_answered_from_memory(tmp_path: Path) -> None:
+    folder = tmp_path / "analysis"
+
+    def written() -> dict[str, int]:
+        return {path.name: path.stat().st_mtime_ns for path in folder.rglob("*.json")}
+
+    async with running(tmp_path, look_every_s=0.2, analysis_folder=str(folder)) as caller:
+        await start(caller, planned())
+        await live_until(caller, 1, day_of(1, each=20))
+        async with asyncio.timeout(120):
+            while not await list_looks(caller):
+                await asyncio.sleep(0.2)
+            before: dict[str, int] = {}
+            while before != (before := written()):
+                await asyncio.sleep(4)
+        report = await read(caller)
+
+        assert report.totals
+        assert before
+        # What is read from the ledger is written down anew.
+        assert written() == before
+
+
 async def test_a_treatment_whose_checkout_is_dead_is_stopped_within_days(tmp_path: Path) -> None:
     async with running(tmp_path) as caller:
         await start(caller, planned(planned_units=28_000))
