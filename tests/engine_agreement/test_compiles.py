@@ -41,7 +41,7 @@ class CompilingEngine:
         table = expression()
         self._compile(table)
         # Totals over no rows are one row.
-        if key == "restated" or (isinstance(key, tuple) and "largest" in key):
+        if key == "restated" or (isinstance(key, tuple) and {"largest", "amounts"} & set(key[1:])):
             yield dict.fromkeys(table.columns, None if key == "restated" else 0)
 
     def drop(self, names: Iterable[str]) -> None:
