@@ -32,6 +32,11 @@ def begin_move(connection: Connection, ledger: str, target: str) -> None:
     _mark(connection, _UNFINISHED + ledger)
 
 
+def has_ended(connection: Connection, ledger: str) -> bool:
+    """Whether this ledger has moved into the database."""
+    return _name(connection) == ledger
+
+
 def end_move(connection: Connection, ledger: str) -> None:
     """Says that everything is there."""
     _mark(connection, ledger)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, Table, delete, func, select, text
 from fairlift_server.store import tables
 from fairlift_server.store.database import Store
 from fairlift_server.store.locks import allow_long
-from fairlift_server.store.move_marks import begin_move, end_move
+from fairlift_server.store.move_marks import begin_move, end_move, has_ended
 from fairlift_server.store.progress import NUMBERED_TABLES
 from fairlift_server.store.statements import insert_many, insertion, is_postgres
 
@@ -36,6 +36,8 @@ Report = Callable[[str, int, int], None]
 def move(source: Store, target: Store, report: Report = lambda _table, _done, _all: None) -> None:
     """Copies everything; what was copied before it was stopped is copied again where it changed.
 
+    A move that has ended may be run again: it finds everything there, or says what has changed.
+
     Args:
         source: which no server uses meanwhile.
         target: a migrated database without contents, or with those of a move that was stopped.
@@ -45,9 +47,12 @@ def move(source: Store, target: Store, report: Report = lambda _table, _done, _a
         WrongState: the target has contents of its own, or the copy differs in the end.
     """
     name = source.read_now(_ledger_name)
-    target.write_now(lambda connection: begin_move(connection, name, target.name))
     large = [table for table in tables.metadata.sorted_tables if table.name in _KEYS]
     small = [t for t in tables.metadata.sorted_tables if t not in large and t not in _OWN]
+    if target.read_now(lambda connection: has_ended(connection, name)):
+        _refuse_changes(source, target, small, large)
+        return
+    target.write_now(lambda connection: begin_move(connection, name, target.name))
     contents = {table: source.read_now(partial(_all_rows, table)) for table in small}
     target.write_now(partial(_replace, contents))
     for table in large:
@@ -61,6 +66,22 @@ def move(source: Store, target: Store, report: Report = lambda _table, _done, _a
         _check_same(source, target, table)
     target.write_now(_follow_all_ids)
     target.write_now(lambda connection: end_move(connection, name))
+
+
+def _refuse_changes(
+    source: Store, target: Store, small: Sequence[Table], large: Sequence[Table]
+) -> None:
+    """Refuses to move over a copy that has been used, or whose source has been, since it ended."""
+    changed = [table.name for table in large if len({*_counts(table, source, target)}) > 1]
+    for table in small:
+        before, after = (sorted(s.read_now(partial(_all_rows, table))) for s in (source, target))
+        if before != after:
+            changed.append(table.name)
+    if changed:
+        raise WrongState(
+            f"{source.name} has moved to {target.name} already, and one of them has changed since "
+            f"({', '.join(sorted(changed))}); serve {target.name}, or take an empty database"
+        )
 
 
 def _follow_all_ids(connection: Connection) -> None:

@@ -93,7 +93,7 @@ async def test_the_shop_goes_on_where_it_was(tmp_path: Path, lived: Lived) -> No
     assert done.returncode == 0, done.stderr
     assert "FAIRLIFT_ID_KEY" in done.stdout
     assert contents(new) == contents(old)
-    assert "has campaigns already; take an empty database" in again.stderr
+    assert again.returncode == 0, again.stderr
     async with running(tmp_path, clock=clock, database=new, id_key=ID_KEY) as caller:
         assert await all_that_is_read(caller) == before
         # It takes events, and ids go on above the old ones.
@@ -101,6 +101,40 @@ async def test_the_shop_goes_on_where_it_was(tmp_path: Path, lived: Lived) -> No
         (count,) = rows(new, "SELECT count(DISTINCT id), count(*) FROM exposures")
         assert count == (160, 160)
         assert [look.number for look in await list_looks(caller)][:3] == [1, 2, 3]
+    # A copy that was used is not written over.
+    lived_on = contents(new)
+    late = await asyncio.to_thread(moved, old, new)
+    assert late.returncode != 0
+    assert re.search(r"has moved to .* changed since \(.*exposures", late.stderr)
+    assert contents(new) == lived_on
+
+
+async def test_a_database_with_contents_takes_no_move(tmp_path: Path, lived: Lived) -> None:
+    _, old, _ = lived
+    other = new_database(str(tmp_path))
+    async with running(tmp_path, database=other) as caller:
+        await caller.start(shop.campaign())
+    before = contents(other)
+
+    refused = await asyncio.to_thread(moved, old, other)
+
+    assert refused.returncode != 0
+    assert "has campaigns already; take an empty database" in refused.stderr
+    assert contents(other) == before
+
+
+async def test_a_copy_whose_settings_changed_is_not_written_over(
+    tmp_path: Path, lived: Lived
+) -> None:
+    _, old, _ = lived
+    new = new_database(str(tmp_path))
+    await asyncio.to_thread(moved, old, new)
+    changed(new, TOKEN, [b"\x01" * 32])
+
+    again = await asyncio.to_thread(moved, old, new)
+
+    assert again.returncode != 0
+    assert "one of them has changed since (tokens)" in again.stderr
 
 
 async def test_it_moves_back_to_a_file(tmp_path: Path, lived: Lived) -> None:
