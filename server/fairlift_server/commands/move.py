@@ -30,12 +30,12 @@ def _run(_settings: Settings, arguments: argparse.Namespace) -> None:
 
     source = existing_store(arguments.source)
     try:
+        source.keep_others_away()
         source.migrate()
-        source.refuse_other_servers()
         target = Store(arguments.target)
         try:
+            target.keep_others_away()
             target.migrate(may_be_unfinished=True)
-            target.refuse_other_servers()
             move(source, target, _report)
             print(
                 f"{source.name} was copied to {target.name} ({target.contents()}). Set "

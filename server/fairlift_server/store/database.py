@@ -140,6 +140,18 @@ class Store:
         """
         self._database.refuse_other_servers()
 
+    def keep_others_away(self) -> None:
+        """Until it is closed, no other program of Fairlift writes to the database.
+
+        Raises:
+            WrongState: one uses it now.
+        """
+        self._database.keep_others_away()
+
+    def check_alone(self) -> None:
+        """Raises WrongState where others could have written since they were to be kept away."""
+        self._database.check_alone()
+
     def contents(self) -> Contents:
         """What the database contains, found without reading it through."""
         return self.read_now(contents)

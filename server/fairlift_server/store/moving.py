@@ -44,7 +44,8 @@ def move(source: Store, target: Store, report: Report = lambda _table, _done, _a
         report: is told of each batch: the table, its rows so far, and all of them.
 
     Raises:
-        WrongState: the target has contents of its own, or the copy differs in the end.
+        WrongState: the target has contents of its own, the copy differs in the end, or others
+            could have written meanwhile.
     """
     name = source.read_now(_ledger_name)
     large = [table for table in tables.metadata.sorted_tables if table.name in _KEYS]
@@ -65,6 +66,8 @@ def move(source: Store, target: Store, report: Report = lambda _table, _done, _a
     for table in (*small, *large):
         _check_same(source, target, table)
     target.write_now(_follow_all_ids)
+    for store in (source, target):
+        store.check_alone()
     target.write_now(lambda connection: end_move(connection, name))
 
 

@@ -8,14 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import Namespace
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import grpc
 import pytest
-from fairlift.engine.errors import WrongState
+from fairlift.engine.errors import FairliftError, WrongState
 from fairlift.v1 import admin_service_pb2, assignment_service_pb2
 from fairlift.v1 import results_service_pb2 as pb
+from fairlift_server.commands.move import MOVE
+from fairlift_server.settings import Settings
 from fairlift_server.store.database import Store
 from fairlift_server.store.moving import move
 from fairlift_server.store.tables import metadata
@@ -167,6 +173,113 @@ async def test_a_move_waits_until_no_server_runs(tmp_path: Path) -> None:
     missing = await asyncio.to_thread(moved, str(tmp_path / "none.db"), new_database("third"))
     assert "there is no database at" in missing.stderr
     assert not (tmp_path / "none.db").exists()
+
+
+Meanwhile = Callable[[], object]
+
+
+@pytest.fixture
+def moving(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, Meanwhile], None]:
+    """Moves a shop; something happens in the middle of it."""
+
+    def run(source: str, target: str, meanwhile: Meanwhile) -> None:
+        def report(table: str, _done: int, _rows: int) -> None:
+            if table == "orders":
+                meanwhile()
+
+        monkeypatch.setattr("fairlift_server.commands.move._report", report)
+        MOVE.run(Settings(), Namespace(source=source, target=target))
+
+    return run
+
+
+Moving = Callable[[str, str, Meanwhile], None]
+
+
+def tries(database: str) -> str:
+    """What a server says that would start now."""
+    store = Store(database)
+    try:
+        store.migrate()
+    except FairliftError as error:
+        return str(error)
+    finally:
+        store.close()
+    return "started"
+
+
+def test_no_server_starts_while_a_shop_moves(tmp_path: Path, moving: Moving) -> None:
+    old, new = new_database(f"{tmp_path} old"), new_database(f"{tmp_path} new")
+    assert tries(old) == "started"
+    said: list[str] = []
+
+    moving(old, new, lambda: said.extend(map(tries, (old, new))))
+
+    assert ["`fairlift-server move` copies postgresql://" in text for text in said] == [True, True]
+    assert [tries(database) for database in (old, new)] == ["started"] * 2
+
+
+async def test_a_server_that_was_cut_off_waits_until_a_move_has_ended(
+    tmp_path: Path, moving: Moving
+) -> None:
+    """Its database was away when the move began; callers are asked to send again."""
+    old, new = new_database(f"{tmp_path} old"), new_database(f"{tmp_path} new")
+    async with running(tmp_path, database=old) as caller:
+        await caller.start(shop.campaign())
+        await caller.accepted([shop.exposure("a")])
+        loop = asyncio.get_running_loop()
+        codes: list[grpc.StatusCode] = []
+
+        def sends() -> None:
+            call = asyncio.run_coroutine_threadsafe(caller.record(shop.exposure("b")), loop)
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                call.result(20)
+            codes.append(caught.value.code())
+
+        for _attempt in range(30):
+            cut_off(old)
+            with suppress(WrongState):  # the server was back before the move
+                await asyncio.to_thread(moving, old, new, sends)
+                break
+        assert codes == [grpc.StatusCode.RESOURCE_EXHAUSTED]
+        assert rows(new, "SELECT unit FROM exposures") == rows(old, "SELECT unit FROM exposures")
+        await caller.accepted([shop.exposure("b")])
+
+
+def test_a_move_that_could_not_keep_servers_away_has_not_ended(
+    tmp_path: Path, moving: Moving
+) -> None:
+    old, new = new_database(f"{tmp_path} old"), new_database(f"{tmp_path} new")
+    assert tries(old) == "started"
+
+    with pytest.raises(WrongState, match=r"kept servers away from .* was lost; run the same"):
+        moving(old, new, lambda: cut_off(old))
+
+    assert "was begun and not ended" in tries(new)
+    moving(old, new, lambda: None)
+    assert tries(new) == "started"
+
+
+def cut_off(database: str) -> None:
+    """Ends all connections of Fairlift, as a restart of PostgreSQL does."""
+    rows(
+        database,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name LIKE 'fairlift%'",
+    )
+
+
+def test_a_database_that_takes_no_move_is_told(tmp_path: Path, moving: Moving) -> None:
+    """Its user may make no tables, not even temporary ones."""
+    old = new_database(f"{tmp_path} old")
+    name = old.rpartition("/")[2]
+    rows(old, f"CREATE ROLE reader_{name} LOGIN")
+    rows(old, f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+    rows(old, f"GRANT CONNECT ON DATABASE {name} TO reader_{name}")
+    url = old.replace("fairlift@", f"reader_{name}@")
+
+    with pytest.raises(WrongState, match=r"cannot use postgresql://.*permission denied"):
+        moving(url, str(tmp_path / "new.db"), lambda: None)
 
 
 class Stopped(Exception):
