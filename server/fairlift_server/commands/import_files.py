@@ -59,6 +59,8 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> None:
         _refuse(str(violation) for violation in error.violations)
     except FairliftError as error:
         _refuse([str(error)])
+    except BrokenPipeError:
+        raise  # of what it prints; no file is meant
     except OSError as error:
         _refuse([f"cannot use {error.filename}: {error.strerror}"])
     except KeyboardInterrupt:

@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from fairlift.engine.errors import WrongState
+
 from fairlift_server.commands import Command
 from fairlift_server.settings import Settings
 
@@ -25,9 +27,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(_settings: Settings, arguments: argparse.Namespace) -> None:
-    from fairlift_server.store.database import Store, existing_store
+    from fairlift_server.store.database import Store, existing_store, is_same
     from fairlift_server.store.moving import move
 
+    if is_same(arguments.source, arguments.target):
+        raise WrongState("--from and --to name the same database")
     source = existing_store(arguments.source)
     try:
         source.keep_others_away()

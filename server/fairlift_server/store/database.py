@@ -308,6 +308,13 @@ def is_url(database: str | Path) -> bool:
     return str(database).startswith(("postgresql://", "postgres://"))
 
 
+def is_same(one: str, other: str) -> bool:
+    """Whether two texts name one database; two URLs may do so and differ."""
+    if is_url(one) or is_url(other):
+        return one == other
+    return Path(one).resolve() == Path(other).resolve()
+
+
 def pending_migrations(database: str | Path, to: str = NEWEST) -> tuple[str, list[Pending]]:
     """The name of a database, and the migrations that it lacks; changes nothing.
 

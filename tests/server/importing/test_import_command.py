@@ -2,6 +2,8 @@
 
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from tests.server.client import running
 from tests.server.importing.files import (
     HEADER,
     command,
+    environment,
     imported,
     ledger,
     order_lines,
@@ -101,6 +104,24 @@ def test_refused_rows_that_cannot_be_written_are_no_failure(tmp_path: Path) -> N
     done = command(tmp_path, file, "--as", "orders", "--map", "generic", "--refused", nowhere)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert f"cannot be written to {nowhere}: No such file or directory" in done.stdout
+
+
+def test_a_summary_that_nobody_reads_is_no_failure(tmp_path: Path) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(1))
+    program = f"{sys.executable} -m fairlift_server import {file} --as orders --map generic"
+    run = subprocess.run(
+        f"{{ {program}; echo $? >&2; }} | true",
+        shell=True,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert run.stderr.splitlines()[-1] == "1"
+    assert "Traceback" not in run.stderr
+    assert "Broken pipe" not in run.stderr
+    assert rows(tmp_path, "SELECT count(*) FROM orders") == [(1,)]
 
 
 class Terminal(io.StringIO):

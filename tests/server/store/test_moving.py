@@ -269,6 +269,17 @@ def cut_off(database: str) -> None:
     )
 
 
+def test_a_database_does_not_move_into_itself(tmp_path: Path, moving: Moving) -> None:
+    file, url = tmp_path / "shop.db", new_database(str(tmp_path))
+    Store(file).close()
+    link = tmp_path / "link.db"
+    link.symlink_to(file)
+
+    for one, other in ((url, url), (str(file), str(link))):
+        with pytest.raises(WrongState, match="--from and --to name the same database"):
+            moving(one, other, lambda: None)
+
+
 def test_a_database_that_takes_no_move_is_told(tmp_path: Path, moving: Moving) -> None:
     """Its user may make no tables, not even temporary ones."""
     old = new_database(f"{tmp_path} old")
