@@ -83,6 +83,8 @@ def _import(settings: Settings, arguments: argparse.Namespace) -> int:
 
     if arguments.refused is not None and len(arguments.files) > 1:
         _refuse(["--refused names one file; import one file at a time with it"])
+    if arguments.refused is not None:
+        _check_refused(arguments.refused, [*arguments.files, arguments.mapping, settings.database])
     mapping = read_mapping(arguments.mapping, arguments.kind)
     for path in arguments.files:  # before the first is imported
         check_is_file(path)
@@ -101,6 +103,13 @@ def _import(settings: Settings, arguments: argparse.Namespace) -> int:
         return code
     finally:
         store.close()
+
+
+def _check_refused(refused: Path, read: Iterable[Path | str]) -> None:
+    """Refuses to write the refused rows over what the import reads."""
+    for path in read:
+        if refused.resolve() == Path(path).resolve():
+            _refuse([f"--refused names {path}, which the import reads; choose another name"])
 
 
 def _import_file(

@@ -27,10 +27,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(_settings: Settings, arguments: argparse.Namespace) -> None:
-    from fairlift_server.store.database import Store, existing_store, is_same
+    from fairlift_server.store.database import Store, existing_store, name_one_database
     from fairlift_server.store.moving import move
 
-    if is_same(arguments.source, arguments.target):
+    if name_one_database(arguments.source, arguments.target):
         raise WrongState("--from and --to name the same database")
     source = existing_store(arguments.source)
     try:

@@ -308,7 +308,7 @@ def is_url(database: str | Path) -> bool:
     return str(database).startswith(("postgresql://", "postgres://"))
 
 
-def is_same(one: str, other: str) -> bool:
+def name_one_database(one: str, other: str) -> bool:
     """Whether two texts name one database; two URLs may do so and differ."""
     if is_url(one) or is_url(other):
         return one == other

@@ -1,5 +1,6 @@
 """`fairlift-server import`: what it prints, its exit codes, and that a dry run changes nothing."""
 
+import csv
 import io
 import re
 import subprocess
@@ -27,6 +28,8 @@ from tests.server.importing.files import (
 from tests.server.privacy.stored import stored
 
 ROOT = Path(__file__).parents[3]
+MAPPINGS = ROOT / "server" / "fairlift_server" / "importing" / "mappings"
+ERASED = "is of a visitor or customer who was erased; nothing about them is kept any more"
 BAD = "o-x,v,2026-02-31,EUR,shoe,1,5"
 
 
@@ -104,6 +107,40 @@ def test_refused_rows_that_cannot_be_written_are_no_failure(tmp_path: Path) -> N
     done = command(tmp_path, file, "--as", "orders", "--map", "generic", "--refused", nowhere)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert f"cannot be written to {nowhere}: No such file or directory" in done.stdout
+
+
+def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(1), BAD)
+    link, mapping = tmp_path / "link.csv", tmp_path / "map.yaml"
+    link.symlink_to(file)
+    mapping.write_bytes((MAPPINGS / "generic.yaml").read_bytes())
+    before = file.read_bytes(), mapping.read_bytes()
+    for refused in (file, link, mapping):
+        done = command(tmp_path, file, "--as", "orders", "--map", mapping, "--refused", refused)
+        assert done.returncode == 2
+        assert "--refused names " in done.stderr
+        assert (file.read_bytes(), mapping.read_bytes()) == before
+
+
+def test_rows_of_who_was_erased_are_not_kept_in_another_file(tmp_path: Path) -> None:
+    ana = "o-1,ana@example.com,2026-11-20T10:00:00Z,EUR,shoe,1,19.99"
+    file = written(tmp_path / "file.csv", HEADER, ana, BAD)
+    arguments = (file, "--as", "orders", "--map", "generic")
+    command(tmp_path, *arguments)
+    erased = subprocess.run(
+        [sys.executable, "-m", "fairlift_server", "unit", "erase", "ana@example.com"],
+        env=environment(tmp_path), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert erased.returncode == 0, erased.stderr
+
+    again = command(tmp_path, *arguments)
+
+    assert "1 × erased, line 2" in again.stdout
+    with (tmp_path / "file.csv.refused.csv").open(newline="") as opened:
+        _, line_2, line_3 = csv.reader(opened)
+    assert line_2 == ["2", ERASED, *[""] * 7]
+    assert line_3[0] == "3"
+    assert line_3[2:] == BAD.split(",")
 
 
 def test_a_summary_that_nobody_reads_is_no_failure(tmp_path: Path) -> None:
