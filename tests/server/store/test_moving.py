@@ -395,7 +395,39 @@ def test_a_copy_that_differs_is_told(tmp_path: Path) -> None:
                 "INSERT INTO layers (layer, salt) VALUES ('of another program', 's')"
             ))  # fmt: skip
 
-    with pytest.raises(Exception, match=r"0 rows of layers, .* has 1: something else wrote"):
+    def adding(table: str, _done: int, _rows: int) -> None:
+        if table == "orders":
+            target.write_now(lambda c: c.exec_driver_sql(
+                "INSERT INTO actions (event_id, time_us, received_us, unit, name) "
+                "VALUES ('0123456789abcdef', 1, 1, 'v', 'view')"
+            ))  # fmt: skip
+
+    with pytest.raises(WrongState, match=r"differ in layers: something else wrote"):
         move(source, target, tampering)
+    with pytest.raises(WrongState, match=r"0 rows of actions, .* has 1: something else wrote"):
+        move(source, target, adding)
+    move(source, target)
     source.close()
     target.close()
+    assert contents(new) == contents(old)
+
+
+async def test_a_token_that_is_revoked_meanwhile_is_not_valid_afterwards(
+    tmp_path: Path, moving: Moving
+) -> None:
+    """A file takes such changes also while another program has it open."""
+    old, new = str(tmp_path / "old.db"), new_database(str(tmp_path))
+    settings = {"FAIRLIFT_DATABASE": old, "PATH": os.environ["PATH"]}
+
+    def token(*arguments: str) -> None:
+        command = [sys.executable, "-m", "fairlift_server", "token", *arguments]
+        subprocess.run(command, env=settings, check=True, capture_output=True)
+
+    assert tries(old) == "started"
+    token("create", "--role", "admin", "--name", "Ana", "--lifetime", "365d")
+
+    with pytest.raises(WrongState, match=r"differ in .*tokens.*: something else wrote"):
+        moving(old, new, lambda: token("revoke", "tokens/ana"))
+
+    moving(old, new, lambda: None)
+    assert contents(new) == contents(old)
