@@ -17,6 +17,7 @@ from fairlift_server.commands import Command
 from fairlift_server.settings import Settings
 
 if TYPE_CHECKING:
+    from fairlift_server.importing.mapping import KindMapping
     from fairlift_server.importing.session import FileImport, ImportSession
     from fairlift_server.importing.tally import Group, Why
 
@@ -74,12 +75,8 @@ def _import(settings: Settings, arguments: argparse.Namespace) -> int:
     Raises:
         FairliftError: a file, the mapping or the database cannot be used.
     """
-    from fairlift_server.build import id_settings_of, prepared
-    from fairlift_server.events.parking import ParkingLimits
     from fairlift_server.importing.mapping import read_mapping
-    from fairlift_server.importing.session import ImportRules, ImportSession
     from fairlift_server.importing.source import check_is_file
-    from fairlift_server.store.database import Store
 
     if arguments.refused is not None and len(arguments.files) > 1:
         _refuse(["--refused names one file; import one file at a time with it"])
@@ -88,6 +85,21 @@ def _import(settings: Settings, arguments: argparse.Namespace) -> int:
     mapping = read_mapping(arguments.mapping, arguments.kind)
     for path in arguments.files:  # before the first is imported
         check_is_file(path)
+    if not arguments.dry_run:
+        return _import_files(settings, arguments, mapping)
+    from fairlift_server.commands.dry_runs import judging
+
+    with judging(settings) as chosen:
+        return _import_files(chosen, arguments, mapping)
+
+
+def _import_files(settings: Settings, arguments: argparse.Namespace, mapping: "KindMapping") -> int:
+    """Imports all files into the database of the settings; the exit code."""
+    from fairlift_server.build import id_settings_of, prepared
+    from fairlift_server.events.parking import ParkingLimits
+    from fairlift_server.importing.session import ImportRules, ImportSession
+    from fairlift_server.store.database import Store
+
     limits = ParkingLimits(settings.parked_events, settings.parked_days)
     rules = ImportRules(settings.currency, settings.history_days, limits)
     id_settings = id_settings_of(settings)

@@ -12,8 +12,10 @@ from fairlift_server.commands import import_files
 from fairlift_server.importing.kinds import KINDS
 from fairlift_server.importing.mapping import read_mapping
 from fairlift_server.importing.progress import ProgressBar
+from fairlift_server.store.database import Store
 
-from tests.databases import sqlite_only
+from tests import databases
+from tests.databases import new_database, sqlite_only
 from tests.server.client import running
 from tests.server.importing.files import (
     HEADER,
@@ -68,6 +70,76 @@ def test_a_dry_run_says_the_same_and_changes_nothing(tmp_path: Path) -> None:
     counts = [re.findall(r"\d[\d,]*", text.split("taken")[-1])[:3] for text in (dry.stdout,)]
     assert counts == [["4", "2", "6"]]
     assert dry.stdout.splitlines()[1:] == real.stdout.splitlines()[1:-1]
+
+
+DRY = ("--as", "orders", "--map", "generic", "--dry-run")
+
+
+def tables_of(database: str) -> int:
+    """How many tables a database has."""
+    if not database.startswith("postgresql:"):
+        return 0 if not Path(database).exists() else 1
+    catalogue = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
+    return int(databases.rows(database, catalogue)[0][0])
+
+
+@pytest.mark.parametrize("kind", ["file", "postgres"])
+def test_a_dry_run_makes_no_database(tmp_path: Path, kind: str) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(5))
+    database = str(tmp_path / "new.db") if kind == "file" else new_database(str(tmp_path))
+    settings = {"FAIRLIFT_DATABASE": database, "FAIRLIFT_RAW_IDS": "no"}
+    if kind == "postgres":
+        settings |= {"FAIRLIFT_ID_KEY": "5a" * 32, "FAIRLIFT_WORKERS": "2"}
+    before = set(tmp_path.iterdir())
+
+    done = command(tmp_path, file, *DRY, settings=settings)
+
+    assert done.returncode == 0, done.stderr
+    assert "  taken              10  (5 events)" in done.stdout
+    assert tables_of(database) == 0
+    assert set(tmp_path.iterdir()) - before <= set(tmp_path.glob("shop.db*"))
+
+
+def test_a_dry_run_upgrades_nothing(tmp_path: Path) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(5))
+    old = str(tmp_path / "old.db")
+    store = Store(old)
+    store.migrate(to="0008")
+    store.close()
+
+    done = command(tmp_path, file, *DRY, settings={"FAIRLIFT_DATABASE": old})
+
+    assert done.returncode == 2
+    assert "is of an older version; run `fairlift-server migrate` first" in done.stderr
+    assert databases.rows(old, "SELECT version_num FROM alembic_version") == [("0008",)]
+
+
+def test_a_dry_run_settles_nothing_in_a_database_that_was_never_used(tmp_path: Path) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(5))
+    unused = new_database(f"{tmp_path} unused")
+    store = Store(unused)
+    store.migrate()
+    store.close()
+    settings = {"FAIRLIFT_DATABASE": unused, "FAIRLIFT_RAW_IDS": "yes", "FAIRLIFT_CURRENCY": "EUR"}
+
+    done = command(tmp_path, file, *DRY, settings=settings)
+
+    assert done.returncode == 0, done.stderr
+    for table in ("shop", "stored_ids"):
+        assert databases.rows(unused, f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+@sqlite_only
+def test_a_dry_run_tells_that_the_database_is_gone(tmp_path: Path) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(5))
+    imported(tmp_path, file)
+    (tmp_path / "shop.db").unlink()
+
+    done = command(tmp_path, file, *DRY)
+
+    assert done.returncode == 2
+    assert "is empty or missing, but was a shop's database before" in done.stderr
+    assert not (tmp_path / "shop.db").exists()
 
 
 @sqlite_only
