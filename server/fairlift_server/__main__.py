@@ -33,9 +33,11 @@ from fairlift_server.settings_file import CONFIG, read_settings
 
 log = logging.getLogger("fairlift.server")
 
+_INTERRUPTED = 130
+
 
 def main() -> None:
-    """Runs a command; exit codes: 0 success, 1 failure, 2 wrong usage."""
+    """Runs a command; exit codes: 0 success, 1 failure, 2 wrong usage, 130 Ctrl-C."""
     arguments = _parser().parse_args()
     # Before anything is started: results are computed in another process, which imports its part
     # when the first report is read.
@@ -57,6 +59,9 @@ def main() -> None:
         sys.exit("\n".join(f"fairlift-server: {violation}" for violation in error.violations))
     except FairliftError as error:
         sys.exit(f"fairlift-server: {error}")
+    except KeyboardInterrupt:
+        print("fairlift-server: interrupted", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
     except BrokenPipeError:
         _end_unread()
 

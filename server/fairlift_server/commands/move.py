@@ -6,6 +6,7 @@ import sys
 from fairlift.engine.errors import WrongState
 
 from fairlift_server.commands import Command
+from fairlift_server.commands.interruption import interruptible
 from fairlift_server.settings import Settings
 
 
@@ -40,7 +41,8 @@ def _run(_settings: Settings, arguments: argparse.Namespace) -> None:
         try:
             target.keep_others_away()
             target.migrate(may_be_unfinished=True)
-            move(source, target, _report)
+            with interruptible("the move", "run it again: it goes on where it was stopped"):
+                move(source, target, _report)
             print(
                 f"{source.name} was copied to {target.name} ({target.contents()}). Set "
                 "FAIRLIFT_DATABASE to it, keep the key of ids (FAIRLIFT_ID_KEY_FILE) and the list "

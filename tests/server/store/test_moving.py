@@ -260,6 +260,20 @@ def test_a_move_that_could_not_keep_servers_away_has_not_ended(
     assert tries(new) == "started"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_move_that_is_interrupted_says_how_it_goes_on(
+    tmp_path: Path, moving: Moving, number: signal.Signals
+) -> None:
+    old, new = str(tmp_path / "old.db"), str(tmp_path / "new.db")
+    assert tries(old) == "started"
+
+    with pytest.raises(SystemExit, match="the move was interrupted; run it again: it goes on"):
+        moving(old, new, lambda: signal.raise_signal(number))
+
+    moving(old, new, lambda: None)
+    assert contents(new) == contents(old)
+
+
 def cut_off(database: str) -> None:
     """Ends all connections of Fairlift, as a restart of PostgreSQL does."""
     rows(
