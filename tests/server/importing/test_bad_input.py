@@ -175,6 +175,23 @@ def test_a_mapping_that_names_no_column(tmp_path: Path) -> None:
     assert f"in {file}: it has order, unit" in line
 
 
+def test_a_copy_that_finds_no_room_is_told(tmp_path: Path) -> None:
+    """As on a full disk: no file may be larger than a megabyte."""
+    file = tmp_path / "a.csv"
+    file.write_bytes("\r\n".join([HEADER, *order_lines(30_000)]).encode())
+    program = f"{sys.executable} -m fairlift_server import {file} --as orders --map generic"
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 1000; {program}"],
+        env=environment(tmp_path), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert f"{file} cannot be copied to " in line
+    assert "set TMPDIR" in line
+    assert rows(tmp_path, "SELECT count(*) FROM seen_events") == [(0,)]
+
+
 PERSON = {"ana@example.com", "Ana", "Madrid", "B-1", "600123123"}
 ROW = "B-1,{mail},{time},Ana,Madrid,{phone},39.90"
 
