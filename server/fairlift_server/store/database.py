@@ -197,6 +197,9 @@ class Store:
         for attempts_left in reversed(range(attempts)):
             try:
                 return self._written(job)
+            except Overloaded as error:  # no connection: another program is alone with it
+                self.write_failures.add(str(error))
+                raise
             except FairliftError:
                 raise
             except Exception as error:

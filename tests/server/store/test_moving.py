@@ -10,7 +10,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from fairlift.v1 import results_service_pb2 as pb
 from fairlift_server.commands.move import MOVE
 from fairlift_server.settings import Settings
 from fairlift_server.store.database import Store
-from fairlift_server.store.moving import move
+from fairlift_server.store.moving import Report, move
 from fairlift_server.store.tables import metadata
 
 from tests.databases import changed, new_database, rows
@@ -178,15 +178,22 @@ async def test_a_move_waits_until_no_server_runs(tmp_path: Path) -> None:
 Meanwhile = Callable[[], object]
 
 
+def told_of_orders(meanwhile: Meanwhile) -> Report:
+    """Does something once orders have moved."""
+
+    def report(table: str, _done: int, _rows: int) -> None:
+        if table == "orders":
+            meanwhile()
+
+    return report
+
+
 @pytest.fixture
 def moving(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, Meanwhile], None]:
     """Moves a shop; something happens in the middle of it."""
 
     def run(source: str, target: str, meanwhile: Meanwhile) -> None:
-        def report(table: str, _done: int, _rows: int) -> None:
-            if table == "orders":
-                meanwhile()
-
+        report = told_of_orders(meanwhile)
         monkeypatch.setattr("fairlift_server.commands.move._report", report)
         MOVE.run(Settings(), Namespace(source=source, target=target))
 
@@ -219,8 +226,17 @@ def test_no_server_starts_while_a_shop_moves(tmp_path: Path, moving: Moving) -> 
     assert [tries(database) for database in (old, new)] == ["started"] * 2
 
 
+def moved_alone(source: str, target: str, meanwhile: Meanwhile) -> None:
+    """As the command does it, in any thread."""
+    with closing(Store(source)) as old, closing(Store(target)) as new:
+        for store in (old, new):
+            store.keep_others_away()
+            store.migrate(may_be_unfinished=True)
+        move(old, new, told_of_orders(meanwhile))
+
+
 async def test_a_server_that_was_cut_off_waits_until_a_move_has_ended(
-    tmp_path: Path, moving: Moving
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its database was away when the move began; callers are asked to send again."""
     old, new = new_database(f"{tmp_path} old"), new_database(f"{tmp_path} new")
@@ -239,9 +255,12 @@ async def test_a_server_that_was_cut_off_waits_until_a_move_has_ended(
         for _attempt in range(30):
             cut_off(old)
             with suppress(WrongState):  # the server was back before the move
-                await asyncio.to_thread(moving, old, new, sends)
+                await asyncio.to_thread(moved_alone, old, new, sends)
                 break
         assert codes == [grpc.StatusCode.RESOURCE_EXHAUSTED]
+        fields = [getattr(record, "fields", {}) for record in caplog.records]
+        reasons = [str(each.get("reason")) for each in fields]
+        assert any("`fairlift-server move` copies postgresql://" in each for each in reasons)
         assert rows(new, "SELECT unit FROM exposures") == rows(old, "SELECT unit FROM exposures")
         await caller.accepted([shop.exposure("b")])
 
