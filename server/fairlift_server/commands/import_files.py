@@ -112,6 +112,8 @@ def _import_files(settings: Settings, arguments: argparse.Namespace, mapping: "K
             with session.file(path, arguments.kind, mapping) as file:
                 refused = arguments.refused or path.with_name(f"{path.name}.refused.csv")
                 code = max(code, _import_file(session, file, path, arguments, refused))
+            if code == _INTERRUPTED:
+                break
         return code
     finally:
         store.close()

@@ -2,12 +2,15 @@
 
 import csv
 import io
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from fairlift_server.__main__ import main
 from fairlift_server.commands import import_files
 from fairlift_server.importing.kinds import KINDS
 from fairlift_server.importing.mapping import read_mapping
@@ -179,6 +182,27 @@ def test_refused_rows_that_cannot_be_written_are_no_failure(tmp_path: Path) -> N
     done = command(tmp_path, file, "--as", "orders", "--map", "generic", "--refused", nowhere)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert f"cannot be written to {nowhere}: No such file or directory" in done.stdout
+
+
+def test_ctrl_c_ends_all_of_several_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (
+        written(tmp_path / f"{name}.csv", HEADER, *order_lines(3, number))
+        for number, name in enumerate(["first", "second"])
+    )
+    monkeypatch.setattr(ProgressBar, "say", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(os, "environ", environment(tmp_path))
+    words = ["import", str(first), str(second), "--as", "orders", "--map", "generic"]
+    monkeypatch.setattr(sys, "argv", ["fairlift-server", *words])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    said = capsys.readouterr().out
+    assert ended.value.code == 130
+    assert f"{first}: was interrupted" in said
+    assert "second.csv" not in said
 
 
 def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:

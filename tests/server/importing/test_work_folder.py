@@ -1,5 +1,6 @@
 """What an import writes beside its file: gone when it ends, and when it was killed soon after."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -109,6 +110,17 @@ def test_what_is_no_folder_of_an_import_stays(temporary: Path, tmp_path: Path) -
 
     assert precious.is_dir()
     assert len(list(temporary.iterdir())) == 2
+
+
+def test_the_folder_of_another_user_stays(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (temporary / "fairlift-importing-other").mkdir()
+    monkeypatch.setattr(os, "geteuid", lambda: 4_321)
+
+    remove_left_over()
+
+    assert len(list(temporary.iterdir())) == 1
 
 
 def test_a_new_folder_that_is_removed_at_once_is_made_again(

@@ -293,6 +293,21 @@ def test_a_move_that_is_interrupted_says_how_it_goes_on(
     assert contents(new) == contents(old)
 
 
+def test_who_writes_under_another_name_keeps_a_move_away(tmp_path: Path, moving: Moving) -> None:
+    """As a pooler gives to connections: the lock counts, not the name."""
+    old = new_database(str(tmp_path))
+    store = Store(old)
+    store.migrate()
+    renamed = "SELECT set_config('application_name', 'pooler', false)"
+    store.write_now(lambda connection: connection.exec_driver_sql(renamed))
+
+    with pytest.raises(WrongState, match="a server of Fairlift uses .*; stop it first"):
+        moving(old, str(tmp_path / "new.db"), lambda: None)
+
+    store.close()
+    moving(old, str(tmp_path / "new.db"), lambda: None)
+
+
 def cut_off(database: str) -> None:
     """Ends all connections of Fairlift, as a restart of PostgreSQL does."""
     rows(
