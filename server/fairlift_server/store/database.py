@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
+from fairlift_server.store.connection_words import RULE, are_connection_words
 from fairlift_server.store.contents import Contents, contents
 from fairlift_server.store.move_marks import refuse_unfinished
 from fairlift_server.store.postgres_database import PostgresDatabase, without_secrets
@@ -47,6 +48,7 @@ class Store:
     """
 
     def __init__(self, database: str | Path, *, accept: bool = False) -> None:
+        _refuse_connection_words(database)
         self.write_failures = WriteFailures()
         self._database: Database = (
             PostgresDatabase(str(database))
@@ -297,9 +299,16 @@ def existing_store(database: str | Path, *, accept: bool = False) -> Store:
     Raises:
         WrongState: there is no such file, or it cannot be opened.
     """
+    _refuse_connection_words(database)
     if not is_url(database) and not Path(database).is_file():
         raise WrongState(f"there is no database at {Path(database).resolve()}")
     return Store(database, accept=accept)
+
+
+def _refuse_connection_words(database: str | Path) -> None:
+    if are_connection_words(str(database)):
+        # Without them: one may be a password.
+        raise WrongState(f"the name of a database {RULE}")
 
 
 def _reason(error: DatabaseError | NoConnection) -> str:

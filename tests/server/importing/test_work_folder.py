@@ -112,9 +112,7 @@ def test_what_is_no_folder_of_an_import_stays(temporary: Path, tmp_path: Path) -
     assert len(list(temporary.iterdir())) == 2
 
 
-def test_the_folder_of_another_user_stays(
-    temporary: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_folder_of_another_user_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (temporary / "fairlift-importing-other").mkdir()
     monkeypatch.setattr(os, "geteuid", lambda: 4_321)
 

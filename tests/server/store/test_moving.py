@@ -301,7 +301,7 @@ def test_who_writes_under_another_name_keeps_a_move_away(tmp_path: Path, moving:
     renamed = "SELECT set_config('application_name', 'pooler', false)"
     store.write_now(lambda connection: connection.exec_driver_sql(renamed))
 
-    with pytest.raises(WrongState, match="a server of Fairlift uses .*; stop it first"):
+    with pytest.raises(WrongState, match=r"a server of Fairlift uses .*; stop it first"):
         moving(old, str(tmp_path / "new.db"), lambda: None)
 
     store.close()
@@ -326,6 +326,21 @@ def test_a_database_does_not_move_into_itself(tmp_path: Path, moving: Moving) ->
     for one, other in ((url, url), (str(file), str(link))):
         with pytest.raises(WrongState, match="--from and --to name the same database"):
             moving(one, other, lambda: None)
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_words_of_a_connection_are_no_file_and_are_not_shown(
+    tmp_path: Path, moving: Moving, monkeypatch: pytest.MonkeyPatch, side: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Store("shop.db").close()
+    sides = {"source": "shop.db", "target": "new.db", side: "host=db password=secret"}
+
+    with pytest.raises(WrongState, match="lists words such as host=…") as caught:
+        moving(sides["source"], sides["target"], lambda: None)
+
+    assert "secret" not in str(caught.value)
+    assert not list(tmp_path.glob("*secret*"))
 
 
 def test_a_database_that_takes_no_move_is_told(tmp_path: Path, moving: Moving) -> None:
