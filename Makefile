@@ -98,7 +98,7 @@ test: $(READY) ## run all tests; fails, too, if a branch of the engine or of the
 	@$(MAKE) --no-print-directory test-compiled
 
 test-postgres: $(READY) ## the tests of the server and of the ledger once more, on PostgreSQL
-	@FAIRLIFT_TESTED_DATABASE=postgresql $(PY) -m pytest -n auto --dist worksteal -q -m "not slow and not spark" tests/server tests/ledger_oracle
+	@FAIRLIFT_TESTED_DATABASE=postgresql $(PY) -m pytest -n auto --dist worksteal -q -m "(kills or not slow) and not spark" tests/server tests/ledger_oracle
 
 test-spark: $(READY) ## the engines on a Spark cluster of two workers on this machine; needs Java 17, takes minutes
 	@$(PY) -m pytest -q -m spark tests

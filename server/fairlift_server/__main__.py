@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from importlib.metadata import version
+from typing import NoReturn
 
 from fairlift.engine.errors import FairliftError, Invalid
 from fairlift.extras import missing_line
@@ -32,9 +33,11 @@ from fairlift_server.settings_file import CONFIG, read_settings
 
 log = logging.getLogger("fairlift.server")
 
+_INTERRUPTED = 130
+
 
 def main() -> None:
-    """Runs a command; exit codes: 0 success, 1 failure, 2 wrong usage."""
+    """Runs a command; exit codes: 0 success, 1 failure, 2 wrong usage, 130 Ctrl-C."""
     arguments = _parser().parse_args()
     # Before anything is started: results are computed in another process, which imports its part
     # when the first report is read.
@@ -48,11 +51,26 @@ def main() -> None:
         _log_to_stderr(settings.log_level)
         for line in unknown_variables(os.environ):
             log.warning(line)
-        arguments.run(settings, arguments)
+        try:
+            arguments.run(settings, arguments)
+        finally:
+            sys.stdout.flush()
     except Invalid as error:
         sys.exit("\n".join(f"fairlift-server: {violation}" for violation in error.violations))
     except FairliftError as error:
         sys.exit(f"fairlift-server: {error}")
+    except KeyboardInterrupt:
+        print("fairlift-server: interrupted", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        _end_unread()
+
+
+def _end_unread() -> NoReturn:
+    """Ends without a word when nobody reads on, such as `head` that has what it wants."""
+    # What was not written yet would fail once more at the end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,6 +7,7 @@ from fairlift.engine.errors import Violation
 from fairlift_server.currency_codes import CURRENCIES
 from fairlift_server.events.retention_days import RETENTION_RULE, may_retain
 from fairlift_server.setting_values import PREFIX, SettingValues
+from fairlift_server.store.connection_words import RULE, are_connection_words
 from fairlift_server.store.id_key import id_key_from
 
 # Of a token that others may guess at.
@@ -49,6 +50,8 @@ def violations(settings: SettingValues) -> list[Violation]:
         # Not the value: it may hold a password.
         text = f"begins with {scheme}://, must be a path or postgresql://…"
         broken.append(Violation(PREFIX + "DATABASE", text))
+    if are_connection_words(settings.database):
+        broken.append(Violation(PREFIX + "DATABASE", RULE))
     check(
         settings.workers == 1 or "://" in settings.database,
         "workers",

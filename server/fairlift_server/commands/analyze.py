@@ -33,7 +33,7 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> None:
         analysis=arguments.engine or settings.analysis,
         analysis_tables=arguments.tables or settings.analysis_tables,
     )
-    with interruptible("the analysis"):
+    with interruptible("the analysis", "run it again: looks that were made are kept"):
         reading = asyncio.run(_read(chosen, arguments.campaign))
     for line in _lines(arguments.campaign, reading):
         print(line)

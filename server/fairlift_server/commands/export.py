@@ -43,7 +43,7 @@ def _export_ledger(settings: Settings, folder: Path) -> None:
     from fairlift_server.lake.ledger import checked_ledger
 
     database = checked_ledger(settings.database)
-    with interruptible("the export"):
+    with interruptible("the export", "run it again: it goes on where it was stopped"):
         exported = export_ledger(database, folder, progress=_show_progress)
     for table, rows in exported.rows.items():
         print(f"{table}: {rows:,} rows")

@@ -17,6 +17,7 @@ from fairlift_server.commands import Command
 from fairlift_server.settings import Settings
 
 if TYPE_CHECKING:
+    from fairlift_server.importing.mapping import KindMapping
     from fairlift_server.importing.session import FileImport, ImportSession
     from fairlift_server.importing.tally import Group, Why
 
@@ -59,6 +60,8 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> None:
         _refuse(str(violation) for violation in error.violations)
     except FairliftError as error:
         _refuse([str(error)])
+    except BrokenPipeError:
+        raise  # of what it prints; no file is meant
     except OSError as error:
         _refuse([f"cannot use {error.filename}: {error.strerror}"])
     except KeyboardInterrupt:
@@ -72,18 +75,31 @@ def _import(settings: Settings, arguments: argparse.Namespace) -> int:
     Raises:
         FairliftError: a file, the mapping or the database cannot be used.
     """
-    from fairlift_server.build import id_settings_of, prepared
-    from fairlift_server.events.parking import ParkingLimits
     from fairlift_server.importing.mapping import read_mapping
-    from fairlift_server.importing.session import ImportRules, ImportSession
     from fairlift_server.importing.source import check_is_file
-    from fairlift_server.store.database import Store
 
     if arguments.refused is not None and len(arguments.files) > 1:
         _refuse(["--refused names one file; import one file at a time with it"])
+    if arguments.refused is not None:
+        _check_refused(arguments.refused, [*arguments.files, arguments.mapping, settings.database])
     mapping = read_mapping(arguments.mapping, arguments.kind)
     for path in arguments.files:  # before the first is imported
         check_is_file(path)
+    if not arguments.dry_run:
+        return _import_files(settings, arguments, mapping)
+    from fairlift_server.commands.dry_runs import judging
+
+    with judging(settings) as chosen:
+        return _import_files(chosen, arguments, mapping)
+
+
+def _import_files(settings: Settings, arguments: argparse.Namespace, mapping: "KindMapping") -> int:
+    """Imports all files into the database of the settings; the exit code."""
+    from fairlift_server.build import id_settings_of, prepared
+    from fairlift_server.events.parking import ParkingLimits
+    from fairlift_server.importing.session import ImportRules, ImportSession
+    from fairlift_server.store.database import Store
+
     limits = ParkingLimits(settings.parked_events, settings.parked_days)
     rules = ImportRules(settings.currency, settings.history_days, limits)
     id_settings = id_settings_of(settings)
@@ -96,9 +112,18 @@ def _import(settings: Settings, arguments: argparse.Namespace) -> int:
             with session.file(path, arguments.kind, mapping) as file:
                 refused = arguments.refused or path.with_name(f"{path.name}.refused.csv")
                 code = max(code, _import_file(session, file, path, arguments, refused))
+            if code == _INTERRUPTED:
+                break
         return code
     finally:
         store.close()
+
+
+def _check_refused(refused: Path, read: Iterable[Path | str]) -> None:
+    """Refuses to write the refused rows over what the import reads."""
+    for path in read:
+        if refused.resolve() == Path(path).resolve():
+            _refuse([f"--refused names {path}, which the import reads; choose another name"])
 
 
 def _import_file(

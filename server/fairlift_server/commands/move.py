@@ -3,7 +3,10 @@
 import argparse
 import sys
 
+from fairlift.engine.errors import WrongState
+
 from fairlift_server.commands import Command
+from fairlift_server.commands.interruption import interruptible
 from fairlift_server.settings import Settings
 
 
@@ -25,18 +28,21 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(_settings: Settings, arguments: argparse.Namespace) -> None:
-    from fairlift_server.store.database import Store, existing_store
+    from fairlift_server.store.database import Store, existing_store, name_one_database
     from fairlift_server.store.moving import move
 
+    if name_one_database(arguments.source, arguments.target):
+        raise WrongState("--from and --to name the same database")
     source = existing_store(arguments.source)
     try:
+        source.keep_others_away()
         source.migrate()
-        source.refuse_other_servers()
         target = Store(arguments.target)
         try:
+            target.keep_others_away()
             target.migrate(may_be_unfinished=True)
-            target.refuse_other_servers()
-            move(source, target, _report)
+            with interruptible("the move", "run it again: it goes on where it was stopped"):
+                move(source, target, _report)
             print(
                 f"{source.name} was copied to {target.name} ({target.contents()}). Set "
                 "FAIRLIFT_DATABASE to it, keep the key of ids (FAIRLIFT_ID_KEY_FILE) and the list "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fairlift.engine.errors import InvalidRequest, Violation, WrongState
 
 from fairlift_server.commands import Command
+from fairlift_server.commands.interruption import interruptible
 from fairlift_server.events.retention_days import MIN_RETENTION_DAYS, RETENTION_RULE, may_retain
 from fairlift_server.settings import Settings
 
@@ -41,7 +42,8 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         _say_what_would_go(settings, rules)
     else:
-        counts = asyncio.run(_retain(settings, rules))
+        with interruptible("the removal", "run it again: it goes on where it was stopped"):
+            counts = asyncio.run(_retain(settings, rules))
         for table, count in counts.items():
             print(f"{table}: {count:,} events were removed")
         print(f"removed {sum(counts.values()):,} events")

@@ -42,6 +42,10 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> None:
     # gRPC writes lines of its own that are no JSON, one for each compressed message that it
     # refuses; what matters of them comes as an error too.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    if arguments.worker is None:
+        from fairlift_server.importing.work_folder import remove_left_over
+
+        remove_left_over()
     if arguments.worker is None and settings.journal:
         from fairlift_server.events.journal_files import gather
 

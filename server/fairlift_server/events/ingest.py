@@ -100,8 +100,15 @@ class Ingest:
 
     @property
     def longest_wait_s(self) -> float:
-        """How long the oldest batch has waited for its turn; 0 where none waits."""
-        return max(0.0, self._now() - self._queue[0].arrived_s) if self._queue else 0.0
+        """How long the oldest batch has waited for its turn; 0 where none waits.
+
+        Also for other threads: the queue may empty meanwhile.
+        """
+        try:
+            oldest = self._queue[0]
+        except IndexError:
+            return 0.0
+        return max(0.0, self._now() - oldest.arrived_s)
 
     @property
     def expected_wait_s(self) -> float:

@@ -14,6 +14,7 @@ from fairlift_server.events.ledger import (
     ExposureEntry,
     IdleOutcome,
     ParkedEvent,
+    RefusalReason,
     RefusedEvent,
 )
 from fairlift_server.events.parking import WaitingEvent
@@ -36,7 +37,8 @@ ReadEvent = Event | WaitingEvent
 StoreEvents = Callable[[Sequence[ReadEvent]], Sequence[EventOutcome]]
 # The event of a message, or the rule that it breaks.
 ReadMessage = Callable[[pb.Event | CustomerAttribute], ReadEvent | RefusedEvent]
-NoteRefused = Callable[[Sequence[int], str], None]
+# The lines, why, and whether they are of somebody who was erased.
+NoteRefused = Callable[[Sequence[int], str, bool], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,8 @@ class Importer:
 
     def _refuse(self, lines: Sequence[int], reason: str, field: str, message: str) -> None:
         self.tally.add_refused(Why(field, reason), message, lines)
-        self._note_refused(lines, f"{field} {message}")
+        is_erased = reason == RefusalReason.ERASED.value
+        self._note_refused(lines, f"{field} {message}".lstrip(), is_erased)
 
 
 @contextmanager

@@ -148,16 +148,38 @@ def _known_column(source: SourceFile, name: str, column: str, mapping: KindMappi
 
 def _no_column(source: SourceFile, column: str, mapping: KindMapping) -> str:
     columns = source.columns
+    needs = f"needs the column {column!r}"
     if len(columns) == 1 and (other := _other_delimiter(columns[0], mapping)):
+        there = f", {columns[0][:80]!r}" if are_names(columns[0].split(other)) else ""
         return (
-            f"needs the column {column!r}, but {source.path} has one column only, "
-            f"{columns[0][:80]!r}; set `delimiter: {other!r}` in the mapping's `file`"
+            f"{needs}, but {source.path} has one column only{there}; set `delimiter: {other!r}` in "
+            "the mapping's `file`"
         )
-    near = difflib.get_close_matches(column, columns, n=1)
-    shown = ", ".join(columns[:_SHOWN_COLUMNS])
-    more = f" and {len(columns) - _SHOWN_COLUMNS} more" if len(columns) > _SHOWN_COLUMNS else ""
+    near = difflib.get_close_matches(column, columns, n=1) if are_names(columns) else []
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"needs the column {column!r}, which {source.path} lacks; it has {shown}{more}{hint}"
+    return f"{needs}, which {source.path} lacks; {_there(columns)}{hint}"
+
+
+def _there(columns: Sequence[str]) -> str:
+    """Says which columns a file has; what may be its first row is not shown: it may name people."""
+    if not are_names(columns):
+        return "its first line must name the columns, and looks like a row of values"
+    more = f" and {len(columns) - _SHOWN_COLUMNS} more" if len(columns) > _SHOWN_COLUMNS else ""
+    return f"it has {', '.join(columns[:_SHOWN_COLUMNS])}{more}"
+
+
+def are_names(columns: Sequence[str]) -> bool:
+    """Whether a file's first line names its columns: none is an e-mail, or digits for the most.
+
+    >>> are_names(["Order", "Tax 1 Name"]), are_names(["B-1", "24/11/2026 10:30", "Ana"])
+    (True, False)
+    """
+    return not any("@" in column or _is_number(column) for column in columns)
+
+
+def _is_number(column: str) -> bool:
+    digits = sum(map(str.isdigit, column))
+    return digits > 0 and 2 * digits >= sum(map(str.isalnum, column))
 
 
 def _other_delimiter(header: str, mapping: KindMapping) -> str:
@@ -174,10 +196,8 @@ def _types(source: SourceFile, expressions: Mapping[str, str], table: str) -> di
             described = source.described(f"SELECT {expression} AS value FROM {table}")
         except duckdb.Error as error:
             text = f"{expression} cannot be read: {str(error).partition(chr(10))[0]}"
-            columns = ", ".join(source.columns[:_SHOWN_COLUMNS])
-            raise InvalidRequest(
-                [Violation(name or "only", f"{text}; the file has {columns}")]
-            ) from None
+            text = f"{text}; in {source.path}: {_there(source.columns)}"
+            raise InvalidRequest([Violation(name or "only", text)]) from None
         types[name] = described
     return types
 

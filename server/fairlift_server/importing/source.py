@@ -1,6 +1,5 @@
 """A file as a table of DuckDB: its readers do the parsing."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from fairlift_server.importing.mapping import FileOptions
 from fairlift_server.importing.reader_errors import explained
 from fairlift_server.importing.sql_names import named
 from fairlift_server.importing.text_file import FileState, TextFile, readable_text
+from fairlift_server.importing.work_folder import WorkFolder
 
 _THREADS = 2
 _MEMORY = "256MB"
@@ -34,16 +34,15 @@ class SourceFile:
         self.path = path
         check_is_file(path)
         self._state = FileState.of(path)
-        self._folder = tempfile.TemporaryDirectory(prefix="fairlift-import-")
-        spill = Path(self._folder.name)
+        self._folder = WorkFolder()
         config: dict[str, str | bool | int | float | list[str]] = {
             "threads": _THREADS,
             "memory_limit": _MEMORY,
-            "temp_directory": str(spill),
+            "temp_directory": str(self._folder.path),
         }
         self._connection = duckdb.connect(config=config)
         try:
-            self._open(options, spill)
+            self._open(options, self._folder.path)
         except BaseException:
             self.close()
             raise
@@ -154,7 +153,7 @@ class SourceFile:
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
-        self._folder.cleanup()
+        self._folder.close()
 
     def _unreadable(self, error: duckdb.Error) -> WrongState:
         self.check_rests()

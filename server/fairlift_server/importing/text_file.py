@@ -59,7 +59,7 @@ def readable_text(path: Path, encoding: str, copy: Path) -> TextFile:
         copy: where a text in another encoding, or with other ends of lines, is written.
 
     Raises:
-        WrongState: it is not; the line is named.
+        WrongState: it is not; the line is named. Or the copy cannot be written.
     """
     name = codecs.lookup(encoding).name
     lines = _Lines(path)
@@ -72,6 +72,18 @@ def readable_text(path: Path, encoding: str, copy: Path) -> TextFile:
         for text in _decoded(path, name):
             lines.add(text)
         return TextFile(path, lines.total, lines.blank)
+    try:
+        _copy_text(path, name, copy, lines)
+    except OSError as error:
+        raise WrongState(
+            f"{path} cannot be copied to {copy.parent}: {error.strerror}; a text in {encoding}, or "
+            "with lines that end as on Windows, needs a copy: free the disk, or set TMPDIR"
+        ) from None
+    return TextFile(copy, lines.total, lines.blank)
+
+
+def _copy_text(path: Path, name: str, copy: Path, lines: "_Lines") -> None:
+    """Writes the text in UTF-8, with a line feed at the end of each line."""
     with copy.open("w", encoding="utf-8", newline="") as target:
         end = ""
         for text in _decoded(path, name):
@@ -82,7 +94,6 @@ def readable_text(path: Path, encoding: str, copy: Path) -> TextFile:
             lines.add(text)
             target.write(text)
         target.write(end)
-    return TextFile(copy, lines.total, lines.blank)
 
 
 def _refuse_other_kinds(path: Path, start: bytes, name: str) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
+from fairlift_server.store.connection_words import RULE, are_connection_words
 from fairlift_server.store.contents import Contents, contents
 from fairlift_server.store.move_marks import refuse_unfinished
 from fairlift_server.store.postgres_database import PostgresDatabase, without_secrets
@@ -47,6 +48,7 @@ class Store:
     """
 
     def __init__(self, database: str | Path, *, accept: bool = False) -> None:
+        _refuse_connection_words(database)
         self.write_failures = WriteFailures()
         self._database: Database = (
             PostgresDatabase(str(database))
@@ -140,6 +142,18 @@ class Store:
         """
         self._database.refuse_other_servers()
 
+    def keep_others_away(self) -> None:
+        """Until it is closed, no other program of Fairlift writes to the database.
+
+        Raises:
+            WrongState: one uses it now.
+        """
+        self._database.keep_others_away()
+
+    def check_alone(self) -> None:
+        """Raises WrongState where others could have written since they were to be kept away."""
+        self._database.check_alone()
+
     def contents(self) -> Contents:
         """What the database contains, found without reading it through."""
         return self.read_now(contents)
@@ -185,6 +199,9 @@ class Store:
         for attempts_left in reversed(range(attempts)):
             try:
                 return self._written(job)
+            except Overloaded as error:  # no connection: another program is alone with it
+                self.write_failures.add(str(error))
+                raise
             except FairliftError:
                 raise
             except Exception as error:
@@ -282,9 +299,16 @@ def existing_store(database: str | Path, *, accept: bool = False) -> Store:
     Raises:
         WrongState: there is no such file, or it cannot be opened.
     """
+    _refuse_connection_words(database)
     if not is_url(database) and not Path(database).is_file():
         raise WrongState(f"there is no database at {Path(database).resolve()}")
     return Store(database, accept=accept)
+
+
+def _refuse_connection_words(database: str | Path) -> None:
+    if are_connection_words(str(database)):
+        # Without them: one may be a password.
+        raise WrongState(f"the name of a database {RULE}")
 
 
 def _reason(error: DatabaseError | NoConnection) -> str:
@@ -294,6 +318,13 @@ def _reason(error: DatabaseError | NoConnection) -> str:
 def is_url(database: str | Path) -> bool:
     """Whether it names a PostgreSQL database, not a file."""
     return str(database).startswith(("postgresql://", "postgres://"))
+
+
+def name_one_database(one: str, other: str) -> bool:
+    """Whether two texts name one database; two URLs may do so and differ."""
+    if is_url(one) or is_url(other):
+        return one == other
+    return Path(one).resolve() == Path(other).resolve()
 
 
 def pending_migrations(database: str | Path, to: str = NEWEST) -> tuple[str, list[Pending]]:

@@ -44,7 +44,8 @@ def move(source: Store, target: Store, report: Report = lambda _table, _done, _a
         report: is told of each batch: the table, its rows so far, and all of them.
 
     Raises:
-        WrongState: the target has contents of its own, or the copy differs in the end.
+        WrongState: the target has contents of its own, the copy differs in the end, or others
+            could have written meanwhile.
     """
     name = source.read_now(_ledger_name)
     large = [table for table in tables.metadata.sorted_tables if table.name in _KEYS]
@@ -62,9 +63,17 @@ def move(source: Store, target: Store, report: Report = lambda _table, _done, _a
         for copied in _copy(source, target, table):
             done += copied
             report(table.name, done, rows)
-    for table in (*small, *large):
+    for table in large:
         _check_same(source, target, table)
+    # A file takes small changes beside whoever has it open, such as the end of a token.
+    if differing := _differing(source, target, small):
+        raise WrongState(
+            f"{source.name} and {target.name} differ in {', '.join(differing)}: something else "
+            "wrote to one of them; run the same move again"
+        )
     target.write_now(_follow_all_ids)
+    for store in (source, target):
+        store.check_alone()
     target.write_now(lambda connection: end_move(connection, name))
 
 
@@ -73,15 +82,21 @@ def _refuse_changes(
 ) -> None:
     """Refuses to move over a copy that has been used, or whose source has been, since it ended."""
     changed = [table.name for table in large if len({*_counts(table, source, target)}) > 1]
-    for table in small:
-        before, after = (sorted(s.read_now(partial(_all_rows, table))) for s in (source, target))
-        if before != after:
-            changed.append(table.name)
+    changed += _differing(source, target, small)
     if changed:
         raise WrongState(
             f"{source.name} has moved to {target.name} already, and one of them has changed since "
             f"({', '.join(sorted(changed))}); serve {target.name}, or take an empty database"
         )
+
+
+def _differing(source: Store, target: Store, small: Sequence[Table]) -> list[str]:
+    """The tables whose rows are not the same on both sides."""
+    return [
+        table.name
+        for table in small
+        if len({frozenset(s.read_now(partial(_all_rows, table))) for s in (source, target)}) > 1
+    ]
 
 
 def _follow_all_ids(connection: Connection) -> None:
@@ -185,5 +200,5 @@ def _check_same(source: Store, target: Store, table: Table) -> None:
     if before != after:
         raise WrongState(
             f"{source.name} has {before:,} rows of {table.name}, {target.name} has {after:,}: "
-            "something else wrote to one of them; empty the target and move again"
+            "something else wrote to one of them; run the same move again"
         )

@@ -14,6 +14,7 @@ from fairlift_server.store.locks import CHANGES
 from fairlift_server.store.new_ids import NEW_IDS
 from fairlift_server.store.partitions import make_partitions
 from fairlift_server.store.sqlite_file import VERSIONS
+from fairlift_server.store.writers_lock import WritersLock
 
 if TYPE_CHECKING:
     import psycopg
@@ -28,6 +29,10 @@ _CONNECT_S = 5
 _STATEMENT_MS = 30_000
 _LOCK_MS = 10_000
 _IDLE_MS = 30_000
+_LIMITS = (
+    f"SET statement_timeout = {_STATEMENT_MS}; SET lock_timeout = {_LOCK_MS}; "
+    f"SET idle_in_transaction_session_timeout = {_IDLE_MS}"
+)
 # Notices within half a minute that the other side is gone.
 _KEEP_ALIVE = {
     "keepalives_idle": 10,
@@ -81,7 +86,8 @@ class PostgresDatabase:
         self._listening: psycopg.Connection | None = None
         self.name = without_secrets(url)
         connect = _connecting(url)
-        self.writing = _engine(connect, connections=_WRITERS)
+        self._lock = WritersLock(self.name, connect)
+        self.writing = _engine(self._lock.shared, connections=_WRITERS)
         # More for the version of the looks, which a writer's thread asks for, and for `read_soon`.
         self.reading: Engine = _engine(connect, connections=_READERS + 2).execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -124,6 +130,27 @@ class PostgresDatabase:
             raise WrongState(
                 f"a server of Fairlift uses {self.name} ({others[0][1]}); stop it first"
             )
+
+    def keep_others_away(self) -> None:
+        """Until it is closed, no other program of Fairlift writes to it.
+
+        Raises:
+            WrongState: one is connected, or the database cannot be used.
+        """
+        import psycopg
+
+        try:
+            is_alone = self._lock.hold()
+        except psycopg.Error as error:
+            raise self.unusable(error) from None
+        # Without the lock are those that only read, and those of older versions.
+        self.refuse_other_servers()
+        if not is_alone:  # whoever wrote has left a moment ago
+            raise WrongState(f"a server of Fairlift uses {self.name}; stop it first")
+
+    def check_alone(self) -> None:
+        """Raises WrongState where others could have written since they were to be kept away."""
+        self._lock.check()
 
     def migrated(self, connection: Connection) -> None:
         """Prepares the upgraded tables, in the same transaction."""
@@ -194,6 +221,7 @@ class PostgresDatabase:
         self._stop_listening()
         self.reading.dispose()
         self.writing.dispose()
+        self._lock.close()
 
     @contextmanager
     def _raw(self) -> "Iterator[psycopg.Connection]":
@@ -239,13 +267,14 @@ def _connecting(url: str) -> "Callable[[], psycopg.Connection]":
 
     def connect() -> psycopg.Connection:
         connection = psycopg.connect(url, **more)  # type: ignore[arg-type]  # libpq's parameters
-        connection.execute(
-            f"SET statement_timeout = {_STATEMENT_MS}; SET lock_timeout = {_LOCK_MS}; "
-            f"SET idle_in_transaction_session_timeout = {_IDLE_MS}"
-        )
-        connection.execute(_DURABLE)
-        connection.execute(NEW_IDS)
-        connection.commit()
+        try:
+            connection.execute(_LIMITS)
+            connection.execute(_DURABLE)
+            connection.execute(NEW_IDS)
+            connection.commit()
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     return connect

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, inspect, text
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST = "head"
+# The first migration.
+OLDEST = "0001"
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,12 @@ class SqliteFile:
     def refuse_other_servers(self) -> None:
         """Nothing to do: the locks of the file keep others out."""
 
+    def keep_others_away(self) -> None:
+        """Nothing to do: the locks of the file keep others out."""
+
+    def check_alone(self) -> None:
+        """Nothing to do: the locks last until the file is closed."""
+
     def migrated(self, connection: Connection) -> None:
         """Prepares the upgraded tables, in the same transaction."""
         begin_counting(connection)

@@ -141,6 +141,11 @@ class IdSettings:
         return self.key_source if self.key is not None else str(self.key_file)
 
 
+def are_settled(connection: Connection) -> bool:
+    """Whether it is settled how ids are stored: since the first start of a server, or import."""
+    return connection.execute(select(tables.stored_ids.c.id)).first() is not None
+
+
 def holds_ids(connection: Connection) -> bool:
     """Whether the database holds ids of visitors or customers, or remembers erased ones."""
     return any(

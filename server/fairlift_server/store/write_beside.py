@@ -13,6 +13,8 @@ from fairlift_server.store.file_locks import is_used
 from fairlift_server.store.sqlite_file import check_ledger, opened_to_write_beside, unusable_file
 
 T = TypeVar("T")
+# PostgreSQL's code for a right that is missing.
+_NOT_ALLOWED = "42501"
 
 
 def write_beside(database: str, job: Callable[[Connection], T]) -> T:
@@ -57,6 +59,8 @@ def _write_file(path: Path, job: Callable[[Connection], T]) -> T:
 
 def _other_version(name: str, error: DatabaseError) -> WrongState:
     reason = " ".join(str(error.orig).split())
+    if getattr(error.orig, "sqlstate", "") == _NOT_ALLOWED:
+        return WrongState(f"{name} cannot be written: {reason}; give FAIRLIFT_DATABASE its owner")
     return WrongState(
         f"{name} is not one of this version ({reason}); run `fairlift-server migrate` once"
     )

@@ -1,6 +1,8 @@
 """The queue before the disk: what it refuses, asked before a batch is read."""
 
 import asyncio
+import sys
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -65,6 +67,33 @@ async def test_a_slow_disk_is_overload_before_the_queue_is_full() -> None:
     await asyncio.gather(*waiting)
     assert ingest.has_room
     await ingest.close()
+
+
+async def test_the_longest_wait_is_asked_from_other_threads() -> None:
+    """Those that count; the queue may empty between any two of their steps."""
+    disk = Disk()
+    disk.free.set()
+    ingest = Ingest(disk.store, limit_events=50_000)
+    has_ended = threading.Event()
+    waits: list[float] = []
+
+    def ask() -> None:
+        while not has_ended.is_set():
+            waits.append(ingest.longest_wait_s)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        asking = asyncio.create_task(asyncio.to_thread(ask))
+        for _ in range(3_000):
+            await ingest.record(BATCH[:1])
+    finally:
+        has_ended.set()
+        sys.setswitchinterval(interval)
+    await asking
+    await ingest.close()
+    assert ingest.longest_wait_s == 0
+    assert min(waits) >= 0
 
 
 class TimedDisk:

@@ -172,7 +172,56 @@ def test_a_mapping_that_names_no_column(tmp_path: Path) -> None:
     mapping.write_text(good % "{sql: price * 2}")
     line = orders(tmp_path, file, mapping)
     assert "unit_price: (price * 2) cannot be read" in line
-    assert "the file has order, unit" in line
+    assert f"in {file}: it has order, unit" in line
+
+
+def test_a_copy_that_finds_no_room_is_told(tmp_path: Path) -> None:
+    """As on a full disk: no file may be larger than a megabyte."""
+    file = tmp_path / "a.csv"
+    file.write_bytes("\r\n".join([HEADER, *order_lines(30_000)]).encode())
+    program = f"{sys.executable} -m fairlift_server import {file} --as orders --map generic"
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 1000; {program}"],
+        env=environment(tmp_path), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert f"{file} cannot be copied to " in line
+    assert "set TMPDIR" in line
+    assert rows(tmp_path, "SELECT count(*) FROM seen_events") == [(0,)]
+
+
+PERSON = {"ana@example.com", "Ana", "Madrid", "B-1", "600123123"}
+ROW = "B-1,{mail},{time},Ana,Madrid,{phone},39.90"
+
+
+@pytest.mark.parametrize(
+    ("row", "delimiter"),
+    [
+        (ROW.format(mail="ana@example.com", time="2026-11-24T10:30:00Z", phone=""), ","),
+        (ROW.format(mail="", time="24 nov 2026", phone="600123123").replace(",", ";"), ","),
+        (ROW.format(mail="ana@example.com", time="", phone="").replace(",", ";"), ";"),
+    ],
+)
+@pytest.mark.parametrize("field", ["Id", "{sql: Id + 1}"])
+def test_a_file_without_a_line_of_names_shows_nobody(
+    tmp_path: Path, row: str, delimiter: str, field: str
+) -> None:
+    file, mapping = written(tmp_path / "a.csv", row, row), tmp_path / "map.yaml"
+    mapping.write_text(
+        f"file: {{delimiter: '{delimiter}'}}\n"
+        f"orders: {{fields: {{order: {field}, unit: Email, time: Date, product: Sku, "
+        "unit_price: Price}}"
+    )
+
+    line = orders(tmp_path, file, mapping)
+
+    assert not [each for each in PERSON if each in line], line
+    if ";" in row and delimiter == ",":
+        assert "has one column only; set `delimiter: ';'`" in line
+    else:
+        assert "its first line must name the columns, and looks like a row of values" in line
 
 
 @pytest.mark.parametrize(

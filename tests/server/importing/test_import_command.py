@@ -1,20 +1,29 @@
 """`fairlift-server import`: what it prints, its exit codes, and that a dry run changes nothing."""
 
+import csv
 import io
+import os
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from fairlift_server.__main__ import main
 from fairlift_server.commands import import_files
 from fairlift_server.importing.kinds import KINDS
 from fairlift_server.importing.mapping import read_mapping
 from fairlift_server.importing.progress import ProgressBar
+from fairlift_server.store.database import Store
 
-from tests.databases import sqlite_only
+from tests import databases
+from tests.databases import new_database, sqlite_only
 from tests.server.client import running
 from tests.server.importing.files import (
     HEADER,
     command,
+    environment,
     imported,
     ledger,
     order_lines,
@@ -24,6 +33,8 @@ from tests.server.importing.files import (
 from tests.server.privacy.stored import stored
 
 ROOT = Path(__file__).parents[3]
+MAPPINGS = ROOT / "server" / "fairlift_server" / "importing" / "mappings"
+ERASED = "is of a visitor or customer who was erased; nothing about them is kept any more"
 BAD = "o-x,v,2026-02-31,EUR,shoe,1,5"
 
 
@@ -64,6 +75,76 @@ def test_a_dry_run_says_the_same_and_changes_nothing(tmp_path: Path) -> None:
     assert dry.stdout.splitlines()[1:] == real.stdout.splitlines()[1:-1]
 
 
+DRY = ("--as", "orders", "--map", "generic", "--dry-run")
+
+
+def tables_of(database: str) -> int:
+    """How many tables a database has."""
+    if not database.startswith("postgresql:"):
+        return 0 if not Path(database).exists() else 1
+    catalogue = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
+    return int(databases.rows(database, catalogue)[0][0])
+
+
+@pytest.mark.parametrize("kind", ["file", "postgres"])
+def test_a_dry_run_makes_no_database(tmp_path: Path, kind: str) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(5))
+    database = str(tmp_path / "new.db") if kind == "file" else new_database(str(tmp_path))
+    settings = {"FAIRLIFT_DATABASE": database, "FAIRLIFT_RAW_IDS": "no"}
+    if kind == "postgres":
+        settings |= {"FAIRLIFT_ID_KEY": "5a" * 32, "FAIRLIFT_WORKERS": "2"}
+    before = set(tmp_path.iterdir())
+
+    done = command(tmp_path, file, *DRY, settings=settings)
+
+    assert done.returncode == 0, done.stderr
+    assert "  taken              10  (5 events)" in done.stdout
+    assert tables_of(database) == 0
+    assert set(tmp_path.iterdir()) - before <= set(tmp_path.glob("shop.db*"))
+
+
+def test_a_dry_run_upgrades_nothing(tmp_path: Path) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(5))
+    old = str(tmp_path / "old.db")
+    store = Store(old)
+    store.migrate(to="0008")
+    store.close()
+
+    done = command(tmp_path, file, *DRY, settings={"FAIRLIFT_DATABASE": old})
+
+    assert done.returncode == 2
+    assert "is of an older version; run `fairlift-server migrate` first" in done.stderr
+    assert databases.rows(old, "SELECT version_num FROM alembic_version") == [("0008",)]
+
+
+def test_a_dry_run_settles_nothing_in_a_database_that_was_never_used(tmp_path: Path) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(5))
+    unused = new_database(f"{tmp_path} unused")
+    store = Store(unused)
+    store.migrate()
+    store.close()
+    settings = {"FAIRLIFT_DATABASE": unused, "FAIRLIFT_RAW_IDS": "yes", "FAIRLIFT_CURRENCY": "EUR"}
+
+    done = command(tmp_path, file, *DRY, settings=settings)
+
+    assert done.returncode == 0, done.stderr
+    for table in ("shop", "stored_ids"):
+        assert databases.rows(unused, f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+@sqlite_only
+def test_a_dry_run_tells_that_the_database_is_gone(tmp_path: Path) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(5))
+    imported(tmp_path, file)
+    (tmp_path / "shop.db").unlink()
+
+    done = command(tmp_path, file, *DRY)
+
+    assert done.returncode == 2
+    assert "is empty or missing, but was a shop's database before" in done.stderr
+    assert not (tmp_path / "shop.db").exists()
+
+
 @sqlite_only
 async def test_a_server_that_runs_keeps_its_database(tmp_path: Path) -> None:
     file = written(tmp_path / "file.csv", HEADER, *order_lines(5))
@@ -101,6 +182,79 @@ def test_refused_rows_that_cannot_be_written_are_no_failure(tmp_path: Path) -> N
     done = command(tmp_path, file, "--as", "orders", "--map", "generic", "--refused", nowhere)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert f"cannot be written to {nowhere}: No such file or directory" in done.stdout
+
+
+def test_ctrl_c_ends_all_of_several_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (
+        written(tmp_path / f"{name}.csv", HEADER, *order_lines(3, number))
+        for number, name in enumerate(["first", "second"])
+    )
+    monkeypatch.setattr(ProgressBar, "say", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(os, "environ", environment(tmp_path))
+    words = ["import", str(first), str(second), "--as", "orders", "--map", "generic"]
+    monkeypatch.setattr(sys, "argv", ["fairlift-server", *words])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    said = capsys.readouterr().out
+    assert ended.value.code == 130
+    assert f"{first}: was interrupted" in said
+    assert "second.csv" not in said
+
+
+def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(1), BAD)
+    link, mapping = tmp_path / "link.csv", tmp_path / "map.yaml"
+    link.symlink_to(file)
+    mapping.write_bytes((MAPPINGS / "generic.yaml").read_bytes())
+    before = file.read_bytes(), mapping.read_bytes()
+    for refused in (file, link, mapping):
+        done = command(tmp_path, file, "--as", "orders", "--map", mapping, "--refused", refused)
+        assert done.returncode == 2
+        assert "--refused names " in done.stderr
+        assert (file.read_bytes(), mapping.read_bytes()) == before
+
+
+def test_rows_of_who_was_erased_are_not_kept_in_another_file(tmp_path: Path) -> None:
+    ana = "o-1,ana@example.com,2026-11-20T10:00:00Z,EUR,shoe,1,19.99"
+    file = written(tmp_path / "file.csv", HEADER, ana, BAD)
+    arguments = (file, "--as", "orders", "--map", "generic")
+    command(tmp_path, *arguments)
+    erased = subprocess.run(
+        [sys.executable, "-m", "fairlift_server", "unit", "erase", "ana@example.com"],
+        env=environment(tmp_path), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert erased.returncode == 0, erased.stderr
+
+    again = command(tmp_path, *arguments)
+
+    assert "1 × erased, line 2" in again.stdout
+    with (tmp_path / "file.csv.refused.csv").open(newline="") as opened:
+        _, line_2, line_3 = csv.reader(opened)
+    assert line_2 == ["2", ERASED, *[""] * 7]
+    assert line_3[0] == "3"
+    assert line_3[2:] == BAD.split(",")
+
+
+def test_a_summary_that_nobody_reads_is_no_failure(tmp_path: Path) -> None:
+    file = written(tmp_path / "file.csv", HEADER, *order_lines(1))
+    program = f"{sys.executable} -m fairlift_server import {file} --as orders --map generic"
+    run = subprocess.run(
+        f"{{ {program}; echo $? >&2; }} | true",
+        shell=True,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert run.stderr.splitlines()[-1] == "1"
+    assert "Traceback" not in run.stderr
+    assert "Broken pipe" not in run.stderr
+    assert rows(tmp_path, "SELECT count(*) FROM orders") == [(1,)]
 
 
 class Terminal(io.StringIO):

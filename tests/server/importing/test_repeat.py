@@ -69,6 +69,7 @@ def test_ids_grow_with_time_so_that_their_index_grows_at_its_end(tmp_path: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.kills
 def test_killed_at_random_moments_and_repeated_it_is_one_import(tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()

@@ -18,6 +18,7 @@ from fairlift_server.store.partitions import PARTITIONED, make_partitions, missi
 from fairlift_server.store.postgres_database import check_server
 from fairlift_server.store.statements import insert_many, insertion
 from fairlift_server.store.tables import metadata
+from fairlift_server.store.write_beside import write_beside
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, OperationalError
 
@@ -126,6 +127,19 @@ def test_a_url_that_is_none_is_told_without_its_password(url: str, says: str) ->
     assert says in message
     assert "sesame" not in message
     assert "w0rd" not in message
+
+
+@pytest.mark.usefixtures("store")
+def test_a_command_of_a_user_who_may_only_read_is_told(url: str) -> None:
+    """Not that the tables are of another version, which they are not."""
+    user = f"reads_{url.rpartition('/')[2]}"
+    rows(url, f"CREATE ROLE {user} LOGIN")
+    rows(url, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}")
+    with pytest.raises(WrongState) as caught:
+        write_beside(as_user(url, user), lambda c: c.execute(text("DELETE FROM tokens")))
+
+    assert "cannot be written: permission denied for table tokens" in str(caught.value)
+    assert "version" not in str(caught.value)
 
 
 def test_a_wrong_password_is_told() -> None:
