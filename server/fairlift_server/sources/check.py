@@ -54,20 +54,50 @@ class SourceFinding:
 
 def check_columns(sources: Sources, shop: ShopTables) -> list[SourceFinding]:
     """Tables and columns that are missing, and those of another type; reads no rows."""
-    return [
+    findings = [
         finding
         for name, table in sources.tables.items()
         for finding in _columns_of(name, table, shop)
     ]
+    return [*_type_of_complete_until(sources, shop), *findings]
 
 
 def check_rows(sources: Sources, shop: ShopTables, dialect: SqlDialect) -> list[SourceFinding]:
     """Rows that would give wrong figures; reads the tables once or twice."""
-    return [
+    findings = [
         finding
         for name, table in sources.tables.items()
         for finding in _rows_of(name, table, shop, dialect)
     ]
+    return [*_value_of_complete_until(sources, shop), *findings]
+
+
+def _type_of_complete_until(sources: Sources, shop: ShopTables) -> Iterator[SourceFinding]:
+    until = sources.complete_until
+    if until is None:
+        return
+    try:
+        (kind,) = shop.types(f"SELECT ({until.sql}) AS value").values()
+    except UnreadableTable as error:
+        yield SourceFinding(until.line, "complete_until", f"cannot be read: {error}")
+        return
+    if not fits(kind.upper(), FieldType.TIME):
+        text = f"is {kind}, must be {FieldType.TIME.value}; write an expression that makes it one"
+        yield SourceFinding(until.line, "complete_until", text)
+
+
+def _value_of_complete_until(sources: Sources, shop: ShopTables) -> Iterator[SourceFinding]:
+    until = sources.complete_until
+    if until is None:
+        return
+    try:
+        ((is_empty,),) = shop.rows(f"SELECT ({until.sql}) IS NULL")
+    except UnreadableTable as error:
+        yield SourceFinding(until.line, "complete_until", f"cannot be read: {error}")
+        return
+    if is_empty:
+        text = "is empty, so no day would be looked at; write an expression that gives a moment"
+        yield SourceFinding(until.line, "complete_until", text)
 
 
 def _rows_of(

@@ -217,11 +217,45 @@ def test_a_value_that_does_not_fit_is_said_without_a_trace(tmp_path: Path, mappi
     assert lines[-1] == " 3 tables, 4 mistakes"
 
 
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        ("(SELECT max(loaded) FROM sals)", "cannot be read: "),
+        ("(SELECT max(loaded) FROM sales)", "is VARCHAR, must be a timestamp or a date; "),
+        ("5", "is INTEGER, must be a timestamp or a date; "),
+    ],
+)
+def test_a_moment_of_completeness_that_is_none_is_named(
+    tmp_path: Path, mapping: str, until: str, said: str
+) -> None:
+    code, lines, errors = checked(tmp_path, f"complete_until: {until}\n{mapping}")
+    assert (code, errors) == (1, "")
+    assert lines[0].startswith(f"1: complete_until: {said}")
+    assert lines[1:] == [" 3 tables, 1 mistake"]
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        ("(SELECT max(placed) FROM sales WHERE id = 0)", "is empty, so no day would be looked at"),
+        ("(SELECT placed FROM sales)", "cannot be read: More than one row"),
+        ("CAST('soon' AS TIMESTAMP)", "cannot be read: invalid timestamp"),
+    ],
+)
+def test_a_moment_of_completeness_that_is_not_there_is_named(
+    tmp_path: Path, mapping: str, until: str, said: str
+) -> None:
+    code, lines, errors = checked(tmp_path, f"complete_until: {until}\n{mapping}")
+    assert (code, errors) == (1, "")
+    assert lines[0].startswith(f"1: complete_until: {said}")
+    assert lines[-1] == " 3 tables, 6 mistakes"
+
+
 def test_tables_that_fit_have_no_mistake(tmp_path: Path, mapping: str) -> None:
     mended = mapping.replace("from: views", "from: SELECT * FROM views WHERE visitor_id = 'v1'")
     newest = "SELECT max(id) AS id, 'v1' AS client, max(placed) AS placed, 1.5 AS total FROM sales"
     mended = mended.replace("from: sales\n  where: state <> 'draft'", f"from: {newest}")
-    mended = mended.partition("actions:")[0]
+    mended = f"complete_until: DATE '2026-11-06'\n{mended.partition('actions:')[0]}"
     assert checked(tmp_path, mended) == (0, [" 2 tables, 0 mistakes"], "")
 
 
