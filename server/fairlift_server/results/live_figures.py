@@ -73,7 +73,7 @@ def live_figures(plan: AnalysisPlan, answer: LedgerAnswer) -> LiveFigures:
         },
         estimates=_estimates(plan, sample, summaries),
         days=tuple(_days(plan, answer)),
-        coupons=answer.coupons,
+        coupons=tuple(count for count in answer.coupons if count.variant in plan.arms),
         channels=answer.facts.channels,
         unseen=_unseen(plan, summaries),
     )

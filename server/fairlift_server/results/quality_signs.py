@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice, takewhile
+from typing import TypeVar
 
 from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import OrderMeasure
@@ -26,6 +27,8 @@ from fairlift_server.results.outsized import (
     one_sided_channel,
     outsized,
 )
+
+T = TypeVar("T")
 
 # With fewer units a day, a day without any may be chance.
 _UNITS_A_DAY = 10
@@ -109,7 +112,11 @@ def quality_signs(
         is_closed: the campaign has its last look; nobody is expected any more.
     """
     until_us = None if is_closed else now_us
-    summaries = answer.sample(None).summaries
+    # A shop's own tables may name variants that the campaign does not have.
+    summaries = {
+        window: _of_arms(plan, by_variant)
+        for window, by_variant in answer.sample(None).summaries.items()
+    }
     totals = summaries[plan.window]
     orders = plan.column(OrderMeasure.ORDERS)
     return QualitySigns(
@@ -117,7 +124,7 @@ def quality_signs(
         missing_days=tuple(_missing_days(plan, answer.entries, days, until_us)),
         late=answer.late,
         orders=int(sum(summary.sum(orders) for summary in totals.values())),
-        busy_units=answer.facts.busy_units,
+        busy_units=_of_arms(plan, answer.facts.busy_units),
         twins=answer.facts.twins,
         large_orders=dict(_large_orders(plan, answer, totals)),
         large_values=large_values(plan, answer.facts, summaries),
@@ -126,6 +133,10 @@ def quality_signs(
         earlier=_earlier(plan, summaries),
         policies=tuple(_policy_count(each) for each in policies),
     )
+
+
+def _of_arms(plan: AnalysisPlan, by_variant: Mapping[str, T]) -> dict[str, T]:
+    return {variant: value for variant, value in by_variant.items() if variant in plan.arms}
 
 
 def _causes(plan: AnalysisPlan, answer: LedgerAnswer) -> tuple[ImbalanceCause, ...]:
