@@ -6,7 +6,6 @@ from datetime import date
 from itertools import islice, takewhile
 from typing import TypeVar
 
-from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import OrderMeasure
 from fairlift_stats.data.metrics import Mean
 from fairlift_stats.methods.imbalance import ImbalanceCause, imbalance_causes
@@ -27,6 +26,7 @@ from fairlift_server.results.outsized import (
     one_sided_channel,
     outsized,
 )
+from fairlift_server.results.policy_counts import PolicyCount
 
 T = TypeVar("T")
 
@@ -44,15 +44,6 @@ class EarlierDifference:
     metric: str
     variant: str
     p_value: float
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyCount:
-    """How many units there are under an identity policy, and how many it leaves out as mixed."""
-
-    policy: IdentityPolicy
-    units: int
-    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +88,7 @@ def quality_signs(
     answer: LedgerAnswer,
     days: CampaignDays,
     now_us: int,
-    policies: Collection[LedgerAnswer] = (),
+    policies: Collection[PolicyCount] = (),
     *,
     is_closed: bool = False,
 ) -> QualitySigns:
@@ -108,7 +99,7 @@ def quality_signs(
         answer: with its question of now.
         days: of the campaign.
         now_us: the time.
-        policies: answers under all identity policies; empty where few units are mixed.
+        policies: units under all identity policies; empty where few are mixed.
         is_closed: the campaign has its last look; nobody is expected any more.
     """
     until_us = None if is_closed else now_us
@@ -131,7 +122,7 @@ def quality_signs(
         one_sided=one_sided_channel(plan, answer.facts, totals),
         seen=answer.facts.seen,
         earlier=_earlier(plan, summaries),
-        policies=tuple(_policy_count(each) for each in policies),
+        policies=tuple(policies),
     )
 
 
@@ -231,12 +222,3 @@ def _earlier(
 def _names(covariate: str | tuple[str, str | None]) -> tuple[str, ...]:
     names = (covariate,) if isinstance(covariate, str) else covariate
     return tuple(name for name in names if name is not None)
-
-
-def _policy_count(answer: LedgerAnswer) -> PolicyCount:
-    sample = answer.sample(None)
-    return PolicyCount(
-        answer.query.identity_policy,
-        sum(sample.entered.values()),
-        sum(sample.contaminated.values()),
-    )
