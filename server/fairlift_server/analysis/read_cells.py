@@ -144,7 +144,8 @@ def _totals_of(
     higher = [(place, f"{names[place]}_1", f"{names[place]}_2") for place in parted]
 
     def totals_of(row: Row) -> tuple[Sum, ...]:
-        totals = [int(value) if isinstance(value, str) else value for value in values_of(row)]
+        # A sum of floats that is nothing is 0, as where no unit did anything.
+        totals = [int(value) if isinstance(value, str) else value or 0 for value in values_of(row)]
         for place, middle, high in higher:
             totals[place] += LOW * (int(row[middle]) + LOW * int(row[high]))
         return tuple(totals)
