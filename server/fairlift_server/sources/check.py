@@ -69,7 +69,9 @@ def check_rows(sources: Sources, shop: ShopTables, dialect: SqlDialect) -> list[
         for name, table in sources.tables.items()
         for finding in _rows_of(name, table, shop, dialect)
     ]
-    return [*_value_of_complete_until(sources, shop), *findings]
+    # What cannot be read is told once.
+    without_lines = () if findings else _orders_without_lines(sources, shop, dialect)
+    return [*_value_of_complete_until(sources, shop), *findings, *without_lines]
 
 
 def _type_of_complete_until(sources: Sources, shop: ShopTables) -> Iterator[SourceFinding]:
@@ -201,3 +203,25 @@ def _repeated(name: str, table: SourceTable, shop: ShopTables) -> Iterator[Sourc
         text = f"{int(repeated):,} orders are there more than once, and would count as often"
         way_out = "keep one row for each, such as the newest, with a query in orders.from"
         yield SourceFinding(order.line, "orders.columns.order", f"{text}; {way_out}")
+
+
+def _orders_without_lines(
+    sources: Sources, shop: ShopTables, dialect: SqlDialect
+) -> Iterator[SourceFinding]:
+    """Orders that take their revenue from lines, and have none."""
+    orders, lines = (sources.tables.get(name) for name in ("orders", "lines"))
+    if orders is None or lines is None or "revenue" in orders.columns:
+        return
+    of_orders, of_lines = (
+        f"SELECT CAST(({table.columns['order'].sql}) AS {dialect.text}) AS id FROM {rows_of(table)}"
+        for table in (orders, lines)
+    )
+    ((rows, empty),) = shop.rows(
+        "SELECT count(*), coalesce(sum(CASE WHEN l.id IS NULL THEN 1 ELSE 0 END), 0) "
+        f"FROM ({of_orders}) o LEFT JOIN (SELECT DISTINCT id FROM ({of_lines}) q) l ON o.id = l.id"
+    )
+    if empty:
+        text = f"{int(empty):,} of {int(rows):,} orders have no line, and would be worth nothing"
+        way_out = "leave them out with orders.where, or map orders.columns.revenue"
+        line = orders.columns["order"].line
+        yield SourceFinding(line, "orders.columns.order", f"{text}; {way_out}")

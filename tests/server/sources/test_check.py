@@ -259,6 +259,28 @@ def test_tables_that_fit_have_no_mistake(tmp_path: Path, mapping: str) -> None:
     assert checked(tmp_path, mended) == (0, [" 2 tables, 0 mistakes"], "")
 
 
+def test_orders_that_would_be_worth_nothing_are_counted(tmp_path: Path, mapping: str) -> None:
+    """Of orders 1, 2 and 3 the second has no line; ids are numbers in one table, texts in another."""
+    one_of_each = "SELECT DISTINCT id, 'v1' AS client, TIMESTAMP '2026-11-02' AS placed FROM sales"
+    lines = "SELECT CAST(id AS VARCHAR) AS id, 5 AS price FROM sales WHERE id <> 2"
+    mapping = mapping.replace("from: views", "from: SELECT * FROM views WHERE visitor_id = 'v1'")
+    mapping = mapping.replace("from: sales\n  where: state <> 'draft'", f"from: {one_of_each}")
+    of_lines = f"lines:\n  from: {lines}\n  columns: {{order: id, unit_price: price}}\n"
+    mapping = mapping.partition("actions:")[0] + of_lines
+
+    by_lines = mapping.replace("    revenue: total\n", "")
+    code, found, errors = checked(tmp_path, by_lines)
+    assert (code, errors) == (1, "")
+    line = numbered(by_lines, "    order: id")
+    assert found == [
+        f"{line}: orders.columns.order: 1 of 3 orders have no line, and would be worth nothing; "
+        "leave them out with orders.where, or map orders.columns.revenue",
+        " 3 tables, 1 mistake",
+    ]
+    by_total = mapping.replace("revenue: total", "revenue: id")
+    assert checked(tmp_path, by_total) == (0, [" 3 tables, 0 mistakes"], "")
+
+
 @pytest.mark.spark
 @pytest.mark.slow
 @pytest.mark.timeout(900)
