@@ -260,7 +260,7 @@ def test_tables_that_fit_have_no_mistake(tmp_path: Path, mapping: str) -> None:
 
 
 def test_orders_that_would_be_worth_nothing_are_counted(tmp_path: Path, mapping: str) -> None:
-    """Of orders 1, 2 and 3 the second has no line; ids are numbers in one table, texts in another."""
+    """Of orders 1, 2 and 3 the second has no line; ids are numbers in one, texts in the other."""
     one_of_each = "SELECT DISTINCT id, 'v1' AS client, TIMESTAMP '2026-11-02' AS placed FROM sales"
     lines = "SELECT CAST(id AS VARCHAR) AS id, 5 AS price FROM sales WHERE id <> 2"
     mapping = mapping.replace("from: views", "from: SELECT * FROM views WHERE visitor_id = 'v1'")
