@@ -34,8 +34,10 @@ def busy(_request: bytes, context: grpc.ServicerContext) -> bytes:
 
 def test_a_server_that_answers_is_not_said_to_be_away() -> None:
     server = grpc.server(ThreadPoolExecutor(1))
-    methods = {"ListReports": grpc.unary_unary_rpc_method_handler(busy)}
-    handler = grpc.method_handlers_generic_handler("fairlift.v1.ResultsService", methods)
+    method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(busy)
+    handler = grpc.method_handlers_generic_handler(
+        "fairlift.v1.ResultsService", {"ListReports": method}
+    )
     server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

@@ -221,6 +221,7 @@ def days_without_visitors(*, planned_units: int, look_day: int) -> str:
     said = recorded("coupon-popup, day 12")
     said.report.create_time.FromJsonString(f"{said.report.days[-1].date}T12:00:00Z")
     said.report.create_time.seconds += 10 * 86_400
+    assert said.campaign is not None
     said.campaign.plan.planned_units = planned_units
     said.report.look.day = look_day
     return view_of(said).verdict.data_end
