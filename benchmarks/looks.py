@@ -104,6 +104,7 @@ def reading(ledger: Ledger, events: int) -> Iterator[Measure]:
     yield Measure("look_first_ms", read.first, "ms")
     yield Measure("look_cached_ms", read.again, "ms")
     yield Measure("look_after_5000_ms", read.after_new, "ms")
+    yield Measure("look_after_5000_cpu_s", read.after_new_cpu_s, "s")
     slower = read.assign_during / read.assign_quiet
     yield Measure("assign_p99_during_look_ratio", slower, "× quiet")
     yield Measure("assign_p99_during_look_ms", read.assign_during, "ms", "quiet", read.assign_quiet)

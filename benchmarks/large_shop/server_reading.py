@@ -18,7 +18,8 @@ from fairlift.wire.values import time_to
 
 from benchmarks.large_shop.campaigns import LARGE, VARIANTS
 from benchmarks.large_shop.events import unit_of
-from benchmarks.serve import process
+from benchmarks.serve import process_with_id
+from benchmarks.workers import cpu_s
 
 _NEW, _BATCH = 5_000, 1_000
 _ROUNDS = 5
@@ -27,13 +28,14 @@ _ASSIGNED_HZ, _UNTIL_WARM, _QUIET_CALLS = 200, 200, 1_000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Milliseconds.
+    """Milliseconds, and seconds of the processor.
 
     Attributes:
         first: of the first report, which makes all looks that are due.
         again: of one with nothing new.
         after_new: of one after 5,000 new events, half of them of new visitors and half actions of
             as many known ones.
+        after_new_cpu_s: of the server and its processes for that report.
         assign_quiet, assign_during: 99th percentiles of assignments at a steady rate, with nothing
             else to do, and while the first report is made.
     """
@@ -41,6 +43,7 @@ class Reading:
     first: float
     again: float
     after_new: float
+    after_new_cpu_s: float
     assign_quiet: float
     assign_during: float
 
@@ -59,7 +62,7 @@ def reading_ms(database: str, visitors: int) -> Reading:
         "FAIRLIFT_LOOK_EVERY_S": "86400",
     }
     with (
-        process("fairlift_server", "serve", **settings) as address,
+        process_with_id("fairlift_server", "serve", **settings) as (address, server),
         grpc.insecure_channel(address) as channel,
     ):
         _assigned_ms(channel, _UNTIL_WARM)
@@ -71,10 +74,13 @@ def reading_ms(database: str, visitors: int) -> Reading:
                 during += _assigned_ms(channel, 20)
         again = [_report_ms(channel) for _ in range(_ROUNDS)]
         _send(channel, visitors)
+        before_s = cpu_s(server)
+        after_new = _report_ms(channel)
         return Reading(
             report.result(),
             statistics.median(again),
-            _report_ms(channel),
+            after_new,
+            cpu_s(server) - before_s,
             statistics.quantiles(quiet, n=100)[98],
             statistics.quantiles(during, n=100)[98],
         )

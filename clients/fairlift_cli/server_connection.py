@@ -34,6 +34,7 @@ from fairlift_cli.text import clean
 
 _TIMEOUT_S = 60.0
 _PAGE = 200
+_STATUS_DETAILS = "grpc-status-details-bin"
 # The first look of a large shop takes minutes.
 RESULTS_TIMEOUT_S = 1_800.0
 _CAMPAIGNS = "campaigns/"
@@ -218,6 +219,8 @@ def _failure(
             f"the server at {target.address} did not answer within {timeout_s:g} s; "
             "it may be busy: try again"
         )
+    if code is grpc.StatusCode.UNAVAILABLE and _is_answer(call):
+        return Unreachable(f"the server at {target.address} cannot answer now: {details}")
     if code is grpc.StatusCode.UNAVAILABLE:
         fault = tls_fault(details, is_encrypted=target.is_encrypted)
         way_out = "is it running? Set its address with --server or FAIRLIFT_SERVER"
@@ -238,6 +241,11 @@ def _failure(
     return CommandRefused(message, code=code.name, violations=_violations(call))
 
 
+def _is_answer(call: grpc.Call) -> bool:
+    """Whether a Fairlift server said it; else gRPC says it of a server that it cannot reach."""
+    return any(key == _STATUS_DETAILS for key, _ in call.trailing_metadata() or ())
+
+
 def _violations(call: grpc.Call) -> list[tuple[str, str]]:
     """The fields that the server refuses, from the details of the status."""
     from google.protobuf.message import DecodeError
@@ -246,7 +254,7 @@ def _violations(call: grpc.Call) -> list[tuple[str, str]]:
 
     found: list[tuple[str, str]] = []
     for key, value in call.trailing_metadata() or ():
-        if key != "grpc-status-details-bin" or not isinstance(value, bytes):
+        if key != _STATUS_DETAILS or not isinstance(value, bytes):
             continue
         try:
             for detail in Status.FromString(value).details:

@@ -97,7 +97,7 @@ class VerdictView:
         sentence: the verdict.
         adjustment: why its figure differs from that of all data; may be empty.
         action: what to do; may be empty.
-        data_end: that the data end days before the report; empty where they do not.
+        data_end: that nothing was counted for days before the report; else empty.
         decided: with the data of which day it was decided; empty while it is not.
         sureness: how sure the verdict is, in plain words; empty while there is none.
         reasons: most important first.

@@ -3,14 +3,18 @@
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 from click.testing import CliRunner
+from fairlift.engine.errors import Unavailable
 from fairlift.v1.results_service_pb2 import GetResultsRequest
 from fairlift_cli.__main__ import main
 from fairlift_cli.failures import Unreachable
 from fairlift_cli.server_connection import Target, connected
+from fairlift_server.api.errors import refusal
 
 
 def test_a_server_that_is_not_there_is_another_failure_than_a_refusal() -> None:
@@ -19,6 +23,35 @@ def test_a_server_that_is_not_there_is_another_failure_than_a_refusal() -> None:
     assert run.exit_code == 2
     assert "no Fairlift server answers at 127.0.0.1:1" in run.stderr
     assert "--server" in run.stderr
+
+
+def busy(_request: bytes, context: grpc.ServicerContext) -> bytes:
+    """What Fairlift says when its engine died."""
+    code, text, trailing = refusal(Unavailable("the process that computes results ended"))
+    context.set_trailing_metadata(trailing)
+    context.abort(code, text)
+
+
+def test_a_server_that_answers_is_not_said_to_be_away() -> None:
+    server = grpc.server(ThreadPoolExecutor(1))
+    method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(busy)
+    handler = grpc.method_handlers_generic_handler(
+        "fairlift.v1.ResultsService", {"ListReports": method}
+    )
+    server.add_generic_rpc_handlers((handler,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        run = CliRunner().invoke(main, ["results", "--server", f"127.0.0.1:{port}"])
+    finally:
+        server.stop(None)
+
+    assert run.exit_code == 2
+    assert (
+        f"the server at 127.0.0.1:{port} cannot answer now: the process that computes results ended"
+        in run.stderr
+    )
+    assert "is it running" not in run.stderr
 
 
 def test_wrong_usage_ends_as_a_server_that_is_not_there() -> None:

@@ -210,9 +210,31 @@ def test_data_that_end_before_the_report_are_said_in_the_band() -> None:
 
     said.report.create_time.seconds += 3 * 86_400
     assert ", 3 days before this report" in view_of(said).verdict.data_end
+    assert "Nothing was counted after" in view_of(said).verdict.data_end
     # No look is waited for: the plan is over.
     said.report.ClearField("next_look_time")
     assert view_of(said).verdict.data_end == ""
+
+
+def days_without_visitors(*, planned_units: int, look_day: int) -> str:
+    """What is said after ten days without visitors."""
+    said = recorded("coupon-popup, day 12")
+    said.report.create_time.FromJsonString(f"{said.report.days[-1].date}T12:00:00Z")
+    said.report.create_time.seconds += 10 * 86_400
+    assert said.campaign is not None
+    said.campaign.plan.planned_units = planned_units
+    said.report.look.day = look_day
+    return view_of(said).verdict.data_end
+
+
+def test_nobody_is_missed_once_entry_is_over() -> None:
+    """Who entered is still measured, and no order outside the windows is counted."""
+    units = sum(total.units for total in recorded("coupon-popup, day 12").report.totals)
+
+    assert days_without_visitors(planned_units=units + 1, look_day=20)
+    assert not days_without_visitors(planned_units=units, look_day=12)
+    # The plan enters visitors for 21 days.
+    assert not days_without_visitors(planned_units=units + 1, look_day=21)
 
 
 def test_the_state_stands_beside_the_name() -> None:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from fairlift.v1.campaign_pb2 import CAMPAIGN_STATE_RUNNING, CampaignState
+from fairlift.v1.campaign_pb2 import CAMPAIGN_STATE_RUNNING, Campaign, CampaignState
 from fairlift_stats.messages import Number
 
 from fairlift_cli.campaign_commands import state_word
@@ -24,16 +24,20 @@ def status(context: ReportContext) -> str:
         return context.say(f"list.{state_word(campaign.state)}")
     if not report.HasField("next_look_time"):
         return context.say("list.ended")
-    plan = campaign.plan
-    last = plan.maximum_days if plan.HasField("maximum_days") else _MAXIMUM_DAYS
-    return context.say("list.running" if report.look.day < last else "report.measuring")
+    days_are_over = report.look.day >= _maximum_days(campaign)
+    return context.say("report.measuring" if days_are_over else "list.running")
 
 
 def data_end(context: ReportContext) -> str:
-    """That nothing has come for days, where more looks are due; else empty."""
+    """That nothing was counted for days, while visitors are expected; else empty.
+
+    Once entry is over nobody new is counted, and no order outside the windows of those who entered.
+    """
     report = context.report
     days = [day.date for day in report.days if day.entered_units or day.orders]
     if not (days and report.HasField("next_look_time") and report.HasField("create_time")):
+        return ""
+    if _is_entry_over(context):
         return ""
     newest = max(days)
     today = local_time(report.create_time, report.time_zone).date()
@@ -42,6 +46,22 @@ def data_end(context: ReportContext) -> str:
         return ""
     day = context.figures.calendar_day(newest)
     return context.say("report.data_end", by="days", day=day, days=Number(silent))
+
+
+def _is_entry_over(context: ReportContext) -> bool:
+    """Whether the plan's days are over, or its units have come."""
+    campaign, report = context.sealed_campaign, context.report
+    if campaign is None:
+        return False
+    if report.HasField("look") and report.look.day >= _maximum_days(campaign):
+        return True
+    planned = campaign.plan.planned_units
+    return 0 < planned <= sum(total.units for total in report.totals)
+
+
+def _maximum_days(campaign: Campaign) -> int:
+    plan = campaign.plan
+    return plan.maximum_days if plan.HasField("maximum_days") else _MAXIMUM_DAYS
 
 
 def data_shown(context: ReportContext) -> str:

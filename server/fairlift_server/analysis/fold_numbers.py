@@ -25,7 +25,7 @@ class UnknownNumber(Exception):
 
 
 def folded_sum(old: Sum, before: Sum, after: Sum) -> Sum:
-    """A sum.
+    """A sum; nothing is the whole number 0, as it is where every event is read.
 
     Raises:
         UnknownNumber: too much of a sum of floats cancels.
@@ -33,9 +33,9 @@ def folded_sum(old: Sum, before: Sum, after: Sum) -> Sum:
     new = old - before + after
     if isinstance(new, int):
         return new
+    if old == before == after == 0:
+        return 0
     if abs(old) + abs(before) + abs(after) > _MOST_CANCELLED * abs(new):
-        if old == before == after == 0:
-            return new
         raise UnknownNumber
     return new
 

@@ -128,7 +128,8 @@ def _totals_of(additions: Sequence[Addition]) -> Callable[[Row], tuple[Sum, ...]
     in_parts = [(place, each.parts) for place, each in enumerate(additions) if each.parts]
 
     def totals_of(row: Row) -> tuple[Sum, ...]:
-        totals = [int(value) if isinstance(value, str) else value for value in values_of(row)]
+        # A sum of floats that is nothing is 0, as where no unit did anything.
+        totals = [int(value) if isinstance(value, str) else value or 0 for value in values_of(row)]
         for place, parts in in_parts:
             totals[place] = put_together([(shift, int(row[name])) for shift, name in parts])
         return tuple(totals)

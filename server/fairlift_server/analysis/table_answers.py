@@ -54,7 +54,13 @@ def complete_until_us(
         WrongState, JobStopped: as table_answers does.
     """
     with _opened(tables, bounds, control) as connection:
-        [(moment_us,)] = connection.execute(complete_until(tables)).fetchall()
+        try:
+            [(moment_us,)] = connection.execute(complete_until(tables)).fetchall()
+        except duckdb.ProgrammingError as error:
+            raise WrongState(
+                "until when the shop's tables are complete (`complete_until`) cannot be read: "
+                f"{first_line(error)}; `fairlift-server sources check` says where"
+            ) from error
         return int(moment_us or 0)
 
 
@@ -67,20 +73,28 @@ def _opened(
             open_lake(connection, tables)
         else:
             open_own(connection, tables)
-        with _failures_in_words():
+        with _failures_in_words(tables):
             yield connection
 
 
 @contextmanager
-def _failures_in_words() -> Iterator[None]:
+def _failures_in_words(tables: LakeTables | OwnTables) -> Iterator[None]:
     """Says of failures that the tables are the cause of what it is; others stay as they are."""
     try:
         yield
     except duckdb.IOException as error:
+        reason = first_line(error)
+        if isinstance(tables, LakeTables):
+            raise WrongState(
+                f"a file could not be read: {reason}; a newer export may have replaced it: try "
+                "again"
+            ) from error
         raise WrongState(
-            f"a file could not be read: {error}; a newer export may have replaced it: try again"
+            f"the shop's tables could not be read to the end: {reason}; try again, and run "
+            "`fairlift-server sources check` if it stays so"
         ) from error
-    except duckdb.DataError as error:
+    # Of a line of a file that cannot be taken apart, the error says that the input is invalid.
+    except (duckdb.DataError, duckdb.InvalidInputException) as error:
         reason = shorten(first_line(error), _LONGEST_REASON, placeholder="…")
         raise WrongState(
             f"a value of the tables does not fit: {reason}; mend it, or leave its row out with "

@@ -80,4 +80,4 @@ class SparkShop:
 
 def _reason(error: Exception) -> str:
     """The first line without what DuckDB calls its errors, and without its exclamation mark."""
-    return re.sub(r"^\w+ Error: ", "", first_line(error)).rstrip("!")
+    return re.sub(r"^(?:\w+ )+Error: ", "", first_line(error)).rstrip("!")

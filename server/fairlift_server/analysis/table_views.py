@@ -87,7 +87,7 @@ def lake_views(tables: LakeTables, types: Mapping[str, str]) -> Mapping[str, str
         tables: whose files are read under the names of `FILES_PREFIX` and the table.
         types: the engine's, by Ibis's.
     """
-    queries = {name: _of_files(name, types) for name in LEDGER_COLUMNS if tables.paths.get(name)}
+    queries = {name: _of_files(name) for name in LEDGER_COLUMNS if tables.paths.get(name)}
     return ledger_views(queries, tables.currency, types)
 
 
@@ -125,7 +125,7 @@ def _empty(columns: Mapping[str, str], types: Mapping[str, str]) -> str:
     return f"SELECT {nulls} WHERE 1 = 0"
 
 
-def _of_files(name: str, types: Mapping[str, str]) -> str:
+def _of_files(name: str) -> str:
     columns = ", ".join(
         # Ids of events are texts in files.
         f"unhex(replace({column}, '-', '')) AS {column}" if kind == "binary" else column
@@ -135,7 +135,6 @@ def _of_files(name: str, types: Mapping[str, str]) -> str:
     if name in _VERSIONED:
         newest = f"rank() OVER (PARTITION BY {_VERSIONED[name]} ORDER BY version DESC) AS newest"
         source = f"(SELECT *, {newest} FROM {source}) AS versions WHERE newest = 1"
-    assert types, "the engine has types"
     return f"SELECT {columns} FROM {source}"
 
 

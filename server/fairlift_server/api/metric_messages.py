@@ -64,7 +64,7 @@ class MetricState:
         steps: by metric, of funnels.
         worths: by metric, what its action is taken to be worth.
         unknown_worths: by metric, the action whose worth cannot be worked out yet.
-        unseen: by metric, an action that it needs and that no unit has done.
+        unseen: by metric, that nothing of what it begins with was ever there.
         currency: of amounts of money.
     """
 
@@ -76,7 +76,7 @@ class MetricState:
     steps: Steps
     worths: Mapping[str, ActionWorth] = field(default_factory=dict)
     unknown_worths: Mapping[str, str] = field(default_factory=dict)
-    unseen: Mapping[str, str] = field(default_factory=dict)
+    unseen: Mapping[str, Message] = field(default_factory=dict)
     currency: str = ""
 
 
@@ -124,8 +124,7 @@ def metrics_to(
             why = Verbatim(state.failures[metric.name])
             message.error = reader.text(Message.of("metric.failed", why=why))
         elif metric.name in state.unseen:
-            action = Verbatim(state.unseen[metric.name])
-            message.error = reader.text(Message.of("metric.unseen_action", action=action))
+            message.error = reader.text(state.unseen[metric.name])
             # A zero would look like a result, and so would what compares two of them.
             del message.arms[:], message.comparisons[:]
             message.arms.extend(pb.MetricResult.ArmEstimate(variant=arm) for arm in arms)

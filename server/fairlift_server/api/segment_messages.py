@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fairlift.v1 import results_service_pb2 as pb
 from fairlift_stats.effects import CannotSay
 from fairlift_stats.messages import Message, Verbatim
-from fairlift_stats.report.segment_report import SegmentLift
+from fairlift_stats.report.segment_report import SegmentFamily, SegmentLift
 
 from fairlift_server.api.language import ReaderLanguage
 from fairlift_server.api.metric_messages import cannot_say_message, interval_to
@@ -32,7 +32,7 @@ def segments_to(
                         value=label,
                         variant=family.variant,
                         units=cut.units[family.metric, label, family.variant],
-                        sentence=reader.text(_left_out(label, cannot_say)),
+                        sentence=reader.text(_left_out(family, label, cannot_say)),
                     )
                     for label, cannot_say in family.left_out.items()
                 ),
@@ -40,7 +40,9 @@ def segments_to(
         )
 
 
-def _left_out(segment: str, cannot_say: CannotSay) -> Message:
+def _left_out(family: SegmentFamily, segment: str, cannot_say: CannotSay) -> Message:
+    if segment == family.alone:
+        return Message.of("segment.alone", segment=Verbatim(segment))
     reason = cannot_say_message(cannot_say.reason)
     return Message.of("segment.left_out", segment=Verbatim(segment), why=reason)
 

@@ -4,7 +4,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fairlift.engine.campaign import Campaign, coupon_of
-from fairlift.engine.metric import HEADLINE_METRICS, CapAtAmount, OrderMeasure
+from fairlift.engine.metric import (
+    HEADLINE_METRICS,
+    CapAtAmount,
+    LineMeasure,
+    Measure,
+    OrderMeasure,
+)
 from fairlift.engine.plan import Plan
 from fairlift_stats.data.metrics import Mean, Metric, Quantile, Rate, Ratio, Summed
 from fairlift_stats.data.summary import Summary
@@ -60,8 +66,7 @@ class AnalysisPlan:
         funnels: the steps of metrics that are funnels, by name.
         entry: which exposures count.
         worths: by metric, what the worth of its action is worked out from.
-        action_columns: by metric that begins with an action, columns that are 0 where it was never
-            done.
+        seen_columns: by metric, columns that are 0 where nothing of its first measure was seen.
         traffic_share: of the audience that enters the campaign at present; 1 is all of it.
     """
 
@@ -82,7 +87,7 @@ class AnalysisPlan:
     funnels: Mapping[str, tuple[FunnelStep, ...]]
     entry: EntryRules = ENTRY_OF_ALL
     worths: Mapping[str, WorthColumns] = field(default_factory=dict)
-    action_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    seen_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     traffic_share: float = 1.0
 
     @property
@@ -217,12 +222,17 @@ def analysis_plan_of(campaign: Campaign, *, currency: str) -> AnalysisPlan:
         ),
         funnels=funnels,
         worths=worths,
-        action_columns={name: _action_columns(metric) for name, metric in metrics.items()},
+        seen_columns={
+            name: _seen_columns(metric, plan.metric(name).measures[0])
+            for name, metric in metrics.items()
+        },
     )
 
 
-def _action_columns(metric: MetricColumns) -> tuple[str, ...]:
+def _seen_columns(metric: MetricColumns, first: Measure) -> tuple[str, ...]:
     """What tells whether the first measure of a metric was ever there."""
+    if isinstance(metric, Ratio) and isinstance(first, LineMeasure):
+        return (metric.numerator,)
     match metric:
         case FunnelColumns(_, steps):
             return (steps[0].column,)

@@ -94,7 +94,7 @@ def _is_last(
     if stopped_us is None:
         return False
     is_mature = stopped_us + maturity_us(plan.counted) < days.end_us(calendar_days[-1])
-    return is_mature and stopped_us < days.end_us(_last_entry(calendar_days, plan.counted))
+    return is_mature and stopped_us < days.end_us(last_entry(calendar_days, plan.counted))
 
 
 def _record(
@@ -108,7 +108,7 @@ def _record(
     """The look of the last of these days."""
     today = calendar_days[-1]
     last_entries = {
-        group.maturity: _last_entry(calendar_days, group.maturity) for group in plan.groups
+        group.maturity: last_entry(calendar_days, group.maturity) for group in plan.groups
     }
     sample = answer.sample(today, last_entries)
     record = FrozenLook(
@@ -148,7 +148,7 @@ def _cuts(
     }
 
 
-def _last_entry(calendar_days: Sequence[int], window: Window) -> int:
+def last_entry(calendar_days: Sequence[int], window: Window) -> int:
     """The last day of entry that a look counts: a pause makes no week of entry longer."""
     day = len(calendar_days) - (window or 0)
     # Who entered before the first whole day belongs to its week.

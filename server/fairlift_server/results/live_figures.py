@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeAlias
 
-from fairlift.engine.metric import ActionMeasure
+from fairlift.engine.metric import ActionMeasure, LineMeasure, Measure
+from fairlift_stats.messages import Listed, Message, Verbatim
 from fairlift_stats.report.analysis import Analysis
 from fairlift_stats.report.combined import combined_report
 
@@ -18,6 +19,7 @@ from fairlift_server.results.analysis_plan import AnalysisPlan
 from fairlift_server.results.frozen_look import Summaries
 from fairlift_server.results.look_report import attempt
 
+_MOST_NAMES = 3
 # By variant and metric.
 Estimates: TypeAlias = Mapping[tuple[str, str], float]
 
@@ -45,7 +47,7 @@ class LiveFigures:
         days: by day and variant, every day from the first to the last with events.
         coupons: by variant and coupon.
         channels: what they cost and brought.
-        unseen: by metric, an action that it needs and that no unit has done.
+        unseen: by metric, that nothing of what it begins with was ever there.
     """
 
     totals: Summaries
@@ -55,7 +57,7 @@ class LiveFigures:
     days: tuple[DayCount, ...]
     coupons: tuple[CouponCount, ...]
     channels: tuple[ChannelCount, ...] = ()
-    unseen: Mapping[str, str] = field(default_factory=dict)
+    unseen: Mapping[str, Message] = field(default_factory=dict)
 
 
 def live_figures(plan: AnalysisPlan, answer: LedgerAnswer) -> LiveFigures:
@@ -73,24 +75,36 @@ def live_figures(plan: AnalysisPlan, answer: LedgerAnswer) -> LiveFigures:
         },
         estimates=_estimates(plan, sample, summaries),
         days=tuple(_days(plan, answer)),
-        coupons=answer.coupons,
+        coupons=tuple(count for count in answer.coupons if count.variant in plan.arms),
         channels=answer.facts.channels,
         unseen=_unseen(plan, summaries),
     )
 
 
-def _unseen(plan: AnalysisPlan, summaries: Mapping[Window, Summaries]) -> dict[str, str]:
-    """By metric, the first of its actions, where no unit of any variant has done it."""
-    unseen: dict[str, str] = {}
+def _unseen(plan: AnalysisPlan, summaries: Mapping[Window, Summaries]) -> dict[str, Message]:
+    """By metric, that its action, or an order of its lines, is in no variant."""
+    unseen: dict[str, Message] = {}
     for name, window in plan.maturity.items():
         for measure in plan.plan.metric(name).measures[:1]:
-            if not isinstance(measure, ActionMeasure):
-                continue
-            columns = plan.action_columns.get(name, ())
+            message = _not_seen(measure)
+            columns = plan.seen_columns.get(name, ())
             arms = [arm for arm in summaries[window].values() if arm.n]
-            if arms and columns and not any(arm.sum(c) for arm in arms for c in columns):
-                unseen[name] = measure.name
+            if message is None or not (arms and columns):
+                continue
+            if not any(arm.sum(column) for arm in arms for column in columns):
+                unseen[name] = message
     return unseen
+
+
+def _not_seen(measure: Measure) -> Message | None:
+    """That nothing of a measure was seen; None where that is no sign of a name that is wrong."""
+    match measure:
+        case ActionMeasure(name):
+            return Message.of("metric.unseen_action", action=Verbatim(name))
+        case LineMeasure(categories=categories, products=products) if categories or products:
+            names = Listed(tuple(map(Verbatim, (*categories, *products)[:_MOST_NAMES])), "or")
+            return Message.of("metric.unseen_lines", names=names)
+    return None
 
 
 def with_every_arm(plan: AnalysisPlan, sample: LedgerSample) -> dict[Window, Summaries]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
 
-from fairlift.engine.identity import IdentityPolicy
 from fairlift_stats.sequential.calendar import last_day
 from fairlift_stats.sequential.looks import Look
 from fairlift_stats.sequential.sealed_looks import SealedContent, check_chain
@@ -40,6 +39,7 @@ from fairlift_server.results.last_report import last_report
 from fairlift_server.results.listed_look import ListedLook, listed_looks
 from fairlift_server.results.live_figures import LiveFigures, live_figures
 from fairlift_server.results.look_report import LookReport, attempt
+from fairlift_server.results.policy_counts import policy_counts, policy_queries
 from fairlift_server.results.quality_signs import NO_SIGNS, QualitySigns, quality_signs
 from fairlift_server.results.query_steps import Ask, QuerySteps, answered
 from fairlift_server.results.report_line import ReportLine, forecast_of, verdict_line
@@ -200,10 +200,9 @@ def _signs(
 ) -> QualitySigns:
     """The signs; none where they cannot be worked out, which must cost no report."""
     signs = partial(quality_signs, is_closed=_is_closed(looks))
-    now_us = request.now_us
-    quality = attempt(
-        "signs of data quality", {}, signs, plan, live, request.days, now_us, policies
-    )
+    days, now_us = request.days, request.now_us
+    counts = attempt("identity policies", {}, policy_counts, plan, policies, days, looks) or ()
+    quality = attempt("signs of data quality", {}, signs, plan, live, days, now_us, counts)
     return NO_SIGNS if quality is None else quality
 
 
@@ -225,11 +224,7 @@ def _under_policies(
     # What is kept of a closed epoch knows its own policy alone.
     if request.sealed_answer or _is_closed(looks) or not are_many:
         return []
-    units = replace(
-        plan.query(as_of_day=None), groups=plan.groups[:1], segment_groups=(), quantiles=()
-    )
-    answers = yield [replace(units, identity_policy=policy) for policy in IdentityPolicy]
-    return list(answers)
+    return list((yield policy_queries(plan)))
 
 
 def _with_report(

@@ -126,7 +126,8 @@ def one_sided_channel(
     """
     by_channel: dict[str, dict[str, int]] = defaultdict(dict)
     for (arm, channel), orders in facts.sources.items():
-        by_channel[channel][arm] = orders
+        if arm in plan.arms:
+            by_channel[channel][arm] = orders
     one_sided = [
         each
         for channel, in_arms in by_channel.items()

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice, takewhile
+from typing import TypeVar
 
-from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import OrderMeasure
 from fairlift_stats.data.metrics import Mean
 from fairlift_stats.methods.imbalance import ImbalanceCause, imbalance_causes
@@ -26,6 +26,9 @@ from fairlift_server.results.outsized import (
     one_sided_channel,
     outsized,
 )
+from fairlift_server.results.policy_counts import PolicyCount
+
+T = TypeVar("T")
 
 # With fewer units a day, a day without any may be chance.
 _UNITS_A_DAY = 10
@@ -41,15 +44,6 @@ class EarlierDifference:
     metric: str
     variant: str
     p_value: float
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyCount:
-    """How many units there are under an identity policy, and how many it leaves out as mixed."""
-
-    policy: IdentityPolicy
-    units: int
-    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +88,7 @@ def quality_signs(
     answer: LedgerAnswer,
     days: CampaignDays,
     now_us: int,
-    policies: Collection[LedgerAnswer] = (),
+    policies: Collection[PolicyCount] = (),
     *,
     is_closed: bool = False,
 ) -> QualitySigns:
@@ -105,11 +99,15 @@ def quality_signs(
         answer: with its question of now.
         days: of the campaign.
         now_us: the time.
-        policies: answers under all identity policies; empty where few units are mixed.
+        policies: units under all identity policies; empty where few are mixed.
         is_closed: the campaign has its last look; nobody is expected any more.
     """
     until_us = None if is_closed else now_us
-    summaries = answer.sample(None).summaries
+    # A shop's own tables may name variants that the campaign does not have.
+    summaries = {
+        window: _of_arms(plan, by_variant)
+        for window, by_variant in answer.sample(None).summaries.items()
+    }
     totals = summaries[plan.window]
     orders = plan.column(OrderMeasure.ORDERS)
     return QualitySigns(
@@ -117,15 +115,19 @@ def quality_signs(
         missing_days=tuple(_missing_days(plan, answer.entries, days, until_us)),
         late=answer.late,
         orders=int(sum(summary.sum(orders) for summary in totals.values())),
-        busy_units=answer.facts.busy_units,
+        busy_units=_of_arms(plan, answer.facts.busy_units),
         twins=answer.facts.twins,
         large_orders=dict(_large_orders(plan, answer, totals)),
         large_values=large_values(plan, answer.facts, summaries),
         one_sided=one_sided_channel(plan, answer.facts, totals),
         seen=answer.facts.seen,
         earlier=_earlier(plan, summaries),
-        policies=tuple(_policy_count(each) for each in policies),
+        policies=tuple(policies),
     )
+
+
+def _of_arms(plan: AnalysisPlan, by_variant: Mapping[str, T]) -> dict[str, T]:
+    return {variant: value for variant, value in by_variant.items() if variant in plan.arms}
 
 
 def _causes(plan: AnalysisPlan, answer: LedgerAnswer) -> tuple[ImbalanceCause, ...]:
@@ -220,12 +222,3 @@ def _earlier(
 def _names(covariate: str | tuple[str, str | None]) -> tuple[str, ...]:
     names = (covariate,) if isinstance(covariate, str) else covariate
     return tuple(name for name in names if name is not None)
-
-
-def _policy_count(answer: LedgerAnswer) -> PolicyCount:
-    sample = answer.sample(None)
-    return PolicyCount(
-        answer.query.identity_policy,
-        sum(sample.entered.values()),
-        sum(sample.contaminated.values()),
-    )

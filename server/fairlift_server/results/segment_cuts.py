@@ -70,9 +70,10 @@ def segment_cut(plan: AnalysisPlan, attribute: str, look: FrozenLook) -> Segment
     """
     families: list[SegmentFamily] = []
     units: dict[tuple[str, str, str], int] = {}
-    for metric in plan.segment_metrics:
+    metrics = plan.segment_metrics
+    for metric in metrics:
         by_label = look.segments.get(plan.maturity[metric.name], {}).get(attribute)
-        if by_label is None and metric is plan.segment_metrics[0]:
+        if by_label is None and metric is metrics[0]:
             by_label = look.first_segments.get(attribute)
         if not by_label:
             continue

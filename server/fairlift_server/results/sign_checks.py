@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fairlift_stats.messages import (
     Amount,
     Day,
+    Figure,
     Listed,
     Message,
     MetricName,
@@ -16,6 +17,7 @@ from fairlift_stats.messages import (
 )
 
 from fairlift_server.results.health_check import HealthCheck, HealthStatus
+from fairlift_server.results.policy_counts import PolicyCount
 from fairlift_server.results.quality_signs import QualitySigns
 
 # A warning that is read every day must be rare where nothing is wrong.
@@ -176,15 +178,25 @@ def _earlier(signs: QualitySigns) -> Iterator[HealthCheck]:
 def _policies(signs: QualitySigns) -> Iterator[HealthCheck]:
     if len({(count.units, count.left_out) for count in signs.policies}) < 2:
         return  # the policy makes no difference
-    each = tuple(
-        Message.of(
-            "health.policy",
-            policy=Verbatim(count.policy.value),
-            units=Number(count.units),
-            mixed=Number(count.left_out),
-        )
-        for count in signs.policies
-    )
-    message = Message.of("health.policies", policies=Listed(each))
+    metric = next((count.metric for count in signs.policies if count.lifts), "")
+    policies = Listed(tuple(map(_policy, signs.policies)))
+    message = Message.of("health.policies", policies=policies)
+    if metric:
+        message = Message.of("health.policies_lift", policies=policies, metric=MetricName(metric))
     mixed = max(count.left_out for count in signs.policies)
     yield HealthCheck("identity_policies", _WARNING, message, float(mixed))
+
+
+def _policy(count: PolicyCount) -> Message:
+    figures: dict[str, Figure] = {
+        "policy": Verbatim(count.policy.value),
+        "units": Number(count.units),
+        "mixed": Number(count.left_out),
+    }
+    if not count.lifts:
+        return Message.of("health.policy", **figures)
+    lifts = tuple(
+        Message.of("health.lift", variant=VariantName(variant), lift=Percent(lift, signed=True))
+        for variant, lift in count.lifts.items()
+    )
+    return Message.of("health.policy_lift", lifts=Listed(lifts), **figures)

@@ -54,20 +54,52 @@ class SourceFinding:
 
 def check_columns(sources: Sources, shop: ShopTables) -> list[SourceFinding]:
     """Tables and columns that are missing, and those of another type; reads no rows."""
-    return [
+    findings = [
         finding
         for name, table in sources.tables.items()
         for finding in _columns_of(name, table, shop)
     ]
+    return [*_type_of_complete_until(sources, shop), *findings]
 
 
 def check_rows(sources: Sources, shop: ShopTables, dialect: SqlDialect) -> list[SourceFinding]:
     """Rows that would give wrong figures; reads the tables once or twice."""
-    return [
+    findings = [
         finding
         for name, table in sources.tables.items()
         for finding in _rows_of(name, table, shop, dialect)
     ]
+    # What cannot be read is told once.
+    without_lines = () if findings else _orders_without_lines(sources, shop, dialect)
+    return [*_value_of_complete_until(sources, shop), *findings, *without_lines]
+
+
+def _type_of_complete_until(sources: Sources, shop: ShopTables) -> Iterator[SourceFinding]:
+    until = sources.complete_until
+    if until is None:
+        return
+    try:
+        (kind,) = shop.types(f"SELECT ({until.sql}) AS value").values()
+    except UnreadableTable as error:
+        yield SourceFinding(until.line, "complete_until", f"cannot be read: {error}")
+        return
+    if not fits(kind.upper(), FieldType.TIME):
+        text = f"is {kind}, must be {FieldType.TIME.value}; write an expression that makes it one"
+        yield SourceFinding(until.line, "complete_until", text)
+
+
+def _value_of_complete_until(sources: Sources, shop: ShopTables) -> Iterator[SourceFinding]:
+    until = sources.complete_until
+    if until is None:
+        return
+    try:
+        ((is_empty,),) = shop.rows(f"SELECT ({until.sql}) IS NULL")
+    except UnreadableTable as error:
+        yield SourceFinding(until.line, "complete_until", f"cannot be read: {error}")
+        return
+    if is_empty:
+        text = "is empty, so no day would be looked at; write an expression that gives a moment"
+        yield SourceFinding(until.line, "complete_until", text)
 
 
 def _rows_of(
@@ -171,3 +203,25 @@ def _repeated(name: str, table: SourceTable, shop: ShopTables) -> Iterator[Sourc
         text = f"{int(repeated):,} orders are there more than once, and would count as often"
         way_out = "keep one row for each, such as the newest, with a query in orders.from"
         yield SourceFinding(order.line, "orders.columns.order", f"{text}; {way_out}")
+
+
+def _orders_without_lines(
+    sources: Sources, shop: ShopTables, dialect: SqlDialect
+) -> Iterator[SourceFinding]:
+    """Orders that take their revenue from lines, and have none."""
+    orders, lines = (sources.tables.get(name) for name in ("orders", "lines"))
+    if orders is None or lines is None or "revenue" in orders.columns:
+        return
+    of_orders, of_lines = (
+        f"SELECT CAST(({table.columns['order'].sql}) AS {dialect.text}) AS id FROM {rows_of(table)}"
+        for table in (orders, lines)
+    )
+    ((rows, empty),) = shop.rows(
+        "SELECT count(*), coalesce(sum(CASE WHEN l.id IS NULL THEN 1 ELSE 0 END), 0) "
+        f"FROM ({of_orders}) o LEFT JOIN (SELECT DISTINCT id FROM ({of_lines}) q) l ON o.id = l.id"
+    )
+    if empty:
+        text = f"{int(empty):,} of {int(rows):,} orders have no line, and would be worth nothing"
+        way_out = "leave them out with orders.where, or map orders.columns.revenue"
+        line = orders.columns["order"].line
+        yield SourceFinding(line, "orders.columns.order", f"{text}; {way_out}")

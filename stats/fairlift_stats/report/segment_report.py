@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,6 +72,8 @@ class SegmentFamily:
         left_out: why the others have none.
         average: posterior mean of the average lift over segments; None below two segments.
         heterogeneity: the test that all segments share one lift; None below two segments.
+        alone: the only segment that could have a result: it is left out, too, because there is none
+            to compare it with; empty where there is no such segment.
     """
 
     metric: str
@@ -80,6 +82,7 @@ class SegmentFamily:
     left_out: Mapping[str, CannotSay]
     average: float | None
     heterogeneity: Heterogeneity | None
+    alone: str = ""
 
 
 def segment_families(
@@ -174,10 +177,7 @@ def _of_rate(name: str, layout: Layout, moments: Moments, segments: int) -> _Log
     p = 2 * ndtr(-np.abs(score.pooled_z(xt, np.maximum(nt, 1), xc, np.maximum(nc, 1))))
     empty = _reasons(name, (nt > 0) & (nc > 0), CannotSayCode.NO_UNITS, "an arm has no units")
     same = _reasons(name, variance > 0, CannotSayCode.NO_VARIATION, "every unit did it")
-    reasons = [
-        [a or b for a, b in zip(*rows, strict=True)] for rows in zip(empty, same, strict=True)
-    ]
-    return _LogLifts(value, variance, p, reasons)
+    return _LogLifts(value, variance, p, _first_reasons([empty, same]))
 
 
 def _of_estimates(name: str, estimated: Estimates, segments: int) -> _LogLifts:
@@ -197,9 +197,24 @@ def _of_estimates(name: str, estimated: Estimates, segments: int) -> _LogLifts:
         of_log_lifts = vt / (mt * mt) + vc / (mc * mc) - 2 * cov / (mt * mc)
         df = fieller.satterthwaite(vt, vc, units[:, 1:], units[:, :1])
         p = 2 * stdtr(df, -np.abs(mt - mc) / np.sqrt(vt + vc - 2 * cov))
-    reason = "an arm is empty, not positive, or does not vary"
-    reasons = _reasons(name, usable, CannotSayCode.TOO_FEW_UNITS, reason)
-    return _LogLifts(log_lifts, of_log_lifts, p, reasons)
+    few = (units[:, 1:] < 2) | (units[:, :1] < 2)
+    told = [
+        _reasons(name, ~held, code, reason)
+        for held, code, reason in (
+            (few, CannotSayCode.TOO_FEW_UNITS, "an arm has fewer than two units"),
+            (
+                ~(np.isfinite(mt) & np.isfinite(mc)),
+                CannotSayCode.NO_DENOMINATOR,
+                "nothing to divide by",
+            ),
+            ((mt == 0) & (mc == 0), CannotSayCode.NO_EVENTS, "both arms are at zero"),
+            (mc + 0 * mt == 0, CannotSayCode.CONTROL_ZERO, "the control is at zero"),
+            (mt == 0, CannotSayCode.TREATMENT_ZERO, "the treatment is at zero"),
+            ((mt < 0) | (mc < 0), CannotSayCode.NOT_POSITIVE, "an arm is below zero"),
+            (~usable, CannotSayCode.NO_VARIATION, "an arm does not vary"),
+        )
+    ]
+    return _LogLifts(log_lifts, of_log_lifts, p, _first_reasons(told))
 
 
 def _reasons(
@@ -207,6 +222,19 @@ def _reasons(
 ) -> list[list[CannotSay | None]]:
     cannot_say = CannotSay(code, f"{name}: cannot conclude in this segment; {reason}.")
     return [[None if is_usable else cannot_say for is_usable in row] for row in usable.tolist()]
+
+
+def _first_reasons(
+    reasons: Sequence[list[list[CannotSay | None]]],
+) -> list[list[CannotSay | None]]:
+    """By segment and treatment the first that holds."""
+    return [
+        [
+            next((each for each in cells if each is not None), None)
+            for cells in zip(*rows, strict=True)
+        ]
+        for rows in zip(*reasons, strict=True)
+    ]
 
 
 def _family(treatment: _Treatment, prior: SegmentPrior, confidence: float) -> SegmentFamily:
@@ -222,8 +250,9 @@ def _family(treatment: _Treatment, prior: SegmentPrior, confidence: float) -> Se
             CannotSayCode.TOO_FEW_UNITS,
             f"{metric}: segments are compared when two or more have a result.",
         )
-        left_out |= {names[i]: alone for i in usable}
-        return SegmentFamily(metric, variant, (), left_out, None, None)
+        only = [names[i] for i in usable]
+        left_out |= dict.fromkeys(only, alone)
+        return SegmentFamily(metric, variant, (), left_out, None, None, "".join(only))
     effects = {
         names[i]: (float(treatment.log_lift[i]), float(treatment.variance[i])) for i in usable
     }

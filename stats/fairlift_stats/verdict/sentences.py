@@ -119,6 +119,11 @@ def _blocked(plan: SequentialPlan, look: Look, facts: Facts, ruling: Ruling) -> 
         return headline, day, wait
     lack = counted(plan, look, plan.metric(ruling.metric), ruling.arm).shortage
     if ruling.cause == "few" and lack is not None:
+        due = next_due(plan, facts.day)
+        if not look.units and due is not None:
+            # Orders are there, and no window is over: none of them is counted.
+            first = Day(date_of(facts.at, due - facts.day))
+            return Message.of("verdict.nothing_yet", day=first), Number(0), wait
         return (*_few("few", lack), wait)
     metric = MetricName(ruling.metric)
     return Message.of("verdict.no_answer", metric=metric, **names), Number(look.units), wait

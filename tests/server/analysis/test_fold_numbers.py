@@ -3,7 +3,10 @@
 import random
 
 import pytest
-from fairlift_server.analysis.fold_numbers import UnknownNumber, folded_largest
+from fairlift_server.analysis.cells import DayKeys, additions_of
+from fairlift_server.analysis.fold_numbers import UnknownNumber, folded_largest, folded_sum
+from fairlift_server.analysis.ledger_query import ColumnGroup
+from fairlift_server.analysis.read_cells import group_cells
 
 MOST = 4
 
@@ -61,3 +64,20 @@ def test_which_of_two_signs_comes_first_depends_on_the_persons() -> None:
 def test_a_value_that_the_list_should_have_is_a_doubt() -> None:
     with pytest.raises(UnknownNumber):
         folded_largest(2, (9, 5), (7,), ())
+
+
+def test_nothing_is_the_same_number_however_it_was_come_by() -> None:
+    """A look is hashed as it is written: 0.0 would be another one than 0."""
+    for nothing in (0, 0.0, -0.0):
+        assert repr(folded_sum(nothing, 0.0, nothing)) == "0"
+
+    group = ColumnGroup(3, ("value", "orders"), (("value", "value"),))
+    additions = additions_of([group], {"n": 2, "orders": 0})
+    key = {"variant": "free", "entry_day": 1, "mixed_day": None}
+    counts, sums = [{**key, "units": 2}], [{**key, "s0": 0.0, "s1": "0", "p0": -0.0}]
+    keys = DayKeys((3,), 0)
+
+    (active,) = group_cells(group, keys, counts, sums, additions)
+    (idle,) = group_cells(group, keys, counts, [], additions)
+
+    assert repr(active.sums) == repr(idle.sums)

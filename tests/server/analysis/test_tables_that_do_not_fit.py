@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import psycopg
 import pytest
 from fairlift.engine.errors import WrongState
 from fairlift_server.analysis.entry_rules import ENTRY_OF_ALL
+from fairlift_server.analysis.job_control import not_followed
 from fairlift_server.analysis.ledger_query import LedgerAnswer
 from fairlift_server.analysis.ledger_source import LedgerSource
-from fairlift_server.analysis.table_answers import table_answers
+from fairlift_server.analysis.table_answers import complete_until_us, table_answers
 from fairlift_server.analysis.table_views import LakeTables
 from fairlift_server.lake.reading import lake_files
 from fairlift_server.sources.shop_sources import own_tables
@@ -21,7 +23,7 @@ from tests.databases import copied
 from tests.ledger_oracle.histories import histories, together
 from tests.ledger_oracle.product import Arrival, empty_store, feed, query_of
 from tests.server.lake.lake_reading import exported
-from tests.server.sources.own_shop import CAMPAIGN, parquet_shop
+from tests.server.sources.own_shop import CAMPAIGN, parquet_shop, postgres_shop
 
 HISTORY = together(histories(1)[:2])
 BOUNDS = LedgerSource("")
@@ -65,6 +67,64 @@ def test_a_column_that_is_missing_or_of_another_type_is_named(
     assert "`fairlift-server sources check` says where" in words or "leave its row out" in words
     assert len(words) < 400
     assert "\n" not in words
+
+
+def test_a_line_of_a_file_that_cannot_be_taken_apart_is_named(tmp_path: Path) -> None:
+    parquet_shop(tmp_path)
+    with closing(duckdb.connect()) as connection:
+        connection.execute(
+            f"COPY (SELECT unnest(repeat([c], 30000), recursive := true) FROM read_parquet("
+            f"'{tmp_path}/clicks.parquet') AS c) TO '{tmp_path}/clicks.json'"
+        )
+    # Beyond what DuckDB reads of a file to tell its columns.
+    with (tmp_path / "clicks.json").open("a") as file:
+        file.write('{"who": \n')
+    sources = tmp_path / "sources.yaml"
+    sources.write_text(sources.read_text().replace("clicks.parquet", "clicks.json"))
+
+    with pytest.raises(WrongState, match=r'Malformed JSON in file ".*clicks\.json"') as refused:
+        own_answer(tmp_path)
+
+    assert "leave its row out" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_database_of_the_shop_that_fails_in_the_middle_is_no_matter_of_an_export(
+    tmp_path: Path,
+) -> None:
+    shop = postgres_shop(tmp_path)
+    url = shop.file.read_text().splitlines()[0].removeprefix("database: ")
+    with psycopg.connect(url) as connection:
+        connection.execute("ALTER TABLE sales RENAME TO kept")
+        connection.execute("CREATE VIEW sales AS SELECT * FROM kept WHERE 1 / (id - id) = 1")
+
+    with pytest.raises(WrongState, match=r"could not be read to the end: .*division") as refused:
+        own_answer(tmp_path)
+
+    assert "export" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        ("(SELECT max(loaded_at) FROM etl.loads)", '"etl.loads" does not exist'),
+        ("5", "INTEGER_LITERAL"),
+        ("(SELECT seen_at FROM views)", "More than one row"),
+    ],
+)
+def test_until_when_tables_are_complete_is_a_moment_or_is_refused(
+    tmp_path: Path, until: str, said: str
+) -> None:
+    shop = parquet_shop(tmp_path)
+    shop.file.write_text(f"complete_until: {until}\n{shop.file.read_text()}")
+    tables = own_tables(shop.file, spark=False, currency="EUR", key_states=None)
+
+    with pytest.raises(WrongState, match=said) as refused:
+        complete_until_us(tables, BOUNDS, not_followed())
+
+    assert "`complete_until`" in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_rows_without_a_visitor_are_no_visitor(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.server.client import running
 from tests.server.crowds import START, results, send, start
 
 HOUR = timedelta(hours=1)
+MONEY = "revenue_per_visitor"
 
 
 def entries(number: int, **attributes: object) -> Iterator[Event]:
@@ -137,3 +138,22 @@ async def test_every_primary_and_secondary_metric_is_cut(tmp_path: Path) -> None
     p_values = [segment.p_value for segment in segments]
     wanted = multipletests(p_values, method="fdr_bh")[1]
     assert [segment.adjusted_p_value for segment in segments] == pytest.approx(list(wanted))
+
+
+async def test_a_large_segment_without_another_to_compare_is_not_called_small(
+    tmp_path: Path,
+) -> None:
+    """Twenty codes of one visitor each, and all others as one."""
+    events = (event for number in range(240) for event in entries(number, code=f"c{number:03}"))
+
+    found = await report(
+        tmp_path, events, segments=["code"], secondary=[plan_pb2.PlannedMetric(metric=MONEY)]
+    )
+
+    (cut,) = (each for each in found.segments if each.metric == MONEY)
+    sentences = {segment.value: segment.sentence for segment in cut.segments}
+    assert len(sentences) == 21
+    assert sentences["c000"] == "c000, left out: too few visitors to compare."
+    assert sentences["(others)"] == (
+        "(others), left out: no other segment has enough to be compared with it."
+    )

@@ -217,12 +217,68 @@ def test_a_value_that_does_not_fit_is_said_without_a_trace(tmp_path: Path, mappi
     assert lines[-1] == " 3 tables, 4 mistakes"
 
 
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        ("(SELECT max(loaded) FROM sals)", "cannot be read: "),
+        ("(SELECT max(loaded) FROM sales)", "is VARCHAR, must be a timestamp or a date; "),
+        ("5", "is INTEGER, must be a timestamp or a date; "),
+    ],
+)
+def test_a_moment_of_completeness_that_is_none_is_named(
+    tmp_path: Path, mapping: str, until: str, said: str
+) -> None:
+    code, lines, errors = checked(tmp_path, f"complete_until: {until}\n{mapping}")
+    assert (code, errors) == (1, "")
+    assert lines[0].startswith(f"1: complete_until: {said}")
+    assert lines[1:] == [" 3 tables, 1 mistake"]
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        ("(SELECT max(placed) FROM sales WHERE id = 0)", "is empty, so no day would be looked at"),
+        ("(SELECT placed FROM sales)", "cannot be read: More than one row"),
+        ("CAST('soon' AS TIMESTAMP)", "cannot be read: invalid timestamp"),
+    ],
+)
+def test_a_moment_of_completeness_that_is_not_there_is_named(
+    tmp_path: Path, mapping: str, until: str, said: str
+) -> None:
+    code, lines, errors = checked(tmp_path, f"complete_until: {until}\n{mapping}")
+    assert (code, errors) == (1, "")
+    assert lines[0].startswith(f"1: complete_until: {said}")
+    assert lines[-1] == " 3 tables, 6 mistakes"
+
+
 def test_tables_that_fit_have_no_mistake(tmp_path: Path, mapping: str) -> None:
     mended = mapping.replace("from: views", "from: SELECT * FROM views WHERE visitor_id = 'v1'")
     newest = "SELECT max(id) AS id, 'v1' AS client, max(placed) AS placed, 1.5 AS total FROM sales"
     mended = mended.replace("from: sales\n  where: state <> 'draft'", f"from: {newest}")
-    mended = mended.partition("actions:")[0]
+    mended = f"complete_until: DATE '2026-11-06'\n{mended.partition('actions:')[0]}"
     assert checked(tmp_path, mended) == (0, [" 2 tables, 0 mistakes"], "")
+
+
+def test_orders_that_would_be_worth_nothing_are_counted(tmp_path: Path, mapping: str) -> None:
+    """Of orders 1, 2 and 3 the second has no line; ids are numbers in one, texts in the other."""
+    one_of_each = "SELECT DISTINCT id, 'v1' AS client, TIMESTAMP '2026-11-02' AS placed FROM sales"
+    lines = "SELECT CAST(id AS VARCHAR) AS id, 5 AS price FROM sales WHERE id <> 2"
+    mapping = mapping.replace("from: views", "from: SELECT * FROM views WHERE visitor_id = 'v1'")
+    mapping = mapping.replace("from: sales\n  where: state <> 'draft'", f"from: {one_of_each}")
+    of_lines = f"lines:\n  from: {lines}\n  columns: {{order: id, unit_price: price}}\n"
+    mapping = mapping.partition("actions:")[0] + of_lines
+
+    by_lines = mapping.replace("    revenue: total\n", "")
+    code, found, errors = checked(tmp_path, by_lines)
+    assert (code, errors) == (1, "")
+    line = numbered(by_lines, "    order: id")
+    assert found == [
+        f"{line}: orders.columns.order: 1 of 3 orders have no line, and would be worth nothing; "
+        "leave them out with orders.where, or map orders.columns.revenue",
+        " 3 tables, 1 mistake",
+    ]
+    by_total = mapping.replace("revenue: total", "revenue: id")
+    assert checked(tmp_path, by_total) == (0, [" 3 tables, 0 mistakes"], "")
 
 
 @pytest.mark.spark

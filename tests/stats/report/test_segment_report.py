@@ -81,6 +81,55 @@ def test_segments_without_an_answer_are_named() -> None:
     assert few.segments == ()
     assert few.left_out["web"].reason is CannotSayCode.TOO_FEW_UNITS
     assert few.average is None
+    assert few.alone == "web"
+
+
+def test_a_large_segment_is_never_left_out_for_too_few_units() -> None:
+    """Each is told by what stops it: a profit below zero, no order to divide by, one price."""
+
+    def arms(control: tuple[float, ...], treatment: tuple[float, ...], units: int) -> Any:
+        return {
+            arm: Summary.from_rows({"profit": list(values) * units})
+            for arm, values in (("control", control), ("b", treatment))
+        }
+
+    cells = {
+        "web": arms((1.0, 3.0), (2.0, 3.0), 400),
+        "app": arms((1.0, 3.0), (1.0, 4.0), 400),
+        "one": {a: Summary.from_rows({"profit": [2.0]}) for a in ("control", "b")},
+        "loss": arms((-1.0, -3.0), (-2.0, -3.0), 400),
+        "loss of the treatment": arms((1.0, 3.0), (-2.0, -3.0), 400),
+        "nothing": arms((0.0, 0.0), (0.0, 0.0), 400),
+        "no control": arms((0.0, 0.0), (1.0, 3.0), 400),
+        "no treatment": arms((1.0, 3.0), (0.0, 0.0), 400),
+        "one price": arms((2.0, 2.0), (3.0, 3.0), 400),
+    }
+    family = Analysis(primary=(Mean("profit", "profit"),)).segments(cells)[0]
+
+    assert [each.segment for each in family.segments] == ["web", "app"]
+    assert family.alone == ""
+    assert {name: each.reason for name, each in family.left_out.items()} == {
+        "one": CannotSayCode.TOO_FEW_UNITS,
+        "loss": CannotSayCode.NOT_POSITIVE,
+        "loss of the treatment": CannotSayCode.NOT_POSITIVE,
+        "nothing": CannotSayCode.NO_EVENTS,
+        "no control": CannotSayCode.CONTROL_ZERO,
+        "no treatment": CannotSayCode.TREATMENT_ZERO,
+        "one price": CannotSayCode.NO_VARIATION,
+    }
+
+
+def test_a_segment_without_orders_has_no_ticket() -> None:
+    def arms(orders: int) -> dict[str, Summary]:
+        rows = {"revenue": [20.0 * orders, 30.0 * orders] * 50, "orders": [float(orders)] * 100}
+        return {arm: Summary.from_rows(rows) for arm in ("control", "b")}
+
+    cells = {"web": arms(1), "app": arms(2), "kiosk": arms(0)}
+    family = Analysis(primary=(Ratio("ticket", "revenue", "orders"),)).segments(cells)[0]
+
+    assert {name: each.reason for name, each in family.left_out.items()} == {
+        "kiosk": CannotSayCode.NO_DENOMINATOR
+    }
 
 
 def test_segments_need_the_same_variants() -> None:
