@@ -5,6 +5,7 @@ whoever wants to be alone holds it alone. A SQLite file is locked when it is ope
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fairlift.engine.errors import Overloaded, WrongState
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 # Any number that `store/locks.py` does not have.
 _WRITERS = 7_306
 _SHARE = f"SELECT pg_try_advisory_lock_shared({_WRITERS})"
+_LET_GO = f"SELECT pg_advisory_unlock({_WRITERS})"
 _HOLD = f"SELECT pg_try_advisory_lock({_WRITERS})"
 
 
@@ -38,7 +40,7 @@ class WritersLock:
             Overloaded: another program is alone with the database.
         """
         connection = self._connect()
-        if self._alone is None and not _is_taken(connection, _SHARE):
+        if self._alone is None and not _is_true(connection, _SHARE):
             connection.close()
             raise Overloaded(
                 f"`fairlift-server move` copies {self._name} now; use it again when that has ended"
@@ -52,7 +54,7 @@ class WritersLock:
         connection.execute("SET idle_session_timeout = 0")
         connection.execute("SET application_name = 'fairlift-server move'")
         connection.commit()
-        if not _is_taken(connection, _HOLD):
+        if not _is_true(connection, _HOLD):
             connection.close()
             return False
         self._alone = connection
@@ -75,12 +77,17 @@ class WritersLock:
 
     def close(self) -> None:
         """Lets others write."""
+        import psycopg
+
         if self._alone is not None:
+            # PostgreSQL notices a little later that a connection was closed.
+            with suppress(psycopg.Error):
+                _is_true(self._alone, _LET_GO)
             self._alone.close()
             self._alone = None
 
 
-def _is_taken(connection: "psycopg.Connection", statement: str) -> bool:
+def _is_true(connection: "psycopg.Connection", statement: str) -> bool:
     row = connection.execute(statement.encode()).fetchone()
     connection.commit()
     return row is not None and bool(row[0])

@@ -74,7 +74,7 @@ def test_nothing_is_the_same_number_however_it_was_come_by() -> None:
     group = ColumnGroup(3, ("value", "orders"), (("value", "value"),))
     additions = additions_of([group], {"n": 2, "orders": 0})
     key = {"variant": "free", "entry_day": 1, "mixed_day": None}
-    counts, sums = [{**key, "units": 2}], [{**key, "s0": 0.0, "s1": "0", "p0": -0.0}]
+    counts, sums = [{**key, "units": 2}], [{**key, "sum0": 0.0, "sum1": 0, "sum2": -0.0}]
     keys = DayKeys((3,), 0)
 
     (active,) = group_cells(group, keys, counts, sums, additions)
