@@ -41,6 +41,7 @@ def test_values_are_read_by_their_kind() -> None:
         ("DATABASE", "", "must be a path"),
         ("DATABASE", "mysql://u:secret@host/shop", "begins with mysql://"),
         ("DATABASE", "host=db password=secret", "lists words such as host=…"),
+        ("DATABASE", "postgresql:/me:secret@db/shop", "lacks a slash after postgresql:/"),
         ("WORKERS", "2", "must be 1 with a SQLite file, which one process uses"),
         ("WORKERS", "65", "must be 1 to 64"),
         ("WORKER_SILENCE_S", "1", "must be 2 to 3,600"),
