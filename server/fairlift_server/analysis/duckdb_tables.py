@@ -20,6 +20,7 @@ from fairlift_server.analysis.table_views import (
     OwnTables,
     lake_views,
     own_views,
+    unknown_kind,
 )
 
 _WAREHOUSE: Final = "warehouse"
@@ -104,8 +105,7 @@ def open_shop(connection: duckdb.DuckDBPyConnection, tables: OwnTables) -> None:
     for name, pattern in tables.files.items():
         reader = _READERS.get(Path(pattern).suffix.lower())
         if reader is None:
-            known = ", ".join(_READERS)
-            raise WrongState(f"{pattern} (files.{name}) must end in one of {known}")
+            raise unknown_kind(name, pattern, _READERS)
         try:
             _view(connection, name, f"SELECT * FROM {reader}({quoted(pattern)})")
         except duckdb.Error as error:

@@ -1,6 +1,7 @@
 """A session of Spark, and what its failures mean in words."""
 
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ _OF_QUERIES: Final = frozenset(
 )
 # Java ended before Spark had begun in it.
 _NOT_BEGUN: Final = "JAVA_GATEWAY_EXITED"
+# A Java error that caused another, or one as Python shows it; no branch of a plan, `:  +- …`.
+_CAUSE: Final = re.compile(r"Caused by:|: \S")
 _OWN_SETTINGS: Final = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
 
 
@@ -176,5 +179,5 @@ def _is_of_query(error: BaseException) -> bool:
 
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    caused = [line for line in lines if line.startswith(("Caused by:", ": "))]
+    caused = [line for line in lines if _CAUSE.match(line)]
     return (caused[-1] if caused else lines[0] if lines else type(error).__name__)[:500]

@@ -1,6 +1,7 @@
 """Tables of the ledger for Spark: an export, or the shop's own tables in Spark's catalog."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fairlift_server.analysis.table_views import (
@@ -10,6 +11,7 @@ from fairlift_server.analysis.table_views import (
     OwnTables,
     lake_views,
     own_views,
+    unknown_kind,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +31,14 @@ _ARROW_TYPES: Final = {
     "boolean": "bool_",
     "binary": "binary",
 }
-_FORMATS: Final = {"csv": {"header": "true", "inferSchema": "true"}}
+_FORMATS: Final = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+}
+_OPTIONS: Final = {"csv": {"header": "true", "inferSchema": "true"}}
 
 
 def open_spark_lake(session: "SparkSession", tables: LakeTables) -> None:
@@ -52,10 +61,16 @@ def open_spark_own(session: "SparkSession", tables: OwnTables) -> None:
 
 
 def open_spark_shop(session: "SparkSession", tables: OwnTables) -> None:
-    """Gives the session the files of the sources file under their names, and the key of ids."""
+    """Gives the session the files of the sources file under their names, and the key of ids.
+
+    Raises:
+        WrongState: a file is of a kind that is not read.
+    """
     for name, pattern in tables.files.items():
-        kind = pattern.rpartition(".")[2].lower().replace("jsonl", "json").replace("nd", "")
-        reader = session.read.options(**_FORMATS.get(kind, {}))
+        kind = _FORMATS.get(Path(pattern).suffix.lower())
+        if kind is None:
+            raise unknown_kind(name, pattern, _FORMATS)
+        reader = session.read.options(**_OPTIONS.get(kind, {}))
         reader.load(pattern, format=kind).createOrReplaceTempView(name)
     if tables.key_states is not None:
         # As a table: in a query's text it would stand in Spark's logs.

@@ -1,10 +1,11 @@
 """The ledger's tables where no database of ours has them: queries that give their columns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import ibis
+from fairlift.engine.errors import WrongState
 
 from fairlift_server.analysis.ledger_tables import LEDGER_COLUMNS, Ledger
 
@@ -63,6 +64,11 @@ class OwnTables:
     database: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
     key_states: tuple[bytes, bytes] | None = field(default=None, repr=False)
+
+
+def unknown_kind(name: str, pattern: str, known: Iterable[str]) -> WrongState:
+    """That a file of the sources file is of a kind that no engine reads."""
+    return WrongState(f"{pattern} (files.{name}) must end in one of {', '.join(known)}")
 
 
 def complete_until(tables: LakeTables | OwnTables) -> str:

@@ -15,6 +15,7 @@ _OF_LINES = {
     "upsell": "l.upsell",
     "cross_sell": "l.cross_sell",
 }
+_EMPTY = "''"
 _AMOUNTS = ("revenue", "refunded", "discount", "cost", "shipping_cost")
 _FLAGS = ("test", "upsell", "cross_sell", "cancelled")
 
@@ -64,7 +65,7 @@ class LedgerViews:
             {
                 **self._event(table),
                 "campaign": self._text(table, "campaign"),
-                "epoch": f"CAST({_given(table, 'epoch', '1')} AS BIGINT)",
+                "epoch": f"CAST({_given_or(table, 'epoch', '1')} AS BIGINT)",
                 "variant": self._text(table, "variant"),
                 "segments": self._json(table),
             },
@@ -102,13 +103,13 @@ class LedgerViews:
             **self._event(table),
             "currency_code": self._dialect.quoted(self._currency),
             "rate_picos": "CAST(NULL AS BIGINT)",
-            "items": f"CAST({self._of_order(table, 'items', '1')} AS BIGINT)",
+            "items": f"CAST(COALESCE({self._of_order(table, 'items', '1')}, 1) AS BIGINT)",
             "goods_micros": f"({amounts['revenue']} + {amounts['discount']})",
             "discount_micros": amounts["discount"],
             "cost_micros": amounts["cost"],
             "shipping_cost_micros": amounts["shipping_cost"],
             "coupons": self._coupons(_given(table, "coupons", "''")),
-            "channel": self._text(table, "channel", "''"),
+            "channel": f"COALESCE({self._text(table, 'channel', _EMPTY)}, {_EMPTY})",
             "first_purchase": f"CAST({_given(table, 'first_purchase', 'NULL')} AS BOOLEAN)",
             "placed": f"CAST(NULL AS {self._dialect.text})",
             **{name: _flag(self._of_order(table, name, "FALSE")) for name in _FLAGS},
@@ -132,7 +133,7 @@ class LedgerViews:
     def _totals(self, lines: SourceTable) -> str:
         """One row for each order: what its lines add up to."""
         order, kind = self._text(lines, "order"), _given(lines, "kind", "''")
-        quantity = f"CAST({_given(lines, 'quantity', '1')} AS BIGINT)"
+        quantity = f"CAST({_given_or(lines, 'quantity', '1')} AS BIGINT)"
         columns = {
             "order_id": order,
             "items": f"SUM({quantity})",
@@ -151,7 +152,7 @@ class LedgerViews:
             table,
             {
                 "order_id": self._text(table, "order"),
-                "quantity": f"CAST({_given(table, 'quantity', '1')} AS BIGINT)",
+                "quantity": f"CAST({_given_or(table, 'quantity', '1')} AS BIGINT)",
                 "unit_price_micros": _micros(_given(table, "unit_price", "0")),
                 "unit_cost_micros": _micros(_given(table, "unit_cost", "0")),
                 **{name: self._text(table, field, "''") for name, field in texts},
@@ -179,7 +180,9 @@ class LedgerViews:
     def _times(self, table: SourceTable) -> dict[str, str]:
         time = self._dialect.micros.format(_given(table, "time", "NULL"))
         has_received = "received" in table.columns
-        came = self._dialect.micros.format("g.given_received") if has_received else time
+        came = time
+        if has_received:
+            came = f"COALESCE({self._dialect.micros.format('g.given_received')}, {time})"
         return {"time_us": time, "received_us": came}
 
     def _id(self, table: SourceTable, name: str) -> str:
@@ -219,6 +222,11 @@ class LedgerViews:
 
 def _given(table: SourceTable, name: str, default: str) -> str:
     return f"g.given_{name}" if name in table.columns else default
+
+
+def _given_or(table: SourceTable, name: str, default: str) -> str:
+    """What the file gives, and the default in rows where that is empty, too."""
+    return f"COALESCE(g.given_{name}, {default})" if name in table.columns else default
 
 
 def _decimal(amount: str) -> str:

@@ -2,10 +2,14 @@
 
 import socket
 import time
+from typing import Any
 
 import pytest
 from fairlift.engine.errors import Unavailable, WrongState
+from fairlift_server.analysis.duckdb_tables import shop_connection
 from fairlift_server.analysis.spark_session import failures_in_words, spark_session
+from fairlift_server.analysis.spark_tables import open_spark_shop
+from fairlift_server.analysis.table_views import OwnTables
 
 pytest.importorskip("pyspark")
 
@@ -45,3 +49,50 @@ def test_a_package_that_is_missing_is_no_failure_of_the_server() -> None:
             errorClass="PACKAGE_NOT_INSTALLED",
             messageParameters={"package_name": "pandas", "minimum_version": "2.2.0"},
         )
+
+
+# As Spark 4.1 says it: the plan follows the reason.
+NO_SUCH_TABLE = """\
+[TABLE_OR_VIEW_NOT_FOUND] The table or view `etl_loads` cannot be found. Verify the spelling.
+'Project [unix_micros(cast(scalar-subquery#1 [] as timestamp)) AS unix_micros#2]
+:  +- 'Project ['max('loaded_at)]
+:     +- 'UnresolvedRelation [etl_loads], [], false
++- OneRowRelation
+"""
+
+
+def test_the_reason_is_told_and_no_branch_of_the_plan() -> None:
+    from pyspark.errors import AnalysisException
+
+    with (
+        pytest.raises(WrongState, match=r"cannot answer: \[TABLE_OR_VIEW_NOT_FOUND\] The table"),
+        failures_in_words("local[1]"),
+    ):
+        raise AnalysisException(NO_SUCH_TABLE)
+
+
+def test_of_java_the_last_cause_is_told() -> None:
+    from pyspark.errors import PySparkException
+
+    text = (
+        "An error occurred while calling o1.sql.\n: java.lang.A: one\nCaused by: java.lang.B: two"
+    )
+
+    with (
+        pytest.raises(Unavailable, match=r"cannot be reached: Caused by: java\.lang\.B: two;"),
+        failures_in_words("local[1]"),
+    ):
+        raise PySparkException(text)
+
+
+def test_a_file_of_another_kind_is_refused_as_by_duckdb() -> None:
+    tables = OwnTables({}, "EUR", files={"visits": "/srv/visits.xlsx"})
+    no_session: Any = None
+
+    with pytest.raises(WrongState) as by_spark:
+        open_spark_shop(no_session, tables)
+    with pytest.raises(WrongState) as by_duckdb:
+        shop_connection(tables)
+
+    assert str(by_spark.value) == str(by_duckdb.value)
+    assert "/srv/visits.xlsx (files.visits) must end in one of .parquet" in str(by_spark.value)

@@ -105,7 +105,7 @@ SAID = [
     "error. Check that the orders are real;",
     "Visitors of free differed from the control in revenue per visitor before their first exposure",
     "visitors saw more than one variant and are left out.",
-    "Visitors by identity policy: first_seen: ",
+    "Visitors by identity policy, and in brackets the lift of revenue per visitor: first_seen: ",
     "1 event waits for the exchange rate of CHF. Send or import a rate of its time;",
     # The four above, two of the twin, and the company's; 112 came in time, and one of them is of
     # a visitor who is left out.

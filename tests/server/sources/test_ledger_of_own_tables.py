@@ -124,6 +124,49 @@ def test_ids_stay_as_they_are_where_the_ledger_keeps_them_raw(tmp_path: Path) ->
     assert {row["unit"] for row in read["exposures"]} == {"v1", "v2", "ñandú@example.com"}
 
 
+def with_empty_fields(folder: Path) -> OwnShop:
+    """Fields that need not be mapped are, and no row says anything of them."""
+    shop = parquet_shop(folder)
+    text = shop.file.read_text().replace(
+        "    variant: lower(arm)\n",
+        """\
+    variant: lower(arm)
+    epoch: CAST(NULL AS BIGINT)
+    received: CAST(NULL AS TIMESTAMP)
+""",
+    )
+    text = text.replace(
+        "    revenue: total\n",
+        """\
+    revenue: total
+    items: CAST(NULL AS BIGINT)
+    channel: CAST(NULL AS VARCHAR)
+""",
+    )
+    lines = "columns: {order: id, unit_price: total, quantity: CAST(NULL AS BIGINT)}"
+    shop.file.write_text(f"{text}lines:\n  from: sales\n  {lines}\n")
+    return shop
+
+
+def test_a_field_that_is_empty_in_a_row_is_what_it_would_be_without_a_mapping(
+    tmp_path: Path,
+) -> None:
+    read = read_by_duckdb(tables_of(with_empty_fields(tmp_path)))
+    # docs/sources.md: epoch (else 1), received (else time), items and quantity (else 1).
+    assert {row["epoch"] for row in read["exposures"]} == {1}
+    assert all(row["received_us"] == row["time_us"] for row in read["exposures"])
+    assert {row["items"] for row in read["orders"]} == {1}
+    assert {row["channel"] for row in read["orders"]} == {""}
+    assert {row["quantity"] for row in read["order_lines"]} == {1}
+    # Nor does a line without a quantity cost its order the revenue of the line.
+    shop = with_empty_fields(tmp_path)
+    shop.file.write_text(shop.file.read_text().replace("    revenue: total\n", ""))
+    by_lines = read_by_duckdb(tables_of(shop))["orders"]
+    assert {row["order_id"]: row["goods_micros"] for row in by_lines} == {
+        row["order_id"]: row["unit_price_micros"] for row in read["order_lines"]
+    }
+
+
 @pytest.mark.parametrize("name", UNTESTED)
 def test_other_warehouses_compile(name: str, tmp_path: Path) -> None:
     sources = read_sources(duckdb_shop(tmp_path).file)
