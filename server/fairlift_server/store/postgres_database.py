@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from fairlift_server.store.last_write import Progress
 from fairlift_server.store.locks import CHANGES
-from fairlift_server.store.new_ids import NEW_IDS
+from fairlift_server.store.new_ids import hand_over_arrays
 from fairlift_server.store.partitions import make_partitions
 from fairlift_server.store.sqlite_file import VERSIONS
 
@@ -244,8 +244,8 @@ def _connecting(url: str) -> "Callable[[], psycopg.Connection]":
             f"SET idle_in_transaction_session_timeout = {_IDLE_MS}"
         )
         connection.execute(_DURABLE)
-        connection.execute(NEW_IDS)
         connection.commit()
+        hand_over_arrays(connection)
         return connection
 
     return connect
