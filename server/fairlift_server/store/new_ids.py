@@ -26,10 +26,14 @@ class _Array(bytes):
     """A bytea[] in PostgreSQL's binary form, which the driver hands over as it is."""
 
 
-def hand_over_arrays(connection: "psycopg.Connection") -> None:
-    """Prepares a connection for `mark_on_postgres`."""
+def hand_over_bytes(connection: "psycopg.Connection") -> None:
+    """Prepares a connection for `mark_on_postgres`, and for bytes that are copied.
+
+    Of its two forms of bytes the driver takes the one that calls Python twice for each value.
+    """
     from psycopg.adapt import Dumper
     from psycopg.pq import Format
+    from psycopg.types.string import BytesBinaryDumper
 
     class ArrayDumper(Dumper):
         format = Format.BINARY
@@ -39,6 +43,7 @@ def hand_over_arrays(connection: "psycopg.Connection") -> None:
             return obj
 
     connection.adapters.register_dumper(_Array, ArrayDumper)
+    connection.adapters.register_dumper(bytes, BytesBinaryDumper)
 
 
 def mark_on_postgres(connection: Connection, marks: Mapping[bytes, bytes]) -> set[bytes]:

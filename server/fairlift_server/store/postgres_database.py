@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from fairlift_server.store.last_write import Progress
 from fairlift_server.store.locks import CHANGES
-from fairlift_server.store.new_ids import hand_over_arrays
+from fairlift_server.store.new_ids import hand_over_bytes
 from fairlift_server.store.partitions import make_partitions
 from fairlift_server.store.sqlite_file import VERSIONS
 
@@ -245,7 +245,7 @@ def _connecting(url: str) -> "Callable[[], psycopg.Connection]":
         )
         connection.execute(_DURABLE)
         connection.commit()
-        hand_over_arrays(connection)
+        hand_over_bytes(connection)
         return connection
 
     return connect
