@@ -29,7 +29,7 @@ class _Array(bytes):
 def hand_over_bytes(connection: "psycopg.Connection") -> None:
     """Prepares a connection for `mark_on_postgres`, and for bytes that are copied.
 
-    Of its two forms of bytes the driver takes the one that calls Python twice for each value.
+    Of its two forms of bytes the driver would take the one that calls Python twice for each value.
     """
     from psycopg.adapt import Dumper
     from psycopg.pq import Format
