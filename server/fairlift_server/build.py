@@ -241,7 +241,12 @@ def _store_events(start: _Start, erased: ErasedUnits, watch: IntakeWatch) -> Sto
         try:
             outcomes = await start.store.write(
                 lambda transaction: store_group(
-                    transaction, events, settings.currency, limits, erased=erased
+                    transaction,
+                    events,
+                    settings.currency,
+                    limits,
+                    erased=erased,
+                    is_last=True,
                 )
             )
         except Exception:

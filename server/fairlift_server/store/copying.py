@@ -21,9 +21,6 @@ from sqlalchemy.exc import DBAPIError
 if TYPE_CHECKING:
     import psycopg
 
-# Of what is copied in the binary form: no flags, and no more in the head.
-_HEAD = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
-_END = b"\xff\xff"
 # The first that fits: a BigInteger is an Integer to SQLAlchemy, and Text is a String.
 _TYPES = (
     (BigInteger, "int8"),
@@ -50,18 +47,6 @@ def copy_rows(
         copy.set_types(_column_types(table, columns))
         for row in rows:
             copy.write_row(row)
-
-
-def copy_encoded(
-    connection: Connection, table: Table, columns: tuple[str, ...], rows: bytes
-) -> None:
-    """Adds rows that are in PostgreSQL's binary form already, without its head and its end.
-
-    Raises:
-        sqlalchemy.exc.DatabaseError: as for any statement.
-    """
-    with _copying(connection, table, columns) as copy:
-        copy.write(b"".join((_HEAD, rows, _END)))
 
 
 @contextmanager

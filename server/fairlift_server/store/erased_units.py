@@ -9,7 +9,7 @@ from fairlift_server.events.ledger import Event, RefusalReason, RefusedEvent, or
 from fairlift_server.events.parking import WaitingEvent
 from fairlift_server.events.unit_ids import UnitIds
 from fairlift_server.store import tables
-from fairlift_server.store.statements import execute_many
+from fairlift_server.store.statements import execute_many, first_row
 
 ERASED = RefusedEvent(
     RefusalReason.ERASED,
@@ -51,12 +51,16 @@ class ErasedUnits:
         self._orders: set[str] = set()
         self._newest = 0
 
-    def read(self, connection: Connection) -> bool:
+    def read(self, connection: Connection, *following: str) -> bool:
         """Whether there is any tombstone; reads those that came since the last time.
 
         To be called in the transaction that stores: what is erased later waits for its end.
+
+        Args:
+            connection: in a transaction.
+            following: statements that come next, and go to PostgreSQL with the question.
         """
-        (newest,) = connection.exec_driver_sql(_NEWEST).one()
+        (newest,) = first_row(connection, _NEWEST, *following)
         if newest != self._newest:
             query = select(_COLUMNS.kind, _COLUMNS.hash).where(_COLUMNS.id > self._newest)
             for kind, text in connection.execute(query):

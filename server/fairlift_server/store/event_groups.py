@@ -23,6 +23,10 @@ from fairlift_server.store.write_failures import FAULTS_OF_A_JOB
 
 log = logging.getLogger("fairlift.store")
 
+# To where a group goes back whose events cannot be stored together.
+_SAVE = "SAVEPOINT ready_events"
+_GO_BACK, _RELEASE = "ROLLBACK TO SAVEPOINT ready_events", "RELEASE SAVEPOINT ready_events"
+
 StoreReady = Callable[[Connection, Sequence[Event], str], list[EventOutcome]]
 
 
@@ -34,24 +38,44 @@ def store_group(
     *,
     erased: ErasedUnits | None = None,
     store: StoreReady = store_events,
+    is_last: bool = False,
 ) -> list[EventOutcome]:
     """One outcome per event, in order; all changes are part of the connection's transaction.
 
     Args:
-        connection: in a transaction; there is no other writer.
+        connection: in a transaction.
         events: as they were read; ids may repeat.
         currency: the shop's currency.
         limits: of what may be parked.
         erased: whose events are refused.
         store: how events that can be judged are stored.
+        is_last: whether the transaction ends with this group, and its savepoint by itself.
     """
-    if erased is not None and erased.read(connection):
+    if erased is None:
+        connection.exec_driver_sql(_SAVE)
+        allowed = events
+    elif erased.read(connection, _SAVE):
         allowed = [event for event in events if not erased.covers(event)]
-        if len(allowed) < len(events):
-            stored_allowed = iter(store_group(connection, allowed, currency, limits, store=store))
-            return [ERASED if erased.covers(event) else next(stored_allowed) for event in events]
-    ready = [event for event in events if isinstance(event, Event)]
-    stored = stored_apart(connection, ready, currency, store)
+    else:
+        allowed = events
+    ready = [event for event in allowed if isinstance(event, Event)]
+    stored = _stored_together(connection, ready, currency, store)
+    if not is_last:
+        connection.exec_driver_sql(_RELEASE)
+    outcomes = _with_parked(connection, allowed, stored, limits)
+    if erased is None or len(allowed) == len(events):
+        return outcomes
+    following = iter(outcomes)
+    return [ERASED if erased.covers(event) else next(following) for event in events]
+
+
+def _with_parked(
+    connection: Connection,
+    events: Sequence[Event | WaitingEvent],
+    stored: list[EventOutcome],
+    limits: ParkingLimits,
+) -> list[EventOutcome]:
+    """One outcome per event, from those of the ready ones; what waits is parked."""
     if stored.count("accepted") == len(events):  # as nearly always
         _note_corrections(connection, events, stored)
         return stored
@@ -128,24 +152,31 @@ def stored_apart(
     After a failure the two halves are stored apart, and so on: one such event among a thousand
     costs twenty more attempts.
     """
+    connection.exec_driver_sql(_SAVE)
+    outcomes = _stored_together(connection, events, currency, store)
+    connection.exec_driver_sql(_RELEASE)
+    return outcomes
+
+
+def _stored_together(
+    connection: Connection, events: Sequence[Event], currency: str, store: StoreReady
+) -> list[EventOutcome]:
+    """As `stored_apart`, where the savepoint was just made; it is not released."""
     if not events:
         return []
-    savepoint = connection.begin_nested()
     try:
-        outcomes = store(connection, events, currency)
+        return store(connection, events, currency)
     except MemoryError:
         raise
     except Exception as error:
         if isinstance(error, DatabaseError) and not isinstance(error, FAULTS_OF_A_JOB):
             raise
-        savepoint.rollback()
+        connection.exec_driver_sql(_GO_BACK)
         if len(events) == 1:
             return [_failed(events[0], error)]
         half = len(events) // 2
         first = stored_apart(connection, events[:half], currency, store)
         return first + stored_apart(connection, events[half:], currency, store)
-    savepoint.commit()
-    return outcomes
 
 
 def _failed(event: Event, error: Exception) -> RefusedEvent:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from fairlift_server.store.last_write import Progress
 from fairlift_server.store.locks import CHANGES
-from fairlift_server.store.new_ids import NEW_IDS
+from fairlift_server.store.new_ids import hand_over_bytes
 from fairlift_server.store.partitions import make_partitions
 from fairlift_server.store.sqlite_file import VERSIONS
 from fairlift_server.store.writers_lock import WritersLock
@@ -270,8 +270,8 @@ def _connecting(url: str) -> "Callable[[], psycopg.Connection]":
         try:
             connection.execute(_LIMITS)
             connection.execute(_DURABLE)
-            connection.execute(NEW_IDS)
             connection.commit()
+            hand_over_bytes(connection)
         except BaseException:
             connection.close()
             raise

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Table
 
 from fairlift_server.store import copying
+from fairlift_server.store.round_trips import row_in_one_trip
 from fairlift_server.store.sqlite_rows import Insertion, insert_rows
 
 # Half of the number of parameters that SQLite allows in one statement.
@@ -42,6 +43,16 @@ def execute(
 ) -> CursorResult[Any]:
     """The result of a statement with its values."""
     return connection.exec_driver_sql(_marked(connection, statement), tuple(values))
+
+
+def first_row(connection: Connection, query: str, *following: str) -> tuple[Any, ...]:
+    """The one row of a query without values, and then executes the statements that follow it."""
+    if is_postgres(connection):
+        return row_in_one_trip(connection, query, *following)
+    row = connection.exec_driver_sql(query).one()
+    for statement in following:
+        connection.exec_driver_sql(statement)
+    return tuple(row)
 
 
 def execute_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:

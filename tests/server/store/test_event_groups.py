@@ -129,3 +129,45 @@ async def test_a_caller_who_repeats_the_culprit_fails_no_call_of_others(store: S
 
     assert all(isinstance(outcome, RefusedEvent) for outcome in poisoner.result())
     assert [task.result() for task in others] == [["accepted"] * 20] * 6
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+def test_what_a_group_gives_back_is_its_own(store: Store, is_last: bool) -> None:
+    """A transaction may hold several groups, as an import tries them out."""
+
+    def two_groups(transaction: Connection) -> list[list[EventOutcome]]:
+        limits = ParkingLimits(9, 9)
+        first = store_group(transaction, [action(1, "a")], "EUR", limits)
+        failing = Failing(ValueError("a fault"))
+        events = [action(2, POISON), action(3, "b"), action(4, POISON), action(1, "a")]
+        return [
+            first,
+            store_group(transaction, events, "EUR", limits, store=failing, is_last=is_last),
+        ]
+
+    first, second = store.write_now(two_groups)
+
+    assert first == ["accepted"]
+    assert [isinstance(each, RefusedEvent) for each in second] == [True, False, True, False]
+    assert (second[1], second[3]) == ("accepted", "duplicate")
+    assert sorted(units(store)) == ["a", "b"]
+
+
+def test_some_of_many_events_that_were_seen_before_are_told_from_the_new_ones(
+    store: Store,
+) -> None:
+    def stored(events: Sequence[Event]) -> list[EventOutcome]:
+        return store.write_now(lambda t: store_group(t, events, "EUR", ParkingLimits(9, 9)))
+
+    stored([action(number, f"v{number}") for number in range(0, 200, 2)])
+    changed = action(0, "v0")._replace(digest=b"another!")
+
+    outcomes = stored([changed, *[action(number, f"v{number}") for number in range(1, 200)]])
+
+    conflict, *others = outcomes
+    assert isinstance(conflict, RefusedEvent)
+    assert others == ["accepted" if number % 2 else "duplicate" for number in range(1, 200)]
+    # All of them once more, in another order, each of them twice.
+    again = [action(number, f"v{number}") for number in reversed(range(200))]
+    assert stored([*again, *again]) == ["duplicate"] * 400
+    assert sorted(units(store)) == sorted(f"v{number}" for number in range(200))

@@ -16,11 +16,11 @@ from fairlift_server.store import tables
 from fairlift_server.store.database import Store
 from fairlift_server.store.partitions import PARTITIONED, make_partitions, missing_partitions
 from fairlift_server.store.postgres_database import check_server
-from fairlift_server.store.statements import insert_many, insertion
+from fairlift_server.store.statements import first_row, insert_many, insertion
 from fairlift_server.store.tables import metadata
 from fairlift_server.store.write_beside import write_beside
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
 
 from tests.databases import new_database, rows
 from tests.postgres import PostgresServer
@@ -274,6 +274,22 @@ def test_a_row_that_does_not_fit_and_a_lost_connection_are_told_apart(
     store.write_now(lambda c: insert_many(c, inserted, rows_with("view")))
 
     assert rows(url, "SELECT count(*) FROM actions") == [(50,)]
+
+
+def test_statements_that_go_together_fail_like_any_other(store: Store, url: str) -> None:
+    question = "SELECT 1, 'one'"
+
+    def cut(connection: Connection) -> None:
+        rows(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ?",
+             [connection.execute(text("SELECT pg_backend_pid()")).scalar_one()])  # fmt: skip
+        first_row(connection, question)
+
+    with pytest.raises(ProgrammingError, match="nowhere"):
+        store.write_now(lambda c: first_row(c, question, "DELETE FROM nowhere"))
+    with pytest.raises(Overloaded, match="the database cannot write now"):
+        store.write_now(cut)
+
+    assert store.write_now(lambda c: first_row(c, question, "SAVEPOINT a")) == (1, "one")
 
 
 def test_partitions_are_made_beside_a_long_reader_and_events_that_come_in(
