@@ -24,6 +24,7 @@ _PROGRAM = "fairlift-server"
 _WRITERS = 4
 _READERS = 4
 _CONNECT_S = 5
+_LEAVING_S = 5
 # A statement, and a transaction between two statements, may take so long: no transaction outlives
 # the call that it was for by more.
 _STATEMENT_MS = 30_000
@@ -139,13 +140,17 @@ class PostgresDatabase:
         """
         import psycopg
 
+        give_up = time.monotonic() + _LEAVING_S
         try:
-            is_alone = self._lock.hold()
+            while not (is_alone := self._lock.hold()) and time.monotonic() < give_up:
+                # Without the lock are those that only read, and those of older versions.
+                self.refuse_other_servers()
+                # PostgreSQL notices a little later that the connections of a server were closed.
+                time.sleep(0.1)
         except psycopg.Error as error:
             raise self.unusable(error) from None
-        # Without the lock are those that only read, and those of older versions.
         self.refuse_other_servers()
-        if not is_alone:  # whoever wrote has left a moment ago
+        if not is_alone:
             raise WrongState(f"a server of Fairlift uses {self.name}; stop it first")
 
     def check_alone(self) -> None:
