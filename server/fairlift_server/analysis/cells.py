@@ -147,7 +147,7 @@ def additions_of(
         of_names = [sizes.get(name) for name in names]
         way = way_of(of_names, sizes["n"])
         order: Sequence[int] = ()
-        if way is Way.TWO:
+        if way is Way.CUT:
             order = sorted(range(len(names)), key=lambda place: of_names[place] or 0)
         additions[key] = Addition(names, tuple(order), way, f"sum{number}")
     return additions

@@ -27,16 +27,16 @@ class Way(Enum):
     Attributes:
         DIRECT: as it is.
         HALVES: the product fits into 64 bits, its sum may not.
-        FOUR: of two factors, which are cut in two and multiplied crosswise.
-        TWO: of three factors; the product of the two larger ones is cut in two.
+        CROSSWISE: of two factors, which are cut in two and multiplied crosswise.
+        CUT: of three factors; the product of the two larger ones is cut in two.
         WIDE: as decimals.
         FLOAT: as doubles; not exact.
     """
 
     DIRECT = "direct"
     HALVES = "halves"
-    FOUR = "four"
-    TWO = "two"
+    CROSSWISE = "crosswise"
+    CUT = "cut"
     WIDE = "wide"
     FLOAT = "float"
 
@@ -45,8 +45,8 @@ class Way(Enum):
 SHIFTS: Final = {
     Way.DIRECT: (),
     Way.HALVES: (0, _HALF),
-    Way.FOUR: (0, _FACTOR, _HALF, 2 * _FACTOR, _FACTOR + _HALF, 2 * _FACTOR + _HALF),
-    Way.TWO: (0, _HALF, 2 * _HALF),
+    Way.CROSSWISE: (0, _FACTOR, _HALF, 2 * _FACTOR, _FACTOR + _HALF, 2 * _FACTOR + _HALF),
+    Way.CUT: (0, _HALF, 2 * _HALF),
     Way.WIDE: (),
     Way.FLOAT: (),
 }
@@ -69,9 +69,9 @@ def way_of(largest: Sequence[int | None], units: int) -> Way:
         return Way.HALVES
     match sizes:
         case [_, larger] if larger < 2**61:
-            return Way.FOUR
+            return Way.CROSSWISE
         case [small, middle, larger] if small < 2**31 and middle * larger < 2**63:
-            return Way.TWO
+            return Way.CUT
     return Way.WIDE if product * units < _WIDE_LIMIT else Way.FLOAT
 
 
@@ -93,7 +93,7 @@ def summed(values: Sequence[Value], order: Sequence[int], way: Way) -> dict[int 
         return {None: _product(whole).sum()}
     if way is Way.HALVES:
         return _halves({0: _product(whole)})
-    if way is Way.FOUR:
+    if way is Way.CROSSWISE:
         (x_high, x_low), (y_high, y_low) = (_cut(value, _FACTOR) for value in whole)
         cross = x_high * y_low + x_low * y_high
         return _halves({0: x_low * y_low, _FACTOR: cross, 2 * _FACTOR: x_high * y_high})

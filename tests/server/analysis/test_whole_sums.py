@@ -20,11 +20,11 @@ CASES: dict[str, tuple[Way, tuple[int, ...], int]] = {
     "squares of counts": (Way.DIRECT, (40, 40), 1_000),
     "squares of money": (Way.HALVES, (3_000_000_000, 3_000_000_000), 1_000),
     "money and counts": (Way.HALVES, (9, 10**18), 1_000),
-    "squares of large amounts": (Way.FOUR, (10**17, 10**17), 1_000),
-    "squares of the largest": (Way.FOUR, (2**61 - 1, 2**61 - 1), 1_000),
+    "squares of large amounts": (Way.CROSSWISE, (10**17, 10**17), 1_000),
+    "squares of the largest": (Way.CROSSWISE, (2**61 - 1, 2**61 - 1), 1_000),
     "cubes of counts": (Way.DIRECT, (40, 40, 40), 1_000),
-    "cubes of money": (Way.TWO, (2**31 - 1, 2**31 - 1, 2**31 - 1), 1_000),
-    "counts and squares of money": (Way.TWO, (3_000_000_000, 12, 3_000_000_000), 1_000),
+    "cubes of money": (Way.CUT, (2**31 - 1, 2**31 - 1, 2**31 - 1), 1_000),
+    "counts and squares of money": (Way.CUT, (3_000_000_000, 12, 3_000_000_000), 1_000),
     "cubes of large amounts": (Way.WIDE, (10**11, 10**11, 10**11), 1_000),
 }
 
