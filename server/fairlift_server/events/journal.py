@@ -62,6 +62,8 @@ class Journal:
         self.folder = folder
         self.limit_bytes = limit_bytes
         self.failure = ""
+        # From this size on it is full: where there was no room for what came last.
+        self._full_bytes = limit_bytes
         self._file_bytes = file_bytes
         self._lock = lock_folder(folder)
         try:
@@ -103,6 +105,8 @@ class Journal:
         payloads = [event_text(event).encode() for event in events]
         size_bytes = sum(map(len, payloads)) + len(payloads) * HEADER_BYTES
         if self.size_bytes + size_bytes > self.limit_bytes:
+            # A batch that never fits says nothing of the journal.
+            self._full_bytes = self.size_bytes or self.limit_bytes
             raise self._failed(f"the journal has reached {self.limit_bytes // MIB:,} MiB")
         try:
             self._append(payloads)
@@ -117,8 +121,9 @@ class Journal:
         Raises:
             Overloaded: the journal is full, or its disk takes no more.
         """
-        if self.size_bytes >= self.limit_bytes:
+        if self.size_bytes >= self._full_bytes:
             raise self._failed(f"the journal has reached {self.limit_bytes // MIB:,} MiB")
+        self._full_bytes = self.limit_bytes
         try:
             try_to_write(self.folder)
         except OSError as error:

@@ -224,6 +224,27 @@ def test_an_unusable_folder_is_found_before_an_event_needs_it(tmp_path: Path) ->
     assert (journal.failure, list(journal.folder.glob("check"))) == ("", [])
 
 
+def test_a_journal_without_room_for_what_came_is_full_until_it_drains(tmp_path: Path) -> None:
+    """Its last bytes are no use to storefronts that send batches."""
+    journal = opened(tmp_path, limit_bytes=4_096, file_bytes=1_024)
+    with pytest.raises(Overloaded):
+        journal.append(exposures(1_000))
+    journal.check()  # no journal of this size would have room for them
+
+    while True:
+        try:
+            journal.append(exposures(5))
+        except Overloaded:
+            break
+    assert journal.size_bytes < 4_096
+    with pytest.raises(Overloaded, match="the journal has reached"):
+        journal.check()
+
+    journal.drained(*journal.oldest(), [])
+    journal.check()
+    journal.append(exposures(1))
+
+
 def test_a_file_that_somebody_removed_is_counted_as_lost(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     journal.append(exposures(5))

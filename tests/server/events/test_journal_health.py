@@ -104,6 +104,7 @@ async def test_a_full_journal_is_not_ready_until_the_database_is_back(tmp_path: 
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await until_refused(caller, batch(1_000))
             assert "the journal has reached 1 MiB" in (refused.value.details() or "")
+            await becomes(caller, "", NOT_SERVING)
             # Assignments need neither.
             request = assignment_service_pb2.AssignVariantsRequest(visitor_id="v")
             (assignment,) = (await caller.assignments.AssignVariants(request)).assignments
