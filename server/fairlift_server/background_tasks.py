@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fairlift.engine.errors import Overloaded, Unavailable
+from fairlift.engine.errors import Unavailable
 
 from fairlift_server.api.parked_events import ParkedEvents
 from fairlift_server.api.readiness import Readiness
@@ -75,9 +75,8 @@ def _readiness(parts: ServerParts) -> Readiness:
         if server.broken:
             raise Unavailable(server.broken)
         await parts.store.check_writes()
-        # Until the journal has drained, events go through it.
-        if journaled is not None and journaled.state.events and not await journaled.can_take():
-            raise Overloaded("the journal takes no more")
+        if journaled is not None:
+            await journaled.check()
 
     async def takes_events() -> bool:
         return journaled is not None and not server.broken and await journaled.can_take()

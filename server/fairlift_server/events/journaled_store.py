@@ -110,6 +110,15 @@ class JournaledStore:
             return False
         return True
 
+    async def check(self) -> None:
+        """Whether events would be stored while the database is there.
+
+        Raises:
+            Overloaded: they go through the journal until it has drained, and it takes no more.
+        """
+        if not self._journal.is_empty:
+            await self._in_thread(self._journal.check)
+
     async def store(self, events: ReadEvents) -> list[EventOutcome]:
         """One outcome per event, in order, once all of them are durable on this machine.
 

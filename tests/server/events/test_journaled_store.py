@@ -142,6 +142,24 @@ async def test_a_full_journal_sends_callers_away(tmp_path: Path) -> None:
         assert database.stored == events
 
 
+async def test_until_a_full_journal_has_drained_no_event_would_be_stored(tmp_path: Path) -> None:
+    """Also while the database is there again: it takes what waits first."""
+    database = Database()
+    async with journaled(database, tmp_path, limit_bytes=2_000) as store:
+        await store.check()
+        database.failure = GONE
+        await store.store(exposures(1))
+        await store.check()
+        with pytest.raises(Overloaded):
+            while True:
+                await store.store(exposures(3))
+        with pytest.raises(Overloaded, match="the journal has reached"):
+            await store.check()
+        database.failure = None
+        await until_drained(store)
+        await store.check()
+
+
 async def test_the_stop_says_what_stays_and_the_next_start_drains_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
