@@ -42,6 +42,7 @@ log = logging.getLogger("fairlift.journal")
 MIB: Final = 1024 * 1024
 # One file is read into memory at a time.
 _FILE_BYTES: Final = 4 * MIB
+_LARGE_BATCH_BYTES: Final = 4 * MIB
 # Callers of a full journal wait for the database, not for a queue.
 _RETRY_AFTER_S: Final = 5.0
 
@@ -62,8 +63,8 @@ class Journal:
         self.folder = folder
         self.limit_bytes = limit_bytes
         self.failure = ""
-        # From this size on it is full: where there was no room for what came last.
-        self._full_bytes = limit_bytes
+        # From this size on it says that it is full: a large batch may find no room.
+        self._full_bytes = limit_bytes - min(_LARGE_BATCH_BYTES, limit_bytes // 2)
         self._file_bytes = file_bytes
         self._lock = lock_folder(folder)
         try:
@@ -105,8 +106,6 @@ class Journal:
         payloads = [event_text(event).encode() for event in events]
         size_bytes = sum(map(len, payloads)) + len(payloads) * HEADER_BYTES
         if self.size_bytes + size_bytes > self.limit_bytes:
-            # A batch that never fits says nothing of the journal.
-            self._full_bytes = self.size_bytes or self.limit_bytes
             raise self._failed(f"the journal has reached {self.limit_bytes // MIB:,} MiB")
         try:
             self._append(payloads)
@@ -116,14 +115,13 @@ class Journal:
         self.failure = ""
 
     def check(self) -> None:
-        """Tries whether the disk takes more.
+        """Tries whether there is room for a large batch, and the disk takes more.
 
         Raises:
-            Overloaded: the journal is full, or its disk takes no more.
+            Overloaded: the journal is nearly full, or its disk takes no more.
         """
         if self.size_bytes >= self._full_bytes:
             raise self._failed(f"the journal has reached {self.limit_bytes // MIB:,} MiB")
-        self._full_bytes = self.limit_bytes
         try:
             try_to_write(self.folder)
         except OSError as error:
