@@ -1,5 +1,6 @@
 """Settings that all tests share, and a Spark cluster for those that need one."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,10 @@ settings.register_profile(
 # `pytest --hypothesis-profile=search`, with `--hypothesis-seed` to repeat a find.
 settings.register_profile("same", settings.get_profile("search"), derandomize=True)
 settings.load_profile("same")
+
+# A shell's background jobs, and all that they start, ignore Ctrl-C; some tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
