@@ -424,7 +424,7 @@ def test_a_move_that_is_killed_goes_on(tmp_path: Path) -> None:
     killed = 0
     for _attempt in range(6):
         process = subprocess.Popen(_command(old, new), stderr=subprocess.DEVNULL)
-        time.sleep(rng.uniform(1.0, 3.5))
+        time.sleep(rng.uniform(0.3, 2.0))
         if process.poll() is None:
             os.kill(process.pid, signal.SIGKILL)
             killed += 1
