@@ -135,6 +135,7 @@ def _in_spite_of_kills(
         before: is done before each run.
     """
     chance = random.Random(3)
+    start_s = _seconds_of(ledger, ("migrate",))
     killed = amid = 0
     for number in range(kills):
         before()
@@ -142,7 +143,7 @@ def _in_spite_of_kills(
         process = _begun(ledger, words)
         while number % 2 and process.poll() is None and look() == there:
             time.sleep(0.01)
-        time.sleep(chance.uniform(0, 0.4 if number % 2 else 2.0))
+        time.sleep(chance.uniform(0, 0.5 if number % 2 else 2.0) * start_s)
         killed += _killed(process)
         amid += look() != there
     before()
