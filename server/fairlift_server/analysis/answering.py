@@ -139,10 +139,8 @@ class _OneShape:
         additions = additions_of(shape.groups, largest)
         segments = segment_cells(rows, queries, by_day, largest) if shape.segment_groups else {}
         control.end_step()
-        counts, sums = (
-            by_query(rows.counts(by_day)),
-            by_query(rows.sums(by_day, additions.values())),
-        )
+        counts = by_query(rows.counts(by_day))
+        sums = by_query(rows.sums(by_day, additions.values()))
         quantiles = self._quantiles()
         control.end_step()
         live = self._live(queries, changes)

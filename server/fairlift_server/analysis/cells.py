@@ -49,14 +49,12 @@ class Addition:
     """What is added up, and how.
 
     Attributes:
-        factors: one column, or those of a product.
-        order: of the factors by their largest values, where the way depends on it.
+        factors: one column, or those of a product in the order that the way needs.
         way: that is exact, where there is one.
         name: of the column with the sum, or before the powers of two of its parts.
     """
 
     factors: tuple[str, ...]
-    order: tuple[int, ...]
     way: Way
     name: str
 
@@ -101,9 +99,7 @@ def unit_sums(units: Table, keys: DayKeys, additions: Collection[Addition]) -> T
     sums = {
         each.name if shift is None else f"{each.name}_{shift}": value
         for each in additions
-        for shift, value in summed(
-            [rows[name] for name in each.factors], each.order, each.way
-        ).items()
+        for shift, value in summed([rows[name] for name in each.factors], each.way).items()
     }
     return rows.group_by(list(keys.names)).aggregate(
         last_us=rows.last_us.max(),
@@ -144,12 +140,10 @@ def additions_of(
     sizes = {name: int(value or 0) for name, value in largest.items()}
     additions = {}
     for number, (key, names) in enumerate(factors.items()):
-        of_names = [sizes.get(name) for name in names]
-        way = way_of(of_names, sizes["n"])
-        order: Sequence[int] = ()
+        way = way_of([sizes.get(name) for name in names], sizes["n"])
         if way is Way.CUT:
-            order = sorted(range(len(names)), key=lambda place: of_names[place] or 0)
-        additions[key] = Addition(names, tuple(order), way, f"sum{number}")
+            names = tuple(sorted(names, key=lambda name: sizes[name]))
+        additions[key] = Addition(names, way, f"sum{number}")
     return additions
 
 

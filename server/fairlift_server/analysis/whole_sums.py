@@ -75,12 +75,12 @@ def way_of(largest: Sequence[int | None], units: int) -> Way:
     return Way.WIDE if product * units < _WIDE_LIMIT else Way.FLOAT
 
 
-def summed(values: Sequence[Value], order: Sequence[int], way: Way) -> dict[int | None, Value]:
+def summed(values: Sequence[Value], way: Way) -> dict[int | None, Value]:
     """Sums by the power of two that each is of; None: the sum itself.
 
     Args:
-        values: the factors, whole numbers or, for FLOAT, any.
-        order: places of the factors, from that with the smallest largest value on.
+        values: the factors, whole numbers or, for FLOAT, any; for CUT that whose largest value is
+            the smallest comes first.
         way: of these factors.
     """
     if way is Way.FLOAT:
@@ -97,7 +97,7 @@ def summed(values: Sequence[Value], order: Sequence[int], way: Way) -> dict[int 
         (x_high, x_low), (y_high, y_low) = (_cut(value, _FACTOR) for value in whole)
         cross = x_high * y_low + x_low * y_high
         return _halves({0: x_low * y_low, _FACTOR: cross, 2 * _FACTOR: x_high * y_high})
-    small, middle, larger = (whole[place] for place in order)
+    small, middle, larger = whole
     high, low = _cut(middle * larger, _HALF)
     return _halves({0: low * small, _HALF: high * small})
 

@@ -142,16 +142,16 @@ class PostgresDatabase:
 
         give_up = time.monotonic() + _LEAVING_S
         try:
-            while not (is_alone := self._lock.hold()) and time.monotonic() < give_up:
-                # Without the lock are those that only read, and those of older versions.
+            while not self._lock.hold():
                 self.refuse_other_servers()
+                if time.monotonic() > give_up:
+                    raise WrongState(f"a server of Fairlift uses {self.name}; stop it first")
                 # PostgreSQL notices a little later that the connections of a server were closed.
                 time.sleep(0.1)
         except psycopg.Error as error:
             raise self.unusable(error) from None
+        # Without the lock are those that only read, and those of older versions.
         self.refuse_other_servers()
-        if not is_alone:
-            raise WrongState(f"a server of Fairlift uses {self.name}; stop it first")
 
     def check_alone(self) -> None:
         """Raises WrongState where others could have written since they were to be kept away."""

@@ -38,7 +38,7 @@ def drawn(rng: random.Random, largest: Sequence[int], units: int) -> Rows:
 def added_by_duckdb(rows: Rows, way: Way, order: Sequence[int]) -> int:
     names = [f"x{number}" for number in range(len(rows[0]))]
     table = ibis.table(dict.fromkeys(names, "int64"), name="rows")
-    sums = summed([table[name] for name in names], order, way)
+    sums = summed([table[names[place]] for place in order], way)
     query = table.aggregate(**{f"s{shift}": value for shift, value in sums.items()})
     with duckdb.connect() as connection:
         connection.execute(f"CREATE TABLE rows ({', '.join(f'{name} BIGINT' for name in names)})")
