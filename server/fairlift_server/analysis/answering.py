@@ -1,7 +1,9 @@
 """Answers to queries of the ledger: one pass over its tables for all of them."""
 
+import gc
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from fairlift.engine.identity import IdentityPolicy
@@ -60,9 +62,22 @@ def answers_of(
     batches = [(batch, [queries[place] for place in batch]) for batch in _batches(queries)]
     control.begin_round(sum(_steps(together) for _, together in batches))
     answers: dict[int, LedgerAnswer] = {}
-    for batch, together in batches:
-        answers |= zip(batch, _Call(engine, together, control).answers(), strict=True)
+    with _no_collection():
+        for batch, together in batches:
+            answers |= zip(batch, _Call(engine, together, control).answers(), strict=True)
     return [answers[place] for place in range(len(queries))]
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage is looked for: rows of cells are many objects, and have no circles."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _batches(queries: Sequence[LedgerQuery]) -> Iterator[list[int]]:
@@ -135,9 +150,9 @@ class _OneShape:
         groups = [*shape.groups, *shape.segment_groups]
         windows = tuple(dict.fromkeys(group.maturity for group in groups))
         by_day = DayKeys(windows, changes)
-        largest = rows.largest()
-        additions = additions_of(shape.groups, largest)
-        segments = segment_cells(rows, queries, by_day, largest) if shape.segment_groups else {}
+        extremes = rows.extremes()
+        additions = additions_of(shape.groups, extremes)
+        segments = segment_cells(rows, queries, by_day, extremes) if shape.segment_groups else {}
         control.end_step()
         counts = by_query(rows.counts(by_day))
         sums = by_query(rows.sums(by_day, additions.values()))

@@ -19,11 +19,21 @@ def label_texts(labelled: Table) -> Table:
     return labelled.group_by(["query_id", "segments", *columns]).aggregate(units=labelled.count())
 
 
-def number_of_texts(labelled: Table) -> Table:
-    """One row per query: how many texts of segments there may be, about."""
-    columns = ["segments", *(name for name in labelled.columns if name.startswith("known_label"))]
-    numbers = [labelled[name].approx_nunique().cast("float64") for name in columns]
-    return labelled.group_by("query_id").aggregate(number=reduce(mul, numbers))
+def numbers_of_texts(persons: Table) -> Table:
+    """One row per query: about how many texts of segments exposures bring."""
+    return persons.group_by("query_id").aggregate(number=persons.segments.approx_nunique())
+
+
+def numbers_of_labels(labels: Table) -> Table:
+    """One row per query with labels of persons: about how many combinations there may be.
+
+    Args:
+        labels: as `person_labels` gives them.
+    """
+    columns = [name for name in labels.columns if name.startswith("known_label")]
+    # Of those without a label one more.
+    numbers = [labels[name].approx_nunique().cast("float64") + 1 for name in columns]
+    return labels.group_by("query_id").aggregate(number=reduce(mul, numbers))
 
 
 def label_columns_of_texts(segments: Sequence[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from fairlift_stats.data.summary import Pair, Triple
 
@@ -14,6 +14,11 @@ from fairlift_server.analysis.local_days import clocks_table, local_day, own_mat
 from fairlift_server.analysis.query_tables import query_table
 from fairlift_server.analysis.untyped import Table
 from fairlift_server.analysis.whole_sums import SHIFTS, Way, summed, way_of
+
+
+# Before a column's name: its least and its largest value.
+_LEAST: Final = "least:"
+_MOST: Final = "most:"
 
 
 @dataclass(frozen=True)
@@ -110,15 +115,13 @@ def unit_sums(units: Table, keys: DayKeys, additions: Collection[Addition]) -> T
     )
 
 
-def largest_values(units: Table, columns: Sequence[UnitColumn]) -> Table:
-    """One row: the number of units, and of each column of whole numbers the largest value."""
+def extreme_values(units: Table, columns: Sequence[UnitColumn]) -> Table:
+    """One row: the number of units, and the ends of each column of whole numbers."""
+    whole = [c.name for c in columns if not units[c.name].type().is_floating()]
     return units.aggregate(
         n=units.count(),
-        **{
-            column.name: units[column.name].abs().max()
-            for column in columns
-            if not units[column.name].type().is_floating()
-        },
+        **{f"{_LEAST}{name}": units[name].min() for name in whole},
+        **{f"{_MOST}{name}": units[name].max() for name in whole},
     )
 
 
@@ -126,21 +129,25 @@ def largest_values(units: Table, columns: Sequence[UnitColumn]) -> Table:
 
 
 def additions_of(
-    groups: Collection[ColumnGroup], largest: Mapping[str, Any]
+    groups: Collection[ColumnGroup], extremes: Mapping[str, Any]
 ) -> dict[Hashable, Addition]:
     """What the groups add up, each once, by what `total_key` says of it.
 
     Args:
         groups: whose totals are wanted.
-        largest: as `largest_values` gives them.
+        extremes: as `extreme_values` gives them.
     """
     factors: dict[Hashable, tuple[str, ...]] = {}
     for total in (total for group in groups for total in group.totals):
         factors.setdefault(total_key(total), (total,) if isinstance(total, str) else total)
-    sizes = {name: int(value or 0) for name, value in largest.items()}
+    sizes = {
+        name.removeprefix(_MOST): max(-int(extremes[name.replace(_MOST, _LEAST, 1)] or 0), int(value or 0))
+        for name, value in extremes.items()
+        if name.startswith(_MOST)
+    }
     additions = {}
     for number, (key, names) in enumerate(factors.items()):
-        way = way_of([sizes.get(name) for name in names], sizes["n"])
+        way = way_of([sizes.get(name) for name in names], int(extremes["n"]))
         if way is Way.CUT:
             names = tuple(sorted(names, key=lambda name: sizes[name]))
         additions[key] = Addition(names, way, f"sum{number}")

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from fairlift.engine.metric import (
     ActionMeasure,
+    ActionOf,
     CapAtAmount,
     CapAtQuantile,
     LineMeasure,
@@ -169,6 +170,16 @@ def measures_behind(columns: Iterable[UnitColumn]) -> Iterator[Measure]:
             yield from column.measure.steps
         else:
             yield column.measure
+
+
+def values_added_up(columns: Iterable[UnitColumn]) -> set[str]:
+    """The actions whose values some column adds up; those of the others it has by chance."""
+    measures = [column.measure for column in columns]
+    return {
+        measure.name
+        for measure in measures
+        if isinstance(measure, ActionMeasure) and measure.of is ActionOf.VALUE
+    }
 
 
 def name_of_lines(measure: LineMeasure) -> str:

@@ -37,8 +37,16 @@ class Engine(Protocol):
     def keep(self, name: str, key: Hashable, expression: Callable[[], Table]) -> Table:
         """Runs a statement and keeps its rows as a table of this name, in place of any before."""
 
-    def rows(self, key: Hashable, expression: Callable[[], Table]) -> Iterator[Row]:
-        """Runs a statement and gives its rows; they may be many."""
+    def rows(
+        self, key: Hashable, expression: Callable[[], Table], *, in_64_bits: bool = False
+    ) -> Iterator[Row]:
+        """Runs a statement and gives its rows; they may be many.
+
+        Args:
+            key: of the statement.
+            expression: makes it.
+            in_64_bits: none of its sums needs more.
+        """
 
     def drop(self, names: Iterable[str]) -> None:
         """Frees tables that were kept and are not read any more."""

@@ -118,6 +118,11 @@ def perhaps_twins(counted: Table) -> Table:
     return rows.semi_join(several, list(_SAME)).mutate()
 
 
+def number_of_rows(rows: Table) -> Table:
+    """By query."""
+    return rows.group_by("query_id").aggregate(number=rows.count())
+
+
 def lines_of_twins(lines: Table, twins: Table) -> Table:
     """The lines of these orders, one row each."""
     joined = twins.left_join(lines, twins.order_id == lines.order_id)

@@ -46,6 +46,8 @@ def counted_exposures(ledger: Ledger, traits: Traits) -> Table:
 def stays(exposures: Table, owner: Table | None) -> Table:
     """One row per query, person, id, variant and segments: nearly always one per person.
 
+    `linked_unit` is the id where it is another than the person.
+
     Args:
         exposures: that count.
         owner: persons behind visitors; None: each id is a person.
@@ -63,8 +65,9 @@ def stays(exposures: Table, owner: Table | None) -> Table:
         owner, [by_unit.query_id == owner.query_id, by_unit.unit == owner.visitor]
     )
     return joined.select(
-        *[by_unit[name] for name in by_unit.columns],
+        *[by_unit[name] for name in by_unit.columns if name != "unit"],
         person=ibis.coalesce(owner.person, by_unit.unit),
+        linked_unit=ibis.ifelse(owner.person.isnull(), ibis.null("string"), by_unit.unit),
     ).mutate()
 
 
@@ -78,10 +81,12 @@ def changed_persons(stays: Table) -> Table:
     several = stays.group_by(person).aggregate(number=stays.count())
     several = several.filter(several.number > 1)
     rows = stays.semi_join(several, person).mutate()
-    unit = rows.unit if "unit" in rows.columns else rows.person
+    unit = rows.person
+    if "linked_unit" in rows.columns:
+        unit = ibis.coalesce(rows.linked_unit, rows.person)
     joined = rows.join(queries, rows.query_id == queries.query_id)
     rows = joined.select(
-        *[rows[name] for name in rows.columns if name != "unit"],
+        *[rows[name] for name in rows.columns if name != "linked_unit"],
         unit=unit,
         # The ids that must agree.
         agreeing=ibis.ifelse(queries.excludes, rows.person, unit),

@@ -12,7 +12,13 @@ import ibis
 from fairlift.engine.identity import IdentityPolicy
 from fairlift.engine.metric import ActionMeasure, OrderMeasure, ReturnMeasure
 
-from fairlift_server.analysis.columns import UnitColumn, maturity_us, measures_behind
+from fairlift_server.analysis.columns import (
+    FunnelSteps,
+    UnitColumn,
+    maturity_us,
+    measures_behind,
+    values_added_up,
+)
 from fairlift_server.analysis.day_calendar import DayCalendar, full_minute
 from fairlift_server.analysis.engine import Engine
 from fairlift_server.analysis.entry_rules import ENTRY_OF_ALL
@@ -65,6 +71,7 @@ class Traits:
         pauses, overrides, coupons: some query names them.
         restates: orders stood otherwise at the moment of some query.
         actions: the names that some query needs; None: all.
+        keeps_actions: several statements read them.
     """
 
     follows_links: bool
@@ -73,6 +80,7 @@ class Traits:
     coupons: bool
     restates: bool
     actions: tuple[str, ...] | None
+    keeps_actions: bool
 
 
 def query_table(name: str = QUERIES) -> Table:
@@ -162,6 +170,22 @@ def traits_of(queries: Sequence[LedgerQuery], *, restates: bool) -> Traits:
         any(query.coupons for query in queries),
         restates,
         None if None in needed else tuple(sorted(named)),
+        _read_actions_again(queries, needed),
+    )
+
+
+def _read_actions_again(
+    queries: Sequence[LedgerQuery], needed: Sequence[tuple[str, ...] | None]
+) -> bool:
+    """Whether more than the units of one shape is worked out from actions."""
+    if not any(names != () for names in needed):
+        return False
+    columns = [column for query in queries for column in query.columns]
+    return (
+        len(set(map(shape_of, queries))) > 1
+        or None in needed
+        or bool(values_added_up(columns))
+        or any(isinstance(column.measure, FunnelSteps) for column in columns)
     )
 
 

@@ -13,7 +13,7 @@ from fairlift_server.analysis.day_calendar import DAY_US, MINUTE_US
 from fairlift_server.analysis.ledger_cell import LedgerCell, UnitSums, added_up
 from fairlift_server.analysis.ledger_query import ColumnGroup, EntryCount, OpenUnits
 from fairlift_server.analysis.untyped import Row
-from fairlift_server.analysis.whole_sums import put_together
+from fairlift_server.analysis.whole_sums import Way, put_together
 
 # Variant, day of entry, of maturity and of mixing, and the segments' text.
 _Key: TypeAlias = tuple[str, int, int, int | None, str | None]
@@ -126,18 +126,27 @@ def _totals_of(additions: Sequence[Addition]) -> Callable[[Row], tuple[Sum, ...]
     """What reads these sums from a row."""
     values_of = _values_of([next((name for _, name in a.parts), a.name) for a in additions])
     in_parts = [(place, each.parts) for place, each in enumerate(additions) if each.parts]
+    as_text = [place for place, each in enumerate(additions) if each.way is Way.WIDE]
+    as_floats = [place for place, each in enumerate(additions) if each.way is Way.FLOAT]
 
     def totals_of(row: Row) -> tuple[Sum, ...]:
-        # A sum of floats that is nothing is 0, as where no unit did anything.
-        totals = [int(value) if isinstance(value, str) else value or 0 for value in values_of(row)]
+        totals = list(values_of(row))
         for place, parts in in_parts:
-            totals[place] = put_together([(shift, int(row[name])) for shift, name in parts])
+            totals[place] = put_together([(shift, row[name]) for shift, name in parts])
+        for place in as_text:
+            totals[place] = int(totals[place])
+        for place in as_floats:
+            # One that is nothing is 0, as where no unit did anything.
+            totals[place] = totals[place] or 0
         return tuple(totals)
 
     return totals_of
 
 
-def _values_of(names: Sequence[str]) -> Callable[[Row], tuple[float | str, ...]]:
+# `Any`: a database's values.
+
+
+def _values_of(names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
     """What reads these columns of a row."""
     if len(names) == 1:
         (name,) = names

@@ -1,11 +1,10 @@
 """Facts of live queries: rows of statements, put together in Python."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Final
 
-from fairlift.engine.measure import ActionMeasure, ActionOf
-
+from fairlift_server.analysis.columns import values_added_up
 from fairlift_server.analysis.engine import Engine
 from fairlift_server.analysis.ledger_facts import ChannelCount, LedgerFacts, SeenOrders, TwinOrders
 from fairlift_server.analysis.ledger_query import LedgerQuery
@@ -17,6 +16,7 @@ from fairlift_server.analysis.live_facts import (
     largest_action_values,
     largest_buyers,
     lines_of_twins,
+    number_of_rows,
     orders_by_channel,
     orders_by_source,
     perhaps_twins,
@@ -25,7 +25,7 @@ from fairlift_server.analysis.live_facts import (
 )
 from fairlift_server.analysis.query_tables import Traits
 from fairlift_server.analysis.shared_rows import Keeper, SharedRows
-from fairlift_server.analysis.untyped import Row, by_query
+from fairlift_server.analysis.untyped import Row, Table, by_query
 
 _MOST_EXAMPLES: Final = 5
 
@@ -51,39 +51,34 @@ def live_facts(
     orders = shared.orders.filter(~shared.orders.test, ~shared.orders.cancelled).mutate()
     counted = keep("counted", lambda: counted_orders(shared.orders, shared.changed))
     twins = keep("twins", lambda: perhaps_twins(counted))
-    rows = {
-        "hours": lambda: units_by_hour(shared.persons, changes),
-        "largest": lambda: largest_buyers(counted),
-        "sources": lambda: orders_by_source(counted),
-        "all orders": lambda: all_orders(engine.ledger),
-        "seen orders": lambda: seen_orders(shared.orders),
-        "busy": lambda: busy_units(shared.persons, orders),
-        "twin lines": lambda: lines_of_twins(engine.ledger.order_lines, twins),
-        "channels": lambda: orders_by_channel(orders, counted),
-        "costs": lambda: costs_by_channel(engine.ledger),
-    }
+    rows: dict[str, Mapping[int, list[Row]]] = defaultdict(dict)
+
+    def read(name: str, expression: Callable[[], Table]) -> None:
+        rows[name] = by_query(engine.rows((key, name), expression))
+
+    read("hours", lambda: units_by_hour(shared.persons, changes))
+    read("largest", lambda: largest_buyers(counted))
+    read("sources", lambda: orders_by_source(counted))
+    read("all orders", lambda: all_orders(engine.ledger))
+    read("seen orders", lambda: seen_orders(shared.orders))
+    read("busy", lambda: busy_units(shared.persons, orders))
+    read("costs", lambda: costs_by_channel(engine.ledger))
+    if rows["costs"]:
+        read("channels", lambda: orders_by_channel(orders, counted))
+    read("twins", lambda: number_of_rows(twins))
+    if rows["twins"]:
+        # The lines of all orders are many.
+        read("twin lines", lambda: lines_of_twins(engine.ledger.order_lines, twins))
     actions = shared.actions
-    if actions is not None:
-        rows["values"] = lambda: largest_action_values(actions)
-    rows_of = {
-        name: by_query(engine.rows((key, name), expression)) for name, expression in rows.items()
-    }
+    if any(values_added_up(query.columns) for query in queries.values()):
+        assert actions is not None, "a value is that of an action"
+        read("values", lambda: largest_action_values(actions))
     return {
         number: _facts(
-            {name: numbered.get(number, []) for name, numbered in rows_of.items()},
-            _added_up(query),
+            {name: numbered.get(number, []) for name, numbered in rows.items()},
+            values_added_up(query.columns),
         )
         for number, query in queries.items()
-    }
-
-
-def _added_up(query: LedgerQuery) -> set[str]:
-    """The actions whose values the query adds up; those of the others it has by chance."""
-    measures = [column.measure for column in query.columns]
-    return {
-        measure.name
-        for measure in measures
-        if isinstance(measure, ActionMeasure) and measure.of is ActionOf.VALUE
     }
 
 
@@ -107,8 +102,8 @@ def _facts(rows: Mapping[str, list[Row]], actions: Container[str]) -> LedgerFact
         sources={(row["variant"], row["channel"]): int(row["orders"]) for row in rows["sources"]},
         seen=_seen(_number(rows["all orders"]), _number(rows["seen orders"])),
         busy_units={row["variant"]: int(row["units"]) for row in rows["busy"]},
-        twins=_twins(rows["twin lines"]),
-        channels=_channels(rows["channels"], rows["costs"]),
+        twins=_twins(rows.get("twin lines", ())),
+        channels=_channels(rows.get("channels", ()), rows["costs"]),
     )
 
 

@@ -39,7 +39,7 @@ NO_SEGMENTS: Final = SegmentCells()
 
 
 def segment_cells(
-    rows: ShapeRows, queries: Mapping[int, LedgerQuery], keys: DayKeys, largest: Row
+    rows: ShapeRows, queries: Mapping[int, LedgerQuery], keys: DayKeys, extremes: Row
 ) -> dict[int, SegmentCells]:
     """By query, its cells by segment.
 
@@ -47,7 +47,7 @@ def segment_cells(
         rows: of the queries' shape.
         queries: by number.
         keys: days that cells are cut by, too.
-        largest: values of columns.
+        extremes: of the columns.
     """
     if rows.number_of_texts() <= MOST_TEXTS:
         by_text = replace(keys, segments=("segments", *label_columns(rows.segments)))
@@ -55,15 +55,15 @@ def segment_cells(
             rows,
             queries,
             by_text,
-            largest,
+            extremes,
             lambda query, row: labels_text(row, query.segments, query.bands),
         )
         return {number: SegmentCells(tuple(of_query)) for number, of_query in cells.items()}
-    return _capped(rows, queries, keys, largest)
+    return _capped(rows, queries, keys, extremes)
 
 
 def _capped(
-    rows: ShapeRows, queries: Mapping[int, LedgerQuery], keys: DayKeys, largest: Row
+    rows: ShapeRows, queries: Mapping[int, LedgerQuery], keys: DayKeys, extremes: Row
 ) -> dict[int, SegmentCells]:
     texts = by_query(rows.texts())
     capped: dict[int, CappedLabels] = {
@@ -78,7 +78,7 @@ def _capped(
             rows,
             queries,
             by_labels,
-            largest,
+            extremes,
             lambda _query, row: capped[row["query_id"]].texts[row["labels"]],
         )
         for number, of_part in cells.items():
@@ -90,11 +90,11 @@ def _cells(
     rows: ShapeRows,
     queries: Mapping[int, LedgerQuery],
     keys: DayKeys,
-    largest: Row,
+    extremes: Row,
     text_of: Callable[[LedgerQuery, Row], str],
 ) -> dict[int, list[LedgerCell]]:
     groups = rows.segment_groups
-    additions = additions_of(groups, largest)
+    additions = additions_of(groups, extremes)
     counts, sums = by_query(rows.counts(keys)), by_query(rows.sums(keys, additions.values()))
     return {
         number: [

@@ -12,13 +12,14 @@ from fairlift_server.analysis.capped_segments import (
     LABELS_OF_TEXTS,
     label_columns_of_texts,
     label_texts,
-    number_of_texts,
+    numbers_of_labels,
+    numbers_of_texts,
     with_capped_labels,
 )
 from fairlift_server.analysis.cells import (
     Addition,
     DayKeys,
-    largest_values,
+    extreme_values,
     open_unit_rows,
     unit_counts,
     unit_sums,
@@ -85,10 +86,12 @@ class ShapeRows:
         self._key = (traits, place, are_wide)
         self._units = self._kept_units(are_wide)
         self._labels = self._kept_labels()
+        self._numbers_of_labels = self._read_numbers_of_labels()
+        self._key = (traits, place, are_wide, bool(self._numbers_of_labels))
 
-    def largest(self) -> Row:
+    def extremes(self) -> Row:
         """The number of units, and the largest value of each column of whole numbers."""
-        [row] = self._rows("largest", lambda: largest_values(self._units, self._shape.columns))
+        [row] = self._rows("extremes", lambda: extreme_values(self._units, self._shape.columns))
         return row
 
     def spans(self) -> Iterator[Row]:
@@ -99,7 +102,11 @@ class ShapeRows:
     def counts(self, keys: DayKeys) -> list[Row]:
         """Units by variant and day."""
         return list(
-            self._rows(("counts", keys), lambda: unit_counts(self._cut(self._persons, keys), keys))
+            self._rows(
+                ("counts", keys),
+                lambda: unit_counts(self._cut(self._persons, keys), keys),
+                in_64_bits=True,
+            )
         )
 
     def open_units(self, keys: DayKeys) -> list[Row]:
@@ -113,6 +120,7 @@ class ShapeRows:
             self._rows(
                 ("sums", keys, added),
                 lambda: unit_sums(self._cut(self._units, keys), keys, added),
+                in_64_bits=True,
             )
         )
 
@@ -215,6 +223,14 @@ class ShapeRows:
 
         return self._keep("labels", labels)
 
+    def _read_numbers_of_labels(self) -> dict[int, float]:
+        """By query with labels of persons, how many combinations there may be."""
+        labels = self._labels
+        if labels is None:
+            return {}
+        rows = self._rows("numbers of labels", lambda: numbers_of_labels(labels))
+        return {row["query_id"]: row["number"] for row in rows}
+
     def _cut(self, rows: Table, keys: DayKeys) -> Table:
         """The rows with what the keys cut them by."""
         if not keys.segments:
@@ -225,19 +241,22 @@ class ShapeRows:
         return with_capped_labels(labelled, self._shape.segments, keys.part)
 
     def _labelled(self, rows: Table) -> Table:
-        labels = self._labels
+        """The rows with what is known of their customers, by segment."""
+        labels, names = self._labels, self._shape.segments
         if labels is None:
             return rows
+        unknown = {
+            column: ibis.literal(NEW if name == NEW_OR_RETURNING else "")
+            for column, name in zip(label_columns(names), names, strict=True)
+        }
+        if not self._numbers_of_labels:
+            return rows.mutate(**unknown)
         joined = rows.left_join(
             labels, [rows.query_id == labels.query_id, rows.person == labels.person]
         )
-        names = self._shape.segments
         return joined.select(
             *[rows[name] for name in rows.columns],
-            **{
-                column: ibis.coalesce(labels[column], NEW if name == NEW_OR_RETURNING else "")
-                for column, name in zip(label_columns(names), names, strict=True)
-            },
+            **{column: ibis.coalesce(labels[column], text) for column, text in unknown.items()},
         ).mutate()
 
     @property
@@ -250,10 +269,13 @@ class ShapeRows:
         """What is added up by segment."""
         return self._shape.segment_groups
 
-    def number_of_texts(self) -> int:
+    def number_of_texts(self) -> float:
         """About how many texts of segments a query has at most."""
-        rows = self._rows("number of texts", lambda: number_of_texts(self._labelled(self._persons)))
-        return max((int(row["number"]) for row in rows), default=0)
+        rows = self._rows("numbers of texts", lambda: numbers_of_texts(self._persons))
+        numbers = (
+            row["number"] * self._numbers_of_labels.get(row["query_id"], 1.0) for row in rows
+        )
+        return max(numbers, default=0.0)
 
     def texts(self) -> list[Row]:
         """By query, each text of segments with its number of units; few enough, or all of them."""
@@ -276,8 +298,10 @@ class ShapeRows:
             queries.filter(queries.shape == self._place.number), "query_id"
         ).mutate()
 
-    def _rows(self, key: object, expression: Callable[[], Table]) -> Iterator[Row]:
-        return self._engine.rows((self._key, key), expression)
+    def _rows(
+        self, key: object, expression: Callable[[], Table], *, in_64_bits: bool = False
+    ) -> Iterator[Row]:
+        return self._engine.rows((self._key, key), expression, in_64_bits=in_64_bits)
 
 
 def _spans(rows: Table) -> Table:

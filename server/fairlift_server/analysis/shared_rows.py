@@ -6,6 +6,7 @@ exposed, numbered by the query that they are for.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import ibis
@@ -27,28 +28,39 @@ from fairlift_server.analysis.restated_orders import RESTATED, RESTATED_COLUMNS
 from fairlift_server.analysis.untyped import Table
 
 # Tables that later steps do not read.
-_FREED: Final = ("owner", "stays")
+_FREED: Final = ("owner",)
 # Of a computation that is followed: persons, orders, actions.
 SHARED_STEPS: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SharedRows:
-    """Tables that are kept by name.
+    """What is known of persons, kept as tables; actions are not kept if they are read but once.
 
     Attributes:
-        persons: one row per query and person.
-        changed: of them those of whom several stays are known.
-        ids: of the persons, with their first exposure.
+        stays: rows of persons as they were exposed, nearly always one for each.
+        changed: persons of whom several stays are known.
+        linked: the other ids of persons; None: no query follows links.
         orders: of the persons, tests and cancelled ones too.
         actions: of the persons, those that some query needs; None: no query needs any.
     """
 
-    persons: Table
+    stays: Table
     changed: Table
-    ids: Table
+    linked: Table | None
     orders: Table
     actions: Table | None
+
+    @cached_property
+    def persons(self) -> Table:
+        """One row per query and person."""
+        # To leave those who changed out of the stays takes less than to write all persons down.
+        return all_persons(self.stays, self.changed)
+
+    @cached_property
+    def ids(self) -> Table:
+        """Of the persons, with their first exposure."""
+        return known_ids(self.persons, self.linked)
 
 
 class Keeper:
@@ -80,18 +92,24 @@ def shared_rows(engine: Engine, traits: Traits, control: JobControl) -> SharedRo
     owner = None
     if traits.follows_links:
         owner = owners(ledger.identity_links, query_table(), keep)
-    all_stays = keep("stays", lambda: stays(counted_exposures(ledger, traits), owner))
-    changed = keep("changed", lambda: changed_persons(all_stays))
-    persons = keep("persons", lambda: all_persons(all_stays, changed))
-    linked = None if owner is None else keep("linked", lambda: linked_ids(persons, owner))
-    ids = known_ids(persons, linked)
+    of_stays = keep("stays", lambda: stays(counted_exposures(ledger, traits), owner))
+    changed = keep("changed", lambda: changed_persons(of_stays))
+    linked = None
+    if owner is not None:
+        linked = keep("linked", lambda: linked_ids(all_persons(of_stays, changed), owner))
+
+    def ids() -> Table:
+        return known_ids(all_persons(of_stays, changed), linked)
+
     control.end_step()
     restated = ibis.table(RESTATED_COLUMNS, name=RESTATED)
-    orders = keep("orders", lambda: person_orders(ledger, ids, traits, restated))
+    orders = keep("orders", lambda: person_orders(ledger, ids(), traits, restated))
     control.end_step()
     actions = None
-    if traits.actions != ():
-        actions = keep("actions", lambda: person_actions(ledger, ids, traits))
+    if traits.keeps_actions:
+        actions = keep("actions", lambda: person_actions(ledger, ids(), traits))
+    elif traits.actions != ():
+        actions = person_actions(ledger, ids(), traits)
     engine.drop(_FREED)
     control.end_step()
-    return SharedRows(persons, changed, ids, orders, actions)
+    return SharedRows(of_stays, changed, linked, orders, actions)

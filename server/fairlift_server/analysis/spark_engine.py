@@ -60,8 +60,10 @@ class SparkEngine:
         self._kept[name] = kept
         return ibis.table(schema, name=f"{KEPT}{name}")
 
-    def rows(self, key: Hashable, expression: Callable[[], Table]) -> Iterator[Row]:
-        """Runs a statement and gives its rows."""
+    def rows(
+        self, key: Hashable, expression: Callable[[], Table], *, in_64_bits: bool = False
+    ) -> Iterator[Row]:
+        """Runs a statement and gives its rows; whole numbers always have 64 bits here."""
         text, _schema = self._statement(key, expression)
         for row in self._session.sql(text).collect():
             yield row.asDict()

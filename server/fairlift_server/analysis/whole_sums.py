@@ -104,7 +104,7 @@ def summed(values: Sequence[Value], way: Way) -> dict[int | None, Value]:
 
 def put_together(parts: Sequence[tuple[int, int]]) -> int:
     """The number whose parts, each with its power of two, were added up."""
-    return sum(part << shift for shift, part in parts)
+    return sum([part << shift for shift, part in parts])
 
 
 def _halves(terms: dict[int, Value]) -> dict[int | None, Value]:
