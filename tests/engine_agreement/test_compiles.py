@@ -16,7 +16,6 @@ from fairlift_server.analysis.untyped import Row
 from tests.engine_agreement.agreement import queries_of
 from tests.ledger_oracle.histories import histories, together
 
-
 # Whose rows say that there is more to ask.
 ASKS_MORE = {"amounts", "extremes", "numbers of labels", "costs", "twins"}
 
@@ -44,6 +43,7 @@ class CompilingEngine:
     def rows(
         self, key: Hashable, expression: Callable[[], Any], *, in_64_bits: bool = False
     ) -> Iterator[Row]:
+        del in_64_bits
         table = expression()
         self._compile(table)
         if key == "restated" or (isinstance(key, tuple) and ASKS_MORE & set(key[1:])):

@@ -15,7 +15,6 @@ from fairlift_server.analysis.query_tables import query_table
 from fairlift_server.analysis.untyped import Table
 from fairlift_server.analysis.whole_sums import SHIFTS, Way, summed, way_of
 
-
 # Before a column's name: its least and its largest value.
 _LEAST: Final = "least:"
 _MOST: Final = "most:"
@@ -91,6 +90,8 @@ def open_unit_rows(persons: Table, keys: DayKeys) -> Table:
     """Units whose longest window is open now, by variant, day of entry and mixing, and minute."""
     rows = with_days(persons, keys)
     longest = max(map(maturity_us, keys.windows), default=0)
+    # Of most units this tells more quickly that their windows are over.
+    rows = rows.filter(rows.first_us + (longest + MINUTE_US) > rows.now_us).mutate()
     rows = rows.mutate(minute=(rows.first_us + (MINUTE_US - 1)) // MINUTE_US)
     rows = rows.filter(rows.minute * MINUTE_US + longest > rows.now_us)
     return rows.group_by(["query_id", "variant", "entry_day", "mixed_day", "minute"]).aggregate(
@@ -141,7 +142,9 @@ def additions_of(
     for total in (total for group in groups for total in group.totals):
         factors.setdefault(total_key(total), (total,) if isinstance(total, str) else total)
     sizes = {
-        name.removeprefix(_MOST): max(-int(extremes[name.replace(_MOST, _LEAST, 1)] or 0), int(value or 0))
+        name.removeprefix(_MOST): max(
+            -int(extremes[name.replace(_MOST, _LEAST, 1)] or 0), int(value or 0)
+        )
         for name, value in extremes.items()
         if name.startswith(_MOST)
     }

@@ -154,8 +154,7 @@ class DuckDBEngine:
         text = _in_64_bits(statement) if in_64_bits else statement.text
         cursor = self._connection.execute(text)
         names = [column[0] for column in cursor.description or ()]
-        for row in cursor.fetchall():
-            yield dict(zip(names, row, strict=True))
+        return iter([dict(zip(names, row, strict=True)) for row in cursor.fetchall()])
 
     def drop(self, names: Iterable[str]) -> None:
         """Frees tables."""

@@ -1,11 +1,28 @@
 """What is known of now beside the sums: orders by day and by coupon, and late amendments."""
 
+from typing import Final
+
 import ibis
 
 from fairlift_server.analysis.ledger_tables import Ledger
 from fairlift_server.analysis.local_days import clocks_table, local_day
 from fairlift_server.analysis.query_tables import query_table
 from fairlift_server.analysis.untyped import Table
+
+_OF_COUNTED: Final = (
+    "query_id",
+    "person",
+    "variant",
+    "order_id",
+    "time_us",
+    "items",
+    "coupons",
+    "channel",
+    "first_purchase",
+    "shop_revenue_micros",
+    "shop_profit_micros",
+    "shop_discount_micros",
+)
 
 
 def counted_orders(orders: Table, changed: Table) -> Table:
@@ -21,7 +38,7 @@ def counted_orders(orders: Table, changed: Table) -> Table:
     queries = query_table().select(number="query_id", counted_us="counted_us")
     rows = single.join(queries, single.query_id == queries.number).mutate()
     since = rows.time_us - rows.first_us
-    return rows.filter((since >= 0) & (since < rows.counted_us)).mutate()
+    return rows.filter((since >= 0) & (since < rows.counted_us)).select(*_OF_COUNTED).mutate()
 
 
 def orders_by_day(orders: Table, changes: int) -> Table:

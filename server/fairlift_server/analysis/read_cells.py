@@ -25,7 +25,7 @@ def entry_counts(counts: Iterable[Row], sums: Iterable[Row]) -> tuple[EntryCount
     active: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for rows, into in ((counts, exposed), (sums, active)):
         for row in rows:
-            into[row["variant"], int(row["entry_day"]), _whole(row["mixed_day"])].append(row)
+            into[row["variant"], row["entry_day"], row["mixed_day"]].append(row)
     entries = []
     for key, of_persons in exposed.items():
         of_units = active.get(key, [])
@@ -36,7 +36,7 @@ def entry_counts(counts: Iterable[Row], sums: Iterable[Row]) -> tuple[EntryCount
                 entry_day,
                 mixed_day,
                 units=_total(of_persons, "units"),
-                first_us=min(int(row["first_us"]) for row in of_persons),
+                first_us=min(row["first_us"] for row in of_persons),
                 last_entry_us=_latest(of_persons, "last_entry_us"),
                 last_us=_latest([*of_persons, *of_units], "last_us"),
                 received_us=_latest([*of_persons, *of_units], "received_us"),
@@ -54,10 +54,10 @@ def open_units(rows: Iterable[Row]) -> tuple[OpenUnits, ...]:
     counts = [
         OpenUnits(
             row["variant"],
-            int(row["entry_day"]),
-            _whole(row["mixed_day"]),
-            int(row["minute"]) * MINUTE_US,
-            int(row["units"]),
+            row["entry_day"],
+            row["mixed_day"],
+            row["minute"] * MINUTE_US,
+            row["units"],
         )
         for row in rows
     ]
@@ -88,7 +88,7 @@ def group_cells(
     key_of = _key_of(group.maturity, keys, text_of)
     units: dict[_Key, int] = defaultdict(int)
     for row in counts:
-        units[key_of(row)] += int(row["units"])
+        units[key_of(row)] += row["units"]
     totals_of = _totals_of([additions[total_key(total)] for total in group.totals])
     totals = added_up((key_of(row), UnitSums(0, totals_of(row))) for row in sums)
     nothing = group.nothing
@@ -110,12 +110,12 @@ def _key_of(
     days = maturity_us(window) // DAY_US
 
     def key_of(row: Row) -> _Key:
-        entry_day = int(row["entry_day"])
+        entry_day = row["entry_day"]
         return (
             row["variant"],
             entry_day,
-            entry_day + days if mature_day is None else int(row[mature_day]),
-            _whole(row["mixed_day"]),
+            entry_day + days if mature_day is None else row[mature_day],
+            row["mixed_day"],
             None if text_of is None else text_of(row),
         )
 
@@ -155,12 +155,8 @@ def _values_of(names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
 
 
 def _total(rows: Sequence[Row], name: str) -> int:
-    return sum(int(row[name]) for row in rows)
+    return sum(row[name] for row in rows)
 
 
 def _latest(rows: Sequence[Row], name: str) -> int:
-    return max(int(row[name]) for row in rows)
-
-
-def _whole(value: Any) -> int | None:
-    return None if value is None else int(value)
+    return max(row[name] for row in rows)

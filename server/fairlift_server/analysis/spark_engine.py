@@ -63,7 +63,8 @@ class SparkEngine:
     def rows(
         self, key: Hashable, expression: Callable[[], Table], *, in_64_bits: bool = False
     ) -> Iterator[Row]:
-        """Runs a statement and gives its rows; whole numbers always have 64 bits here."""
+        """Runs a statement and gives its rows."""
+        del in_64_bits  # as all whole numbers are here
         text, _schema = self._statement(key, expression)
         for row in self._session.sql(text).collect():
             yield row.asDict()
