@@ -38,6 +38,7 @@ async def background_tasks(
     work: dict[str, Coroutine[None, None, None]] = {
         "readiness": _readiness(parts).run(),
         "tokens": parts.rights.watch.run(),
+        "results": _load_before_needed(parts, results),
     }
     if parts.store.is_shared:
         work |= {"other-servers": parts.others.run(), "upkeep": Upkeep(parts.store).run()}
@@ -90,6 +91,16 @@ def _readiness(parts: ServerParts) -> Readiness:
     parts.store.write_failures.listener = readiness.failed
     parts.ingest.on_end = end_events
     return readiness
+
+
+async def _load_before_needed(parts: ServerParts, results: "OnFirstUse[ResultsParts]") -> None:
+    """Loads what gives results, and starts a process for it, once a campaign has a report.
+
+    That takes the interpreter for milliseconds at a time: a look would hold up assignments by it.
+    """
+    await parts.live.wait_for_reports()
+    await _loaded(results, parts.settings.look_every_s)
+    parts.pools.reports.start()
 
 
 async def _make_looks(parts: ServerParts, results: "OnFirstUse[ResultsParts]") -> None:

@@ -73,7 +73,7 @@ def _offline(
     """An existing database and its results, beside no server of its file."""
     id_settings = id_settings_of(settings)
     store = existing_store(settings.database)
-    own_workers = WorkerPool(1)
+    own_workers = WorkerPool(1, beside_server=False)
     try:
         ids = prepared(store, settings, id_settings)
         watch = IntakeWatch(microseconds(clock()), store.read_now(last_received_us))

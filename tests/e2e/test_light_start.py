@@ -1,8 +1,9 @@
-"""A start loads only what answers storefronts; results load their mathematics when one is asked."""
+"""A start loads only what answers storefronts; what computes results comes later."""
 
 import json
 import re
 import sys
+import time
 from pathlib import Path
 
 import grpc
@@ -27,25 +28,39 @@ def _imported(log: str) -> set[str]:
     return set(re.findall(r"^import time: .*\| +(\w+)", log, re.MULTILINE))
 
 
-def test_what_computes_results_is_loaded_with_the_first_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with process(tmp_path) as (_, address), grpc.insecure_channel(address) as channel:
-        start_campaign(channel)  # and so the database is there
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of servers that log what they import, over a database that is there already."""
+    with process(tmp_path):
+        pass
     server = (sys.executable, "-X", "importtime", "-m", "fairlift_server")
     monkeypatch.setattr(test_server_process, "SERVER", server)
-    log = tmp_path / "log"
+    return tmp_path / "log"
+
+
+def _messages(log: str) -> list[str]:
+    return [
+        json.loads(line)["message"] for line in log.splitlines() if line[:1] + line[-1:] == "{}"
+    ]
+
+
+def _assigned(channel: grpc.Channel) -> list[str]:
+    request = assignment_service_pb2.AssignVariantsRequest(visitor_id="v-1")
+    answer = AssignmentServiceStub(channel).AssignVariants(request, timeout=PATIENCE_S)
+    return [each.campaign for each in answer.assignments]
+
+
+def test_without_campaigns_what_computes_results_is_loaded_with_the_first_result(
+    tmp_path: Path, log: Path
+) -> None:
     with (
         log.open("w") as errors,
-        # Whether a look is due is asked all the time: none is, the campaign began just now.
+        # Whether a look is due is asked all the time.
         process(tmp_path, log=errors, FAIRLIFT_LOOK_EVERY_S="0.05") as (_, address),
         grpc.insecure_channel(address) as channel,
     ):
-        assignments = AssignmentServiceStub(channel)
-        request = assignment_service_pb2.AssignVariantsRequest(visitor_id="v-1")
         for _ in range(20):
-            answer = assignments.AssignVariants(request, timeout=PATIENCE_S)
-            assert [each.campaign for each in answer.assignments] == [shop.campaign().name]
+            assert _assigned(channel) == []
         before = log.read_text()
         results = ResultsServiceStub(channel)
         # Of all results, the list needs no other process.
@@ -55,5 +70,28 @@ def test_what_computes_results_is_loaded_with_the_first_result(
     assert {"fairlift_server", "sqlalchemy", "grpc"} <= _imported(before)
     assert _imported(before) & HEAVY == set()
     assert {"numpy", "fairlift_stats"} <= _imported(after)
-    loaded = [json.loads(line) for line in after.splitlines() if line.startswith("{")]
-    assert "loaded" in [line["message"] for line in loaded]
+    assert "loaded" in _messages(after)
+
+
+def test_with_campaigns_it_is_loaded_before_anybody_asks_but_after_the_start(
+    tmp_path: Path, log: Path
+) -> None:
+    with process(tmp_path) as (_, address), grpc.insecure_channel(address) as channel:
+        start_campaign(channel)
+    with (
+        log.open("w") as errors,
+        process(tmp_path, log=errors) as (_, address),
+        grpc.insecure_channel(address) as channel,
+    ):
+        assert _assigned(channel) == [shop.campaign().name]
+        ends = time.monotonic() + PATIENCE_S
+        while "loaded" not in _messages(log.read_text()):
+            assert time.monotonic() < ends
+            time.sleep(0.05)
+
+    before, serving, after = log.read_text().partition('"serving"')
+    assert serving
+    assert _imported(before) & HEAVY == set()
+    assert {"numpy", "fairlift_stats"} <= _imported(after)
+    # Those are for the processes that compute.
+    assert _imported(after) & {"ibis", "duckdb", "pandas", "pyarrow"} == set()

@@ -1,11 +1,14 @@
 """Attaches the ledger to DuckDB, read-only, under the name `shop`: a SQLite file or PostgreSQL."""
 
+import os
+import sys
 from importlib.resources import as_file, files
 from typing import Final
 
 import duckdb
 
-THREADS: Final = 2
+# An analysis must not take all processors of a machine.
+_MOST_THREADS = 2
 # How DuckDB names Ibis's types.
 DUCKDB_TYPES: Final = {
     "string": "VARCHAR",
@@ -29,6 +32,13 @@ _BOOLEANS = {
 }
 # The analysis of a campaign must not take all connections of a database.
 _CONNECTIONS = 4
+
+
+def engine_threads() -> int:
+    """How many threads DuckDB gets: more than its process has processors would only take turns."""
+    if sys.platform != "linux":
+        return _MOST_THREADS
+    return min(_MOST_THREADS, len(os.sched_getaffinity(0)))
 
 
 def attach_ledger(connection: duckdb.DuckDBPyConnection, source: str) -> None:

@@ -15,8 +15,8 @@ from ibis.backends.sql.compilers.duckdb import compiler
 from fairlift_server.analysis.answering import answers_of
 from fairlift_server.analysis.attached_ledger import (
     DUCKDB_TYPES,
-    THREADS,
     attach_ledger,
+    engine_threads,
     first_line,
     quoted,
 )
@@ -97,7 +97,7 @@ def bounded_connection(source: LedgerSource) -> duckdb.DuckDBPyConnection:
         source.spill_folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return duckdb.connect(
         config={
-            "threads": THREADS,
+            "threads": engine_threads(),
             "memory_limit": f"{source.memory_mb}MB",
             "temp_directory": str(source.spill_folder),
             # The order of rows is asked for where it matters.

@@ -8,8 +8,8 @@ from fairlift.engine.errors import WrongState
 
 from fairlift_server.analysis.attached_ledger import (
     DUCKDB_TYPES,
-    THREADS,
     attach_database,
+    engine_threads,
     first_line,
     quoted,
 )
@@ -59,7 +59,7 @@ def open_lake(connection: duckdb.DuckDBPyConnection, tables: LakeTables) -> None
 
 def shop_connection(tables: OwnTables) -> duckdb.DuckDBPyConnection:
     """A connection with the shop's database and files; see `open_shop`."""
-    connection = duckdb.connect(config={"threads": THREADS})
+    connection = duckdb.connect(config={"threads": engine_threads()})
     try:
         open_shop(connection, tables)
     except BaseException:

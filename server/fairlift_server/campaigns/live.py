@@ -115,6 +115,11 @@ class LiveCampaigns:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    async def wait_for_reports(self) -> None:
+        """Returns once some campaign has a report: it was started, and is not archived."""
+        while not self.published.entries:
+            await self._changed.wait()
+
     async def watch(self, etag: str, *, keep_alive_s: float) -> AsyncGenerator[Snapshot | None]:
         """Every snapshot that differs from the last one yielded; None as a keep-alive.
 

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -77,6 +78,7 @@ class WorkerPool:
         processes: at most so many.
         observe: is told of every job.
         trace: gives the span of a job, by its name.
+        beside_server: they leave one of several processors to the server; False: none serves here.
     """
 
     def __init__(
@@ -84,8 +86,11 @@ class WorkerPool:
         processes: int,
         observe: ObserveJob | None = None,
         trace: TraceJob | None = None,
+        *,
+        beside_server: bool = True,
     ) -> None:
         self._processes = processes
+        self._beside_server = beside_server
         self._observe = observe
         self._trace = trace
         self._pool: ProcessPoolExecutor | None = None
@@ -112,17 +117,20 @@ class WorkerPool:
         with nullcontext() if self._trace is None else self._trace(function.__name__):
             return await self._run(partial(function, *args), function.__name__, progress)
 
+    def start(self) -> None:
+        """Starts a process, so that the first job finds one."""
+        self._submitted(_nothing)
+
     async def _run(self, function: Callable[[], T], name: str, progress: JobProgress | None) -> T:
-        slots = self._slots = self._slots or _slots()
+        slots = self._open_slots()
         slot = slots.take()
         if slot is None:
             raise Overloaded(f"{_MOST_WAITING} results are being computed; try again later")
         started = time.monotonic()
         if progress is not None:
             progress.share = partial(slots.shared.share, slot)
-        pool = self._pool = self._pool or _pool(self._processes, slots.shared)
         try:
-            job = pool.submit(_packed, slot, function)
+            pool, job = self._submitted(_packed, slot, function)
         except BaseException:
             slots.give_back(slot)
             raise
@@ -143,6 +151,30 @@ class WorkerPool:
         if isinstance(outcome, Raised):
             raise outcome.error from WorkerError(outcome.trace)
         return outcome.value
+
+    def _submitted(
+        self, function: Callable[[*Ts], T], *args: *Ts
+    ) -> tuple[ProcessPoolExecutor, Future[T]]:
+        """The function, handed to processes: to new ones if those that there were ended idle."""
+        pool = self._pool = self._pool or self._new_pool()
+        try:
+            return pool, pool.submit(function, *args)
+        except BrokenProcessPool:
+            pool = self._pool = self._new_pool()
+            return pool, pool.submit(function, *args)
+
+    def _open_slots(self) -> FreeSlots:
+        if self._slots is None:
+            self._slots = FreeSlots(SharedSlots(_SPAWNED, _MOST_WAITING), _MOST_WAITING)
+        return self._slots
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self._processes,
+            mp_context=_SPAWNED,
+            initializer=_begin,
+            initargs=(self._open_slots().shared, self._beside_server),
+        )
 
     def _broken(self, pool: ProcessPoolExecutor) -> Unavailable:
         if self._pool is pool:
@@ -197,28 +229,37 @@ def _packed(slot: int, function: Callable[[], T]) -> bytes:
 _SPAWNED = multiprocessing.get_context("spawn")
 
 
-def _slots() -> FreeSlots:
-    return FreeSlots(SharedSlots(_SPAWNED, _MOST_WAITING), _MOST_WAITING)
+def _nothing() -> None:
+    """A job for a process that is to start."""
 
 
 def _give_back(slots: FreeSlots, slot: int, _job: Future[bytes]) -> None:
     slots.give_back(slot)
 
 
-def _pool(processes: int, slots: SharedSlots) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(
-        processes, mp_context=_SPAWNED, initializer=_begin, initargs=(slots,)
-    )
-
-
-def _begin(slots: SharedSlots) -> None:
+def _begin(slots: SharedSlots, beside_server: bool) -> None:
     open_slots(slots)
     # Visitors come first: what computes results takes the processor time that serving leaves.
     with suppress(OSError):  # a service manager may forbid it
         os.nice(_NICENESS)
+        if beside_server:
+            _leave_a_processor()
     # Ctrl-C reaches the whole group; the server lets its calls finish and then ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _leave_a_processor() -> None:
+    """Keeps this process and its threads from one of several processors.
+
+    Niceness shares out processor time. It does not wake who serves at once: where all processors
+    compute, that takes until the next tick of the scheduler, 4 ms or so.
+    """
+    if sys.platform != "linux":
+        return
+    processors = sorted(os.sched_getaffinity(0))
+    if len(processors) > 1:
+        os.sched_setaffinity(0, processors[1:])
 
 
 def _end_with_parent() -> None:

@@ -5,6 +5,9 @@ import inspect
 import multiprocessing
 import os
 import pickle
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +16,7 @@ from typing import cast
 import pytest
 from fairlift.engine import errors as engine_errors
 from fairlift.engine.errors import NotFound, Violation
+from fairlift_server.analysis.attached_ledger import engine_threads
 from fairlift_server.results.job_slots import FreeSlots, SharedSlots
 from fairlift_server.results.worker_pool import WorkerError, WorkerPool
 from fairlift_stats import errors as stats_errors
@@ -42,6 +46,32 @@ def own_niceness() -> int:
 
 async def test_what_computes_results_gives_way_to_what_serves() -> None:
     assert await workers().run(own_niceness) == min(19, os.nice(0) + 5)
+
+
+def own_processors() -> set[int]:
+    return os.sched_getaffinity(0)
+
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps them apart")
+
+
+@needs_linux
+async def test_what_computes_results_leaves_one_of_several_processors_to_what_serves() -> None:
+    first, *others = sorted(own_processors())
+    given = set(others) or {first}
+
+    assert await workers().run(own_processors) == given
+    # Its engine does not divide the others among more threads than they are.
+    assert await workers().run(engine_threads) == min(2, len(given))
+
+
+@needs_linux
+async def test_where_nobody_serves_all_processors_compute() -> None:
+    pool = WorkerPool(1, beside_server=False)
+    try:
+        assert await pool.run(own_processors) == own_processors()
+    finally:
+        pool.close()
 
 
 def exceptions() -> Iterator[type[Exception]]:
@@ -114,6 +144,34 @@ async def test_a_pool_starts_its_process_when_it_is_first_used_and_ends_it() -> 
     assert len(set(multiprocessing.active_children()) - before) == 1
     used.close()
     assert set(multiprocessing.active_children()) == before
+
+
+async def test_a_process_can_start_before_the_first_job() -> None:
+    before = set(multiprocessing.active_children())
+    pool = WorkerPool(1)
+    try:
+        pool.start()
+        started = set(multiprocessing.active_children()) - before
+        assert len(started) == 1
+        assert await pool.run(abs, -3) == 3
+        assert set(multiprocessing.active_children()) - before == started
+    finally:
+        pool.close()
+
+
+async def test_a_process_that_is_killed_while_it_has_no_job_is_replaced() -> None:
+    pool = WorkerPool(1)
+    try:
+        killed = await pool.run(os.getpid)
+        assert pool._pool is not None
+        at_its_end = cast("threading.Thread", pool._pool._executor_manager_thread)
+        os.kill(killed, signal.SIGKILL)
+        # It notices that the process has ended.
+        await asyncio.to_thread(at_its_end.join)
+
+        assert await pool.run(os.getpid) != killed
+    finally:
+        pool.close()
 
 
 async def test_operators_are_told_of_each_job_and_how_it_ended() -> None:
