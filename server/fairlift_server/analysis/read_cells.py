@@ -159,4 +159,5 @@ def _total(rows: Sequence[Row], name: str) -> int:
 
 
 def _latest(rows: Sequence[Row], name: str) -> int:
-    return max(row[name] for row in rows)
+    latest: int = max(row[name] for row in rows)
+    return latest
