@@ -100,16 +100,17 @@ class EventApi(EventServiceServicer):
         """How long a batch that comes now will wait until it is durable."""
         return self._ingest.expected_wait_s
 
-    async def RecordEvents(  # type: ignore[override]  # the guard sends bytes as they are
+    def RecordEvents(  # type: ignore[override]  # the guard sends bytes as they are
         self,
         request: pb.RecordEventsRequest,
         context: RecordContext,
-    ) -> bytes:
+    ) -> Awaitable[bytes]:
         """One outcome per event, in order, once all accepted and parked events are durable.
 
         An encoded RecordEventsResponse.
         """
-        return await self._record(request, context)
+        # Without a frame of its own, which would keep the request.
+        return self._record(request, context)
 
     async def StreamEvents(
         self,
@@ -143,15 +144,20 @@ class EventApi(EventServiceServicer):
         metadata = context.invocation_metadata() or ()
         reader = self._reader(request, context.peer(), self._senders.is_relay(metadata))
         refused = self._senders.refused(request, metadata)
+        ids = [event.event_id for event in events]
+        kinds = [] if self._count is None else [e.WhichOneof("kind") or "none" for e in events]
         if not refused:
-            return self._answer(events, await self._outcomes(events, reader, request))
+            storing = self._outcomes(events, reader, request)
+            # While events wait for the disk, their messages are not kept: the memory serves others.
+            del events, request
+            return self._answer(ids, kinds, await storing)
         allowed = [event for index, event in enumerate(events) if index not in refused]
         allowed_outcomes = iter(await self._outcomes(allowed, reader))
         outcomes = [
             refused[index] if index in refused else next(allowed_outcomes)
             for index in range(len(events))
         ]
-        return self._answer(events, outcomes)
+        return self._answer(ids, kinds, outcomes)
 
     async def _outcomes(
         self,
@@ -170,6 +176,7 @@ class EventApi(EventServiceServicer):
         ]
         ready = [event for event in read if isinstance(event, Event)]
         if len(ready) == len(read):  # as nearly always
+            del events, request
             return await self._ingest.record(ready)
         if any(map(_is_about_campaigns, read)):
             await self._catch_up()
@@ -183,11 +190,12 @@ class EventApi(EventServiceServicer):
         stored = iter(await self._ingest.record(to_store))
         return [event if isinstance(event, RefusedEvent) else next(stored) for event in read]
 
-    def _answer(self, events: Sequence[pb.Event], outcomes: Sequence[EventOutcome]) -> bytes:
+    def _answer(
+        self, ids: Sequence[str], kinds: Sequence[str], outcomes: Sequence[EventOutcome]
+    ) -> bytes:
         if self._count is not None:
-            kinds = [event.WhichOneof("kind") or "none" for event in events]
             self._count(zip(kinds, map(_outcome_name, outcomes), strict=True))
-        return _encoded_all(events, outcomes)
+        return _encoded_all(ids, outcomes)
 
     def _reader(
         self,
@@ -270,14 +278,12 @@ _ACCEPTED_START, _ACCEPTED_END = (
 )
 
 
-def _encoded_all(events: Sequence[pb.Event], outcomes: Sequence[EventOutcome]) -> bytes:
-    """The outcomes, encoded as a RecordEventsResponse."""
-    if events and outcomes.count("accepted") == len(events):
-        ids = (_ACCEPTED_END + _ACCEPTED_START).join([each.event_id.encode() for each in events])
-        return _ACCEPTED_START + ids + _ACCEPTED_END
-    return b"".join(
-        _encoded(event.event_id, outcome) for event, outcome in zip(events, outcomes, strict=True)
-    )
+def _encoded_all(ids: Sequence[str], outcomes: Sequence[EventOutcome]) -> bytes:
+    """The outcomes of events with these ids, encoded as a RecordEventsResponse."""
+    if ids and outcomes.count("accepted") == len(ids):
+        between = (_ACCEPTED_END + _ACCEPTED_START).decode()
+        return _ACCEPTED_START + between.join(ids).encode() + _ACCEPTED_END
+    return b"".join(map(_encoded, ids, outcomes))
 
 
 def _encoded(event_id: str, outcome: EventOutcome) -> bytes:

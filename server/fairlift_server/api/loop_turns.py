@@ -10,11 +10,12 @@ import time
 
 # So much work is done without a pause: one large batch, or many small ones.
 _WORK_S = 0.004
-# gRPC takes in a call in about three rounds of the loop. Where no call came in during a turn, a
-# pause is so many rounds.
+# gRPC takes in a call in about three rounds of the loop. A pause ends when no call came in during
+# so many rounds while few wait for their turn, or none came in since the last pause.
 _ROUNDS = 5
-# Else it ends when no call came in for so long, or after so much processor time: who floods the
-# server with calls must not keep it from work.
+_FEW = 16
+# Else it ends when no call came in for so long. In any case it ends after so much processor time:
+# who floods the server with calls must not keep it from work.
 _QUIET_S = 0.001
 _LONGEST_S = 0.05
 # How long a turn is taken to last until some were given.
@@ -96,11 +97,17 @@ class LoopTurns:
 
     async def _until_quiet(self) -> None:
         ends = time.thread_time() + _LONGEST_S
-        for _ in range(_ROUNDS):
-            if self.arrivals != self._known:
-                break
-            await asyncio.sleep(0)
+        await self._rounds_without_a_call()
         while self.arrivals != self._known and time.thread_time() <= ends:
             self._known = self.arrivals
-            await asyncio.sleep(_QUIET_S)
+            if len(self._waiting) > _FEW:
+                await asyncio.sleep(_QUIET_S)
+            else:
+                await self._rounds_without_a_call()
         self._known = self.arrivals
+
+    async def _rounds_without_a_call(self) -> None:
+        for _ in range(_ROUNDS):
+            if self.arrivals != self._known:
+                return
+            await asyncio.sleep(0)

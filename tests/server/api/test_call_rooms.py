@@ -219,7 +219,7 @@ async def test_the_most_important_goes_first_and_one_who_left_is_skipped() -> No
     assert order == [1, 2, 3]
 
 
-async def test_a_pause_takes_no_time_while_no_call_comes_in(
+async def test_a_pause_takes_no_time_while_no_call_comes_in_or_few_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(loop_turns, "_QUIET_S", 60)
@@ -229,10 +229,36 @@ async def test_a_pause_takes_no_time_while_no_call_comes_in(
     async with asyncio.timeout(30):
         await take_turns(rooms, 10, busy_s=0.01)
 
-    turns.arrivals += 1  # one came in: others may follow
+    turns.arrivals += 1  # one came in: others may follow, but few wait
+    async with asyncio.timeout(30):
+        await take_turns(rooms, 10, busy_s=0.01)
+
+    many = take_turns(rooms, 40, busy_s=0.01)
+    await asyncio.sleep(0)
+    turns.arrivals += 1
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
-            await take_turns(rooms, 10, busy_s=0.01)
+            await many
+
+
+async def test_a_pause_takes_in_the_calls_that_follow_one_another() -> None:
+    turns, known = LoopTurns(), list[int]()
+
+    async def calls() -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            turns.arrivals += 1
+
+    async def take() -> None:
+        await turns.wait(1)
+        known.append(turns.arrivals)
+
+    await turns.wait(1)  # so that the next one waits for the pause
+    await asyncio.gather(calls(), take())
+
+    assert known == [5]
 
 
 async def test_a_turn_waits_while_calls_come_in_but_not_for_ever(
