@@ -94,11 +94,12 @@ def _readiness(parts: ServerParts) -> Readiness:
 
 
 async def _load_before_needed(parts: ServerParts, results: "OnFirstUse[ResultsParts]") -> None:
-    """Loads what gives results, and starts a process for it, once a campaign has a report.
+    """Loads what gives results, and starts a process for it, once a campaign was started.
 
-    That takes the interpreter for milliseconds at a time: a look would hold up assignments by it.
+    Loading holds the interpreter for milliseconds at a time; done by a look, it would delay
+    assignments. Each process of a server does it, since each may be asked for results.
     """
-    await parts.live.wait_for_reports()
+    await parts.live.wait_for_started()
     await _loaded(results, parts.settings.look_every_s)
     parts.pools.reports.start()
 

@@ -1,4 +1,4 @@
-"""Parts of the server that are loaded when they are first needed."""
+"""Parts of the server that are loaded after its start, once."""
 
 import asyncio
 import gc
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 log = logging.getLogger("fairlift.server")
 
-# How many new objects the collector walks at a time while a part is loaded: a millisecond.
+# How many new objects the collector walks at a time while a part is loaded.
 _FEW_OBJECTS = 2_000
 
 
@@ -50,9 +50,10 @@ class OnFirstUse(Generic[T]):
 
 @contextmanager
 def _frozen_bit_by_bit() -> Iterator[None]:
-    """Keeps the collector from walking what is made meanwhile and stays alive, as at the start.
+    """Freezes what is made in the block, after every few new objects.
 
-    Garbage is freed before. All at once, both would stop every thread for some 25 ms: calls, too.
+    So no collection walks all of it. One collection during it and one at its end would stop all
+    threads for some 25 ms.
     """
     if not gc.get_freeze_count():
         yield

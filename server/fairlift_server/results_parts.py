@@ -1,4 +1,4 @@
-"""Creates the parts that give results, and connects them; the server loads it when one is due."""
+"""Creates the parts that give results, and connects them; the server loads it after its start."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -17,7 +17,7 @@ from tests.engine_agreement.agreement import queries_of
 from tests.ledger_oracle.histories import histories, together
 
 # Whose rows say that there is more to ask.
-ASKS_MORE = {"amounts", "extremes", "numbers of labels", "costs", "twins"}
+ASKS_MORE = {"amounts", "extremes", "label combinations", "costs", "twins"}
 
 
 class CompilingEngine:

@@ -70,7 +70,10 @@ def answers_of(
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """No garbage is looked for: rows of cells are many objects, and have no circles."""
+    """Keeps the collector from running: rows of cells are many objects without circles.
+
+    What has circles, such as statements that are being written, is freed afterwards.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -152,6 +155,7 @@ class _OneShape:
         by_day = DayKeys(windows, changes)
         extremes = rows.extremes()
         additions = additions_of(shape.groups, extremes)
+        # First: counts by text, if they are few, serve for the counts below.
         segments = segment_cells(rows, queries, by_day, extremes) if shape.segment_groups else {}
         control.end_step()
         counts = by_query(rows.counts(by_day))

@@ -7,7 +7,7 @@ from typing import Final
 
 import duckdb
 
-# An analysis must not take all processors of a machine.
+# However many processors there are; `worker_pool` leaves fewer to those beside a server.
 _MOST_THREADS = 2
 # How DuckDB names Ibis's types.
 DUCKDB_TYPES: Final = {

@@ -19,19 +19,19 @@ def label_texts(labelled: Table) -> Table:
     return labelled.group_by(["query_id", "segments", *columns]).aggregate(units=labelled.count())
 
 
-def numbers_of_texts(persons: Table) -> Table:
+def texts_of_exposures(persons: Table) -> Table:
     """One row per query: about how many texts of segments exposures bring."""
     return persons.group_by("query_id").aggregate(number=persons.segments.approx_nunique())
 
 
-def numbers_of_labels(labels: Table) -> Table:
+def label_combinations(labels: Table) -> Table:
     """One row per query with labels of persons: about how many combinations there may be.
 
     Args:
         labels: as `person_labels` gives them.
     """
     columns = [name for name in labels.columns if name.startswith("known_label")]
-    # Of those without a label one more.
+    # One more: units without a label.
     numbers = [labels[name].approx_nunique().cast("float64") + 1 for name in columns]
     return labels.group_by("query_id").aggregate(number=reduce(mul, numbers))
 

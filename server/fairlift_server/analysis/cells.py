@@ -90,7 +90,7 @@ def open_unit_rows(persons: Table, keys: DayKeys) -> Table:
     """Units whose longest window is open now, by variant, day of entry and mixing, and minute."""
     rows = with_days(persons, keys)
     longest = max(map(maturity_us, keys.windows), default=0)
-    # Of most units this tells more quickly that their windows are over.
+    # Drops most units before their minute is worked out.
     rows = rows.filter(rows.first_us + (longest + MINUTE_US) > rows.now_us).mutate()
     rows = rows.mutate(minute=(rows.first_us + (MINUTE_US - 1)) // MINUTE_US)
     rows = rows.filter(rows.minute * MINUTE_US + longest > rows.now_us)
@@ -118,6 +118,7 @@ def unit_sums(units: Table, keys: DayKeys, additions: Collection[Addition]) -> T
 
 def extreme_values(units: Table, columns: Sequence[UnitColumn]) -> Table:
     """One row: the number of units, and the ends of each column of whole numbers."""
+    # Not the largest `abs`: DuckDB knows least and largest without reading the table.
     whole = [c.name for c in columns if not units[c.name].type().is_floating()]
     return units.aggregate(
         n=units.count(),
@@ -141,12 +142,10 @@ def additions_of(
     factors: dict[Hashable, tuple[str, ...]] = {}
     for total in (total for group in groups for total in group.totals):
         factors.setdefault(total_key(total), (total,) if isinstance(total, str) else total)
+    names_of_whole = [n.removeprefix(_MOST) for n in extremes if n.startswith(_MOST)]
     sizes = {
-        name.removeprefix(_MOST): max(
-            -int(extremes[name.replace(_MOST, _LEAST, 1)] or 0), int(value or 0)
-        )
-        for name, value in extremes.items()
-        if name.startswith(_MOST)
+        name: max(-int(extremes[_LEAST + name] or 0), int(extremes[_MOST + name] or 0))
+        for name in names_of_whole
     }
     additions = {}
     for number, (key, names) in enumerate(factors.items()):

@@ -173,7 +173,7 @@ def measures_behind(columns: Iterable[UnitColumn]) -> Iterator[Measure]:
 
 
 def values_added_up(columns: Iterable[UnitColumn]) -> set[str]:
-    """The actions whose values some column adds up; those of the others it has by chance."""
+    """The actions of which some column adds up values; nothing uses those of other actions."""
     measures = [column.measure for column in columns]
     return {
         measure.name

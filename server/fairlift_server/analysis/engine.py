@@ -40,12 +40,12 @@ class Engine(Protocol):
     def rows(
         self, key: Hashable, expression: Callable[[], Table], *, in_64_bits: bool = False
     ) -> Iterator[Row]:
-        """Runs a statement and gives its rows; they may be many.
+        """Runs a statement and gives its rows.
 
         Args:
             key: of the statement.
             expression: makes it.
-            in_64_bits: none of its sums needs more.
+            in_64_bits: its sums fit into 64 bits, whatever the amounts; others may not.
         """
 
     def drop(self, names: Iterable[str]) -> None:

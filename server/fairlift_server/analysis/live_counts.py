@@ -9,7 +9,8 @@ from fairlift_server.analysis.local_days import clocks_table, local_day
 from fairlift_server.analysis.query_tables import query_table
 from fairlift_server.analysis.untyped import Table
 
-_OF_COUNTED: Final = (
+# All that is read of them: the table is written down.
+_COUNTED_COLUMNS: Final = (
     "query_id",
     "person",
     "variant",
@@ -38,7 +39,7 @@ def counted_orders(orders: Table, changed: Table) -> Table:
     queries = query_table().select(number="query_id", counted_us="counted_us")
     rows = single.join(queries, single.query_id == queries.number).mutate()
     since = rows.time_us - rows.first_us
-    return rows.filter((since >= 0) & (since < rows.counted_us)).select(*_OF_COUNTED).mutate()
+    return rows.filter((since >= 0) & (since < rows.counted_us)).select(*_COUNTED_COLUMNS).mutate()
 
 
 def orders_by_day(orders: Table, changes: int) -> Table:

@@ -118,9 +118,9 @@ def perhaps_twins(counted: Table) -> Table:
     return rows.semi_join(several, list(_SAME)).mutate()
 
 
-def number_of_rows(rows: Table) -> Table:
-    """By query."""
-    return rows.group_by("query_id").aggregate(number=rows.count())
+def queries_with(rows: Table) -> Table:
+    """The queries that have any of these rows."""
+    return rows.select("query_id").distinct()
 
 
 def lines_of_twins(lines: Table, twins: Table) -> Table:

@@ -46,7 +46,7 @@ def counted_exposures(ledger: Ledger, traits: Traits) -> Table:
 def stays(exposures: Table, owner: Table | None) -> Table:
     """One row per query, person, id, variant and segments: nearly always one per person.
 
-    `linked_unit` is the id where it is another than the person.
+    `linked_unit` is the id where it was linked, else null, which costs nothing to write down.
 
     Args:
         exposures: that count.

@@ -71,7 +71,7 @@ class Traits:
         pauses, overrides, coupons: some query names them.
         restates: orders stood otherwise at the moment of some query.
         actions: the names that some query needs; None: all.
-        keeps_actions: several statements read them.
+        keeps_actions: actions become a table, as several statements read them.
     """
 
     follows_links: bool
@@ -170,14 +170,14 @@ def traits_of(queries: Sequence[LedgerQuery], *, restates: bool) -> Traits:
         any(query.coupons for query in queries),
         restates,
         None if None in needed else tuple(sorted(named)),
-        _read_actions_again(queries, needed),
+        _actions_are_read_again(queries, needed),
     )
 
 
-def _read_actions_again(
+def _actions_are_read_again(
     queries: Sequence[LedgerQuery], needed: Sequence[tuple[str, ...] | None]
 ) -> bool:
-    """Whether more than the units of one shape is worked out from actions."""
+    """Whether several statements read them: units of several shapes, returns, values, funnels."""
     if not any(names != () for names in needed):
         return False
     columns = [column for query in queries for column in query.columns]

@@ -16,10 +16,10 @@ from fairlift_server.analysis.live_facts import (
     largest_action_values,
     largest_buyers,
     lines_of_twins,
-    number_of_rows,
     orders_by_channel,
     orders_by_source,
     perhaps_twins,
+    queries_with,
     seen_orders,
     units_by_hour,
 )
@@ -51,7 +51,7 @@ def live_facts(
     orders = shared.orders.filter(~shared.orders.test, ~shared.orders.cancelled).mutate()
     counted = keep("counted", lambda: counted_orders(shared.orders, shared.changed))
     twins = keep("twins", lambda: perhaps_twins(counted))
-    rows: dict[str, Mapping[int, list[Row]]] = defaultdict(dict)
+    rows: dict[str, Mapping[int, list[Row]]] = {}
 
     def read(name: str, expression: Callable[[], Table]) -> None:
         rows[name] = by_query(engine.rows((key, name), expression))
@@ -65,7 +65,7 @@ def live_facts(
     read("costs", lambda: costs_by_channel(engine.ledger))
     if rows["costs"]:
         read("channels", lambda: orders_by_channel(orders, counted))
-    read("twins", lambda: number_of_rows(twins))
+    read("twins", lambda: queries_with(twins))
     if rows["twins"]:
         # The lines of all orders are many.
         read("twin lines", lambda: lines_of_twins(engine.ledger.order_lines, twins))

@@ -11,9 +11,9 @@ from fairlift.engine.metric import ReturnMeasure
 from fairlift_server.analysis.capped_segments import (
     LABELS_OF_TEXTS,
     label_columns_of_texts,
+    label_combinations,
     label_texts,
-    numbers_of_labels,
-    numbers_of_texts,
+    texts_of_exposures,
     with_capped_labels,
 )
 from fairlift_server.analysis.cells import (
@@ -89,11 +89,12 @@ class ShapeRows:
         self._key = (traits, place, are_wide)
         self._units = self._kept_units(are_wide)
         self._labels = self._kept_labels()
-        self._numbers_of_labels = self._read_numbers_of_labels()
-        self._key = (traits, place, are_wide, bool(self._numbers_of_labels))
+        self._label_combinations = self._read_label_combinations()
+        # Whether labels are joined changes the statements that follow.
+        self._key = (traits, place, are_wide, bool(self._label_combinations))
 
     def extremes(self) -> Row:
-        """The number of units, and the largest value of each column of whole numbers."""
+        """The number of units, and the ends of each column of whole numbers."""
         [row] = self._rows("extremes", lambda: extreme_values(self._units, self._shape.columns))
         return row
 
@@ -103,7 +104,10 @@ class ShapeRows:
             yield from self._rows(("spans", name), partial(_spans, rows))
 
     def counts(self, keys: DayKeys) -> list[Row]:
-        """Units by variant and day; some rows may be cut further than the keys say."""
+        """Units by variant and day; rows may be cut by segment although the keys do not ask for it.
+
+        All keys of a shape have the same days.
+        """
         if not keys.segments and self._counts_by_text is not None:
             return self._counts_by_text
         rows = list(
@@ -231,12 +235,12 @@ class ShapeRows:
 
         return self._keep("labels", labels)
 
-    def _read_numbers_of_labels(self) -> dict[int, float]:
+    def _read_label_combinations(self) -> dict[int, float]:
         """By query with labels of persons, how many combinations there may be."""
         labels = self._labels
         if labels is None:
             return {}
-        rows = self._rows("numbers of labels", lambda: numbers_of_labels(labels))
+        rows = self._rows("label combinations", lambda: label_combinations(labels))
         return {row["query_id"]: row["number"] for row in rows}
 
     def _cut(self, rows: Table, keys: DayKeys) -> Table:
@@ -257,7 +261,7 @@ class ShapeRows:
             column: ibis.literal(NEW if name == NEW_OR_RETURNING else "")
             for column, name in zip(label_columns(names), names, strict=True)
         }
-        if not self._numbers_of_labels:
+        if not self._label_combinations:
             return rows.mutate(**unknown)
         joined = rows.left_join(
             labels, [rows.query_id == labels.query_id, rows.person == labels.person]
@@ -279,9 +283,9 @@ class ShapeRows:
 
     def number_of_texts(self) -> float:
         """About how many texts of segments a query has at most."""
-        rows = self._rows("numbers of texts", lambda: numbers_of_texts(self._persons))
+        rows = self._rows("texts of exposures", lambda: texts_of_exposures(self._persons))
         numbers = (
-            row["number"] * self._numbers_of_labels.get(row["query_id"], 1.0) for row in rows
+            row["number"] * self._label_combinations.get(row["query_id"], 1.0) for row in rows
         )
         return max(numbers, default=0.0)
 

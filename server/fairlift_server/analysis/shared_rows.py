@@ -1,7 +1,7 @@
-"""What all queries of a call share: each table of the ledger is read once and kept by person.
+"""What all queries of a call share: each table of the ledger is read once.
 
-Exposures, orders and actions are read apart. The rows that are kept are those of persons who were
-exposed, numbered by the query that they are for.
+Exposures, orders and actions are read apart. What several statements read is kept as a table: the
+rows of persons who were exposed, numbered by the query that they are for.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,9 @@ SHARED_STEPS: Final = 3
 
 @dataclass(frozen=True)
 class SharedRows:
-    """What is known of persons, kept as tables; actions are not kept if they are read but once.
+    """What is known of persons.
+
+    Persons, ids, and actions that one statement reads are expressions, the others kept tables.
 
     Attributes:
         stays: rows of persons as they were exposed, nearly always one for each.

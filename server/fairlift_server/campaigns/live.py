@@ -115,8 +115,8 @@ class LiveCampaigns:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def wait_for_reports(self) -> None:
-        """Returns once some campaign has a report: it was started, and is not archived."""
+    async def wait_for_started(self) -> None:
+        """Returns once a campaign that was started is not archived."""
         while not self.published.entries:
             await self._changed.wait()
 

@@ -72,7 +72,7 @@ TraceJob: TypeAlias = Callable[[str], AbstractContextManager[None]]
 
 
 class WorkerPool:
-    """A few processes, started when first needed, replaced when one dies.
+    """A few processes, started by `start` or by the first job, replaced when one dies.
 
     Args:
         processes: at most so many.

@@ -77,7 +77,7 @@ class Busy(WorkerPool):
         await asyncio.Event().wait()
 
 
-async def test_data_quality_does_not_wait_for_reports(tmp_path: Path) -> None:
+async def test_data_quality_does_not_wait_for_started(tmp_path: Path) -> None:
     async def intake() -> Intake:
         return Intake(up_since_us=0)
 
