@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
@@ -95,3 +96,33 @@ def test_with_campaigns_it_is_loaded_before_anybody_asks_but_after_the_start(
     assert {"numpy", "fairlift_stats"} <= _imported(after)
     # Those are for the processes that compute.
     assert _imported(after) & {"ibis", "duckdb", "pandas", "pyarrow"} == set()
+
+
+def _is_open(file: Path) -> bool:
+    """Whether a process has the file open."""
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):  # it may have ended meanwhile
+            if descriptor.readlink() == file:
+                return True
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_processes_that_a_killed_server_leaves_write_nothing_into_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with (
+        log.open("w") as errors, process(tmp_path, log=errors) as (server, address),
+        grpc.insecure_channel(address) as channel,
+    ):
+        start_campaign(channel)
+        children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+        ends = time.monotonic() + PATIENCE_S
+        # What computes results, and what of Python's own looks after it.
+        while "loaded" not in log.read_text() or len(children.read_text().split()) < 2:
+            assert time.monotonic() < ends
+            time.sleep(0.05)
+    while _is_open(log):
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+    assert [line for line in log.read_text().splitlines() if line[:1] + line[-1:] != "{}"] == []

@@ -19,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import Generic, NamedTuple, TypeAlias, TypeVar, TypeVarTuple
 
@@ -165,6 +166,7 @@ class WorkerPool:
 
     def _open_slots(self) -> FreeSlots:
         if self._slots is None:
+            _start_tracker()
             self._slots = FreeSlots(SharedSlots(_SPAWNED, _MOST_WAITING), _MOST_WAITING)
         return self._slots
 
@@ -227,6 +229,20 @@ def _packed(slot: int, function: Callable[[], T]) -> bytes:
 
 # Spawned, never forked: gRPC's threads do not survive a fork.
 _SPAWNED = multiprocessing.get_context("spawn")
+# As the option -W has it.
+_SILENT_TRACKER = "ignore:resource_tracker:UserWarning"
+
+
+def _start_tracker() -> None:
+    """Starts the process of Python that frees what a killed server leaves.
+
+    It is to be silent: it writes to where the server's log goes, and what it says is no JSON.
+    """
+    sys.warnoptions.append(_SILENT_TRACKER)
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.remove(_SILENT_TRACKER)
 
 
 def _nothing() -> None:
