@@ -111,7 +111,8 @@ def _is_open(file: Path) -> bool:
 def test_processes_that_a_killed_server_leaves_write_nothing_into_its_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with (
-        log.open("w") as errors, process(tmp_path, log=errors) as (server, address),
+        log.open("w") as errors,
+        process(tmp_path, log=errors) as (server, address),
         grpc.insecure_channel(address) as channel,
     ):
         start_campaign(channel)

@@ -31,9 +31,12 @@ def label_combinations(labels: Table) -> Table:
         labels: as `person_labels` gives them.
     """
     columns = [name for name in labels.columns if name.startswith("known_label")]
-    # One more: units without a label.
-    numbers = [labels[name].approx_nunique().cast("float64") + 1 for name in columns]
-    return labels.group_by("query_id").aggregate(number=reduce(mul, numbers))
+    numbers = [
+        labels[name].approx_nunique().cast("float64") + labels[name].isnull().cast("float64").max()
+        for name in columns
+    ]
+    # One more: persons of whom nothing is known.
+    return labels.group_by("query_id").aggregate(number=reduce(mul, numbers) + 1)
 
 
 def label_columns_of_texts(segments: Sequence[str]) -> dict[str, str]:

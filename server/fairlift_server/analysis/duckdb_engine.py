@@ -154,7 +154,8 @@ class DuckDBEngine:
         text = _in_64_bits(statement) if in_64_bits else statement.text
         cursor = self._connection.execute(text)
         names = [column[0] for column in cursor.description or ()]
-        return iter([dict(zip(names, row, strict=True)) for row in cursor.fetchall()])
+        for row in cursor.fetchall():
+            yield dict(zip(names, row, strict=True))
 
     def drop(self, names: Iterable[str]) -> None:
         """Frees tables."""

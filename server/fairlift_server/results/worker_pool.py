@@ -258,7 +258,8 @@ def _begin(slots: SharedSlots, beside_server: bool) -> None:
     # Visitors come first: what computes results takes the processor time that serving leaves.
     with suppress(OSError):  # a service manager may forbid it
         os.nice(_NICENESS)
-        if beside_server:
+    if beside_server:
+        with suppress(OSError):
             _leave_a_processor()
     # Ctrl-C reaches the whole group; the server lets its calls finish and then ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
