@@ -5,7 +5,7 @@ rows of persons who were exposed, numbered by the query that they are for.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -34,24 +34,18 @@ SHARED_STEPS: Final = 3
 
 
 @dataclass(frozen=True)
-class SharedRows:
-    """What is known of persons.
-
-    Persons, ids, and actions that one statement reads are expressions, the others kept tables.
+class KnownPersons:
+    """Who was exposed.
 
     Attributes:
         stays: rows of persons as they were exposed, nearly always one for each.
         changed: persons of whom several stays are known.
-        linked: the other ids of persons; None: no query follows links.
-        orders: of the persons, tests and cancelled ones too.
-        actions: of the persons, those that some query needs; None: no query needs any.
+        linked: the other ids of persons; None: none are known.
     """
 
     stays: Table
     changed: Table
     linked: Table | None
-    orders: Table
-    actions: Table | None
 
     @cached_property
     def persons(self) -> Table:
@@ -63,6 +57,21 @@ class SharedRows:
     def ids(self) -> Table:
         """Of the persons, with their first exposure."""
         return known_ids(self.persons, self.linked)
+
+
+@dataclass(frozen=True)
+class SharedRows(KnownPersons):
+    """What is known of persons.
+
+    Persons, ids, and actions that one statement reads are expressions, the others kept tables.
+
+    Attributes:
+        orders: of the persons, tests and cancelled ones too.
+        actions: of the persons, those that some query needs; None: no query needs any.
+    """
+
+    orders: Table
+    actions: Table | None
 
 
 class Keeper:
@@ -96,22 +105,19 @@ def shared_rows(engine: Engine, traits: Traits, control: JobControl) -> SharedRo
         owner = owners(ledger.identity_links, query_table(), keep)
     of_stays = keep("stays", lambda: stays(counted_exposures(ledger, traits), owner))
     changed = keep("changed", lambda: changed_persons(of_stays))
-    linked = None
+    known = unlinked = KnownPersons(of_stays, changed, None)
     if owner is not None:
-        linked = keep("linked", lambda: linked_ids(all_persons(of_stays, changed), owner))
-
-    def ids() -> Table:
-        return known_ids(all_persons(of_stays, changed), linked)
-
+        linked = keep("linked", lambda: linked_ids(unlinked.persons, owner))
+        known = replace(unlinked, linked=linked)
     control.end_step()
     restated = ibis.table(RESTATED_COLUMNS, name=RESTATED)
-    orders = keep("orders", lambda: person_orders(ledger, ids(), traits, restated))
+    orders = keep("orders", lambda: person_orders(ledger, known.ids, traits, restated))
     control.end_step()
     actions = None
     if traits.keeps_actions:
-        actions = keep("actions", lambda: person_actions(ledger, ids(), traits))
+        actions = keep("actions", lambda: person_actions(ledger, known.ids, traits))
     elif traits.actions != ():
-        actions = person_actions(ledger, ids(), traits)
+        actions = person_actions(ledger, known.ids, traits)
     engine.drop(_FREED)
     control.end_step()
-    return SharedRows(of_stays, changed, linked, orders, actions)
+    return SharedRows(known.stays, known.changed, known.linked, orders, actions)

@@ -276,13 +276,14 @@ _ACCEPTED_START, _ACCEPTED_END = (
     .SerializeToString()
     .split(_PLACEHOLDER.encode())
 )
+# Of ASCII alone, as ids are.
+_BETWEEN_ACCEPTED = (_ACCEPTED_END + _ACCEPTED_START).decode()
 
 
 def _encoded_all(ids: Sequence[str], outcomes: Sequence[EventOutcome]) -> bytes:
     """The outcomes of events with these ids, encoded as a RecordEventsResponse."""
     if ids and outcomes.count("accepted") == len(ids):
-        between = (_ACCEPTED_END + _ACCEPTED_START).decode()
-        return _ACCEPTED_START + between.join(ids).encode() + _ACCEPTED_END
+        return _ACCEPTED_START + _BETWEEN_ACCEPTED.join(ids).encode() + _ACCEPTED_END
     return b"".join(map(_encoded, ids, outcomes))
 
 
