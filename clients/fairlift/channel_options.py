@@ -15,7 +15,8 @@ DEFAULT_OPTIONS: Options = (
     # Its default of one minute would override the timeout above.
     ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.initial_reconnect_backoff_ms", 200),
+    # The least that gRPC takes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 10_000),
     # A forked child must not share pooled connections with its parent.
@@ -24,6 +25,8 @@ DEFAULT_OPTIONS: Options = (
 # Keeps a connection to every address of the name, and repeats a call on another one when a server
 # ends: with several servers behind one name, restarts cost no answer. A server that stops cancels
 # calls that it has not begun, so CANCELLED is repeated too; an assignment has no side effects.
+# The repeats outlast the pause before a second connection: where the caller has the time, one
+# connection that is reset costs no answer either.
 BALANCING_OPTIONS: Options = (
     (
         "grpc.service_config",
@@ -39,10 +42,10 @@ BALANCING_OPTIONS: Options = (
                             }
                         ],
                         "retryPolicy": {
-                            "maxAttempts": 4,
+                            "maxAttempts": 5,
                             "initialBackoff": "0.005s",
-                            "maxBackoff": "0.02s",
-                            "backoffMultiplier": 2,
+                            "maxBackoff": "0.15s",
+                            "backoffMultiplier": 3,
                             "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
                         },
                     }

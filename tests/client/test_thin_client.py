@@ -7,6 +7,7 @@ from typing import Any
 from fairlift import Client, Reason
 
 from tests.client.shop import Shop, connected
+from tests.faults.tcp_proxy import TcpProxy
 
 SPAIN = {"country": "ES"}
 
@@ -38,6 +39,17 @@ def test_slow_server_costs_a_thin_client_its_deadline_and_no_more(shop: Shop) ->
         assert (decided.variant, decided.reason) == ("off", Reason.NOT_READY)
         assert took_s < 0.5
         assert client.assign_all("v", {"x": 1}) is not None
+
+
+def test_a_connection_that_is_reset_costs_no_answer_where_there_is_time(shop: Shop) -> None:
+    proxy = TcpProxy(shop.port)
+    proxy.resets = 1
+    try:
+        with Client(f"127.0.0.1:{proxy.port}", decide="server", timeout_s=5) as client:
+            assert client.assign("spring", "v", SPAIN).reason is Reason.ASSIGNED
+        assert proxy.resets == 0
+    finally:
+        proxy.stop()
 
 
 async def test_a_hundred_coroutines_keep_their_deadline_together(shop: Shop) -> None:

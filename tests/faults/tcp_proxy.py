@@ -1,6 +1,8 @@
-"""A TCP proxy whose connections can go silent without being closed, as behind a NAT or firewall."""
+"""A TCP proxy whose connections can go silent, as behind a NAT or firewall, or be reset."""
 
 import asyncio
+import socket
+import struct
 import threading
 from contextlib import suppress
 
@@ -16,6 +18,8 @@ class TcpProxy:
         self.accepts_new = True
         # How long everything takes, in each direction.
         self.delay_s = 0.0
+        # How many of the next connections are reset, as those that wait while a server ends.
+        self.resets = 0
         self.port = 0
         self._to_port = to_port
         # Whether each open connection still forwards, by a number.
@@ -49,6 +53,10 @@ class TcpProxy:
         await asyncio.gather(*self._connections)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.resets:
+            self.resets -= 1
+            _reset(writer)
+            return
         task, number = asyncio.current_task(), len(self._forwards)
         assert task is not None
         self._connections.add(task)
@@ -75,3 +83,10 @@ class TcpProxy:
                     await sink.drain()
         if self._forwards[number]:
             sink.close()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    connection: socket.socket = writer.get_extra_info("socket")
+    # With no time to linger, a close is a reset.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.close()
