@@ -18,10 +18,10 @@ def segment_labels(message: pb.Exposure, attributes: tuple[str, ...]) -> str:
     sent = message.attributes
     labels: list[str | None] = []
     for name in attributes:
-        if name not in sent:  # first, because message_map[name] inserts the name
+        value = sent.get(name)  # sent[name] would insert the name
+        if value is None:
             labels.append(None)
             continue
-        value = sent[name]
         text = value.string_value
         # Only a text that is set is not empty.
         labels.append(text if text and len(text) <= MAX_LABEL_TEXT else _label(name, value))

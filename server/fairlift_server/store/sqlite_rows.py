@@ -14,7 +14,7 @@ from sqlalchemy import Boolean, Column, Connection, LargeBinary, Table
 
 # In one statement, the most first; the rest one by one. After each, the thread waits for the
 # interpreter.
-_ROWS = (2_000, 400, 100, 20)
+_ROWS = (2_000, 1_000, 500, 200, 100, 50, 20, 10, 5, 2)
 # SQLite's own limit is 32,766.
 _MOST_VALUES = 32_000
 
