@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, LargeBinary, Table
 
-# In one statement, the most first; the rest one by one. After each, the thread waits for the
-# interpreter.
+# In one statement, the most first. Few statements make up any number: after each, the thread waits
+# for the interpreter, and a batch has 500 or 1,000 events more often than 400 or 1,024.
 _ROWS = (2_000, 1_000, 500, 200, 100, 50, 20, 10, 5, 2)
 # SQLite's own limit is 32,766.
 _MOST_VALUES = 32_000
