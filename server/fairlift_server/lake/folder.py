@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fairlift.engine.errors import WrongState
@@ -90,6 +90,8 @@ class LakeFolder:
 def held(path: Path) -> Iterator[LakeFolder]:
     """The folder, made if need be, and held until the block ends.
 
+    A folder that was made for nothing, since no manifest came into it, is removed again.
+
     Raises:
         WrongState: another export writes to it, or it cannot be written.
     """
@@ -98,19 +100,33 @@ def held(path: Path) -> Iterator[LakeFolder]:
         raise WrongState(f"the folder {path.parent} does not exist; create it first")
     if path.exists() and not path.is_dir():
         raise WrongState(f"{path} is not a folder; choose another name")
+    is_new = not path.exists()
     path.mkdir(exist_ok=True)
     if read_lake_manifest(path) is None and any(each.name not in _OWN for each in path.iterdir()):
         raise WrongState(f"{path} is not empty and has no {NAME}; export to a new folder")
+    try:
+        with _locked(path):
+            folder = LakeFolder(path)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder.scratch, ignore_errors=True)
+                if is_new and not (path / NAME).exists():
+                    (path / _LOCK).unlink()
+    finally:
+        if is_new:
+            with suppress(OSError):  # something is in it
+                path.rmdir()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
     descriptor = os.open(path / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise WrongState(f"another export writes to {path}; wait for it") from None
-        folder = LakeFolder(path)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder.scratch, ignore_errors=True)
+        yield
     finally:
         os.close(descriptor)

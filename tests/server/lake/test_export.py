@@ -1,5 +1,6 @@
 """The lake holds the ledger's rows, each once, however exports end."""
 
+import errno
 import hashlib
 import random
 import re
@@ -13,6 +14,7 @@ import pytest
 from fairlift_server.events.numbered_rows import ROW_KEYS
 from fairlift_server.lake.changes import changed_rows
 from fairlift_server.lake.dialect import SQLITE
+from fairlift_server.lake.folder import held
 from fairlift_server.lake.tables import TABLES
 from fairlift_server.lake.watermark import Mark
 from fairlift_server.store.tables import metadata
@@ -184,7 +186,29 @@ def test_tables_of_a_newer_version_are_not_exported(database: str, lake: Path) -
     said = refused(database, lake)
 
     assert "was written by a newer Fairlift (its tables are of version 9999" in said
-    assert not (lake / "manifest.json").exists()
+    assert not lake.exists()
+
+
+def test_an_export_whose_first_write_fails_leaves_no_new_folder(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    earlier = lake.with_name("earlier")
+    earlier.mkdir()
+    with monkeypatch.context() as faults:
+        faults.setattr("fairlift_server.lake.folder.put", full)
+        for path in (lake, earlier):
+            with pytest.raises(OSError, match="No space left"), held(path) as folder:
+                folder.manifest("shop")
+    assert not lake.exists()
+    assert earlier.is_dir()
+
+    # What was begun stays: the next export goes on from there.
+    with held(lake) as folder:
+        folder.manifest("shop")
+    assert {path.name for path in lake.iterdir()} == {".lock", "manifest.json"}
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(database: str, tmp_path: Path) -> None:
