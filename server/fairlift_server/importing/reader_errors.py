@@ -15,8 +15,8 @@ def explained(error: str, path: Path) -> str:
             return f"{where} opens a quotation mark and does not close it, or closes it too early"
         if counts := re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", error):
             return (
-                f"{where} has {counts[2]} columns, the first line has {counts[1]}; check the "
-                "separator, and quotation marks around texts that contain it"
+                f"{where} has {counts[2]} columns, the line of their names has {counts[1]}; check "
+                "the separator, and quotation marks around texts that contain it"
             )
         if "Maximum line size" in error:
             return (

@@ -149,7 +149,8 @@ def _known_column(source: SourceFile, name: str, column: str, mapping: KindMappi
 def _no_column(source: SourceFile, column: str, mapping: KindMapping) -> str:
     columns = source.columns
     needs = f"needs the column {column!r}"
-    if len(columns) == 1 and (other := _other_delimiter(columns[0], mapping)):
+    may_be_another = len(columns) == 1 and not source.names_separator
+    if may_be_another and (other := _other_delimiter(columns[0], mapping)):
         there = f", {columns[0][:80]!r}" if are_names(columns[0].split(other)) else ""
         return (
             f"{needs}, but {source.path} has one column only{there}; set `delimiter: {other!r}` in "

@@ -8,11 +8,16 @@ import duckdb
 from fairlift.engine.errors import WrongState
 
 from fairlift_server.analysis.attached_ledger import quoted
-from fairlift_server.importing.file_readers import csv_reader, json_reader, parquet_reader
+from fairlift_server.importing.file_readers import (
+    csv_reader,
+    json_reader,
+    parquet_reader,
+    separator_named_by,
+)
 from fairlift_server.importing.mapping import FileOptions
 from fairlift_server.importing.reader_errors import explained
 from fairlift_server.importing.sql_names import named
-from fairlift_server.importing.text_file import FileState, TextFile, readable_text
+from fairlift_server.importing.text_file import FileState, readable_text
 from fairlift_server.importing.work_folder import WorkFolder
 
 _THREADS = 2
@@ -50,7 +55,7 @@ class SourceFile:
     def _open(self, options: FileOptions, folder: Path) -> None:
         with self.path.open("rb") as file:
             start = file.read(4_096)
-        self.line_word, text = "line", None
+        self.line_word, text, self.names_separator = "line", None, False
         if start[:4] == _PARQUET_MAGIC or self.path.suffix == ".parquet":
             self.line_word, self._read_path = "row", self.path
             reading = parquet_reader(self.path)
@@ -63,6 +68,7 @@ class SourceFile:
         else:
             text = readable_text(self.path, options.encoding, folder / "text.csv")
             self._read_path = text.path
+            self.names_separator = bool(separator_named_by(text))
             reading = csv_reader(self.path, text, options)
         self._lock_up(folder)
         self.columns: list[str] = [row[0] for row in self.all(f"DESCRIBE SELECT * FROM {reading}")]
@@ -71,24 +77,33 @@ class SourceFile:
         nulls = "".join(f", NULL::VARCHAR AS {named(name)}" for name in lacking)
         line = "row_number() OVER ()"
         if "read_csv" in reading and text is not None:
-            line = f"1 + {line} + {self._breaks_before(reading, text)}"
+            line_of_names = 2 if self.names_separator else 1
+            after = text.lines - line_of_names
+            breaks = self._breaks_before(reading, after, text.blank)
+            line = f"{line_of_names} + {line} + {breaks}"
         self._connection.execute(
             f"CREATE VIEW source AS SELECT *{nulls}, {line} AS import_line FROM {reading}"
         )
 
-    def _breaks_before(self, reading: str, text: TextFile) -> str:
-        """How many line breaks stand within the values of the rows before one."""
+    def _breaks_before(self, reading: str, lines: int, blank: int) -> str:
+        """How many line breaks stand within the values of the rows before one.
+
+        Args:
+            reading: of the file.
+            lines: after the one of names.
+            blank: how many lines are empty.
+        """
         within = " + ".join(
             f"coalesce(length({column}) - length(replace({column}, chr(10), '')), 0)"
             for column in map(named, self.columns)
         )
         rows = self.all(f"SELECT count(*) FROM {reading}")[0][0]
-        if rows == text.lines - 1:
+        if rows == lines:
             return "0"
         breaks = self.all(f"SELECT sum({within}) FROM {reading}")[0][0] or 0
-        if not 0 <= text.lines - 1 - rows - breaks <= text.blank:
+        if not 0 <= lines - rows - breaks <= blank:
             raise WrongState(
-                f"{self.path} has {text.lines - 1:,} lines after the first, of which only {rows:,} "
+                f"{self.path} has {lines:,} lines after the column names, of which only {rows:,} "
                 "rows can be read; quotation marks may be wrong"
             )
         return f"CAST(sum({within}) OVER (ROWS UNBOUNDED PRECEDING) - ({within}) AS BIGINT)"

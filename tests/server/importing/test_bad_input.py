@@ -108,7 +108,7 @@ def test_rows_with_too_many_or_too_few_columns(tmp_path: Path) -> None:
     for name, bad in (("more", f"{GOOD},x"), ("less", "o-2,v-1")):
         line = orders(tmp_path, written(tmp_path / f"{name}.csv", HEADER, GOOD, bad, GOOD))
         assert ": line 3 has " in line
-        assert "columns, the first line has 7" in line
+        assert "columns, the line of their names has 7" in line
 
 
 def test_a_line_of_a_gigabyte_takes_little_memory(tmp_path: Path) -> None:
