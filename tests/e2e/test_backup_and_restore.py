@@ -177,6 +177,40 @@ def test_a_restore_asks_who_was_erased(tmp_path: Path) -> None:
     assert (code, there.exists()) == (0, True)
 
 
+def test_a_restore_names_the_tokens_that_are_valid_again(tmp_path: Path) -> None:
+    database, backup = tmp_path / "shop.db", tmp_path / "copy.db"
+    made = [
+        ("token", "create", "--role", "admin", "--name", "lost since"),
+        ("token", "create", "--role", "reader", "--name", "ended before"),
+        ("token", "create", "--role", "reader", "--name", "short", "--lifetime", "1s"),
+        ("token", "revoke", "tokens/ended-before"),
+        ("backup", str(backup)),
+        ("token", "revoke", "tokens/lost-since"),
+    ]
+    for command in (("migrate",), *made):
+        code, said = finished(database, *command)
+        assert code == 0, said
+
+    code, said = finished(database, "restore", str(backup), "--no-erased", "--replace", "--accept")
+
+    assert code == 0
+    assert "valid as of the back-up: tokens/lost-since; revoke again" in said
+    assert "tokens/lost-since  admin, made" in finished(database, "token", "list")[1]
+
+
+def test_a_backup_of_a_version_without_tokens_names_none(tmp_path: Path) -> None:
+    database, backup = tmp_path / "shop.db", tmp_path / "copy.db"
+    assert finished(database, "migrate")[0] == 0
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("DROP TABLE tokens")
+    assert finished(database, "backup", str(backup))[0] == 0
+
+    code, said = finished(tmp_path / "there.db", "restore", str(backup), "--no-erased")
+
+    assert code == 0
+    assert "valid as of the back-up" not in said
+
+
 def test_the_last_line_of_a_backup_names_what_it_does_not_hold(tmp_path: Path) -> None:
     database = tmp_path / "shop.db"
     assert finished(database, "migrate")[0] == 0

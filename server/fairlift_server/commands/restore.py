@@ -56,6 +56,12 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> None:
     print(f"{database} is restored: {manifest.events:,} events as of {manifest.made}")
     if restored.kept is not None:
         print(f"what was there before is {restored.kept}")
+    if restored.valid_tokens:
+        names = ", ".join(f"tokens/{each}" for each in restored.valid_tokens)
+        print(
+            f"valid as of the back-up: {names}; revoke again, with `fairlift-server token revoke "
+            "NAME`, what was revoked or rotated since"
+        )
     # A database with keyed ids refuses to start with another key.
     if not (key := key_path(database)).exists():
         print(f"if the shop has a key of visitor ids, put it back too: {key}")

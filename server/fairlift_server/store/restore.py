@@ -1,11 +1,14 @@
 """Puts a back-up in the place of a SQLite database, in one step."""
 
 import sqlite3
+import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
+from urllib.parse import quote
 
 from fairlift.engine.errors import WrongState
 
@@ -20,6 +23,9 @@ from fairlift_server.store.replaced_database import keep_database, remove_second
 # Changes the restored file before it gets its name: a restored visitor who was erased since must
 # never be seen.
 Prepare = Callable[[Path], None]
+_VALID_TOKENS = (
+    "SELECT id FROM tokens WHERE revoked_us IS NULL AND coalesce(expires_us > ?, TRUE) ORDER BY id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +36,13 @@ class Restored:
         database: its path.
         manifest: of the back-up.
         kept: the file that was there before; None: there was none.
+        valid_tokens: ids of those that the back-up holds as valid, revoked since or not.
     """
 
     database: Path
     manifest: BackupManifest
     kept: Path | None
+    valid_tokens: tuple[str, ...]
 
 
 def restore_backup(
@@ -82,12 +90,13 @@ def restore_backup(
             prepare(new)
             if beside(new, "-wal").exists():
                 raise WrongState(f"{new} is still open; nothing was changed")
+            tokens = _valid_tokens(new)
             kept = keep_database(database, datetime.now(UTC)) if _is_used(database) else None
             if accept:
                 last_write.forget()
                 sync(database.parent)
             put(new, database)
-        return Restored(database, manifest, kept)
+        return Restored(database, manifest, kept, tokens)
     finally:
         for left in database.parent.glob(f"{escape(new.name)}*"):
             left.unlink()
@@ -110,6 +119,16 @@ def _copy(backup: Path, new: Path, manifest: BackupManifest) -> None:
     expected = DatabaseFacts(manifest.schema, manifest.ledger, manifest.writes, manifest.events)
     if checked_facts(new) != expected:
         raise WrongState(f"{backup} does not hold what its manifest says; restore another back-up")
+
+
+def _valid_tokens(copy: Path) -> tuple[str, ...]:
+    # Immutable: SQLite then leaves no log beside it.
+    address = f"file:{quote(str(copy))}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(address, uri=True)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'tokens'").fetchone():
+            return ()  # of a version that had none
+        now_us = time.time_ns() // 1_000
+        return tuple(name for (name,) in connection.execute(_VALID_TOKENS, (now_us,)))
 
 
 def _is_used(database: Path) -> bool:
