@@ -4,10 +4,12 @@ The text of an exposure is read here, in Python: engines have no common way to r
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from typing import Any, Final
 
 from fairlift.engine.plan_lists import SegmentBands
@@ -23,6 +25,8 @@ NOT_A_NUMBER: Final = "(not a number)"
 MOST_TEXTS: Final = 2_000
 # Attributes whose labels have more combinations than this are added up one after the other.
 _MOST_COMBINATIONS: Final = 10_000
+# Narrower than `float`, which also reads 1_000, inf, and digits of other scripts.
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 def label_columns(segments: Iterable[object]) -> tuple[str, ...]:
@@ -119,11 +123,10 @@ def _row_labels(row: Row, segments: Sequence[str], bands: Sequence[SegmentBands]
 def _band(label: str, bands: SegmentBands) -> str:
     if not label:
         return ""
-    try:
-        value = float(label)
-    except ValueError:
+    text = label.strip()
+    if not _NUMBER.fullmatch(text) or not isfinite(value := float(text)):
         return NOT_A_NUMBER
-    return bands.label(value) if value == value else NOT_A_NUMBER
+    return bands.label(value)
 
 
 def _parts(kept: Mapping[str, Iterable[str]]) -> list[list[str]]:
