@@ -244,13 +244,11 @@ def test_covariates_are_what_happened_before(made: Shop, path: str) -> None:
 def test_a_cap_cuts_what_lies_above(made: Shop, path: str) -> None:
     policy = IdentityPolicy.AS_ASSIGNED
     column = UnitColumn("capped", OrderMeasure.REVENUE, cap=CapAtAmount(60))
-    wanted = expected(
-        people_of(made, policy),
-        policy,
-        None,
-        lambda p: min(60, value_of(p, OrderMeasure.REVENUE, span_of(None))),
-    )
+    people = people_of(made, policy)
+    revenue = {p.name: value_of(p, OrderMeasure.REVENUE, span_of(None)) for p in people}
+    wanted = expected(people, policy, None, lambda p: min(60, revenue[p.name]))
 
+    assert min(revenue.values()) < 60 < max(revenue.values())
     agree(answer_to(path, query_of(policy, [column])), "capped", wanted)
 
 
@@ -275,6 +273,7 @@ def test_a_quantile_cap_is_that_of_all_arms_together(
         people, policy, 3, lambda p: min(cap, value_of(p, OrderMeasure.REVENUE, span_of(3)))
     )
 
+    assert 0 < cap < positive[-1]
     agree(answer_to(path, query_of(policy, [column], 3, as_of=as_of)), "capped", wanted)
 
 

@@ -114,10 +114,17 @@ async def test_a_contradiction_is_healed_by_a_correction(caller: Caller) -> None
     assert "to 81000000, must stay within its ticket, 80000000" in above.message
 
 
-async def test_an_amendment_may_come_before_its_order(caller: Caller) -> None:
+async def test_an_amendment_may_come_before_its_order(caller: Caller, tmp_path: Path) -> None:
     await caller.accepted([shop.refund("o-1", 5), shop.cancellation("o-2"), shop.reopening("o-2")])
     await caller.accepted([shop.correction("o-1", shop.order("v", ""))])
     await caller.accepted([shop.order("v", "o-1"), shop.order("v", "o-2")])
+
+    select = "SELECT order_id, refunded_micros, cancelled FROM orders ORDER BY order_id"
+    found = databases.rows(database_in(tmp_path), select)
+    assert [(name, int(refunded), bool(off)) for name, refunded, off in found] == [
+        ("o-1", 5_000_000, False),
+        ("o-2", 0, False),
+    ]
 
 
 async def test_a_correction_is_checked_like_an_order(caller: Caller) -> None:

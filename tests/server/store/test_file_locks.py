@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from fairlift.engine.errors import WrongState
 from fairlift_server.store.database import Store
+from fairlift_server.store.file_locks import is_used
 
 from tests.databases import sqlite_only
 
@@ -65,6 +66,11 @@ def test_a_file_with_two_names_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_locks_end_with_the_server(tmp_path: Path) -> None:
-    Store(tmp_path / "shop.db").close()
+    first = Store(tmp_path / "shop.db")
+    with pytest.raises(WrongState, match="another server uses"):
+        Store(tmp_path / "shop.db")
 
+    first.close()
+
+    assert not is_used(tmp_path / "shop.db")
     Store(tmp_path / "shop.db").close()
