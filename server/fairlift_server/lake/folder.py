@@ -112,7 +112,7 @@ def held(path: Path) -> Iterator[LakeFolder]:
             finally:
                 shutil.rmtree(folder.scratch, ignore_errors=True)
                 if is_new and not (path / NAME).exists():
-                    (path / _LOCK).unlink()
+                    (path / _LOCK).unlink(missing_ok=True)
     finally:
         if is_new:
             with suppress(OSError):  # something is in it
