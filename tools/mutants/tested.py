@@ -33,6 +33,7 @@ TESTS: Final = (
     "tests/stats/sequential/test_calendar.py",
     "tests/stats/sequential/test_evidence.py",
     "tests/stats/sequential/test_exact_harm.py",
+    "tests/stats/sequential/test_giving_up_lines.py",
     "tests/stats/sequential/test_guardrail_standings.py",
     "tests/stats/sequential/test_guards.py",
     "tests/stats/sequential/test_hard_input.py",
