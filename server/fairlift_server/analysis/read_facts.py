@@ -82,6 +82,7 @@ def live_facts(
     }
 
 
+# A row's values have no types, so `int` says them; what buyers spent comes as a double.
 def _facts(rows: Mapping[str, list[Row]], actions: Container[str]) -> LedgerFacts:
     return LedgerFacts(
         hours={(row["variant"], int(row["hour"])): int(row["units"]) for row in rows["hours"]},
