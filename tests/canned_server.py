@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -16,6 +17,17 @@ from fairlift.v1.results_service_pb2_grpc import (
 )
 
 Context = grpc.ServicerContext
+
+
+@contextmanager
+def canned_server() -> Iterator["CannedServer"]:
+    """A server that listens until the block ends."""
+    server = CannedServer()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 class CannedServer(ResultsServiceServicer):

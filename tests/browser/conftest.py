@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.canned_server import CannedServer
+from tests.canned_server import CannedServer, canned_server
 
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -50,10 +50,8 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def canned() -> Iterator[CannedServer]:
-    server = CannedServer()
-    server.start()
-    yield server
-    server.stop()
+    with canned_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="package")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from examples.server import running_server
+from tests.canned_server import CannedServer, canned_server
 from tests.cli.production import TOKEN
 
 
@@ -13,6 +14,13 @@ def address() -> Iterator[str]:
     """Where an open server listens."""
     with running_server(currency="EUR") as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[CannedServer]:
+    """A server with hand-written reports; each test clears it, and brings its own."""
+    with canned_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

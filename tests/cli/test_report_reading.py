@@ -12,7 +12,7 @@ from fairlift_cli.failures import CommandRefused, Unreachable
 from fairlift_cli.report_reading import read_report, watched_report
 from fairlift_cli.server_connection import Target, connected
 
-from tests.canned_server import CannedServer
+from tests.canned_server import CannedServer, canned_server
 from tests.cli.reports import report
 from tests.cli.web.conftest import summary_of
 
@@ -21,11 +21,9 @@ PROGRESS = pb.ReportProgress(share=0.4, elapsed_s=12.0)
 
 @pytest.fixture
 def canned() -> Iterator[CannedServer]:
-    server = CannedServer()
-    server.start()
-    server.publish(report(), summary_of(report()))
-    yield server
-    server.stop()
+    with canned_server() as server:
+        server.publish(report(), summary_of(report()))
+        yield server
 
 
 def test_the_progress_is_told_until_the_report_is_there(canned: CannedServer) -> None:

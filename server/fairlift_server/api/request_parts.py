@@ -67,22 +67,19 @@ def fields_in(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int
     at = start
     try:
         while at < end:
-            tag = data[at]
-            at += 1
-            # Nearly all fields: a number below 16, and at most 16,383 bytes.
-            if tag & 0x87 == _BYTES:
-                length = data[at]
-                at += 1
-                if length >= 0x80:
-                    next_byte = data[at]
-                    if next_byte < 0x80:
-                        length += (next_byte << 7) - 0x80
-                        at += 1
-                    else:
-                        length, at = _varint(data, at - 1)
+            tag, at = _varint(data, at)
+            wire_type = tag & 7
+            if wire_type == _BYTES:
+                length, at = _varint(data, at)
                 last = at + length
-            else:
-                tag, at, last = _any_field(data, at - 1)
+            elif wire_type == _VARINT:
+                _, last = _varint(data, at)
+            elif wire_type == _FIXED_64:
+                last = at + 8
+            elif wire_type == _FIXED_32:
+                last = at + 4
+            else:  # groups: the contract has none, and a field could hide in one
+                raise TooManyParts("has a group, which no message of the contract has")
             if last > end:
                 raise Malformed
             yield tag >> 3, at, last
@@ -91,29 +88,19 @@ def fields_in(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int
         raise Malformed from None
 
 
-def _any_field(data: bytes, at: int) -> tuple[int, int, int]:
-    """The tag of a field of any type, and where its bytes begin and end."""
-    tag, at = _varint(data, at)
-    wire_type = tag & 7
-    if wire_type == _BYTES:
-        length, at = _varint(data, at)
-        return tag, at, at + length
-    if wire_type == _VARINT:
-        return tag, at, _varint(data, at)[1]
-    if wire_type == _FIXED_64:
-        return tag, at, at + 8
-    if wire_type == _FIXED_32:
-        return tag, at, at + 4
-    # Groups: the contract has none, and a field could hide in one.
-    raise TooManyParts("has a group, which no message of the contract has")
-
-
 def _varint(data: bytes, at: int) -> tuple[int, int]:
     """A number, and where it ends.
 
     Raises:
         IndexError: the data ends before it does.
     """
+    # Nearly all have one byte or two.
+    value = data[at]
+    if value < 0x80:
+        return value, at + 1
+    byte = data[at + 1]
+    if byte < 0x80:
+        return value + (byte << 7) - 0x80, at + 2
     value = shift = 0
     while shift < 70:
         byte = data[at]

@@ -8,7 +8,6 @@ from pathlib import Path
 from fairlift.engine.errors import WrongState
 
 from fairlift_server.analysis.attached_ledger import quoted
-from fairlift_server.importing.mapping import FileOptions
 from fairlift_server.importing.text_file import MAX_LINE_BYTES, TextFile
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\n', re.IGNORECASE)
@@ -37,32 +36,36 @@ def json_reader(text: TextFile, start: bytes) -> str:
 def separator_named_by(text: TextFile) -> str:
     """The separator in a line before the names, such as `sep=;`, as Excel writes it; else ""."""
     with text.path.open(encoding="utf-8-sig", newline="") as file:
-        found = _SEPARATOR_LINE.fullmatch(file.readline(_SEPARATOR_LINE_MAX))
-    return found[1] if found else ""
+        line = _SEPARATOR_LINE.fullmatch(file.readline(_SEPARATOR_LINE_MAX))
+    return line[1] if line else ""
 
 
-def csv_reader(path: Path, text: TextFile, options: FileOptions) -> str:
+def csv_reader(path: Path, text: TextFile, delimiter: str, *, lines_before: int) -> str:
     """Reads every column of a CSV as a text.
 
+    Args:
+        path: of the file.
+        text: its lines.
+        delimiter: between columns.
+        lines_before: how many lines come before the names of the columns.
+
     Raises:
-        WrongState: the first line names no columns.
+        WrongState: the line of names has none.
     """
-    named = separator_named_by(text)
-    delimiter, skipped = named or options.delimiter, len(named)
-    names = _header(path, text, delimiter, skipped)
+    names = _header(path, text, delimiter, lines_before)
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
     # Nothing is guessed: a guess from the first rows is wrong for the last ones.
     return (
         f"read_csv({_sql_path(text.path)}, delim = {quoted(delimiter)}, quote = '\"', "
-        f"escape = '\"', skip = {skipped}, header = true, columns = {{{columns}}}, "
+        f"escape = '\"', skip = {lines_before}, header = true, columns = {{{columns}}}, "
         f"auto_detect = false, strict_mode = true, new_line = '\\n', "
         f"max_line_size = {2 * MAX_LINE_BYTES})"
     )
 
 
-def _header(path: Path, text: TextFile, delimiter: str, skipped: int) -> list[str]:
+def _header(path: Path, text: TextFile, delimiter: str, lines_before: int) -> list[str]:
     with text.path.open(encoding="utf-8-sig", newline="") as file:
-        for _ in range(skipped):
+        for _ in range(lines_before):
             file.readline()
         try:
             names = next(csv.reader(file, delimiter=delimiter, strict=True))

@@ -68,8 +68,10 @@ class SourceFile:
         else:
             text = readable_text(self.path, options.encoding, folder / "text.csv")
             self._read_path = text.path
-            self.names_separator = bool(separator_named_by(text))
-            reading = csv_reader(self.path, text, options)
+            separator = separator_named_by(text)
+            self.names_separator = bool(separator)
+            delimiter = separator or options.delimiter
+            reading = csv_reader(self.path, text, delimiter, lines_before=int(self.names_separator))
         self._lock_up(folder)
         self.columns: list[str] = [row[0] for row in self.all(f"DESCRIBE SELECT * FROM {reading}")]
         there = {column.casefold() for column in self.columns}
@@ -77,7 +79,7 @@ class SourceFile:
         nulls = "".join(f", NULL::VARCHAR AS {named(name)}" for name in lacking)
         line = "row_number() OVER ()"
         if "read_csv" in reading and text is not None:
-            line_of_names = 2 if self.names_separator else 1
+            line_of_names = 1 + self.names_separator
             after = text.lines - line_of_names
             breaks = self._breaks_before(reading, after, text.blank)
             line = f"{line_of_names} + {line} + {breaks}"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
-from urllib.parse import quote
 
 from fairlift.engine.errors import WrongState
 
@@ -17,7 +16,7 @@ from fairlift_server.store.backup_manifest import BackupManifest, read_backup_ma
 from fairlift_server.store.durable_files import copy_hashed, failures_named, put, sync
 from fairlift_server.store.file_locks import FileLocks
 from fairlift_server.store.files_to_keep import beside
-from fairlift_server.store.last_write import LastWrite, Progress, progress_of
+from fairlift_server.store.last_write import LastWrite, Progress, opened_to_read, progress_of
 from fairlift_server.store.replaced_database import keep_database, remove_second_names
 
 # Changes the restored file before it gets its name: a restored visitor who was erased since must
@@ -122,9 +121,7 @@ def _copy(backup: Path, new: Path, manifest: BackupManifest) -> None:
 
 
 def _valid_tokens(copy: Path) -> tuple[str, ...]:
-    # Immutable: SQLite then leaves no log beside it.
-    address = f"file:{quote(str(copy))}?mode=ro&immutable=1"
-    with closing(sqlite3.connect(address, uri=True)) as connection:
+    with closing(opened_to_read(copy)) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'tokens'").fetchone():
             return ()  # of a version that had none
         now_us = time.time_ns() // 1_000

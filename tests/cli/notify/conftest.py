@@ -20,14 +20,6 @@ from tests.cli.web.conftest import summary_of
 SECRET = "T000/B000/s3cret"
 
 
-@pytest.fixture(scope="module")
-def shop() -> Iterator[CannedServer]:
-    server = CannedServer()
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def canned(shop: CannedServer) -> CannedServer:
     shop.clear()
@@ -61,10 +53,10 @@ class Notify:
 @pytest.fixture
 def notify(canned: CannedServer, tmp_path: Path) -> Notify:
     """After a first run with one campaign that keeps going."""
-    found = Notify(canned, tmp_path / "told.json")
-    found.verdict("spring", pb.VERDICT_KIND_KEEP_GOING)
-    assert found("--stdout").exit_code == 0
-    return found
+    notify = Notify(canned, tmp_path / "told.json")
+    notify.verdict("spring", pb.VERDICT_KIND_KEEP_GOING)
+    assert notify("--stdout").exit_code == 0
+    return notify
 
 
 class Receiver:
@@ -110,8 +102,8 @@ class Receiver:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    found = Receiver()
-    yield found
-    found.hold.set()
-    found.server.shutdown()
-    found.server.server_close()
+    receiver = Receiver()
+    yield receiver
+    receiver.hold.set()
+    receiver.server.shutdown()
+    receiver.server.server_close()

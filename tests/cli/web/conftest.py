@@ -37,14 +37,6 @@ class Visitor:
 Visit = Callable[..., Visitor]
 
 
-@pytest.fixture(scope="session")
-def shop() -> Iterator[CannedServer]:
-    server = CannedServer()
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def canned(shop: CannedServer) -> CannedServer:
     """The server with one campaign, free-shipping."""

@@ -11,8 +11,8 @@ BANDS = SegmentBands("cart_value", (30, 50))
 
 def band(label: str) -> str:
     row = {"segments": json.dumps({"cart_value": label}), "known_label0": None}
-    ((_, found),) = json.loads(labels_text(row, ["cart_value"], [BANDS]))
-    return str(found)
+    ((_, shown),) = json.loads(labels_text(row, ["cart_value"], [BANDS]))
+    return str(shown)
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,8 @@ async def test_an_amendment_may_come_before_its_order(caller: Caller, tmp_path: 
     await caller.accepted([shop.order("v", "o-1"), shop.order("v", "o-2")])
 
     select = "SELECT order_id, refunded_micros, cancelled FROM orders ORDER BY order_id"
-    found = databases.rows(database_in(tmp_path), select)
-    assert [(name, int(refunded), bool(off)) for name, refunded, off in found] == [
+    orders = databases.rows(database_in(tmp_path), select)
+    assert [(name, int(refunded), bool(off)) for name, refunded, off in orders] == [
         ("o-1", 5_000_000, False),
         ("o-2", 0, False),
     ]
